@@ -1,0 +1,1 @@
+"""The port to a bucket and its adapters."""

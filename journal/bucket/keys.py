@@ -1,0 +1,89 @@
+"""The names of things in a bucket: built, parsed and checked here and nowhere else. Pure."""
+
+import re
+import unicodedata
+from urllib.parse import unquote
+
+import msgspec
+
+LAKE = "_journal/lake.json"
+SLOTS = "_journal/slots/"
+PACKS = "_journal/packs/"
+CHECKPOINTS = "_journal/checkpoints/"
+RESERVED = ("_journal/", "datasets/", "objects/")
+"""Prefixes of ours: no user may PUT or DELETE below them."""
+
+MAX_KEY_BYTES = 1024
+
+_SLOT = re.compile(r"_journal/slots/([0-9]{20})\.ndjson")
+_TAG = r"([0-9a-f]{8})-([0-9]{1,16})-([0-9a-z]{1,32})"
+_DATASET_BLOB = re.compile(
+    r"datasets/[A-Za-z_][A-Za-z0-9_]{0,127}/[0-9a-f]{64}/([0-9a-f]{64})-" + _TAG + r"\.parquet"
+)
+_OBJECT_BLOB = re.compile(r"objects/([0-9a-f]{64})-" + _TAG)
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """What makes a blob's key fresh: whose lake, at which head it was minted, and chance."""
+
+    lake: str
+    """First 8 hex digits of the lake's id."""
+    mint_seq: int
+    """The head's seq when the key was made."""
+    random: str
+
+    def __str__(self) -> str:
+        return f"{self.lake}-{self.mint_seq}-{self.random}"
+
+
+def slot_key(position: int) -> str:
+    """The key of the slot at `position` (from 1)."""
+    return f"{SLOTS}{position:020d}.ndjson"
+
+
+def slot_position(key: str) -> int | None:
+    """The position that a slot's key names, None if it is no slot's key."""
+    match = _SLOT.fullmatch(key)
+    return int(match[1]) if match and int(match[1]) > 0 else None
+
+
+def dataset_blob(name: str, fingerprint: str, sha256: str, tag: Tag) -> str:
+    """The key of one ingested Parquet object; also its logical key."""
+    return f"datasets/{name}/{fingerprint}/{sha256}-{tag}.parquet"
+
+
+def object_blob(sha256: str, tag: Tag) -> str:
+    """The key of one version of a stored object; never holds the logical key."""
+    return f"objects/{sha256}-{tag}"
+
+
+def blob_tag(key: str) -> Tag | None:
+    """The tag in a blob's key; None for a key that no lake of this format minted."""
+    match = _DATASET_BLOB.fullmatch(key) or _OBJECT_BLOB.fullmatch(key)
+    return Tag(match[2], int(match[3]), match[4]) if match else None
+
+
+def key_fault(key: str) -> str | None:
+    """Why `key` may not name an object, or None. Holds for keys from users and from slots alike."""
+    if not key:
+        return "the key is empty"
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError:
+        return "the key is not UTF-8"
+    if size_bytes > MAX_KEY_BYTES:
+        return f"the key has {size_bytes} bytes; at most {MAX_KEY_BYTES} are allowed"
+    if any(unicodedata.category(character) == "Cc" for character in key):
+        return "the key holds a control character"
+    if _odd_component(key) or _odd_component(unquote(key)):
+        return "the key has a leading '/', or an empty, '.' or '..' component"
+    return None
+
+
+def is_reserved(key: str) -> bool:
+    """Whether `key` lies below a prefix that belongs to the lakehouse."""
+    return key.startswith(RESERVED)
+
+
+def _odd_component(key: str) -> bool:
+    return any(part in ("", ".", "..") for part in key.split("/"))

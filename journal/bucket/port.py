@@ -1,0 +1,126 @@
+"""The port to a bucket: few verbs, each with its promise.
+
+No verb overwrites anything: every key is written once. There is no delete here, because no slot
+may ever be deleted (create-if-absent forgets a deleted key, and a stalled writer could win it again).
+"""
+
+import enum
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+
+class Answer(enum.Enum):
+    """What a store said to one create-if-absent. FORMAT.md, "Committing slot N", says what each means."""
+
+    CREATED = "created"
+    """200: the object is ours, durable, and visible to every reader."""
+    EXISTS = "exists"
+    """412: the key is taken; by whom, only a read can tell."""
+    CONFLICT = "conflict"
+    """409: a race inside the store; proof of nothing."""
+    UNKNOWN = "unknown"
+    """Time-out, reset, 429 or 5xx: landed, or lands later, or never."""
+    REFUSED = "refused"
+    """400, 403, 501, no space: this attempt was certainly not stored."""
+
+
+class Created(msgspec.Struct, frozen=True):
+    """The outcome of one create attempt; `detail` is for people, without credentials."""
+
+    answer: Answer
+    detail: str = ""
+
+
+class Stat(msgspec.Struct, frozen=True):
+    """What a listing tells of an object; `modified_at` is the store's own clock, in UTC."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class Bucket(Protocol):
+    """One S3 bucket with an optional prefix, one local directory, or memory.
+
+    Keys are relative to the prefix or directory. All methods may be called concurrently from one
+    event loop; adapters never block it. Besides the errors named, all raise BucketUnavailable
+    (after bounded retries) and BucketRefused.
+    """
+
+    @property
+    def url(self) -> str:
+        """The bucket's URL, without credentials: `s3://name[/prefix]`, `file:///dir`, `memory://`."""
+        ...
+
+    async def create(self, key: str, body: bytes) -> Created:
+        """Store `body` under `key` if the key is absent: one attempt, one PUT, never retried.
+
+        Atomic against every other writer: of N concurrent creates at most one is CREATED, and a
+        CREATED object is whole, durable and visible to any later read or list. Never raises for
+        what the store said or failed to say; that is the answer.
+        """
+        ...
+
+    async def upload(self, key: str, source: Path) -> None:
+        """Store the file `source` under a fresh key: streamed, retried, whole or absent.
+
+        Durable when it returns. Memory stays bounded whatever the size. The source is left in
+        place and must not be written to afterwards (a local bucket may link it). An earlier
+        attempt of the same bytes counts as success.
+
+        Raises ObjectExists when another object has the key; BucketFull.
+        """
+        ...
+
+    async def read(self, key: str) -> bytes:
+        """The whole object, for small ones (slots). Read-after-write: sees every create answered before.
+
+        Raises ObjectMissing.
+        """
+        ...
+
+    def stream(
+        self, key: str, start: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """The object's bytes from `start`, `length` of them (None: to the end), in chunks of at most 1 MiB.
+
+        Raises ObjectMissing before the first chunk; BucketUnavailable also midway, and then the
+        bytes so far are incomplete.
+        """
+        ...
+
+    async def stat(self, key: str) -> Stat:
+        """Size and time of one object. Raises ObjectMissing."""
+        ...
+
+    async def list_objects(self, prefix: str, after: str = "", limit: int = 1000) -> list[Stat]:
+        """Up to `limit` objects (at most 1,000) whose keys start with `prefix` and sort after `after`.
+
+        In UTF-8 byte order of the keys; sees every create answered before. Fewer than `limit`
+        means the end.
+        """
+        ...
+
+    async def now(self) -> datetime:
+        """The store's own clock, in UTC, read now (S3: the Date header of an answer)."""
+        ...
+
+    def locate(self, key: str) -> str:
+        """Where DuckDB finds the object: an absolute path, or an `s3://` URL."""
+        ...
+
+    @property
+    def spool_dir(self) -> Path | None:
+        """A directory from which `upload` need not copy (same filesystem); None where there is none.
+
+        Files there are temporary: the adapter sweeps old ones, and never lists them.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections and threads. Idempotent."""
+        ...

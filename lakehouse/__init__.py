@@ -1,0 +1,1 @@
+"""What we do: decide commands, read CSV, answer SQL, serve HTTP."""

@@ -1,0 +1,1 @@
+"""CSV in, Parquet out: nothing lost, nothing guessed."""

@@ -1,0 +1,1 @@
+"""SQL in, exact results out, from child processes that may be killed."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: extract, one call to the service, convert."""

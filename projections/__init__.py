@@ -1,0 +1,1 @@
+"""What follows from the facts: pure folds over the journal's events."""

@@ -1,1 +1,1 @@
-"""Facts: the append-only journal in the bucket. Imports nothing of ours; see FORMAT.md for the bytes."""
+"""Facts: the append-only journal in the bucket. FORMAT.md specifies its bytes."""

@@ -1,7 +1,6 @@
 """The names of things in a bucket: built, parsed and checked here and nowhere else. Pure."""
 
 import re
-import unicodedata
 from urllib.parse import unquote
 
 import msgspec
@@ -15,6 +14,8 @@ RESERVED = ("_journal/", "datasets/", "objects/")
 
 MAX_KEY_BYTES = 1024
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ODD_COMPONENT = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _SLOT = re.compile(r"_journal/slots/([0-9]{20})\.ndjson")
 _TAG = r"([0-9a-f]{8})-([0-9]{1,16})-([0-9a-z]{1,32})"
 _DATASET_BLOB = re.compile(
@@ -73,9 +74,9 @@ def key_fault(key: str) -> str | None:
         return "the key is not UTF-8"
     if size_bytes > MAX_KEY_BYTES:
         return f"the key has {size_bytes} bytes; at most {MAX_KEY_BYTES} are allowed"
-    if any(unicodedata.category(character) == "Cc" for character in key):
+    if _CONTROL.search(key):
         return "the key holds a control character"
-    if _odd_component(key) or _odd_component(unquote(key)):
+    if _ODD_COMPONENT.search(key) or ("%" in key and _ODD_COMPONENT.search(unquote(key))):
         return "the key has a leading '/', or an empty, '.' or '..' component"
     return None
 
@@ -83,7 +84,3 @@ def key_fault(key: str) -> str | None:
 def is_reserved(key: str) -> bool:
     """Whether `key` lies below a prefix that belongs to the lakehouse."""
     return key.startswith(RESERVED)
-
-
-def _odd_component(key: str) -> bool:
-    return any(part in ("", ".", "..") for part in key.split("/"))

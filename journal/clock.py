@@ -1,0 +1,50 @@
+"""Time, sleep and chance as values that are passed in, so that a test can own all three."""
+
+import asyncio
+import random
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
+
+
+class Clock(Protocol):
+    """What a shell may know of time. Pure code gets its results, never the clock."""
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC. May jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards, from no particular start."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None:
+        """Let others run for `delay_s` seconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+
+
+def uuid7(now: datetime, chance: random.Random) -> str:
+    """A UUIDv7 (RFC 9562, section 5.7): milliseconds, then 74 random bits."""
+    milliseconds = int(now.timestamp() * 1000) & (2**48 - 1)
+    value = milliseconds << 80 | 0x7 << 76 | chance.getrandbits(12) << 64
+    value |= 0b10 << 62 | chance.getrandbits(62)
+    return str(UUID(int=value))
+
+
+def random_name(chance: random.Random, length: int) -> str:
+    """Lower-case letters and digits without look-alikes, for tags and writers' names."""
+    return "".join(chance.choices("23456789abcdefghjkmnpqrstuvwxyz", k=length))

@@ -1,0 +1,260 @@
+"""The closed union of event types, version 1: facts, in the past tense, under stable tags.
+
+Owns what an event holds and how one line of a slot is written and read. Must never refer to a
+class path, a clock or a bucket. FORMAT.md, "Events", is the specification.
+"""
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+"""An integer that every JSON reader keeps: 0 to 2^53-1."""
+Place = tuple[Count, Count]
+"""(position of the slot, seq of the event)."""
+
+VERSION = 1
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of an event. Unknown fields are damage: who adds one raises the version."""
+
+
+class Object(Record, frozen=True):
+    """One version of one key: `blob` is the physical object that holds its bytes."""
+
+    key: str
+    blob: str
+    size_bytes: Count
+    sha256: str
+    row_count: Count | None
+
+
+class Column(Record, frozen=True):
+    """A column's name and the name of its Arrow type."""
+
+    name: str
+    type: str
+
+
+class Source(Record, frozen=True):
+    """The file that was ingested, as received, and the options that changed how it was read."""
+
+    sha256: str
+    size_bytes: Count
+    options: tuple[tuple[str, str], ...]
+
+
+class Renamed(Record, frozen=True):
+    """A header cell that could not be a column's name as written; `position` counts from 1."""
+
+    position: Count
+    was: str
+    name: str
+
+
+class Content(Record, frozen=True):
+    """What a dataset holds, or what is added to one."""
+
+    dataset_id: str
+    name: str
+    schema_fingerprint: str
+    schema: tuple[Column, ...] | None
+    objects: tuple[Object, ...]
+    row_count: Count | None
+    source: Source | None
+    renamed: tuple[Renamed, ...]
+    quarantine: tuple[Object, ...]
+
+
+class ObjectStored(Record, frozen=True):
+    """A key got a first or a new version."""
+
+    TYPE: ClassVar[str] = "object_stored"
+    key: str
+    blob: str
+    size_bytes: Count
+    sha256: str
+    content_type: str
+
+
+class ObjectForgotten(Record, frozen=True):
+    """A key names nothing any more; its versions stay until they are collected."""
+
+    TYPE: ClassVar[str] = "object_forgotten"
+    key: str
+
+
+class DatasetRegistered(Content, frozen=True):
+    """A dataset is exactly this, new or replaced."""
+
+    TYPE: ClassVar[str] = "dataset_registered"
+
+
+class DatasetAppended(Content, frozen=True):
+    """A dataset holds this besides what it held."""
+
+    TYPE: ClassVar[str] = "dataset_appended"
+
+
+class DatasetDropped(Record, frozen=True):
+    """A dataset is no more; its name and fingerprint are free."""
+
+    TYPE: ClassVar[str] = "dataset_dropped"
+    name: str
+    dataset_id: str
+
+
+class DatasetRestored(Record, frozen=True):
+    """A dataset is again what it was as of a seq: exactly this."""
+
+    TYPE: ClassVar[str] = "dataset_restored"
+    as_of_seq: Count
+    dataset_id: str
+    name: str
+    schema_fingerprint: str
+    schema: tuple[Column, ...] | None
+    objects: tuple[Object, ...]
+    row_count: Count | None
+    source: Source | None
+    renamed: tuple[Renamed, ...]
+    quarantine: tuple[Object, ...]
+
+
+class ObjectsMarked(Record, frozen=True):
+    """These blobs will be deleted: from here on nothing may refer to them. Final."""
+
+    TYPE: ClassVar[str] = "objects_marked"
+    run: str
+    cutoff_seq: Count
+    blobs: tuple[str, ...]
+
+
+class ObjectsCollected(Record, frozen=True):
+    """These marked blobs are deleted."""
+
+    TYPE: ClassVar[str] = "objects_collected"
+    run: str
+    blobs: tuple[str, ...]
+
+
+class FormatRaised(Record, frozen=True):
+    """From the next slot on writers write this slot format."""
+
+    TYPE: ClassVar[str] = "format_raised"
+    slot: Count
+
+
+class LakeAdopted(Record, frozen=True):
+    """The lake goes on from a restored copy whose head had been this."""
+
+    TYPE: ClassVar[str] = "lake_adopted"
+    previous_seq: Count
+    previous_sha256: str
+    note: str
+
+
+DatasetContent = DatasetRegistered | DatasetAppended | DatasetRestored
+Data = (
+    ObjectStored
+    | ObjectForgotten
+    | DatasetContent
+    | DatasetDropped
+    | ObjectsMarked
+    | ObjectsCollected
+    | FormatRaised
+    | LakeAdopted
+)
+TYPES: tuple[type[Data], ...] = (
+    ObjectStored,
+    ObjectForgotten,
+    DatasetRegistered,
+    DatasetAppended,
+    DatasetDropped,
+    DatasetRestored,
+    ObjectsMarked,
+    ObjectsCollected,
+    FormatRaised,
+    LakeAdopted,
+)
+
+
+class About(Record, frozen=True):
+    """An entity that an event is about, and where that entity's previous event lies."""
+
+    entity: str
+    prev: Place | None
+
+
+class Event(Record, frozen=True):
+    """One fact. Fields stand in the order in which they are written."""
+
+    seq: Count
+    type: str
+    v: Count
+    command: str
+    key: str | None
+    request: str | None
+    actor: str
+    reason: str | None
+    correlation: str | None
+    about: tuple[About, ...]
+    data: Data
+
+
+class UnknownEvent(Exception):
+    """A type or version that this code does not know: written by a newer one."""
+
+
+class _Line(Record, frozen=True):
+    """An event as it stands in a slot, its data not yet read."""
+
+    seq: Count
+    type: str
+    v: Count
+    command: str
+    key: str | None
+    request: str | None
+    actor: str
+    reason: str | None
+    correlation: str | None
+    about: tuple[About, ...]
+    data: msgspec.Raw
+
+
+_ENCODER = msgspec.json.Encoder()
+_LINES = msgspec.json.Decoder(_Line)
+_DATA = {data.TYPE: msgspec.json.Decoder(data) for data in TYPES}
+
+
+def encode_event(event: Event) -> bytes:
+    """One line of a slot, without its LF."""
+    return _ENCODER.encode(event)
+
+
+def decode_event(line: bytes) -> Event:
+    """Read one line. Raises UnknownEvent for a newer one, msgspec.DecodeError for damage."""
+    raw = _LINES.decode(line)
+    decoder = _DATA.get(raw.type)
+    if decoder is None or raw.v != VERSION:
+        raise UnknownEvent(f"event {raw.seq} is a {raw.type!r} of version {raw.v}")
+    return Event(
+        raw.seq,
+        raw.type,
+        raw.v,
+        raw.command,
+        raw.key,
+        raw.request,
+        raw.actor,
+        raw.reason,
+        raw.correlation,
+        raw.about,
+        decoder.decode(raw.data),
+    )
+
+
+def objects_of(data: Data) -> tuple[Object, ...]:
+    """Every object of an event that adds content: what it holds, then what it set aside."""
+    if isinstance(data, Content | DatasetRestored):
+        return data.objects + data.quarantine
+    return ()

@@ -1,0 +1,182 @@
+"""The journal in a bucket: open it, read slots, settle one commit.
+
+Owns every request under `_journal/lake.json` and `_journal/slots/`. Must never fold, decide, or
+write anything but a slot and, once, `lake.json`.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from journal.bucket import keys
+from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectMissing
+from journal.bucket.port import Answer, Bucket
+from journal.clock import Clock, uuid7
+from journal.commit import Found, Progress, Step, after_look, after_put
+from journal.slot import (
+    FORMAT,
+    Head,
+    JournalCorrupt,
+    Lake,
+    Slot,
+    decode_lake,
+    decode_slot,
+    encode_lake,
+    format_at,
+    genesis,
+    sha256_hex,
+)
+
+WINDOW = 32
+"""How many slots a catch-up reads at once, at the most."""
+PAUSE_S = 0.05
+PAUSE_MAX_S = 5.0
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """Our slot is in the journal."""
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """Another's slot stands there. Ours never will."""
+
+    slot: Slot
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """Our slot is certainly not in the journal, and the store says why."""
+
+    detail: str
+
+
+class StoreBroken(Exception):
+    """The store answered 412 and then 404 for the same slot: no writer may trust it any longer."""
+
+
+class Journal:
+    """One lake's slots. All methods may run concurrently, but one commit at a time per process."""
+
+    def __init__(
+        self, bucket: Bucket, lake: Lake, origin: Head, clock: Clock, chance: random.Random
+    ) -> None:
+        self.bucket = bucket
+        self.lake = lake
+        self.origin = origin
+        self._clock = clock
+        self._chance = chance
+
+    async def read(self, position: int) -> Slot | None:
+        """The slot at `position`, None where there is none yet.
+
+        Raises JournalCorrupt, UpgradeRequired, BucketUnavailable, BucketRefused.
+        """
+        try:
+            body = await self.bucket.read(keys.slot_key(position))
+        except ObjectMissing:
+            return None
+        return decode_slot(body, position)
+
+    async def slots(self, first: int) -> AsyncIterator[Slot]:
+        """Slots from position `first` up to the first gap, read in growing parallel windows.
+
+        What stands behind the first gap or the first fault is not looked at.
+        """
+        width = 1
+        while True:
+            reads = [self.read(position) for position in range(first, first + width)]
+            for read in await asyncio.gather(*reads, return_exceptions=True):
+                if isinstance(read, BaseException):
+                    raise read
+                if read is None:
+                    return
+                yield read
+            first += width
+            width = min(2 * width, WINDOW)
+
+    async def hash_at(self, position: int) -> str:
+        """The SHA-256 of what stands at `position` now (0: `lake.json`). Raises ObjectMissing."""
+        key = keys.slot_key(position) if position else keys.LAKE
+        return sha256_hex(await self.bucket.read(key))
+
+    async def commit(self, position: int, body: bytes, commit: str) -> Committed | Lost | Failed:
+        """Put `body` at `position` and settle what became of it, however long that takes.
+
+        Answers only what is certain; while it is not, it goes on asking. Cancelling it leaves the
+        slot unknown. Raises StoreBroken, JournalCorrupt, UpgradeRequired.
+        """
+        progress, detail, attempt = Progress(), "", 0
+        while True:
+            if progress.pause:
+                attempt += 1
+                await self._clock.sleep(pause_s(attempt, self._chance))
+            match progress.step:
+                case Step.PUT_AGAIN:
+                    created = await self.bucket.create(keys.slot_key(position), body)
+                    progress, detail = after_put(progress, created.answer), created.detail
+                case Step.LOOK:
+                    found, slot = await self._look(position, commit)
+                    progress = after_look(progress, found)
+                    if slot is not None and progress.step is Step.LOST:
+                        return Lost(slot)
+            match progress.step:
+                case Step.COMMITTED:
+                    return Committed()
+                case Step.FAILED:
+                    return Failed(detail)
+                case Step.BROKEN:
+                    raise StoreBroken(f"slot {position}: the store said 412, then 404")
+
+    async def _look(self, position: int, commit: str) -> tuple[Found | None, Slot | None]:
+        try:
+            slot = await self.read(position)
+        except (BucketUnavailable, BucketRefused):
+            # Nothing was learnt, so nothing is concluded: the caller asks again after a pause.
+            return None, None
+        if slot is None:
+            return Found.ABSENT, None
+        return (Found.OURS if slot.header.commit == commit else Found.ANOTHERS), slot
+
+
+async def open_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> Journal:
+    """The bucket's journal, begun if there is none: create `lake.json`, GET, the winner counts.
+
+    Raises JournalCorrupt when `lake.json` is absent while slot 1 exists, UpgradeRequired.
+    """
+    journal = await find_journal(bucket, clock, chance)
+    if journal is not None:
+        return journal
+    now = clock.now()
+    created = await bucket.create(
+        keys.LAKE, encode_lake(Lake(uuid7(now, chance), FORMAT, format_at(now)))
+    )
+    journal = await find_journal(bucket, clock, chance)
+    if journal is None:
+        kind = BucketRefused if created.answer is Answer.REFUSED else BucketUnavailable
+        raise kind(f"{keys.LAKE} could not be created: {created.answer.value}; {created.detail}")
+    return journal
+
+
+async def find_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> Journal | None:
+    """The bucket's journal, None where there is none. Writes nothing."""
+    try:
+        body = await bucket.read(keys.LAKE)
+    except ObjectMissing:
+        if await _slot_one_exists(bucket):
+            raise JournalCorrupt(0, "lake.json is absent while slot 1 exists") from None
+        return None
+    return Journal(bucket, decode_lake(body), genesis(body), clock, chance)
+
+
+def pause_s(attempt: int, chance: random.Random) -> float:
+    """Exponential back-off with full jitter (AWS architecture blog, 2015), in seconds."""
+    return chance.uniform(0, min(PAUSE_MAX_S, PAUSE_S * 2**attempt))
+
+
+async def _slot_one_exists(bucket: Bucket) -> bool:
+    try:
+        await bucket.read(keys.slot_key(1))
+    except ObjectMissing:
+        return False
+    return True

@@ -1,0 +1,255 @@
+"""Slots: one atomic batch of events as bytes, and the hash chain that joins them. Pure.
+
+Must never read a clock, a bucket or chance: times and ids come in as values.
+"""
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+
+from journal.bucket.keys import blob_tag, key_fault
+from journal.events import (
+    Count,
+    Data,
+    Event,
+    ObjectsCollected,
+    ObjectsMarked,
+    ObjectStored,
+    Record,
+    UnknownEvent,
+    decode_event,
+    encode_event,
+    objects_of,
+)
+
+FORMAT = 1
+"""The newest slot format that this code reads and writes; `min_reader` is judged against it."""
+BATCH_BYTES = 256 * 1024
+BATCH_EVENTS = 1_000
+COMMAND_BYTES = 8 * 1024 * 1024
+
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+class Lake(Record, frozen=True):
+    """`lake.json`: which lake this is. Written once, before slot 1."""
+
+    lake: str
+    format: Count
+    created_at: str
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Where a journal stands: the last slot and the hash that the next one must name.
+
+    Of an empty journal: 0, 0, the hash of `lake.json`, and an empty time.
+    """
+
+    position: int
+    seq: int
+    sha256: str
+    at: str
+
+
+class Header(Record, frozen=True):
+    """The first line of a slot. Fields stand in the order in which they are written."""
+
+    slot: Count
+    min_reader: Count
+    lake: str
+    position: Count
+    prev: Sha256
+    commit: str
+    writer: str
+    at: str
+    first_seq: Count
+    events: Count
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A decoded slot and the hash of the bytes that it was decoded from."""
+
+    header: Header
+    events: tuple[Event, ...]
+    sha256: str
+
+    @property
+    def head(self) -> Head:
+        """The journal's head once this slot is its last."""
+        last_seq = self.header.first_seq + self.header.events - 1
+        return Head(self.header.position, last_seq, self.sha256, self.header.at)
+
+
+class JournalCorrupt(Exception):
+    """The bytes are not what a writer promised: where, what was expected, what was seen."""
+
+    def __init__(self, position: int, reason: str, expected: str = "", seen: str = "") -> None:
+        told = f": expected {expected}, seen {seen}" if expected or seen else ""
+        super().__init__(f"slot {position}: {reason}{told}")
+        self.position = position
+        self.reason = reason
+        self.expected = expected
+        self.seen = seen
+
+
+class UpgradeRequired(Exception):
+    """Written by a newer version: everything before it stands, nothing may be written here."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"slot {position}: {reason}")
+        self.position = position
+        self.reason = reason
+
+
+class _Preamble(msgspec.Struct, frozen=True):
+    """What every format's first line promises to hold, so that an older reader can stop well."""
+
+    slot: int
+    min_reader: int
+
+
+_ENCODER = msgspec.json.Encoder()
+_PREAMBLE = msgspec.json.Decoder(_Preamble)
+_HEADER = msgspec.json.Decoder(Header)
+_LAKE = msgspec.json.Decoder(Lake)
+
+
+def sha256_hex(body: bytes) -> str:
+    """Lower-case hex SHA-256."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def format_at(at: datetime) -> str:
+    """A UTC time as slots write it: always six digits of a second, always `Z`."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_at(at: str) -> datetime:
+    """The inverse of format_at."""
+    return datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def next_at(now: datetime, previous: str) -> str:
+    """One time for a slot: now, but at least one microsecond after the previous slot's."""
+    if not previous:
+        return format_at(now)
+    return format_at(max(now, parse_at(previous) + timedelta(microseconds=1)))
+
+
+def encode_lake(lake: Lake) -> bytes:
+    """The bytes of `lake.json`."""
+    return _ENCODER.encode(lake) + b"\n"
+
+
+def decode_lake(body: bytes) -> Lake:
+    """Read `lake.json`. Raises JournalCorrupt at position 0, UpgradeRequired."""
+    try:
+        lake = _LAKE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise JournalCorrupt(0, f"lake.json does not decode: {error}") from error
+    if lake.format > FORMAT:
+        raise UpgradeRequired(0, f"the lake's format is {lake.format}; this code reads {FORMAT}")
+    return lake
+
+
+def genesis(lake_body: bytes) -> Head:
+    """The head of a journal without slots: slot 1 names the hash of `lake.json`."""
+    return Head(0, 0, sha256_hex(lake_body), "")
+
+
+def encode_slot(header: Header, lines: list[bytes]) -> bytes:
+    """A slot's bytes from its header and its encoded events; LF after every line."""
+    return b"\n".join([_ENCODER.encode(header), *lines, b""])
+
+
+def encode_events(header: Header, events: tuple[Event, ...]) -> bytes:
+    """A slot's bytes from events."""
+    return encode_slot(header, [encode_event(event) for event in events])
+
+
+def decode_slot(body: bytes, position: int) -> Slot:
+    """Read the slot found at `position`. Raises JournalCorrupt, UpgradeRequired."""
+    first, *lines = _lines(body, position)
+    header = _decode_header(first, position)
+    events = tuple(_decode_line(line, position) for line in lines)
+    _check_inside(header, events, position)
+    return Slot(header, events, sha256_hex(body))
+
+
+def check_link(head: Head, slot: Slot, lake: str) -> None:
+    """Whether `slot` follows `head` in this lake. Raises JournalCorrupt naming what differs."""
+    header = slot.header
+    expectations = (
+        ("its lake", lake, header.lake),
+        ("its prev, the hash of the slot before", head.sha256, header.prev),
+        ("its position", str(head.position + 1), str(header.position)),
+        ("its first seq", str(head.seq + 1), str(header.first_seq)),
+    )
+    for what, expected, seen in expectations:
+        if expected != seen:
+            raise JournalCorrupt(head.position + 1, f"{what} differs", expected, seen)
+    if header.at <= head.at:
+        raise JournalCorrupt(header.position, "time runs backwards", f"after {head.at}", header.at)
+
+
+def _lines(body: bytes, position: int) -> list[bytes]:
+    if not body.endswith(b"\n"):
+        raise JournalCorrupt(position, "it does not end in a line feed; it may be cut short")
+    return body[:-1].split(b"\n")
+
+
+def _decode_header(line: bytes, position: int) -> Header:
+    try:
+        preamble = _PREAMBLE.decode(line)
+        if preamble.slot > FORMAT or preamble.min_reader > FORMAT:
+            raise UpgradeRequired(
+                position, f"it is of format {preamble.slot}; this code reads {FORMAT}"
+            )
+        return _HEADER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise JournalCorrupt(position, f"its header does not decode: {error}") from error
+
+
+def _decode_line(line: bytes, position: int) -> Event:
+    try:
+        return decode_event(line)
+    except UnknownEvent as error:
+        raise UpgradeRequired(position, str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise JournalCorrupt(position, f"an event does not decode: {error}") from error
+
+
+def _check_inside(header: Header, events: tuple[Event, ...], position: int) -> None:
+    if header.position != position:
+        raise JournalCorrupt(position, "its header", str(position), str(header.position))
+    if not events or header.events != len(events):
+        raise JournalCorrupt(position, "events", str(header.events), str(len(events)))
+    if not _AT.fullmatch(header.at):
+        raise JournalCorrupt(position, "its time is not a time", "RFC 3339 in UTC", header.at)
+    for seq, event in enumerate(events, header.first_seq):
+        if event.seq != seq:
+            raise JournalCorrupt(position, "an event's seq", str(seq), str(event.seq))
+        if (event.key is None) != (event.request is None):
+            raise JournalCorrupt(position, f"event {seq} has one of key and request, not both")
+        if fault := _data_fault(event.data):
+            raise JournalCorrupt(position, f"event {seq}: {fault}")
+
+
+def _data_fault(data: Data) -> str | None:
+    """Keys out of a slot are trusted no more than keys from users."""
+    if isinstance(data, ObjectStored):
+        return key_fault(data.key) or _blob_fault(data.blob)
+    if isinstance(data, ObjectsMarked | ObjectsCollected):
+        return next(filter(None, map(_blob_fault, data.blobs)), None)
+    for item in objects_of(data):
+        if fault := key_fault(item.key) or _blob_fault(item.blob):
+            return fault
+    return None
+
+
+def _blob_fault(blob: str) -> str | None:
+    return None if blob_tag(blob) else "a blob's key is not one that a lake mints"

@@ -1,0 +1,117 @@
+"""The catalog: which datasets live, and what each one holds. Pure."""
+
+import msgspec
+from immutables import Map, MapMutation
+
+from journal.events import (
+    Column,
+    Content,
+    Data,
+    DatasetAppended,
+    DatasetDropped,
+    DatasetRegistered,
+    DatasetRestored,
+    Object,
+    Renamed,
+)
+from projections.moment import Moment
+
+
+class Ingested(msgspec.Struct, frozen=True):
+    """A source file whose rows a dataset holds, and the event that brought them."""
+
+    sha256: str
+    size_bytes: int
+    options: tuple[tuple[str, str], ...]
+    seq: int
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """One live dataset: `seq` and `updated_at` of its last event, `created_at` of its first."""
+
+    dataset_id: str
+    name: str
+    schema_fingerprint: str
+    schema: tuple[Column, ...] | None
+    objects: tuple[Object, ...]
+    row_count: int | None
+    sources: tuple[Ingested, ...]
+    renamed: tuple[Renamed, ...]
+    quarantine: tuple[Object, ...]
+    created_at: str
+    updated_at: str
+    seq: int
+
+
+class Catalog(msgspec.Struct, frozen=True):
+    """Live datasets by lower-case name: names are unique without regard to case."""
+
+    datasets: Map[str, Dataset] = Map()
+
+
+EMPTY = Catalog()
+
+
+def apply(draft: MapMutation[str, Dataset], data: Data, moment: Moment) -> None:
+    """Fold one event into the datasets that a draft of the catalog holds."""
+    match data:
+        case DatasetRegistered() | DatasetRestored():
+            was = draft.get(data.name.lower())
+            draft[data.name.lower()] = _whole(data, was, moment)
+        case DatasetAppended():
+            was = draft.get(data.name.lower())
+            now = _more(data, was, moment) if was else _whole(data, was, moment)
+            draft[data.name.lower()] = now
+        case DatasetDropped():
+            draft.pop(data.name.lower(), None)
+        case _:
+            pass
+
+
+def find(catalog: Catalog, name: str) -> Dataset | None:
+    """The live dataset of that name in any spelling."""
+    return catalog.datasets.get(name.lower())
+
+
+def in_name_order(catalog: Catalog, after: str = "") -> list[Dataset]:
+    """Live datasets whose names sort after `after`, by code point."""
+    later = (dataset for dataset in catalog.datasets.values() if dataset.name > after)
+    return sorted(later, key=lambda dataset: dataset.name)
+
+
+def _whole(data: Content | DatasetRestored, was: Dataset | None, moment: Moment) -> Dataset:
+    return Dataset(
+        data.dataset_id,
+        data.name,
+        data.schema_fingerprint,
+        data.schema,
+        data.objects,
+        data.row_count,
+        _sources(data, moment),
+        data.renamed,
+        data.quarantine,
+        was.created_at if was else moment.at,
+        moment.at,
+        moment.seq,
+    )
+
+
+def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
+    known = was.row_count is not None and data.row_count is not None
+    return msgspec.structs.replace(
+        was,
+        objects=was.objects + data.objects,
+        row_count=(was.row_count or 0) + (data.row_count or 0) if known else None,
+        sources=was.sources + _sources(data, moment),
+        renamed=data.renamed,
+        quarantine=was.quarantine + data.quarantine,
+        updated_at=moment.at,
+        seq=moment.seq,
+    )
+
+
+def _sources(data: Content | DatasetRestored, moment: Moment) -> tuple[Ingested, ...]:
+    if data.source is None:
+        return ()
+    source = data.source
+    return (Ingested(source.sha256, source.size_bytes, source.options, moment.seq),)

@@ -1,0 +1,143 @@
+"""The fold: all projections as one state, its root, and how a slot moves it. Pure and total.
+
+The same events give the same state, byte for byte, on every node; `state_root` proves it.
+`apply` never refuses: what may not happen is refused in `decide`, before it is an event.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+from immutables import Map
+
+from journal.events import Event, FormatRaised
+from journal.slot import FORMAT, Head, Slot
+from projections import catalog, history, inventory, requests
+from projections.catalog import Catalog
+from projections.history import Anchor, History
+from projections.inventory import Inventory
+from projections.moment import Moment
+from projections.requests import Requests
+
+STATE_VERSION = 1
+"""Raised with every change of what a fold makes of the same events; golden roots hold it."""
+
+
+class State(msgspec.Struct, frozen=True):
+    """Everything that follows from the journal up to `head`. A value: keep it, compare it."""
+
+    head: Head
+    format: int
+    catalog: Catalog
+    inventory: Inventory
+    history: History
+    requests: Requests
+
+
+def empty(origin: Head) -> State:
+    """The state before slot 1; `origin` is the head of the lake's empty journal."""
+    return State(origin, FORMAT, catalog.EMPTY, inventory.EMPTY, history.EMPTY, requests.EMPTY)
+
+
+class Draft:
+    """A state while events are folded into it: mutable inside, never seen outside this package."""
+
+    def __init__(self, state: State) -> None:
+        self._format = state.format
+        self._datasets = state.catalog.datasets.mutate()
+        self._inventory = inventory.Draft(state.inventory)
+        self._links = state.history.links.mutate()
+        self._anchors = state.history.anchors
+        self._requests = requests.Draft(state.requests)
+
+    def apply(self, event: Event, moment: Moment) -> None:
+        """Fold one event. The inventory goes first: it reads what the catalog held before."""
+        inventory.apply(self._inventory, self._datasets, event.data, moment)
+        catalog.apply(self._datasets, event.data, moment)
+        requests.apply(self._requests, event, moment)
+        self._links.update(history.link(event, moment))
+        if isinstance(event.data, FormatRaised):
+            self._format = max(self._format, event.data.slot)
+
+    def anchor(self, slot: Slot) -> None:
+        """Keep the slot's place if it is one of those that history remembers."""
+        header = slot.header
+        if history.is_anchor(header.position):
+            anchor = Anchor(header.position, header.first_seq, header.at)
+            self._anchors = self._anchors.set(len(self._anchors), anchor)
+
+    def finish(self, head: Head) -> State:
+        """The state at `head`; the draft is spent."""
+        return State(
+            head,
+            self._format,
+            Catalog(self._datasets.finish()),
+            self._inventory.finish(),
+            History(self._links.finish(), self._anchors),
+            self._requests.finish(),
+        )
+
+
+def apply(state: State, event: Event, moment: Moment) -> State:
+    """The state after one event of a slot that is not closed yet: only the head's seq moves."""
+    draft = Draft(state)
+    draft.apply(event, moment)
+    return draft.finish(msgspec.structs.replace(state.head, seq=event.seq))
+
+
+def fold(state: State, slot: Slot) -> State:
+    """The state after one slot. The caller has checked that the slot follows `state.head`."""
+    return fold_to(state, slot, slot.head.seq)
+
+
+def fold_to(state: State, slot: Slot, seq: int) -> State:
+    """As `fold`, but only events up to `seq`; the head is the slot's but for its seq."""
+    draft = Draft(state)
+    header = slot.header
+    for event in slot.events:
+        if event.seq <= seq:
+            draft.apply(event, Moment(header.position, event.seq, header.at))
+    draft.anchor(slot)
+    return draft.finish(msgspec.structs.replace(slot.head, seq=min(seq, slot.head.seq)))
+
+
+def close(running: State, slot: Slot) -> State:
+    """The state after `slot`, all of whose events `apply` has already folded into `running`."""
+    draft = Draft(running)
+    draft.anchor(slot)
+    return draft.finish(slot.head)
+
+
+def state_root(state: State) -> str:
+    """SHA-256 (hex) of the state in canonical form: equal for equal states, on any machine."""
+    digest = hashlib.sha256()
+    for line in _canonical(state):
+        digest.update(line)
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def counts(state: State) -> dict[str, int]:
+    """How much there is of what, for people."""
+    return {
+        "datasets": len(state.catalog.datasets),
+        "keys": len(state.inventory.keys),
+        "versions": len(state.inventory.blobs),
+        "remembered_requests": len(state.requests.seen),
+    }
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def _canonical(state: State) -> Iterator[bytes]:
+    """Maps as sorted pairs, everything else as it is."""
+    yield _ENCODER.encode(["state", STATE_VERSION, state.head, state.format])
+    for projection in (state.catalog, state.inventory, state.history, state.requests):
+        for name in projection.__struct_fields__:
+            value = getattr(projection, name)
+            yield _ENCODER.encode([type(projection).__name__, name])
+            if isinstance(value, Map):
+                yield from (_ENCODER.encode([key, value[key]]) for key in sorted(value))
+            else:
+                yield _ENCODER.encode(value)

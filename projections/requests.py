@@ -1,0 +1,77 @@
+"""Requests seen: which idempotency key stood for which request, and where its event is. Pure."""
+
+import hashlib
+
+import msgspec
+from immutables import Map
+
+from journal.events import Event
+from projections.moment import Moment
+
+REMEMBERED = 100_000
+"""How many keyed changes are remembered; eviction is part of the fold, so every node agrees."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """The hash of the request that used a key, the place of its event, its number in `order`."""
+
+    request: str
+    position: int
+    seq: int
+    number: int
+
+
+class Requests(msgspec.Struct, frozen=True):
+    """`seen` by the hash of actor and key; `order` numbers them from `evicted` to `count`."""
+
+    seen: Map[str, Seen] = Map()
+    order: Map[int, str] = Map()
+    count: int = 0
+    evicted: int = 0
+
+
+EMPTY = Requests()
+
+
+def identity(actor: str, key: str) -> str:
+    """What a key is remembered under: keys of different actors never meet."""
+    return hashlib.sha256(f"{actor}\n{key}".encode()).hexdigest()
+
+
+def find(requests: Requests, actor: str, key: str) -> Seen | None:
+    """The request that this actor sent under this key, if it is among those remembered."""
+    return requests.seen.get(identity(actor, key))
+
+
+class Draft:
+    """Requests while events are folded into them."""
+
+    def __init__(self, requests: Requests) -> None:
+        self.seen = requests.seen.mutate()
+        self.order = requests.order.mutate()
+        self.count = requests.count
+        self.evicted = requests.evicted
+
+    def finish(self) -> Requests:
+        """The requests that the events have made; the draft is spent."""
+        return Requests(self.seen.finish(), self.order.finish(), self.count, self.evicted)
+
+
+def apply(draft: Draft, event: Event, moment: Moment) -> None:
+    """Fold one event; one without a key changes nothing."""
+    if event.key is None or event.request is None:
+        return
+    hashed = identity(event.actor, event.key)
+    draft.seen[hashed] = Seen(event.request, moment.position, moment.seq, draft.count)
+    draft.order[draft.count] = hashed
+    draft.count += 1
+    if draft.count - draft.evicted > REMEMBERED:
+        _evict_oldest(draft)
+
+
+def _evict_oldest(draft: Draft) -> None:
+    oldest = draft.order.pop(draft.evicted)
+    seen = draft.seen.get(oldest)
+    if seen is not None and seen.number == draft.evicted:
+        del draft.seen[oldest]
+    draft.evicted += 1

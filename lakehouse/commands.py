@@ -1,0 +1,79 @@
+"""What may be asked of the lakehouse that changes it: one frozen value per change. Pure."""
+
+import msgspec
+
+from journal.events import Column, Object, Renamed, Source
+
+
+class StoreObject(msgspec.Struct, frozen=True):
+    """Give `key` these bytes. `blob` is where they are already, None while they are not uploaded."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    content_type: str
+    blob: str | None
+    only_if_absent: bool = False
+
+
+class ForgetObject(msgspec.Struct, frozen=True):
+    """Let `key` name nothing."""
+
+    key: str
+
+
+class RegisterDataset(msgspec.Struct, frozen=True):
+    """Make a dataset over the current versions of keys."""
+
+    name: str
+    schema_fingerprint: str
+    keys: tuple[str, ...]
+    row_count: int | None
+
+
+class IngestDataset(msgspec.Struct, frozen=True):
+    """Make or extend a dataset by the rows of a file.
+
+    `table` is what reading the file gave, None while it has not been read: enough to learn
+    whether it must be. `read_under` is the fingerprint of the dataset whose types the file was
+    read with, None where there was none; the catalog may have moved since.
+    """
+
+    name: str
+    mode: str
+    source: Source
+    table: "Table | None"
+    read_under: str | None
+    schema_change: bool = False
+    dedupe: bool = False
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A file, read: its schema, and the uploaded objects that hold its rows."""
+
+    schema: tuple[Column, ...]
+    schema_fingerprint: str
+    objects: tuple[Object, ...]
+    row_count: int
+    renamed: tuple[Renamed, ...]
+
+
+class DropDataset(msgspec.Struct, frozen=True):
+    """Let a dataset be no more."""
+
+    name: str
+
+
+Command = StoreObject | ForgetObject | RegisterDataset | IngestDataset | DropDataset
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Who asks, why, and under which ids; `key` and `request` (idempotency) both or neither."""
+
+    actor: str
+    command: str
+    """UUIDv7 of this one asking."""
+    correlation: str | None = None
+    reason: str | None = None
+    key: str | None = None
+    request: str | None = None

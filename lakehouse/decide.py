@@ -1,0 +1,263 @@
+"""Every rule about what may happen: decide(state, command, context) → an event's data, or why none. Pure.
+
+Decided again at every attempt, on the state as the earlier commands of the batch leave it. An answer
+without an event speaks about the present, and so is worth nothing without proof of the present.
+"""
+
+from uuid import UUID, uuid5
+
+import msgspec
+
+from journal.events import (
+    Column,
+    Data,
+    DatasetAppended,
+    DatasetDropped,
+    DatasetRegistered,
+    Object,
+    ObjectForgotten,
+    ObjectStored,
+)
+from lakehouse.commands import (
+    Command,
+    Context,
+    DropDataset,
+    ForgetObject,
+    IngestDataset,
+    RegisterDataset,
+    StoreObject,
+    Table,
+)
+from lakehouse.errors import Json, Refused
+from projections import catalog, inventory, requests
+from projections.catalog import Dataset
+from projections.fold import State
+
+DATASETS = UUID("a8f3c1d2-4e5b-5a6c-9d8e-7f0a1b2c3d4e")
+"""Namespace of dataset ids: the same name is the same dataset on any machine, after any loss."""
+
+
+class Unchanged(msgspec.Struct, frozen=True):
+    """What is asked for is so already; `since` is the seq of the event that made it so, if any did."""
+
+    since: int | None
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """The same request under the same idempotency key made this event already."""
+
+    position: int
+    seq: int
+
+
+class NeedsData(msgspec.Struct, frozen=True):
+    """The change is wanted, but its bytes must be read or uploaded (again) first."""
+
+    why: str
+
+
+Decision = Data | Unchanged | Replayed | NeedsData | Refused
+
+
+def decide(state: State, command: Command, context: Context) -> Decision:
+    """What becomes of a command on this state. Idempotency first, whatever the command is."""
+    if context.key is not None:
+        seen = requests.find(state.requests, context.actor, context.key)
+        if seen is not None and seen.request == context.request:
+            return Replayed(seen.position, seen.seq)
+        if seen is not None:
+            return Refused(
+                "idempotency_key_reused", f"the key was used for another request, event {seen.seq}"
+            )
+    match command:
+        case StoreObject():
+            return _store(state, command)
+        case ForgetObject():
+            return _forget(state, command)
+        case RegisterDataset():
+            return _register(state, command)
+        case IngestDataset():
+            return _ingest(state, command)
+        case DropDataset():
+            return _drop(state, command)
+
+
+def dataset_id(name: str) -> str:
+    """UUIDv5 of the name as written."""
+    return str(uuid5(DATASETS, name))
+
+
+def _store(state: State, command: StoreObject) -> Decision:
+    now = inventory.current(state.inventory, command.key)
+    if command.only_if_absent and now is not None:
+        return Refused("key_exists", f"{command.key!r} is there since event {now.seq}")
+    if now is not None and now.sha256 == command.sha256:
+        return Unchanged(now.seq)
+    if command.blob is None:
+        return NeedsData("the bytes are not uploaded yet")
+    if why := _unusable(state, (command.blob,)):
+        return NeedsData(why)
+    return ObjectStored(
+        command.key, command.blob, command.size_bytes, command.sha256, command.content_type
+    )
+
+
+def _forget(state: State, command: ForgetObject) -> Decision:
+    blob = state.inventory.keys.get(command.key)
+    if blob is None:
+        return Unchanged(None)
+    if inventory.is_held(state.inventory, blob):
+        return Refused("object_in_use", f"a live dataset holds the version {command.key!r} names")
+    return ObjectForgotten(command.key)
+
+
+def _register(state: State, command: RegisterDataset) -> Decision:
+    live = catalog.find(state.catalog, command.name)
+    if refused := _other_spelling(live, command.name):
+        return refused
+    if live is not None and live.schema_fingerprint != command.schema_fingerprint:
+        return Refused(
+            "fingerprint_conflict",
+            f"{live.name} has fingerprint {live.schema_fingerprint!r},"
+            f" not {command.schema_fingerprint!r}",
+        )
+    objects, missing = _current_objects(state, command.keys)
+    if missing:
+        rows: tuple[dict[str, Json], ...] = tuple({"key": key} for key in missing)
+        return Refused("object_missing", f"{len(missing)} of the keys name no object", rows)
+    if live is not None and (live.objects, live.row_count) == (objects, command.row_count):
+        return Unchanged(live.seq)
+    return DatasetRegistered(
+        dataset_id(command.name),
+        command.name,
+        command.schema_fingerprint,
+        live.schema if live else None,
+        objects,
+        command.row_count,
+        None,
+        (),
+        (),
+    )
+
+
+def _ingest(state: State, command: IngestDataset) -> Decision:
+    live = catalog.find(state.catalog, command.name)
+    if refused := _other_spelling(live, command.name):
+        return refused
+    if live is not None and (since := _reused(live, command)) is not None:
+        return Unchanged(since)
+    if command.table is None:
+        return NeedsData("the file is not read yet")
+    if command.read_under != (live.schema_fingerprint if live else None):
+        return NeedsData("the dataset's contract has changed since the file was read")
+    if why := _unusable(state, tuple(item.blob for item in command.table.objects)):
+        return NeedsData(why)
+    if live is not None and live.schema_fingerprint != command.table.schema_fingerprint:
+        if command.mode == "append" or not command.schema_change:
+            return _schema_conflict(live, command.table)
+        return _registered(command, command.table)
+    if live is not None and command.mode == "append":
+        return _appended(live, command, command.table)
+    return _registered(command, command.table)
+
+
+def _drop(state: State, command: DropDataset) -> Decision:
+    live = catalog.find(state.catalog, command.name)
+    if live is None:
+        return Refused("dataset_not_found", f"there is no dataset {command.name}")
+    return DatasetDropped(live.name, live.dataset_id)
+
+
+def _other_spelling(live: Dataset | None, name: str) -> Refused | None:
+    if live is None or live.name == name:
+        return None
+    return Refused("name_taken", f"{name} differs from {live.name}, which is there, only in case")
+
+
+def _current_objects(
+    state: State, keys: tuple[str, ...]
+) -> tuple[tuple[Object, ...], tuple[str, ...]]:
+    """The versions that the keys name now, and the keys that name none."""
+    found = {key: inventory.current(state.inventory, key) for key in keys}
+    objects = tuple(
+        Object(now.key, now.blob, now.size_bytes, now.sha256, now.row_count)
+        for now in found.values()
+        if now is not None
+    )
+    return objects, tuple(key for key, now in found.items() if now is None)
+
+
+def _reused(live: Dataset, command: IngestDataset) -> int | None:
+    """The seq of the event that brought this very source, if it makes this command needless."""
+    same = [
+        each.seq
+        for each in live.sources
+        if (each.sha256, each.options) == (command.source.sha256, command.source.options)
+    ]
+    if command.mode == "replace":
+        return same[0] if same and len(live.sources) == 1 else None
+    return same[0] if same and command.dedupe else None
+
+
+def _unusable(state: State, blobs: tuple[str, ...]) -> str | None:
+    """Why one of these blobs may not be referred to: a mark is final."""
+    for blob in blobs:
+        if (seq := inventory.lost_to(state.inventory, blob)) is not None:
+            return f"an uploaded object was marked for collection by event {seq}"
+    return None
+
+
+def _schema_conflict(live: Dataset, table: Table) -> Refused:
+    if live.schema is None:
+        detail = f"{live.name} has the opaque fingerprint {live.schema_fingerprint!r}"
+        return Refused("schema_conflict", detail)
+    rows = schema_differences(live.schema, table.schema)
+    return Refused("schema_conflict", f"{len(rows)} columns of {live.name} differ", rows)
+
+
+def schema_differences(
+    was: tuple[Column, ...], now: tuple[Column, ...]
+) -> tuple[dict[str, Json], ...]:
+    """A row {name, was, is} for each column that differs: by type, by absence, or by place."""
+    before = {column.name: column.type for column in was}
+    after = {column.name: column.type for column in now}
+    names = list(dict.fromkeys([*before, *after]))
+    rows: list[dict[str, Json]] = [
+        {"name": name, "was": before.get(name), "is": after.get(name)}
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+    moved: list[dict[str, Json]] = [
+        {"name": old.name, "was": old.type, "is": old.type, "position": place}
+        for place, (old, new) in enumerate(zip(was, now, strict=False), 1)
+        if old.name != new.name
+    ]
+    return tuple(rows or moved)
+
+
+def _registered(command: IngestDataset, table: Table) -> DatasetRegistered:
+    return DatasetRegistered(
+        dataset_id(command.name),
+        command.name,
+        table.schema_fingerprint,
+        table.schema,
+        table.objects,
+        table.row_count,
+        command.source,
+        table.renamed,
+        (),
+    )
+
+
+def _appended(live: Dataset, command: IngestDataset, table: Table) -> DatasetAppended:
+    return DatasetAppended(
+        live.dataset_id,
+        live.name,
+        live.schema_fingerprint,
+        live.schema,
+        table.objects,
+        table.row_count,
+        command.source,
+        table.renamed,
+        (),
+    )

@@ -62,15 +62,24 @@ class Stamp(msgspec.Struct, frozen=True):
     now: datetime
 
 
+class Closed(msgspec.Struct, frozen=True):
+    """A slot that is ready to be put: its bytes, what they decode to, and the state after it."""
+
+    body: bytes
+    slot: Slot
+    state: State
+
+
 class Batch(msgspec.Struct, frozen=True):
-    """As many of the commands as fit one slot, decided. `body` is None when none became an event."""
+    """As many of the commands as fit one slot, decided on the state before `position`.
+
+    `closed` is None when none of them became an event.
+    """
 
     outcomes: tuple[Outcome, ...]
     position: int
     commit: str
-    body: bytes | None
-    slot: Slot | None
-    state: State
+    closed: Closed | None
 
 
 class _Building:
@@ -124,11 +133,12 @@ class _Building:
         position = self.base.head.position + 1
         outcomes = tuple(self.outcomes)
         if not self.lines:
-            return Batch(outcomes, position, self.stamp.commit, None, None, self.base)
+            return Batch(outcomes, position, self.stamp.commit, None)
         header = self._header(position)
         body = encode_slot(header, self.lines)
         slot = Slot(header, tuple(self.events), sha256_hex(body))
-        return Batch(outcomes, position, self.stamp.commit, body, slot, close(self.state, slot))
+        closed = Closed(body, slot, close(self.state, slot))
+        return Batch(outcomes, position, self.stamp.commit, closed)
 
     def _header(self, position: int) -> Header:
         head = self.base.head

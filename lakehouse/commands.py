@@ -49,13 +49,15 @@ class IngestDataset(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A file, read: its schema, and the uploaded objects that hold its rows."""
+    """A file, read: its schema, and the objects that hold its rows."""
 
     schema: tuple[Column, ...]
     schema_fingerprint: str
     objects: tuple[Object, ...]
     row_count: int
     renamed: tuple[Renamed, ...]
+    uploaded: bool
+    """Whether the objects are in the bucket; nothing may refer to them before they are."""
 
 
 class DropDataset(msgspec.Struct, frozen=True):

@@ -150,12 +150,13 @@ def _ingest(state: State, command: IngestDataset) -> Decision:
         return NeedsData("the file is not read yet")
     if command.read_under != (live.schema_fingerprint if live else None):
         return NeedsData("the dataset's contract has changed since the file was read")
+    differs = live is not None and live.schema_fingerprint != command.table.schema_fingerprint
+    if live is not None and differs and (command.mode == "append" or not command.schema_change):
+        return _schema_conflict(live, command.table)
+    if not command.table.uploaded:
+        return NeedsData("the objects are not uploaded yet")
     if why := _unusable(state, tuple(item.blob for item in command.table.objects)):
         return NeedsData(why)
-    if live is not None and live.schema_fingerprint != command.table.schema_fingerprint:
-        if command.mode == "append" or not command.schema_change:
-            return _schema_conflict(live, command.table)
-        return _registered(command, command.table)
     if live is not None and command.mode == "append":
         return _appended(live, command, command.table)
     return _registered(command, command.table)

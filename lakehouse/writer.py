@@ -16,7 +16,7 @@ from journal.clock import Clock, random_name, uuid7
 from journal.log import Committed, Failed, Lost, pause_s
 from journal.slot import FORMAT, UpgradeRequired
 from lakehouse import batch as batches
-from lakehouse.batch import Answered, Batch, Recorded, Stamp
+from lakehouse.batch import Answered, Batch, Closed, Recorded, Stamp
 from lakehouse.commands import Command, Context
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.faults import HALTING, refusal
@@ -157,7 +157,7 @@ class Writer:
         started_s = self._clock.monotonic()
         batch = self._build(pendings)
         decided, rest = pendings[: len(batch.outcomes)], pendings[len(batch.outcomes) :]
-        if batch.body is None:
+        if batch.closed is None:
             state = await self._follower.catch_up()
             proven = state.head.position == batch.position - 1
             if proven:
@@ -165,19 +165,18 @@ class Writer:
             return rest if proven else self._after_race(pendings)
         if self._clock.monotonic() - started_s > self._limits.stamp_valid_s:
             return pendings
-        return await self._commit(batch, batch.body, decided) + rest
+        return await self._commit(batch, batch.closed, decided) + rest
 
-    async def _commit(self, batch: Batch, body: bytes, decided: list[Pending]) -> list[Pending]:
+    async def _commit(self, batch: Batch, closed: Closed, decided: list[Pending]) -> list[Pending]:
         for pending in decided:
             pending.attempted = True
-        result = await self._follower.journal.commit(batch.position, body, batch.commit)
+        result = await self._follower.journal.commit(batch.position, closed.body, batch.commit)
         for pending in decided:
             pending.attempted = False
         self._head_checked_s = self._clock.monotonic()
         match result:
             case Committed():
-                assert batch.slot is not None
-                self._follower.accept(batch.slot, batch.state)
+                self._follower.accept(closed.slot, closed.state)
                 _answer_all(decided, batch)
                 return []
             case Failed(detail):

@@ -1,0 +1,1 @@
+"""The use-cases: the only door, for HTTP, the command line and whatever comes later."""

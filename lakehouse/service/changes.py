@@ -1,0 +1,109 @@
+"""What every change has in common: who asks, decide, bring the data, commit, and what came of it."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from journal.bucket.keys import Tag
+from journal.clock import random_name, uuid7
+from journal.events import Event
+from lakehouse.batch import Recorded
+from lakehouse.commands import Command, Context
+from lakehouse.decide import NeedsData, Replayed, Unchanged, decide
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.node import Node
+from projections.fold import State
+
+ATTEMPTS = 8
+"""How often a change may find that its data must be read or uploaded: 3 times each, and to spare."""
+
+NOTHING_SHA256 = hashlib.sha256().hexdigest()
+"""The payload of a change that has none."""
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """Who asks for a change, and how; `accepted_s` is when, by the node's monotonic clock."""
+
+    actor: str
+    accepted_s: float
+    correlation: str | None = None
+    reason: str | None = None
+    key: str | None = None
+    route: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+
+    def request_hash(self, payload_sha256: str) -> str:
+        """What makes two requests the same: route, sorted query, actor, payload."""
+        parts = [self.route, sorted(self.query), self.actor, payload_sha256]
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What came of a change that was not refused.
+
+    `seq` is the receipt's: of the event that made it so, or the head's where there is none.
+    `state` is the state right after that event, or the one that proved that nothing was needed;
+    `event` is None in the latter case, `fresh` tells whether this asking made the event.
+    """
+
+    seq: int
+    state: State
+    event: Event | None
+    fresh: bool
+
+
+async def settle(
+    node: Node,
+    command: Command,
+    asking: Asking,
+    payload_sha256: str,
+    advance: Callable[[Command], Awaitable[Command]] | None = None,
+) -> Settled:
+    """Carry a change through. `advance` brings data closer whenever deciding finds it wanting.
+
+    Raises RefusedError.
+    """
+    context = _context(node, asking, payload_sha256)
+    for _ in range(ATTEMPTS):
+        decision = decide(node.state, command, context)
+        if isinstance(decision, NeedsData) and advance is not None:
+            command = await advance(command)
+            continue
+        outcome = await node.writer.submit(command, context, asking.accepted_s)
+        if isinstance(outcome, Recorded):
+            return Settled(outcome.event.seq, outcome.state, outcome.event, fresh=True)
+        match outcome.decision:
+            case Refused() as refused:
+                raise RefusedError(refused)
+            case Unchanged(since):
+                seq = outcome.state.head.seq if since is None else since
+                return Settled(seq, outcome.state, None, fresh=False)
+            case Replayed(position, seq):
+                return await _replayed(node, position, seq)
+            case NeedsData():
+                continue
+    raise RefusedError(Refused("not_committed", "the data had to be brought too often"))
+
+
+def mint(node: Node) -> Tag:
+    """A tag that makes a blob's key fresh."""
+    lake = node.follower.journal.lake.lake
+    return Tag(lake[:8], node.state.head.seq, random_name(node.chance, 12))
+
+
+def _context(node: Node, asking: Asking, payload_sha256: str) -> Context:
+    return Context(
+        asking.actor,
+        uuid7(node.clock.now(), node.chance),
+        asking.correlation,
+        asking.reason,
+        asking.key,
+        asking.request_hash(payload_sha256) if asking.key is not None else None,
+    )
+
+
+async def _replayed(node: Node, position: int, seq: int) -> Settled:
+    slot = await node.follower.slot_at(position)
+    event = slot.events[seq - slot.header.first_seq]
+    return Settled(seq, await node.follower.state_at(seq), event, fresh=False)

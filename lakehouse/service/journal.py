@@ -1,0 +1,58 @@
+"""The journal as users see it: its head, and its events in order."""
+
+from journal.slot import Slot
+from lakehouse import receipts
+from lakehouse.node import Node
+from lakehouse.receipts import Body, Listing
+from projections import history
+
+SCANNED_SLOTS = 1_000
+"""How many slots one page may look through for events that a filter lets pass."""
+
+
+class JournalReads:
+    """Reads of the journal itself, up to this node's head."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def head(self) -> Body:
+        """{seq, slot, sha256, at}; of an empty journal {0, 0, null, null}."""
+        head = self._node.state.head
+        if head.position == 0:
+            return {"seq": 0, "slot": 0, "sha256": None, "at": None}
+        return {"seq": head.seq, "slot": head.position, "sha256": head.sha256, "at": head.at}
+
+    async def events(
+        self, after: int, limit: int, type_: str | None, dataset: str | None
+    ) -> Listing:
+        """Up to `limit` events with a seq above `after`, oldest first, that pass both filters.
+
+        A page may hold fewer, even none, and still have a `next`: it looks through so many slots.
+        """
+        head = self._node.state.head
+        if after >= head.seq:
+            return Listing([], None, head.seq)
+        entity = history.dataset_entity(dataset) if dataset else None
+        rows: list[Body] = []
+        first = (await self._node.follower.slot_of(after + 1)).header.position
+        last = min(head.position, first + SCANNED_SLOTS - 1)
+        for position in range(first, last + 1):
+            slot = await self._node.follower.slot_at(position)
+            rows += [
+                receipts.event(slot, number) for number in _passing(slot, after, type_, entity)
+            ]
+            if len(rows) > limit:
+                return Listing(rows[:limit], str(rows[limit - 1]["seq"]), head.seq)
+        more = str(slot.head.seq) if last < head.position else None
+        return Listing(rows, more, head.seq)
+
+
+def _passing(slot: Slot, after: int, type_: str | None, entity: str | None) -> list[int]:
+    return [
+        number
+        for number, event in enumerate(slot.events)
+        if event.seq > after
+        and type_ in (None, event.type)
+        and (entity is None or any(about.entity == entity for about in event.about))
+    ]

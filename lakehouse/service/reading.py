@@ -1,0 +1,86 @@
+"""What every read has in common: which state it is answered from, and which bytes."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from journal.bucket.errors import ObjectMissing
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.node import Node
+from projections import inventory
+from projections.fold import State
+from projections.follower import BeyondHead
+
+FIRST_PIECE_BYTES = 1024 * 1024
+
+
+async def state_as_of(node: Node, as_of: str | int | None) -> State:
+    """The state that a read is answered from: as of an event's number, a time, or now.
+
+    Raises RefusedError: `as_of_in_future`, `invalid_request` for what is neither.
+    """
+    if as_of is None:
+        return node.state
+    if isinstance(as_of, int) or (as_of.isascii() and as_of.isdigit()):
+        return await _as_of_seq(node, int(as_of))
+    return await _as_of_time(node, _time(as_of))
+
+
+async def pieces(
+    node: Node, blob: str, start: int = 0, length: int | None = None
+) -> AsyncIterator[bytes]:
+    """A blob's bytes, opened: that it exists is known when this returns.
+
+    Raises RefusedError: 410 `objects_collected` naming the event, else 500 `object_lost`.
+    """
+    stream = node.bucket.stream(blob, start, length)
+    try:
+        first = await anext(stream, b"")
+    except ObjectMissing as error:
+        await node.look()
+        raise RefusedError(gone(node.state, blob)) from error
+    return _joined(first, stream)
+
+
+def gone(state: State, blob: str) -> Refused:
+    """Why a blob that was referred to is not there."""
+    seq = inventory.lost_to(state.inventory, blob)
+    if seq is None:
+        return Refused("object_lost", "a referenced object is absent from the bucket")
+    return Refused("objects_collected", f"the bytes were collected, event {seq}")
+
+
+async def _as_of_seq(node: Node, seq: int) -> State:
+    if seq > node.state.head.seq:
+        await node.look()
+    try:
+        return await node.follower.state_at(seq)
+    except BeyondHead as error:
+        raise RefusedError(Refused("as_of_in_future", str(error))) from error
+
+
+async def _as_of_time(node: Node, at: datetime) -> State:
+    if at > node.clock.now():
+        raise RefusedError(Refused("as_of_in_future", f"{at.isoformat()} has not come yet"))
+    return await node.follower.state_at(await node.follower.seq_at(at))
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))  # an unescaped + of an offset
+    except ValueError as error:
+        raise RefusedError(_no_point_in_time(text)) from error
+    if at.tzinfo is None or "T" not in text.upper():
+        raise RefusedError(_no_point_in_time(text))
+    return at
+
+
+def _no_point_in_time(text: str) -> Refused:
+    told = "as_of is an event's number, or an RFC 3339 time with Z or an offset"
+    return Refused("invalid_request", f"{told}; {text[:64]!r} is neither")
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in rest:
+        yield piece

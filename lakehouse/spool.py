@@ -1,0 +1,91 @@
+"""The spool: a body on its way in, on disk, hashed and counted. Never in memory as a whole.
+
+A spool file is gone when its context ends, however it ends.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from lakehouse.errors import Refused, RefusedError
+
+BUFFER_BYTES = 1024 * 1024
+"""Pieces are gathered up to this size before a thread writes them."""
+
+
+class Spooled(msgspec.Struct, frozen=True):
+    """A body on disk: its bytes as received."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+class _File:
+    """An open spool file; its methods run in a thread, one at a time."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.digest = hashlib.sha256()
+        self.size_bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        view = memoryview(piece)
+        self.digest.update(view)
+        self.size_bytes += len(view)
+        while view:
+            view = view[os.write(self.descriptor, view) :]
+
+
+@asynccontextmanager
+async def spooled(
+    chunks: AsyncIterator[bytes], directory: Path, max_bytes: int, pool: Executor
+) -> AsyncIterator[Spooled]:
+    """The body that `chunks` bring, spooled below `directory`, for as long as the context lasts.
+
+    Raises RefusedError: `too_large` as soon as more than `max_bytes` have come,
+    `insufficient_storage` when the disk is full.
+    """
+    loop = asyncio.get_running_loop()
+    descriptor, name = tempfile.mkstemp(prefix="spool-", dir=directory)
+    file = _File(Path(name), descriptor)
+    try:
+        try:
+            async for piece in _gathered(chunks, max_bytes):
+                await loop.run_in_executor(pool, file.write, piece)
+        except OSError as error:
+            raise _disk_refusal(error) from error
+        finally:
+            os.close(descriptor)
+        yield Spooled(file.path, file.digest.hexdigest(), file.size_bytes)
+    finally:
+        file.path.unlink(missing_ok=True)
+
+
+async def _gathered(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+    buffer, total = bytearray(), 0
+    async for chunk in chunks:
+        total += len(chunk)
+        if total > max_bytes:
+            raise RefusedError(Refused("too_large", f"the body has more than {max_bytes:,} bytes"))
+        buffer += chunk
+        if len(buffer) >= BUFFER_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)
+
+
+def _disk_refusal(error: OSError) -> RefusedError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RefusedError(Refused("insufficient_storage", "no room to spool the body"))
+    raise error

@@ -1,0 +1,82 @@
+"""Which bucket a URL means, and where its settings come from. The only place that knows all adapters."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from .keys import key_fault
+from .local import LocalBucket
+from .memory import MemoryBucket
+from .port import Bucket
+from .s3_settings import S3Settings
+
+_S3_URL = re.compile(r"s3://([A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9])(?:/(.*))?")
+_FORMS = "use s3://name[/prefix], file:///directory, a path, or memory://"
+
+
+async def open_bucket(url: str, s3: S3Settings | None = None) -> Bucket:
+    """The bucket at `url`; `s3` is needed for s3:// alone, and must have been made for this URL.
+
+    Raises ValueError for what is no bucket's URL, BucketError when a directory cannot be used.
+    """
+    if url == "memory://":
+        return MemoryBucket()
+    if url.startswith("s3://"):
+        if s3 is None or (s3.bucket, s3.prefix) != parse_s3_url(url):
+            raise ValueError("an s3:// bucket needs settings made for its URL")
+        # Here and not above: botocore takes 0.4 s to import, and the pure core imports this package.
+        from .s3 import S3Bucket
+
+        return await S3Bucket.open(s3)
+    return await LocalBucket.open(_directory(url))
+
+
+def parse_s3_url(url: str) -> tuple[str, str]:
+    """The name and the prefix, without slashes at its ends. ValueError for anything else."""
+    match = _S3_URL.fullmatch(url)
+    if match is None:
+        raise ValueError(f"no S3 bucket's URL; {_FORMS}")
+    prefix = (match[2] or "").removesuffix("/")
+    if prefix and (key_fault(prefix) or "?" in prefix or "#" in prefix):
+        raise ValueError(f"an S3 prefix may hold no query and no odd component; {_FORMS}")
+    return match[1], prefix
+
+
+def s3_settings_from_environment(
+    url: str, environ: Mapping[str, str], secrets: Mapping[str, str]
+) -> S3Settings:
+    """Settings for `url` from the usual AWS_* variables; `secrets` (lower-case names) win.
+
+    An empty value counts as absent. ValueError for what cannot work.
+    """
+
+    def value(*names: str) -> str | None:
+        found = (secrets.get(name.lower()) or environ.get(name) for name in names)
+        return next((each for each in found if each), None)
+
+    bucket, prefix = parse_s3_url(url)
+    return S3Settings(
+        bucket=bucket,
+        prefix=prefix,
+        endpoint_url=value("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        region=value("AWS_REGION", "AWS_DEFAULT_REGION") or "us-east-1",
+        access_key_id=value("AWS_ACCESS_KEY_ID"),
+        secret_access_key=value("AWS_SECRET_ACCESS_KEY"),
+        session_token=value("AWS_SESSION_TOKEN"),
+    )
+
+
+def _directory(url: str) -> Path:
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):
+        if not url:
+            raise ValueError(f"the bucket's URL is empty; {_FORMS}")
+        return Path(url)
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        raise ValueError(f"a bucket cannot be reached by {parts.scheme}:; {_FORMS}")
+    if parts.netloc or not parts.path.startswith("/"):
+        raise ValueError("a file URL needs an absolute path: file:///directory")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        raise ValueError("a file URL may hold no query and no fragment")
+    return Path(unquote(parts.path))

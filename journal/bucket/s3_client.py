@@ -1,0 +1,141 @@
+"""The S3 clients as the protocol needs them: no hidden second request, no hidden source of trust.
+
+Two layers below us would otherwise send a request again on their own, and so hide which attempt won:
+aiohttp repeats a PUT when a kept-alive connection breaks, and follows redirects to any host with the
+body; botocore's region redirector signs the request anew for another region. All are off here, and
+`tests/contract/bucket` holds that. Credentials, profiles, endpoints come from the settings alone.
+"""
+
+import io
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aioboto3
+import aiohttp
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentialResolver, AioInstanceMetadataProvider
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import AioSession
+from aiobotocore.utils import AioInstanceMetadataFetcher
+
+from .s3_settings import S3Settings
+
+DATA_ATTEMPTS = 3
+CONNECTIONS = 32
+
+_NO_FILES = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""botocore's session variables (config name, environment name, default, conversion): no AWS files."""
+
+
+class S3Clients:
+    """`once` sends exactly one request for one call; `data` retries what may be repeated."""
+
+    def __init__(self, once: Any, data: Any) -> None:
+        self.once = once
+        self.data = data
+
+
+async def open_clients(settings: S3Settings, stack: AsyncExitStack) -> S3Clients:
+    """Both clients, closed with `stack`. Sends nothing yet. ValueError without credentials."""
+    if not settings.has_credentials:
+        raise ValueError(
+            "no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+            "or allow the instance metadata"
+        )
+    session = aioboto3.Session(botocore_session=_session(settings))
+    patient_s = 3 * settings.read_timeout_s
+    once = _client(session, settings, 1, settings.read_timeout_s)
+    data = _client(session, settings, DATA_ATTEMPTS, patient_s)
+    clients = S3Clients(
+        await stack.enter_async_context(once), await stack.enter_async_context(data)
+    )
+    for client in (clients.once, clients.data):
+        client.meta.events.register("before-call.s3", _refuse_region_redirect)
+    return clients
+
+
+class DirectSession(AIOHTTPSession):  # type: ignore[misc]
+    """aiobotocore's HTTP session (its `http_session_cls` option) over `DirectRequests`."""
+
+    async def _get_session(self, proxy_url: str | None) -> "DirectRequests":
+        return DirectRequests(await super()._get_session(proxy_url))
+
+
+class DirectRequests:
+    """An aiohttp session whose `request` is one request: not repeated, not redirected."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def request(self, method: str, data: Any = None, **options: Any) -> Any:
+        if isinstance(data, bytes | bytearray):
+            # In pieces, so that a large body does not hold the event loop.
+            data = io.BytesIO(data)
+        return await self._session.request(
+            method, data=data, allow_redirects=False, middlewares=(_not_again,), **options
+        )
+
+
+async def _not_again(
+    request: aiohttp.ClientRequest,
+    send: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    """Hide from aiohttp the two errors after which it repeats an idempotent request by itself."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
+
+
+def _refuse_region_redirect(context: dict[str, Any], **_: Any) -> None:
+    """Tell botocore's S3RegionRedirector that this request was redirected before: it gives up."""
+    context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _session(settings: S3Settings) -> AioSession:
+    session = AioSession(session_vars=_NO_FILES)
+    if settings.instance_metadata and settings.access_key_id is None:
+        fetcher = AioInstanceMetadataFetcher(
+            timeout=1, num_attempts=2, env={}, user_agent=session.user_agent()
+        )
+        providers = [AioInstanceMetadataProvider(iam_role_fetcher=fetcher)]
+        session.register_component("credential_provider", AioCredentialResolver(providers))
+    return session
+
+
+def _client(
+    session: aioboto3.Session, settings: S3Settings, attempts: int, read_timeout_s: float
+) -> Any:
+    return session.client(
+        "s3",
+        region_name=settings.region,
+        endpoint_url=settings.endpoint_url,
+        aws_access_key_id=settings.access_key_id,
+        aws_secret_access_key=settings.secret_access_key,
+        aws_session_token=settings.session_token,
+        config=_config(settings, attempts, read_timeout_s),
+    )
+
+
+def _config(settings: S3Settings, attempts: int, read_timeout_s: float) -> AioConfig:
+    return AioConfig(
+        http_session_cls=DirectSession,
+        connect_timeout=settings.connect_timeout_s,
+        read_timeout=read_timeout_s,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+        max_pool_connections=CONNECTIONS,
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
+        # The newer default checksums come as aws-chunked trailers, which Ceph 16 cannot read.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        ignore_configured_endpoint_urls=True,
+    )

@@ -1,0 +1,31 @@
+"""Fixtures that more than one folder of tests needs. Keep it small."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from s3_server import Radosgw, S3Server, running_s3_server
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server for the whole run; `make_bucket()` gives each test its own bucket."""
+    with running_s3_server(tmp_path_factory.mktemp("s3"), os.environ) as server:
+        yield server
+
+
+@pytest.fixture
+def crashable_s3(tmp_path: Path) -> Iterator[Radosgw]:
+    """An S3 server of the test's own, to `kill` and `start` again on the same data."""
+    if shutil.which("radosgw") is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs radosgw for this test: ceph-mon ceph-osd radosgw ceph-common")
+        pytest.skip("radosgw is not installed, and nothing else here can be crashed")
+    gateway = Radosgw(tmp_path / "radosgw", "bluestore")
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.kill()

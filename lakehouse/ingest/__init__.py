@@ -1,1 +1,22 @@
-"""CSV in, Parquet out: nothing lost, nothing guessed."""
+"""Ingest: CSV in, decided schema and Parquet out. Synchronous; no HTTP, no journal, no bucket."""
+
+from lakehouse.ingest.ingest import Parsed, ingest_file
+from lakehouse.ingest.limits import Limits
+from lakehouse.ingest.options import OPTION_NAMES, Options, parse_options
+from lakehouse.ingest.parquet import ParquetFile
+from lakehouse.ingest.schema import Column, Contract, Difference, Renamed, fingerprint
+
+__all__ = [
+    "OPTION_NAMES",
+    "Column",
+    "Contract",
+    "Difference",
+    "Limits",
+    "Options",
+    "ParquetFile",
+    "Parsed",
+    "Renamed",
+    "fingerprint",
+    "ingest_file",
+    "parse_options",
+]

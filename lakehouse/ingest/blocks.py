@@ -1,0 +1,126 @@
+"""Blocks: a stream of UTF-8 text cut into pieces that each hold whole records.
+
+Between blocks no state is carried but the line number, so blocks can be read side by side and a
+refusal can be explained from one block alone. It looks at quotes and newlines, never at cells:
+how many fields a record has is the reader's to judge.
+
+The check of the quotes is one RE2 automaton over a few pieces of the block, which runs at memory
+speed without the GIL; a block without a quote needs none.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.ingest.dialect import QUOTE, QUOTED, START, Dialect
+from lakehouse.ingest.limits import Limits
+from lakehouse.ingest.records import line_ends, malformed
+
+_PIECE_BYTES = 1 << 16
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Records as bytes; `line` is the physical line of the first byte, from 1.
+
+    A block that is not `whole` begins at a record's start and holds one that cannot be read; it
+    is the last.
+    """
+
+    data: bytes
+    line: int
+    whole: bool = True
+
+
+def blocks(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterator[Block]:
+    """Cut `chunks` at ends of records; a record beyond `limits.record_bytes` is malformed.
+
+    The records do not depend on the chunks; where blocks end does.
+    """
+    grammar = dialect.transitions()
+    rest, fresh, line = b"", b"", 1
+    for chunk in chunks:
+        fresh += chunk
+        # A long record is looked at again only when it has doubled: linear, not quadratic.
+        if len(fresh) < len(rest):
+            continue
+        buffer, fresh = rest + fresh, b""
+        stop, sound = _cut(buffer, grammar)
+        yield from _some(buffer[:stop], line)
+        line += line_ends(buffer[:stop])
+        rest = buffer[stop:]
+        if not sound:
+            yield Block(rest, line, whole=False)
+            return
+        _refuse_beyond(limits.record_bytes, rest, line)
+    yield from _last(rest + fresh, line, grammar, limits)
+
+
+def _last(
+    data: bytes, line: int, grammar: Mapping[tuple[str, str], str], limits: Limits
+) -> Iterator[Block]:
+    # Every record ends in a newline from here on, the last one too.
+    data = data if data.endswith(b"\n") or not data else data + b"\n"
+    stop, _ = _cut(data, grammar)
+    yield from _some(data[:stop], line)
+    if stop < len(data):
+        line += line_ends(data[:stop])
+        _refuse_beyond(limits.record_bytes, data[stop:], line)
+        yield Block(data[stop:], line, whole=False)
+
+
+def _some(data: bytes, line: int) -> Iterator[Block]:
+    if data:
+        yield Block(data, line)
+
+
+def _refuse_beyond(most: int, record: bytes, line: int) -> None:
+    if len(record) > most:
+        raise malformed(line, f"a record of more than {most} bytes; is a quote left open?")
+
+
+def _cut(buffer: bytes, grammar: Mapping[tuple[str, str], str]) -> tuple[int, bool]:
+    """Where the last record known to be whole ends, and whether what was looked at is sound."""
+    ends = _piece_ends(buffer)
+    if not ends or QUOTE not in buffer:
+        return (ends[-1] if ends else 0), True
+    pieces = _pieces(buffer, ends)
+    from_start = pc.match_substring_regex(pieces, grammar[START, START])
+    if pc.all(from_start).as_py():
+        return ends[-1], True
+    return _walk(ends, {step: _matches(pieces, pattern) for step, pattern in grammar.items()})
+
+
+def _walk(ends: list[int], matches: Mapping[tuple[str, str], list[bool]]) -> tuple[int, bool]:
+    state, stop = START, 0
+    for index, end in enumerate(ends):
+        after = [after for after in (START, QUOTED) if matches[state, after][index]]
+        if not after:
+            return stop, False
+        state = after[0]
+        stop = end if state == START else stop
+    return stop, True
+
+
+def _piece_ends(buffer: bytes) -> list[int]:
+    """Ends of pieces of about 64 KiB, each after a newline, the last after the last newline."""
+    newline = b"\n" if b"\n" in buffer else b"\r"
+    # Whether a CR at the very end is a CRLF, only the next chunk tells.
+    final = buffer.rfind(newline, 0, len(buffer) - (newline == b"\r")) + 1
+    ends: list[int] = []
+    while not ends or ends[-1] < final:
+        found = buffer.find(newline, (ends[-1] if ends else 0) + _PIECE_BYTES, final)
+        ends.append(found + 1 if found >= 0 else final)
+    return ends if final else []
+
+
+def _pieces(buffer: bytes, ends: list[int]) -> pa.BinaryArray:
+    offsets = pa.py_buffer(array("i", [0, *ends]))
+    return pa.Array.from_buffers(pa.binary(), len(ends), [None, offsets, pa.py_buffer(buffer)])
+
+
+def _matches(pieces: pa.BinaryArray, pattern: str) -> list[bool]:
+    matches: list[bool] = pc.match_substring_regex(pieces, pattern).to_pylist()
+    return matches

@@ -1,0 +1,97 @@
+"""The header: the names of a file's columns, each unique, each kept as written where it can be.
+
+Pure, but for the first record that it takes from the blocks. It judges names, never values.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import msgspec
+
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest.blocks import Block
+from lakehouse.ingest.dialect import Dialect
+from lakehouse.ingest.records import Record, line_ends, malformed, records
+from lakehouse.ingest.schema import Renamed
+
+
+class Header(msgspec.Struct, frozen=True):
+    """Names in file order, unique but for ASCII case, and what had to be renamed for that."""
+
+    names: tuple[str, ...]
+    renamed: tuple[Renamed, ...] = ()
+
+
+def take_header(
+    found: Iterator[Block], dialect: Dialect, *, written: bool, most: int
+) -> tuple[Header, Iterator[Block]]:
+    """The header and the blocks of the rows after it.
+
+    With `written` false the first record is a row, and only tells how many columns there are.
+    Raises RefusedError `empty_csv`, or `malformed_csv` for a first record that cannot be read.
+    """
+    for block in found:
+        first = next(records(block.data, block.line, dialect, most), None)
+        if first is None:
+            continue
+        if first.problem:
+            raise malformed(first.line, first.problem)
+        if not written:
+            return name_columns(("",) * len(first.cells), listed=False), chain([block], found)
+        _refuse_control_characters(first)
+        return name_columns(first.cells), chain(_rest(block, first), found)
+    raise RefusedError(Refused("empty_csv", "the file has no header record"))
+
+
+def name_columns(written: Sequence[str], *, listed: bool = True) -> Header:
+    """Unique names: an empty one becomes `column<position>`, a repeated one gets `_2`, `_3`, ….
+
+    Names are compared without regard to ASCII case. The first to write a name keeps it, even if
+    an empty cell further left would take it as its own; a suffix never makes a name that is
+    written anywhere.
+    """
+    claimed: dict[str, int] = {}
+    for position, name in enumerate(written, 1):
+        if name:
+            claimed.setdefault(_key(name), position)
+    taken, names = set(claimed), list(written)
+    counters: dict[str, int] = {}
+    for position, name in enumerate(written, 1):
+        if name and claimed[_key(name)] == position:
+            continue
+        names[position - 1] = _unique(name or f"column{position}", taken, counters)
+    renamed = (
+        Renamed(position, was, name)
+        for position, (was, name) in enumerate(zip(written, names, strict=True), 1)
+        if was != name
+    )
+    return Header(tuple(names), tuple(renamed) if listed else ())
+
+
+def _unique(name: str, taken: set[str], counters: dict[str, int]) -> str:
+    """`name`, or with the first suffix that is free; `counters` spare ten thousand tries each."""
+    unique, key = name, _key(name)
+    while _key(unique) in taken:
+        counters[key] = counters.get(key, 1) + 1
+        unique = f"{name}_{counters[key]}"
+    taken.add(_key(unique))
+    return unique
+
+
+def _key(name: str) -> str:
+    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
+
+
+def _refuse_control_characters(header: Record) -> None:
+    for position, name in enumerate(header.cells, 1):
+        if any(unicodedata.category(character) == "Cc" for character in name):
+            reason = f"a control character in the name of column {position}"
+            raise malformed(header.line, reason)
+
+
+def _rest(block: Block, first: Record) -> Iterator[Block]:
+    data = block.data[first.stop :]
+    if data:
+        line = block.line + line_ends(block.data[: first.stop])
+        yield Block(data, line, block.whole)

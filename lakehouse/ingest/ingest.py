@@ -1,0 +1,129 @@
+"""Ingest: a CSV file on disk becomes typed Parquet files on disk, or a refusal.
+
+The order of the work and nothing else: survey the file once, decide the schema, write. It knows
+no bucket, no journal and no HTTP; it blocks, and is run in a thread of the caller's.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest.blocks import blocks
+from lakehouse.ingest.dialect import Dialect
+from lakehouse.ingest.header import Header, take_header
+from lakehouse.ingest.limits import Limits
+from lakehouse.ingest.options import Options
+from lakehouse.ingest.parquet import ParquetFile, write_parquet
+from lakehouse.ingest.reading import TextReader
+from lakehouse.ingest.schema import (
+    Column,
+    Contract,
+    Difference,
+    Renamed,
+    differences,
+    fingerprint,
+)
+from lakehouse.ingest.source import text_chunks
+from lakehouse.ingest.survey import Survey, spooled, survey
+from lakehouse.ingest.types import TYPES
+
+
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was read: its schema, and its rows as Parquet in the work directory.
+
+    `differences` is empty when there is no contract or the schema is the contract's.
+    """
+
+    columns: tuple[Column, ...]
+    fingerprint: str
+    renamed: tuple[Renamed, ...]
+    row_count: int
+    files: tuple[ParquetFile, ...]
+    differences: tuple[Difference, ...] = ()
+
+
+def ingest_file(
+    source: Path,
+    *,
+    content_encoding: str | None,
+    options: Options,
+    contract: Contract | None,
+    work_dir: Path,
+    limits: Limits,
+) -> Parsed | Refused:
+    """Read the CSV at `source` and write it as Parquet into `work_dir`, which must exist.
+
+    A file with the contract's header whose values all fit its types gets its types; any other is
+    inferred freely, and `differences` then says where it departs from the contract. Refused with
+    `empty_csv`, `malformed_csv`, `malformed_encoding`, `too_large`, `unsupported_media_type`,
+    `value_does_not_fit` or, for an override of a column that is not there, `invalid_request`.
+    A refusal leaves no Parquet behind. Same bytes and options give the same Parquet bytes.
+    """
+    try:
+        return _ingest(source, content_encoding, options, contract, work_dir, limits)
+    except RefusedError as error:
+        return error.refused
+
+
+def _ingest(
+    source: Path,
+    content_encoding: str | None,
+    options: Options,
+    contract: Contract | None,
+    work_dir: Path,
+    limits: Limits,
+) -> Parsed:
+    dialect = Dialect(options.delimiter, options.encoding)
+    chunks = text_chunks(source, content_encoding, options.encoding, limits)
+    header, rows = take_header(
+        blocks(chunks, dialect, limits), dialect, written=options.header, most=limits.columns
+    )
+    overrides = _overrides(options, header)
+    promised = _promised(contract, header)
+    wanted = tuple(overrides.get(name, promised.get(name)) for name in header.names)
+    forced = frozenset(i for i, name in enumerate(header.names) if name in overrides)
+    reader = TextReader(dialect, header.names, options.null_tokens, limits)
+    spool = work_dir / "text.arrow"
+    try:
+        surveyed = survey(rows, reader, wanted, forced, spool)
+        columns = _decide(header, surveyed, overrides, promised)
+        files = write_parquet(spooled(spool), columns, work_dir, limits)
+    finally:
+        spool.unlink(missing_ok=True)
+    lines = {header.names[index]: line for index, line in surveyed.lines.items()}
+    return Parsed(
+        columns=columns,
+        fingerprint=fingerprint(columns),
+        renamed=header.renamed,
+        row_count=sum(file.row_count for file in files),
+        files=files,
+        differences=differences(contract, columns, lines),
+    )
+
+
+def _overrides(options: Options, header: Header) -> Mapping[str, str]:
+    overrides = dict(options.types)
+    absent = [name for name in overrides if name not in header.names]
+    if absent:
+        detail = f"types names {', '.join(map(repr, absent))}, which the file does not have"
+        raise RefusedError(Refused("invalid_request", detail))
+    return overrides
+
+
+def _promised(contract: Contract | None, header: Header) -> Mapping[str, str]:
+    """The contract's types by column, or none where the header is not the contract's."""
+    if contract is None or tuple(column.name for column in contract.columns) != header.names:
+        return {}
+    return {column.name: column.type for column in contract.columns if column.type in TYPES}
+
+
+def _decide(
+    header: Header, surveyed: Survey, overrides: Mapping[str, str], promised: Mapping[str, str]
+) -> tuple[Column, ...]:
+    kept = {} if surveyed.lines or len(promised) < len(header.names) else promised
+    pairs = zip(header.names, surveyed.findings.decided(), strict=True)
+    return tuple(
+        Column(name, overrides.get(name, kept.get(name, inferred))) for name, inferred in pairs
+    )

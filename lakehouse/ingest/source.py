@@ -1,0 +1,120 @@
+"""A source file as chunks of UTF-8 text: decompressed, counted, transcoded, without its BOM.
+
+It streams: neither a gzip nor a zstd bomb is ever inflated beyond a block or past the limit. It
+knows nothing of CSV.
+"""
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest.limits import Limits
+
+# A zstd file may begin with a skippable frame, as those of pzstd do.
+_SKIPPABLE = tuple(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60))
+_MAGIC = {"gzip": (b"\x1f\x8b",), "zstd": (b"\x28\xb5\x2f\xfd", *_SKIPPABLE)}
+_CODECS = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
+_BOM = codecs.BOM_UTF8
+_NOT_UTF8 = b"\xff"
+
+
+def text_chunks(
+    source: Path, content_encoding: str | None, encoding: str, limits: Limits
+) -> Iterator[bytes]:
+    """The text of `source` as UTF-8, in chunks of about `limits.block_bytes`.
+
+    Where bytes cannot be decoded from `encoding`, the text ends in a byte that is not UTF-8, so
+    that one reader finds both kinds of damage at its line. Raises RefusedError
+    `unsupported_media_type`, `malformed_encoding`, `too_large`.
+    """
+    chunks = _counted(_decompressed(source, content_encoding, limits.block_bytes), limits)
+    return _without_bom(chunks if encoding == "utf-8" else _transcoded(chunks, encoding))
+
+
+def _decompressed(source: Path, content_encoding: str | None, size: int) -> Iterator[bytes]:
+    with pa.OSFile(str(source)) as file:
+        codec = _codec(content_encoding, file.read(4))
+        file.seek(0)
+        if codec is None:
+            yield from iter(lambda: file.read(size), b"")
+            return
+        with pa.CompressedInputStream(file, codec) as stream:
+            yield from iter(lambda: _read(stream, size, codec), b"")
+
+
+def _codec(content_encoding: str | None, head: bytes) -> str | None:
+    found = next((name for name, marks in _MAGIC.items() if head.startswith(marks)), None)
+    name = (content_encoding or "identity").strip().lower()
+    if name == "identity":
+        return found
+    if name not in _CODECS:
+        detail = f"Content-Encoding {name!r} is not one of gzip, zstd, identity"
+        raise RefusedError(Refused("unsupported_media_type", detail))
+    if found != _CODECS[name]:
+        raise _damaged(f"the bytes do not begin as {name} does")
+    return found
+
+
+def _read(stream: pa.NativeFile, size: int, codec: str) -> bytes:
+    try:
+        data: bytes = stream.read(size)
+    except OSError as error:
+        # pyarrow raises OSError for damage too; only the system's own carries an errno.
+        if error.errno is not None:
+            raise
+        raise _damaged(f"the {codec} data is damaged or cut short") from error
+    return data
+
+
+def _counted(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > limits.decoded_bytes:
+            detail = f"the file has more than {limits.decoded_bytes} bytes when decompressed"
+            raise RefusedError(Refused("too_large", detail))
+        yield chunk
+
+
+def _transcoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for chunk in chunks:
+        before = decoder.getstate()
+        try:
+            text = decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            decoder.setstate(before)
+            good = chunk[: max(0, error.start - len(before[0]))]
+            yield _utf8(decoder.decode(good)) + _NOT_UTF8
+            return
+        yield _utf8(text)
+    yield _end(decoder)
+
+
+def _end(decoder: codecs.IncrementalDecoder) -> bytes:
+    try:
+        return _utf8(decoder.decode(b"", final=True))
+    except UnicodeDecodeError:
+        return _NOT_UTF8
+
+
+def _utf8(text: str) -> bytes:
+    # A lone surrogate (utf-7 lets one through) becomes bytes that are not UTF-8, and is found so.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= len(_BOM):
+            break
+    yield head.removeprefix(_BOM)
+    yield from chunks
+
+
+def _damaged(detail: str) -> RefusedError:
+    return RefusedError(Refused("malformed_encoding", detail))

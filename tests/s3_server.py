@@ -5,6 +5,7 @@ _SECRET_KEY), a container, Ceph's radosgw, moto. Nothing skips; where CI is set,
 """
 
 import contextlib
+import gc
 import secrets
 import shutil
 import socket
@@ -153,11 +154,16 @@ def _has_docker() -> bool:
     import docker
     from docker.errors import DockerException
 
-    try:
-        with contextlib.closing(docker.from_env(timeout=2)) as engine:
-            return bool(engine.ping())
-    except DockerException:
-        return False
+    with warnings.catch_warnings():
+        # docker-py leaves its socket open where no engine listens.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            with contextlib.closing(docker.from_env(timeout=2)) as engine:
+                return bool(engine.ping())
+        except DockerException:
+            return False
+        finally:
+            gc.collect()
 
 
 def _radosgw(stack: contextlib.ExitStack, directory: Path) -> S3Server | None:

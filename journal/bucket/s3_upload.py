@@ -80,8 +80,13 @@ async def _send_parts(
 
     async def send_some() -> None:
         for number, start in starts:  # shared: each takes the next part that nobody has taken
-            body = await _piece(source, start, min(size, size_bytes - start))
-            etags[number] = await _send_part(target, upload_id, number, body)
+            # One expression: a name would keep this part alive while the next one is read.
+            etags[number] = await _send_part(
+                target,
+                upload_id,
+                number,
+                await _piece(source, start, min(size, size_bytes - start)),
+            )
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -9,28 +9,34 @@ sign. `-0.0` and `-0e5` are doubles, and a double keeps the sign.
 """
 
 import datetime
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-STRING = "string"
-_ZONED = pa.timestamp("us", tz="UTC")
+BOOL, INT64, DOUBLE, DATE, TIMESTAMP, ZONED, STRING = (
+    "bool",
+    "int64",
+    "double",
+    "date32[day]",
+    "timestamp[us]",
+    "timestamp[us, tz=UTC]",
+    "string",
+)
 
 # In the order of the table: the first that holds for every value wins.
 TYPES: Mapping[str, pa.DataType] = MappingProxyType(
     {
-        str(type_): type_
-        for type_ in (
-            pa.bool_(),
-            pa.int64(),
-            pa.float64(),
-            pa.date32(),
-            pa.timestamp("us"),
-            _ZONED,
-            pa.string(),
-        )
+        BOOL: pa.bool_(),
+        INT64: pa.int64(),
+        DOUBLE: pa.float64(),
+        DATE: pa.date32(),
+        TIMESTAMP: pa.timestamp("us"),
+        ZONED: pa.timestamp("us", tz="UTC"),
+        STRING: pa.string(),
     }
 )
 
@@ -52,22 +58,26 @@ _FIRST_DAY = datetime.date.min.toordinal() - datetime.date(1970, 1, 1).toordinal
 _LAST_DAY = datetime.date.max.toordinal() - datetime.date(1970, 1, 1).toordinal()
 _DAY_US = 86_400_000_000
 
-# Enough to turn most text away before whole columns are matched against it.
-_HEAD_ROWS = 32
+
+class _Row(msgspec.Struct, frozen=True):
+    """A row of the table: a shape to which one value is held first, and the test of them all."""
+
+    shape: re.Pattern[str]
+    holds: Callable[[pa.StringArray], bool]
 
 
 def surviving(values: pa.StringArray, candidates: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of `candidates` whose row of the table holds for every non-null value, in order."""
+    """Those of `candidates` whose row of the table holds for every non-null value, in order.
+
+    `candidates` stand in the order of the table and end in `string`.
+    """
     present = values.drop_null() if values.null_count else values
-    return tuple(name for name in candidates if holds(present, name))
-
-
-def holds(present: pa.StringArray, name: str) -> bool:
-    """Whether each of the values, none of them null, is of the type `name`."""
-    predicate = _PREDICATES.get(name)
-    if predicate is None:
-        return True
-    return predicate(present.slice(0, _HEAD_ROWS)) and predicate(present)
+    if not len(present):
+        return candidates
+    # No value belongs to two rows, but for the integers that are doubles too.
+    found = next(name for name in candidates if _holds(present, name))
+    both = found == INT64 and DOUBLE in candidates and _are_short_or_doubles(present)
+    return tuple(dict.fromkeys((found, *((DOUBLE,) if both else ()), STRING)))
 
 
 def first_misfit(values: pa.StringArray, name: str) -> int:
@@ -75,7 +85,7 @@ def first_misfit(values: pa.StringArray, name: str) -> int:
     start, stop = 0, len(values)
     while stop - start > 1:
         middle = (start + stop) // 2
-        if surviving(values.slice(start, middle - start), (name,)):
+        if _holds(values.slice(start, middle - start).drop_null(), name):
             start = middle
         else:
             stop = middle
@@ -85,6 +95,19 @@ def first_misfit(values: pa.StringArray, name: str) -> int:
 def cast(values: pa.Array, name: str) -> pa.Array:
     """Text as the type `name`, which must hold for it; nulls stay null."""
     return values if name == STRING else pc.cast(values, TYPES[name])
+
+
+def _holds(present: pa.StringArray, name: str) -> bool:
+    row = _ROWS.get(name)
+    if row is None or not len(present):
+        return True
+    # One value tells most text apart; matching whole columns against it would cost the most.
+    return row.shape.match(present[0].as_py()) is not None and row.holds(present)
+
+
+def _are_short_or_doubles(integers: pa.StringArray) -> bool:
+    longest: int = pc.max(pc.binary_length(integers)).as_py()
+    return longest <= _MAX_DIGITS or _is_double(integers)
 
 
 def _is_bool(present: pa.StringArray) -> bool:
@@ -128,17 +151,17 @@ def _is_date(present: pa.StringArray) -> bool:
 
 
 def _is_timestamp(present: pa.StringArray) -> bool:
-    return _is_instant(present, _INSTANT + "$", pa.timestamp("us"))
+    return _is_instant(present, _INSTANT + "$", TIMESTAMP)
 
 
 def _is_zoned(present: pa.StringArray) -> bool:
-    return _is_instant(present, _INSTANT + _ZONE + "$", _ZONED)
+    return _is_instant(present, _INSTANT + _ZONE + "$", ZONED)
 
 
-def _is_instant(present: pa.StringArray, pattern: str, type_: pa.DataType) -> bool:
+def _is_instant(present: pa.StringArray, pattern: str, name: str) -> bool:
     if not _all(pc.match_substring_regex(present, pattern)):
         return False
-    instants = _cast_or_none(present, type_)
+    instants = _cast_or_none(present, TYPES[name])
     if instants is None:
         return False
     return _within(instants.cast(pa.int64()), _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
@@ -159,12 +182,13 @@ def _all(mask: pa.Array) -> bool:
     return bool(pc.all(mask, min_count=0).as_py())
 
 
-_PREDICATES: Mapping[str, Callable[[pa.StringArray], bool]] = MappingProxyType(
-    dict(
-        zip(
-            TYPES,
-            (_is_bool, _is_int64, _is_double, _is_date, _is_timestamp, _is_zoned),
-            strict=False,
-        )
-    )
+_ROWS: Mapping[str, _Row] = MappingProxyType(
+    {
+        BOOL: _Row(re.compile("[tTfF]"), _is_bool),
+        INT64: _Row(re.compile("-?[0-9]+"), _is_int64),
+        DOUBLE: _Row(re.compile(_DOUBLE), _is_double),
+        DATE: _Row(re.compile("[0-9]{4}-"), _is_date),
+        TIMESTAMP: _Row(re.compile(_INSTANT + "$"), _is_timestamp),
+        ZONED: _Row(re.compile(_INSTANT + _ZONE + "$"), _is_zoned),
+    }
 )

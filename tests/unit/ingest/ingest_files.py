@@ -1,0 +1,84 @@
+"""Short ways for tests to ingest bytes, and to read the Parquet back with readers not ours."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from lakehouse.errors import Refused
+from lakehouse.ingest import Contract, Limits, Options, Parsed, ingest_file
+
+Rows = list[tuple[Any, ...]]
+
+
+def ingest(
+    data: bytes | Path,
+    into: Path,
+    *,
+    encoding: str | None = None,
+    contract: Contract | None = None,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
+    **options: Any,
+) -> Parsed | Refused:
+    """Ingest `data`, which is written to a file first, into the directory `into`."""
+    into.mkdir(exist_ok=True)
+    source = data if isinstance(data, Path) else into / "source"
+    if isinstance(data, bytes):
+        source.write_bytes(data)
+    return ingest_file(
+        source,
+        content_encoding=encoding,
+        options=Options(**options),
+        contract=contract,
+        work_dir=into,
+        limits=limits,
+    )
+
+
+def parsed(data: bytes | Path, into: Path, **given: Any) -> Parsed:
+    """As `ingest`, of a file that must be accepted."""
+    result = ingest(data, into, **given)
+    assert isinstance(result, Parsed), result
+    return result
+
+
+def refused(data: bytes | Path, into: Path, **given: Any) -> Refused:
+    """As `ingest`, of a file that must be refused, and then leaves no file of ours behind."""
+    result = ingest(data, into, **given)
+    assert isinstance(result, Refused), result
+    assert not [path for path in into.iterdir() if path.name != "source" and path != data]
+    return result
+
+
+def types_of(result: Parsed) -> dict[str, str]:
+    """The decided type of each column."""
+    return {column.name: column.type for column in result.columns}
+
+
+def by_pyarrow(result: Parsed) -> Rows:
+    """All rows as pyarrow reads them."""
+    tables = [pq.read_table(file.path) for file in result.files]
+    return [row for table in tables for row in zip(*table.to_pydict().values(), strict=True)]
+
+
+def by_duckdb(result: Parsed) -> Rows:
+    """All rows as DuckDB reads them, sessions being in UTC."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        paths = [str(file.path) for file in result.files]
+        return connection.execute("FROM read_parquet(?)", [paths]).fetchall()
+
+
+def text_rows(result: Parsed) -> Iterator[tuple[str | None, ...]]:
+    """All rows of a file whose columns are all text, a batch at a time."""
+    for file in result.files:
+        for batch in pq.ParquetFile(file.path).iter_batches():
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def temporary() -> TemporaryDirectory[str]:
+    """A directory for one example of a property, where pytest's `tmp_path` is one for all."""
+    return TemporaryDirectory(prefix="ingest-")

@@ -1,0 +1,32 @@
+"""The worker process: `python -m lakehouse.query.child FD PARENT_PID`.
+
+Started by `worker.py` alone. It answers one query at a time until the engine is gone or a query
+broke it; a broken worker ends itself, since DuckDB promises nothing after running out of memory.
+"""
+
+import socket
+import sys
+
+from lakehouse.query.inbox import Inbox
+from lakehouse.query.messages import Ready, frame
+from lakehouse.query.sandbox import die_with, limit_memory, locked_connection
+from lakehouse.query.serving import Worker
+
+
+def main() -> None:
+    """Serve the engine at the other end of the inherited socket."""
+    descriptor, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    die_with(parent_pid)
+    channel = socket.socket(fileno=descriptor)
+    inbox = Inbox(channel)
+    configure = inbox.configure()
+    limit_memory(configure.address_space_bytes)
+    worker = Worker(configure, locked_connection(configure), inbox, channel)
+    channel.sendall(frame(Ready()))
+    for ask in inbox.asks():
+        if not worker.serve(ask):
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""The door to SQL: a few warm worker processes, a bounded fair queue, a time limit that holds.
+
+Owns which query runs where and when it must end. It never touches DuckDB: a statement can take
+its process down, and this one must live.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from lakehouse.errors import Json, Refused, RefusedError
+from lakehouse.query.lease import Lease
+from lakehouse.query.messages import S3, Ask, Chunk, Column, Configure, Done, Need, Started, Views
+from lakehouse.query.worker import WorkerProcess, start_worker, sweep
+from projections.views import View
+
+Params = list[Json | float] | dict[str, Json | float]
+Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
+"""Asked for lower-case names, returns the views of those that exist, by lower-case name; asked
+for None, all of them. A RefusedError from it is the query's answer."""
+
+_INTEGERS = range(-(2**127), 2**128)
+
+
+class EngineSettings(msgspec.Struct, frozen=True):
+    """`data_prefixes`: the directories or `s3://` URLs, with a final `/`, that hold objects."""
+
+    data_prefixes: tuple[str, ...]
+    s3: S3 | None = None
+    workers: int = 2
+    threads: int = 2
+    memory_limit_bytes: int = 1024**3
+    address_space_bytes: int = 4 * 1024**3
+    temp_directory: str | None = None
+    temp_limit_bytes: int = 4 * 1024**3
+    timeout_s: float = 60.0
+    grace_s: float = 0.5
+    max_waiting: int = 32
+    waiting_s: float = 10.0
+    retry_after_s: int = 2
+
+
+class Query(msgspec.Struct, frozen=True):
+    """One statement. `timeout_s` may only shorten the engine's own limit."""
+
+    sql: str
+    params: Params | None = None
+    timeout_s: float | None = None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A result under way. `chunks` raises RefusedError when it fails: then the rest never comes."""
+
+    columns: tuple[Column, ...]
+    chunks: AsyncIterator[bytes]
+
+
+class QueryEngine:
+    """Runs queries. Between `start` and `close`; all calls from one event loop."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._configure = _configure(settings)
+        self._slots = asyncio.Semaphore(settings.workers)
+        self._waiting = 0
+        self._number = 0
+        self._idle: list[WorkerProcess] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start every worker. Raises what keeps the first one from starting."""
+        await asyncio.to_thread(sweep, Path(self._configure.temp_directory))
+        starting = [start_worker(self._configure) for _ in range(self._settings.workers)]
+        started = await asyncio.gather(*starting, return_exceptions=True)
+        self._idle.extend(one for one in started if isinstance(one, WorkerProcess))
+        for failure in (one for one in started if isinstance(one, BaseException)):
+            await self.close()
+            raise failure
+
+    async def close(self) -> None:
+        """End every worker, once the ones in use have been given back."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+        await asyncio.gather(*(worker.close() for worker in self._idle))
+        self._idle.clear()
+
+    @asynccontextmanager
+    async def run(self, query: Query, resolve: Resolve) -> AsyncIterator[Result]:
+        """Run `query` and yield its result, whose first rows are ready then.
+
+        Raises RefusedError with `sql_error`, `statement_not_allowed`, `invalid_request`, `busy`,
+        `query_timeout`, `query_killed`, `query_out_of_memory`, `object_lost`, `bucket_unavailable`
+        or `bucket_refused`. Leaving the context early, by cancellation too, calls the query off.
+        """
+        params_json = _params_json(query.params)
+        lease = await self._lease(query.timeout_s)
+        try:
+            await lease.send(Ask(lease.number, query.sql, params_json))
+            yield Result(await _started(lease, resolve), _chunks(lease))
+        finally:
+            lease.end()
+
+    async def _lease(self, timeout_s: float | None) -> Lease:
+        await self._slot()
+        try:
+            worker = self._idle.pop() if self._idle else await start_worker(self._configure)
+        except BaseException:
+            self._slots.release()
+            raise
+        self._number += 1
+        limit_s = min(timeout_s or self._settings.timeout_s, self._settings.timeout_s)
+        lease = Lease(worker, self._number, limit_s, self._settings.grace_s)
+        self._keep(self._until_over(lease))
+        return lease
+
+    async def _slot(self) -> None:
+        """Take a slot in the order of asking; asyncio's semaphore is fair."""
+        if self._slots.locked() and self._waiting >= self._settings.max_waiting:
+            raise RefusedError(self._busy())
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._settings.waiting_s):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise RefusedError(self._busy()) from error
+        finally:
+            self._waiting -= 1
+
+    def _busy(self) -> Refused:
+        detail = f"{self._settings.workers} queries run and {self._waiting} wait"
+        return Refused("busy", detail, retry_after_s=self._settings.retry_after_s)
+
+    async def _until_over(self, lease: Lease) -> None:
+        """Watch a query to its end, then give its slot on with a worker that is fit to use."""
+        try:
+            if await lease.watch():
+                self._idle.append(lease.worker)
+            else:
+                await lease.worker.close()
+                self._idle.append(await start_worker(self._configure))
+        finally:
+            self._slots.release()
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _started(lease: Lease, resolve: Resolve) -> tuple[Column, ...]:
+    message = await lease.receive()
+    if isinstance(message, Need):
+        named = await resolve(message.names) if message.names else {}
+        listed = await resolve(None) if message.listing else {}
+        await lease.send(Views(lease.number, dict(named), tuple(listed.values())))
+        message = await lease.receive()
+    if not isinstance(message, Started):
+        raise TypeError(f"a worker sent {type(message).__name__} before Started")
+    return message.columns
+
+
+async def _chunks(lease: Lease) -> AsyncIterator[bytes]:
+    while not isinstance(message := await lease.receive(), Done):
+        if not isinstance(message, Chunk):
+            raise TypeError(f"a worker sent {type(message).__name__} among Chunks")
+        yield message.data
+
+
+def _configure(settings: EngineSettings) -> Configure:
+    return Configure(
+        data_prefixes=settings.data_prefixes,
+        temp_directory=settings.temp_directory or tempfile.gettempdir(),
+        temp_limit_bytes=settings.temp_limit_bytes,
+        memory_limit_bytes=settings.memory_limit_bytes,
+        address_space_bytes=settings.address_space_bytes,
+        threads=settings.threads,
+        s3=settings.s3,
+    )
+
+
+def _params_json(params: Params | None) -> bytes | None:
+    if params is None:
+        return None
+    values = params.values() if isinstance(params, dict) else params
+    for value in values:
+        if isinstance(value, (list, dict)):
+            raise RefusedError(
+                Refused("invalid_request", "params: a parameter is no list or object")
+            )
+        if type(value) is int and value not in _INTEGERS:
+            raise RefusedError(Refused("invalid_request", f"params: {value} exceeds 128 bits"))
+    return msgspec.json.encode(params)

@@ -1,0 +1,111 @@
+"""One query's hold on a worker, and the certainty that it ends. Owns no process and no queue.
+
+A query ends in one of four ways: its last message came, its time is up, its caller left, its
+process died. Each way settles the lease once; `watch` then says whether the worker may be used on.
+"""
+
+import asyncio
+
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.query.messages import Ask, Done, Failed, FromWorker, Interrupt, Views
+from lakehouse.query.worker import WorkerDied, WorkerProcess
+
+
+class Lease:
+    """A worker lent to one query."""
+
+    def __init__(
+        self, worker: WorkerProcess, number: int, timeout_s: float, grace_s: float
+    ) -> None:
+        self.worker = worker
+        self.number = number
+        self._timeout_s = timeout_s
+        self._grace_s = grace_s
+        self._left = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._fit = False
+        self._expired = False
+
+    async def send(self, message: Ask | Views) -> None:
+        """Tell the worker. A dead one is found out by the next `receive`."""
+        try:
+            await self.worker.send(message)
+        except WorkerDied:
+            self._settle(fit=False)
+
+    async def receive(self) -> FromWorker:
+        """Return the next message. Raises RefusedError for a query that failed or must end."""
+        try:
+            message = await self.worker.receive()
+        except WorkerDied as error:
+            self._settle(fit=False)
+            raise RefusedError(self._died()) from error
+        self._note(message)
+        if isinstance(message, Failed):
+            raise RefusedError(self._failed(message))
+        return message
+
+    def end(self) -> None:
+        """The caller is done with the query, finished or not."""
+        self._left.set()
+
+    async def watch(self) -> bool:
+        """Wait for the end and see to it. Returns whether the worker can take another query."""
+        await self._over()
+        if not self._settled.is_set():
+            await self._call_off()
+        return self._fit
+
+    async def _over(self) -> None:
+        ends = {asyncio.create_task(event.wait()) for event in (self._left, self._settled)}
+        done, pending = await asyncio.wait(
+            ends, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        self._expired = not done
+        for task in pending:
+            task.cancel()
+
+    async def _call_off(self) -> None:
+        """Interrupt; who is not gone within the grace time is killed."""
+        try:
+            async with asyncio.timeout(self._grace_s):
+                await self.worker.send(Interrupt(self.number))
+                await self._drained()
+        except (TimeoutError, WorkerDied):
+            self.worker.kill()
+
+    async def _drained(self) -> None:
+        """Wait until the worker has said its last word; read it ourselves if the caller left."""
+        if not self._left.is_set():
+            left = asyncio.create_task(self._left.wait())
+            settled = asyncio.create_task(self._settled.wait())
+            try:
+                await asyncio.wait({left, settled}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                left.cancel()
+                settled.cancel()
+        while not self._settled.is_set():
+            self._note(await self.worker.receive())
+
+    def _note(self, message: FromWorker) -> None:
+        if isinstance(message, Done):
+            self._settle(fit=True)
+        elif isinstance(message, Failed):
+            self._settle(fit=not message.broken)
+
+    def _settle(self, fit: bool) -> None:
+        self._fit = fit
+        self._settled.set()
+
+    def _failed(self, message: Failed) -> Refused:
+        if message.code == "query_timeout" and self._expired:
+            return self._timeout()
+        return Refused(message.code, message.detail)
+
+    def _died(self) -> Refused:
+        if self._expired:
+            return self._timeout()
+        return Refused("query_killed", "the process that ran the query died")
+
+    def _timeout(self) -> Refused:
+        return Refused("query_timeout", f"the query ran longer than {self._timeout_s:g} s")

@@ -1,0 +1,144 @@
+"""What the engine and its worker processes say to each other, and how it is framed.
+
+A frame is four bytes of big-endian length and one MessagePack message. Results cross as bytes of
+the finished document; nothing that could run code (pickle) ever crosses.
+"""
+
+import asyncio
+import socket
+import struct
+
+import msgspec
+
+from projections.views import View
+
+_LENGTH = struct.Struct(">I")
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of a result; `type` is DuckDB's name."""
+
+    name: str
+    type: str
+
+
+class S3(msgspec.Struct, frozen=True):
+    """How to reach the bucket. `repr` shows no secret; a message goes over the pipe alone."""
+
+    access_key_id: str
+    secret_access_key: str
+    region: str
+    endpoint_url: str | None = None
+    session_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"S3(region={self.region!r}, endpoint_url={self.endpoint_url!r}, …)"
+
+
+class Configure(msgspec.Struct, frozen=True, tag=True):
+    """The first message to a worker: all that it will ever know."""
+
+    data_prefixes: tuple[str, ...]
+    temp_directory: str
+    temp_limit_bytes: int
+    memory_limit_bytes: int
+    address_space_bytes: int
+    threads: int
+    s3: S3 | None = None
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The worker has locked itself in and waits."""
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    """Run this. `params_json` is JSON, since MessagePack's integers end at 64 bits."""
+
+    number: int
+    sql: str
+    params_json: bytes | None = None
+
+
+class Need(msgspec.Struct, frozen=True, tag=True):
+    """The statement may run once these datasets are known; `listing`: it lists all of them."""
+
+    names: frozenset[str]
+    listing: bool
+
+
+class Views(msgspec.Struct, frozen=True, tag=True):
+    """The answer to Need. A name without a view does not exist."""
+
+    number: int
+    named: dict[str, View]
+    listed: tuple[View, ...] = ()
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    """The statement runs and its first rows follow."""
+
+    columns: tuple[Column, ...]
+
+
+class Chunk(msgspec.Struct, frozen=True, tag=True):
+    """The next bytes of the document."""
+
+    data: bytes
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """The document is complete."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The statement was refused or failed. `broken`: this worker must not be used again."""
+
+    code: str
+    detail: str
+    broken: bool = False
+
+
+class Interrupt(msgspec.Struct, frozen=True, tag=True):
+    """Stop the query of this number; a worker that is past it takes no notice."""
+
+    number: int
+
+
+ToWorker = Configure | Ask | Views | Interrupt
+FromWorker = Ready | Need | Started | Chunk | Done | Failed
+_to_worker = msgspec.msgpack.Decoder(ToWorker)
+_from_worker = msgspec.msgpack.Decoder(FromWorker)
+
+
+def frame(message: ToWorker | FromWorker) -> bytes:
+    """Return the bytes of one framed message."""
+    body = msgspec.msgpack.encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+def read_in_worker(connection: socket.socket) -> ToWorker | None:
+    """Return the next message to a worker, None at the end. Blocks."""
+    head = _exactly(connection, _LENGTH.size)
+    body = _exactly(connection, *_LENGTH.unpack(head)) if head else None
+    return _to_worker.decode(body) if body else None
+
+
+async def read_from_worker(reader: asyncio.StreamReader) -> FromWorker | None:
+    """Return a worker's next message, None when it is gone."""
+    try:
+        head = await reader.readexactly(_LENGTH.size)
+        body = await reader.readexactly(*_LENGTH.unpack(head))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    message: FromWorker = _from_worker.decode(body)
+    return message
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < size:
+        part = connection.recv(size - len(parts))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)

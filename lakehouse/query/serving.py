@@ -1,0 +1,179 @@
+"""One query inside a worker: judge, ask for the views, run, stream, leave nothing behind.
+
+Every statement runs in a transaction on a cursor of its own that is rolled back: a view lives as
+long as its query, so a dropped dataset is gone with the drop's answer.
+"""
+
+import socket
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.query.documents import json_document
+from lakehouse.query.exact import exact_sql
+from lakehouse.query.inbox import Inbox, Interrupted
+from lakehouse.query.messages import (
+    Ask,
+    Chunk,
+    Column,
+    Configure,
+    Done,
+    Failed,
+    Need,
+    Started,
+    Views,
+    frame,
+)
+from lakehouse.query.scrubbing import Scrubber, about_view, refusal, scrubber
+from lakehouse.query.statement import Statement, located, read_statement, unterminated
+from projections.views import View, stub_sql, view_sql
+
+_BATCH_ROWS = 8192
+_FRAME_BYTES = 256 * 1024
+_INT64 = range(-(2**63), 2**63)
+_HUGEINT = range(-(2**127), 2**127)
+_BREAKING = frozenset({"query_out_of_memory", "query_killed"})
+_FAILURES = (duckdb.Error, pa.ArrowInvalid, OSError, RuntimeError, MemoryError, ValueError)
+"""All that a query can cause. RuntimeError: pybind's std::bad_alloc; OSError: Arrow's stream."""
+
+Cursor = duckdb.DuckDBPyConnection
+
+
+class Worker(msgspec.Struct):
+    """The parts of a worker process: where it reads, where it writes, what it asks DuckDB."""
+
+    configure: Configure
+    connection: duckdb.DuckDBPyConnection
+    inbox: Inbox
+    channel: socket.socket
+
+    def send(self, message: Any) -> None:
+        """Blocks while the engine does not read: that is the back-pressure."""
+        self.channel.sendall(frame(message))
+
+    def serve(self, ask: Ask) -> bool:
+        """Answer one query. Returns whether this process may be asked again."""
+        cursor = self.connection.cursor()
+        try:
+            with self.inbox.interruptible(ask.number, cursor):
+                outcome = self._outcome(cursor, ask)
+                _leave(cursor)
+        finally:
+            cursor.close()
+        self.send(outcome)
+        return not (isinstance(outcome, Failed) and outcome.broken)
+
+    def _outcome(self, cursor: Cursor, ask: Ask) -> Done | Failed:
+        clean = scrubber(self.configure, ())
+        try:
+            statement = _stated(read_statement(cursor, ask.sql))
+            views = self._views(ask, statement)
+            clean = scrubber(self.configure, (*views.named.values(), *views.listed))
+            _make_views(cursor, views, clean)
+            self._stream(cursor, statement, _values(ask.params_json))
+        except RefusedError as error:
+            return _failed(error.refused)
+        except Interrupted:
+            return Failed("query_timeout", "interrupted")
+        except _FAILURES as error:
+            return _failed(refusal(_message(error), clean))
+        return Done()
+
+    def _views(self, ask: Ask, statement: Statement) -> Views:
+        allowed = statement.allowed
+        if not allowed.relations and not allowed.all_relations:
+            return Views(ask.number, {})
+        self.send(Need(allowed.relations, allowed.all_relations))
+        views = self.inbox.views(ask.number)
+        if missing := sorted(
+            allowed.relations - views.named.keys(), key=allowed.locations.__getitem__
+        ):
+            raise RefusedError(_no_table(missing[0], statement))
+        return views
+
+    def _stream(self, cursor: Cursor, statement: Statement, values: Any) -> None:
+        cursor.execute(statement.sql, values)
+        columns = tuple(Column(name, str(kind)) for name, kind, *_ in cursor.description)
+        types = [kind for _, kind, *_ in cursor.description]
+        if exact := exact_sql(unterminated(statement.sql), types):
+            cursor.execute(exact, values)
+        batches = cursor.fetch_record_batch(_BATCH_ROWS)
+        pieces = json_document(columns, iter(batches))
+        first = next(pieces)
+        self.send(Started(columns))
+        for piece in chain([first], pieces):
+            for data in _frames(piece):
+                self.send(Chunk(data))
+
+
+def _make_views(cursor: Cursor, views: Views, clean: Scrubber) -> None:
+    cursor.execute("BEGIN")
+    for view in views.named.values():
+        _make_view(cursor, view, clean)
+    named = {view.name for view in views.named.values()}
+    stubs = [stub_sql(view) for view in views.listed if view.name not in named]
+    if stubs:
+        cursor.execute(";\n".join(stubs))
+
+
+def _make_view(cursor: Cursor, view: View, clean: Scrubber) -> None:
+    try:
+        cursor.execute(view_sql(view))
+    except _FAILURES as error:
+        raise RefusedError(about_view(refusal(_message(error), clean), view)) from error
+
+
+def _leave(cursor: Cursor) -> None:
+    try:
+        cursor.execute("ROLLBACK")
+    except duckdb.TransactionException:  # the query never got as far as a transaction
+        return
+
+
+def _stated(statement: Statement | Refused) -> Statement:
+    if isinstance(statement, Refused):
+        raise RefusedError(statement)
+    return statement
+
+
+def _values(params_json: bytes | None) -> Any:
+    if params_json is None:
+        return None
+    params = msgspec.json.decode(params_json)
+    if isinstance(params, dict):
+        return {name: _value(value) for name, value in params.items()}
+    return [_value(value) for value in params]
+
+
+def _value(value: Any) -> Any:
+    """DuckDB takes an int beyond 64 bits for a DOUBLE unless told otherwise."""
+    if type(value) is not int or value in _INT64:
+        return value
+    return duckdb.Value(
+        str(value), duckdb.sqltypes.HUGEINT if value in _HUGEINT else duckdb.sqltypes.UHUGEINT
+    )
+
+
+def _frames(piece: bytes) -> Iterator[bytes]:
+    for start in range(0, len(piece), _FRAME_BYTES):
+        yield piece[start : start + _FRAME_BYTES]
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "Out of Memory Error: "
+    return str(error)
+
+
+def _failed(refused: Refused) -> Failed:
+    return Failed(refused.code, refused.detail, broken=refused.code in _BREAKING)
+
+
+def _no_table(name: str, statement: Statement) -> Refused:
+    where = located(statement.body, statement.allowed.locations[name])
+    return Refused("sql_error", f"Catalog Error: Table with name {name} does not exist!\n\n{where}")

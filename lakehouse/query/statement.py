@@ -1,0 +1,103 @@
+"""From a text to a statement that was judged: what will run is exactly what was looked at.
+
+Owns the parsing, which is DuckDB's own, and the one prefix that its tree does not cover (EXPLAIN).
+It never runs the statement.
+"""
+
+import re
+from typing import Any
+
+import duckdb
+import msgspec
+
+from lakehouse.errors import Refused
+from lakehouse.query.guard import Allowed, Node, check
+
+_BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
+_OPTION = r"(?:analy[sz]e|verbose|format\s+\w+)"
+_EXPLAIN = re.compile(
+    rf"\A{_BLANK}explain\b{_BLANK}"
+    rf"(?P<options>\(\s*{_OPTION}\s*(?:,\s*{_OPTION}\s*)*\)|analy[sz]e\b)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_PIVOT_HINT = "only one statement at a time, and PIVOT needs its values: PIVOT … ON … IN (…)"
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """`sql` is what runs, `body` the part that was judged and to which locations refer."""
+
+    sql: str
+    body: str
+    allowed: Allowed
+
+
+def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:
+    """Parse and judge `text`. DuckDB's parser errors are raised as they are."""
+    statements = connection.extract_statements(text)
+    if not statements:
+        return Refused("sql_error", "the statement is empty")
+    if len(statements) > 1:
+        return Refused("statement_not_allowed", _PIVOT_HINT)
+    if _is_explain(statements[0]):
+        return _explained(connection, text)
+    return _judged(connection, text, text, explain=False)
+
+
+def unterminated(sql: str) -> str:
+    """Return `sql` without the semicolon that may end it, ready to stand in parentheses."""
+    data = sql.encode()
+    for start, _ in duckdb.tokenize(sql):
+        if data[start : start + 1] == b";":
+            return data[:start].decode()
+    return sql
+
+
+def located(text: str, location: int) -> str:
+    """Return DuckDB's way to point at a byte of a statement: the line, and a caret under it."""
+    before = text.encode()[:location].decode(errors="ignore")
+    line_number, column = before.count("\n") + 1, len(before) - before.rfind("\n") - 1
+    prefix = f"LINE {line_number}: "
+    line = text.split("\n")[line_number - 1]
+    start = max(0, column - 60)
+    shown = ("..." if start else "") + line[start : start + 120]
+    caret = len(prefix) + column - start + (3 if start else 0)
+    return f"{prefix}{shown}\n{' ' * caret}^"
+
+
+def _is_explain(statement: duckdb.Statement) -> bool:
+    return statement.type.name == "EXPLAIN"
+
+
+def _explained(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:
+    prefix = _EXPLAIN.match(text)
+    if prefix is None:
+        return Refused("statement_not_allowed", "an EXPLAIN of this form")
+    # Put together anew: comments could make us and DuckDB see different statements behind EXPLAIN.
+    body = text[prefix.end() :]
+    sql = f"EXPLAIN {prefix['options'] or ''} {body}"
+    again = connection.extract_statements(sql)
+    if len(again) != 1 or not _is_explain(again[0]):
+        return Refused("statement_not_allowed", "an EXPLAIN of this form")
+    return _judged(connection, sql, body, explain=True)
+
+
+def _judged(
+    connection: duckdb.DuckDBPyConnection, sql: str, body: str, explain: bool
+) -> Statement | Refused:
+    document = _tree(connection, body)
+    if document.get("error"):
+        return _unreadable(document)
+    allowed = check(document, explain)
+    return Statement(sql, body, allowed) if isinstance(allowed, Allowed) else allowed
+
+
+def _tree(connection: duckdb.DuckDBPyConnection, body: str) -> Node:
+    row: Any = connection.execute("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", [body])
+    document: Node = msgspec.json.decode(row.fetchone()[0])
+    return document
+
+
+def _unreadable(document: Node) -> Refused:
+    if document.get("error_type") == "not implemented":
+        return Refused("statement_not_allowed", "only SELECT, FROM, VALUES, DESCRIBE, SHOW …")
+    return Refused("sql_error", str(document.get("error_message")))

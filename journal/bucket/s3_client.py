@@ -8,7 +8,7 @@ body; botocore's region redirector signs the request anew for another region. Al
 
 import io
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -24,6 +24,7 @@ from .s3_settings import S3Settings
 
 DATA_ATTEMPTS = 3
 CONNECTIONS = 32
+PIECE_BYTES = 256 << 10
 
 _NO_FILES = {
     "profile": (None, None, None, None),
@@ -73,13 +74,27 @@ class DirectRequests:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def request(self, method: str, data: Any = None, **options: Any) -> Any:
-        if isinstance(data, bytes | bytearray):
-            # In pieces, so that a large body does not hold the event loop.
-            data = io.BytesIO(data)
+    async def request(self, method: str, data: Any, headers: Any, **options: Any) -> Any:
+        # botocore makes files of bytes, and asks 100-continue for every file: a round trip more.
+        headers.popall("Expect", None)
+        if isinstance(data, io.BytesIO):
+            data = data.getvalue()  # the very bytes that it was made of
+            data = _pieces(data) if len(data) > PIECE_BYTES else data
         return await self._session.request(
-            method, data=data, allow_redirects=False, middlewares=(_not_again,), **options
+            method,
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            middlewares=(_not_again,),
+            **options,
         )
+
+
+async def _pieces(body: bytes) -> AsyncIterator[memoryview]:
+    """A large body piece by piece: it neither holds the event loop nor is copied as a whole."""
+    view = memoryview(body)
+    for start in range(0, len(view), PIECE_BYTES):
+        yield view[start : start + PIECE_BYTES]
 
 
 async def _not_again(

@@ -261,7 +261,7 @@ async def test_an_upload_takes_bounded_memory(bucket: Bucket, tmp_path: Path) ->
 
 @pytest.mark.parametrize("store", ["local", "s3"], indirect=True)
 @pytest.mark.parametrize("delay_s", [0, 0.003, 0.01, 0.03, 0.1, 0.2])
-async def test_a_cancelled_upload_leaves_nothing_behind(
+async def test_a_cancelled_upload_leaves_no_part_behind(
     store: Store, bucket: Bucket, tmp_path: Path, delay_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if the source lay on another filesystem: a copy takes long enough to be cancelled.
@@ -274,7 +274,8 @@ async def test_a_cancelled_upload_leaves_nothing_behind(
     with pytest.raises(asyncio.CancelledError):
         await uploading
     assert store.leftovers() == []
-    assert await store.bodies() == {}
+    # When the last step had begun already, the object is there, and then it is whole.
+    assert list((await store.bodies()).values()) in ([], [source.read_bytes()])
     if store.kind == "local":  # S3 keeps its connections
         assert len(os.listdir("/proc/self/fd")) == descriptors
 

@@ -1,0 +1,118 @@
+"""What holds for buckets in an S3 store alone, checked with plain boto3."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from bucket_stores import S3Store
+from s3_server import S3Server
+
+from journal.bucket import Answer, BucketBroken, BucketRefused, open_bucket
+from journal.bucket.s3 import S3Bucket
+from journal.bucket.s3_upload import MAX_PARTS, part_size
+
+
+@pytest.fixture
+def store(s3_server: S3Server) -> S3Store:
+    return S3Store(s3_server)
+
+
+async def test_a_prefix_holds_its_own_objects_only(store: S3Store) -> None:
+    inner = await store.connect()
+    settings = msgspec.structs.replace(store.settings, prefix="")
+    outer = await open_bucket(f"s3://{store.name}", settings)
+    await inner.create("a", b"inner")
+    await outer.create("some/prefix-not", b"outer")
+    await outer.create("a", b"outer")
+    assert [each.key for each in await inner.list_objects("")] == ["a"]
+    assert await inner.read("a") == b"inner"
+    with store.server.client() as client:
+        listed = client.list_objects_v2(Bucket=store.name)["Contents"]
+    assert [entry["Key"] for entry in listed] == ["a", "some/prefix-not", "some/prefix/a"]
+    assert inner.locate("a") == f"s3://{store.name}/some/prefix/a"
+    await inner.close()
+    await outer.close()
+
+
+async def test_wrong_credentials_are_refused(store: S3Store) -> None:
+    if store.server.kind == "moto":
+        pytest.skip("moto accepts any credentials")
+    wrong = msgspec.structs.replace(store.settings, secret_access_key="wrong")
+    bucket = await open_bucket(store.url, wrong)
+    assert (await bucket.create("a", b"")).answer is Answer.REFUSED
+    with pytest.raises(BucketRefused):
+        await bucket.read("a")
+    with pytest.raises(BucketRefused):
+        await bucket.list_objects("")
+    await bucket.close()
+
+
+async def test_a_bucket_that_does_not_exist_is_refused(store: S3Store) -> None:
+    settings = msgspec.structs.replace(store.settings, bucket="no-such-bucket")
+    bucket = await open_bucket("s3://no-such-bucket/some/prefix", settings)
+    assert (await bucket.create("a", b"")).answer is Answer.REFUSED
+    with pytest.raises(BucketRefused):
+        await bucket.read("a")
+    with pytest.raises(BucketRefused):
+        await bucket.list_objects("")
+    await bucket.close()
+
+
+async def test_a_large_upload_is_one_object_of_several_parts(
+    store: S3Store, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(range(256)) * (4096 * 21))
+    bucket = await store.connect()
+    await bucket.upload("up", source)
+    with store.server.client() as client:
+        found = client.head_object(Bucket=store.name, Key="some/prefix/up")
+    assert found["ContentLength"] == 21 << 20
+    assert found["ETag"].strip('"').endswith("-3")
+    await bucket.close()
+
+
+async def test_the_environment_and_the_files_of_aws_are_not_asked(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[default]\nregion = mars\nendpoint_url = http://x.invalid\n")
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://x.invalid")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "wrong")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    bucket = await store.connect()
+    assert (await bucket.create("a", b"")).answer is Answer.CREATED
+    await bucket.close()
+
+
+async def test_without_credentials_nothing_is_asked_for_them(store: S3Store) -> None:
+    nobody = msgspec.structs.replace(store.settings, access_key_id=None, secret_access_key=None)
+    with pytest.raises(ValueError, match="no S3 credentials"):
+        await open_bucket(store.url, nobody)
+
+
+@pytest.mark.parametrize("keys", [["b", "a"], ["a", "a"], ["other"], ["a-after", "a"]])
+async def test_a_store_that_lists_out_of_order_is_broken(
+    store: S3Store, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = await store.connect()
+    assert isinstance(bucket, S3Bucket)
+    entries = [
+        {"Key": f"some/prefix/{key}", "Size": 0, "LastModified": datetime.now(UTC)} for key in keys
+    ]
+
+    async def unordered(**_: object) -> dict[str, object]:
+        return {"Contents": entries, "IsTruncated": False}
+
+    monkeypatch.setattr(bucket._clients.data, "list_objects_v2", unordered)
+    prefix = "a" if keys == ["other"] else ""
+    with pytest.raises(BucketBroken):
+        await bucket.list_objects(prefix)
+    await bucket.close()
+
+
+def test_no_size_needs_more_parts_than_a_store_allows() -> None:
+    for size_bytes in (1, 8 << 20, 80 << 30, (80 << 30) + 1, 5 << 40):
+        assert -(-size_bytes // part_size(size_bytes)) <= MAX_PARTS

@@ -6,6 +6,7 @@ from journal.bucket.errors import (
     BucketFull,
     BucketRefused,
     BucketUnavailable,
+    ObjectExists,
     ObjectMissing,
 )
 from journal.log import StoreBroken
@@ -19,6 +20,7 @@ HALTING = (BucketBroken, StoreBroken, JournalCorrupt, UpgradeRequired)
 
 _CODES: dict[type[Exception], str] = {
     ObjectMissing: "object_lost",
+    ObjectExists: "bucket_broken",
     BucketUnavailable: "bucket_unavailable",
     BucketRefused: "bucket_refused",
     BucketFull: "insufficient_storage",

@@ -7,7 +7,9 @@ import asyncio
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -19,6 +21,8 @@ from lakehouse.errors import Refused, RefusedError
 
 BUFFER_BYTES = 1024 * 1024
 """Pieces are gathered up to this size before a thread writes them."""
+STALE_S = 24 * 3600
+OURS = ("spool-", "ingest-")
 
 
 class Spooled(msgspec.Struct, frozen=True):
@@ -69,6 +73,17 @@ async def spooled(
         yield Spooled(file.path, file.digest.hexdigest(), file.size_bytes)
     finally:
         file.path.unlink(missing_ok=True)
+
+
+def sweep(directory: Path) -> None:
+    """Remove what processes that were killed a day ago or more have left in a spool directory."""
+    stale_before = time.time() - STALE_S
+    for path in directory.iterdir():
+        if path.name.startswith(OURS) and path.lstat().st_mtime < stale_before:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 async def _gathered(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:

@@ -33,7 +33,7 @@ class Follower:
         """Fold what is in the journal and not in the state, until a read of the next slot says 404.
 
         The state that is returned was the present at some moment after this call began.
-        Raises JournalCorrupt and UpgradeRequired (the state stays at the last good slot), BucketError.
+        Raises BucketError; JournalCorrupt and UpgradeRequired leave the last good state.
         """
         async for slot in self.journal.slots(self.state.head.position + 1):
             self.accept(slot)
@@ -92,14 +92,14 @@ class Follower:
         return slot
 
     async def slot_at(self, position: int) -> Slot:
-        """The slot at a position that the state has folded. Raises JournalCorrupt when it is gone."""
+        """A slot that the state has folded. Raises JournalCorrupt when it is gone."""
         slot = await self.journal.read(position)
         if slot is None:
             raise JournalCorrupt(position, "it was read before and is absent now")
         return slot
 
     async def _last_slot(self, first: int, last: int, holds: Callable[[Slot], bool]) -> Slot | None:
-        """The last slot in first..last that `holds`, by bisection; None where not even the first does."""
+        """The last slot in first..last that `holds`, by bisection; None where none does."""
         best: Slot | None = None
         low, high = max(first, 1), last
         while low <= high:

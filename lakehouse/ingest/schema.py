@@ -8,26 +8,15 @@ from collections.abc import Iterable
 
 import msgspec
 
+from journal.events import Column, Renamed
 
-class Column(msgspec.Struct, frozen=True):
-    """One column: its name as users see it and the name of its Arrow type."""
-
-    name: str
-    type: str
+__all__ = ["Column", "Contract", "Difference", "Renamed", "differences", "fingerprint"]
 
 
 class Contract(msgspec.Struct, frozen=True):
     """The schema of a dataset that exists already, in header order."""
 
     columns: tuple[Column, ...]
-
-
-class Renamed(msgspec.Struct, frozen=True):
-    """A header cell that could not be kept: its position from 1, what stood there, its name now."""
-
-    position: int
-    was: str
-    name: str
 
 
 class Difference(msgspec.Struct, frozen=True):

@@ -1,0 +1,48 @@
+"""Verify: is every slot there, whole, in order, and joined to the one before? Reads all, writes nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from journal.bucket import keys
+from journal.bucket.port import Bucket
+from journal.log import WINDOW, Journal
+from journal.slot import Head, JournalCorrupt, check_link
+
+
+async def verify(journal: Journal) -> AsyncIterator[Head]:
+    """The head after each good slot, in order, to the end of the journal.
+
+    Checks names, contiguity, decodability, hashes, seqs and times. Raises JournalCorrupt naming
+    the first bad slot, UpgradeRequired, BucketError. Memory does not grow with the journal.
+    """
+    head = journal.origin
+    async for positions in _windows(journal.bucket):
+        expected = range(head.position + 1, head.position + 1 + len(positions))
+        for want, seen in zip(expected, positions, strict=True):
+            if want != seen:
+                raise JournalCorrupt(want, "it is missing", str(want), str(seen))
+        for slot in await asyncio.gather(*(journal.read(position) for position in positions)):
+            if slot is None:
+                raise JournalCorrupt(head.position + 1, "it is listed and cannot be read")
+            check_link(head, slot, journal.lake.lake)
+            head = slot.head
+            yield head
+
+
+async def _windows(bucket: Bucket) -> AsyncIterator[list[int]]:
+    after = ""
+    while True:
+        page = await bucket.list_objects(keys.SLOTS, after)
+        positions = [_position(stat.key) for stat in page]
+        for start in range(0, len(positions), WINDOW):
+            yield positions[start : start + WINDOW]
+        if len(page) < 1000:
+            return
+        after = page[-1].key
+
+
+def _position(key: str) -> int:
+    position = keys.slot_position(key)
+    if position is None:
+        raise JournalCorrupt(0, f"{key!r} is not a slot's name")
+    return position

@@ -1,0 +1,61 @@
+"""From words to one call and its exit code: 0 done, 1 refused, 2 usage, 3 unavailable, 4 corrupt."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lakehouse import logs
+from lakehouse.cli import datasets, journal, printing
+from lakehouse.cli.parser import Usage, build
+from lakehouse.config import ConfigError, Settings, load
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.faults import KNOWN, refusal
+from lakehouse.serve import bind, serve
+
+OK, USAGE = 0, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
+    try:
+        arguments = build().parse_args(words)
+        settings = _settings(arguments)
+        return _run(arguments, settings)
+    except Usage as error:
+        print(printing.safe(str(error)).replace("\\x0a", "\n"), file=sys.stderr)  # noqa: T201
+        return USAGE
+    except ConfigError as error:
+        return printing.refused(Refused("usage", str(error)), as_json)
+    except RefusedError as error:
+        return printing.refused(error.refused, as_json)
+    except KNOWN as error:
+        return printing.refused(refusal(error), as_json)
+    except BrokenPipeError:
+        # The reader has seen enough; keep the interpreter from telling it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    options = {
+        name: getattr(arguments, name, None)
+        for name in ("bucket", "host", "port", "secrets_file", "log_level")
+    }
+    file = Path(arguments.config) if arguments.config else None
+    return load(options, os.environ, file)
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.command == "serve":
+        listening = bind(settings)
+        logs.configure(settings.log_level)
+        return OK if asyncio.run(serve(settings, os.environ, listening)) else 1
+    logs.configure("error")
+    command = journal.COMMANDS if arguments.command == "journal" else datasets.COMMANDS
+    name = getattr(arguments, "subcommand", None) or arguments.command
+    return asyncio.run(command[name](arguments, settings))

@@ -1,0 +1,102 @@
+"""The words of the command line. Parses; does nothing."""
+
+import argparse
+from importlib.metadata import version
+from typing import NoReturn
+
+
+class Usage(Exception):
+    """The words are off; the message says how."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse ends the process by itself; we want to choose how and with what."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Usage(f"{message}\n{self.format_usage().strip()}")
+
+
+def build() -> Parser:
+    """The parser. The chosen command's name is in `command`, of a journal's in `subcommand`."""
+    parser = Parser(prog="lakehouse", description="An event-sourced lakehouse: one bucket.")
+    parser.add_argument("--version", action="version", version=f"lakehouse {version('lakehouse')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _serve(_command(commands, "serve", "serve HTTP"))
+    _ingest(_command(commands, "ingest", "make a dataset of a CSV file"))
+    _sql(_command(commands, "sql", "ask a question in SQL"))
+    _command(commands, "datasets", "list the datasets")
+    for name, told in (
+        ("show", "show a dataset"),
+        ("drop", "drop a dataset"),
+        ("history", "what happened to a dataset"),
+    ):
+        command = _command(commands, name, told)
+        command.add_argument("name", metavar="NAME")
+        if name == "drop":
+            _change(command)
+        if name == "show":
+            _as_of(command)
+    _journal(commands.add_parser("journal", help="look into the journal"))
+    return parser
+
+
+def _command(commands: "argparse._SubParsersAction[Parser]", name: str, told: str) -> Parser:
+    command = commands.add_parser(name, help=told, description=told)
+    command.add_argument("--bucket", metavar="URL", help="s3://name[/prefix], or a directory")
+    command.add_argument("--config", metavar="FILE", help="instead of ./lakehouse.toml")
+    command.add_argument("--secrets-file", metavar="FILE", help="credentials, of mode 0600")
+    command.add_argument("--json", action="store_true", help="for machines")
+    return command
+
+
+def _serve(command: Parser) -> None:
+    command.add_argument("--host")
+    command.add_argument("--port")
+    command.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+
+
+def _ingest(command: Parser) -> None:
+    command.add_argument("file", metavar="FILE|-")
+    command.add_argument("--name", required=True)
+    command.add_argument("--mode", choices=("replace", "append"), default="replace")
+    command.add_argument("--schema-change", choices=("replace",))
+    command.add_argument("--dedupe", choices=("source",))
+    command.add_argument("--delimiter")
+    command.add_argument("--encoding")
+    command.add_argument("--header", choices=("true", "false"))
+    command.add_argument("--null", action="append", metavar="TOKEN")
+    command.add_argument("--types", action="append", metavar="COLUMN:TYPE,…")
+    _change(command)
+
+
+def _sql(command: Parser) -> None:
+    command.add_argument("sql", metavar="SELECT …")
+    command.add_argument("--format", choices=("table", "json"), default="table")
+    _as_of(command)
+
+
+def _change(command: Parser) -> None:
+    command.add_argument("--reason", help="kept with the change")
+    command.add_argument("--idempotency-key", metavar="KEY")
+
+
+def _as_of(command: Parser) -> None:
+    command.add_argument("--as-of", metavar="SEQ|TIME")
+
+
+def _journal(parser: Parser) -> None:
+    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    _command(commands, "head", "where the journal stands")
+    events = _command(commands, "events", "what has happened, oldest first")
+    events.add_argument("--after", type=_count, default=0, metavar="SEQ")
+    events.add_argument("--limit", type=_count, metavar="N")
+    events.add_argument("--type")
+    events.add_argument("--dataset", metavar="NAME")
+    _command(commands, "verify", "is every slot there, whole and in order?")
+    _command(commands, "replay", "fold from slot 1, past every cache")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)

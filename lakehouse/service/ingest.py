@@ -1,0 +1,168 @@
+"""Ingest: a spooled CSV becomes a dataset's objects, or is refused, whole either way."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from journal.bucket.keys import dataset_blob
+from journal.events import Event, Object, Source
+from lakehouse import receipts
+from lakehouse.checks import check_name
+from lakehouse.commands import Command, IngestDataset, Table
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest import Contract, Limits, Options, Parsed, ingest_file
+from lakehouse.node import Node
+from lakehouse.receipts import Receipt
+from lakehouse.service.changes import Asking, Settled, mint, settle
+from lakehouse.spool import Spooled
+from projections import catalog
+
+T = TypeVar("T")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is to become of a file: its dataset, the mode, and how its bytes are read."""
+
+    name: str
+    mode: str = "replace"
+    options: Options = Options()
+    content_encoding: str | None = None
+    schema_change: bool = False
+    dedupe: bool = False
+
+
+class Ingest:
+    """Carries files into datasets."""
+
+    def __init__(self, node: Node, pool: Executor, spool_dir: Path, upload_bytes: int) -> None:
+        self._node = node
+        self._pool = pool
+        self._spool_dir = spool_dir
+        self._limits = Limits(decoded_bytes=upload_bytes)
+
+    async def ingest(self, plan: Plan, file: Spooled, asking: Asking) -> Receipt:
+        """Make or extend the dataset by the file's rows: its manifest, and what the file brought.
+
+        Raises RefusedError: `invalid_name`, `name_taken`, `schema_conflict`, `empty_csv`,
+        `malformed_csv`, `malformed_encoding`, `value_does_not_fit`, `too_large`, and what settle
+        raises. Nothing is referred to before all of it is in the bucket.
+        """
+        check_name(plan.name)
+        source = Source(file.sha256, file.size_bytes, plan.options.canonical())
+        command = IngestDataset(
+            plan.name, plan.mode, source, None, None, plan.schema_change, plan.dedupe
+        )
+        async with self._work_dir() as work_dir:
+            advance = _Advance(self._node, self._pool, self._limits, plan, file, work_dir)
+            settled = await settle(self._node, command, asking, file.sha256, advance)
+            return await self._receipt(plan, settled)
+
+    async def _receipt(self, plan: Plan, settled: Settled) -> Receipt:
+        dataset = catalog.find(settled.state.catalog, plan.name)
+        event = settled.event or await self._event(settled.seq)
+        if dataset is None:
+            raise RefusedError(Refused("internal_error", "what was ingested is not in the catalog"))
+        reused = settled.event is None
+        duplicate_of = settled.seq if reused and plan.mode == "append" else None
+        body = receipts.ingested(
+            dataset, settled.state, event, reused=reused, duplicate_of=duplicate_of
+        )
+        return Receipt(body, settled.seq)
+
+    async def _event(self, seq: int) -> Event:
+        slot = await self._node.follower.slot_of(seq)
+        return slot.events[seq - slot.header.first_seq]
+
+    @asynccontextmanager
+    async def _work_dir(self) -> AsyncIterator[Path]:
+        path = Path(tempfile.mkdtemp(prefix="ingest-", dir=self._spool_dir))
+        try:
+            yield path
+        finally:
+            await _in_thread(self._pool, lambda: shutil.rmtree(path))
+
+
+class _Advance:
+    """Brings the data of one ingest closer: read the file, then upload what it became."""
+
+    def __init__(
+        self,
+        node: Node,
+        pool: Executor,
+        limits: Limits,
+        plan: Plan,
+        file: Spooled,
+        work_dir: Path,
+    ) -> None:
+        self._node = node
+        self._pool = pool
+        self._limits = limits
+        self._plan = plan
+        self._file = file
+        self._work_dir = work_dir
+        self._parsed: Parsed | None = None
+
+    async def __call__(self, command: Command) -> Command:
+        if not isinstance(command, IngestDataset):
+            raise TypeError(f"an ingest does not advance {type(command).__name__}")
+        live = catalog.find(self._node.state.catalog, self._plan.name)
+        fingerprint = live.schema_fingerprint if live else None
+        if self._parsed is None or command.read_under != fingerprint:
+            schema = live.schema if live else None
+            self._parsed = await self._read(Contract(schema) if schema else None)
+            table = _table(self._plan.name, self._parsed, self._node, uploaded=False)
+            return msgspec.structs.replace(command, table=table, read_under=fingerprint)
+        table = _table(self._plan.name, self._parsed, self._node, uploaded=True)
+        for item, produced in zip(table.objects, self._parsed.files, strict=True):
+            await self._node.bucket.upload(item.blob, produced.path)
+        return msgspec.structs.replace(command, table=table)
+
+    async def _read(self, contract: Contract | None) -> Parsed:
+        parsed = await _in_thread(
+            self._pool,
+            lambda: ingest_file(
+                self._file.path,
+                content_encoding=self._plan.content_encoding,
+                options=self._plan.options,
+                contract=contract,
+                work_dir=Path(tempfile.mkdtemp(dir=self._work_dir)),
+                limits=self._limits,
+            ),
+        )
+        if isinstance(parsed, Refused):
+            raise RefusedError(parsed)
+        return parsed
+
+
+def _table(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
+    """What was read, its objects under keys that never existed before."""
+    objects: list[Object] = []
+    for each in parsed.files:
+        blob = dataset_blob(name, parsed.fingerprint, each.sha256, mint(node))
+        objects.append(Object(blob, blob, each.size_bytes, each.sha256, each.row_count))
+    return Table(
+        parsed.columns,
+        parsed.fingerprint,
+        tuple(objects),
+        parsed.row_count,
+        parsed.renamed,
+        uploaded,
+    )
+
+
+async def _in_thread(pool: Executor, work: Callable[[], T]) -> T:
+    """Run `work` in the pool. Cancelled, it still waits: a thread cannot be stopped, and its files
+    must not be removed under it."""
+    future = asyncio.get_running_loop().run_in_executor(pool, work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise

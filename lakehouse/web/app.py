@@ -1,0 +1,131 @@
+"""The edge itself: every request passes here once, in and out.
+
+One function maps every error; one place sets the headers that every answer carries. aiohttp's
+application layer is not used: its router decodes and normalises paths before we can look at them,
+and it answers `Expect: 100-continue` before anything has been judged.
+"""
+
+import asyncio
+import time
+
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.faults import KNOWN, refusal
+from lakehouse.service import Service
+from lakehouse.web.exchange import Exchange, finish, request_id
+from lakehouse.web.origin import foreign
+from lakehouse.web.problems import problem
+from lakehouse.web.routes import match
+
+MIN_SEQ_WAIT_S = 5.0
+LINGER_S = 2.0
+"""For how long the rest of a body that was refused is read, so that the client sees the answer."""
+
+log = structlog.get_logger()
+
+
+class _Connection(RequestHandler):
+    """aiohttp's connection, but bytes that are not HTTP get a bare 400: no echo, no parser's text."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what never reached `Edge.handle`."""
+        log.info("unreadable_request", status=status, fault=type(exc).__name__)
+        response = web.Response(status=status, headers={"X-Content-Type-Options": "nosniff"})
+        response.force_close()
+        return response
+
+
+class Edge(web.Server):
+    """The service over HTTP."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(
+            self.handle,
+            handler_cancellation=True,
+            auto_decompress=False,
+            access_log=None,
+            lingering_time=LINGER_S,
+        )
+        self._service = service
+
+    def __call__(self) -> RequestHandler:
+        """A handler for one connection."""
+        return _Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        started_s = time.monotonic()
+        identity = request_id(request.headers)
+        status = 499
+        with structlog.contextvars.bound_contextvars(request_id=identity):
+            try:
+                response = await self._answer(request, identity)
+                status = response.status
+            finally:
+                log.info(
+                    "request",
+                    method=request.method,
+                    path=request.raw_path.partition("?")[0][:1024],
+                    status=status,
+                    ms=round((time.monotonic() - started_s) * 1000, 1),
+                )
+        return response
+
+    async def _answer(self, request: web.BaseRequest, identity: str) -> web.StreamResponse:
+        response: web.StreamResponse
+        try:
+            response = await self._route(request, identity)
+        except RefusedError as error:
+            response = _refuse(request, error.refused, identity)
+        except KNOWN as error:
+            log.warning("fault", kind=type(error).__name__, detail=str(error))
+            response = _refuse(request, refusal(error), identity)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("bug")
+            told = "this is a bug; the log has it under the request id"
+            response = _refuse(request, Refused("internal_error", told), identity)
+        finish(request, response, identity)
+        return response
+
+    async def _route(self, request: web.BaseRequest, identity: str) -> web.StreamResponse:
+        if refused := foreign(request.method, request.headers):
+            raise RefusedError(refused)
+        exchange = Exchange(request, identity, self._service.node.clock.monotonic())
+        route, exchange.tail = match(request.method, exchange.target.path)
+        await self._reach(request)
+        return await route.handler(self._service, exchange)
+
+    async def _reach(self, request: web.BaseRequest) -> None:
+        """Honour X-Min-Seq: a client reads what it wrote, on any node."""
+        text = request.headers.get("X-Min-Seq")
+        if text is None:
+            return
+        if not text.isascii() or not text.isdigit() or len(text) > 16:
+            raise RefusedError(Refused("invalid_request", "X-Min-Seq is an event's number"))
+        await self._service.node.reach(int(text), MIN_SEQ_WAIT_S)
+
+
+def _refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Response:
+    """The answer that says no; once an answer has begun, only a broken connection can say it."""
+    if request.writer.output_size > 0:
+        log.warning("answer_broken_off", code=refused.code, detail=refused.detail)
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError(refused.code)
+    response = problem(refused, identity)
+    if refused.code == "method_not_allowed":
+        response.headers["Allow"] = ", ".join(str(row["allow"]) for row in refused.errors)
+    return response

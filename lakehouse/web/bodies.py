@@ -1,0 +1,106 @@
+"""Request bodies: `100 Continue` once we want one, raw or multipart, bounded, never whole unless small.
+
+aiohttp's own limits bind only its convenience readers, and it says `100 Continue` before a handler
+has looked at anything; so both are done here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import msgspec
+from aiohttp import BodyPartReader, ClientPayloadError, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.web.exchange import Exchange
+
+JSON_BYTES = 1024 * 1024
+CHUNK_BYTES = 256 * 1024
+IDLE_S = 60.0
+"""For how long a body may stand still before the request is given up."""
+
+T = TypeVar("T")
+
+
+def check_declared_size(request: web.BaseRequest, max_bytes: int) -> None:
+    """Raises RefusedError `too_large` by Content-Length, before a byte is read."""
+    if (request.content_length or 0) > max_bytes:
+        told = f"the body has {request.content_length:,} bytes; at most {max_bytes:,} are allowed"
+        raise RefusedError(Refused("too_large", told))
+
+
+async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    """The body as sent. Raises RefusedError `incomplete_body` when it ends early or is malformed."""
+    await _say_continue(request)
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                chunk = await request.content.readany()
+        except TimeoutError as error:
+            raise _incomplete(f"nothing came for {IDLE_S:.0f} seconds") from error
+        except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError) as error:
+            raise _incomplete("it does not parse, or ended early") from error
+        if not chunk:
+            return
+        yield chunk
+
+
+async def file_chunks(request: web.BaseRequest, field: str) -> AsyncIterator[bytes]:
+    """The file in a multipart form's `field`. What follows it is read too: a form must end well.
+
+    Raises RefusedError: `missing_file`, `incomplete_body`.
+    """
+    await _say_continue(request)
+    found = False
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                raise RefusedError(Refused("invalid_request", "a form within a form is not read"))
+            wanted = part.name == field and not found
+            found = found or wanted
+            while chunk := await _next_chunk(part):
+                if wanted:
+                    yield chunk
+    except (ValueError, ClientPayloadError, HttpProcessingError, web.RequestPayloadError) as error:
+        raise _incomplete("the multipart form does not parse, or ended early") from error
+    if not found:
+        raise RefusedError(Refused("missing_file", f"the form has no field {field!r}"))
+
+
+async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
+    """A JSON body as `shape`, and its bytes.
+
+    Raises RefusedError: `too_large`, `incomplete_body`, `invalid_request` with msgspec's message.
+    """
+    check_declared_size(exchange.request, JSON_BYTES)
+    body = bytearray()
+    async for chunk in chunks(exchange.request):
+        body += chunk
+        if len(body) > JSON_BYTES:
+            told = f"a JSON body has at most {JSON_BYTES:,} bytes"
+            raise RefusedError(Refused("too_large", told))
+    try:
+        return msgspec.json.decode(body, type=shape), bytes(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(Refused("invalid_request", f"the JSON body: {error}")) from error
+
+
+async def _next_chunk(part: BodyPartReader) -> bytes:
+    try:
+        async with asyncio.timeout(IDLE_S):
+            return bytes(await part.read_chunk(CHUNK_BYTES))
+    except TimeoutError as error:
+        raise _incomplete(f"nothing came for {IDLE_S:.0f} seconds") from error
+
+
+async def _say_continue(request: web.BaseRequest) -> None:
+    expect = request.headers.get(hdrs.EXPECT, "")
+    if expect.lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # Not a part of the response: aiohttp takes any output for one that has begun.
+        request.writer.output_size = 0
+
+
+def _incomplete(why: str) -> RefusedError:
+    return RefusedError(Refused("incomplete_body", f"the body is not whole: {why}"))

@@ -1,0 +1,142 @@
+"""One request as the handlers see it: target, query, who asks. Extracts and checks; answers nothing."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+
+import msgspec
+from aiohttp import web
+
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.service.changes import Asking
+
+HEADER_BYTES = 1024
+DEFAULT_ACTOR = "local"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}")
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A request's target as sent: the path still percent-encoded, the query decoded to pairs."""
+
+    path: str
+    query: tuple[tuple[str, str], ...]
+
+
+class Exchange:
+    """A request on its way through: aiohttp's request, its target, and what the route matched."""
+
+    def __init__(self, request: web.BaseRequest, request_id: str, accepted_s: float) -> None:
+        self.request = request
+        self.request_id = request_id
+        self.accepted_s = accepted_s
+        self.target = target(request.raw_path)
+        self.route = ""
+        self.tail = ""
+        """What followed the route's fixed part, still percent-encoded."""
+
+    async def begin(self, response: web.StreamResponse) -> None:
+        """Send an answer's head; its body follows in pieces."""
+        finish(self.request, response, self.request_id)
+        await response.prepare(self.request)
+
+    def key(self) -> str:
+        """The tail, percent-decoded once. Raises RefusedError `invalid_key` when not UTF-8."""
+        try:
+            return unquote_to_bytes(self.tail).decode()
+        except UnicodeDecodeError as error:
+            raise RefusedError(Refused("invalid_key", "the key is not UTF-8")) from error
+
+    def name(self) -> str:
+        """The tail as a dataset's name; one that is not UTF-8 is `invalid_name`."""
+        try:
+            return unquote_to_bytes(self.tail).decode()
+        except UnicodeDecodeError as error:
+            raise RefusedError(Refused("invalid_name", "the name is not UTF-8")) from error
+
+    def parameter(self, name: str) -> str | None:
+        """A query parameter's one value. Raises RefusedError `invalid_request` for several."""
+        values = [value for each, value in self.target.query if each == name]
+        if len(values) > 1:
+            raise _invalid(f"the parameter {name} is given {len(values)} times")
+        return values[0] if values else None
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole-number parameter between `low` and `high`."""
+        text = self.parameter(name)
+        if text is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,16}", text) or not low <= int(text) <= high:
+            raise _invalid(f"{name} is a whole number from {low:,} to {high:,}")
+        return int(text)
+
+    def flag(self, name: str) -> bool:
+        """A parameter that is `true` or `false`; absent is false."""
+        text = self.parameter(name)
+        if text not in (None, "true", "false"):
+            raise _invalid(f"{name} is true or false")
+        return text == "true"
+
+    def asking(self) -> Asking:
+        """Who asks for a change, and how."""
+        headers = self.request.headers
+        key = headers.get("Idempotency-Key")
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise _invalid("Idempotency-Key has 1 to 128 visible ASCII characters")
+        return Asking(
+            actor=_text(headers, "X-Actor") or DEFAULT_ACTOR,
+            accepted_s=self.accepted_s,
+            correlation=self.request_id,
+            reason=_text(headers, "X-Change-Reason"),
+            key=key,
+            route=f"{self.request.method} {self.target.path}",
+            query=self.target.query,
+        )
+
+
+def finish(request: web.BaseRequest, response: web.StreamResponse, identity: str) -> None:
+    """Set the headers of every answer. A body that nobody read ends its connection."""
+    if response.prepared:
+        return
+    response.headers["X-Request-Id"] = identity
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.can_read_body:
+        response.force_close()
+
+
+def target(raw_path: str) -> Target:
+    """Split a request target as sent, absolute form included."""
+    parts = urlsplit(raw_path) if raw_path.startswith(("http://", "https://")) else None
+    path, _, query = raw_path.partition("?")
+    if parts is not None:
+        path, query = parts.path, parts.query
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1_000)
+    except ValueError as error:
+        raise _invalid(f"the query string does not parse: {error}") from error
+    return Target(path, tuple(pairs))
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's own request id if it is one that may be echoed, else a new one."""
+    given = headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _text(headers: Mapping[str, str], name: str) -> str | None:
+    text = headers.get(name)
+    if text is None or not text.strip():
+        return None
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise _invalid(f"the header {name} is not UTF-8") from error
+    if size_bytes > HEADER_BYTES:
+        raise RefusedError(Refused("header_too_large", f"{name} has up to {HEADER_BYTES} bytes"))
+    return text
+
+
+def _invalid(detail: str) -> RefusedError:
+    return RefusedError(Refused("invalid_request", detail))

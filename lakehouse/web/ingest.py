@@ -1,0 +1,100 @@
+"""Handler of POST /v1/ingest."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from lakehouse.checks import check_name
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest import OPTION_NAMES, parse_options
+from lakehouse.service import Service
+from lakehouse.service.ingest import Plan
+from lakehouse.spool import spooled
+from lakehouse.web import bodies
+from lakehouse.web.exchange import Exchange
+from lakehouse.web.problems import answer
+
+FIELD = "file"
+FORM = "multipart/form-data"
+RAW = (
+    "text/csv",
+    "application/csv",
+    "text/plain",
+    "application/octet-stream",
+    "application/gzip",
+    "application/x-gzip",
+    "application/zstd",
+)
+OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe", "on_error")
+FRAMING_BYTES = 64 * 1024
+"""What a form may add to the size of its file."""
+
+
+async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """POST /v1/ingest: the file as a form's field, or as the raw body."""
+    asking, plan = exchange.asking(), _plan(exchange)
+    limit = service.limits.upload_bytes
+    form = exchange.request.content_type == FORM
+    bodies.check_declared_size(exchange.request, limit + (FRAMING_BYTES if form else 0))
+    with service.ingests.slot():
+        chunks = _form(exchange) if form else _raw(exchange)
+        async with spooled(chunks, service.spool_dir, limit, service.pool) as file:
+            if file.size_bytes == 0 and "Content-Type" not in exchange.request.headers:
+                raise RefusedError(Refused("missing_file", "there is no body, and no form"))
+            receipt = await service.ingest.ingest(plan, file, asking)
+    return answer(receipt.body, receipt.seq)
+
+
+def _form(exchange: Exchange) -> AsyncIterator[bytes]:
+    if exchange.request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        told = "a form is not encoded as a whole; compress the file in it"
+        raise RefusedError(Refused("unsupported_media_type", told))
+    return bodies.file_chunks(exchange.request, FIELD)
+
+
+def _raw(exchange: Exchange) -> AsyncIterator[bytes]:
+    headers = exchange.request.headers
+    if "Content-Type" in headers and exchange.request.content_type not in RAW:
+        told = f"{exchange.request.content_type} is not read; send text/csv or {FORM}"
+        raise RefusedError(Refused("unsupported_media_type", told))
+    return bodies.chunks(exchange.request)
+
+
+def _plan(exchange: Exchange) -> Plan:
+    """The query string as a plan. A parameter that is unknown would be passed over: refused."""
+    pairs = exchange.target.query
+    unknown = {name for name, _ in pairs} - {*OWN_PARAMETERS, *OPTION_NAMES}
+    if unknown:
+        raise RefusedError(Refused("invalid_request", f"unknown: {', '.join(sorted(unknown))}"))
+    options = parse_options([pair for pair in pairs if pair[0] in OPTION_NAMES])
+    if isinstance(options, Refused):
+        raise RefusedError(options)
+    name = exchange.parameter("name") or ""
+    check_name(name)
+    _choice(exchange, "on_error", ("reject",))
+    mode = _choice(exchange, "mode", ("replace", "append")) or "replace"
+    schema_change = _choice(exchange, "schema_change", ("replace",)) is not None
+    if schema_change and mode == "append":
+        told = "schema_change=replace goes with mode=replace: an append keeps what is there"
+        raise RefusedError(Refused("invalid_request", told))
+    return Plan(
+        name=name,
+        mode=mode,
+        options=options,
+        content_encoding=_content_encoding(exchange),
+        schema_change=schema_change,
+        dedupe=_choice(exchange, "dedupe", ("source",)) is not None,
+    )
+
+
+def _content_encoding(exchange: Exchange) -> str | None:
+    encoding = exchange.request.headers.get("Content-Encoding", "").strip().lower()
+    return encoding if encoding not in ("", "identity") else None
+
+
+def _choice(exchange: Exchange, name: str, offered: tuple[str, ...]) -> str | None:
+    value = exchange.parameter(name)
+    if value is not None and value not in offered:
+        told = f"{name}={value[:64]!r}: what is offered is {', '.join(offered)}"
+        raise RefusedError(Refused("invalid_request", told))
+    return value

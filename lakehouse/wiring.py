@@ -1,0 +1,99 @@
+"""The one place that picks adapters and joins the parts into something that runs."""
+
+import random
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from journal.bucket import Bucket, S3Settings, open_bucket, s3_settings_from_environment
+from journal.clock import SystemClock
+from lakehouse.config import ConfigError, Settings, load_secrets
+from lakehouse.node import Node
+from lakehouse.query import S3, EngineSettings, QueryEngine
+from lakehouse.service import Service, ServiceLimits
+from lakehouse.spool import sweep
+
+MIB = 1024 * 1024
+DATA = ("datasets/", "objects/")
+
+
+@asynccontextmanager
+async def bucket_of(
+    settings: Settings, environ: Mapping[str, str]
+) -> AsyncIterator[tuple[Bucket, S3Settings | None]]:
+    """The bucket that the settings name, open. Raises ConfigError, BucketError."""
+    try:
+        s3 = _s3_settings(settings, environ)
+        bucket = await open_bucket(settings.bucket, s3)
+    except ValueError as error:
+        raise ConfigError(f"bucket: {error}") from error
+    try:
+        yield bucket, s3
+    finally:
+        await bucket.close()
+
+
+@asynccontextmanager
+async def service_of(
+    settings: Settings, environ: Mapping[str, str], failed: Callable[[], None]
+) -> AsyncIterator[Service]:
+    """A service on the settings' bucket, its tasks running; `failed` is called if one dies.
+
+    Raises ConfigError and faults.KNOWN. Stops in order: accepted changes are answered first.
+    """
+    async with AsyncExitStack() as stack:
+        bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ))
+        node = await Node.open(bucket, SystemClock(), random.SystemRandom())
+        spool_dir = _spool_dir(settings, bucket)
+        sweep(spool_dir)
+        pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="lakehouse")
+        stack.callback(pool.shutdown)
+        engine = QueryEngine(_engine_settings(settings, bucket, s3, spool_dir))
+        await engine.start()
+        stack.push_async_callback(engine.close)
+        node.start(settings.poll_interval_s, failed)
+        stack.push_async_callback(node.stop, settings.drain_s)
+        yield Service(node, engine, pool, spool_dir, ServiceLimits())
+
+
+def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings | None:
+    if not settings.bucket.startswith("s3://"):
+        return None
+    return s3_settings_from_environment(settings.bucket, environ, load_secrets(settings))
+
+
+def _spool_dir(settings: Settings, bucket: Bucket) -> Path:
+    if settings.spool_dir is not None:
+        path = Path(settings.spool_dir)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+    if bucket.spool_dir is not None:
+        return bucket.spool_dir
+    path = Path(tempfile.gettempdir()) / f"lakehouse-spool-{Path.home().name}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def _engine_settings(
+    settings: Settings, bucket: Bucket, s3: S3Settings | None, spool_dir: Path
+) -> EngineSettings:
+    access = None
+    if s3 is not None:
+        access = S3(
+            s3.access_key_id or "",
+            s3.secret_access_key or "",
+            s3.region,
+            s3.endpoint_url,
+            s3.session_token,
+        )
+    return EngineSettings(
+        data_prefixes=tuple(bucket.locate(prefix) for prefix in DATA),
+        s3=access,
+        workers=settings.query_workers,
+        memory_limit_bytes=settings.query_memory_mb * MIB,
+        address_space_bytes=settings.query_memory_mb * MIB + 4096 * MIB,
+        temp_directory=str(spool_dir / "queries"),
+        timeout_s=settings.query_timeout_s,
+    )

@@ -15,9 +15,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehouse.errors import RefusedError
 from lakehouse.ingest.dialect import QUOTE, QUOTED, START, Dialect
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.records import line_ends, malformed
+from lakehouse.ingest.records import line_ends, malformed, records
 
 _PIECE_BYTES = 1 << 16
 
@@ -54,21 +55,18 @@ def blocks(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterato
         if not sound:
             yield Block(rest, line, whole=False)
             return
-        _refuse_beyond(limits.record_bytes, rest, line)
-    yield from _last(rest + fresh, line, grammar, limits)
+        if len(rest) > limits.record_bytes:
+            raise _too_long(rest, line, dialect, limits)
+    yield from _last(rest + fresh, line, grammar)
 
 
-def _last(
-    data: bytes, line: int, grammar: Mapping[tuple[str, str], str], limits: Limits
-) -> Iterator[Block]:
+def _last(data: bytes, line: int, grammar: Mapping[tuple[str, str], str]) -> Iterator[Block]:
     # Every record ends in a newline from here on, the last one too.
     data = data if data.endswith(b"\n") or not data else data + b"\n"
     stop, _ = _cut(data, grammar)
     yield from _some(data[:stop], line)
     if stop < len(data):
-        line += line_ends(data[:stop])
-        _refuse_beyond(limits.record_bytes, data[stop:], line)
-        yield Block(data[stop:], line, whole=False)
+        yield Block(data[stop:], line + line_ends(data[:stop]), whole=False)
 
 
 def _some(data: bytes, line: int) -> Iterator[Block]:
@@ -76,9 +74,12 @@ def _some(data: bytes, line: int) -> Iterator[Block]:
         yield Block(data, line)
 
 
-def _refuse_beyond(most: int, record: bytes, line: int) -> None:
-    if len(record) > most:
-        raise malformed(line, f"a record of more than {most} bytes; is a quote left open?")
+def _too_long(rest: bytes, line: int, dialect: Dialect, limits: Limits) -> RefusedError:
+    # Short records may stand before the long one, in the piece that it begins in.
+    for record in records(rest, line, dialect, limits.columns):
+        line = record.line
+    most = limits.record_bytes
+    return malformed(line, f"a record of more than {most} bytes; is a quote left open?")
 
 
 def _cut(buffer: bytes, grammar: Mapping[tuple[str, str], str]) -> tuple[int, bool]:

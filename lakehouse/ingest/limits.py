@@ -16,7 +16,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes after decompression; one more is `too_large`."""
     columns: int = 10_000
     record_bytes: int = 64 * MIB
-    """One record, header included: bounds what an unclosed quote can swallow."""
+    """One record, give or take a block: bounds what an unclosed quote can swallow."""
     block_bytes: int = 4 * MIB
     threads: int = 2
     row_group_rows: int = 122_880

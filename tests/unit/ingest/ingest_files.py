@@ -18,7 +18,7 @@ def ingest(
     data: bytes | Path,
     into: Path,
     *,
-    encoding: str | None = None,
+    content_encoding: str | None = None,
     contract: Contract | None = None,
     limits: Limits = Limits(),  # noqa: B008  # frozen
     **options: Any,
@@ -30,7 +30,7 @@ def ingest(
         source.write_bytes(data)
     return ingest_file(
         source,
-        content_encoding=encoding,
+        content_encoding=content_encoding,
         options=Options(**options),
         contract=contract,
         work_dir=into,

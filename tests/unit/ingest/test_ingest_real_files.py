@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from lakehouse.errors import Refused
 from expectations import (
     ABSENT,
     DATA,
@@ -16,6 +14,8 @@ from expectations import (
     expectations,
 )
 from ingest_files import ingest, parsed, text_rows
+
+from lakehouse.errors import Refused
 
 FILES = expectations()
 pytestmark = pytest.mark.skipif(not FILES, reason=ABSENT)

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from lakehouse.errors import RefusedError
 from lakehouse.ingest.dialect import QUOTE, QUOTED, START, Dialect
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.records import line_ends, malformed, records
+from lakehouse.ingest.records import line_ends, records
+from lakehouse.ingest.refusals import malformed
 
 _PIECE_BYTES = 1 << 16
 

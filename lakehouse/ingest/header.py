@@ -9,10 +9,10 @@ from itertools import chain
 
 import msgspec
 
-from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest.blocks import Block
 from lakehouse.ingest.dialect import Dialect
-from lakehouse.ingest.records import Record, line_ends, malformed, records
+from lakehouse.ingest.records import Record, line_ends, records
+from lakehouse.ingest.refusals import malformed, refusal
 from lakehouse.ingest.schema import Renamed
 
 
@@ -41,7 +41,7 @@ def take_header(
             return name_columns(("",) * len(first.cells), listed=False), chain([block], found)
         _refuse_control_characters(first)
         return name_columns(first.cells), chain(_rest(block, first), found)
-    raise RefusedError(Refused("empty_csv", "the file has no header record"))
+    raise refusal("empty_csv", "the file has no header record")
 
 
 def name_columns(written: Sequence[str], *, listed: bool = True) -> Header:

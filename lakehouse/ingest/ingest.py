@@ -17,6 +17,7 @@ from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.options import Options
 from lakehouse.ingest.parquet import ParquetFile, write_parquet
 from lakehouse.ingest.reading import TextReader
+from lakehouse.ingest.refusals import refusal, shown
 from lakehouse.ingest.schema import (
     Column,
     Contract,
@@ -107,8 +108,8 @@ def _overrides(options: Options, header: Header) -> Mapping[str, str]:
     overrides = dict(options.types)
     absent = [name for name in overrides if name not in header.names]
     if absent:
-        detail = f"types names {', '.join(map(repr, absent))}, which the file does not have"
-        raise RefusedError(Refused("invalid_request", detail))
+        detail = f"types names {', '.join(map(shown, absent))}, which the file does not have"
+        raise refusal("invalid_request", detail)
     return overrides
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest.refusals import refusal, shown
 from lakehouse.ingest.types import TYPES
 
 OPTION_NAMES = frozenset({"delimiter", "encoding", "header", "null", "types"})
@@ -71,7 +72,7 @@ def _parsed(pairs: Sequence[tuple[str, str]]) -> Options:
     for name, value in pairs:
         if name not in OPTION_NAMES:
             raise _invalid(
-                f"there is no option {name!r}; there are {', '.join(sorted(OPTION_NAMES))}"
+                f"there is no option {shown(name)}; there are {', '.join(sorted(OPTION_NAMES))}"
             )
         given.setdefault(name, []).append(value)
     return Options(
@@ -94,26 +95,26 @@ def _single(given: dict[str, list[str]], name: str, default: T, parse: Callable[
 def _delimiter(value: str) -> str:
     if len(value) != 1 or not value.isascii() or value in '"\r\n\0':
         raise _invalid(
-            f"delimiter {value!r} is not one ASCII character other than quote and newline"
+            f"delimiter {shown(value)} is not one ASCII character other than quote and newline"
         )
     return value
 
 
 def _boolean(value: str) -> bool:
     if value not in ("true", "false"):
-        raise _invalid(f"header {value!r} is neither true nor false")
+        raise _invalid(f"header {shown(value)} is neither true nor false")
     return value == "true"
 
 
 def _encoding(value: str) -> str:
     try:
-        # Decoding, unlike lookup, refuses codecs that do not make text (rot13, base64, zip).
-        b"".decode(value)
+        # Encoding, unlike lookup, refuses codecs that do not make bytes of text (rot13, base64).
+        "a".encode(value)
         name = codecs.lookup(value).name
     except (LookupError, ValueError) as error:
-        raise _invalid(f"encoding {value!r} is not known") from error
+        raise _invalid(f"encoding {shown(value)} is not known") from error
     if name.replace("-", "_") in _NOT_FOR_FILES:
-        raise _invalid(f"encoding {value!r} is not one that files are written in")
+        raise _invalid(f"encoding {shown(value)} is not one that files are written in")
     # A BOM is taken off in any case, so both names read alike.
     return "utf-8" if name == "utf-8-sig" else name
 
@@ -122,7 +123,7 @@ def _types(values: list[str]) -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     for column, name in (pair for value in values for pair in _type_pairs(value)):
         if column in found:
-            raise _invalid(f"types names column {column!r} twice")
+            raise _invalid(f"types names column {shown(column)} twice")
         found[column] = _SPELLINGS[name]
     return tuple(sorted(found.items()))
 
@@ -136,11 +137,13 @@ def _type_pairs(value: str) -> list[tuple[str, str]]:
         match = entry.match(value, position)
         if match is None:
             rest = value[position:]
-            raise _invalid(f"types {rest!r} is not name:type; types are {', '.join(_SPELLINGS)}")
+            raise _invalid(
+                f"types {shown(rest)} is not name:type; types are {', '.join(_SPELLINGS)}"
+            )
         pairs.append((match[1], match[2]))
         position = match.end()
     return pairs
 
 
 def _invalid(detail: str) -> RefusedError:
-    return RefusedError(Refused("invalid_request", detail))
+    return refusal("invalid_request", detail)

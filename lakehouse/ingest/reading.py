@@ -13,7 +13,8 @@ import pyarrow.csv
 from lakehouse.ingest.blocks import Block
 from lakehouse.ingest.dialect import QUOTE, Dialect
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.records import Record, malformed, records
+from lakehouse.ingest.records import Record, records
+from lakehouse.ingest.refusals import malformed
 
 _BOM = "\ufeff".encode()
 

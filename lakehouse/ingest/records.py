@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.ingest.dialect import Dialect
 
 _EMPTY_LINES = re.compile(rb"[\r\n]*+")
@@ -51,12 +50,6 @@ def records(data: bytes, line: int, dialect: Dialect, most: int) -> Iterator[Rec
 def line_ends(data: bytes) -> int:
     """How many lines end in `data`: by LF, CRLF or a lone CR."""
     return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
-
-
-def malformed(line: int, reason: str) -> RefusedError:
-    """The refusal of a whole file for one `line` of it."""
-    where: dict[str, Json] = {"line": line, "reason": reason}
-    return RefusedError(Refused("malformed_csv", f"line {line}: {reason}", (where,)))
 
 
 def _record(

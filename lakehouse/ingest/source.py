@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lakehouse.errors import Refused, RefusedError
+from lakehouse.errors import RefusedError
 from lakehouse.ingest.limits import Limits
+from lakehouse.ingest.refusals import refusal, shown
 
 # A zstd file may begin with a skippable frame, as those of pzstd do.
 _SKIPPABLE = tuple(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60))
@@ -51,8 +52,8 @@ def _codec(content_encoding: str | None, head: bytes) -> str | None:
     if name == "identity":
         return found
     if name not in _CODECS:
-        detail = f"Content-Encoding {name!r} is not one of gzip, zstd, identity"
-        raise RefusedError(Refused("unsupported_media_type", detail))
+        detail = f"Content-Encoding {shown(name)} is not one of gzip, zstd, identity"
+        raise refusal("unsupported_media_type", detail)
     if found != _CODECS[name]:
         raise _damaged(f"the bytes do not begin as {name} does")
     return found
@@ -75,7 +76,7 @@ def _counted(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
         total += len(chunk)
         if total > limits.decoded_bytes:
             detail = f"the file has more than {limits.decoded_bytes} bytes when decompressed"
-            raise RefusedError(Refused("too_large", detail))
+            raise refusal("too_large", detail)
         yield chunk
 
 
@@ -117,4 +118,4 @@ def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _damaged(detail: str) -> RefusedError:
-    return RefusedError(Refused("malformed_encoding", detail))
+    return refusal("malformed_encoding", detail)

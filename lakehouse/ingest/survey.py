@@ -13,15 +13,13 @@ from typing import TypeVar
 import msgspec
 import pyarrow as pa
 
-from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest.blocks import Block
 from lakehouse.ingest.inference import Findings, judge, merge, misfits, nothing
 from lakehouse.ingest.reading import TextReader
+from lakehouse.ingest.refusals import refusal, shown
 
 A = TypeVar("A")
 B = TypeVar("B")
-
-_SHOWN = 60
 
 
 class Survey(msgspec.Struct, frozen=True):
@@ -106,13 +104,6 @@ def _refuse_forced(
         return
     row, index = min(rows)
     line, column = reader.line_of(done.block, row), reader.names[index]
-    value = done.batch.column(index)[row].as_py()
-    shown = value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
-    reason = f"{shown!r} does not fit {wanted[index]}"
-    raise RefusedError(
-        Refused(
-            "value_does_not_fit",
-            f"line {line}, column {column}: {reason}",
-            ({"line": line, "column": column, "reason": reason},),
-        )
-    )
+    reason = f"{shown(done.batch.column(index)[row].as_py())} does not fit {wanted[index]}"
+    detail = f"line {line}, column {column}: {reason}"
+    raise refusal("value_does_not_fit", detail, line=line, column=column, reason=reason)

@@ -65,7 +65,7 @@ def _is_date(value: str) -> bool:
 
 def _exists(*parts: int) -> bool:
     try:
-        datetime.datetime(*parts)  # type: ignore[arg-type]
+        datetime.datetime(*parts, tzinfo=datetime.UTC)  # type: ignore[arg-type]
     except ValueError:
         return False
     return True
@@ -83,7 +83,7 @@ def _instant(value: str, *, zoned: bool) -> bool:
         return True
     if match[8] is None:
         return False
-    return _zone_fits(match, datetime.datetime(year, month, day, hour, minute))
+    return _zone_fits(match, datetime.datetime(year, month, day, hour, minute, tzinfo=datetime.UTC))
 
 
 def _zone_fits(match: "re.Match[str]", local: datetime.datetime) -> bool:

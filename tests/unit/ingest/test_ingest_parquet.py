@@ -1,0 +1,111 @@
+"""Parquet: the same cells give the same bytes, with the types that the contract names."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bench.workers import write_workers
+from hypothesis import given
+from hypothesis import strategies as st
+from ingest_files import by_duckdb, by_pyarrow, parsed, temporary
+
+from lakehouse.ingest import Limits, Parsed
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("workers") / "workers.csv"
+    write_workers(path, rows=5000)
+    return path
+
+
+@pytest.mark.parametrize("block", [333, 4096, 1 << 22])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_blocks_and_threads_change_no_byte(
+    block: int, threads: int, workers: Path, tmp_path: Path
+) -> None:
+    small = {"row_group_rows": 700, "row_group_bytes": 100_000, "file_bytes": 60_000}
+    expected = parsed(workers, tmp_path / "expected", limits=Limits(**small))
+    limits = Limits(block_bytes=block, threads=threads, **small)
+    result = parsed(workers, tmp_path / "result", limits=limits)
+    assert _hashes(result) == _hashes(expected)
+    assert len(result.files) > 1
+
+
+def test_rows_keep_their_order_across_groups_and_files(workers: Path, tmp_path: Path) -> None:
+    limits = Limits(row_group_rows=512, file_bytes=1, block_bytes=10_000)
+    result = parsed(workers, tmp_path, limits=limits)
+    assert [file.row_count for file in result.files] == [512] * 9 + [5000 - 9 * 512]
+    assert [row[0] for row in by_duckdb(result)] == list(range(1, 5001))
+    assert result.row_count == 5000
+
+
+@given(
+    st.lists(st.text("ab", max_size=30), min_size=1),
+    st.integers(1, 5),
+    st.integers(1, 90),
+    st.integers(1, 40),
+)
+def test_groups_end_with_the_row_that_reaches_a_limit(
+    cells: list[str], rows: int, size: int, block: int
+) -> None:
+    data = "a\n" + "".join(f'"{cell}"\n' for cell in cells)
+    limits = Limits(row_group_rows=rows, row_group_bytes=size, block_bytes=block)
+    expected, group = [], list[str]()
+    for cell in cells:
+        group.append(cell)
+        if len(group) == rows or sum(len(text) + 8 for text in group) >= size:
+            expected.append(len(group))
+            group = []
+    with temporary() as folder:
+        metadata = pq.read_metadata(
+            parsed(data.encode(), Path(folder), limits=limits).files[0].path
+        )
+        found = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    assert found == expected + [len(group)] * bool(group)
+
+
+def test_types_are_stored_as_named(tmp_path: Path) -> None:
+    data = (
+        b"b,i,d,day,t,z,s\n"
+        b"true,1,1.5,2024-02-29,2024-02-29T12:00,2024-02-29T12:00+01:00,x\n"
+        b",,,,,,\n"
+        b',,,,,,""\n'
+    )
+    result = parsed(data, tmp_path)
+    schema = pq.read_schema(result.files[0].path)
+    assert [(field.name, str(field.type)) for field in schema] == [
+        (column.name, column.type) for column in result.columns
+    ]
+    assert [str(type_) for type_ in schema.types] == [
+        "bool",
+        "int64",
+        "double",
+        "date32[day]",
+        "timestamp[us]",
+        "timestamp[us, tz=UTC]",
+        "string",
+    ]
+    assert [row[-1] for row in by_pyarrow(result)] == ["x", None, ""]
+    assert by_duckdb(result) == by_pyarrow(result)
+
+
+def test_negative_zero_keeps_its_sign(tmp_path: Path) -> None:
+    assert str(by_duckdb(parsed(b"a\n-0.0\n1.5\n", tmp_path))[0][0]) == "-0.0"
+
+
+def test_statistics_are_stored_and_nothing_that_varies(workers: Path, tmp_path: Path) -> None:
+    metadata = pq.read_metadata(parsed(workers, tmp_path).files[0].path)
+    assert metadata.row_group(0).column(0).statistics.max == 5000
+    assert set(metadata.metadata) == {b"ARROW:schema"}
+    assert pa.__version__ in metadata.created_by
+
+
+def test_text_spool_is_gone_afterwards(workers: Path, tmp_path: Path) -> None:
+    result = parsed(workers, tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(file.path for file in result.files)
+
+
+def _hashes(result: Parsed) -> list[str]:
+    return [file.sha256 for file in result.files]

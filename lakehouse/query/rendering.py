@@ -185,12 +185,12 @@ def _bracketed(offsets: Array, items: Array, parent: Array) -> Array:
 
 def _struct(array: Array) -> Array:
     names = [field.name for field in array.type]
-    values = [json_text(field) for field in array.flatten()]
+    # Not flatten(): it aborts the process on a union, which has no validity to combine.
+    values = [json_text(array.field(number)) for number in range(len(names))]
     if not any(names):  # row(1, 2): a tuple has no names to tell its parts by
         return _where_valid(array, _joined("[", values, "]"))
     members = [
-        pc.binary_join_element_wise(_json(name) + ":", value, _empty())
-        for name, value in zip(names, values, strict=True)
+        _joined(_json(name) + ":", [value], "") for name, value in zip(names, values, strict=True)
     ]
     return _where_valid(array, _joined("{", members, "}"))
 

@@ -97,18 +97,22 @@ class Worker(msgspec.Struct):
         return views
 
     def _stream(self, cursor: Cursor, statement: Statement, values: Any) -> None:
-        cursor.execute(statement.sql, values)
-        columns = tuple(Column(name, str(kind)) for name, kind, *_ in cursor.description)
-        types = [kind for _, kind, *_ in cursor.description]
-        if exact := exact_sql(unterminated(statement.sql), types):
-            cursor.execute(exact, values)
-        batches = cursor.fetch_record_batch(_BATCH_ROWS)
-        pieces = json_document(columns, iter(batches))
+        columns, pieces = document(cursor, statement.sql, values)
         first = next(pieces)
         self.send(Started(columns))
         for piece in chain([first], pieces):
             for data in _frames(piece):
                 self.send(Chunk(data))
+
+
+def document(cursor: Cursor, sql: str, values: Any) -> tuple[tuple[Column, ...], Iterator[bytes]]:
+    """Run `sql` and return its columns and the document of its rows, made as it is read."""
+    cursor.execute(sql, values)
+    columns = tuple(Column(name, str(kind)) for name, kind, *_ in cursor.description)
+    types = [kind for _, kind, *_ in cursor.description]
+    if exact := exact_sql(unterminated(sql), types):
+        cursor.execute(exact, values)
+    return columns, json_document(columns, iter(cursor.fetch_record_batch(_BATCH_ROWS)))
 
 
 def _make_views(cursor: Cursor, views: Views, clean: Scrubber) -> None:

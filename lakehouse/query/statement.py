@@ -20,7 +20,10 @@ _EXPLAIN = re.compile(
     rf"(?P<options>\(\s*{_OPTION}\s*(?:,\s*{_OPTION}\s*)*\)|analy[sz]e\b)?",
     re.IGNORECASE | re.DOTALL,
 )
-_PIVOT_HINT = "only one statement at a time, and PIVOT needs its values: PIVOT … ON … IN (…)"
+_READ_ONLY = (
+    "only SELECT, FROM, VALUES, TABLE, DESCRIBE, SHOW TABLES, SUMMARIZE and EXPLAIN of these; "
+    "PIVOT needs its values: PIVOT … ON … IN (…)"
+)
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -32,15 +35,18 @@ class Statement(msgspec.Struct, frozen=True):
 
 
 def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:
-    """Parse and judge `text`. DuckDB's parser errors are raised as they are."""
-    statements = connection.extract_statements(text)
-    if not statements:
-        return Refused("sql_error", "the statement is empty")
-    if len(statements) > 1:
-        return Refused("statement_not_allowed", _PIVOT_HINT)
-    if _is_explain(statements[0]):
-        return _explained(connection, text)
-    return _judged(connection, text, text, explain=False)
+    """Parse and judge `text`.
+
+    By json_serialize_sql alone, which only parses: extract_statements opens files already (it
+    expands IMPORT DATABASE and PRAGMA).
+    """
+    document = _tree(connection, text)
+    if document.get("error_type") == "not implemented" and (prefix := _EXPLAIN.match(text)):
+        # Put together anew: comments could make us and DuckDB see different statements there.
+        body = text[prefix.end() :]
+        sql = f"EXPLAIN {prefix['options'] or ''} {body}"
+        return _judged(_tree(connection, body), sql, body, explain=True)
+    return _judged(document, text, text, explain=False)
 
 
 def unterminated(sql: str) -> str:
@@ -64,40 +70,24 @@ def located(text: str, location: int) -> str:
     return f"{prefix}{shown}\n{' ' * caret}^"
 
 
-def _is_explain(statement: duckdb.Statement) -> bool:
-    return statement.type.name == "EXPLAIN"
-
-
-def _explained(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:
-    prefix = _EXPLAIN.match(text)
-    if prefix is None:
-        return Refused("statement_not_allowed", "an EXPLAIN of this form")
-    # Put together anew: comments could make us and DuckDB see different statements behind EXPLAIN.
-    body = text[prefix.end() :]
-    sql = f"EXPLAIN {prefix['options'] or ''} {body}"
-    again = connection.extract_statements(sql)
-    if len(again) != 1 or not _is_explain(again[0]):
-        return Refused("statement_not_allowed", "an EXPLAIN of this form")
-    return _judged(connection, sql, body, explain=True)
-
-
-def _judged(
-    connection: duckdb.DuckDBPyConnection, sql: str, body: str, explain: bool
-) -> Statement | Refused:
-    document = _tree(connection, body)
-    if document.get("error"):
-        return _unreadable(document)
+def _judged(document: Node, sql: str, body: str, explain: bool) -> Statement | Refused:
+    if document["error"]:
+        return _unreadable(document, body)
+    if not document["statements"]:
+        return Refused("sql_error", "the statement is empty")
     allowed = check(document, explain)
     return Statement(sql, body, allowed) if isinstance(allowed, Allowed) else allowed
 
 
-def _tree(connection: duckdb.DuckDBPyConnection, body: str) -> Node:
-    row: Any = connection.execute("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", [body])
+def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
+    row: Any = connection.execute("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", [text])
     document: Node = msgspec.json.decode(row.fetchone()[0])
     return document
 
 
-def _unreadable(document: Node) -> Refused:
-    if document.get("error_type") == "not implemented":
-        return Refused("statement_not_allowed", "only SELECT, FROM, VALUES, DESCRIBE, SHOW …")
-    return Refused("sql_error", str(document.get("error_message")))
+def _unreadable(document: Node, text: str) -> Refused:
+    message = document["error_message"]
+    if message.startswith(("Only SELECT", "A CTE needs")):
+        return Refused("statement_not_allowed", _READ_ONLY)
+    where = f"\n\n{located(text, int(document['position']))}" if "position" in document else ""
+    return Refused("sql_error", f"{document['error_type'].title()} Error: {message}{where}")

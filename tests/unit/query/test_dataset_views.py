@@ -1,0 +1,92 @@
+"""The SQL text of views, by equality, and that DuckDB reads it as meant."""
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from journal.events import Column
+from projections.views import View, duckdb_type, quoted, stub_sql, view_sql
+
+AMOUNT = Column("amount", "int64")
+
+
+def test_a_view_names_its_columns_when_they_are_known() -> None:
+    assert view_sql(View("sales", ("/b/1.parquet",), (AMOUNT, Column('a"b', "string")))) == (
+        'CREATE VIEW "sales" AS SELECT "amount", "a""b" '
+        "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false)"
+    )
+
+
+def test_a_view_takes_what_is_there_when_columns_are_not_known() -> None:
+    assert view_sql(View("sales", ("/b/1.parquet",))) == (
+        'CREATE VIEW "sales" AS SELECT * '
+        "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false)"
+    )
+
+
+def test_several_objects_are_united_by_name() -> None:
+    assert view_sql(View("s", ("/b/1.parquet", "/b/o'2.parquet"), (AMOUNT,))) == (
+        'CREATE VIEW "s" AS SELECT "amount" FROM read_parquet('
+        "['/b/1.parquet', '/b/o''2.parquet'], hive_partitioning=false, union_by_name=true)"
+    )
+
+
+def test_a_dataset_without_objects_is_an_empty_relation_of_its_types() -> None:
+    expected = (
+        'CREATE VIEW "s" AS SELECT CAST(NULL AS BIGINT) AS "amount", '
+        'CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS "at" WHERE false'
+    )
+    view = View("s", (), (AMOUNT, Column("at", "timestamp[us, tz=UTC]")))
+    assert view_sql(view) == stub_sql(view) == expected
+
+
+@pytest.mark.parametrize("columns", [None, ()])
+def test_a_dataset_with_neither_objects_nor_columns_has_no_view(
+    columns: tuple[Column, ...] | None,
+) -> None:
+    with pytest.raises(ValueError, match="neither"):
+        view_sql(View("s", (), columns))
+
+
+def test_a_listing_of_unknown_columns_opens_no_object() -> None:
+    assert stub_sql(View("s", ("/b/1.parquet",))) == (
+        'CREATE VIEW "s" AS SELECT CAST(NULL AS "NULL") AS "?" WHERE false'
+    )
+
+
+def test_a_type_that_is_not_arrows_never_becomes_sql() -> None:
+    assert duckdb_type("BIGINT); DROP VIEW x; --") == '"NULL"'
+    assert duckdb_type("decimal128(38, 10)") == "DECIMAL(38,10)"
+    assert duckdb_type("decimal128(38, 10)) AS x") == '"NULL"'
+
+
+@pytest.mark.parametrize(
+    "name", ['a"b', "select", "żółć", "a b", "x" * 5000, "a;b", "--", "a\nb", "'", "ſ"]
+)
+def test_a_name_survives_quoting(name: str) -> None:
+    described = duckdb.execute(f"SELECT 1 AS {quoted(name)}").description
+    assert described[0][0] == name
+
+
+@pytest.mark.parametrize("folder", ["plain", "g[l]o*b?", "env=prod", "it's", "a,b"])
+def test_a_path_is_read_as_written_and_adds_no_column(tmp_path: Path, folder: str) -> None:
+    for name in (folder, "gllob", "gloXb1"):  # what a pattern would find too
+        (tmp_path / name).mkdir(exist_ok=True)
+        pq.write_table(pa.table({"x": [name == folder]}), tmp_path / name / "1.parquet")
+    connection = duckdb.connect()
+    connection.execute(view_sql(View("v", (str(tmp_path / folder / "1.parquet"),))))
+    assert connection.execute("SELECT * FROM v").fetchall() == [(True,)]
+
+
+def test_objects_of_an_older_schema_have_nulls_for_later_columns(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"b": [1], "a": ["x"]}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"a": ["y"], "b": [2], "c": [3.5]}), tmp_path / "2.parquet")
+    objects = (str(tmp_path / "1.parquet"), str(tmp_path / "2.parquet"))
+    columns = (Column("a", "string"), Column("b", "int64"), Column("c", "double"))
+    connection = duckdb.connect()
+    connection.execute(view_sql(View("v", objects, columns)))
+    rows = connection.execute("SELECT * FROM v ORDER BY b").fetchall()
+    assert rows == [("x", 1, None), ("y", 2, 3.5)]

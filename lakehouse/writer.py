@@ -134,7 +134,6 @@ class Writer:
         try:
             while pendings:
                 pendings = await self._attempt(pendings)
-                pendings = [pending for pending in pendings if self._still_wanted(pending)]
         except HALTING as error:
             self.halt(error)
             _refuse_all(pendings, refusal(error))
@@ -154,6 +153,9 @@ class Writer:
     async def _attempt(self, pendings: list[Pending]) -> list[Pending]:
         """Decide, then commit or prove. Returns the commands that still have no answer."""
         await self._check_store()
+        pendings = [pending for pending in pendings if self._still_wanted(pending)]
+        if not pendings:
+            return []
         started_s = self._clock.monotonic()
         batch = self._build(pendings)
         decided, rest = pendings[: len(batch.outcomes)], pendings[len(batch.outcomes) :]

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
+from journal.bucket.errors import ObjectMissing
 from journal.log import Journal
 from journal.slot import JournalCorrupt, Slot, check_link, format_at
 from projections import history
@@ -55,7 +56,10 @@ class Follower:
     async def check_head(self) -> None:
         """Re-read the head slot and compare. Raises JournalCorrupt: the bucket was rolled back."""
         head = self.state.head
-        seen = await self.journal.hash_at(head.position)
+        try:
+            seen = await self.journal.hash_at(head.position)
+        except ObjectMissing as error:
+            raise JournalCorrupt(head.position, "it was there and is gone") from error
         if seen != head.sha256:
             raise JournalCorrupt(head.position, "it is not what it was", head.sha256, seen)
 

@@ -1,11 +1,11 @@
 """Handler of POST /v1/sql."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 
-from lakehouse.errors import Json, Refused, RefusedError
+from lakehouse.errors import Refused, RefusedError
 from lakehouse.query import Query
 from lakehouse.service import Service
 from lakehouse.web import bodies
@@ -20,7 +20,7 @@ class Question(msgspec.Struct, frozen=True):
     """The body of POST /v1/sql. Unknown members are ignored."""
 
     sql: str
-    params: list[Json | float] | dict[str, Json | float] | None = None
+    params: list[Any] | dict[str, Any] | None = None
     as_of: int | str | None = None
     timeout_ms: Milliseconds | None = None
     format: str | None = None

@@ -1,0 +1,150 @@
+"""Slots: their bytes are what FORMAT.md says, and nothing that differs passes."""
+
+from datetime import UTC, datetime
+
+import pytest
+from builders import (
+    BEGAN,
+    EMPTY,
+    LAKE,
+    LAKE_BODY,
+    ORIGIN,
+    item,
+    registered,
+    sha,
+    slot,
+    slot_body,
+    stored,
+)
+from hypothesis import given as assume_given
+from hypothesis import strategies as st
+
+from journal.slot import (
+    JournalCorrupt,
+    UpgradeRequired,
+    check_link,
+    decode_lake,
+    decode_slot,
+    format_at,
+    next_at,
+    parse_at,
+    sha256_hex,
+)
+from projections.fold import fold
+
+BODY = slot_body(EMPTY, stored("a"), registered("Workers", item("b")))
+
+
+def test_the_bytes_are_those_of_the_format() -> None:
+    first, second, third, rest = BODY.split(b"\n")
+    assert rest == b""
+    assert first == (
+        b'{"slot":1,"min_reader":1,"lake":"%s","position":1,"prev":"%s","commit":"c",'
+        b'"writer":"w-test","at":"2026-01-01T00:00:01.000000Z","first_seq":1,"events":2}'
+        % (LAKE.lake.encode(), sha256_hex(LAKE_BODY).encode())
+    )
+    assert second.startswith(
+        b'{"seq":1,"type":"object_stored","v":1,"command":"c","key":null,"request":null,'
+        b'"actor":"tester","reason":null,"correlation":null,"about":[],"data":{"key":"a","blob":'
+    )
+    assert b'"about":[{"entity":"dataset:workers","prev":null}]' in third
+
+
+def test_decoding_gives_back_what_was_encoded() -> None:
+    read = decode_slot(BODY, 1)
+    assert [event.seq for event in read.events] == [1, 2]
+    assert read.sha256 == sha256_hex(BODY)
+    assert read.head.seq == 2
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "reason"),
+    [
+        (b'"position":1', b'"position":2', "header"),
+        (b'"events":2', b'"events":3', "events"),
+        (b'"seq":2', b'"seq":3', "seq"),
+        (b'"first_seq":1', b'"first_seq":7', "seq"),
+        (b'"size_bytes":10', b'"size_bytes":1.5', "decode"),
+        (b'"size_bytes":10', b'"size_bytes":9007199254740992', "decode"),
+        (b'"key":"a"', b'"key":"../a"', "component"),
+        (b'"key":"a"', b'"key":"a\\n"', "control"),
+        (b'"blob":"objects/', b'"blob":"/etc/', "blob"),
+        (b'"key":null,"request":null', b'"key":"k","request":null', "both"),
+        (b'00:00:01.000000Z', b'00:00:01Z', "time"),
+        (b'"commit":"c"', b'"commit":"c","extra":1', "decode"),
+        (b'"tester"', b'"\xff"', "decode"),
+    ],
+)  # fmt: skip
+def test_a_changed_byte_is_named_as_damage(was: bytes, becomes: bytes, reason: str) -> None:
+    assert was in BODY
+    with pytest.raises(JournalCorrupt, match=reason):
+        decode_slot(BODY.replace(was, becomes, 1), 1)
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"{}\n", BODY[:-1], BODY[:-40], BODY + b"\n", b"\0"])
+def test_cut_or_foreign_bytes_are_damage(body: bytes) -> None:
+    with pytest.raises(JournalCorrupt):
+        decode_slot(body, 1)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b'"slot":1', b'"slot":2'),
+        (b'"min_reader":1', b'"min_reader":2'),
+        (b'"type":"object_stored"', b'"type":"object_painted"'),
+        (b'"v":1', b'"v":2'),
+    ],
+)
+def test_what_a_newer_version_wrote_asks_for_an_upgrade(was: bytes, becomes: bytes) -> None:
+    with pytest.raises(UpgradeRequired):
+        decode_slot(BODY.replace(was, becomes), 1)
+
+
+def test_a_newer_header_with_unknown_fields_asks_for_an_upgrade_too() -> None:
+    with pytest.raises(UpgradeRequired):
+        decode_slot(b'{"slot":2,"min_reader":2,"new":true}\n{"what":"ever"}\n', 1)
+
+
+def test_slots_are_joined_by_hash_position_seq_lake_and_time() -> None:
+    first = slot(EMPTY, stored("a"))
+    state = fold(EMPTY, first)
+    check_link(ORIGIN, first, LAKE.lake)
+    check_link(state.head, slot(state, stored("b")), LAKE.lake)
+    for body, what in (
+        (
+            slot_body(state, stored("b")).replace(state.head.sha256.encode(), sha("z").encode()),
+            "prev",
+        ),
+        (slot_body(state, stored("b")).replace(b'"lake":"0193', b'"lake":"0194'), "lake"),
+        (slot_body(state, stored("b"), at="2026-01-01T00:00:01.000000Z"), "time"),
+    ):
+        with pytest.raises(JournalCorrupt, match=what):
+            check_link(state.head, decode_slot(body, 2), LAKE.lake)
+    with pytest.raises(JournalCorrupt, match="lake"):
+        check_link(state.head, slot(state, stored("b")), "another")
+
+
+def test_time_never_runs_backwards() -> None:
+    assert next_at(BEGAN, "") == "2026-01-01T00:00:00.000000Z"
+    assert next_at(BEGAN, "2026-01-01T00:00:00.000000Z") == "2026-01-01T00:00:00.000001Z"
+    assert next_at(BEGAN, "2030-01-01T00:00:00.999999Z") == "2030-01-01T00:00:01.000000Z"
+
+
+@assume_given(st.datetimes(min_value=datetime(1, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_times_are_written_in_one_way_and_sort_as_text(at: datetime) -> None:
+    text = format_at(at)
+    assert len(text) == 27
+    assert parse_at(text) == at
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"lake":"x","format":1}', LAKE_BODY[:-3]])
+def test_a_damaged_lake_is_damage_at_position_0(body: bytes) -> None:
+    with pytest.raises(JournalCorrupt) as caught:
+        decode_lake(body)
+    assert caught.value.position == 0
+
+
+def test_a_newer_lake_asks_for_an_upgrade() -> None:
+    with pytest.raises(UpgradeRequired):
+        decode_lake(LAKE_BODY.replace(b'"format":1', b'"format":2'))

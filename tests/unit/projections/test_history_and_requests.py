@@ -1,0 +1,68 @@
+"""Links, anchors, and the idempotency keys that are remembered."""
+
+import pytest
+from builders import ACTOR, EMPTY, event, given, registered, slot, stored
+
+from journal.events import DatasetDropped
+from projections import history, requests
+from projections.fold import fold
+
+
+def test_each_event_of_a_dataset_links_to_the_one_before_across_a_drop() -> None:
+    state = given(registered("W"), stored("x"), DatasetDropped("W", "id"), registered("w"))
+    assert dict(state.history.links) == {"dataset:w": (4, 4)}
+    assert event(state, registered("w")).about[0].prev == (4, 4)
+
+
+def test_links_within_one_slot_name_that_slot() -> None:
+    both = slot(EMPTY, registered("w"), DatasetDropped("w", "id"))
+    assert both.events[1].about[0].prev == (1, 1)
+    assert history.previous(both.events[1], "dataset:w") == (1, 1)
+    assert history.previous(both.events[0], "dataset:w") is None
+
+
+def test_every_so_many_slots_there_is_an_anchor_to_look_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "ANCHOR_EVERY", 4)
+    state = EMPTY
+    for number in range(10):
+        state = fold(state, slot(state, stored(f"a{number}"), stored(f"b{number}")))
+    assert [anchor.position for _, anchor in sorted(state.history.anchors.items())] == [1, 5, 9]
+    for seq in range(1, 21):
+        first, last = history.between(state.history, seq, 10)
+        assert first <= (seq + 1) // 2 <= last
+        assert last - first < 4
+    first, last = history.between_times(state.history, "2026-01-01T00:00:06.500000Z", 10)
+    assert first <= 6 <= last
+    assert history.between_times(state.history, "2020", 10) == (0, 0)
+
+
+def test_a_keyed_change_is_remembered_for_its_actor_alone() -> None:
+    state = fold(EMPTY, slot(EMPTY, event(EMPTY, stored("a"), key="k", request="r1")))
+    seen = requests.find(state.requests, ACTOR, "k")
+    assert seen is not None
+    assert (seen.request, seen.position, seen.seq) == ("r1", 1, 1)
+    assert requests.find(state.requests, "another", "k") is None
+
+
+def test_the_oldest_keyed_change_is_evicted_by_the_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "REMEMBERED", 2)
+    state = EMPTY
+    for key in ("k1", "k2", None, "k3"):
+        state = fold(state, slot(state, event(state, stored("a"), key=key)))
+    assert requests.find(state.requests, ACTOR, "k1") is None
+    assert requests.find(state.requests, ACTOR, "k2") is not None
+    assert len(state.requests.order) == 2
+
+
+def test_a_key_that_comes_again_is_remembered_under_its_later_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests, "REMEMBERED", 2)
+    state = EMPTY
+    for key in ("k1", "k2", "k1"):
+        state = fold(state, slot(state, event(state, stored("a"), key=key)))
+    seen = requests.find(state.requests, ACTOR, "k1")
+    assert seen is not None
+    assert seen.seq == 3

@@ -1,0 +1,97 @@
+"""The arrows between the packages, and the purity of the pure files, read from the imports."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAY_IMPORT = {
+    "journal": {"journal"},
+    "projections": {"journal", "projections"},
+    "lakehouse": {"journal", "projections", "lakehouse"},
+}
+PURE = [
+    "journal/events.py",
+    "journal/slot.py",
+    "journal/commit.py",
+    "journal/bucket/keys.py",
+    "projections/catalog.py",
+    "projections/fold.py",
+    "projections/history.py",
+    "projections/inventory.py",
+    "projections/moment.py",
+    "projections/requests.py",
+    "projections/views.py",
+    "lakehouse/batch.py",
+    "lakehouse/checks.py",
+    "lakehouse/commands.py",
+    "lakehouse/decide.py",
+    "lakehouse/errors.py",
+    "lakehouse/receipts.py",
+    "lakehouse/query/guard.py",
+    "lakehouse/web/conditions.py",
+    "lakehouse/web/origin.py",
+]
+CLOCKS_CHANCE_AND_IO = {
+    "asyncio", "io", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess",
+    "tempfile", "threading", "time", "aiohttp", "aioboto3", "duckdb", "pyarrow", "structlog",
+}  # fmt: skip
+UP_THE_STAIRS = {
+    # commands, errors ← decide ← service ← web, cli ← wiring
+    "service": {"web", "cli", "wiring", "serve"},
+    "ingest": {"web", "cli", "wiring", "serve", "service", "node", "writer"},
+    "query": {"web", "cli", "wiring", "serve", "service", "node", "writer"},
+    "web": {"cli", "wiring"},
+}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of what a file imports, relative imports resolved."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            found.add(".".join([*package, *([node.module] if node.module else [])]))
+    return found
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_arrows_point_from_facts_to_what_follows_to_what_we_do(package: str) -> None:
+    for path in sources(package):
+        ours = {name.split(".")[0] for name in imported(path)} & set(MAY_IMPORT)
+        assert ours <= MAY_IMPORT[package], path
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_files_import_no_clock_no_chance_no_io(name: str) -> None:
+    tops = {each.split(".")[0] for each in imported(ROOT / name)}
+    assert not tops & CLOCKS_CHANCE_AND_IO
+    assert "now(" not in (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize("room", UP_THE_STAIRS)
+def test_rooms_of_lakehouse_do_not_look_up_the_stairs(room: str) -> None:
+    above = {f"lakehouse.{each}" for each in UP_THE_STAIRS[room]}
+    for path in sources(f"lakehouse/{room}"):
+        reached = {".".join(name.split(".")[:2]) for name in imported(path)}
+        assert not reached & above, path
+
+
+def test_decide_knows_commands_errors_and_projections_alone() -> None:
+    ours = {name for name in imported(ROOT / "lakehouse/decide.py") if name.startswith("lakehouse")}
+    assert ours == {"lakehouse.commands", "lakehouse.errors"}
+
+
+def test_the_journal_needs_only_msgspec_besides_the_standard_library() -> None:
+    for path in (ROOT / "journal").glob("*.py"):
+        tops = {name.split(".")[0] for name in imported(path)}
+        foreign = tops - set(sys.stdlib_module_names) - {"journal"}
+        assert foreign <= {"msgspec"}, path

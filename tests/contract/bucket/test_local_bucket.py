@@ -1,8 +1,10 @@
 """What holds for buckets in a directory alone, checked with the operating system's own verbs."""
 
+import asyncio
 import errno
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from journal.bucket import (
     BucketRefused,
     LocalBucket,
     ObjectMissing,
+    local_write,
 )
 
 
@@ -66,6 +69,32 @@ async def test_an_upload_from_the_spool_is_a_link_and_not_a_copy(bucket: Bucket)
     assert os.path.samefile(source, bucket.locate("a/b"))
     source.unlink()
     assert await bucket.read("a/b") == b"x" * 100
+
+
+async def test_a_cancelled_copy_stops_at_the_next_piece(
+    bucket: Bucket, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_bytes(bytes(3 * local_write.PIECE_BYTES))
+    writing, cancelled, really = threading.Event(), threading.Event(), local_write._write_all
+    written: list[int] = []
+
+    def write(descriptor: int, piece: bytes) -> None:
+        writing.set()
+        cancelled.wait(10)
+        written.append(len(piece))
+        really(descriptor, piece)
+
+    monkeypatch.setattr(local_write, "_linked", lambda *_: False)
+    monkeypatch.setattr(local_write, "_write_all", write)
+    uploading = asyncio.ensure_future(bucket.upload("up", tmp_path / "source"))
+    await asyncio.to_thread(writing.wait, 10)
+    uploading.cancel()
+    asyncio.get_running_loop().call_later(0.01, cancelled.set)
+    with pytest.raises(asyncio.CancelledError):
+        await uploading
+    assert written == [local_write.PIECE_BYTES]
+    assert os.listdir(root / ".tmp") == []
+    assert await bucket.list_objects("") == []
 
 
 async def test_a_source_behind_a_symlink_is_stored_as_a_file(

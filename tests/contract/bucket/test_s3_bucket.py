@@ -74,6 +74,30 @@ async def test_a_large_upload_is_one_object_of_several_parts(
     await bucket.close()
 
 
+async def test_a_few_parts_are_in_flight_at_a_time(
+    store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = await store.connect()
+    assert isinstance(bucket, S3Bucket)
+    really, in_flight, seen = bucket._clients.data.upload_part, set[int](), list[int]()
+
+    async def slowly(PartNumber: int, **options: object) -> dict[str, object]:
+        in_flight.add(PartNumber)
+        seen.append(len(in_flight))
+        await asyncio.sleep(0.05)
+        answer: dict[str, object] = await really(PartNumber=PartNumber, **options)
+        in_flight.remove(PartNumber)
+        return answer
+
+    monkeypatch.setattr(bucket._clients.data, "upload_part", slowly)
+    with (tmp_path / "source").open("wb") as file:
+        file.truncate(96 << 20)
+    await bucket.upload("up", tmp_path / "source")
+    assert len(seen) == 12
+    assert max(seen) == 4
+    await bucket.close()
+
+
 async def test_the_environment_and_the_files_of_aws_are_not_asked(
     store: S3Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

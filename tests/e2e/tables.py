@@ -1,0 +1,185 @@
+"""The six tables that the lifecycle asks about: real where the data is, made-up stand-ins where not.
+
+Beside each stand the DuckDB types of its columns that are no text by section 4 of the contract,
+so that DuckDB can be told the types instead of guessing them.
+"""
+
+import gzip
+import random
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+
+class Table(NamedTuple):
+    """A file and the types of its columns that are not text."""
+
+    file: str
+    header: str
+    typed: Mapping[str, str]
+
+
+def _typed(integers: str = "", doubles: str = "", instants: str = "") -> dict[str, str]:
+    return (
+        dict.fromkeys(integers.split(), "BIGINT")
+        | dict.fromkeys(doubles.split(), "DOUBLE")
+        | dict.fromkeys(instants.split(), "TIMESTAMPTZ")
+    )
+
+
+TABLES = {
+    "airlines": Table("airlines.csv", "carrier,name", {}),
+    "airports": Table("airports.csv", "faa,name,lat,lon,alt,tz,dst,tzone", _typed("alt tz")),
+    "planes": Table(
+        "planes.csv",
+        "tailnum,year,type,manufacturer,model,engines,seats,speed,engine",
+        _typed("engines seats"),
+    ),
+    "weather": Table(
+        "weather.csv.gz",
+        "origin,year,month,day,hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,"
+        "pressure,visib,time_hour",
+        _typed("year month day hour", "precip visib", "time_hour"),
+    ),
+    "zipcodes": Table(
+        "zipcodes.csv.gz",
+        "zip_code,latitude,longitude,city,state,county",
+        _typed(doubles="latitude longitude"),
+    ),
+    "flights": Table(
+        "flights.csv.gz",
+        "year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,"
+        "carrier,flight,tailnum,origin,dest,air_time,distance,hour,minute,time_hour",
+        _typed(
+            "year month day sched_dep_time sched_arr_time flight distance hour minute",
+            instants="time_hour",
+        ),
+    ),
+}
+
+QUESTIONS = (
+    "SELECT * FROM airlines ORDER BY carrier",
+    "SELECT count(*), count(DISTINCT tailnum), min(time_hour), max(time_hour) FROM flights",
+    """SELECT a.name, count(*) AS flights, sum(f.distance) AS miles
+       FROM flights f JOIN airlines a USING (carrier) GROUP BY ALL ORDER BY ALL""",
+    """SELECT p.manufacturer, count(*) AS flights, max(p.seats) AS seats
+       FROM flights f JOIN planes p USING (tailnum)
+       GROUP BY ALL ORDER BY flights DESC, p.manufacturer LIMIT 10""",
+    """SELECT origin, dest, count(*) AS flights FROM flights
+       GROUP BY ALL ORDER BY flights DESC, origin, dest LIMIT 20""",
+    """SELECT a.name, a.alt, a.lat, count(*) AS hours, round(avg(w.precip), 6) AS precip
+       FROM weather w JOIN airports a ON w.origin = a.faa GROUP BY ALL ORDER BY ALL""",
+    """SELECT f.origin, count(*) AS flights, round(sum(w.precip), 4) AS precip, min(w.visib)
+       FROM flights f JOIN weather w USING (origin, time_hour) GROUP BY ALL ORDER BY ALL""",
+    "SELECT month, count(*) FROM flights WHERE dep_delay = 'NA' GROUP BY ALL ORDER BY ALL",
+    """SELECT carrier, sum(TRY_CAST(dep_delay AS INTEGER)) AS minutes FROM flights
+       GROUP BY ALL ORDER BY ALL""",
+    """SELECT date_trunc('month', time_hour) AS month, count(*) FROM flights
+       GROUP BY ALL ORDER BY ALL""",
+    """SELECT carrier, dest, count(*) AS flights FROM flights GROUP BY carrier, dest
+       QUALIFY row_number() OVER (PARTITION BY carrier ORDER BY count(*) DESC, dest) = 1
+       ORDER BY carrier""",
+    """SELECT tz, count(*) FROM airports WHERE faa NOT IN (SELECT dest FROM flights)
+       GROUP BY ALL ORDER BY ALL""",
+    """SELECT state, count(*) AS codes, min(zip_code), max(zip_code), round(avg(latitude), 6)
+       FROM zipcodes GROUP BY ALL ORDER BY ALL""",
+    "SELECT zip_code, city FROM zipcodes WHERE zip_code LIKE '0%' ORDER BY ALL LIMIT 50",
+    """SELECT count(*) FILTER (zip_code LIKE '0%') AS zeros, min(length(zip_code)),
+       max(length(zip_code)) FROM zipcodes""",
+)
+
+
+def find_tables(data: Path, made: Path) -> dict[str, Path]:
+    """The file of each table: those in `data`, or stand-ins written to `made` if any is absent."""
+    real = {name: data / table.file for name, table in TABLES.items()}
+    return real if all(path.exists() for path in real.values()) else _make_tables(made)
+
+
+def duckdb_over(files: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:
+    """DuckDB with a table over each CSV: every cell read as text, then cast as we say."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, path in files.items():
+        table = TABLES[name]
+        casts = ", ".join(
+            f"CAST({column} AS {table.typed.get(column, 'VARCHAR')}) AS {column}"
+            for column in table.header.split(",")
+        )
+        connection.execute(
+            f"CREATE TABLE {name} AS SELECT {casts} FROM read_csv($path, all_varchar = true,"
+            " header = true, delim = ',', quote = '\"', allow_quoted_nulls = false)",
+            {"path": str(path)},
+        )
+    return connection
+
+
+def _make_tables(directory: Path) -> dict[str, Path]:
+    directory.mkdir(parents=True, exist_ok=True)
+    rows = _rows(random.Random(1))
+    files = {}
+    for name, table in TABLES.items():
+        lines = [table.header, *(",".join(map(str, row)) for row in rows[name])]
+        text = "".join(f"{line}\n" for line in lines).encode()
+        files[name] = directory / table.file
+        packed = gzip.compress(text, mtime=0) if table.file.endswith(".gz") else text
+        files[name].write_bytes(packed)
+    return files
+
+
+def _rows(rng: random.Random) -> dict[str, Iterable[tuple[object, ...]]]:
+    carriers = {"9E": "Endeavor Air Inc.", "AA": "American Airlines Inc.", "UA": "United, Inc."}
+    origins, places = ("EWR", "JFK", "LGA"), ("04G", "BOS", "EWR", "IAH", "JFK", "LGA")
+    tails = [f"N{number}" for number in range(10_000, 10_050)]
+    hours = [(month, day, hour) for month in (1, 2, 12) for day in (1, 28) for hour in range(24)]
+    return {
+        "airlines": [(code, f'"{name}"') for code, name in carriers.items()],
+        "airports": [
+            (place, f"{place} Field", f"41.{n}3047220001234", f"-80.{n}", n * 10, -5, "A", zone)
+            for n, (place, zone) in enumerate(zip(places, [*["America/New_York"] * 5, "NA"]), 1)
+        ],
+        "planes": [
+            (tail, rng.choice(("NA", 1998, 2004)), "Fixed wing", rng.choice(("BOEING", "AIRBUS")))
+            + ("A320-214", 2, rng.randrange(50, 400), rng.choice(("NA", 90)), "Turbo-fan")
+            for tail in tails
+        ],
+        "weather": [
+            (origin, 2013, *at, 39.02, 26.06, 59.37, rng.choice(("NA", 270)), "10.357019999999999")
+            + ("NA", rng.choice((0, 0.01, 0.3)), "NA", rng.choice((10, 2.5)), _instant(*at))
+            for origin in origins
+            for at in hours
+        ],
+        "zipcodes": [
+            (f"{code:05d}", f"{40 + code / 1e5:.6f}", f"{-72 - code / 1e5:.6f}")
+            + (f"Town {code}", ("NY", "MA", "IL")[code % 3], "Suffolk")
+            for code in range(501, 99_999, 97)
+        ],
+        "flights": [
+            _flight(rng, hours, list(carriers), tails, origins, places) for _ in range(3_000)
+        ],
+    }
+
+
+def _flight(
+    rng: random.Random,
+    hours: list[tuple[int, int, int]],
+    carriers: list[str],
+    tails: list[str],
+    origins: tuple[str, ...],
+    places: tuple[str, ...],
+) -> tuple[object, ...]:
+    month, day, hour = rng.choice(hours)
+    minute, late = rng.randrange(60), rng.choice(("NA", -3, 0, 12, 250))
+    clock = hour * 100 + minute
+    made = "NA" if late == "NA" else clock
+    return (
+        *(2013, month, day, made, clock, late, made, clock, late),
+        *(rng.choice(carriers), rng.randrange(1, 9_000), rng.choice(tails), rng.choice(origins)),
+        *(rng.choice(places), made, rng.randrange(80, 3_000), hour, minute),
+        _instant(month, day, hour),
+    )
+
+
+def _instant(month: int, day: int, hour: int) -> str:
+    return f"2013-{month:02d}-{day:02d}T{hour:02d}:00:00Z"

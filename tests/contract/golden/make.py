@@ -1,0 +1,107 @@
+"""Makes a golden journal, once: `python tests/contract/golden/make.py v1`. Never run over an old one.
+
+Every event type, several per slot, keys and reasons, non-ASCII text, a dropped and a restored
+dataset, a collected object: what a version of the format can say. The bytes are kept for ever.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import msgspec
+from builders import (
+    EMPTY,
+    LAKE_BODY,
+    blob,
+    event,
+    item,
+    registered,
+    schema,
+    slot_body,
+    source,
+    stored,
+)
+
+from journal.events import (
+    Data,
+    DatasetAppended,
+    DatasetDropped,
+    DatasetRestored,
+    Event,
+    FormatRaised,
+    LakeAdopted,
+    ObjectForgotten,
+    ObjectsCollected,
+    ObjectsMarked,
+    Renamed,
+)
+from journal.slot import decode_slot
+from lakehouse.decide import dataset_id
+from projections.fold import STATE_VERSION, fold, state_root
+
+HERE = Path(__file__).parent
+COLUMNS = schema(id="int64", zip="string", größe="double", at="timestamp[us, tz=UTC]")
+
+
+def facts() -> list[list[Data]]:
+    """What happens, slot by slot."""
+    workers = registered(
+        "Workers",
+        item("p1"),
+        fingerprint="9" * 64,
+        schema=COLUMNS,
+        source=source("s1", null="NA", delimiter=";"),
+        renamed=(Renamed(2, "", "column2"),),
+    )
+    content = {name: getattr(workers, name) for name in DatasetAppended.__struct_fields__}
+    appended = DatasetAppended(**(content | {"objects": (item("p2"),), "quarantine": (item("q"),)}))
+    return [
+        [stored("notes/å b.txt", "one"), stored("notes/å b.txt", "two"), stored("x")],
+        [workers],
+        [appended, registered("over_keys", item("x", None, own_key=False))],
+        [DatasetDropped("Workers", dataset_id("Workers")), ObjectForgotten("x")],
+        [DatasetRestored(4, **content)],
+        [ObjectsMarked("run-1", 4, (blob("one"), blob("gone", 3)))],
+        [ObjectsCollected("run-1", (blob("one"),))],
+        [LakeAdopted(13, "a" * 64, "restored from a backup"), FormatRaised(1)],
+    ]
+
+
+def keyed(fact: Event) -> Event:
+    """Every third event has a key, a reason, and another actor."""
+    if fact.seq % 3:
+        return fact
+    return msgspec.structs.replace(
+        fact, key=f"key-{fact.seq}", request="c" * 64, actor="jörg@host", reason='weil\'s "so" ist'
+    )
+
+
+def main(version: str) -> None:
+    """Write the slots, the lake and what they fold to."""
+    target = HERE / version
+    target.mkdir()
+    (target / "lake.json").write_bytes(LAKE_BODY)
+    state = EMPTY
+    for position, group in enumerate(facts(), 1):
+        running, events = state, []
+        for fact in group:
+            made = keyed(event(running, fact))
+            events.append(made)
+            running = fold(state, decode_slot(slot_body(state, *events), position))
+        body = slot_body(state, *events, commit=f"0193aaaa-0000-7000-8000-{position:012d}")
+        (target / f"{position:020d}.ndjson").write_bytes(body)
+        state = fold(state, decode_slot(body, position))
+    expected = {
+        "seq": state.head.seq,
+        "sha256": state.head.sha256,
+        "state_root": state_root(state),
+        "state_version": STATE_VERSION,
+    }
+    (target / "expected.json").write_bytes(
+        msgspec.json.format(msgspec.json.encode(expected)) + b"\n"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -19,9 +19,8 @@ from journal.verify import verify
 from projections.fold import STATE_VERSION, state_root
 from projections.follower import Follower
 
-GOLDEN = sorted(
-    path for path in (Path(__file__).parent / "golden").iterdir() if (path / "lake.json").exists()
-)
+HERE = Path(__file__).parent / "golden"
+GOLDEN = sorted(path.parent for path in HERE.glob("*/lake.json"))
 
 
 async def bucket_with(journal: Path) -> MemoryBucket:

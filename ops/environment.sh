@@ -1,0 +1,38 @@
+# Sourced by ops/run and ops/test: finds Python, makes .venv, installs what stands in ops/constraints.txt.
+# Says what is missing and how to get it; installs again only when what is asked for has changed.
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$0: $*"; exit 1; }
+
+find_python() {
+  local name
+  for name in ${PYTHON:-} python3.11 python3.12 python3.13 python3; do
+    if command -v "$name" >/dev/null 2>&1 &&
+      "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$name"
+      return
+    fi
+  done
+  die "Python 3.11 or newer is missing. On Debian: apt-get install python3 python3-venv"
+}
+
+# make_environment EXTRAS: e.g. '' or '[test]'. Leaves `bin` pointing at the environment's programs.
+make_environment() {
+  local python asked stamp
+  python=$(find_python) || exit 1
+  bin=$PWD/.venv/bin
+  if ! "$bin/python" -c '' 2>/dev/null; then
+    say "making .venv with $python"
+    rm -rf .venv
+    "$python" -m venv .venv || die "the module venv is missing. On Debian: apt-get install python3-venv"
+  fi
+  asked=$(cat pyproject.toml ops/constraints.txt | "$bin/python" -c \
+    'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
+  stamp=.venv/installed${1//[^a-z]/}
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$asked $PWD" ]; then
+    say "installing lakehouse$1 (once)"
+    "$bin/python" -m pip install --quiet --disable-pip-version-check \
+      --constraint ops/constraints.txt --editable ".$1" || die "the installation failed; see above"
+    printf '%s' "$asked $PWD" >"$stamp"
+  fi
+}

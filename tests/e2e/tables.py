@@ -5,12 +5,12 @@ so that DuckDB can be told the types instead of guessing them.
 """
 
 import gzip
-import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+from stand_ins import made_up_rows
 
 
 class Table(NamedTuple):
@@ -117,69 +117,12 @@ def duckdb_over(files: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:
 
 def _make_tables(directory: Path) -> dict[str, Path]:
     directory.mkdir(parents=True, exist_ok=True)
-    rows = _rows(random.Random(1))
+    rows = made_up_rows()
     files = {}
     for name, table in TABLES.items():
         lines = [table.header, *(",".join(map(str, row)) for row in rows[name])]
         text = "".join(f"{line}\n" for line in lines).encode()
-        files[name] = directory / table.file
         packed = gzip.compress(text, mtime=0) if table.file.endswith(".gz") else text
+        files[name] = directory / table.file
         files[name].write_bytes(packed)
     return files
-
-
-def _rows(rng: random.Random) -> dict[str, Iterable[tuple[object, ...]]]:
-    carriers = {"9E": "Endeavor Air Inc.", "AA": "American Airlines Inc.", "UA": "United, Inc."}
-    origins, places = ("EWR", "JFK", "LGA"), ("04G", "BOS", "EWR", "IAH", "JFK", "LGA")
-    tails = [f"N{number}" for number in range(10_000, 10_050)]
-    hours = [(month, day, hour) for month in (1, 2, 12) for day in (1, 28) for hour in range(24)]
-    return {
-        "airlines": [(code, f'"{name}"') for code, name in carriers.items()],
-        "airports": [
-            (place, f"{place} Field", f"41.{n}3047220001234", f"-80.{n}", n * 10, -5, "A", zone)
-            for n, (place, zone) in enumerate(zip(places, [*["America/New_York"] * 5, "NA"]), 1)
-        ],
-        "planes": [
-            (tail, rng.choice(("NA", 1998, 2004)), "Fixed wing", rng.choice(("BOEING", "AIRBUS")))
-            + ("A320-214", 2, rng.randrange(50, 400), rng.choice(("NA", 90)), "Turbo-fan")
-            for tail in tails
-        ],
-        "weather": [
-            (origin, 2013, *at, 39.02, 26.06, 59.37, rng.choice(("NA", 270)), "10.357019999999999")
-            + ("NA", rng.choice((0, 0.01, 0.3)), "NA", rng.choice((10, 2.5)), _instant(*at))
-            for origin in origins
-            for at in hours
-        ],
-        "zipcodes": [
-            (f"{code:05d}", f"{40 + code / 1e5:.6f}", f"{-72 - code / 1e5:.6f}")
-            + (f"Town {code}", ("NY", "MA", "IL")[code % 3], "Suffolk")
-            for code in range(501, 99_999, 97)
-        ],
-        "flights": [
-            _flight(rng, hours, list(carriers), tails, origins, places) for _ in range(3_000)
-        ],
-    }
-
-
-def _flight(
-    rng: random.Random,
-    hours: list[tuple[int, int, int]],
-    carriers: list[str],
-    tails: list[str],
-    origins: tuple[str, ...],
-    places: tuple[str, ...],
-) -> tuple[object, ...]:
-    month, day, hour = rng.choice(hours)
-    minute, late = rng.randrange(60), rng.choice(("NA", -3, 0, 12, 250))
-    clock = hour * 100 + minute
-    made = "NA" if late == "NA" else clock
-    return (
-        *(2013, month, day, made, clock, late, made, clock, late),
-        *(rng.choice(carriers), rng.randrange(1, 9_000), rng.choice(tails), rng.choice(origins)),
-        *(rng.choice(places), made, rng.randrange(80, 3_000), hour, minute),
-        _instant(month, day, hour),
-    )
-
-
-def _instant(month: int, day: int, hour: int) -> str:
-    return f"2013-{month:02d}-{day:02d}T{hour:02d}:00:00Z"

@@ -1,0 +1,44 @@
+"""Documents that cannot rot: what the code offers is what they name."""
+
+import argparse
+from pathlib import Path
+
+from lakehouse.cli.parser import build
+from lakehouse.config import Settings
+from lakehouse.web.routes import ROUTES
+
+ROOT = Path(__file__).parents[2]
+
+
+def rows(document: str) -> list[str]:
+    """The first cell of each row of a document's tables."""
+    lines = (ROOT / document).read_text().splitlines()
+    return [line.split("|")[1].strip().strip("`") for line in lines if line.startswith("| `")]
+
+
+def commands(parser: argparse.ArgumentParser, before: str = "") -> list[str]:
+    """Full names of all commands, deepest only."""
+    found: list[str] = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                found += commands(command, f"{before}{name} ") or [f"{before}{name}"]
+    return found
+
+
+def test_each_route_is_documented_and_nothing_else() -> None:
+    assert rows("lakehouse/web/ROUTES.md") == [f"{route.method} {route.path}" for route in ROUTES]
+
+
+def test_each_setting_is_documented_and_nothing_else() -> None:
+    assert rows("lakehouse/SETTINGS.md") == list(Settings.__struct_fields__)
+
+
+def test_each_command_is_documented_and_nothing_else() -> None:
+    assert rows("lakehouse/cli/COMMANDS.md") == commands(build())
+
+
+def test_the_readme_s_links_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text()
+    for link in [part.split(")")[0] for part in text.split("](")[1:]]:
+        assert (ROOT / link).exists(), link

@@ -91,8 +91,9 @@ class Node:
             await self.follower.catch_up()
             self.behind = None
         except HALTING as error:
+            if self.writer.fault is None:
+                log.error("journal_unreadable", fault=str(error))  # noqa: TRY400  no trace to tell
             self.writer.halt(error)
-            log.error("journal_unreadable", fault=str(error))  # noqa: TRY400
         except BucketError as error:
             self.behind = refusal(error)
 

@@ -9,7 +9,7 @@ import pytest
 from process import Lakehouse
 from s3_server import REGION, S3Server, free_ports
 
-LOG_CHARACTERS = 20_000
+LOG_CHARACTERS = 8_000
 
 Start = Callable[..., Lakehouse]
 

@@ -15,6 +15,8 @@ from lakehouse.query.messages import Configure
 from projections.views import View
 
 _ELLIPSIS = "…"
+_URL = re.compile(r"""\b(?:https?|s3)://[^\s"']+""")
+"""httpfs names objects by the URLs that it makes of them, in one of several styles."""
 _CODES = (
     (r"INTERRUPT Error", "query_timeout"),
     (
@@ -49,7 +51,8 @@ class Scrubber(msgspec.Struct, frozen=True):
     def text(self, message: str) -> str:
         """Return `message` cleaned. In an echo of the statement lengths stay, for the caret's sake."""
         head, line, echo = message.partition("\nLINE ")
-        return self._clean(head) + line + self._clean(echo, keep_length=True)
+        said = _URL.sub(_ELLIPSIS, self._clean(head))
+        return said + line + self._clean(echo, keep_length=True)
 
     def _clean(self, text: str, keep_length: bool = False) -> str:
         for needle, instead in self.replacements:
@@ -90,4 +93,4 @@ def _secrets(configure: Configure) -> Iterable[str]:
         yield from keys
         yield from (quote(key, safe="") for key in keys)
         if s3.endpoint_url:
-            yield from (s3.endpoint_url, urlsplit(s3.endpoint_url).netloc)
+            yield urlsplit(s3.endpoint_url).netloc

@@ -1,0 +1,320 @@
+"""How queries end: in time, on a kill, out of memory, with the caller, with the server."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse.errors import RefusedError
+from lakehouse.query.engine import Query
+
+ENDLESS = {
+    "cross join": "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range > b.range",
+    "sort": "SELECT * FROM range(1000000000) t(i) ORDER BY hash(i) LIMIT 5 OFFSET 900000000",
+    "recursive CTE": "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r",
+    "regex": "SELECT count(*) FROM range(99999999) WHERE regexp_matches(repeat(range::TEXT, 999), '(.*)*b')",
+    "stream": "SELECT i, hash(i) FROM range(100000000000) t(i)",
+    "repeat": "SELECT sum(length(repeat('x', 3000000000))) FROM range(1000)",
+    "one long call": "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))",
+}
+
+
+@pytest.mark.parametrize("sql", ENDLESS.values(), ids=ENDLESS.keys())
+async def test_a_query_without_end_gets_an_answer_in_time_and_the_next_one_works(
+    make_lake: Callable[..., Any], sql: str
+) -> None:
+    lake = await make_lake(workers=1, memory_limit_bytes=256 * 2**20)
+    started = time.monotonic()
+    with pytest.raises(RefusedError) as caught:
+        await lake.ask(sql, timeout_s=1)
+    assert caught.value.refused.code in ("query_timeout", "query_out_of_memory")
+    assert time.monotonic() - started < 3
+    assert await lake.rows("SELECT sum(amount) FROM Sales") == [[100]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT list(i) FROM range(500000000) t(i)",
+        "SELECT repeat('x', 4000000000) || repeat('y', 4000000000)",
+        "SELECT string_agg(repeat('x', 1000000), '') FROM range(5000)",
+        "SELECT count(*) FROM (SELECT DISTINCT md5(i::VARCHAR) FROM range(8000000) t(i))",
+    ],
+)
+async def test_a_query_that_wants_too_much_memory_is_told_so(
+    make_lake: Callable[..., Any], sql: str
+) -> None:
+    lake = await make_lake(
+        workers=1,
+        memory_limit_bytes=128 * 2**20,
+        address_space_bytes=2 * 2**30,
+        temp_limit_bytes=64 * 2**20,
+    )
+    with pytest.raises(RefusedError) as caught:
+        await lake.ask(sql)
+    assert caught.value.refused.code == "query_out_of_memory"
+    assert await lake.rows("SELECT sum(amount) FROM Sales") == [[100]]
+
+
+async def test_a_timeout_midway_breaks_the_result_off(make_lake: Callable[..., Any]) -> None:
+    lake = await make_lake(workers=1)
+    received = 0
+    with pytest.raises(RefusedError) as caught:
+        query = Query("SELECT i FROM range(100000000000) t(i)", timeout_s=0.7)
+        async with lake.engine.run(query, lake.resolve) as result:
+            async for chunk in result.chunks:
+                received += len(chunk)
+    assert caught.value.refused.code == "query_timeout"
+    assert received > 0
+
+
+async def test_an_error_midway_breaks_the_result_off(lake: Any) -> None:
+    sql = "SELECT if(i = 900000, error('midway'), i) FROM range(1000000) t(i)"
+    received = 0
+    with pytest.raises(RefusedError) as caught:
+        async with lake.engine.run(Query(sql), lake.resolve) as result:
+            async for chunk in result.chunks:
+                received += len(chunk)
+    assert caught.value.refused.code == "sql_error"
+    assert "midway" in caught.value.refused.detail
+    assert received > 0
+    assert await lake.rows("SELECT 1") == [[1]]
+
+
+async def test_a_reader_that_stops_holds_back_the_worker_and_loses_it_in_time(
+    make_lake: Callable[..., Any],
+) -> None:
+    lake = await make_lake(workers=1)
+    query = Query("SELECT i FROM range(100000000000) t(i)", timeout_s=1.5)
+    async with lake.engine.run(query, lake.resolve) as result:
+        chunks = aiter(result.chunks)
+        await anext(chunks)
+        pid = worker_pids()[0]
+        before = resident_bytes(pid)
+        await asyncio.sleep(0.5)
+        assert resident_bytes(pid) < before + 32 * 2**20
+        # The slot is free again although this reader has neither left nor read on.
+        assert await lake.rows("SELECT 1") == [[1]]
+
+
+async def test_cancelling_the_caller_frees_the_worker(make_lake: Callable[..., Any]) -> None:
+    lake = await make_lake(workers=1)
+    for sql in (ENDLESS["cross join"], ENDLESS["one long call"], ENDLESS["stream"]):
+        asking = asyncio.create_task(lake.ask(sql))
+        await asyncio.sleep(0.3)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        started = time.monotonic()
+        assert await lake.rows("SELECT 1") == [[1]]
+        assert time.monotonic() - started < 1.5
+
+
+async def test_leaving_early_frees_the_worker_and_keeps_it(make_lake: Callable[..., Any]) -> None:
+    lake = await make_lake(workers=1)
+    pids = worker_pids()
+    for _ in range(20):
+        async with lake.engine.run(Query(ENDLESS["stream"]), lake.resolve) as result:
+            async for _chunk in result.chunks:
+                break
+        assert await lake.rows("SELECT 7") == [[7]]
+    assert worker_pids() == pids
+
+
+async def test_a_worker_killed_midway_is_replaced_and_others_go_on(
+    make_lake: Callable[..., Any],
+) -> None:
+    lake = await make_lake(workers=2)
+    victim_query = asyncio.create_task(lake.ask(ENDLESS["cross join"]))
+    await asyncio.sleep(0.3)
+    victim = busiest(worker_pids())
+    os.kill(victim, signal.SIGKILL)
+    assert await lake.rows("SELECT sum(amount) FROM Sales") == [[100]]
+    with pytest.raises(RefusedError) as caught:
+        await victim_query
+    assert caught.value.refused.code == "query_killed"
+    both = await asyncio.gather(lake.rows("SELECT 1"), lake.rows("SELECT 2"))
+    assert both == [[[1]], [[2]]]
+    deadline = time.monotonic() + 5
+    while len(worker_pids()) < 2:
+        assert time.monotonic() < deadline, "the worker was not replaced"
+        await asyncio.sleep(0.02)
+    assert victim not in worker_pids()
+
+
+async def test_an_idle_worker_that_was_killed_costs_one_retryable_answer_at_most(
+    make_lake: Callable[..., Any],
+) -> None:
+    lake = await make_lake(workers=1)
+    os.kill(worker_pids()[0], signal.SIGKILL)
+    with pytest.raises(RefusedError) as caught:
+        await lake.rows("SELECT 1")
+    assert caught.value.refused.code == "query_killed"
+    assert await lake.rows("SELECT 1") == [[1]]
+
+
+async def test_a_resolver_that_fails_leaves_a_usable_worker(make_lake: Callable[..., Any]) -> None:
+    lake = await make_lake(workers=1)
+
+    async def broken(names: frozenset[str] | None) -> Any:
+        raise LookupError(names)
+
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            async with lake.engine.run(Query("FROM Sales"), broken):
+                pass
+        assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
+
+
+async def test_a_full_queue_is_busy_and_waiting_is_fair(make_lake: Callable[..., Any]) -> None:
+    lake = await make_lake(workers=1, max_waiting=3, waiting_s=5)
+    order: list[int] = []
+
+    async def ask(number: int) -> None:
+        await lake.rows("SELECT sum(hash(range)) FROM range(20000000)")
+        order.append(number)
+
+    asked = []
+    for number in range(4):
+        asked.append(asyncio.create_task(ask(number)))
+        await asyncio.sleep(0.01)
+    with pytest.raises(RefusedError) as caught:
+        await lake.rows("SELECT 1")
+    assert caught.value.refused.code == "busy"
+    assert caught.value.refused.retry_after_s
+    await asyncio.gather(*asked)
+    assert order == [0, 1, 2, 3]
+
+
+async def test_waiting_too_long_is_busy(make_lake: Callable[..., Any]) -> None:
+    lake = await make_lake(workers=1, waiting_s=0.2)
+    endless = asyncio.create_task(lake.ask(ENDLESS["cross join"], timeout_s=2))
+    await asyncio.sleep(0.1)
+    with pytest.raises(RefusedError) as caught:
+        await lake.rows("SELECT 1")
+    assert caught.value.refused.code == "busy"
+    with pytest.raises(RefusedError):
+        await endless
+
+
+async def test_eight_at_once_get_their_own_answers(make_lake: Callable[..., Any]) -> None:
+    lake = await make_lake(workers=2)
+
+    async def ask(number: int) -> None:
+        for turn in range(10):
+            sql = "SELECT $1, sum(i), (SELECT count(*) FROM Sales) FROM range($2) t(i)"
+            end = 1000 * number + turn
+            rows = await lake.rows(sql, [number, end])
+            assert rows == [[number, end * (end - 1) // 2 if end else None, 4]]
+
+    await asyncio.gather(*(ask(number) for number in range(8)))
+
+
+async def test_nothing_stays_between_queries(make_lake: Callable[..., Any]) -> None:
+    lake = await make_lake(workers=1)
+    assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
+    kept = lake.views.pop("sales")
+    with pytest.raises(RefusedError) as caught:
+        await lake.ask("FROM Sales")
+    assert caught.value.refused.code == "sql_error"
+    assert ["Sales"] not in await lake.rows("SHOW TABLES")
+    lake.views["sales"] = kept
+    await lake.rows("SELECT setseed(0.5)")
+    assert await lake.rows("SELECT random()") != await lake.rows("SELECT random()")
+
+
+def test_a_worker_does_not_outlive_a_killed_server(tmp_path: Path) -> None:
+    program = """
+        import asyncio, sys
+        from lakehouse.query.engine import EngineSettings, Query, QueryEngine
+
+        async def main():
+            engine = QueryEngine(EngineSettings(("/nowhere/",), temp_directory=sys.argv[1]))
+            await engine.start()
+            print("started", flush=True)
+            async def none(names): return {}
+            endless = "SELECT count(*) FROM range(1000000000) a, range(1000000000) b"
+            async with engine.run(Query(endless), none):
+                pass
+
+        asyncio.run(main())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3])
+    with server:
+        assert server.stdout and server.stdout.readline() == b"started\n"
+        time.sleep(0.3)
+        pids = worker_pids(server.pid)
+        assert len(pids) == 2
+        server.kill()
+        server.wait()
+    deadline = time.monotonic() + 3
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, "a worker lives on"
+        time.sleep(0.02)
+
+
+async def test_what_a_killed_server_left_is_swept_at_the_next_start(
+    make_lake: Callable[..., Any], tmp_path: Path
+) -> None:
+    from lakehouse.query.worker import sweep
+
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = tmp_path / f"lakehouse-query-{dead.pid}-x"
+    ours = tmp_path / f"lakehouse-query-{os.getpid()}-y"
+    other = tmp_path / "something-else"
+    for folder in (left, ours, other):
+        folder.mkdir()
+    sweep(tmp_path)
+    assert not left.exists() and ours.exists() and other.exists()
+
+
+async def test_a_worker_knows_nothing_that_it_was_not_told(
+    make_lake: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    await make_lake(workers=1)
+    pid = worker_pids()[0]
+    assert b"hunter2" not in Path(f"/proc/{pid}/environ").read_bytes()
+    assert Path(f"/proc/{pid}/cmdline").read_bytes().count(b"\0") == 6
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    assert "Max core file size        0" in limits
+    assert "Max address space         unlimited" not in limits
+
+
+def worker_pids(of: int | None = None) -> list[int]:
+    of = of or os.getpid()
+    children = Path(f"/proc/{of}/task/{of}/children").read_text().split()
+    ours = [int(pid) for pid in children if b"lakehouse.query.child" in cmdline(int(pid))]
+    return sorted(ours)
+
+
+def cmdline(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def busiest(pids: list[int]) -> int:
+    def ticks(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/stat").read_text().split()[13])
+
+    return max(pids, key=ticks)
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False

@@ -49,7 +49,8 @@ def records(data: bytes, line: int, dialect: Dialect, most: int) -> Iterator[Rec
 
 def line_ends(data: bytes) -> int:
     """How many lines end in `data`: by LF, CRLF or a lone CR."""
-    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+    returns = data.count(b"\r")
+    return data.count(b"\n") + (returns and returns - data.count(b"\r\n"))
 
 
 def _record(

@@ -72,7 +72,8 @@ def survey(
 
 def spooled(spool: Path) -> Iterator[pa.RecordBatch]:
     """The batches that a survey wrote, in file order."""
-    with pa.memory_map(str(spool)) as source, pa.ipc.open_file(source) as reader:
+    # Compressed, so that a memory map would save no copy; it would only count as memory used.
+    with pa.OSFile(str(spool)) as source, pa.ipc.open_file(source) as reader:
         for index in range(reader.num_record_batches):
             yield reader.get_batch(index)
 

@@ -1,5 +1,6 @@
 """Parquet: the same cells give the same bytes, with the types that the contract names."""
 
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,6 +32,17 @@ def test_blocks_and_threads_change_no_byte(
     result = parsed(workers, tmp_path / "result", limits=limits)
     assert _hashes(result) == _hashes(expected)
     assert len(result.files) > 1
+
+
+def test_blocks_change_no_byte_where_columns_have_many_pages(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    rows = (
+        f"{rng.random()},{rng.randrange(10**9)},{rng.randbytes(30).hex()}" for _ in range(60_000)
+    )
+    data = "\n".join(["a,b,c", *rows]).encode()
+    once = parsed(data, tmp_path / "once", limits=Limits(block_bytes=1 << 24))
+    again = parsed(data, tmp_path / "again", limits=Limits(block_bytes=77_777))
+    assert _hashes(once) == _hashes(again)
 
 
 def test_rows_keep_their_order_across_groups_and_files(workers: Path, tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 import random
 import struct
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from ingest_files import parsed, temporary, types_of
 from slow_readings import type_of_column, types_of_value
 
+from lakehouse.ingest import Limits
 from lakehouse.ingest.inference import Findings, judge, merge, nothing
 from lakehouse.ingest.types import TYPES, cast, first_misfit
 
@@ -122,6 +125,22 @@ def test_order_and_blocks_change_nothing(
     shuffled = [value for block in blocks for value in block]
     rng.shuffle(shuffled)
     assert _decided(blocks) == _decided([shuffled])
+
+
+CELLS = st.sampled_from(["1", "-2", "1.5", "true", "x", "2024-01-01", ""])
+
+
+@given(st.lists(CELLS, max_size=30), st.integers(1, 20), st.integers(1, 4))
+@example(["1", "1", "1", "", "", ""], 1, 4)
+@example(["x", "1", "1", "1", "1", "1"], 1, 4)
+def test_files_types_do_not_depend_on_blocks_or_threads(
+    cells: list[str], block: int, threads: int
+) -> None:
+    data = "a,b\n" + "".join(f"{cell},\n" for cell in cells)
+    with temporary() as folder:
+        limits = Limits(block_bytes=block, threads=threads)
+        result = parsed(data.encode(), Path(folder), limits=limits)
+    assert types_of(result)["a"] == type_of_column([cell or None for cell in cells])
 
 
 @given(st.lists(VALUES, max_size=5), st.sampled_from([name for name in ALL if name != "string"]))

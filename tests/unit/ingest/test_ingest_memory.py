@@ -1,0 +1,75 @@
+"""Memory: bounded by the limits, whatever the size of the file or what it inflates to."""
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+
+REPOSITORY = Path(__file__).parents[3]
+MIB = 1 << 20
+
+# Prints the outcome and by how many MiB the ingest raised the process's peak.
+PROGRAM = """
+import resource, sys
+from pathlib import Path
+from lakehouse.ingest import Limits, Options, Parsed, ingest_file
+
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+def ingest(source, limits):
+    return ingest_file(Path(source), content_encoding=None, options=Options(), contract=None,
+                       work_dir=Path(sys.argv[2]), limits=limits)
+
+small = Path(sys.argv[2]) / "small.csv"
+small.write_bytes(b"a,b\\n1,x\\n")
+ingest(small, Limits())
+before = peak_mib()
+limits = Limits(decoded_bytes=int(sys.argv[3]), row_group_rows=20_000, record_bytes=16 << 20)
+result = ingest(sys.argv[1], limits)
+print(result.row_count if isinstance(result, Parsed) else result.code, peak_mib() - before)
+"""
+
+
+def test_large_file_is_read_in_blocks(tmp_path: Path) -> None:
+    source, rows = tmp_path / "large.csv", 1_600_000
+    with source.open("wb") as file:
+        file.write(b"id,name,note\n")
+        for _ in range(160):
+            file.write(
+                b'12345,"a, b",some ""note"" of sixty bytes that every row carries\n' * 10_000
+            )
+    outcome, mib = _ingest(source, tmp_path, decoded_bytes=source.stat().st_size)
+    # The text alone is 99 MiB; as Python objects it would be several times that.
+    assert source.stat().st_size > 99 * MIB
+    assert outcome == str(rows)
+    assert mib < 90
+
+
+@pytest.mark.parametrize("line", [b"\0" * 1023 + b"\n", b"\0" * 1024], ids=["rows", "one record"])
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_bomb_stops_at_the_limit(name: str, line: bytes, tmp_path: Path) -> None:
+    source = tmp_path / "bomb"
+    with source.open("wb") as file:
+        file.write(_bomb(name, line))
+    assert source.stat().st_size < 2 * MIB
+    outcome, mib = _ingest(source, tmp_path, decoded_bytes=64 * MIB)
+    assert outcome in ("too_large", "malformed_csv")
+    assert mib < 120
+
+
+def _bomb(name: str, line: bytes) -> bytes:
+    member = {"gzip": gzip.compress, "zstd": zstandard.compress}[name](line * (1 << 14))
+    return member * 32
+
+
+def _ingest(source: Path, work_dir: Path, decoded_bytes: int) -> tuple[str, int]:
+    command = [sys.executable, "-c", PROGRAM, str(source), str(work_dir), str(decoded_bytes)]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, check=True, capture_output=True, text=True, timeout=120
+    )
+    outcome, mib = done.stdout.split()
+    return outcome, int(mib)

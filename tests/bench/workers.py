@@ -25,6 +25,7 @@ PLACES = (
     ("Brooklyn", "NY", "112"),
     ("Denver", "CO", "802"),
     ("San José", "CA", "951"),
+    ("Chicago", "IL", "606"),
 )
 NOTES = (
     "",

@@ -3,7 +3,6 @@
 A spool file is gone when its context ends, however it ends.
 """
 
-import asyncio
 import errno
 import hashlib
 import os
@@ -13,11 +12,13 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from lakehouse.errors import Refused, RefusedError
+from lakehouse.threads import in_thread
 
 BUFFER_BYTES = 1024 * 1024
 """Pieces are gathered up to this size before a thread writes them."""
@@ -59,13 +60,12 @@ async def spooled(
     Raises RefusedError: `too_large` as soon as more than `max_bytes` have come,
     `insufficient_storage` when the disk is full.
     """
-    loop = asyncio.get_running_loop()
     descriptor, name = tempfile.mkstemp(prefix="spool-", dir=directory)
     file = _File(Path(name), descriptor)
     try:
         try:
             async for piece in _gathered(chunks, max_bytes):
-                await loop.run_in_executor(pool, file.write, piece)
+                await in_thread(pool, partial(file.write, piece))
         except OSError as error:
             raise _disk_refusal(error) from error
         finally:

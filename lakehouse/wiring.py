@@ -37,7 +37,10 @@ async def bucket_of(
 
 @asynccontextmanager
 async def service_of(
-    settings: Settings, environ: Mapping[str, str], failed: Callable[[], None]
+    settings: Settings,
+    environ: Mapping[str, str],
+    failed: Callable[[], None],
+    limits: ServiceLimits | None = None,
 ) -> AsyncIterator[Service]:
     """A service on the settings' bucket, its tasks running; `failed` is called if one dies.
 
@@ -55,7 +58,7 @@ async def service_of(
         stack.push_async_callback(engine.close)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
-        yield Service(node, engine, pool, spool_dir, ServiceLimits())
+        yield Service(node, engine, pool, spool_dir, limits or ServiceLimits())
 
 
 def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings | None:

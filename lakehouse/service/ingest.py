@@ -1,13 +1,11 @@
 """Ingest: a spooled CSV becomes a dataset's objects, or is refused, whole either way."""
 
-import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -22,9 +20,8 @@ from lakehouse.node import Node
 from lakehouse.receipts import Receipt
 from lakehouse.service.changes import Asking, Settled, mint, settle
 from lakehouse.spool import Spooled
+from lakehouse.threads import in_thread
 from projections import catalog
-
-T = TypeVar("T")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -86,7 +83,7 @@ class Ingest:
         try:
             yield path
         finally:
-            await _in_thread(self._pool, lambda: shutil.rmtree(path))
+            await in_thread(self._pool, lambda: shutil.rmtree(path))
 
 
 class _Advance:
@@ -125,7 +122,7 @@ class _Advance:
         return msgspec.structs.replace(command, table=table)
 
     async def _read(self, contract: Contract | None) -> Parsed:
-        parsed = await _in_thread(
+        parsed = await in_thread(
             self._pool,
             lambda: ingest_file(
                 self._file.path,
@@ -155,14 +152,3 @@ def _table(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
         parsed.renamed,
         uploaded,
     )
-
-
-async def _in_thread(pool: Executor, work: Callable[[], T]) -> T:
-    """Run `work` in the pool. Cancelled, it still waits: a thread cannot be stopped, and its files
-    must not be removed under it."""
-    future = asyncio.get_running_loop().run_in_executor(pool, work)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        raise

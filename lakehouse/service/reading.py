@@ -1,7 +1,8 @@
 """What every read has in common: which state it is answered from, and which bytes."""
 
+import re
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from journal.bucket.errors import ObjectMissing
 from lakehouse.errors import Refused, RefusedError
@@ -10,7 +11,14 @@ from projections import inventory
 from projections.fold import State
 from projections.follower import BeyondHead
 
-FIRST_PIECE_BYTES = 1024 * 1024
+_SEQ = re.compile(r"[0-9]+")
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_SPACE_FOR_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
+"""What an offset's + has become in a query string that did not escape it."""
+LATEST_SEQ = 2**53 - 1
 
 
 async def state_as_of(node: Node, as_of: str | int | None) -> State:
@@ -20,9 +28,9 @@ async def state_as_of(node: Node, as_of: str | int | None) -> State:
     """
     if as_of is None:
         return node.state
-    if isinstance(as_of, int) or (as_of.isascii() and as_of.isdigit()):
-        return await _as_of_seq(node, int(as_of))
-    return await _as_of_time(node, _time(as_of))
+    if isinstance(as_of, str) and not _SEQ.fullmatch(as_of):
+        return await _as_of_time(node, _time(as_of))
+    return await _as_of_seq(node, _seq(as_of))
 
 
 async def pieces(
@@ -64,14 +72,24 @@ async def _as_of_time(node: Node, at: datetime) -> State:
     return await node.follower.state_at(await node.follower.seq_at(at))
 
 
+def _seq(number: str | int) -> int:
+    """An event's number; one that no journal can reach, of however many digits, is LATEST_SEQ."""
+    if isinstance(number, str):
+        digits = number.lstrip("0") or "0"
+        return min(int(digits[:17]), LATEST_SEQ)
+    if number < 0:
+        raise RefusedError(_no_point_in_time(str(number)))
+    return min(number, LATEST_SEQ)
+
+
 def _time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text.replace(" ", "+"))  # an unescaped + of an offset
-    except ValueError as error:
-        raise RefusedError(_no_point_in_time(text)) from error
-    if at.tzinfo is None or "T" not in text.upper():
+    written = _SPACE_FOR_PLUS.sub("+", text)
+    if not _RFC3339.fullmatch(written):
         raise RefusedError(_no_point_in_time(text))
-    return at
+    try:
+        return datetime.fromisoformat(written.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise RefusedError(_no_point_in_time(text)) from error
 
 
 def _no_point_in_time(text: str) -> Refused:

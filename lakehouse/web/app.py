@@ -15,35 +15,19 @@ from aiohttp.web_protocol import RequestHandler
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.faults import KNOWN, refusal
 from lakehouse.service import Service
+from lakehouse.web.connection import ABANDONABLE, Connection
 from lakehouse.web.exchange import Exchange, finish, request_id
 from lakehouse.web.origin import foreign
 from lakehouse.web.problems import problem
 from lakehouse.web.routes import match
 
 MIN_SEQ_WAIT_S = 5.0
+IDLE_S = 75.0
+"""For how long a connection may say nothing between requests."""
 LINGER_S = 2.0
 """For how long the rest of a body that was refused is read, so that the client sees the answer."""
 
 log = structlog.get_logger()
-
-
-class _Connection(RequestHandler):
-    """aiohttp's connection, but bytes that are not HTTP get a bare 400: no echo, no parser's text."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer what never reached `Edge.handle`."""
-        log.info("unreadable_request", status=status, fault=type(exc).__name__)
-        response = web.Response(status=status, headers={"X-Content-Type-Options": "nosniff"})
-        response.force_close()
-        return response
 
 
 class Edge(web.Server):
@@ -56,12 +40,13 @@ class Edge(web.Server):
             auto_decompress=False,
             access_log=None,
             lingering_time=LINGER_S,
+            keepalive_timeout=IDLE_S,
         )
         self._service = service
 
     def __call__(self) -> RequestHandler:
         """A handler for one connection."""
-        return _Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
+        return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -101,10 +86,11 @@ class Edge(web.Server):
         return response
 
     async def _route(self, request: web.BaseRequest, identity: str) -> web.StreamResponse:
-        if refused := foreign(request.method, request.headers):
+        if refused := foreign(request.method, request.raw_path, request.headers):
             raise RefusedError(refused)
         exchange = Exchange(request, identity, self._service.node.clock.monotonic())
         route, exchange.tail = match(request.method, exchange.target.path)
+        request[ABANDONABLE] = route.abandonable
         await self._reach(request)
         return await route.handler(self._service, exchange)
 

@@ -5,11 +5,11 @@ has looked at anything; so both are done here.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 import msgspec
-from aiohttp import BodyPartReader, ClientPayloadError, hdrs, web
+from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from lakehouse.errors import Refused, RefusedError
@@ -19,6 +19,18 @@ JSON_BYTES = 1024 * 1024
 CHUNK_BYTES = 256 * 1024
 IDLE_S = 60.0
 """For how long a body may stand still before the request is given up."""
+
+AROUND_BYTES = 64 * 1024
+"""What a form may hold beside its file."""
+TRANSFER = "Content-Transfer-Encoding"
+PLAIN = ("binary", "8bit", "7bit")
+BROKEN = (
+    ClientPayloadError,
+    HttpProcessingError,
+    web.RequestPayloadError,
+    ValueError,
+    RuntimeError,
+)
 
 T = TypeVar("T")
 
@@ -34,13 +46,7 @@ async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     """The body as sent. Raises RefusedError `incomplete_body` when it ends early or is malformed."""
     await _say_continue(request)
     while True:
-        try:
-            async with asyncio.timeout(IDLE_S):
-                chunk = await request.content.readany()
-        except TimeoutError as error:
-            raise _incomplete(f"nothing came for {IDLE_S:.0f} seconds") from error
-        except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError) as error:
-            raise _incomplete("it does not parse, or ended early") from error
+        chunk = await _in_time(request.content.readany(), "it does not parse, or ended early")
         if not chunk:
             return
         yield chunk
@@ -52,18 +58,19 @@ async def file_chunks(request: web.BaseRequest, field: str) -> AsyncIterator[byt
     Raises RefusedError: `missing_file`, `incomplete_body`.
     """
     await _say_continue(request)
-    found = False
-    try:
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader):
-                raise RefusedError(Refused("invalid_request", "a form within a form is not read"))
-            wanted = part.name == field and not found
-            found = found or wanted
-            while chunk := await _next_chunk(part):
-                if wanted:
-                    yield chunk
-    except (ValueError, ClientPayloadError, HttpProcessingError, web.RequestPayloadError) as error:
-        raise _incomplete("the multipart form does not parse, or ended early") from error
+    form, found, around = await _form(request), False, 0
+    while (part := await _next_part(form)) is not None:
+        wanted = part.name == field
+        if wanted and found:
+            raise _invalid(f"the form has more than one field {field!r}")
+        found = found or wanted
+        while not part.at_eof():
+            chunk = await _next_chunk(part)
+            if wanted:
+                yield chunk
+            elif (around := around + len(chunk)) > AROUND_BYTES:
+                told = f"the form's other fields have more than {AROUND_BYTES:,} bytes"
+                raise RefusedError(Refused("too_large", told))
     if not found:
         raise RefusedError(Refused("missing_file", f"the form has no field {field!r}"))
 
@@ -86,12 +93,35 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
         raise RefusedError(Refused("invalid_request", f"the JSON body: {error}")) from error
 
 
+async def _form(request: web.BaseRequest) -> MultipartReader:
+    try:
+        return await request.multipart()
+    except (ValueError, AssertionError) as error:
+        raise _invalid("the Content-Type names no boundary that a form can have") from error
+
+
+async def _next_part(form: MultipartReader) -> BodyPartReader | None:
+    part = await _in_time(form.next(), "the multipart form does not parse, or ended early")
+    if isinstance(part, MultipartReader):
+        raise _invalid("a form within a form is not read")
+    if part is not None and part.headers.get(TRANSFER, "binary").lower() not in PLAIN:
+        raise _invalid(f"{TRANSFER} of a field is one of {', '.join(PLAIN)}")
+    return part
+
+
 async def _next_chunk(part: BodyPartReader) -> bytes:
+    return bytes(await _in_time(part.read_chunk(CHUNK_BYTES), "the multipart form ended early"))
+
+
+async def _in_time(reading: Awaitable[T], fault: str) -> T:
+    """What `reading` brings. aiohttp tells of a body's faults in all of these ways."""
     try:
         async with asyncio.timeout(IDLE_S):
-            return bytes(await part.read_chunk(CHUNK_BYTES))
+            return await reading
     except TimeoutError as error:
         raise _incomplete(f"nothing came for {IDLE_S:.0f} seconds") from error
+    except BROKEN as error:
+        raise _incomplete(fault) from error
 
 
 async def _say_continue(request: web.BaseRequest) -> None:
@@ -100,6 +130,10 @@ async def _say_continue(request: web.BaseRequest) -> None:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # Not a part of the response: aiohttp takes any output for one that has begun.
         request.writer.output_size = 0
+
+
+def _invalid(why: str) -> RefusedError:
+    return RefusedError(Refused("invalid_request", why))
 
 
 def _incomplete(why: str) -> RefusedError:

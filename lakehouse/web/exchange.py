@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 import msgspec
 from aiohttp import web
@@ -14,6 +14,7 @@ from lakehouse.service.changes import Asking
 HEADER_BYTES = 1024
 DEFAULT_ACTOR = "local"
 
+_ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}")
 
@@ -91,7 +92,7 @@ class Exchange:
             correlation=self.request_id,
             reason=_text(headers, "X-Change-Reason"),
             key=key,
-            route=f"{self.request.method} {self.target.path}",
+            route=f"{self.request.method} {unquote(self.target.path)}",
             query=self.target.query,
         )
 
@@ -102,16 +103,14 @@ def finish(request: web.BaseRequest, response: web.StreamResponse, identity: str
         return
     response.headers["X-Request-Id"] = identity
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.can_read_body:
+    response.headers["Server"] = "lakehouse"
+    if request.can_read_body or request.content.exception() is not None:
         response.force_close()
 
 
 def target(raw_path: str) -> Target:
     """Split a request target as sent, absolute form included."""
-    parts = urlsplit(raw_path) if raw_path.startswith(("http://", "https://")) else None
-    path, _, query = raw_path.partition("?")
-    if parts is not None:
-        path, query = parts.path, parts.query
+    path, _, query = _ABSOLUTE.sub("", raw_path, count=1).partition("?")
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1_000)
     except ValueError as error:

@@ -26,7 +26,7 @@ RAW = (
     "application/zstd",
 )
 OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe", "on_error")
-FRAMING_BYTES = 64 * 1024
+FRAMING_BYTES = 128 * 1024
 """What a form may add to the size of its file."""
 
 

@@ -5,21 +5,24 @@ A page on another site can make a browser send requests here, and can rebind a n
 """
 
 import re
-from collections.abc import Mapping
+
+from multidict import CIMultiDictProxy
 
 from lakehouse.errors import Refused
 
 _LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+_AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 READS = ("GET", "HEAD")
 
 
-def foreign(method: str, headers: Mapping[str, str]) -> Refused | None:
-    """Why this request comes from elsewhere, or None."""
+def foreign(method: str, raw_target: str, headers: CIMultiDictProxy[str]) -> Refused | None:
+    """Why this request comes from elsewhere, or None. A target in absolute form names a host too."""
     host = headers.get("Host", "")
-    if not _LOCAL.fullmatch(host):
-        return Refused("foreign_host", "the header Host names another machine, or is absent")
-    origin = headers.get("Origin")
-    if origin is not None and origin.lower() != f"http://{host.lower()}":
+    absolute = _AUTHORITY.match(raw_target)
+    if not all(_LOCAL.fullmatch(each) for each in (host, absolute[1] if absolute else host)):
+        return Refused("foreign_host", "the request names another machine as its host, or none")
+    origins = headers.getall("Origin", [])
+    if any(origin.lower() != f"http://{host.lower()}" for origin in origins):
         return Refused("foreign_origin", "the header Origin names another site")
     if method not in READS and headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
         return Refused("foreign_origin", "a page of another site sent this")

@@ -18,7 +18,7 @@ def problem(refused: Refused, request_id: str) -> web.Response:
         "type": f"urn:lakehouse:error:{refused.code}",
         "title": code.title,
         "status": code.status,
-        "detail": refused.detail,
+        "detail": _sendable(refused.detail),
         "code": refused.code,
         "request_id": request_id,
         "retryable": code.retryable,
@@ -30,6 +30,11 @@ def problem(refused: Refused, request_id: str) -> web.Response:
     if refused.retry_after_s is not None:
         response.headers["Retry-After"] = str(refused.retry_after_s)
     return response
+
+
+def _sendable(text: str) -> str:
+    """`text` as UTF-8 can say it: a header that is quoted in it may have had other bytes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def answer(body: Json, seq: int | None = None, status: int = 200) -> web.Response:

@@ -20,6 +20,8 @@ class Route(msgspec.Struct, frozen=True):
     path: str
     handler: Handler
     summary: str
+    abandonable: bool = False
+    """Whether a client that closes its side calls the work off."""
 
     @property
     def fixed(self) -> str:
@@ -44,7 +46,7 @@ ROUTES = (
     Route("GET", "/v1/catalog/list", catalog.list_datasets, "List datasets"),
     Route("GET", "/v1/catalog/history/{name}", catalog.history, "What happened to a dataset"),
     Route("POST", "/v1/ingest", ingest.ingest, "Make a dataset of a CSV file"),
-    Route("POST", "/v1/sql", sql.run, "Ask a question in SQL"),
+    Route("POST", "/v1/sql", sql.run, "Ask a question in SQL", abandonable=True),
     Route("GET", "/v1/journal/head", journal.head, "Where the journal stands"),
     Route("GET", "/v1/journal/events", journal.events, "What has happened"),
     Route("GET", "/health", journal.health, "Whether the process runs"),

@@ -1,0 +1,19 @@
+"""Blocking work in a bounded pool of threads, waited for even by those who were told to leave."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def in_thread(pool: Executor, work: Callable[[], T]) -> T:
+    """Run `work` in the pool. Cancelled, it still waits: a thread cannot be stopped, and its files
+    must not be closed or removed under it."""
+    future = asyncio.get_running_loop().run_in_executor(pool, work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise

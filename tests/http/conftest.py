@@ -1,0 +1,54 @@
+"""A server for each module that only adds to it, one for each test that needs its own; their logs."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from lake_server import Lake, running_lake
+from structlog.testing import LogCapture
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Shared by the tests of a module: each uses names of its own."""
+    with running_lake(tmp_path_factory.mktemp("lake") / "bucket") as server:
+        yield server
+
+
+@pytest.fixture
+def own_lake(tmp_path: Path) -> Iterator[Lake]:
+    """One test's own, empty."""
+    with running_lake(tmp_path / "bucket") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Callable[[], str]:
+    """A name that no other test of the module has."""
+    numbers = itertools.count(1)
+    return lambda: f"fresh_{next(numbers)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _log() -> Iterator[LogCapture]:
+    log = LogCapture()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            log,
+        ]
+    )
+    yield log
+    structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def logged(_log: LogCapture) -> Iterator[LogCapture]:
+    """What the servers log during one test. A bug fails it, unless the test clears the entries."""
+    _log.entries.clear()
+    yield _log
+    bugs = [entry for entry in _log.entries if entry["event"] == "bug"]
+    assert not bugs, bugs[0]["exception"]

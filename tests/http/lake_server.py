@@ -1,0 +1,129 @@
+"""A whole lakehouse in this process: the real service and edge, on a loopback port, in a thread."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import web
+from raw_http import Answer, Body, Client, Headers
+
+from lakehouse.config import Settings
+from lakehouse.service import Service, ServiceLimits
+from lakehouse.web.app import Edge
+from lakehouse.wiring import service_of
+
+START_S = 30.0
+T = TypeVar("T")
+
+
+class Lake(Client):
+    """A running server, its client, and a door into the service behind it."""
+
+    def __init__(
+        self, port: int, bucket: Path, service: Service, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        super().__init__(port)
+        self.bucket = bucket
+        self.service = service
+        self.loop = loop
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the server's own event loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(START_S)
+
+    def spooled(self) -> list[str]:
+        """What lies in the spool directory; queries' own place aside."""
+        return [path.name for path in self.service.spool_dir.iterdir() if path.name != "queries"]
+
+    def put(self, key: str, body: Body = b"bytes", headers: Headers = ()) -> Answer:
+        return self.ask("PUT", f"/v1/storage/put/{key}", body, headers)
+
+    def get(self, key: str, headers: Headers = ()) -> Answer:
+        return self.ask("GET", f"/v1/storage/get/{key}", headers=headers)
+
+    def delete(self, key: str, headers: Headers = ()) -> Answer:
+        return self.ask("DELETE", f"/v1/storage/delete/{key}", headers=headers)
+
+    def register(
+        self, name: str, *keys: str, fingerprint: str = "f1", headers: Headers = (), **more: Any
+    ) -> Answer:
+        body = {
+            "name": name,
+            "schema_fingerprint": fingerprint,
+            "objects": [{"key": key} for key in keys],
+            **more,
+        }
+        return self.ask("POST", "/v1/catalog/register", body, headers)
+
+    def manifest(self, name: str, query: str = "", headers: Headers = ()) -> Answer:
+        return self.ask("GET", f"/v1/catalog/manifest/{name}{query}", headers=headers)
+
+    def drop(self, name: str, headers: Headers = ()) -> Answer:
+        return self.ask("DELETE", f"/v1/catalog/manifest/{name}", headers=headers)
+
+    def ingest(
+        self, query: str, body: Body = b"a\n1\n", headers: Headers = (("Content-Type", "text/csv"),)
+    ) -> Answer:
+        return self.ask("POST", f"/v1/ingest?{query}", body, headers)
+
+    def sql(self, text: str, headers: Headers = (), **more: Any) -> Answer:
+        return self.ask("POST", "/v1/sql", {"sql": text, **more}, headers)
+
+
+@contextmanager
+def running_lake(
+    bucket: Path, limits: ServiceLimits | None = None, **settings: Any
+) -> Iterator[Lake]:
+    """A server on a bucket, for as long as the context lasts."""
+    told = Settings(**{"bucket": str(bucket), "query_workers": 1, **settings})
+    thread = _Thread(told, limits or ServiceLimits())
+    thread.start()
+    try:
+        yield thread.lake(bucket)
+    finally:
+        thread.stop()
+
+
+class _Thread(threading.Thread):
+    """The server's thread: one event loop, until it is told to stop."""
+
+    def __init__(self, settings: Settings, limits: ServiceLimits) -> None:
+        super().__init__(name="lake-server", daemon=True)
+        self._settings = settings
+        self._limits = limits
+        self._up = threading.Event()
+        self._failure: BaseException | None = None
+
+    def lake(self, bucket: Path) -> Lake:
+        assert self._up.wait(START_S), "the server did not start"
+        if self._failure:
+            raise self._failure
+        return Lake(self._port, bucket, self._service, self._loop)
+
+    def stop(self) -> None:
+        if not self._failure:
+            self._loop.call_soon_threadsafe(self._told_to_stop.set)
+        self.join(START_S)
+        assert not self.is_alive(), "the server did not stop"
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001  told by lake(), in the test's thread
+            self._failure = error
+            self._up.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._told_to_stop = asyncio.get_running_loop(), asyncio.Event()
+        async with service_of(self._settings, {}, lambda: None, self._limits) as service:
+            runner = web.ServerRunner(Edge(service), shutdown_timeout=5.0)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            self._service, self._port = service, runner.addresses[0][1]
+            self._up.set()
+            await self._told_to_stop.wait()
+            await runner.cleanup()

@@ -47,7 +47,9 @@ class Table(msgspec.Struct, frozen=True):
 def expectations() -> dict[str, dict[str, Any]]:
     """The judgement of each file, by its name; empty where the data is absent."""
     path = DATA / "expectations.json"
-    found: dict[str, dict[str, Any]] = json.loads(path.read_text())["files"] if path.exists() else {}
+    found: dict[str, dict[str, Any]] = (
+        json.loads(path.read_text())["files"] if path.exists() else {}
+    )
     return found
 
 
@@ -57,7 +59,9 @@ def disagreements(file: str, expected: Mapping[str, Any], table: Table | None) -
         allowed = {"accept": table is not None, "reject": table is None}
         return [] if allowed.get(expected["verdict"], True) else [f"verdict {expected['verdict']}"]
     wrong = [f"shape {_shape(table)}"] if _shape(table) != _expected_shape(expected) else []
-    if expected["names_judged"] and list(table.names) != expected.get("column_names", [*table.names]):
+    if expected["names_judged"] and list(table.names) != expected.get(
+        "column_names", [*table.names]
+    ):
         wrong.append(f"names {table.names}")
     types = dict(zip(table.names, table.types, strict=True))
     wrong += [

@@ -74,6 +74,8 @@ def _parsed(pairs: Sequence[tuple[str, str]]) -> Options:
             raise _invalid(
                 f"there is no option {shown(name)}; there are {', '.join(sorted(OPTION_NAMES))}"
             )
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise _invalid(f"{name} {shown(value)} is not text")
         given.setdefault(name, []).append(value)
     return Options(
         delimiter=_single(given, "delimiter", ",", _delimiter),

@@ -88,7 +88,7 @@ INVALID = [
     ("types", "a"),
     ("types", "a:int"),
     ("types", ":int64"),
-    ("types", "a:int64,"[:-1] + ",b"),
+    ("types", "a:int64,b"),
     ("types", "a:int64,a:string"),
     ("encoding", ""),
     ("encoding", "no-such"),
@@ -104,6 +104,8 @@ INVALID = [
     ("encoding", "../../etc/passwd"),
     ("encoding", "os.path"),
     ("encoding", "\ud800"),
+    ("null", "\udcff"),
+    ("types", "\ud800:bool"),
     ("encoding", "x" * 10_000),
 ]
 

@@ -21,8 +21,9 @@ class Lease:
         self.number = number
         self._timeout_s = timeout_s
         self._grace_s = grace_s
-        self._left = asyncio.Event()
-        self._settled = asyncio.Event()
+        self._over = asyncio.Event()  # the caller left, or the last message was seen
+        self._left = False
+        self._settled = False
         self._fit = False
         self._expired = False
 
@@ -47,45 +48,30 @@ class Lease:
 
     def end(self) -> None:
         """The caller is done with the query, finished or not."""
-        self._left.set()
+        self._left = True
+        self._over.set()
 
     async def watch(self) -> bool:
         """Wait for the end and see to it. Returns whether the worker can take another query."""
-        await self._over()
-        if not self._settled.is_set():
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._over.wait()
+        except TimeoutError:
+            self._expired = True
+        if not self._settled:
             await self._call_off()
         return self._fit
-
-    async def _over(self) -> None:
-        ends = {asyncio.create_task(event.wait()) for event in (self._left, self._settled)}
-        done, pending = await asyncio.wait(
-            ends, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        self._expired = not done
-        for task in pending:
-            task.cancel()
 
     async def _call_off(self) -> None:
         """Interrupt; who is not gone within the grace time is killed."""
         try:
             async with asyncio.timeout(self._grace_s):
                 await self.worker.send(Interrupt(self.number))
-                await self._drained()
+                await self._over.wait()
+                while not self._settled:  # the caller left, so the rest is ours to read
+                    self._note(await self.worker.receive())
         except (TimeoutError, WorkerDied):
             self.worker.kill()
-
-    async def _drained(self) -> None:
-        """Wait until the worker has said its last word; read it ourselves if the caller left."""
-        if not self._left.is_set():
-            left = asyncio.create_task(self._left.wait())
-            settled = asyncio.create_task(self._settled.wait())
-            try:
-                await asyncio.wait({left, settled}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                left.cancel()
-                settled.cancel()
-        while not self._settled.is_set():
-            self._note(await self.worker.receive())
 
     def _note(self, message: FromWorker) -> None:
         if isinstance(message, Done):
@@ -95,7 +81,8 @@ class Lease:
 
     def _settle(self, fit: bool) -> None:
         self._fit = fit
-        self._settled.set()
+        self._settled = True
+        self._over.set()
 
     def _failed(self, message: Failed) -> Refused:
         if message.code == "query_timeout" and self._expired:

@@ -1,7 +1,7 @@
 """One query inside a worker: judge, ask for the views, run, stream, leave nothing behind.
 
-Every statement runs in a transaction on a cursor of its own that is rolled back: a view lives as
-long as its query, so a dropped dataset is gone with the drop's answer.
+Views are made in a transaction on a cursor of the query's own, and closing it rolls that back: a
+view lives as long as its query, so a dropped dataset is gone with the drop's answer.
 """
 
 import socket
@@ -24,6 +24,7 @@ from lakehouse.query.messages import (
     Configure,
     Done,
     Failed,
+    FromWorker,
     Need,
     Started,
     Views,
@@ -34,7 +35,7 @@ from lakehouse.query.statement import Statement, located, read_statement, unterm
 from projections.views import View, stub_sql, view_sql
 
 _BATCH_ROWS = 8192
-_FRAME_BYTES = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 _INT64 = range(-(2**63), 2**63)
 _HUGEINT = range(-(2**127), 2**127)
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
@@ -52,9 +53,9 @@ class Worker(msgspec.Struct):
     inbox: Inbox
     channel: socket.socket
 
-    def send(self, message: Any) -> None:
+    def send(self, *messages: FromWorker) -> None:
         """Blocks while the engine does not read: that is the back-pressure."""
-        self.channel.sendall(frame(message))
+        self.channel.sendall(b"".join(frame(message) for message in messages))
 
     def serve(self, ask: Ask) -> bool:
         """Answer one query. Returns whether this process may be asked again."""
@@ -62,7 +63,6 @@ class Worker(msgspec.Struct):
         try:
             with self.inbox.interruptible(ask.number, cursor):
                 outcome = self._outcome(cursor, ask)
-                _leave(cursor)
         finally:
             cursor.close()
         self.send(outcome)
@@ -98,11 +98,10 @@ class Worker(msgspec.Struct):
 
     def _stream(self, cursor: Cursor, statement: Statement, values: Any) -> None:
         columns, pieces = document(cursor, statement.sql, values)
-        first = next(pieces)
-        self.send(Started(columns))
-        for piece in chain([first], pieces):
-            for data in _frames(piece):
-                self.send(Chunk(data))
+        first, *others = _chunks(next(pieces))
+        self.send(Started(columns), first)
+        for chunk in chain(others, chain.from_iterable(map(_chunks, pieces))):
+            self.send(chunk)
 
 
 def document(cursor: Cursor, sql: str, values: Any) -> tuple[tuple[Column, ...], Iterator[bytes]]:
@@ -116,6 +115,8 @@ def document(cursor: Cursor, sql: str, values: Any) -> tuple[tuple[Column, ...],
 
 
 def _make_views(cursor: Cursor, views: Views, clean: Scrubber) -> None:
+    if not views.named and not views.listed:
+        return
     cursor.execute("BEGIN")
     for view in views.named.values():
         _make_view(cursor, view, clean)
@@ -130,13 +131,6 @@ def _make_view(cursor: Cursor, view: View, clean: Scrubber) -> None:
         cursor.execute(view_sql(view))
     except _FAILURES as error:
         raise RefusedError(about_view(refusal(_message(error), clean), view)) from error
-
-
-def _leave(cursor: Cursor) -> None:
-    try:
-        cursor.execute("ROLLBACK")
-    except duckdb.TransactionException:  # the query never got as far as a transaction
-        return
 
 
 def _stated(statement: Statement | Refused) -> Statement:
@@ -163,9 +157,9 @@ def _value(value: Any) -> Any:
     )
 
 
-def _frames(piece: bytes) -> Iterator[bytes]:
-    for start in range(0, len(piece), _FRAME_BYTES):
-        yield piece[start : start + _FRAME_BYTES]
+def _chunks(piece: bytes) -> Iterator[Chunk]:
+    for start in range(0, len(piece), _CHUNK_BYTES):
+        yield Chunk(piece[start : start + _CHUNK_BYTES])
 
 
 def _message(error: BaseException) -> str:

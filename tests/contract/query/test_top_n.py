@@ -58,3 +58,30 @@ def test_the_first_of_each_group_are_the_first(
         QUALIFY row_number() OVER (PARTITION BY g ORDER BY k::int DESC) <= 3 ORDER BY g, k DESC"""
     expected = [(g, k) for g in range(7) for k in [k for k in keys["number"] if k % 7 == g][:-4:-1]]
     assert connection.execute(sql).fetchall() == expected
+
+
+@pytest.mark.parametrize("relation", ["plain", "parquet"])
+@pytest.mark.parametrize("kind", ["int", "bigint", "hugeint"])
+def test_a_cast_below_the_order_changes_nothing(
+    connection: duckdb.DuckDBPyConnection, keys: dict[str, list[int]], relation: str, kind: str
+) -> None:
+    """The shapes of duckdb issue 25158: the cast hides in a grouping or in one side of a union."""
+    connection.execute("SET disabled_optimizers = ''")
+    last = keys["number"][:-6:-1]
+    grouped = (
+        f"SELECT c FROM (SELECT k::{kind} AS c FROM {relation} GROUP BY 1) ORDER BY c DESC LIMIT 5"
+    )
+    united = f"FROM (SELECT k::{kind} AS c FROM {relation} UNION ALL SELECT NULL) ORDER BY c DESC"
+    for sql in (grouped, f"{united} NULLS LAST LIMIT 5"):
+        assert [row[0] for row in connection.execute(sql).fetchall()] == last, sql
+    first = connection.execute(f"{united} NULLS FIRST LIMIT 5").fetchall()
+    assert [row[0] for row in first] == [None, *last[:4]]
+
+
+def test_a_limit_keeps_rows_whose_sort_key_is_null(connection: duckdb.DuckDBPyConnection) -> None:
+    """The shape of duckdb issue 21160."""
+    connection.execute(
+        "CREATE OR REPLACE TABLE nulls AS SELECT 1 AS id, NULL::VARCHAR AS x, NULL::DOUBLE AS y"
+    )
+    rows = connection.execute("SELECT id FROM nulls WHERE x IS NULL ORDER BY y LIMIT 10").fetchall()
+    assert rows == [(1,)]

@@ -1,14 +1,10 @@
 """The fold: all projections as one state, its root, and how a slot moves it. Pure and total.
 
-The same events give the same state, byte for byte, on every node; `state_root` proves it.
+The same events give the same state, byte for byte, on every node; `codec.state_root` proves it.
 `apply` never refuses: what may not happen is refused in `decide`, before it is an event.
 """
 
-import hashlib
-from collections.abc import Iterator
-
 import msgspec
-from immutables import Map
 
 from journal.events import Event, FormatRaised
 from journal.slot import FORMAT, Head, Slot
@@ -108,15 +104,6 @@ def close(running: State, slot: Slot) -> State:
     return draft.finish(slot.head)
 
 
-def state_root(state: State) -> str:
-    """SHA-256 (hex) of the state in canonical form: equal for equal states, on any machine."""
-    digest = hashlib.sha256()
-    for line in _canonical(state):
-        digest.update(line)
-        digest.update(b"\n")
-    return digest.hexdigest()
-
-
 def counts(state: State) -> dict[str, int]:
     """How much there is of what, for people."""
     return {
@@ -125,19 +112,3 @@ def counts(state: State) -> dict[str, int]:
         "versions": len(state.inventory.blobs),
         "remembered_requests": len(state.requests.seen),
     }
-
-
-_ENCODER = msgspec.json.Encoder(order="deterministic")
-
-
-def _canonical(state: State) -> Iterator[bytes]:
-    """Maps as sorted pairs, everything else as it is."""
-    yield _ENCODER.encode(["state", STATE_VERSION, state.head, state.format])
-    for projection in (state.catalog, state.inventory, state.history, state.requests):
-        for name in projection.__struct_fields__:
-            value = getattr(projection, name)
-            yield _ENCODER.encode([type(projection).__name__, name])
-            if isinstance(value, Map):
-                yield from (_ENCODER.encode([key, value[key]]) for key in sorted(value))
-            else:
-                yield _ENCODER.encode(value)

@@ -16,7 +16,8 @@ from lakehouse.config import Settings
 from lakehouse.receipts import Body
 from lakehouse.wiring import bucket_of
 from projections import history
-from projections.fold import counts, state_root
+from projections.codec import state_root
+from projections.fold import counts
 from projections.follower import Follower
 
 NOTHING: Body = {"seq": 0, "slot": 0, "sha256": None, "at": None}

@@ -16,7 +16,8 @@ from journal.events import TYPES
 from journal.log import open_journal
 from journal.slot import decode_slot, encode_events
 from journal.verify import verify
-from projections.fold import STATE_VERSION, state_root
+from projections.codec import state_root
+from projections.fold import STATE_VERSION
 from projections.follower import Follower
 
 HERE = Path(__file__).parent / "golden"

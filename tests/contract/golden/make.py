@@ -38,7 +38,8 @@ from journal.events import (
 )
 from journal.slot import decode_slot
 from lakehouse.decide import dataset_id
-from projections.fold import STATE_VERSION, fold, state_root
+from projections.codec import state_root
+from projections.fold import STATE_VERSION, fold
 
 HERE = Path(__file__).parent
 COLUMNS = schema(id="int64", zip="string", größe="double", at="timestamp[us, tz=UTC]")

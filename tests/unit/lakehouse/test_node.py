@@ -15,7 +15,7 @@ from lakehouse.batch import Recorded
 from lakehouse.commands import RegisterDataset
 from lakehouse.errors import RefusedError
 from lakehouse.node import Node
-from projections.fold import state_root
+from projections.codec import state_root
 
 
 def register(name: str) -> RegisterDataset:

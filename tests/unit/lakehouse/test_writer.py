@@ -17,7 +17,7 @@ from lakehouse.commands import Command, Context, DropDataset, RegisterDataset
 from lakehouse.decide import Replayed, Unchanged
 from lakehouse.errors import RefusedError
 from lakehouse.writer import Limits, Writer
-from projections.fold import state_root
+from projections.codec import state_root
 from projections.follower import Follower
 
 

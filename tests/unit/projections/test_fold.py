@@ -21,7 +21,8 @@ from journal.events import FormatRaised, LakeAdopted
 from journal.slot import Slot, decode_slot
 from lakehouse.batch import Stamp, build
 from lakehouse.commands import DropDataset, RegisterDataset
-from projections.fold import State, apply, close, counts, fold, fold_to, state_root
+from projections.codec import state_root
+from projections.fold import State, apply, close, counts, fold, fold_to
 from projections.moment import Moment
 
 

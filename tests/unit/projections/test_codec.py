@@ -1,0 +1,48 @@
+"""A state as bytes: canonical, whole, and refused when damaged."""
+
+import pytest
+from builders import EMPTY, given, item, registered, schema, stored
+from commands_strategy import histories
+from hypothesis import given as assume_given
+
+from journal.slot import Slot
+from projections.codec import StateDamaged, decode_state, encode_state, state_root
+from projections.fold import fold
+
+STATE = given(stored("a"), registered("w", item("p"), schema=schema(x="int64")), stored("b"))
+BODY = b"".join(encode_state(STATE))
+
+
+def test_the_empty_state_survives() -> None:
+    assert decode_state(b"".join(encode_state(EMPTY))) == EMPTY
+
+
+@assume_given(histories())
+def test_any_state_survives_its_bytes(slots: list[Slot]) -> None:
+    state = EMPTY
+    for each in slots:
+        state = fold(state, each)
+    read = decode_state(b"".join(encode_state(state)))
+    assert read == state
+    assert state_root(read) == state_root(state)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", BODY[:-1], BODY[:-30], BODY + b"\n", BODY.replace(b'"catalog"', b'"zatalog"'), b"{}"],
+)
+def test_what_is_no_state_is_refused(body: bytes) -> None:
+    with pytest.raises(StateDamaged):
+        decode_state(body)
+
+
+def test_another_version_is_refused_by_its_number() -> None:
+    with pytest.raises(StateDamaged, match="version 99"):
+        decode_state(BODY.replace(b'["state",1', b'["state",99'))
+
+
+def test_pairs_stand_in_the_order_of_their_keys() -> None:
+    one = given(stored("a"), stored("b"))
+    assert [line for line in encode_state(one) if b"tester" in line] == []
+    keys = [line for line in encode_state(one) if line.startswith((b'["a"', b'["b"'))]
+    assert keys == sorted(keys)

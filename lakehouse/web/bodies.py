@@ -9,7 +9,15 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 import msgspec
-from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, hdrs, web
+from aiohttp import (
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
+    BodyPartReader,
+    ClientPayloadError,
+    MultipartReader,
+    hdrs,
+    web,
+)
 from aiohttp.http_exceptions import HttpProcessingError
 
 from lakehouse.errors import Refused, RefusedError
@@ -30,6 +38,8 @@ BROKEN = (
     web.RequestPayloadError,
     ValueError,
     RuntimeError,
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
 )
 
 T = TypeVar("T")

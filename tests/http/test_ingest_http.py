@@ -1,0 +1,288 @@
+"""Ingest as a client sees it: modes, options, receipts, conflicts, and how a file may be sent."""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Callable
+
+import pytest
+import zstandard
+from lake_server import Lake
+from raw_http import Answer
+from refusals import nothing_changes, refused
+
+Fresh = Callable[[], str]
+CSV = b"zip,name\n00501,Ann\n10001,Bob\n"
+FORM = {"Content-Type": "multipart/form-data; boundary=B"}
+
+
+def field(name: str, body: bytes, more: str = "") -> bytes:
+    head = f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="f.csv"\r\n{more}\r\n'
+    return head.encode() + body + b"\r\n"
+
+
+def form(*fields: bytes) -> bytes:
+    return b"".join(fields) + b"--B--\r\n"
+
+
+def rows(lake: Lake, name: str) -> list[list[object]]:
+    answer = lake.sql(f"SELECT * FROM {name} ORDER BY ALL")
+    assert answer.status == 200, answer
+    return answer.json["rows"]
+
+
+def test_the_receipt_is_the_manifest_and_what_the_file_brought(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    answer = lake.ingest(f"name={name}", CSV)
+    body = answer.json
+    assert answer.status == 200
+    assert body["rows_ingested"] == body["row_count"] == 2
+    assert body["source"] == {"sha256": hashlib.sha256(CSV).hexdigest(), "size_bytes": len(CSV)}
+    assert (body["renamed"], body["reused"]) == ([], False)
+    assert body["schema"] == [
+        {"name": "zip", "type": "string"},
+        {"name": "name", "type": "string"},
+    ]
+    fingerprint = hashlib.sha256(b"zip\x1fstring\x1ename\x1fstring\x1e").hexdigest()
+    assert body["schema_fingerprint"] == fingerprint
+    [item] = body["objects"]
+    pattern = rf"datasets/{name}/{fingerprint}/{item['sha256']}-[0-9a-z-]+\.parquet"
+    assert re.fullmatch(pattern, item["key"])
+    assert body["seq"] == answer.seq == lake.head()
+    manifest = lake.manifest(name).json
+    assert {each: body[each] for each in manifest} == manifest
+
+
+def test_the_same_file_again_is_reused(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    first = lake.ingest(f"name={name}", CSV)
+    with nothing_changes(lake):
+        again = lake.ingest(f"name={name}", CSV)
+    assert again.json == first.json | {"reused": True}
+    assert again.seq == first.seq
+    other = lake.ingest(f"name={name}&null=Ann", CSV)
+    assert other.json["reused"] is False, "other options read other values"
+
+
+def test_a_file_replaces_what_was_there_at_one_event(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    first = lake.ingest(f"name={name}", b"a\n1\n2\n")
+    second = lake.ingest(f"name={name}", b"a\n3\n")
+    assert second.seq == first.seq + 1
+    assert rows(lake, name) == [[3]]
+    assert second.json["created_at"] == first.json["created_at"]
+    back = lake.ingest(f"name={name}", b"a\n1\n2\n")
+    assert (back.json["reused"], rows(lake, name)) == (False, [[1], [2]])
+
+
+def test_append_adds_also_the_same_file_twice(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}&mode=append", b"a\n1\n")
+    twice = lake.ingest(f"name={name}&mode=append", b"a\n1\n").json
+    assert (twice["reused"], twice["rows_ingested"], twice["row_count"]) == (False, 1, 2)
+    assert len(twice["objects"]) == 2
+    assert "duplicate_of" not in twice
+    assert rows(lake, name) == [[1], [1]]
+
+
+def test_dedupe_by_source_names_the_earlier_event(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    earlier = lake.ingest(f"name={name}&mode=append", b"a\n2\n")
+    lake.ingest(f"name={name}&mode=append", b"a\n3\n")
+    with nothing_changes(lake):
+        again = lake.ingest(f"name={name}&mode=append&dedupe=source", b"a\n2\n")
+    assert again.json["duplicate_of"] == earlier.seq == again.seq
+    assert again.json["row_count"] == 3
+    assert rows(lake, name) == [[1], [2], [3]]
+
+
+def test_replacing_by_one_of_several_sources_is_a_change(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    lake.ingest(f"name={name}&mode=append", b"a\n2\n")
+    assert lake.ingest(f"name={name}", b"a\n1\n").json["reused"] is False
+    assert rows(lake, name) == [[1]]
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_drift_names_each_column_and_touches_nothing(lake: Lake, fresh: Fresh, mode: str) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a,b,c\n1,x,true\n")
+    with nothing_changes(lake):
+        answer = lake.ingest(f"name={name}&mode={mode}", b"a,b,d\n1.5,x,2026-01-01\n")
+        refused(answer, 409, "schema_conflict")
+    found = {row["name"]: (row["was"], row["is"]) for row in answer.json["errors"]}
+    assert found == {
+        "a": ("int64", "double"),
+        "c": ("bool", None),
+        "d": (None, "date32[day]"),
+    }
+    assert rows(lake, name) == [[1, "x", True]]
+
+
+def test_drift_in_the_order_alone_is_drift(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a,b\n1,2\n")
+    answer = refused(lake.ingest(f"name={name}", b"b,a\n2,1\n"), 409, "schema_conflict")
+    assert {row["name"] for row in answer.json["errors"]} == {"a", "b"}
+
+
+def test_schema_change_swaps_schema_and_data_in_one_event(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    first = lake.ingest(f"name={name}", b"a\n1\n")
+    second = lake.ingest(f"name={name}&schema_change=replace", b"a,b\nx,2\n")
+    assert second.seq == first.seq + 1
+    assert second.json["dataset_id"] == first.json["dataset_id"]
+    assert rows(lake, name) == [["x", 2]]
+    refused(
+        lake.ingest(f"name={name}&mode=append&schema_change=replace", b"z\n1\n"),
+        400,
+        "invalid_request",
+    )
+
+
+def test_a_contract_types_a_later_file(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"zip,x\n00501,1.5\n")
+    more = lake.ingest(f"name={name}&mode=append", b"zip,x\n10001,2\n")
+    assert more.status == 200, more
+    assert rows(lake, name) == [["00501", 1.5], ["10001", 2.0]]
+
+
+def test_options_are_taken_from_the_query(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    query = f"name={name}&delimiter=%3B&null=NA&null=-&types=zip:string&header=true"
+    body = lake.ingest(query, b"zip;n\n1;NA\n2;-\n3;4\n").json
+    assert [each["type"] for each in body["schema"]] == ["string", "int64"]
+    assert rows(lake, name) == [["1", None], ["2", None], ["3", 4]]
+
+
+def test_renamed_headers_are_in_the_receipt(lake: Lake, fresh: Fresh) -> None:
+    body = lake.ingest(f"name={fresh()}", b"a,,A\n1,2,3\n").json
+    assert [each["name"] for each in body["schema"]] == ["a", "column2", "A_2"]
+    assert len(body["renamed"]) == 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "name=x&mode=upsert", "name=x&mode=", "name=x&unknown=1", "name=x&name=y",
+        "name=x&mode=append&mode=append", "name=x&dedupe=yes", "name=x&schema_change=maybe",
+        "name=x&on_error=ignore", "name=x&delimiter=ab", "name=x&encoding=klingon",
+        "name=x&header=maybe", "name=x&types=a", "name=x&types=a:nonsense", "Name=x&name=x",
+    ],
+)  # fmt: skip
+def test_an_option_that_is_not_known_is_refused(lake: Lake, query: str) -> None:
+    with nothing_changes(lake):
+        refused(lake.ingest(query), 400, "invalid_request")
+
+
+def test_a_file_needs_a_name(lake: Lake) -> None:
+    with nothing_changes(lake):
+        assert lake.ingest("").json["code"] in ("empty_name", "invalid_name")
+        assert lake.ingest("name=").status == 400
+
+
+@pytest.mark.parametrize(
+    ("csv", "code"),
+    [
+        (b"", "empty_csv"),
+        (b"a,b\n1\n", "malformed_csv"),
+        (b"a\n\xff\n", "malformed_csv"),
+        (b'a\n"open\n', "malformed_csv"),
+        (b"a\x01b\n1\n", "malformed_csv"),
+    ],
+)
+def test_a_file_that_is_no_csv_is_refused_whole(
+    lake: Lake, fresh: Fresh, csv: bytes, code: str
+) -> None:
+    with nothing_changes(lake):
+        refused(lake.ingest(f"name={fresh()}", csv), 422, code)
+        refused(lake.ingest(f"name={fresh()}", form(field("file", csv)), FORM), 422, code)
+
+
+def test_a_malformed_line_is_named(lake: Lake, fresh: Fresh) -> None:
+    answer = refused(lake.ingest(f"name={fresh()}", b"a,b\n1,2\n3\n"), 422, "malformed_csv")
+    assert "3" in answer.json["detail"] + str(answer.json.get("errors"))
+
+
+def test_a_value_that_a_type_cannot_take_names_its_line(lake: Lake, fresh: Fresh) -> None:
+    with nothing_changes(lake):
+        answer = lake.ingest(f"name={fresh()}&types=a:int64", b"a\n1\nx\n")
+    assert answer.status == 422
+    assert "3" in answer.json["detail"] + str(answer.json.get("errors"))
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/csv", "text/csv; charset=utf-8", "TEXT/CSV", "application/octet-stream", "text/plain"],
+)
+def test_raw_bodies_of_these_types_are_read(lake: Lake, fresh: Fresh, content_type: str) -> None:
+    answer = lake.ingest(f"name={fresh()}", CSV, {"Content-Type": content_type})
+    assert answer.status == 200, answer
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "image/png", "multipart/mixed; boundary=B", "nonsense/é"]
+)
+def test_other_types_are_415(lake: Lake, fresh: Fresh, content_type: str) -> None:
+    with nothing_changes(lake):
+        answer = lake.ingest(f"name={fresh()}", CSV, {"Content-Type": content_type})
+        refused(answer, 415, "unsupported_media_type")
+
+
+def test_neither_file_nor_form_is_missing_file(lake: Lake, fresh: Fresh) -> None:
+    with nothing_changes(lake):
+        refused(lake.ingest(f"name={fresh()}", None, {}), 400, "missing_file")
+
+
+def pack(kind: str, data: bytes) -> bytes:
+    return gzip.compress(data) if kind == "gzip" else zstandard.compress(data)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+@pytest.mark.parametrize("said", [True, False])
+def test_compressed_files_are_read_said_so_or_not(
+    lake: Lake, fresh: Fresh, kind: str, said: bool
+) -> None:
+    name, packed = fresh(), pack(kind, CSV) + pack(kind, b"20002,Cy\n")
+    headers = {"Content-Type": "text/csv"} | ({"Content-Encoding": kind} if said else {})
+    body = lake.ingest(f"name={name}", packed, headers).json
+    assert body["rows_ingested"] == 3, body
+    assert body["source"]["sha256"] == hashlib.sha256(packed).hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_a_compressed_file_in_a_form_is_read(lake: Lake, fresh: Fresh, kind: str) -> None:
+    packed = form(field("file", pack(kind, CSV)))
+    assert lake.ingest(f"name={fresh()}", packed, FORM).json["rows_ingested"] == 2
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+@pytest.mark.parametrize("cut", [-1, -4, -9, 6])
+def test_truncated_compression_is_refused(lake: Lake, fresh: Fresh, kind: str, cut: int) -> None:
+    packed = pack(kind, CSV * 50)[:cut]
+    with nothing_changes(lake):
+        answer = lake.ingest(
+            f"name={fresh()}", packed, {"Content-Type": "text/csv", "Content-Encoding": kind}
+        )
+        refused(answer, 422, "malformed_encoding")
+        refused(
+            lake.ingest(f"name={fresh()}", form(field("file", packed)), FORM),
+            422,
+            "malformed_encoding",
+        )
+
+
+def test_an_encoding_that_is_claimed_falsely_or_unknown(lake: Lake, fresh: Fresh) -> None:
+    def sent(encoding: str, body: bytes = CSV) -> Answer:
+        headers = {"Content-Type": "text/csv", "Content-Encoding": encoding}
+        return lake.ingest(f"name={fresh()}", body, headers)
+
+    with nothing_changes(lake):
+        refused(sent("gzip"), 422, "malformed_encoding")
+        refused(sent("gzip", gzip.compress(CSV) + b"garbage"), 422, "malformed_encoding")
+        refused(sent("br"), 415, "unsupported_media_type")
+    assert sent("identity").status == 200
+    assert sent("GZIP", gzip.compress(CSV)).status == 200

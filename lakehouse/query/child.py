@@ -12,11 +12,15 @@ from lakehouse.query.messages import Ready, frame
 from lakehouse.query.sandbox import die_with, limit_memory, locked_connection
 from lakehouse.query.serving import Worker
 
+_DEEPEST = 10_000
+"""Frames. DuckDB takes statements 1,000 expressions deep; the guard spends four frames on each."""
+
 
 def main() -> None:
     """Serve the engine at the other end of the inherited socket."""
     descriptor, parent_pid = int(sys.argv[1]), int(sys.argv[2])
     die_with(parent_pid)
+    sys.setrecursionlimit(_DEEPEST)
     channel = socket.socket(fileno=descriptor)
     inbox = Inbox(channel)
     configure = inbox.configure()

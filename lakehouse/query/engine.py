@@ -15,7 +15,7 @@ import msgspec
 from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.query.lease import Lease
 from lakehouse.query.messages import S3, Ask, Chunk, Column, Configure, Done, Need, Started, Views
-from lakehouse.query.worker import WorkerProcess, start_worker, sweep
+from lakehouse.query.worker import WorkerDied, WorkerProcess, start_worker, sweep
 from projections.views import View
 
 Params = list[Json | float] | dict[str, Json | float]
@@ -108,6 +108,9 @@ class QueryEngine:
         await self._slot()
         try:
             worker = self._idle.pop() if self._idle else await start_worker(self._configure)
+        except WorkerDied as error:
+            self._slots.release()
+            raise RefusedError(Refused("query_killed", "no process could be started")) from error
         except BaseException:
             self._slots.release()
             raise
@@ -142,6 +145,8 @@ class QueryEngine:
             else:
                 await lease.worker.close()
                 self._idle.append(await start_worker(self._configure))
+        except (WorkerDied, OSError):
+            return  # the next query starts one itself, and says so when it cannot
         finally:
             self._slots.release()
 

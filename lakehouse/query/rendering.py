@@ -41,6 +41,18 @@ def json_text(array: Array) -> Array:
     return pc.fill_null(rendered.cast(_TEXT), "null")
 
 
+def _part(array: Array) -> Array:
+    """The JSON of a nested value's parts.
+
+    DuckDB 1.4.4 exports a BOOLEAN as one byte (bool8). Inside lists, structs, maps and unions it
+    says so too and packs bits (duckdb issue 22444): read as bytes they are some other memory.
+    """
+    if isinstance(array.type, pa.BaseExtensionType) and _extension_name(array.type) == "bool8":
+        bits, size = array.storage, len(array)
+        array = pa.Array.from_buffers(pa.bool_(), size, bits.buffers(), offset=bits.offset)
+    return json_text(array)
+
+
 def _renderer(kind: pa.DataType) -> Callable[[Array], Array]:
     for matches, render in _RENDERERS:
         if matches(kind):
@@ -163,18 +175,18 @@ def _binary(array: Array) -> Array:
 
 
 def _list(array: Array) -> Array:
-    return _bracketed(array.offsets, json_text(array.values), array)
+    return _bracketed(array.offsets, _part(array.values), array)
 
 
 def _fixed_list(array: Array) -> Array:
     size = array.type.list_size
     values = array.values.slice(array.offset * size, len(array) * size)
     offsets = pa.array(range(0, (len(array) + 1) * size, size) if size else [0] * (len(array) + 1))
-    return _bracketed(offsets, json_text(values), array)
+    return _bracketed(offsets, _part(values), array)
 
 
 def _map(array: Array) -> Array:
-    pairs = _joined("[", [json_text(array.keys), json_text(array.items)], "]")
+    pairs = _joined("[", [_part(array.keys), _part(array.items)], "]")
     return _bracketed(array.offsets, pairs, array)
 
 
@@ -186,7 +198,7 @@ def _bracketed(offsets: Array, items: Array, parent: Array) -> Array:
 def _struct(array: Array) -> Array:
     names = [field.name for field in array.type]
     # Not flatten(): it aborts the process on a union, which has no validity to combine.
-    values = [json_text(array.field(number)) for number in range(len(names))]
+    values = [_part(array.field(number)) for number in range(len(names))]
     if not any(names):  # row(1, 2): a tuple has no names to tell its parts by
         return _where_valid(array, _joined("[", values, "]"))
     members = [
@@ -200,7 +212,7 @@ def _union(array: Array) -> Array:
     members = []
     for number, field in enumerate(array.type):
         value = array.field(number)
-        tagged = _joined("{" + _json(field.name) + ":", [json_text(value)], "}")
+        tagged = _joined("{" + _json(field.name) + ":", [_part(value)], "}")
         members.append(_where_valid(value, tagged))
     codes = pc.index_in(array.type_codes.cast(pa.int32()), pa.array(array.type.type_codes))
     return pc.choose(codes, *members)

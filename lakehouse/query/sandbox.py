@@ -15,6 +15,7 @@ import duckdb
 import duckdb_extension_httpfs
 
 from lakehouse.query.messages import S3, Configure
+from lakehouse.query.scrubbing import scrubber
 
 _PR_SET_PDEATHSIG = 1
 
@@ -41,7 +42,10 @@ def locked_connection(configure: Configure) -> duckdb.DuckDBPyConnection:
     connection.execute("SET GLOBAL parquet_metadata_cache = true")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     if configure.s3:
-        _reach_s3(connection, configure.s3, configure.data_prefixes)
+        try:
+            _reach_s3(connection, configure.s3, configure.data_prefixes)
+        except duckdb.Error as error:  # its text quotes our statement, which holds the secret
+            raise RuntimeError(scrubber(configure, ()).text(str(error))) from None
     prefixes = ", ".join(_literal(prefix) for prefix in configure.data_prefixes)
     connection.execute(f"SET allowed_directories = [{prefixes}]")
     connection.execute("SET enable_external_access = false")

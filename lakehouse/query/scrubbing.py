@@ -19,10 +19,7 @@ _URL = re.compile(r"""\b(?:https?|s3)://[^\s"']+""")
 """httpfs names objects by the URLs that it makes of them, in one of several styles."""
 _CODES = (
     (r"INTERRUPT Error", "query_timeout"),
-    (
-        r"Out of Memory Error|.*(bad_alloc|[Cc]annot allocate memory|malloc of size)",
-        "query_out_of_memory",
-    ),
+    (r"Out of Memory Error|std::bad_alloc", "query_out_of_memory"),
     (r"(INTERNAL|FATAL) Error", "query_killed"),
     (r"Permission Error", "statement_not_allowed"),
     (r"IO Error: (No files found that match|Cannot open file .*No such file)", "object_lost"),

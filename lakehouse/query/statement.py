@@ -89,5 +89,7 @@ def _unreadable(document: Node, text: str) -> Refused:
     message = document["error_message"]
     if message.startswith(("Only SELECT", "A CTE needs")):
         return Refused("statement_not_allowed", _READ_ONLY)
+    if "memory" in document["error_type"].lower():
+        return Refused("query_out_of_memory", "the statement is too large to be read")
     where = f"\n\n{located(text, int(document['position']))}" if "position" in document else ""
     return Refused("sql_error", f"{document['error_type'].title()} Error: {message}{where}")

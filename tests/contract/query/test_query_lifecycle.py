@@ -64,6 +64,37 @@ async def test_a_query_that_wants_too_much_memory_is_told_so(
     assert await lake.rows("SELECT sum(amount) FROM Sales") == [[100]]
 
 
+DEEP = {
+    "casts as deep as DuckDB takes them": (
+        "SELECT " + "CAST(" * 900 + "1" + " AS INT)" * 900,
+        None,
+    ),
+    "subqueries": ("SELECT * FROM " + "(FROM " * 300 + "range(1)" + ")" * 300, None),
+    "a long list": (f"SELECT 1 IN ({', '.join(map(str, range(20000)))})", None),
+    "a deeper sum": ("SELECT " + "+".join(["1"] * 100_000), "sql_error"),
+    "parentheses": ("SELECT " + "(" * 300_000 + "1" + ")" * 300_000, "sql_error"),
+    "brackets": ("SELECT " + "[" * 300_000, "sql_error"),
+    "negations": ("SELECT " + "NOT " * 100_000 + "true", "sql_error"),
+    "unions": (" UNION ALL ".join(["SELECT 1"] * 60_000), "sql_error"),
+    "the text of an error of ours": ("SELECT error('INTERNAL Error: std::bad_alloc')", "sql_error"),
+}
+
+
+@pytest.mark.parametrize(("sql", "code"), DEEP.values(), ids=DEEP.keys())
+async def test_a_monstrous_statement_neither_kills_nor_confuses(
+    make_lake: Callable[..., Any], sql: str, code: str | None
+) -> None:
+    lake = await make_lake(workers=1)
+    pids = worker_pids()
+    try:
+        await lake.ask(sql)
+        assert code is None
+    except RefusedError as error:
+        assert error.refused.code == code, error
+    assert await lake.rows("SELECT 1") == [[1]]
+    assert worker_pids() == pids
+
+
 async def test_a_timeout_midway_breaks_the_result_off(make_lake: Callable[..., Any]) -> None:
     lake = await make_lake(workers=1)
     received = 0

@@ -141,6 +141,12 @@ VALUES = [
     ("MAP {'k': 1, 'l': NULL}", [["k", 1], ["l", None]]),
     ("MAP {1: 9007199254740993}", [[1, "9007199254740993"]]),
     ("MAP {}::MAP(INTEGER, INTEGER)", []),
+    ("[true, false, NULL, true, true, false, false, true, true]",
+     [True, False, None, True, True, False, False, True, True]),
+    ("[false, true]::BOOLEAN[2]", [False, True]),
+    ("MAP {true: false}", [[True, False]]),
+    ("union_value(b := true)", {"b": True}),
+    ("[{'a': [true, NULL, false]}, {'a': [false]}]", [{"a": [True, None, False]}, {"a": [False]}]),
     ("union_value(num := 2)", {"num": 2}),
     ("'x'::UNION(num INTEGER, str VARCHAR)", {"str": "x"}),
     ("NULL::UNION(num INTEGER, str VARCHAR)", None),
@@ -281,6 +287,7 @@ def oracle(value: Any) -> Any:  # noqa: C901 (a table)
             st.none() | st.dates(),
             st.none() | st.decimals(places=5, min_value=-(10**12), max_value=10**12),
             st.lists(st.none() | st.integers(-(2**62), 2**62), max_size=4),
+            st.lists(st.none() | st.booleans(), max_size=20),
         ),
         min_size=1,
         max_size=5,
@@ -290,9 +297,10 @@ def test_rows_equal_what_duckdbs_python_objects_say(rows: list[tuple[Any, ...]])
     connection = duckdb.connect(config={"arrow_lossless_conversion": "true"})
     connection.execute(
         "CREATE TABLE t (i BIGINT, f DOUBLE, s VARCHAR, ts TIMESTAMP, d DATE, n DECIMAL(38,5),"
-        " l BIGINT[])"
+        " l BIGINT[], b BOOLEAN[])"
     )
-    connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?)", [list(r) for r in rows])
-    sql = "SELECT *, {'i': i, 'n': n, 'l': l, 's': s}, [f, f / 2], [[s], NULL] FROM t"
+    connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [list(r) for r in rows])
+    sql = """SELECT *, {'i': i, 'n': n, 'l': l, 's': s, 'b': [{'b': b[1]}, {'b': b[2]}]},
+        [f, f / 2], [[s], [b[1]::TEXT]] FROM t"""
     _, pieces = document(connection.cursor(), sql, None)
     assert json.loads(b"".join(pieces))["rows"] == oracle(connection.execute(sql).fetchall())

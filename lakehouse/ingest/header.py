@@ -47,20 +47,13 @@ def take_header(
 def name_columns(written: Sequence[str], *, listed: bool = True) -> Header:
     """Unique names: an empty one becomes `column<position>`, a repeated one gets `_2`, `_3`, ….
 
-    Names are compared without regard to ASCII case. The first to write a name keeps it, even if
-    an empty cell further left would take it as its own; a suffix never makes a name that is
-    written anywhere.
+    Names are compared without regard to ASCII case, from left to right: the first keeps its name.
+    A suffix never makes a name that stands anywhere else.
     """
-    claimed: dict[str, int] = {}
-    for position, name in enumerate(written, 1):
-        if name:
-            claimed.setdefault(_key(name), position)
-    taken, names = set(claimed), list(written)
+    filled = [name or f"column{position}" for position, name in enumerate(written, 1)]
+    everywhere, taken = set(map(_key, filled)), set[str]()
     counters: dict[str, int] = {}
-    for position, name in enumerate(written, 1):
-        if name and claimed[_key(name)] == position:
-            continue
-        names[position - 1] = _unique(name or f"column{position}", taken, counters)
+    names = [_unique(name, everywhere, taken, counters) for name in filled]
     renamed = (
         Renamed(position, was, name)
         for position, (was, name) in enumerate(zip(written, names, strict=True), 1)
@@ -69,10 +62,10 @@ def name_columns(written: Sequence[str], *, listed: bool = True) -> Header:
     return Header(tuple(names), tuple(renamed) if listed else ())
 
 
-def _unique(name: str, taken: set[str], counters: dict[str, int]) -> str:
+def _unique(name: str, everywhere: set[str], taken: set[str], counters: dict[str, int]) -> str:
     """`name`, or with the first suffix that is free; `counters` spare ten thousand tries each."""
     unique, key = name, _key(name)
-    while _key(unique) in taken:
+    while _key(unique) in taken or (unique != name and _key(unique) in everywhere):
         counters[key] = counters.get(key, 1) + 1
         unique = f"{name}_{counters[key]}"
     taken.add(_key(unique))

@@ -20,7 +20,7 @@ from lakehouse.ingest.header import name_columns
         (["a", "A", "a"], ["a", "A_2", "a_3"]),
         (["a", "a_2", "a"], ["a", "a_2", "a_3"]),
         (["a", "a", "a_2", "A_3"], ["a", "a_4", "a_2", "A_3"]),
-        (["", "column1"], ["column1_2", "column1"]),
+        (["", "column1"], ["column1", "column1_2"]),
         (["Column2", ""], ["Column2", "column2_2"]),
         (["É", "é"], ["É", "é"]),
         (["a_2", "a", "a", "a_2"], ["a_2", "a", "a_3", "a_2_2"]),
@@ -35,11 +35,12 @@ def test_names(written: list[str], names: list[str]) -> None:
 
 
 @given(st.lists(st.sampled_from(["", "a", "A", "a_2", "a_2_2", "column1", "COLUMN2", "b", "B_3"])))
-def test_names_are_unique_and_written_ones_stay(written: list[str]) -> None:
+def test_names_are_unique_and_the_first_of_each_stays(written: list[str]) -> None:
     names = name_columns(written).names
     assert len({name.lower() for name in names}) == len(written)
-    for index, name in enumerate(written):
-        if name and name.lower() not in [earlier.lower() for earlier in written[:index]]:
+    filled = [name or f"column{position}" for position, name in enumerate(written, 1)]
+    for index, name in enumerate(filled):
+        if name.lower() not in [earlier.lower() for earlier in filled[:index]]:
             assert names[index] == name
 
 

@@ -127,5 +127,12 @@ def _spooled(spool: Path) -> list[Path]:
     return [
         path
         for path in sorted(spool.iterdir())
-        if path.name.startswith(("spool-", "ingest-")) and (path.is_dir() or path.stat().st_size)
+        if path.name.startswith(("spool-", "ingest-")) and _holds_something(path)
     ]
+
+
+def _holds_something(path: Path) -> bool:
+    try:
+        return path.is_dir() or path.stat().st_size > 0
+    except FileNotFoundError:  # gone since it was listed
+        return False

@@ -50,6 +50,7 @@ class Worker:
     def _put(self, key: str) -> None:
         answer = self._change("object_stored", lambda ids: self._here.put(key, _bytes(), **ids))
         read = self._there.request("HEAD", f"/v1/storage/get/{key}", X_Min_Seq=str(answer.seq))
+        assert read.status == 200, read
         assert read.headers["ETag"].strip('"') == answer.json["sha256"]
 
     def _register_own(self, turn: int, key: str) -> None:

@@ -48,7 +48,7 @@ CODES: dict[str, Code] = {
     "missing_file": Code(
         400, "Missing file", "Send the file as form field `file`, or as the body."
     ),
-    "as_of_in_future": Code(400, "as_of lies in the future", "Ask for an event that has happened."),
+    "as_of_in_future": Code(400, "Future moment", "Ask for an event that has happened."),
     "sql_error": Code(400, "SQL error", "Mend the statement; the message is DuckDB's."),
     "incomplete_body": Code(400, "Incomplete body", "The body ended early; send all of it."),
     # 403: we understand and will not.
@@ -109,5 +109,8 @@ CODES: dict[str, Code] = {
     "insufficient_storage": Code(507, "Insufficient storage", "Make room on the disk.", True, 3),
     # The command line's own.
     "usage": Code(400, "Usage", "See `lakehouse --help`.", exit=2),
+    "cannot_listen": Code(
+        503, "Cannot listen", "Choose another --port, or stop what listens there.", True, 3
+    ),
 }
 """All codes, by name. A test holds that each is documented in web/ERRORS.md and reachable."""

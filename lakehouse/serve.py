@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import structlog
 from aiohttp import web
 
-from lakehouse.config import ConfigError, Settings
+from lakehouse.config import Settings
+from lakehouse.errors import Refused, RefusedError
 from lakehouse.web.app import Edge
 from lakehouse.wiring import service_of
 
@@ -22,7 +23,7 @@ log = structlog.get_logger()
 
 
 def bind(settings: Settings) -> socket.socket:
-    """A listening socket. Raises ConfigError when the address is taken or not ours."""
+    """A listening socket. Raises RefusedError `cannot_listen`: the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -31,8 +32,8 @@ def bind(settings: Settings) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        told = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-        raise ConfigError(told) from error
+        told = f"{settings.host}:{settings.port}: {error.strerror}"
+        raise RefusedError(Refused("cannot_listen", told)) from error
     return listening
 
 

@@ -13,6 +13,8 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from lakehouse.web.exchange import stamp
+
 ABANDONABLE = web.RequestKey("ABANDONABLE", bool)
 """Set on a request whose answer may take long: a client that closes its side calls it off."""
 
@@ -39,8 +41,8 @@ class Connection(RequestHandler):
         """Bytes that are not HTTP: a bare answer without an echo, without the parser's text."""
         identity = uuid.uuid4().hex
         log.info("unreadable_request", request_id=identity, fault=type(exc).__name__)
-        headers = {"X-Content-Type-Options": "nosniff", "X-Request-Id": identity}
-        response = web.Response(status=status, headers=headers)
+        response = web.Response(status=status)
+        stamp(response, identity)
         response.force_close()
         return response
 

@@ -98,14 +98,19 @@ class Exchange:
 
 
 def finish(request: web.BaseRequest, response: web.StreamResponse, identity: str) -> None:
-    """Set the headers of every answer. A body that nobody read ends its connection."""
+    """Make an answer ready to go. A body that nobody read, or that broke off, ends its connection."""
     if response.prepared:
         return
+    stamp(response, identity)
+    if request.can_read_body or request.content.exception() is not None:
+        response.force_close()
+
+
+def stamp(response: web.StreamResponse, identity: str) -> None:
+    """Set the headers that every answer carries."""
     response.headers["X-Request-Id"] = identity
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Server"] = "lakehouse"
-    if request.can_read_body or request.content.exception() is not None:
-        response.force_close()
 
 
 def target(raw_path: str) -> Target:

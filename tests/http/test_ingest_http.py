@@ -210,7 +210,7 @@ def test_a_malformed_line_is_named(lake: Lake, fresh: Fresh) -> None:
 def test_a_value_that_a_type_cannot_take_names_its_line(lake: Lake, fresh: Fresh) -> None:
     with nothing_changes(lake):
         answer = lake.ingest(f"name={fresh()}&types=a:int64", b"a\n1\nx\n")
-    assert answer.status == 422
+        refused(answer, 422, "value_does_not_fit")
     assert "3" in answer.json["detail"] + str(answer.json.get("errors"))
 
 
@@ -230,6 +230,12 @@ def test_other_types_are_415(lake: Lake, fresh: Fresh, content_type: str) -> Non
     with nothing_changes(lake):
         answer = lake.ingest(f"name={fresh()}", CSV, {"Content-Type": content_type})
         refused(answer, 415, "unsupported_media_type")
+
+
+def test_an_empty_file_is_empty_csv(lake: Lake, fresh: Fresh) -> None:
+    with nothing_changes(lake):
+        for csv in (b"", b"\n\n", b"\xef\xbb\xbf", gzip.compress(b"")):
+            refused(lake.ingest(f"name={fresh()}", csv), 422, "empty_csv")
 
 
 def test_neither_file_nor_form_is_missing_file(lake: Lake, fresh: Fresh) -> None:

@@ -63,7 +63,7 @@ class Lease:
         return self._fit
 
     async def _call_off(self) -> None:
-        """Interrupt; who is not gone within the grace time is killed."""
+        """Interrupt; who is not gone within the grace time is unfit, and killed for it."""
         try:
             async with asyncio.timeout(self._grace_s):
                 await self.worker.send(Interrupt(self.number))
@@ -71,7 +71,7 @@ class Lease:
                 while not self._settled:  # the caller left, so the rest is ours to read
                     self._note(await self.worker.receive())
         except (TimeoutError, WorkerDied):
-            self.worker.kill()
+            self._fit = False
 
     def _note(self, message: FromWorker) -> None:
         if isinstance(message, Done):

@@ -8,6 +8,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,6 +16,13 @@ PREFIX = "LAKEHOUSE_"
 FILE = "lakehouse.toml"
 SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Several = Annotated[int, msgspec.Meta(ge=1, le=1_024)]
+Megabytes = Annotated[int, msgspec.Meta(ge=16, le=1024 * 1024)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=24 * 3600)]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class ConfigError(Exception):
@@ -27,20 +35,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bucket: str = "./bucket"
     """`s3://name[/prefix]`, `file:///dir` or a path."""
     host: str = "127.0.0.1"
-    port: int = 3110
+    port: Port = 3110
     secrets_file: str | None = None
     spool_dir: str | None = None
     """Where bodies wait on their way in; None: beside the bucket, or the system's place."""
-    poll_interval_s: float = 1.0
+    poll_interval_s: Seconds = 1.0
     """How often to look for other processes' changes."""
-    drain_s: float = 20.0
+    drain_s: Seconds = 20.0
     """How long a stop waits for what was accepted."""
-    threads: int = 4
+    threads: Several = 4
     """Threads for files and CSV."""
-    query_workers: int = 2
-    query_timeout_s: float = 60.0
-    query_memory_mb: int = 2_048
-    log_level: str = "info"
+    query_workers: Several = 2
+    query_timeout_s: Seconds = 60.0
+    query_memory_mb: Megabytes = 2_048
+    log_level: LogLevel = "info"
 
 
 def load(options: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> Settings:
@@ -59,8 +67,6 @@ def load(options: Mapping[str, object], environ: Mapping[str, str], file: Path |
     settings = _convert(named, "the options")
     if settings.host not in LOOPBACK:
         raise ConfigError(f"host {settings.host!r}: until tokens exist, only loopback is served")
-    if not 0 <= settings.port <= 65_535:
-        raise ConfigError(f"port {settings.port}: a port is a number from 0 to 65535")
     return settings
 
 
@@ -97,11 +103,11 @@ def _from_file(file: Path | None) -> dict[str, object]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    """`LAKEHOUSE_TEST_*` belongs to the test-suite."""
+    """A variable that is empty is not set. `LAKEHOUSE_TEST_*` belongs to the test-suite."""
     return {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environ.items()
-        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_")
+        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and value
     }
 
 

@@ -41,9 +41,12 @@ async def service_of(
     environ: Mapping[str, str],
     failed: Callable[[], None],
     limits: ServiceLimits | None = None,
+    *,
+    queries: bool = True,
 ) -> AsyncIterator[Service]:
     """A service on the settings' bucket, its tasks running; `failed` is called if one dies.
 
+    Without `queries` no process is started for them, and none may be asked.
     Raises ConfigError and faults.KNOWN. Stops in order: accepted changes are answered first.
     """
     async with AsyncExitStack() as stack:
@@ -54,7 +57,8 @@ async def service_of(
         pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="lakehouse")
         stack.callback(pool.shutdown)
         engine = QueryEngine(_engine_settings(settings, bucket, s3, spool_dir))
-        await engine.start()
+        if queries:
+            await engine.start()
         stack.push_async_callback(engine.close)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)

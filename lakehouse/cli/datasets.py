@@ -53,7 +53,7 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
 async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse sql "SELECT …"`."""
     async with (
-        _service(settings) as service,
+        _service(settings, queries=True) as service,
         service.sql.run(Query(arguments.sql), arguments.as_of) as (result, _),
     ):
         text = b"".join([chunk async for chunk in result.chunks])
@@ -117,9 +117,9 @@ COMMANDS: dict[str, Command] = {
 
 
 @asynccontextmanager
-async def _service(settings: Settings) -> AsyncIterator[Service]:
+async def _service(settings: Settings, *, queries: bool = False) -> AsyncIterator[Service]:
     one_worker = msgspec.structs.replace(settings, query_workers=1)
-    async with service_of(one_worker, os.environ, lambda: None) as service:
+    async with service_of(one_worker, os.environ, lambda: None, queries=queries) as service:
         yield service
 
 

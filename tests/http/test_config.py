@@ -1,0 +1,142 @@
+"""Settings: which place wins, what is refused by name, and that secrets are never told."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lakehouse.config import ConfigError, Settings, load, load_secrets
+
+SECRET = "s3cr3t-v4lue"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str, name: str = "lakehouse.toml", mode: int = 0o600) -> Path:
+    path = Path(name)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_options_come_before_environment_before_file_before_defaults() -> None:
+    write('bucket = "of-file"\nport = 1\nthreads = 7\n')
+    environ = {"LAKEHOUSE_BUCKET": "of-environment", "LAKEHOUSE_PORT": "2", "OTHER": "x"}
+    settings = load({"bucket": "of-options", "port": None}, environ, None)
+    assert (settings.bucket, settings.port, settings.threads) == ("of-options", 2, 7)
+    assert settings.host == Settings().host == "127.0.0.1"
+    assert load({}, {}, None).port == 1
+
+
+def test_without_anything_there_are_defaults() -> None:
+    assert load({}, {}, None) == Settings()
+    assert Settings().port == 3110
+
+
+def test_a_file_that_is_named_is_used_instead() -> None:
+    write("port = 1\n")
+    assert load({}, {}, write("port = 2\n", "other.toml")).port == 2
+    with pytest.raises(ConfigError, match=r"absent\.toml"):
+        load({}, {}, Path("absent.toml"))
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert load({}, {"LAKEHOUSE_SPOOL_DIR": "", "LAKEHOUSE_PORT": ""}, None) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [
+        ("nonsense = 1\n", {}),
+        ("[nonsense]\nport = 1\n", {}),
+        ("", {"LAKEHOUSE_NONSENSE": SECRET}),
+        (f'nonsense = "{SECRET}"\n', {}),
+    ],
+)
+def test_an_unknown_setting_is_refused_by_name(text: str, environ: dict[str, str]) -> None:
+    write(text)
+    with pytest.raises(ConfigError, match="nonsense") as told:
+        load({}, environ, None)
+    assert SECRET not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["aws_secret_access_key", "aws_access_key_id"])
+def test_secrets_have_no_place_among_the_settings(name: str) -> None:
+    write(f'{name} = "{SECRET}"\n')
+    with pytest.raises(ConfigError, match=name) as told:
+        load({}, {}, None)
+    assert SECRET not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "65536"), ("port", "-1"), ("port", "x"), ("port", "1.5"), ("threads", "0"),
+        ("query_workers", "0"), ("query_workers", "-1"), ("query_memory_mb", "0"),
+        ("query_timeout_s", "0"), ("query_timeout_s", "-1"), ("query_timeout_s", "nan"),
+        ("poll_interval_s", "0"), ("drain_s", "x"), ("log_level", "loud"), ("log_level", "INFO"),
+    ],
+)  # fmt: skip
+def test_a_value_out_of_bounds_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        load({}, {f"LAKEHOUSE_{name.upper()}": value}, None)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.168.0.1", "example.org", "127.0.0.1.evil.example", " localhost"]
+)
+def test_only_loopback_is_served(host: str) -> None:
+    with pytest.raises(ConfigError, match="loopback"):
+        load({"host": host}, {}, None)
+
+
+@pytest.mark.parametrize("text", ["port = ", "port", "\x00", "a = 1\na = 2\n"])
+def test_a_file_that_is_no_toml_is_named(text: str) -> None:
+    write(text)
+    with pytest.raises(ConfigError, match=r"lakehouse\.toml"):
+        load({}, {}, None)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620, 0o601, 0o777])
+def test_secrets_that_others_can_use_are_refused(mode: int) -> None:
+    write(f'aws_secret_access_key = "{SECRET}"\n', "secrets", mode)
+    with pytest.raises(ConfigError, match="chmod 600") as told:
+        load_secrets(Settings(secrets_file="secrets"))
+    assert SECRET not in str(told.value)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_secrets_of_ones_own_are_read(mode: int) -> None:
+    write(f'aws_secret_access_key = "{SECRET}"\n', "secrets", mode)
+    secrets = load_secrets(Settings(secrets_file="secrets"))
+    assert secrets == {"aws_secret_access_key": SECRET}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"aws_secret_access_key = {SECRET}\n",
+        f'aws_secret_acess_key = "{SECRET}"\n',
+        f'aws_secret_access_key = ["{SECRET}"]\n',
+        f'[default]\naws_secret_access_key = "{SECRET}"\n',
+    ],
+)
+def test_a_secrets_file_that_is_off_is_refused_without_its_words(text: str) -> None:
+    write(text, "secrets")
+    with pytest.raises(ConfigError, match="secrets file") as told:
+        load_secrets(Settings(secrets_file="secrets"))
+    assert SECRET not in str(told.value)
+    assert SECRET not in repr(told.value.__cause__) or "TOML" in str(told.value)
+
+
+def test_an_absent_secrets_file_is_named() -> None:
+    with pytest.raises(ConfigError, match="absent"):
+        load_secrets(Settings(secrets_file=os.path.join(".", "absent")))
+
+
+def test_the_settings_hold_no_secret_to_print() -> None:
+    write(f'aws_secret_access_key = "{SECRET}"\n', "secrets")
+    assert SECRET not in repr(load({"secrets_file": "secrets"}, {}, None))

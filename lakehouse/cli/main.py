@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = _settings(arguments)
         return _run(arguments, settings)
     except Usage as error:
+        if as_json:
+            return printing.refused(Refused("usage", str(error)), as_json)
         print(printing.safe(str(error)).replace("\\x0a", "\n"), file=sys.stderr)  # noqa: T201
         return USAGE
     except ConfigError as error:

@@ -48,7 +48,7 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser. Where it stumbles within a body, the body's reader must learn of it."""
-        super().data_received(data)
+        self._feed(data)
         if not self._messages:
             return
         last = self._messages[-1][1]
@@ -70,6 +70,17 @@ class Connection(RequestHandler):
             return False
         self.close()
         return True
+
+    def _feed(self, data: bytes) -> None:
+        """aiohttp drops what comes once it is told to stop; but a body that has begun may end."""
+        stopping = self._close, self._force_close
+        if not self._body.is_eof():
+            self._close = self._force_close = False
+        try:
+            super().data_received(data)
+        finally:
+            if any(stopping):
+                self._close, self._force_close = stopping
 
     def _break_off(self, why: str) -> bool:
         """Tell the reader of an open body that no more will come. Returns whether there was one."""

@@ -146,6 +146,7 @@ def test_a_refusal_ends_with_1(lakehouse: Told, words: tuple[str, ...], code: st
 )
 def test_wrong_words_end_with_2(lakehouse: Told, words: tuple[str, ...]) -> None:
     assert lakehouse(*words, code=2)
+    assert json.loads(lakehouse(*words, "--json", code=2))["code"] == "usage"
 
 
 def test_a_store_that_cannot_be_had_ends_with_3(

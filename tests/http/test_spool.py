@@ -1,0 +1,83 @@
+"""The spool under a client that leaves: its file is neither closed under a writing thread nor left."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import lakehouse.spool
+from lakehouse.errors import RefusedError
+from lakehouse.spool import BUFFER_BYTES, spooled, sweep
+
+
+async def pieces(*sizes: int) -> AsyncIterator[bytes]:
+    for size in sizes:
+        yield b"x" * size
+
+
+async def spool(directory: Path, pool: ThreadPoolExecutor, *sizes: int) -> int:
+    async with spooled(pieces(*sizes), directory, 4 * BUFFER_BYTES, pool) as file:
+        assert file.path.read_bytes() == b"x" * sum(sizes)
+        assert file.path.stat().st_mode & 0o077 == 0
+        return file.size_bytes
+
+
+async def test_a_body_is_whole_on_disk_and_gone_afterwards(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert await spool(tmp_path, pool, 5, 0, BUFFER_BYTES, 7) == BUFFER_BYTES + 12
+        assert await spool(tmp_path, pool) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_is_too_large_is_cut_off(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RefusedError, match="too_large"):
+        await spool(tmp_path, pool, 4 * BUFFER_BYTES, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_cancelled_upload_waits_for_the_thread_that_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A descriptor that is closed too early may be another file's by the time the thread writes."""
+    begun, go_on, done = threading.Event(), threading.Event(), []
+    write, close = os.write, os.close
+
+    def slow_write(descriptor: int, data: bytes) -> int:
+        begun.set()
+        go_on.wait(10)
+        done.append("written")
+        return write(descriptor, data)
+
+    def noted_close(descriptor: int) -> None:
+        done.append("closed")
+        close(descriptor)
+
+    with ThreadPoolExecutor(1) as pool:
+        with monkeypatch.context() as patched:
+            patched.setattr(lakehouse.spool.os, "write", slow_write)
+            patched.setattr(lakehouse.spool.os, "close", noted_close)
+            task = asyncio.create_task(spool(tmp_path, pool, BUFFER_BYTES))
+            await asyncio.to_thread(begun.wait, 10)
+            task.cancel()
+            await asyncio.sleep(0)
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert done[0] == "written"
+    assert done[-1] == "closed"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_processes_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    old, new, foreign = (tmp_path / name for name in ("spool-old", "spool-new", "other"))
+    for path in (old, new, foreign):
+        path.write_text("x")
+    (tmp_path / "ingest-old").mkdir()
+    for path in (old, foreign, tmp_path / "ingest-old"):
+        os.utime(path, (0, 0))
+    sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"spool-new", "other"}

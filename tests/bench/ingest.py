@@ -33,7 +33,7 @@ ASKED = 30
 """How often the query is asked of each Parquet file."""
 
 
-COLUMNS = ("wall, median", "wall, best", "peak memory", "Parquet", "query")
+COLUMNS = ("median wall", "best wall", "peak memory", "Parquet", "query")
 FORMS = ("{:.2f} s", "{:.2f} s", "{:.0f} MB", "{:.1f} MB", "{:.1f} ms")
 NOTES = """- Not the same work: ours comes over HTTP, is spooled and hashed, is judged by every value of the
   file, is synced to disk, and is in the journal before it is answered. COPY reads the file where it
@@ -189,6 +189,7 @@ def _section(
             f"{truth[0][0]:,} workers, {csv.stat().st_size / MB:.1f} MB of CSV. {where}",
             "Ours divided by theirs, so below 1 is better:",
             table(["", *COLUMNS, "what theirs loses"], ratios),
+            _behind(took),
             f"Absolute, of {len(runs[OURS])} rounds in turns:",
             table(["", *COLUMNS], numbers),
             NOTES.format(idle=idle_mb),
@@ -209,6 +210,16 @@ def _took(done: list[Run], query_s: float | None) -> Took:
 def _ratios(ours: Took, theirs: Took) -> list[str]:
     pairs = zip(ours, theirs, strict=True)
     return [f"{mine / other:.2f}" if mine and other else "refused" for mine, other in pairs]
+
+
+def _behind(took: dict[str, Took]) -> str:
+    """In words where ours is the worse one."""
+    told = []
+    for who in (SNIFFED, SCANNED):
+        pairs = zip(COLUMNS, took[OURS], took[who], strict=True)
+        worse = [name for name, ours, theirs in pairs if ours and theirs and ours > theirs]
+        told.append(f"{who} in {', '.join(worse) or 'nothing'}")
+    return f"We are behind {'; behind '.join(told)}."
 
 
 def _numbers(took: Took) -> list[str]:

@@ -14,6 +14,7 @@ import os
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -32,29 +33,32 @@ from tests.s3_server import free_ports
 CLIENTS, CONCURRENT = 32, 64
 SLOT_BYTES = 1_000
 """About the size of a slot with one registration."""
-HTTP, LIBRARY, BARE = "over HTTP", "in process", "bare create"
+HTTP, LIBRARY, ALONE, BARE = "over HTTP", "in process", "one at a time", "bare create"
 
 
 def main() -> None:
-    """Measure all three in turns, and write the section."""
+    """Measure all four in turns, and write the section."""
     parser = argparse.ArgumentParser(description="Measure acknowledged changes a second.")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     where = circumstances("journal")
-    rates: dict[str, list[tuple[float, float]]] = {HTTP: [], LIBRARY: [], BARE: []}
+    ways: dict[str, Callable[[Path], tuple[float, float]]] = {
+        HTTP: lambda into: _http(into, given.seconds),
+        LIBRARY: lambda into: asyncio.run(_library(into, given.seconds, CONCURRENT)),
+        ALONE: lambda into: asyncio.run(_library(into, given.seconds, 1)),
+        BARE: lambda into: _bare(into, given.seconds),
+    }
+    rates: dict[str, list[tuple[float, float]]] = {who: [] for who in ways}
     for _ in range(given.rounds):
-        with tempfile.TemporaryDirectory() as name:
-            rates[BARE].append(_bare(Path(name), given.seconds))
-        with tempfile.TemporaryDirectory() as name:
-            rates[LIBRARY].append(asyncio.run(_library(Path(name), given.seconds)))
-        with tempfile.TemporaryDirectory() as name:
-            rates[HTTP].append(_http(Path(name), given.seconds))
+        for who, way in ways.items():
+            with tempfile.TemporaryDirectory() as name:
+                rates[who].append(way(Path(name)))
     write_section("Journal", _section(where, rates))
 
 
 def _bare(directory: Path, seconds: float) -> tuple[float, float]:
-    """Creates a second by one thread: the most that one slot after the other could reach."""
+    """Creates by one thread: the most that one slot after the other could reach."""
     body = os.urandom(SLOT_BYTES)
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     until_s = time.perf_counter() + seconds
@@ -70,8 +74,8 @@ def _bare(directory: Path, seconds: float) -> tuple[float, float]:
     return count / seconds, count / seconds
 
 
-async def _library(directory: Path, seconds: float) -> tuple[float, float]:
-    """Registrations by as many coroutines as may wait, through the catalog's own door."""
+async def _library(directory: Path, seconds: float, at_once: int) -> tuple[float, float]:
+    """Registrations by coroutines, through the catalog's own door."""
     bucket = await open_bucket(str(directory / "bucket"))
     clock = SystemClock()
     node = await Node.open(bucket, clock, random.Random())
@@ -87,7 +91,7 @@ async def _library(directory: Path, seconds: float) -> tuple[float, float]:
             done += 1
         return done
 
-    counts = await asyncio.gather(*(register() for _ in range(CONCURRENT)))
+    counts = await asyncio.gather(*(register() for _ in range(at_once)))
     head = node.state.head
     await node.stop(5.0)
     await bucket.close()
@@ -146,6 +150,7 @@ def _section(where: str, rates: dict[str, list[tuple[float, float]]]) -> str:
     named = {
         HTTP: f"register over HTTP, {CLIENTS} clients",
         LIBRARY: f"register in process, {CONCURRENT} at once",
+        ALONE: "register in process, one at a time",
         BARE: "create, fsync, fsync of the directory; one thread",
     }
     rows = [
@@ -157,7 +162,7 @@ def _section(where: str, rates: dict[str, list[tuple[float, float]]]) -> str:
             f"{slots[who]:,.0f}",
             f"{changes[who] / slots[who]:.1f}",
         ]
-        for who in (HTTP, LIBRARY, BARE)
+        for who in rates
     ]
     header = ["", "changes ÷ bare", "slots ÷ bare", "changes/s", "slots/s", "changes a slot"]
     return "\n\n".join(

@@ -31,24 +31,13 @@ def fresh() -> Callable[[], str]:
     return lambda: f"fresh_{next(numbers)}"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _log() -> Iterator[LogCapture]:
-    log = LogCapture()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.format_exc_info,
-            log,
-        ]
-    )
-    yield log
-    structlog.reset_defaults()
-
-
 @pytest.fixture(autouse=True)
-def logged(_log: LogCapture) -> Iterator[LogCapture]:
-    """What the servers log during one test. A bug fails it, unless the test clears the entries."""
-    _log.entries.clear()
-    yield _log
-    bugs = [entry for entry in _log.entries if entry["event"] == "bug"]
+def logged() -> Iterator[LogCapture]:
+    """What is logged during one test. A bug fails it, unless the test clears the entries."""
+    log = LogCapture()
+    context = structlog.contextvars.merge_contextvars
+    structlog.configure(processors=[context, structlog.processors.format_exc_info, log])
+    yield log
+    # No reset: a server may still have a word to say about the last request.
+    bugs = [entry for entry in log.entries if entry["event"] == "bug"]
     assert not bugs, bugs[0]["exception"]

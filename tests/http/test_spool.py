@@ -56,17 +56,16 @@ async def test_a_cancelled_upload_waits_for_the_thread_that_writes_it(
         done.append("closed")
         close(descriptor)
 
-    with ThreadPoolExecutor(1) as pool:
-        with monkeypatch.context() as patched:
-            patched.setattr(lakehouse.spool.os, "write", slow_write)
-            patched.setattr(lakehouse.spool.os, "close", noted_close)
-            task = asyncio.create_task(spool(tmp_path, pool, BUFFER_BYTES))
-            await asyncio.to_thread(begun.wait, 10)
-            task.cancel()
-            await asyncio.sleep(0)
-            go_on.set()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patched:
+        patched.setattr(lakehouse.spool.os, "write", slow_write)
+        patched.setattr(lakehouse.spool.os, "close", noted_close)
+        task = asyncio.create_task(spool(tmp_path, pool, BUFFER_BYTES))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
     assert done[0] == "written"
     assert done[-1] == "closed"
     assert list(tmp_path.iterdir()) == []

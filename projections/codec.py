@@ -100,7 +100,9 @@ def _pair_decoders() -> dict[tuple[str, str], Callable[[bytes], Any]]:
     for name, kind in PARTS:
         for field, hint in get_type_hints(kind).items():
             if getattr(hint, "__origin__", None) is Map:
-                found[name, field] = msgspec.json.Decoder(tuple.__class_getitem__(get_args(hint))).decode
+                found[name, field] = msgspec.json.Decoder(
+                    tuple.__class_getitem__(get_args(hint))
+                ).decode
     return found
 
 

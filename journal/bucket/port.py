@@ -83,9 +83,7 @@ class Bucket(Protocol):
         """
         ...
 
-    def stream(
-        self, key: str, start: int = 0, length: int | None = None
-    ) -> AsyncIterator[bytes]:
+    def stream(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The object's bytes from `start`, `length` of them (None: to the end), in chunks of at most 1 MiB.
 
         Raises ObjectMissing before the first chunk; BucketUnavailable also midway, and then the

@@ -62,7 +62,8 @@ async def list_datasets(service: Service, exchange: Exchange) -> web.StreamRespo
     body: Body = {"datasets": [*listing.rows], "seq": listing.seq, "next": listing.next}
     tag = hashlib.sha256(msgspec.json.encode(body)).hexdigest()
     if matches(exchange.request.headers.get("If-None-Match"), tag):
-        return web.Response(status=304, headers={"ETag": f'"{tag}"'})
+        headers = {"ETag": f'"{tag}"', "X-Journal-Seq": str(listing.seq)}
+        return web.Response(status=304, headers=headers)
     response = answer(body, listing.seq)
     response.headers["ETag"] = f'"{tag}"'
     return response

@@ -53,6 +53,7 @@ def test_a_strong_etag_spares_an_unchanged_list(full: Lake) -> None:
     assert tag.endswith('"')
     again = full.ask("GET", "/v1/catalog/list", headers={"If-None-Match": f'"x", {tag}'})
     assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
+    assert again.seq == full.head()
     other = full.ask("GET", "/v1/catalog/list?summary=true", headers={"If-None-Match": tag})
     assert other.status == 200
 

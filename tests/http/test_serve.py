@@ -180,6 +180,23 @@ def test_the_log_is_json_lines_with_request_ids_and_without_secrets(tmp_path: Pa
     assert SECRET not in "".join(served.lines)
 
 
+def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
+    logs = f"{sys.executable} -m lakehouse serve --bucket {tmp_path / 'bucket'} --port 0 2>&1"
+    with subprocess.Popen(
+        ["bash", "-c", f"exec {logs}"], stdout=subprocess.PIPE, env=_environment()
+    ) as process:
+        assert process.stdout is not None
+        client = Client(json.loads(process.stdout.readline())["port"])
+        process.stdout.close()
+        try:
+            for number in range(3):
+                answer = client.ask("PUT", "/v1/storage/put/a", str(number))
+                assert (answer.status, answer.seq) == (200, number + 1)
+        finally:
+            process.terminate()
+        assert process.wait(ENDS_WITHIN_S) == 0
+
+
 def test_killed_it_is_there_again_with_all_that_was_acknowledged(tmp_path: Path) -> None:
     bucket = tmp_path / "bucket"
     with serving(bucket) as served:

@@ -19,8 +19,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 @pytest.fixture
 def own_lake(tmp_path: Path) -> Iterator[Lake]:
-    """One test's own, empty."""
-    with running_lake(tmp_path / "bucket") as server:
+    """One test's own, empty, without SQL."""
+    with running_lake(tmp_path / "bucket", queries=False) as server:
         yield server
 
 

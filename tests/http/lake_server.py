@@ -75,11 +75,11 @@ class Lake(Client):
 
 @contextmanager
 def running_lake(
-    bucket: Path, limits: ServiceLimits | None = None, **settings: Any
+    bucket: Path, limits: ServiceLimits | None = None, *, queries: bool = True, **settings: Any
 ) -> Iterator[Lake]:
-    """A server on a bucket, for as long as the context lasts."""
+    """A server on a bucket, for as long as the context lasts; sooner there without `queries`."""
     told = Settings(**{"bucket": str(bucket), "query_workers": 1, **settings})
-    thread = _Thread(told, limits or ServiceLimits())
+    thread = _Thread(told, limits or ServiceLimits(), queries)
     thread.start()
     try:
         yield thread.lake(bucket)
@@ -90,10 +90,11 @@ def running_lake(
 class _Thread(threading.Thread):
     """The server's thread: one event loop, until it is told to stop."""
 
-    def __init__(self, settings: Settings, limits: ServiceLimits) -> None:
+    def __init__(self, settings: Settings, limits: ServiceLimits, queries: bool) -> None:
         super().__init__(name="lake-server", daemon=True)
         self._settings = settings
         self._limits = limits
+        self._queries = queries
         self._up = threading.Event()
         self._failure: BaseException | None = None
 
@@ -118,7 +119,9 @@ class _Thread(threading.Thread):
 
     async def _serve(self) -> None:
         self._loop, self._told_to_stop = asyncio.get_running_loop(), asyncio.Event()
-        async with service_of(self._settings, {}, lambda: None, self._limits) as service:
+        async with service_of(
+            self._settings, {}, lambda: None, self._limits, queries=self._queries
+        ) as service:
             runner = web.ServerRunner(Edge(service), shutdown_timeout=5.0)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -12,7 +12,7 @@ NAMES = ["B", "_x", "a", "alpha", "beta", "zeta"]
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """A lake with datasets that only tests of this module read."""
-    with running_lake(tmp_path_factory.mktemp("full") / "bucket") as server:
+    with running_lake(tmp_path_factory.mktemp("full") / "bucket", queries=False) as server:
         server.put("k")
         for name in reversed(NAMES):
             server.register(name, "k", row_count=1)

@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,13 @@ from journal.slot import FORMAT, Header, encode_events, next_at
 from projections import history
 
 SECRET = "AKIA-secret"
+
+
+@pytest.fixture
+def sql_lake(tmp_path: Path) -> Iterator[Lake]:
+    """One test's own, with a process for queries."""
+    with running_lake(tmp_path / "bucket") as server:
+        yield server
 
 
 def append_slot(lake: Lake, data: Data, min_reader: int = FORMAT) -> None:
@@ -123,16 +130,16 @@ def test_a_full_disk_below_the_spool(lake: Lake, monkeypatch: pytest.MonkeyPatch
     assert lake.spooled() == []
 
 
-def test_a_referenced_object_that_is_absent_is_lost(own_lake: Lake) -> None:
-    own_lake.put("a")
-    made = own_lake.ingest("name=t").json
-    (own_lake.bucket / blob_of(own_lake, "a")).unlink()
-    (own_lake.bucket / made["objects"][0]["key"]).unlink()
-    answer = refused(own_lake.get("a"), 500, "object_lost")
-    assert str(own_lake.bucket) not in answer.body.decode()
-    answer = own_lake.sql("SELECT * FROM t")
+def test_a_referenced_object_that_is_absent_is_lost(sql_lake: Lake) -> None:
+    sql_lake.put("a")
+    made = sql_lake.ingest("name=t").json
+    (sql_lake.bucket / blob_of(sql_lake, "a")).unlink()
+    (sql_lake.bucket / made["objects"][0]["key"]).unlink()
+    answer = refused(sql_lake.get("a"), 500, "object_lost")
+    assert str(sql_lake.bucket) not in answer.body.decode()
+    answer = sql_lake.sql("SELECT * FROM t")
     assert answer.json["code"] in ("object_lost", "sql_error")
-    assert str(own_lake.bucket) not in answer.body.decode()
+    assert str(sql_lake.bucket) not in answer.body.decode()
 
 
 def test_what_was_collected_is_gone_and_says_since_when(own_lake: Lake) -> None:
@@ -221,14 +228,14 @@ def test_a_change_too_large_for_one_event(lake: Lake) -> None:
 LONG = "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range % 7 = b.range % 3"
 
 
-def test_a_query_whose_process_is_killed(own_lake: Lake) -> None:
-    worker = own_lake.service.sql._engine._idle[0]
+def test_a_query_whose_process_is_killed(sql_lake: Lake) -> None:
+    worker = sql_lake.service.sql._engine._idle[0]
     timer = threading.Timer(0.3, os.kill, (worker.pid, 9))
     timer.start()
-    answer = refused(own_lake.sql(LONG), 503, "query_killed")
+    answer = refused(sql_lake.sql(LONG), 503, "query_killed")
     timer.join()
     assert answer.json["retryable"] is True
-    assert own_lake.sql("SELECT 1 AS x").status == 200
+    assert sql_lake.sql("SELECT 1 AS x").status == 200
 
 
 def test_a_query_that_wants_more_memory_than_there_is(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_health_touches_nothing_and_ready_looks(own_lake: Lake) -> None:
 
 
 def test_a_node_sees_what_another_wrote(own_lake: Lake) -> None:
-    with running_lake(own_lake.bucket) as other:
+    with running_lake(own_lake.bucket, queries=False) as other:
         seq = other.put("from/other", b"hello").seq
         assert own_lake.get("from/other", {"X-Min-Seq": str(seq)}).body == b"hello"
         refused(own_lake.put("from/other", b"x", {"If-None-Match": "*"}), 412, "key_exists")

@@ -22,7 +22,7 @@ EXPECT = ("Expect", "100-continue")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """A lake whose limits are low enough to reach."""
     limits = ServiceLimits(object_bytes=SMALL, upload_bytes=SMALL)
-    with running_lake(tmp_path_factory.mktemp("small") / "bucket", limits) as server:
+    with running_lake(tmp_path_factory.mktemp("small") / "bucket", limits, queries=False) as server:
         yield server
 
 
@@ -160,7 +160,7 @@ def test_the_fifth_put_in_flight_is_told_busy_at_once(own_lake: Lake) -> None:
 
 def test_ingests_beyond_the_bound_are_told_busy(tmp_path: Path) -> None:
     with (
-        running_lake(tmp_path / "bucket", ServiceLimits(ingests=1)) as lake,
+        running_lake(tmp_path / "bucket", ServiceLimits(ingests=1), queries=False) as lake,
         closing(lake.connect()) as sock,
     ):
         head = [("Content-Length", "10"), ("Content-Type", "text/csv")]

@@ -6,7 +6,7 @@ write anything but a slot and, once, `lake.json`.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -78,7 +78,7 @@ class Journal:
             return None
         return decode_slot(body, position)
 
-    async def slots(self, first: int) -> AsyncIterator[Slot]:
+    async def slots(self, first: int) -> AsyncGenerator[Slot, None]:
         """Slots from position `first` up to the first gap, read in growing parallel windows.
 
         What stands behind the first gap or the first fault is not looked at.

@@ -25,7 +25,7 @@ class Listing(msgspec.Struct, frozen=True):
     """A page of rows, and what to go on after; None at the end. `seq`: the state's it is of."""
 
     rows: list[Body]
-    next: str | None
+    next: Json
     seq: int
 
 

@@ -1,6 +1,6 @@
 """The port to a bucket and its adapters."""
 
-from .errors import (
+from journal.bucket.errors import (
     BucketBroken,
     BucketError,
     BucketFull,
@@ -9,11 +9,11 @@ from .errors import (
     ObjectExists,
     ObjectMissing,
 )
-from .local import LocalBucket
-from .memory import MemoryBucket
-from .opening import open_bucket, s3_settings_from_environment
-from .port import Answer, Bucket, Created, Stat
-from .s3_settings import S3Settings
+from journal.bucket.local import LocalBucket
+from journal.bucket.memory import MemoryBucket
+from journal.bucket.opening import open_bucket, s3_settings_from_environment
+from journal.bucket.port import Answer, Bucket, Created, Stat
+from journal.bucket.s3_settings import S3Settings
 
 __all__ = [
     "Answer",

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from . import local_list, local_write
-from .errors import BucketUnavailable, ObjectMissing
-from .local_tree import TEMPORARY, Tree, translated
-from .port import Created, Stat
+from journal.bucket import local_list, local_write
+from journal.bucket.errors import BucketUnavailable, ObjectMissing
+from journal.bucket.local_tree import TEMPORARY, Tree, translated
+from journal.bucket.port import Created, Stat
 
 CHUNK_BYTES = 1 << 20
 THREADS = 8

@@ -10,9 +10,9 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 
-from .errors import ObjectMissing
-from .local_tree import TEMPORARY, Tree, path_fault, translated
-from .port import Stat
+from journal.bucket.errors import ObjectMissing
+from journal.bucket.local_tree import TEMPORARY, Tree, path_fault, translated
+from journal.bucket.port import Stat
 
 
 def list_objects(tree: Tree, prefix: str, after: str, limit: int) -> list[Stat]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import (
+from journal.bucket.errors import (
     BucketBroken,
     BucketError,
     BucketFull,
@@ -21,7 +21,7 @@ from .errors import (
     BucketUnavailable,
     ObjectMissing,
 )
-from .keys import key_fault
+from journal.bucket.keys import key_fault
 
 TEMPORARY = ".tmp"
 STALE_S = 86_400

@@ -11,9 +11,15 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import BucketBroken, BucketError, BucketRefused, BucketUnavailable, ObjectExists
-from .local_tree import Tree, check_key, sync_directory, translated
-from .port import Answer, Created
+from journal.bucket.errors import (
+    BucketBroken,
+    BucketError,
+    BucketRefused,
+    BucketUnavailable,
+    ObjectExists,
+)
+from journal.bucket.local_tree import Tree, check_key, sync_directory, translated
+from journal.bucket.port import Answer, Created
 
 PIECE_BYTES = 1 << 20
 

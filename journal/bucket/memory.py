@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import BucketRefused, ObjectExists, ObjectMissing
-from .keys import key_fault
-from .port import Answer, Created, Stat
+from journal.bucket.errors import BucketRefused, ObjectExists, ObjectMissing
+from journal.bucket.keys import key_fault
+from journal.bucket.port import Answer, Created, Stat
 
 CHUNK_BYTES = 1 << 20
 

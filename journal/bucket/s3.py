@@ -14,13 +14,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .errors import BucketBroken, BucketRefused
-from .keys import key_fault
-from .port import Answer, Created, Stat
-from .s3_answers import NO_ANSWER, created, status_of, translated
-from .s3_client import S3Clients, open_clients
-from .s3_settings import S3Settings
-from .s3_upload import Target, upload
+from journal.bucket.errors import BucketBroken, BucketRefused
+from journal.bucket.keys import key_fault
+from journal.bucket.port import Answer, Created, Stat
+from journal.bucket.s3_answers import NO_ANSWER, created, status_of, translated
+from journal.bucket.s3_client import S3Clients, open_clients
+from journal.bucket.s3_settings import S3Settings
+from journal.bucket.s3_upload import Target, upload
 
 CHUNK_BYTES = 1 << 20
 PAGE = 1000

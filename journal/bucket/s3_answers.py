@@ -16,14 +16,14 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from .errors import (
+from journal.bucket.errors import (
     BucketError,
     BucketFull,
     BucketRefused,
     BucketUnavailable,
     ObjectMissing,
 )
-from .port import Answer, Created
+from journal.bucket.port import Answer, Created
 
 NEVER_SENT = (NoCredentialsError, ParamValidationError)
 NO_ANSWER = (BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError)

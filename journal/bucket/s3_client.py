@@ -20,7 +20,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from aiobotocore.utils import AioInstanceMetadataFetcher
 
-from .s3_settings import S3Settings
+from journal.bucket.s3_settings import S3Settings
 
 DATA_ATTEMPTS = 3
 CONNECTIONS = 32

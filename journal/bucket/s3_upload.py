@@ -14,8 +14,14 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from .errors import BucketError, BucketRefused, BucketUnavailable, ObjectExists, ObjectMissing
-from .s3_answers import code_of, status_of, translated
+from journal.bucket.errors import (
+    BucketError,
+    BucketRefused,
+    BucketUnavailable,
+    ObjectExists,
+    ObjectMissing,
+)
+from journal.bucket.s3_answers import code_of, status_of, translated
 
 PART_BYTES = 8 << 20
 MAX_PARTS = 10_000

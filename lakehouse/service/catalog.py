@@ -85,7 +85,7 @@ class Catalog:
             rows.append(receipts.event(slot, number))
             place = history.previous(slot.events[number], entity)
         rows.reverse()
-        more = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
+        more = rows[limit - 1]["seq"] if len(rows) > limit else None
         return Listing(rows[:limit], more, state.head.seq)
 
 

@@ -1,5 +1,7 @@
 """The journal as users see it: its head, and its events in order."""
 
+from contextlib import aclosing
+
 from journal.slot import Slot
 from lakehouse import receipts
 from lakehouse.node import Node
@@ -37,15 +39,18 @@ class JournalReads:
         rows: list[Body] = []
         first = (await self._node.follower.slot_of(after + 1)).header.position
         last = min(head.position, first + SCANNED_SLOTS - 1)
-        for position in range(first, last + 1):
-            slot = await self._node.follower.slot_at(position)
-            rows += [
-                receipts.event(slot, number) for number in _passing(slot, after, type_, entity)
-            ]
-            if len(rows) > limit:
-                return Listing(rows[:limit], str(rows[limit - 1]["seq"]), head.seq)
-        more = str(slot.head.seq) if last < head.position else None
-        return Listing(rows, more, head.seq)
+        read_to = after
+        async with aclosing(self._node.follower.journal.slots(first)) as slots:
+            async for slot in slots:
+                if slot.header.position > last:
+                    break
+                read_to = slot.head.seq
+                rows += [
+                    receipts.event(slot, number) for number in _passing(slot, after, type_, entity)
+                ]
+                if len(rows) > limit:
+                    return Listing(rows[:limit], rows[limit - 1]["seq"], head.seq)
+        return Listing(rows, read_to if read_to < head.seq else None, head.seq)
 
 
 def _passing(slot: Slot, after: int, type_: str | None, entity: str | None) -> list[int]:

@@ -111,6 +111,7 @@ def stamp(response: web.StreamResponse, identity: str) -> None:
     response.headers["X-Request-Id"] = identity
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Server"] = "lakehouse"
+    response.headers["Server"] = "lakehouse"
 
 
 def target(raw_path: str) -> Target:

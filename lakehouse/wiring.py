@@ -1,6 +1,8 @@
 """The one place that picks adapters and joins the parts into something that runs."""
 
+import os
 import random
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -78,9 +80,18 @@ def _spool_dir(settings: Settings, bucket: Bucket) -> Path:
         return path
     if bucket.spool_dir is not None:
         return bucket.spool_dir
-    path = Path(tempfile.gettempdir()) / f"lakehouse-spool-{Path.home().name}"
+    path = Path(tempfile.gettempdir()) / f"lakehouse-spool-{os.geteuid()}"
     path.mkdir(mode=0o700, exist_ok=True)
+    _check_private(path)
     return path
+
+
+def _check_private(path: Path) -> None:
+    """The name can be guessed, so another user may have made it first, to read what passes."""
+    found = path.lstat()
+    private = stat.S_ISDIR(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077
+    if not private or found.st_uid != os.geteuid():
+        raise ConfigError(f"{path} is not a directory of ours alone; set spool_dir to one that is")
 
 
 def _engine_settings(

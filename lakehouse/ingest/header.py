@@ -3,7 +3,8 @@
 Pure, but for the first record that it takes from the blocks. It judges names, never values.
 """
 
-import unicodedata
+import re
+import string
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -14,6 +15,10 @@ from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.records import Record, line_ends, records
 from lakehouse.ingest.refusals import malformed, refusal
 from lakehouse.ingest.schema import Renamed
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -73,12 +78,12 @@ def _unique(name: str, everywhere: set[str], taken: set[str], counters: dict[str
 
 
 def _key(name: str) -> str:
-    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
+    return name.translate(_ASCII_LOWER)
 
 
 def _refuse_control_characters(header: Record) -> None:
     for position, name in enumerate(header.cells, 1):
-        if any(unicodedata.category(character) == "Cc" for character in name):
+        if _CONTROL.search(name):
             reason = f"a control character in the name of column {position}"
             raise malformed(header.line, reason)
 

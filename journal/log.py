@@ -7,6 +7,7 @@ write anything but a slot and, once, `lake.json`.
 import asyncio
 import random
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import msgspec
 
@@ -15,6 +16,7 @@ from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectMissin
 from journal.bucket.port import Answer, Bucket
 from journal.clock import Clock, uuid7
 from journal.commit import Found, Progress, Step, after_look, after_put
+from journal.packs import SLOTS_A_PACK, first_of, read_pack
 from journal.slot import (
     FORMAT,
     Head,
@@ -95,6 +97,23 @@ class Journal:
             first += width
             width = min(2 * width, WINDOW)
 
+    async def history(self, first: int, last: int) -> AsyncGenerator[Slot, None]:
+        """Slots from `first` to `last`, all of which exist, through packs where there are any."""
+        position = first
+        while position <= last:
+            pack = await read_pack(self.bucket, first_of(position))
+            end = min(last, first_of(position) + SLOTS_A_PACK - 1)
+            if pack is not None:
+                for slot in pack[position - first_of(position) : end - first_of(position) + 1]:
+                    yield slot
+            else:
+                async with aclosing(self.slots(position)) as slots:
+                    async for slot in slots:
+                        if slot.header.position > end:
+                            break
+                        yield slot
+            position = end + 1
+
     async def hash_at(self, position: int) -> str:
         """The SHA-256 of what stands at `position` now (0: `lake.json`). Raises ObjectMissing."""
         key = keys.slot_key(position) if position else keys.LAKE
@@ -167,6 +186,11 @@ async def find_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> J
             raise JournalCorrupt(0, "lake.json is absent while slot 1 exists") from None
         return None
     return Journal(bucket, decode_lake(body), genesis(body), clock, chance)
+
+
+async def holds_lake(bucket: Bucket) -> bool:
+    """Whether a journal was ever begun here: `lake.json`, or a slot without it, which is damage."""
+    return bool(await bucket.list_objects(keys.JOURNAL, limit=1))
 
 
 def pause_s(attempt: int, chance: random.Random) -> float:

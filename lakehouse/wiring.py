@@ -9,8 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from journal.bucket import Bucket, S3Settings, open_bucket, s3_settings_from_environment
+from journal.bucket import (
+    Bucket,
+    MemoryBucket,
+    S3Settings,
+    is_absent,
+    open_bucket,
+    s3_settings_from_environment,
+)
 from journal.clock import SystemClock
+from journal.log import holds_lake
 from lakehouse.config import ConfigError, Settings, load_secrets
 from lakehouse.node import Node
 from lakehouse.query import S3, EngineSettings, QueryEngine
@@ -23,16 +31,22 @@ DATA = ("datasets/", "objects/")
 
 @asynccontextmanager
 async def bucket_of(
-    settings: Settings, environ: Mapping[str, str]
+    settings: Settings, environ: Mapping[str, str], *, begin: bool = True
 ) -> AsyncIterator[tuple[Bucket, S3Settings | None]]:
-    """The bucket that the settings name, open. Raises ConfigError, BucketError."""
+    """The bucket that the settings name, open; to look must not make what is not there.
+
+    Without `begin` an empty one in memory stands for a bucket that holds no lake. Raises
+    ConfigError, BucketError.
+    """
     try:
         s3 = _s3_settings(settings, environ)
-        bucket = await open_bucket(settings.bucket, s3)
+        absent = not begin and is_absent(settings.bucket)
+        bucket = MemoryBucket() if absent else await open_bucket(settings.bucket, s3)
     except ValueError as error:
         raise ConfigError(f"bucket: {error}") from error
     try:
-        yield bucket, s3
+        looked_at = bucket if begin or await holds_lake(bucket) else MemoryBucket()
+        yield looked_at, s3
     finally:
         await bucket.close()
 
@@ -45,14 +59,16 @@ async def service_of(
     limits: ServiceLimits | None = None,
     *,
     queries: bool = True,
+    begin: bool = True,
 ) -> AsyncIterator[Service]:
     """A service on the settings' bucket, its tasks running; `failed` is called if one dies.
 
-    Without `queries` no process is started for them, and none may be asked.
+    Without `queries` no process is started for them, and none may be asked. Without `begin` a
+    bucket that holds no lake is left as it is, and looks like an empty one.
     Raises ConfigError and faults.KNOWN. Stops in order: accepted changes are answered first.
     """
     async with AsyncExitStack() as stack:
-        bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ))
+        bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ, begin=begin))
         node = await Node.open(bucket, SystemClock(), random.SystemRandom())
         spool_dir = _spool_dir(settings, bucket)
         sweep(spool_dir)

@@ -11,7 +11,7 @@ from journal.bucket.errors import (
 )
 from journal.bucket.local import LocalBucket
 from journal.bucket.memory import MemoryBucket
-from journal.bucket.opening import open_bucket, s3_settings_from_environment
+from journal.bucket.opening import is_absent, open_bucket, s3_settings_from_environment
 from journal.bucket.port import Answer, Bucket, Created, Stat
 from journal.bucket.s3_settings import S3Settings
 
@@ -30,6 +30,7 @@ __all__ = [
     "ObjectMissing",
     "S3Settings",
     "Stat",
+    "is_absent",
     "open_bucket",
     "s3_settings_from_environment",
 ]

@@ -5,11 +5,12 @@ from urllib.parse import unquote
 
 import msgspec
 
+JOURNAL = "_journal/"
 LAKE = "_journal/lake.json"
 SLOTS = "_journal/slots/"
 PACKS = "_journal/packs/"
 CHECKPOINTS = "_journal/checkpoints/"
-RESERVED = ("_journal/", "datasets/", "objects/")
+RESERVED = (JOURNAL, "datasets/", "objects/")
 """Prefixes of ours: no user may PUT or DELETE below them."""
 
 MAX_KEY_BYTES = 1024

@@ -32,6 +32,11 @@ async def open_bucket(url: str, s3: S3Settings | None = None) -> Bucket:
     return await LocalBucket.open(_directory(url))
 
 
+def is_absent(url: str) -> bool:
+    """Whether `url` means a directory that is not there; to open it would make it."""
+    return not url.startswith(("s3://", "memory://")) and not _directory(url).exists()
+
+
 def parse_s3_url(url: str) -> tuple[str, str]:
     """The name and the prefix, without slashes at its ends. ValueError for anything else."""
     match = _S3_URL.fullmatch(url)

@@ -35,7 +35,7 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
         schema_change=arguments.schema_change is not None,
         dedupe=arguments.dedupe is not None,
     )
-    async with _service(settings) as service:
+    async with _service(settings, begin=True) as service:
         asking = _asking(service, arguments, "ingest")
         limit = service.limits.upload_bytes
         pieces = _pieces(arguments.file)
@@ -117,9 +117,14 @@ COMMANDS: dict[str, Command] = {
 
 
 @asynccontextmanager
-async def _service(settings: Settings, *, queries: bool = False) -> AsyncIterator[Service]:
+async def _service(
+    settings: Settings, *, queries: bool = False, begin: bool = False
+) -> AsyncIterator[Service]:
+    """A service for one command; only one that brings data may begin a lake."""
     one_worker = msgspec.structs.replace(settings, query_workers=1)
-    async with service_of(one_worker, os.environ, lambda: None, queries=queries) as service:
+    async with service_of(
+        one_worker, os.environ, lambda: None, queries=queries, begin=begin
+    ) as service:
         yield service
 
 

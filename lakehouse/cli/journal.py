@@ -80,7 +80,7 @@ COMMANDS = {"head": head, "events": events, "verify": verify, "replay": replay}
 @asynccontextmanager
 async def _journal(settings: Settings) -> AsyncIterator[Journal | None]:
     """The bucket's journal, None where there is none: looking must not begin one."""
-    async with bucket_of(settings, os.environ) as (bucket, _):
+    async with bucket_of(settings, os.environ, begin=False) as (bucket, _):
         yield await find_journal(bucket, SystemClock(), random.SystemRandom())
 
 

@@ -16,7 +16,6 @@ from lakehouse.ingest.records import Record, line_ends, records
 from lakehouse.ingest.refusals import malformed, refusal
 from lakehouse.ingest.schema import Renamed
 
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 

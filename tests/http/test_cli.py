@@ -226,3 +226,16 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     pipe = f"{sys.executable} -m lakehouse sql 'FROM range(100000)' | head -1"
     shell = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], capture_output=True, check=False)
     assert (shell.returncode, shell.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "words", [("datasets",), ("sql", "SELECT 1"), ("show", "t"), ("drop", "t")]
+)
+def test_looking_where_nothing_is_leaves_nothing(
+    lakehouse: Told, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    lakehouse(*words, "--bucket", "typo", code=0 if words[0] in ("datasets", "sql") else 1)
+    assert not Path("typo").exists()
+    Path("there").mkdir()
+    lakehouse(*words, "--bucket", "there", code=0 if words[0] in ("datasets", "sql") else 1)
+    assert not list(Path("there").glob("_journal/*"))

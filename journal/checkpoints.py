@@ -1,0 +1,84 @@
+"""Checkpoints: a state's bytes beside the journal, so that opening need not read all of it.
+
+Caches, never truth: what is read here counts only when its bytes have the root that its name says
+and the slot that it names is still in the journal. Written once, by whoever gets there. Knows
+nothing of what a state is. Must never touch a slot.
+"""
+
+import re
+
+import msgspec
+import zstandard
+
+from journal.bucket.errors import ObjectMissing
+from journal.bucket.keys import CHECKPOINTS
+from journal.bucket.port import Bucket
+from journal.slot import Head, sha256_hex
+
+LEVEL = 3
+_LAST = 10**20 - 1
+_NAME = re.compile(r"([0-9]+)/([0-9]{20})-([0-9]+)-([0-9a-f]{16})\.zst")
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """What a checkpoint's name says: the state of version `version` after event `seq`."""
+
+    version: int
+    seq: int
+    position: int
+    root: str
+    """First 16 hex digits of the root."""
+
+    @property
+    def key(self) -> str:
+        """Its key: of one version's names, the newest sorts first."""
+        return (
+            f"{CHECKPOINTS}{self.version}/{_LAST - self.seq:020d}-{self.position}-{self.root}.zst"
+        )
+
+
+def checkpoint_of(version: int, head: Head, root: str) -> Checkpoint:
+    """The checkpoint that a state with this head and root is kept in."""
+    return Checkpoint(version, head.seq, head.position, root[:16])
+
+
+def parse(key: str) -> Checkpoint | None:
+    """The inverse of `key`; None for any other object's."""
+    match = _NAME.fullmatch(key.removeprefix(CHECKPOINTS)) if key.startswith(CHECKPOINTS) else None
+    if match is None:
+        return None
+    return Checkpoint(int(match[1]), _LAST - int(match[2]), int(match[3]), match[4])
+
+
+async def next_older(
+    bucket: Bucket, version: int, than: Checkpoint | int | None
+) -> Checkpoint | None:
+    """The newest checkpoint of this version: of all, as of a seq, or older than another one.
+
+    One LIST of one key.
+    """
+    prefix = f"{CHECKPOINTS}{version}/"
+    after = f"{prefix}{_LAST - than:020d}" if isinstance(than, int) else than.key if than else ""
+    found = await bucket.list_objects(prefix, after, 1)
+    while found:
+        checkpoint = parse(found[0].key)
+        if checkpoint is not None:
+            return checkpoint
+        found = await bucket.list_objects(prefix, found[0].key, 1)
+    return None
+
+
+async def load(bucket: Bucket, checkpoint: Checkpoint) -> bytes | None:
+    """The state's bytes; None when they are gone, damaged, or not those that the name promises."""
+    try:
+        body = await bucket.read(checkpoint.key)
+        unpacked = zstandard.ZstdDecompressor().decompressobj().decompress(body)
+    except (ObjectMissing, zstandard.ZstdError):
+        # A cache that cannot be used is passed over: an older one, or the slots, have it all.
+        return None
+    return unpacked if sha256_hex(unpacked)[:16] == checkpoint.root else None
+
+
+def packed(body: bytes) -> bytes:
+    """What is stored for a state's bytes."""
+    return zstandard.ZstdCompressor(level=LEVEL).compress(body)

@@ -17,9 +17,11 @@ from journal.log import open_journal
 from journal.slot import UpgradeRequired
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.faults import HALTING, refusal
+from lakehouse.keeper import Keeper
 from lakehouse.writer import Limits, Writer
 from projections.fold import State
 from projections.follower import Follower
+from projections.past import Past
 
 log = structlog.get_logger()
 
@@ -37,6 +39,8 @@ class Node:
     ) -> None:
         self.bucket = bucket
         self.follower = follower
+        self.past = Past(follower)
+        self.keeper = Keeper(follower, clock, chance, bucket.spool_dir)
         self.writer = writer
         self.clock = clock
         self.chance = chance
@@ -55,7 +59,7 @@ class Node:
         follower = Follower(await open_journal(bucket, clock, chance))
         node = cls(bucket, follower, Writer(follower, clock, chance, limits), clock, chance)
         try:
-            await follower.catch_up()
+            await follower.open()
         except UpgradeRequired as error:
             node.writer.halt(error)
         return node
@@ -70,6 +74,7 @@ class Node:
         self._tasks = [
             asyncio.create_task(self.writer.run(), name="writer"),
             asyncio.create_task(self._poll(poll_interval_s), name="poll"),
+            asyncio.create_task(self.keeper.run(), name="keeper"),
         ]
         for task in self._tasks:
             task.add_done_callback(lambda done: _report(done, failed))

@@ -23,7 +23,7 @@ from lakehouse.threads import in_thread
 BUFFER_BYTES = 1024 * 1024
 """Pieces are gathered up to this size before a thread writes them."""
 STALE_S = 24 * 3600
-OURS = ("spool-", "ingest-")
+OURS = ("spool-", "ingest-", "keep-")
 
 
 class Spooled(msgspec.Struct, frozen=True):

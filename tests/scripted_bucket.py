@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from journal.bucket.errors import BucketUnavailable
 from journal.bucket.keys import SLOTS
 from journal.bucket.memory import MemoryBucket
-from journal.bucket.port import Answer, Created
+from journal.bucket.port import Answer, Created, Stat
 
 
 class ScriptedBucket(MemoryBucket):
@@ -22,6 +22,7 @@ class ScriptedBucket(MemoryBucket):
         self.reads_fail = 0
         self.creates: list[tuple[str, bytes]] = []
         self.reads: list[str] = []
+        self.lists: list[str] = []
         self.before_create: deque[object] = deque()
         self.skew_s = 0.0
         self._late: list[tuple[str, bytes]] = []
@@ -65,6 +66,10 @@ class ScriptedBucket(MemoryBucket):
             self.reads_fail -= 1
             raise BucketUnavailable("no answer")
         return await super().read(key)
+
+    async def list_objects(self, prefix: str, after: str = "", limit: int = 1000) -> list[Stat]:
+        self.lists.append(prefix)
+        return await super().list_objects(prefix, after, limit)
 
     async def now(self) -> datetime:
         return await super().now() + timedelta(seconds=self.skew_s)

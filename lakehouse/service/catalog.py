@@ -80,7 +80,7 @@ class Catalog:
             raise RefusedError(Refused("dataset_not_found", f"nothing ever had the name {name}"))
         rows: list[receipts.Body] = []
         while place is not None and place[1] > after:
-            slot = await self._node.follower.slot_at(place[0])
+            slot = await self._node.past.slot_at(place[0])
             number = place[1] - slot.header.first_seq
             rows.append(receipts.event(slot, number))
             place = history.previous(slot.events[number], entity)

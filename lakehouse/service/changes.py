@@ -104,6 +104,6 @@ def _context(node: Node, asking: Asking, payload_sha256: str) -> Context:
 
 
 async def _replayed(node: Node, position: int, seq: int) -> Settled:
-    slot = await node.follower.slot_at(position)
+    slot = await node.past.slot_at(position)
     event = slot.events[seq - slot.header.first_seq]
-    return Settled(seq, await node.follower.state_at(seq), event, fresh=False)
+    return Settled(seq, await node.past.state_at(seq), event, fresh=False)

@@ -74,7 +74,7 @@ class Ingest:
         return Receipt(body, settled.seq)
 
     async def _event(self, seq: int) -> Event:
-        slot = await self._node.follower.slot_of(seq)
+        slot = await self._node.past.slot_of(seq)
         return slot.events[seq - slot.header.first_seq]
 
     @asynccontextmanager

@@ -37,7 +37,7 @@ class JournalReads:
             return Listing([], None, head.seq)
         entity = history.dataset_entity(dataset) if dataset else None
         rows: list[Body] = []
-        first = (await self._node.follower.slot_of(after + 1)).header.position
+        first = (await self._node.past.slot_of(after + 1)).header.position
         last = min(head.position, first + SCANNED_SLOTS - 1)
         read_to = after
         async with aclosing(self._node.follower.journal.slots(first)) as slots:

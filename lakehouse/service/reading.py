@@ -9,7 +9,7 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.node import Node
 from projections import inventory
 from projections.fold import State
-from projections.follower import BeyondHead
+from projections.past import BeyondHead
 
 _SEQ = re.compile(r"[0-9]+")
 _RFC3339 = re.compile(
@@ -61,7 +61,7 @@ async def _as_of_seq(node: Node, seq: int) -> State:
     if seq > node.state.head.seq:
         await node.look()
     try:
-        return await node.follower.state_at(seq)
+        return await node.past.state_at(seq)
     except BeyondHead as error:
         raise RefusedError(Refused("as_of_in_future", str(error))) from error
 
@@ -69,7 +69,7 @@ async def _as_of_seq(node: Node, seq: int) -> State:
 async def _as_of_time(node: Node, at: datetime) -> State:
     if at > node.clock.now():
         raise RefusedError(Refused("as_of_in_future", f"{at.isoformat()} has not come yet"))
-    return await node.follower.state_at(await node.follower.seq_at(at))
+    return await node.past.state_at(await node.past.seq_at(at))
 
 
 def _seq(number: str | int) -> int:

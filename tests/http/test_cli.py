@@ -232,7 +232,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     "words", [("datasets",), ("sql", "SELECT 1"), ("show", "t"), ("drop", "t")]
 )
 def test_looking_where_nothing_is_leaves_nothing(
-    lakehouse: Told, tmp_path: Path, words: tuple[str, ...]
+    lakehouse: Told, words: tuple[str, ...]
 ) -> None:
     lakehouse(*words, "--bucket", "typo", code=0 if words[0] in ("datasets", "sql") else 1)
     assert not Path("typo").exists()

@@ -1,0 +1,65 @@
+"""The keeper: makes checkpoints and packs in the background, so that opening stays a blink.
+
+What it makes are caches: to fail costs time, never truth. A crash at any point leaves nothing to
+clean but a temporary file that the next start sweeps.
+"""
+
+import random
+from pathlib import Path
+
+import structlog
+
+from journal.bucket.errors import BucketError
+from journal.clock import Clock
+from journal.packs import SLOTS_A_PACK
+from projections.checkpointing import has_pack, keep_pack, keep_state
+from projections.fold import State
+from projections.follower import Follower
+
+LOOK_S = 1.0
+PAUSE_S = 30.0
+"""After a failure, before the next try."""
+
+log = structlog.get_logger()
+
+
+class Keeper:
+    """Keeps what one follower finds due. `directory`: where bytes wait on their way in."""
+
+    def __init__(
+        self, follower: Follower, clock: Clock, chance: random.Random, directory: Path | None
+    ) -> None:
+        self._follower = follower
+        self._clock = clock
+        self._chance = chance
+        self._directory = directory
+
+    async def run(self) -> None:
+        """Keep what is due, until cancelled."""
+        while True:
+            # Nodes find the same states due at the same time; one will be first.
+            await self._clock.sleep(LOOK_S * self._chance.uniform(0.5, 1.5))
+            try:
+                await self.keep_due()
+            except (BucketError, OSError) as error:
+                log.warning("not_kept", kind=type(error).__name__, detail=str(error))
+                await self._clock.sleep(PAUSE_S)
+
+    async def keep_due(self) -> None:
+        """Keep every state that is due now, oldest first, and the packs that are full."""
+        due = self._follower.due
+        while due:
+            state = due[0]
+            key = await keep_state(self._follower.journal, state, self._directory)
+            await self._keep_pack(state)
+            log.info("kept", checkpoint=key)
+            if due and due[0] is state:
+                due.popleft()
+
+    async def _keep_pack(self, state: State) -> None:
+        position = state.head.position
+        if position % SLOTS_A_PACK:
+            return
+        journal, first = self._follower.journal, position - SLOTS_A_PACK + 1
+        if not await has_pack(journal, first):
+            await keep_pack(journal, first, self._directory)

@@ -1,0 +1,118 @@
+"""Checkpoints in and out: a state from the newest one that can be proven, and a state into one.
+
+A checkpoint is never trusted: its bytes must have the root in its name, and the slot that it says it
+follows must be in the journal with that hash (a copy of a bucket may hold a checkpoint beyond its
+slots). Which states are kept is the same on every node, so that nodes make the same objects.
+"""
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+from journal import checkpoints, packs
+from journal.bucket.errors import ObjectExists, ObjectMissing
+from journal.bucket.keys import slot_key
+from journal.checkpoints import Checkpoint
+from journal.log import WINDOW, Journal
+from journal.slot import Head
+from projections.codec import StateDamaged, decode_state, encode_state, state_root
+from projections.fold import STATE_VERSION, State
+
+EVERY_SLOTS = 1_024
+EVERY_EVENTS = 20_000
+TRIED = 16
+"""How many checkpoints that cannot be used are passed over before the slots are read instead."""
+
+
+def is_due(before: Head, after: Head) -> bool:
+    """Whether the state at `after` is one that is kept; the same answer on every node."""
+    events = after.seq // EVERY_EVENTS > before.seq // EVERY_EVENTS
+    return events or after.position % EVERY_SLOTS == 0
+
+
+async def newest_state(journal: Journal, as_of: int | None = None) -> State | None:
+    """The state of the newest checkpoint, of those not after event `as_of`, that can be proven.
+
+    Usually one LIST of one key and two GETs. None where no checkpoint is of use.
+    """
+    than: Checkpoint | int | None = as_of
+    for _ in range(TRIED):
+        checkpoint = await checkpoints.next_older(journal.bucket, STATE_VERSION, than)
+        if checkpoint is None:
+            return None
+        state = await _state_of(journal, checkpoint)
+        if state is not None and await _is_in(journal, state.head):
+            return state
+        than = checkpoint
+    return None
+
+
+async def keep_state(journal: Journal, state: State, directory: Path | None) -> str:
+    """Store the state as a checkpoint, once; its key. `directory` is for the bytes on their way."""
+    body, root = await asyncio.to_thread(_encoded, state)
+    key = checkpoints.checkpoint_of(STATE_VERSION, state.head, root).key
+    await _store(journal, key, body, directory)
+    return key
+
+
+async def keep_pack(journal: Journal, first: int, directory: Path | None) -> str:
+    """Store the slots from `first` on, all of which exist, as a pack, once; its key."""
+    bodies: list[bytes] = []
+    for start in range(first, first + packs.SLOTS_A_PACK, WINDOW):
+        keys = [slot_key(position) for position in range(start, start + WINDOW)]
+        bodies += await asyncio.gather(*map(journal.bucket.read, keys))
+    key = packs.pack_key(first)
+    await _store(journal, key, await asyncio.to_thread(packs.packed, bodies), directory)
+    return key
+
+
+async def has_pack(journal: Journal, first: int) -> bool:
+    """Whether somebody has made this pack already."""
+    try:
+        await journal.bucket.stat(packs.pack_key(first))
+    except ObjectMissing:
+        return False
+    return True
+
+
+async def _state_of(journal: Journal, checkpoint: Checkpoint) -> State | None:
+    body = await checkpoints.load(journal.bucket, checkpoint)
+    if body is None:
+        return None
+    try:
+        state = await asyncio.to_thread(decode_state, body)
+    except StateDamaged:
+        # A cache that cannot be read is passed over: an older one, or the slots, have it all.
+        return None
+    named = (checkpoint.seq, checkpoint.position)
+    return state if (state.head.seq, state.head.position) == named else None
+
+
+async def _is_in(journal: Journal, head: Head) -> bool:
+    try:
+        return await journal.hash_at(head.position) == head.sha256
+    except ObjectMissing:
+        return False
+
+
+def _encoded(state: State) -> tuple[bytes, str]:
+    return checkpoints.packed(b"".join(encode_state(state))), state_root(state)
+
+
+async def _store(journal: Journal, key: str, body: bytes, directory: Path | None) -> None:
+    descriptor, name = tempfile.mkstemp(prefix="keep-", dir=directory)
+    path = Path(name)
+    try:
+        await asyncio.to_thread(_write, descriptor, body)
+        await journal.bucket.upload(key, path)
+    except ObjectExists:
+        # Another process made it first, perhaps by another version of the compressor.
+        return
+    finally:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+def _write(descriptor: int, body: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(body)

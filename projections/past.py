@@ -1,0 +1,100 @@
+"""The past: states as they were, and where in the journal a seq or a time lies.
+
+Reads only, and only up to the head that its follower has reached.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import datetime
+
+from journal.slot import JournalCorrupt, Slot, check_link, format_at
+from projections import history
+from projections.checkpointing import newest_state
+from projections.fold import State, empty, fold_to
+from projections.follower import Follower
+
+REMEMBERED_STATES = 8
+"""How many past states are kept for `as_of` reads."""
+
+
+class BeyondHead(Exception):
+    """A seq was asked for that the journal does not have."""
+
+
+class Past:
+    """What a follower's journal was."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._journal = follower.journal
+        self._states: OrderedDict[int, State] = OrderedDict()
+
+    async def state_at(self, seq: int) -> State:
+        """The state as of event `seq` (0: before the first). Raises BeyondHead."""
+        now = self._follower.state
+        if seq > now.head.seq:
+            raise BeyondHead(f"event {seq} lies beyond the head, {now.head.seq}")
+        if seq == now.head.seq:
+            return now
+        state = self._states.pop(seq, None) or await self._replayed(seq)
+        self._states[seq] = state
+        while len(self._states) > REMEMBERED_STATES:
+            self._states.popitem(last=False)
+        return state
+
+    async def seq_at(self, at: datetime) -> int:
+        """The last seq whose slot's time is not after `at`; 0 before the first slot."""
+        now, text = self._follower.state, format_at(at)
+        if text >= now.head.at:
+            return now.head.seq
+        first, last = history.between_times(now.history, text, now.head.position)
+        slot = await self._last_slot(first, last, lambda slot: slot.header.at <= text)
+        return slot.head.seq if slot else 0
+
+    async def slot_of(self, seq: int) -> Slot:
+        """The slot that holds event `seq`. Raises BeyondHead."""
+        now = self._follower.state
+        if not 0 < seq <= now.head.seq:
+            raise BeyondHead(f"event {seq} is not in the journal; its head is {now.head.seq}")
+        first, last = history.between(now.history, seq, now.head.position)
+        slot = await self._last_slot(first, last, lambda slot: slot.header.first_seq <= seq)
+        if slot is None:
+            raise JournalCorrupt(first, f"no slot holds event {seq}")
+        return slot
+
+    async def slot_at(self, position: int) -> Slot:
+        """A slot that the state has folded. Raises JournalCorrupt when it is gone."""
+        slot = await self._journal.read(position)
+        if slot is None:
+            raise JournalCorrupt(position, "it was read before and is absent now")
+        return slot
+
+    async def _last_slot(self, first: int, last: int, holds: Callable[[Slot], bool]) -> Slot | None:
+        """The last slot in first..last that `holds`, by bisection; None where none does."""
+        best: Slot | None = None
+        low, high = max(first, 1), last
+        while low <= high:
+            middle = (low + high) // 2
+            slot = await self.slot_at(middle)
+            if holds(slot):
+                best, low = slot, middle + 1
+            else:
+                high = middle - 1
+        return best
+
+    async def _replayed(self, seq: int) -> State:
+        """From the nearest earlier checkpoint, through at most one pack."""
+        if seq == 0:
+            return empty(self._journal.origin)
+        state = await newest_state(self._journal, seq) or empty(self._journal.origin)
+        if state.head.seq == seq:
+            return state
+        last = self._follower.state.head.position
+        async with aclosing(self._journal.history(state.head.position + 1, last)) as slots:
+            async for slot in slots:
+                check_link(state.head, slot, self._journal.lake.lake)
+                state = fold_to(state, slot, seq)
+                if slot.head.seq >= seq:
+                    return state
+        raise JournalCorrupt(state.head.position + 1, "it was read before and is absent now")

@@ -1,0 +1,232 @@
+"""Checkpoints and packs: they save reading, and are never believed without proof."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import zstandard
+from builders import (
+    EMPTY,
+    LAKE,
+    LAKE_BODY,
+    ORIGIN,
+    FakeClock,
+    chance,
+    registered,
+    slot,
+    slot_body,
+    stored,
+)
+from scripted_bucket import ScriptedBucket
+
+from journal import checkpoints, packs
+from journal.bucket import keys
+from journal.log import Journal
+from journal.slot import decode_slot
+from lakehouse.keeper import Keeper
+from projections import checkpointing
+from projections.checkpointing import is_due, keep_pack, keep_state, newest_state
+from projections.codec import encode_state, state_root
+from projections.fold import STATE_VERSION, State, fold
+from projections.follower import Follower
+from projections.past import Past
+
+SLOTS = 2_100
+
+
+class Long:
+    """A journal of 2,100 slots, two events each, and the state after each slot."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.states: list[State] = [EMPTY]
+        for position in range(1, SLOTS + 1):
+            facts = stored(f"k{position % 50}", f"b{position}"), registered(f"d{position % 7}")
+            body = slot_body(self.states[-1], *facts)
+            self.bodies.append(body)
+            self.states.append(fold(self.states[-1], decode_slot(body, position)))
+
+    async def bucket(self) -> ScriptedBucket:
+        bucket = ScriptedBucket()
+        await bucket.put_by_another(keys.LAKE, LAKE_BODY)
+        for position, body in enumerate(self.bodies, 1):
+            await bucket.put_by_another(keys.slot_key(position), body)
+        return bucket
+
+
+@pytest.fixture(scope="module")
+def long() -> Long:
+    return Long()
+
+
+@pytest.fixture
+async def bucket(long: Long) -> ScriptedBucket:
+    return await long.bucket()
+
+
+def journal_on(bucket: ScriptedBucket) -> Journal:
+    return Journal(bucket, LAKE, ORIGIN, FakeClock(), chance())
+
+
+async def kept(bucket: ScriptedBucket) -> Follower:
+    """A follower that has read everything, and whose keeper has kept what was due."""
+    follower = Follower(journal_on(bucket))
+    await follower.catch_up()
+    await Keeper(follower, FakeClock(), chance(), None).keep_due()
+    bucket.reads.clear()
+    bucket.lists.clear()
+    return follower
+
+
+async def checkpoint_keys(bucket: ScriptedBucket) -> list[str]:
+    return [stat.key for stat in await bucket.list_objects(keys.CHECKPOINTS)]
+
+
+async def test_a_checkpoint_every_1024_slots_and_a_pack_of_them(
+    long: Long, bucket: ScriptedBucket
+) -> None:
+    await kept(bucket)
+    found = [checkpoints.parse(key) for key in await checkpoint_keys(bucket)]
+    assert [(each.position, each.seq) for each in found if each] == [(2048, 4096), (1024, 2048)]
+    assert [stat.key for stat in await bucket.list_objects(keys.PACKS)] == [
+        packs.pack_key(1),
+        packs.pack_key(1025),
+    ]
+    pack = zstandard.decompress(await bucket.read(packs.pack_key(1025)))
+    assert pack == b"".join(long.bodies[1024:2048])
+
+
+async def test_every_node_makes_the_same_objects(long: Long) -> None:
+    one, other = await long.bucket(), await long.bucket()
+    await kept(one)
+    follower = Follower(journal_on(other))
+    for position in range(1, SLOTS + 1):
+        follower.accept(decode_slot(long.bodies[position - 1], position))
+    await Keeper(follower, FakeClock(), chance(9), None).keep_due()
+    for key in await checkpoint_keys(one):
+        assert await one.read(key) == await other.read(key)
+
+
+async def test_opening_takes_one_list_two_gets_and_the_tail(
+    long: Long, bucket: ScriptedBucket
+) -> None:
+    await kept(bucket)
+    opened = Follower(journal_on(bucket))
+    assert await opened.open() == long.states[-1]
+    assert len(bucket.lists) == 1
+    assert bucket.reads[1] == keys.slot_key(2048)
+    assert set(bucket.reads[2:]) <= {keys.slot_key(n) for n in range(2049, SLOTS + 64)}
+
+
+@pytest.mark.parametrize("seq", [1, 2, 2047, 2048, 2049, 3000, 4095, 4096, 4097, 4200])
+async def test_any_past_state_is_a_checkpoint_and_at_most_a_pack_away(
+    long: Long, bucket: ScriptedBucket, seq: int
+) -> None:
+    follower = await kept(bucket)
+    state = await Past(follower).state_at(seq)
+    whole = long.states[(seq + 1) // 2]
+    assert state.head.seq == seq
+    if seq % 2 == 0:
+        assert state == whole
+        assert state_root(state) == state_root(whole)
+    assert len(bucket.reads) < 100
+
+
+async def damage(bucket: ScriptedBucket, key: str) -> None:
+    bucket.overwrite(key, (await bucket.read(key))[:-7])
+
+
+async def lie(bucket: ScriptedBucket, key: str) -> None:
+    bucket.overwrite(key, checkpoints.packed(b"".join(encode_state(EMPTY))))
+
+
+async def vanish(bucket: ScriptedBucket, key: str) -> None:
+    bucket.remove(key)
+
+
+@pytest.mark.parametrize("spoil", [damage, lie, vanish])
+async def test_a_checkpoint_that_cannot_be_proven_is_passed_over(
+    long: Long, bucket: ScriptedBucket, spoil: object
+) -> None:
+    await kept(bucket)
+    newest, older = await checkpoint_keys(bucket)
+    await spoil(bucket, newest)  # type: ignore[operator]
+    found = await newest_state(journal_on(bucket))
+    assert found == long.states[1024]
+    await spoil(bucket, older)  # type: ignore[operator]
+    assert await newest_state(journal_on(bucket)) is None
+    assert await Follower(journal_on(bucket)).open() == long.states[-1]
+
+
+async def test_a_checkpoint_beyond_the_slots_of_a_copy_is_passed_over(
+    long: Long, bucket: ScriptedBucket
+) -> None:
+    await kept(bucket)
+    for position in range(1500, SLOTS + 1):
+        bucket.remove(keys.slot_key(position))
+    assert await Follower(journal_on(bucket)).open() == long.states[1499]
+
+
+async def test_a_checkpoint_of_another_history_is_passed_over(long: Long) -> None:
+    bucket = await long.bucket()
+    other = fold(EMPTY, slot(EMPTY, stored("another")))
+    await keep_state(journal_on(bucket), other, None)
+    assert await newest_state(journal_on(bucket)) is None
+
+
+async def test_another_version_s_checkpoints_are_ignored_and_left(
+    bucket: ScriptedBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept(bucket)
+    before = await checkpoint_keys(bucket)
+    monkeypatch.setattr(checkpointing, "STATE_VERSION", STATE_VERSION + 1)
+    assert await newest_state(journal_on(bucket)) is None
+    assert await checkpoint_keys(bucket) == before
+
+
+@pytest.mark.parametrize("spoil", [damage, vanish])
+async def test_a_pack_that_is_of_no_use_is_passed_over(
+    long: Long, bucket: ScriptedBucket, spoil: object
+) -> None:
+    follower = await kept(bucket)
+    await spoil(bucket, packs.pack_key(1025))  # type: ignore[operator]
+    assert await Past(follower).state_at(3000) == long.states[1500]
+
+
+async def test_a_pack_whose_slots_do_not_link_is_passed_over(
+    long: Long, bucket: ScriptedBucket
+) -> None:
+    follower = await kept(bucket)
+    joined = zstandard.decompress(await bucket.read(packs.pack_key(1025)))
+    bucket.overwrite(packs.pack_key(1025), packs.packed([joined.replace(b'"tester"', b'"forger"')]))
+    assert await Past(follower).state_at(3000) == long.states[1500]
+
+
+async def test_keeping_twice_is_keeping_once(long: Long, bucket: ScriptedBucket) -> None:
+    journal = journal_on(bucket)
+    first = await keep_state(journal, long.states[1024], None)
+    assert await keep_state(journal, long.states[1024], None) == first
+    await keep_pack(journal, 1, None)
+    await keep_pack(journal, 1, None)
+    assert len(await checkpoint_keys(bucket)) == 1
+
+
+async def test_nothing_is_left_where_bytes_waited(
+    long: Long, bucket: ScriptedBucket, tmp_path: Path
+) -> None:
+    await keep_state(journal_on(bucket), long.states[1024], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_due_is_the_same_for_every_node(long: Long) -> None:
+    heads = [state.head for state in long.states]
+    due = [after.position for before, after in pairwise(heads) if is_due(before, after)]
+    assert due == [1024, 2048]
+
+
+def test_names_sort_newest_first_and_parse_back() -> None:
+    made = [checkpoints.Checkpoint(1, seq, seq // 2, "0123456789abcdef") for seq in (9, 10, 4096)]
+    assert sorted(each.key for each in made) == [each.key for each in reversed(made)]
+    assert [checkpoints.parse(each.key) for each in made] == made
+    assert checkpoints.parse("_journal/checkpoints/1/x.zst") is None
+    assert checkpoints.parse(keys.slot_key(1)) is None

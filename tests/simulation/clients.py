@@ -1,0 +1,166 @@
+"""Clients: what users ask for, how they retry, and what they remember of the answers."""
+
+import asyncio
+import hashlib
+import random
+
+from journal.events import Column, Object, Source
+from lakehouse.commands import (
+    Command,
+    DropDataset,
+    ForgetObject,
+    IngestDataset,
+    RegisterDataset,
+    StoreObject,
+    Table,
+)
+from lakehouse.errors import Refused
+from lakehouse.service.changes import Settled
+from tests.simulation.hosts import WriterHost
+from tests.simulation.record import Crashed, Record, Request
+
+REGISTERED, INGESTED = ("a", "A", "b"), ("t", "u")
+KEYS, PARTS = ("k/1", "k/2", "k/3"), ("p", "q", "r")
+SCHEMA = (Column("x", "int64"),)
+FINGERPRINT = "0" * 64
+ATTEMPTS = 6
+
+
+class Client:
+    """One user: does a few changes one after the other, each until the answer is certain or not."""
+
+    def __init__(
+        self,
+        name: str,
+        hosts: list[WriterHost],
+        record: Record,
+        chance: random.Random,
+        changes: int,
+    ) -> None:
+        self.name = name
+        self._hosts = hosts
+        self._record = record
+        self._chance = chance
+        self._changes = changes
+        self._asked = 0
+        self._keys = 0
+        self._used: list[tuple[str, Command]] = []
+        """Keys and what was asked under them, to be sent again much later."""
+
+    async def live(self) -> None:
+        for _ in range(self._changes):
+            await asyncio.sleep(self._chance.expovariate(1 / 2.0))
+            await self._change()
+
+    async def _change(self) -> None:
+        key, command = self._next()
+        seq = 0
+        for _ in range(ATTEMPTS):
+            answers = await self._ask(key, command)
+            seq = max([seq, *(each.seq for each in answers if isinstance(each, Settled))])
+            if all(map(_final, answers)) or (key is None and any(map(_doubtful, answers))):
+                break
+            if self._chance.random() < 0.1:
+                break
+            await asyncio.sleep(self._chance.choice([0.1, 1.0, 30.0]) * self._chance.random())
+        if seq and self._chance.random() < 0.3:
+            await self._read(seq)
+
+    def _next(self) -> tuple[str | None, Command]:
+        draw = self._chance.random()
+        if self._used and draw < 0.12:
+            return self._chance.choice(self._used)
+        command = random_command(self._chance, f"{self.name}{self._asked}")
+        if self._used and draw < 0.15:
+            return self._used[-1][0], command
+        if draw < 0.5:
+            return None, command
+        self._keys += 1
+        self._used.append((f"key{self._keys}", command))
+        return self._used[-1]
+
+    async def _ask(self, key: str | None, command: Command) -> list[Settled | Refused | Crashed]:
+        """At one node; under a key now and then at two at once, like a proxy that hedges."""
+        up = [host for host in self._hosts if host.up]
+        if not up:
+            return [Refused("bucket_unavailable", "no node is up")]
+        twice = key is not None and self._chance.random() < 0.2
+        hosts = [self._chance.choice(up) for _ in range(1 + twice)]
+        requests = [self._request(host.name, key, command) for host in hosts]
+        await asyncio.gather(
+            *(host.change(each) for host, each in zip(hosts, requests, strict=True))
+        )
+        return [each.answer for each in requests if each.answer is not None]
+
+    def _request(self, host: str, key: str | None, command: Command) -> Request:
+        self._asked += 1
+        payload = hashlib.sha256(repr(command).encode()).hexdigest()
+        now = self._hosts[0].loop.time()
+        request = Request(f"{self.name}-{self._asked}", self.name, key, payload, command, host, now)
+        self._record.requests.append(request)
+        self._hosts[0].trace.add(
+            request.id, f"asks {host} {'as ' + key if key else ''} {brief(command)}"
+        )
+        return request
+
+    async def _read(self, seq: int) -> None:
+        up = [host for host in self._hosts if host.up]
+        if up and (read := await self._chance.choice(up).read(seq)) is not None:
+            self._record.reads.append(read)
+
+
+def random_command(chance: random.Random, mark: str) -> Command:
+    """Any change; `mark` makes its blob one that no other has."""
+    part = chance.choice(PARTS)
+    draw = chance.random()
+    if draw < 0.3:
+        return _ingest(chance, "append", _blob(part, mark))
+    if draw < 0.4:
+        return _ingest(chance, "replace", _blob(part, mark))
+    if draw < 0.6:
+        key, once = chance.choice(KEYS), chance.random() < 0.2
+        return StoreObject(key, 10, _sha(part), "text/plain", _blob(part, mark), once)
+    if draw < 0.75:
+        keys = tuple(chance.sample(KEYS, chance.choice([0, 1, 1, 2])))
+        fingerprint = chance.choice(["f", "f", "f", "g"])
+        return RegisterDataset(
+            chance.choice(REGISTERED), fingerprint, keys, chance.choice([None, 1])
+        )
+    if draw < 0.9:
+        return DropDataset(chance.choice(REGISTERED + INGESTED))
+    return ForgetObject(chance.choice(KEYS))
+
+
+def brief(command: Command) -> str:
+    """A command in a few words."""
+    what = command.key if isinstance(command, StoreObject | ForgetObject) else command.name
+    return f"{type(command).__name__} {what}"
+
+
+def _ingest(chance: random.Random, mode: str, blob: str) -> IngestDataset:
+    name, source = chance.choice(INGESTED), chance.choice(PARTS)
+    table = Table(
+        SCHEMA, FINGERPRINT, (Object(blob, blob, 10, blob[8:72], 5),), 5, (), uploaded=True
+    )
+    return IngestDataset(
+        name, mode, Source(_sha(source), 100, ()), table, None, dedupe=chance.random() < 0.2
+    )
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _blob(part: str, mark: str) -> str:
+    return f"objects/{_sha(part)}-0193aaaa-0-{mark}"
+
+
+def _doubtful(answer: Settled | Refused | Crashed) -> bool:
+    return isinstance(answer, Crashed) or (
+        isinstance(answer, Refused) and answer.code == "outcome_unknown"
+    )
+
+
+def _final(answer: Settled | Refused | Crashed) -> bool:
+    retryable = ("not_committed", "clock_skew", "busy", "bucket_unavailable", "bucket_refused")
+    return not _doubtful(answer) and not (isinstance(answer, Refused) and answer.code in retryable)

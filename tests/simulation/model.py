@@ -1,0 +1,188 @@
+"""The plain model: the journal read by plain code, and what each command ought to do to it.
+
+Shares no code with the product: JSON by the standard library, dicts for state, one function a command.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from lakehouse.commands import (
+    Command,
+    DropDataset,
+    ForgetObject,
+    IngestDataset,
+    RegisterDataset,
+    StoreObject,
+)
+
+Verdict = tuple[Any, ...]
+"""("event", type, essentials…), ("unchanged", seq), ("replayed", seq), ("refused", code), ("again",)."""
+
+
+@dataclass
+class PlainSlot:
+    """One slot as plain JSON."""
+
+    body: bytes
+    header: dict[str, Any]
+    events: list[dict[str, Any]]
+    landed_at: float
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass
+class PlainState:
+    """What is, after event `seq`. Datasets by lower-case name."""
+
+    seq: int = 0
+    keys: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    """Key → (sha256, blob, seq)."""
+    datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    requests: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    """(Actor, key) → (request, seq)."""
+
+
+def read_slots(objects: dict[str, bytes], landed_at: dict[str, float]) -> list[PlainSlot]:
+    """The slots from 1 to the first gap."""
+    found: list[PlainSlot] = []
+    while (key := f"_journal/slots/{len(found) + 1:020d}.ndjson") in objects:
+        header, *events = map(json.loads, objects[key].splitlines())
+        found.append(PlainSlot(objects[key], header, events, landed_at[key]))
+    return found
+
+
+def states_of(slots: list[PlainSlot]) -> list[PlainState]:
+    """The state after each event; [0] is the empty one."""
+    states = [PlainState()]
+    for slot in slots:
+        for event in slot.events:
+            states.append(_after(states[-1], event))
+    return states
+
+
+def _after(state: PlainState, event: dict[str, Any]) -> PlainState:
+    now = PlainState(event["seq"], dict(state.keys), dict(state.datasets), dict(state.requests))
+    if event["key"] is not None:
+        now.requests[event["actor"], event["key"]] = (event["request"], event["seq"])
+    data = event["data"]
+    match event["type"]:
+        case "object_stored":
+            now.keys[data["key"]] = (data["sha256"], data["blob"], event["seq"])
+        case "object_forgotten":
+            del now.keys[data["key"]]
+        case "dataset_dropped":
+            del now.datasets[data["name"].lower()]
+        case "dataset_registered":
+            now.datasets[data["name"].lower()] = _dataset(data, event["seq"])
+        case "dataset_appended":
+            was = now.datasets[data["name"].lower()]
+            now.datasets[data["name"].lower()] = _joined(was, _dataset(data, event["seq"]))
+    return now
+
+
+def _dataset(data: dict[str, Any], seq: int) -> dict[str, Any]:
+    source = data["source"]
+    return {
+        "name": data["name"],
+        "fingerprint": data["schema_fingerprint"],
+        "blobs": [item["blob"] for item in data["objects"]],
+        "rows": data["row_count"],
+        "sources": [(source["sha256"], seq)] if source else [],
+        "seq": seq,
+    }
+
+
+def _joined(was: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    return more | {
+        "blobs": was["blobs"] + more["blobs"],
+        "rows": was["rows"] + more["rows"],
+        "sources": was["sources"] + more["sources"],
+    }
+
+
+def essentials(event: dict[str, Any]) -> Verdict:
+    """An event as a verdict: its type and what it is about."""
+    data = event["data"]
+    match event["type"]:
+        case "object_stored":
+            return ("event", event["type"], data["key"], data["blob"])
+        case "object_forgotten":
+            return ("event", event["type"], data["key"])
+        case "dataset_dropped":
+            return ("event", event["type"], data["name"])
+    blobs = [item["blob"] for item in data["objects"]]
+    return ("event", event["type"], data["name"], blobs, data["row_count"])
+
+
+def judge(
+    state: PlainState, command: Command, actor: str, key: str | None, request: str | None
+) -> Verdict:
+    """What ought to become of a command on this state."""
+    if key is not None and (actor, key) in state.requests:
+        seen, seq = state.requests[actor, key]
+        return ("replayed", seq) if seen == request else ("refused", "idempotency_key_reused")
+    match command:
+        case StoreObject():
+            return _store(state, command)
+        case ForgetObject():
+            return _forget(state, command.key)
+        case RegisterDataset():
+            return _register(state, command)
+        case IngestDataset():
+            return _ingest(state, command)
+        case DropDataset(name):
+            live = state.datasets.get(name.lower())
+            return ("event", "dataset_dropped", live["name"]) if live else _no("dataset_not_found")
+
+
+def _no(code: str) -> Verdict:
+    return ("refused", code)
+
+
+def _store(state: PlainState, command: StoreObject) -> Verdict:
+    now = state.keys.get(command.key)
+    if now and command.only_if_absent:
+        return _no("key_exists")
+    if now and now[0] == command.sha256:
+        return ("unchanged", now[2])
+    return ("event", "object_stored", command.key, command.blob)
+
+
+def _forget(state: PlainState, key: str) -> Verdict:
+    if key not in state.keys:
+        return ("unchanged", state.seq)
+    if any(state.keys[key][1] in live["blobs"] for live in state.datasets.values()):
+        return _no("object_in_use")
+    return ("event", "object_forgotten", key)
+
+
+def _register(state: PlainState, command: RegisterDataset) -> Verdict:
+    live = state.datasets.get(command.name.lower())
+    if live and live["name"] != command.name:
+        return _no("name_taken")
+    if live and live["fingerprint"] != command.schema_fingerprint:
+        return _no("fingerprint_conflict")
+    if any(key not in state.keys for key in command.keys):
+        return _no("object_missing")
+    blobs = [state.keys[key][1] for key in command.keys]
+    if live and (live["blobs"], live["rows"]) == (blobs, command.row_count):
+        return ("unchanged", live["seq"])
+    return ("event", "dataset_registered", command.name, blobs, command.row_count)
+
+
+def _ingest(state: PlainState, command: IngestDataset) -> Verdict:
+    live = state.datasets.get(command.name.lower())
+    same = [
+        seq for sha256, seq in (live["sources"] if live else ()) if sha256 == command.source.sha256
+    ]
+    if same and (command.dedupe if command.mode == "append" else len(live["sources"]) == 1):
+        return ("unchanged", same[0])
+    appends = live is not None and command.mode == "append"
+    blobs = [item.blob for item in command.table.objects]
+    kind = "dataset_appended" if appends else "dataset_registered"
+    return ("event", kind, command.name, blobs, command.table.row_count)

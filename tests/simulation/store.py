@@ -1,0 +1,179 @@
+"""The simulated store: keeps its promises, and none that it has not made.
+
+A create is atomic and a read sees every create before it. All else may happen: answers are lost,
+late, or say 409, 412 of a write that was one's own, 403, 429, 500; a write lands long after its
+sender has given up or died.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextvars import Context
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectMissing
+from journal.bucket.keys import slot_position
+from journal.bucket.port import Answer, Created, Stat
+from tests.simulation.trace import Trace
+from tests.simulation.virtual_time import BEGAN, Process, VirtualLoop
+
+CLIENT_TIMEOUT_S = 10.0
+"""After this a process takes a request for lost; its bytes may still be on their way."""
+LATEST_S = 1_800.0
+"""How long after its time-out a write may still land."""
+
+PUT_FAULTS = ("lost", "late", "never", "conflict", "refused", "echoed")
+
+
+class Weather(msgspec.Struct, frozen=True):
+    """How often requests go wrong, and how slow the others are."""
+
+    name: str
+    faults: float
+    slow: float
+
+
+CALM = Weather("calm", 0.0, 0.0)
+WEATHERS = (Weather("fair", 0.03, 0.02), Weather("rough", 0.25, 0.1), Weather("storm", 0.6, 0.3))
+
+
+class Store:
+    """What is there, since when, and what is on its way."""
+
+    def __init__(self, loop: VirtualLoop, chance: random.Random, trace: Trace) -> None:
+        self.loop = loop
+        self.chance = chance
+        self.trace = trace
+        self.weather = WEATHERS[0]
+        self.objects: dict[str, bytes] = {}
+        self.landed_at: dict[str, float] = {}
+
+    def delay_s(self) -> float:
+        """One way over the network."""
+        if self.chance.random() < self.weather.slow:
+            return self.chance.uniform(0.2, 15.0)
+        return self.chance.uniform(0.002, 0.05)
+
+    def faulty(self) -> bool:
+        return self.chance.random() < self.weather.faults
+
+    def after(self, delay_s: float, step: object, *arguments: object) -> None:
+        """A step of the store's own: no process that stops can stop it."""
+        self.loop.call_later(delay_s, step, *arguments, context=Context())
+
+    def land(self, who: str, key: str, body: bytes) -> Answer:
+        """The moment in which a create is decided."""
+        if key in self.objects:
+            return Answer.EXISTS
+        self.objects[key] = body
+        self.landed_at[key] = self.loop.time()
+        self.trace.add("store", f"{who}'s {short(key)} lands")
+        return Answer.CREATED
+
+
+class SimulatedBucket:
+    """One process's way to the store. A `Bucket`, as far as the journal needs one."""
+
+    url = "memory://"
+    spool_dir: Path | None = None
+
+    def __init__(self, store: Store, process: Process) -> None:
+        self._store = store
+        self._who = process.name
+
+    async def create(self, key: str, body: bytes) -> Created:
+        # Time between decide and PUT, in the process's own steps: it may be paused or die here.
+        await asyncio.sleep(self._store.delay_s())
+        fate = self._store.chance.choice(PUT_FAULTS) if self._store.faulty() else "works"
+        self._store.trace.add(self._who, f"PUT {short(key)}: {fate}")
+        answer = await self._send_put(fate, key, body)
+        self._store.trace.add(self._who, f"hears {answer.value} for {short(key)}")
+        return Created(answer, fate)
+
+    async def _send_put(self, fate: str, key: str, body: bytes) -> Answer:
+        answered: asyncio.Future[Answer] = self._store.loop.create_future()
+        there_s, back_s = self._store.delay_s(), self._store.delay_s()
+        lands_after_s = self._lands_after_s(fate, there_s)
+
+        def land() -> None:
+            seen = self._store.land(self._who, key, body)
+            if fate in ("works", "echoed"):
+                told = Answer.EXISTS if fate == "echoed" else seen
+                self._store.after(back_s, _settle, answered, told)
+
+        if lands_after_s is not None:
+            self._store.after(lands_after_s, land)
+        told = {"conflict": Answer.CONFLICT, "refused": Answer.REFUSED}.get(fate, Answer.UNKNOWN)
+        if fate not in ("works", "echoed"):
+            self._store.after(there_s + back_s, _settle, answered, told)
+        self._store.after(CLIENT_TIMEOUT_S, _settle, answered, Answer.UNKNOWN)
+        return await answered
+
+    def _lands_after_s(self, fate: str, there_s: float) -> float | None:
+        chance = self._store.chance
+        late_s = there_s + chance.choice([0.5, 5.0, 60.0, LATEST_S]) * chance.random()
+        match fate:
+            case "works" | "lost" | "echoed":
+                return there_s
+            case "late":
+                return late_s
+            case "conflict":
+                return chance.choice([None, None, there_s, late_s])
+        return None
+
+    async def read(self, key: str) -> bytes:
+        await asyncio.sleep(self._store.delay_s())
+        self._fail(key)
+        found = self._store.objects.get(key)
+        await asyncio.sleep(min(self._store.delay_s(), CLIENT_TIMEOUT_S))
+        if found is None:
+            raise ObjectMissing(key)
+        return found
+
+    async def now(self) -> datetime:
+        await asyncio.sleep(self._store.delay_s())
+        self._fail("the clock")
+        return BEGAN + timedelta(seconds=self._store.loop.time())
+
+    def _fail(self, what: str) -> None:
+        if self._store.faulty():
+            kind = self._store.chance.choice([BucketUnavailable, BucketUnavailable, BucketRefused])
+            self._store.trace.add(self._who, f"cannot read {short(what)}: {kind.__name__}")
+            raise kind(what)
+
+    async def upload(self, key: str, source: Path) -> None:
+        raise NotImplementedError
+
+    def stream(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        raise NotImplementedError
+
+    async def stat(self, key: str) -> Stat:
+        raise NotImplementedError
+
+    async def list_objects(self, prefix: str, after: str = "", limit: int = 1000) -> list[Stat]:
+        keys = sorted(key for key in self._store.objects if key.startswith(prefix) and key > after)
+        return [
+            Stat(key, len(self._store.objects[key]), BEGAN + timedelta(seconds=landed))
+            for key in keys[:limit]
+            if (landed := self._store.landed_at[key]) is not None
+        ]
+
+    def locate(self, key: str) -> str:
+        return f"memory://{key}"
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+def short(key: str) -> str:
+    """A key as a person names it."""
+    position = slot_position(key)
+    return f"slot {position}" if position else key.rsplit("/", 1)[-1]
+
+
+def _settle(answered: "asyncio.Future[Answer]", told: Answer) -> None:
+    if not answered.done():
+        answered.set_result(told)

@@ -1,0 +1,144 @@
+"""One run: hosts, clients and weather on one store, from a seed; then quiet; then judgement."""
+
+import asyncio
+from dataclasses import dataclass
+
+from structlog.testing import capture_logs
+
+from projections.codec import state_root
+from tests.simulation.clients import Client
+from tests.simulation.hosts import Host, ReaderHost, WriterHost
+from tests.simulation.invariants import broken_promises
+from tests.simulation.model import read_slots
+from tests.simulation.record import Record
+from tests.simulation.store import CALM, LATEST_S, WEATHERS, Store
+from tests.simulation.trace import Trace
+from tests.simulation.virtual_time import VirtualLoop, bury, chance_of
+
+
+@dataclass
+class Run:
+    """What came of one seed."""
+
+    seed: int
+    broken: list[str]
+    trace_hash: str
+    steps: int
+    slots: int
+    requests: int
+    virtual_s: float
+    last: list[str]
+
+
+class World:
+    """Everything that there is in one run."""
+
+    def __init__(self, seed: int, loop: VirtualLoop, loud: bool) -> None:
+        self.loop = loop
+        self.trace = Trace(loop.time, loud)
+        self.record = Record()
+        self.chance = chance_of(seed, "world")
+        self.store = Store(loop, chance_of(seed, "store"), self.trace)
+        self.writers = [self._writer(seed, n) for n in range(self.chance.choice([2, 2, 3, 3, 4]))]
+        self.readers = [ReaderHost("r0", self.store, chance_of(seed, "r0"), self.record, 0.0)]
+        self.hosts: list[Host] = [*self.writers, *self.readers]
+        changes = self.chance.choice([6, 10, 16])
+        self.clients = [
+            Client(f"c{n}", self.writers, self.record, chance_of(seed, "client", n), changes)
+            for n in range(2 * len(self.writers))
+        ]
+
+    def _writer(self, seed: int, number: int) -> WriterHost:
+        name, chance = f"w{number}", chance_of(seed, "host", number)
+        skew_s = chance.choice([0.0, 0.0, chance.uniform(-20, 20), chance.uniform(-20, 20)])
+        if number and chance.random() < 0.1:
+            skew_s = chance.choice([-1, 1]) * chance.uniform(120, 7_200)
+            self.record.forbidden.add(name)
+        return WriterHost(name, self.store, chance, self.record, skew_s)
+
+    async def live(self) -> None:
+        """Trouble until all clients are done, then quiet until nothing is on its way."""
+        for host in self.hosts:
+            host.start()
+        trouble = [asyncio.create_task(self._weather())]
+        trouble += [asyncio.create_task(self._harm(host)) for host in self.hosts]
+        clients = [asyncio.create_task(client.live()) for client in self.clients]
+        await asyncio.gather(*clients)
+        for task in trouble:
+            task.cancel()
+        await self._quiet()
+
+    async def _weather(self) -> None:
+        while True:
+            self.store.weather = self.chance.choice(WEATHERS)
+            self.trace.add("weather", self.store.weather.name)
+            await asyncio.sleep(self.chance.uniform(1, 25))
+
+    async def _harm(self, host: Host) -> None:
+        """Crashes, long pauses and very short ones, at any step."""
+        mean_s = self.chance.choice([3, 10, 30, 100])
+        while True:
+            await asyncio.sleep(self.chance.expovariate(1 / mean_s))
+            if self.chance.random() < 0.25:
+                host.crash()
+                await asyncio.sleep(self.chance.choice([0.1, 1, 20]) * self.chance.random())
+                host.start()
+            else:
+                await self._pause(host)
+
+    async def _pause(self, host: Host) -> None:
+        process = host.process
+        length_s = self.chance.choice([0.05, 0.5, 5, 40, 120]) * self.chance.random()
+        self.trace.add(process.name, f"stands still for {length_s:.3f} s")
+        process.pause()
+        await asyncio.sleep(length_s)
+        process.resume(answers_first=self.chance.random() < 0.5)
+
+    async def _quiet(self) -> None:
+        """All repaired, everything landed, every node looked."""
+        self.trace.add("weather", "calm")
+        self.store.weather = CALM
+        for host in self.writers:
+            host.check_halted()
+        for host in self.hosts:
+            host.process.resume(answers_first=True)
+            if host.process.crashed:
+                host.start()
+        await asyncio.sleep(LATEST_S + 120)
+        for host in self.hosts:
+            if host.state is None:
+                host.halt("is not up although all is well")
+            else:
+                self.record.roots[host.process.name] = state_root(host.state())
+        for host in self.writers:
+            host.check_halted()
+
+
+def run(seed: int, loud: bool = False) -> Run:
+    """Live through one seed and judge it. Nothing of it outlives the call."""
+    loop = VirtualLoop()
+    world = World(seed, loop, loud)
+    with capture_logs():
+        try:
+            loop.run_until_complete(world.live())
+            return _judged(seed, world)
+        finally:
+            processes = [process for host in world.hosts for process in host.lives]
+            loop.run_until_complete(bury(loop, processes))
+            loop.close()
+
+
+def _judged(seed: int, world: World) -> Run:
+    slots = read_slots(world.store.objects, world.store.landed_at)
+    broken = broken_promises(world.record, world.store.objects, slots)
+    broken += [f"a callback failed: {fault}" for fault in world.loop.faults]
+    return Run(
+        seed,
+        broken,
+        world.trace.hexdigest(),
+        world.trace.lines,
+        len(slots),
+        len(world.record.requests),
+        world.loop.time(),
+        list(world.trace.last),
+    )

@@ -179,11 +179,14 @@ async def open_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> J
 
 async def find_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> Journal | None:
     """The bucket's journal, None where there is none. Writes nothing."""
-    try:
-        body = await bucket.read(keys.LAKE)
-    except ObjectMissing:
-        if await _slot_one_exists(bucket):
-            raise JournalCorrupt(0, "lake.json is absent while slot 1 exists") from None
+    body = await _read_lake(bucket)
+    if body is None and await _slot_one_exists(bucket):
+        # Another process may have begun the lake between the two reads: it makes slot 1 last, so
+        # only a look that begins after slot 1 was seen tells damage from a beginning.
+        body = await _read_lake(bucket)
+        if body is None:
+            raise JournalCorrupt(0, "lake.json is absent while slot 1 exists")
+    if body is None:
         return None
     return Journal(bucket, decode_lake(body), genesis(body), clock, chance)
 
@@ -196,6 +199,13 @@ async def holds_lake(bucket: Bucket) -> bool:
 def pause_s(attempt: int, chance: random.Random) -> float:
     """Exponential back-off with full jitter (AWS architecture blog, 2015), in seconds."""
     return chance.uniform(0, min(PAUSE_MAX_S, PAUSE_S * 2**attempt))
+
+
+async def _read_lake(bucket: Bucket) -> bytes | None:
+    try:
+        return await bucket.read(keys.LAKE)
+    except ObjectMissing:
+        return None
 
 
 async def _slot_one_exists(bucket: Bucket) -> bool:

@@ -99,6 +99,10 @@ class Writer:
             async with asyncio.timeout(self._limits.deadline_s):
                 return await asyncio.shield(pending.answer)
         except TimeoutError as error:
+            if pending.answer.done():
+                # Answered while the deadline was already waking us (after a pause both are due at
+                # once): what is certain is told, or a commit would be called not committed.
+                return pending.answer.result()
             raise RefusedError(_late(pending)) from error
         finally:
             pending.answer.cancel()

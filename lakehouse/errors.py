@@ -83,6 +83,9 @@ CODES: dict[str, Code] = {
     ),
     # 5xx: ours. Retryable ones pass.
     "internal_error": Code(500, "Internal error", "Report it with the request id."),
+    "cache_differs": Code(
+        500, "Cache differs", "The slots are right; make the cache anew.", exit=4
+    ),
     "object_lost": Code(
         500, "Object lost", "A referenced object is absent: verify the bucket.", exit=4
     ),

@@ -92,8 +92,14 @@ def _journal(parser: Parser) -> None:
     events.add_argument("--limit", type=_count, metavar="N")
     events.add_argument("--type")
     events.add_argument("--dataset", metavar="NAME")
-    _command(commands, "verify", "is every slot there, whole and in order?")
-    _command(commands, "replay", "fold from slot 1, past every cache")
+    verify = _command(commands, "verify", "is every slot there, whole and in order?")
+    verify.add_argument("--expect", metavar="SEQ:SHA256", help="a head that was noted elsewhere")
+    verify.add_argument("--objects", action="store_true", help="read every object too")
+    replay = _command(commands, "replay", "fold from slot 1, past every cache")
+    replay.add_argument("--to", metavar="SEQ|TIME", help="only up to there")
+    replay.add_argument("--diff", action="store_true", help="compare checkpoints with the facts")
+    _command(commands, "checkpoint", "keep the state at the head, so that opening is quick")
+    _command(commands, "pack", "make the packs that are full and not there")
 
 
 def _count(text: str) -> int:

@@ -28,9 +28,17 @@ async def state_as_of(node: Node, as_of: str | int | None) -> State:
     """
     if as_of is None:
         return node.state
+    point = point_in_time(as_of)
+    if isinstance(point, int):
+        return await _as_of_seq(node, point)
+    return await _as_of_time(node, point)
+
+
+def point_in_time(as_of: str | int) -> int | datetime:
+    """What an `as_of` means: an event's number, or a time. Raises RefusedError `invalid_request`."""
     if isinstance(as_of, str) and not _SEQ.fullmatch(as_of):
-        return await _as_of_time(node, _time(as_of))
-    return await _as_of_seq(node, _seq(as_of))
+        return _time(as_of)
+    return _seq(as_of)
 
 
 async def pieces(

@@ -231,11 +231,52 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 @pytest.mark.parametrize(
     "words", [("datasets",), ("sql", "SELECT 1"), ("show", "t"), ("drop", "t")]
 )
-def test_looking_where_nothing_is_leaves_nothing(
-    lakehouse: Told, words: tuple[str, ...]
-) -> None:
+def test_looking_where_nothing_is_leaves_nothing(lakehouse: Told, words: tuple[str, ...]) -> None:
     lakehouse(*words, "--bucket", "typo", code=0 if words[0] in ("datasets", "sql") else 1)
     assert not Path("typo").exists()
     Path("there").mkdir()
     lakehouse(*words, "--bucket", "there", code=0 if words[0] in ("datasets", "sql") else 1)
     assert not list(Path("there").glob("_journal/*"))
+
+
+def test_a_journal_is_checked_against_a_head_that_was_noted(lakehouse: Told) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    head = json.loads(lakehouse("journal", "head", "--json"))
+    noted = f"{head['seq']}:{head['sha256']}"
+    lakehouse("ingest", csv("a\n2\n"), "--name", "t")
+    assert json.loads(lakehouse("journal", "verify", "--expect", noted, "--json"))["verified"]
+    other = "0" * 64
+    assert other in lakehouse("journal", "verify", "--expect", f"1:{other}", code=4)
+    assert "9" in lakehouse("journal", "verify", "--expect", f"9:{other}", code=4)
+    lakehouse("journal", "verify", "--expect", "yesterday", code=2)
+
+
+def test_objects_are_read_and_the_damaged_one_is_named(lakehouse: Told) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    assert json.loads(lakehouse("journal", "verify", "--objects", "--json"))["verified"]
+    (blob,) = Path("bucket/datasets/t").rglob("*.parquet")
+    body = blob.read_bytes()
+    blob.write_bytes(body[:-1] + bytes([body[-1] ^ 1]))
+    assert "SHA-256" in lakehouse("journal", "verify", "--objects", code=4)
+    blob.write_bytes(body + b"x")
+    assert "bytes" in lakehouse("journal", "verify", "--objects", code=4)
+    blob.unlink()
+    assert "absent" in lakehouse("journal", "verify", "--objects", code=4)
+
+
+def test_a_replay_stops_where_it_is_told_and_compares_checkpoints(lakehouse: Told) -> None:
+    for number in range(3):
+        lakehouse("ingest", csv(f"a\n{number}\n"), "--name", f"t{number}")
+    replayed = json.loads(lakehouse("journal", "replay", "--to", "2", "--json"))
+    assert (replayed["seq"], replayed["datasets"]) == (2, 2)
+    assert (
+        json.loads(lakehouse("journal", "replay", "--to", "2020-01-01T00:00:00Z", "--json"))["seq"]
+        == 0
+    )
+    key = json.loads(lakehouse("journal", "checkpoint", "--json"))["checkpoint"]
+    whole = json.loads(lakehouse("journal", "replay", "--diff", "--json"))
+    assert whole["state_root"].startswith(key.split("-")[-1].removesuffix(".zst"))
+    (Path("bucket") / key).write_bytes(b"damage")
+    assert key in lakehouse("journal", "replay", "--diff", code=4)
+    assert json.loads(lakehouse("journal", "head", "--json"))["seq"] == 3
+    assert json.loads(lakehouse("journal", "pack", "--json")) == {"packs": []}

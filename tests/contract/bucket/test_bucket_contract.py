@@ -273,11 +273,12 @@ async def test_a_cancelled_upload_leaves_no_part_behind(
     uploading = asyncio.ensure_future(bucket.upload("up", source))
     await asyncio.sleep(delay_s)
     uploading.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await uploading
+    await asyncio.wait([uploading])
     assert store.leftovers() == []
-    # When the last step had begun already, the object is there, and then it is whole.
-    assert list((await store.bodies()).values()) in ([], [source.read_bytes()])
+    # When the last step had begun already, the object is there, and then it is whole; a fast disk
+    # may even have been done before we changed our mind.
+    stored = list((await store.bodies()).values())
+    assert stored == [source.read_bytes()] or (stored == [] and uploading.cancelled())
     if store.kind == "local":  # S3 keeps its connections
         assert len(os.listdir("/proc/self/fd")) == descriptors
 

@@ -1,0 +1,108 @@
+"""Looking a lake over: caches against facts, and referenced objects against the bucket. Writes nothing."""
+
+import hashlib
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from journal import checkpoints
+from journal.bucket.errors import ObjectMissing
+from journal.bucket.keys import CHECKPOINTS
+from journal.bucket.port import Bucket
+from journal.checkpoints import Checkpoint
+from journal.log import Journal
+from journal.slot import Slot, check_link
+from projections.codec import state_root
+from projections.fold import STATE_VERSION, State, empty, fold, fold_to
+from projections.inventory import Stored
+
+PAGE = 1_000
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A cache that says something else than the facts."""
+
+    key: str
+    says: str
+    facts: str
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A referenced object that is not what the journal says."""
+
+    key: str
+    blob: str
+    reason: str
+
+
+async def replayed(journal: Journal, seq: int | None = None, at: str | None = None) -> State:
+    """The state that the slots give, past every cache: at the end, or as of a seq or a time."""
+    state = empty(journal.origin)
+    async for slot in journal.slots(1):
+        if _is_beyond(slot, seq, at):
+            break
+        check_link(state.head, slot, journal.lake.lake)
+        state = fold(state, slot) if seq is None else fold_to(state, slot, seq)
+    return state
+
+
+async def differences(journal: Journal) -> AsyncIterator[Difference]:
+    """Each checkpoint of this version that is not what the slots fold to."""
+    kept = {each.position: each for each in await _checkpoints(journal.bucket)}
+    state = empty(journal.origin)
+    async for slot in journal.slots(1):
+        check_link(state.head, slot, journal.lake.lake)
+        state = fold(state, slot)
+        checkpoint = kept.pop(state.head.position, None)
+        if checkpoint is not None:
+            facts, says = state_root(state), await _root_in(journal.bucket, checkpoint)
+            if facts != says:
+                yield Difference(checkpoint.key, says, facts)
+    for checkpoint in kept.values():
+        yield Difference(checkpoint.key, "a state", "the journal has no such slot")
+
+
+async def object_faults(bucket: Bucket, state: State) -> AsyncIterator[Fault]:
+    """Each version that may still be read and is absent, or has another size or SHA-256."""
+    for version in state.inventory.blobs.values():
+        if version.blob in state.inventory.marked:
+            # Final: it may be deleted at any moment, and nothing may refer to it again.
+            continue
+        reason = await _fault(bucket, version)
+        if reason is not None:
+            yield Fault(version.key, version.blob, reason)
+
+
+def _is_beyond(slot: Slot, seq: int | None, at: str | None) -> bool:
+    return (seq is not None and slot.header.first_seq > seq) or (
+        at is not None and slot.header.at > at
+    )
+
+
+async def _checkpoints(bucket: Bucket) -> list[Checkpoint]:
+    prefix = f"{CHECKPOINTS}{STATE_VERSION}/"
+    found: list[Checkpoint] = []
+    page = await bucket.list_objects(prefix, "", PAGE)
+    while page:
+        parsed = (checkpoints.parse(stat.key) for stat in page)
+        found += [checkpoint for checkpoint in parsed if checkpoint is not None]
+        page = await bucket.list_objects(prefix, page[-1].key, PAGE)
+    return found
+
+
+async def _root_in(bucket: Bucket, checkpoint: Checkpoint) -> str:
+    body = await checkpoints.load(bucket, checkpoint)
+    return hashlib.sha256(body).hexdigest() if body is not None else "damaged bytes"
+
+
+async def _fault(bucket: Bucket, version: Stored) -> str | None:
+    digest, size_bytes = hashlib.sha256(), 0
+    try:
+        async for piece in bucket.stream(version.blob):
+            digest.update(piece)
+            size_bytes += len(piece)
+    except ObjectMissing:
+        return "it is absent"
+    if size_bytes != version.size_bytes:
+        return f"it has {size_bytes:,} bytes, not {version.size_bytes:,}"
+    return None if digest.hexdigest() == version.sha256 else "its SHA-256 differs"

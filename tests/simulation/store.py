@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectMissing
+from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectExists, ObjectMissing
 from journal.bucket.keys import slot_position
 from journal.bucket.port import Answer, Created, Stat
 from tests.simulation.trace import Trace
@@ -50,6 +50,8 @@ class Store:
         self.weather = WEATHERS[0]
         self.objects: dict[str, bytes] = {}
         self.landed_at: dict[str, float] = {}
+        self.all_landed_at = 0.0
+        """When nothing will be on its way any more, as far as is known."""
 
     def delay_s(self) -> float:
         """One way over the network."""
@@ -62,6 +64,7 @@ class Store:
 
     def after(self, delay_s: float, step: object, *arguments: object) -> None:
         """A step of the store's own: no process that stops can stop it."""
+        self.all_landed_at = max(self.all_landed_at, self.loop.time() + delay_s)
         self.loop.call_later(delay_s, step, *arguments, context=Context())
 
     def land(self, who: str, key: str, body: bytes) -> Answer:
@@ -145,21 +148,37 @@ class SimulatedBucket:
             raise kind(what)
 
     async def upload(self, key: str, source: Path) -> None:
-        raise NotImplementedError
+        await asyncio.sleep(self._store.delay_s())
+        body, faulty = source.read_bytes(), self._store.faulty()
+        if not faulty or self._store.chance.random() < 0.5:
+            self._store.land(self._who, key, body)
+        await asyncio.sleep(self._store.delay_s())
+        if faulty:
+            raise BucketUnavailable(key)
+        if self._store.objects[key] != body:
+            raise ObjectExists(key)
 
     def stream(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         raise NotImplementedError
 
     async def stat(self, key: str) -> Stat:
-        raise NotImplementedError
+        await asyncio.sleep(self._store.delay_s())
+        self._fail(key)
+        return self._stat(key)
 
     async def list_objects(self, prefix: str, after: str = "", limit: int = 1000) -> list[Stat]:
+        await asyncio.sleep(self._store.delay_s())
+        self._fail(prefix)
         keys = sorted(key for key in self._store.objects if key.startswith(prefix) and key > after)
-        return [
-            Stat(key, len(self._store.objects[key]), BEGAN + timedelta(seconds=landed))
-            for key in keys[:limit]
-            if (landed := self._store.landed_at[key]) is not None
-        ]
+        found = [self._stat(key) for key in keys[:limit]]
+        await asyncio.sleep(self._store.delay_s())
+        return found
+
+    def _stat(self, key: str) -> Stat:
+        if key not in self._store.objects:
+            raise ObjectMissing(key)
+        landed_at = BEGAN + timedelta(seconds=self._store.landed_at[key])
+        return Stat(key, len(self._store.objects[key]), landed_at)
 
     def locate(self, key: str) -> str:
         return f"memory://{key}"

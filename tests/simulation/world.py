@@ -11,7 +11,7 @@ from tests.simulation.hosts import Host, ReaderHost, WriterHost
 from tests.simulation.invariants import broken_promises
 from tests.simulation.model import read_slots
 from tests.simulation.record import Record
-from tests.simulation.store import CALM, LATEST_S, WEATHERS, Store
+from tests.simulation.store import CALM, WEATHERS, Store
 from tests.simulation.trace import Trace
 from tests.simulation.virtual_time import VirtualLoop, bury, chance_of
 
@@ -100,11 +100,14 @@ class World:
         self.store.weather = CALM
         for host in self.writers:
             host.check_halted()
+        self._go_on()
+        await asyncio.sleep(60)
+        # What is late lands while everyone sleeps: it costs no step, and they wake to it.
         for host in self.hosts:
-            host.process.resume(answers_first=True)
-            if host.process.crashed:
-                host.start()
-        await asyncio.sleep(LATEST_S + 120)
+            host.process.pause()
+        await asyncio.sleep(max(0.0, self.store.all_landed_at - self.loop.time()) + 1)
+        self._go_on()
+        await asyncio.sleep(60)
         for host in self.hosts:
             if host.state is None:
                 host.halt("is not up although all is well")
@@ -112,6 +115,12 @@ class World:
                 self.record.roots[host.process.name] = state_root(host.state())
         for host in self.writers:
             host.check_halted()
+
+    def _go_on(self) -> None:
+        for host in self.hosts:
+            host.process.resume(answers_first=True)
+            if host.process.crashed:
+                host.start()
 
 
 def run(seed: int, loud: bool = False) -> Run:

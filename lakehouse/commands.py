@@ -66,7 +66,29 @@ class DropDataset(msgspec.Struct, frozen=True):
     name: str
 
 
-Command = StoreObject | ForgetObject | RegisterDataset | IngestDataset | DropDataset
+class AdoptLake(msgspec.Struct, frozen=True):
+    """Go on from a restored copy, whose head had been at this seq, with this hash."""
+
+    previous_seq: int
+    previous_sha256: str
+    note: str
+
+
+class RaiseFormat(msgspec.Struct, frozen=True):
+    """Write slots of this format from here on."""
+
+    slot: int
+
+
+Command = (
+    StoreObject
+    | ForgetObject
+    | RegisterDataset
+    | IngestDataset
+    | DropDataset
+    | AdoptLake
+    | RaiseFormat
+)
 
 
 class Context(msgspec.Struct, frozen=True):

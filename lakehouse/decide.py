@@ -14,16 +14,21 @@ from journal.events import (
     DatasetAppended,
     DatasetDropped,
     DatasetRegistered,
+    FormatRaised,
+    LakeAdopted,
     Object,
     ObjectForgotten,
     ObjectStored,
 )
+from journal.slot import FORMAT
 from lakehouse.commands import (
+    AdoptLake,
     Command,
     Context,
     DropDataset,
     ForgetObject,
     IngestDataset,
+    RaiseFormat,
     RegisterDataset,
     StoreObject,
     Table,
@@ -61,14 +66,8 @@ Decision = Data | Unchanged | Replayed | NeedsData | Refused
 
 def decide(state: State, command: Command, context: Context) -> Decision:
     """What becomes of a command on this state. Idempotency first, whatever the command is."""
-    if context.key is not None:
-        seen = requests.find(state.requests, context.actor, context.key)
-        if seen is not None and seen.request == context.request:
-            return Replayed(seen.position, seen.seq)
-        if seen is not None:
-            return Refused(
-                "idempotency_key_reused", f"the key was used for another request, event {seen.seq}"
-            )
+    if (replayed := _replayed(state, context)) is not None:
+        return replayed
     match command:
         case StoreObject():
             return _store(state, command)
@@ -80,11 +79,27 @@ def decide(state: State, command: Command, context: Context) -> Decision:
             return _ingest(state, command)
         case DropDataset():
             return _drop(state, command)
+        case AdoptLake():
+            return LakeAdopted(command.previous_seq, command.previous_sha256, command.note)
+        case RaiseFormat():
+            return _raise_format(state, command)
 
 
 def dataset_id(name: str) -> str:
     """UUIDv5 of the name as written."""
     return str(uuid5(DATASETS, name))
+
+
+def _replayed(state: State, context: Context) -> Replayed | Refused | None:
+    """What an idempotency key that was used before makes of a command."""
+    seen = requests.find(state.requests, context.actor, context.key) if context.key else None
+    if seen is None:
+        return None
+    if seen.request == context.request:
+        return Replayed(seen.position, seen.seq)
+    return Refused(
+        "idempotency_key_reused", f"the key was used for another request, event {seen.seq}"
+    )
 
 
 def _store(state: State, command: StoreObject) -> Decision:
@@ -167,6 +182,13 @@ def _drop(state: State, command: DropDataset) -> Decision:
     if live is None:
         return Refused("dataset_not_found", f"there is no dataset {command.name}")
     return DatasetDropped(live.name, live.dataset_id)
+
+
+def _raise_format(state: State, command: RaiseFormat) -> Decision:
+    if command.slot > FORMAT:
+        told = f"this code writes slots of format {FORMAT} at most, not {command.slot}"
+        return Refused("upgrade_required", told)
+    return Unchanged(None) if command.slot <= state.format else FormatRaised(command.slot)
 
 
 def _other_spelling(live: Dataset | None, name: str) -> Refused | None:

@@ -2,26 +2,20 @@
 
 import argparse
 import asyncio
-import getpass
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 
 import msgspec
 
 from lakehouse.cli import printing
+from lakehouse.cli.asking import asking_for, service_for
 from lakehouse.config import Settings
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Options, parse_options
 from lakehouse.query import Query
 from lakehouse.receipts import Body
-from lakehouse.service import Service
-from lakehouse.service.changes import Asking
 from lakehouse.service.ingest import Plan
 from lakehouse.spool import spooled
-from lakehouse.wiring import service_of
 
 PIECE_BYTES = 1024 * 1024
 
@@ -35,8 +29,8 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
         schema_change=arguments.schema_change is not None,
         dedupe=arguments.dedupe is not None,
     )
-    async with _service(settings, begin=True) as service:
-        asking = _asking(service, arguments, "ingest")
+    async with service_for(settings, begin=True) as service:
+        asking = asking_for(service, arguments, "ingest")
         limit = service.limits.upload_bytes
         pieces = _pieces(arguments.file)
         async with spooled(pieces, service.spool_dir, limit, service.pool) as file:
@@ -53,7 +47,7 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
 async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse sql "SELECT …"`."""
     async with (
-        _service(settings, queries=True) as service,
+        service_for(settings, queries=True) as service,
         service.sql.run(Query(arguments.sql), arguments.as_of) as (result, _),
     ):
         text = b"".join([chunk async for chunk in result.chunks])
@@ -67,7 +61,7 @@ async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
 
 async def list_datasets(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse datasets`."""
-    async with _service(settings) as service:
+    async with service_for(settings) as service:
         listing = await service.catalog.list("", sys.maxsize, None, summary=True)
     _rows(arguments, listing.rows, ("name", "row_count", "updated_at", "seq"))
     return 0
@@ -75,7 +69,7 @@ async def list_datasets(arguments: argparse.Namespace, settings: Settings) -> in
 
 async def show(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse show NAME`."""
-    async with _service(settings) as service:
+    async with service_for(settings) as service:
         receipt = await service.catalog.manifest(arguments.name, arguments.as_of)
     if arguments.json:
         printing.document(receipt.body)
@@ -88,8 +82,8 @@ async def show(arguments: argparse.Namespace, settings: Settings) -> int:
 
 async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse drop NAME`."""
-    async with _service(settings) as service:
-        receipt = await service.catalog.drop(arguments.name, _asking(service, arguments, "drop"))
+    async with service_for(settings) as service:
+        receipt = await service.catalog.drop(arguments.name, asking_for(service, arguments, "drop"))
     if arguments.json:
         printing.document(receipt.body)
     else:
@@ -99,7 +93,7 @@ async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
 
 async def history(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse history NAME`."""
-    async with _service(settings) as service:
+    async with service_for(settings) as service:
         listing = await service.catalog.history(arguments.name, 0, sys.maxsize)
     _rows(arguments, listing.rows, ("seq", "at", "type", "actor", "reason"))
     return 0
@@ -114,34 +108,6 @@ COMMANDS: dict[str, Command] = {
     "drop": drop,
     "history": history,
 }
-
-
-@asynccontextmanager
-async def _service(
-    settings: Settings, *, queries: bool = False, begin: bool = False
-) -> AsyncIterator[Service]:
-    """A service for one command; only one that brings data may begin a lake."""
-    one_worker = msgspec.structs.replace(settings, query_workers=1)
-    async with service_of(
-        one_worker, os.environ, lambda: None, queries=queries, begin=begin
-    ) as service:
-        yield service
-
-
-def _asking(service: Service, arguments: argparse.Namespace, route: str) -> Asking:
-    """Who: user@host. What makes two requests the same: every word but where the bucket is."""
-    words = {name: value for name, value in vars(arguments).items() if name not in _NOT_ASKED}
-    return Asking(
-        actor=f"{getpass.getuser()}@{socket.gethostname()}",
-        accepted_s=service.node.clock.monotonic(),
-        reason=arguments.reason,
-        key=arguments.idempotency_key,
-        route=f"cli {route}",
-        query=tuple((name, str(value)) for name, value in words.items()),
-    )
-
-
-_NOT_ASKED = ("bucket", "config", "secrets_file", "json", "reason", "idempotency_key", "file")
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -12,19 +12,17 @@ import msgspec
 
 from journal.clock import SystemClock
 from journal.log import Journal, find_journal
-from journal.packs import SLOTS_A_PACK
 from journal.slot import Head, JournalCorrupt, format_at
 from journal.verify import verify as verify_slots
 from lakehouse import receipts
 from lakehouse.cli import printing
 from lakehouse.config import Settings
-from lakehouse.errors import Json, Refused, RefusedError
+from lakehouse.errors import Refused, RefusedError
 from lakehouse.inspection import Difference, Fault, differences, object_faults, replayed
 from lakehouse.receipts import Body
 from lakehouse.service.reading import point_in_time
 from lakehouse.wiring import bucket_of
 from projections import history
-from projections.checkpointing import has_pack, keep_pack, keep_state
 from projections.codec import state_root
 from projections.fold import counts
 from projections.follower import Follower
@@ -35,9 +33,9 @@ NOTHING: Body = {"seq": 0, "slot": 0, "sha256": None, "at": None}
 
 async def head(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal head`: reads to the journal's end."""
-    async with _journal(settings) as journal:
+    async with journal_of(settings) as journal:
         state = await Follower(journal).open() if journal else None
-    _told(arguments, _head(state.head) if state else NOTHING)
+    tell(arguments, _head(state.head) if state else NOTHING)
     return OK
 
 
@@ -45,7 +43,7 @@ async def events(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal events`: one JSON object a line."""
     left = arguments.limit
     entity = history.dataset_entity(arguments.dataset) if arguments.dataset else None
-    async with _journal(settings) as journal:
+    async with journal_of(settings) as journal:
         if journal is None:
             return OK
         async for slot in journal.slots(1):
@@ -64,8 +62,9 @@ async def events(arguments: argparse.Namespace, settings: Settings) -> int:
 
 async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal verify`: names the first bad slot, and ends with 4 if there is one."""
-    found, expected = NOTHING, _expected(arguments.expect)
-    async with _journal(settings) as journal:
+    found = NOTHING
+    expected = noted(arguments.expect) if arguments.expect is not None else None
+    async with journal_of(settings) as journal:
         if journal is not None:
             async for good in verify_slots(journal):
                 found = _head(good)
@@ -78,7 +77,7 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     if faults:
         told = f"{len(faults)} objects are not what the journal says"
         raise RefusedError(Refused("object_lost", told, _rows(faults)))
-    _told(arguments, found | {"verified": True})
+    tell(arguments, found | {"verified": True})
     return OK
 
 
@@ -87,53 +86,24 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
     point = point_in_time(arguments.to) if arguments.to is not None else None
     seq = point if isinstance(point, int) else None
     at = format_at(point) if isinstance(point, datetime) else None
-    async with _journal(settings) as journal:
+    async with journal_of(settings) as journal:
         state = await replayed(journal, seq, at) if journal else None
         found = [each async for each in differences(journal)] if arguments.diff and journal else []
     if found:
         told = f"{len(found)} checkpoints say something else than the slots"
         raise RefusedError(Refused("cache_differs", told, _rows(found)))
     if state is None:
-        _told(arguments, NOTHING)
+        tell(arguments, NOTHING)
     else:
-        _told(arguments, _head(state.head) | counts(state) | {"state_root": state_root(state)})
+        tell(arguments, _head(state.head) | counts(state) | {"state_root": state_root(state)})
     return OK
 
 
-async def checkpoint(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal checkpoint`: keeps the state at the head, so that opening is quick."""
-    async with _journal(settings) as journal:
-        state = await Follower(journal).open() if journal else None
-        kept = journal is not None and state is not None and state.head.position > 0
-        key = await keep_state(journal, state, None) if kept and journal and state else None
-    _told(arguments, {"checkpoint": key})
-    return OK
-
-
-async def pack(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal pack`: makes the packs that are full and not there."""
-    made: list[Json] = []
-    async with _journal(settings) as journal:
-        last = (await Follower(journal).open()).head.position if journal else 0
-        for first in range(1, last - SLOTS_A_PACK + 2, SLOTS_A_PACK):
-            if journal is not None and not await has_pack(journal, first):
-                made.append(await keep_pack(journal, first, None))
-    _told(arguments, {"packs": made})
-    return OK
-
-
-COMMANDS = {
-    "head": head,
-    "events": events,
-    "verify": verify,
-    "replay": replay,
-    "checkpoint": checkpoint,
-    "pack": pack,
-}
+COMMANDS = {"head": head, "events": events, "verify": verify, "replay": replay}
 
 
 @asynccontextmanager
-async def _journal(settings: Settings) -> AsyncIterator[Journal | None]:
+async def journal_of(settings: Settings) -> AsyncIterator[Journal | None]:
     """The bucket's journal, None where there is none: looking must not begin one."""
     async with bucket_of(settings, os.environ, begin=False) as (bucket, _):
         yield await find_journal(bucket, SystemClock(), random.SystemRandom())
@@ -145,7 +115,7 @@ def _head(found: Head) -> Body:
     return {"seq": found.seq, "slot": found.position, "sha256": found.sha256, "at": found.at}
 
 
-def _told(arguments: argparse.Namespace, body: Body) -> None:
+def tell(arguments: argparse.Namespace, body: Body) -> None:
     if arguments.json:
         printing.document(body)
         return
@@ -153,13 +123,11 @@ def _told(arguments: argparse.Namespace, body: Body) -> None:
         printing.line(f"{name}: {'' if value is None else value}")
 
 
-def _expected(text: str | None) -> tuple[int, str] | None:
-    """A head noted elsewhere, SEQ:SHA256."""
-    if text is None:
-        return None
+def noted(text: str) -> tuple[int, str]:
+    """A head that was noted elsewhere, SEQ:SHA256."""
     match = re.fullmatch(r"([0-9]{1,16}):([0-9a-f]{64})", text)
     if match is None:
-        raise RefusedError(Refused("usage", "--expect is SEQ:SHA256, as `journal head` tells them"))
+        raise RefusedError(Refused("usage", f"{text!r} is not SEQ:SHA256, as `journal head` tells"))
     return int(match[1]), match[2]
 
 

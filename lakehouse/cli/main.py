@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakehouse import logs
-from lakehouse.cli import datasets, journal, printing
+from lakehouse.cli import datasets, journal, printing, upkeep
 from lakehouse.cli.parser import Usage, build
 from lakehouse.config import ConfigError, Settings, load
 from lakehouse.errors import Refused, RefusedError
@@ -58,6 +58,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         logs.configure(settings.log_level)
         return OK if asyncio.run(serve(settings, os.environ, listening)) else 1
     logs.configure("error")
-    command = journal.COMMANDS if arguments.command == "journal" else datasets.COMMANDS
+    about_journal = journal.COMMANDS | upkeep.COMMANDS
+    command = about_journal if arguments.command == "journal" else datasets.COMMANDS
     name = getattr(arguments, "subcommand", None) or arguments.command
     return asyncio.run(command[name](arguments, settings))

@@ -100,6 +100,15 @@ def _journal(parser: Parser) -> None:
     replay.add_argument("--diff", action="store_true", help="compare checkpoints with the facts")
     _command(commands, "checkpoint", "keep the state at the head, so that opening is quick")
     _command(commands, "pack", "make the packs that are full and not there")
+    export = _command(commands, "export", "copy the lake into another bucket")
+    export.add_argument("target", metavar="URL")
+    adopt = _command(commands, "adopt", "go on from a restored copy")
+    adopt.add_argument("--previous", required=True, metavar="SEQ:SHA256", help="the lost head")
+    adopt.add_argument("--note", default="", help="why, for those who read the journal")
+    _change(adopt)
+    raised = _command(commands, "raise-format", "write a newer format from here on")
+    raised.add_argument("slot", type=_count, metavar="FORMAT")
+    _change(raised)
 
 
 def _count(text: str) -> int:

@@ -280,3 +280,29 @@ def test_a_replay_stops_where_it_is_told_and_compares_checkpoints(lakehouse: Tol
     assert key in lakehouse("journal", "replay", "--diff", code=4)
     assert json.loads(lakehouse("journal", "head", "--json"))["seq"] == 3
     assert json.loads(lakehouse("journal", "pack", "--json")) == {"packs": []}
+
+
+def test_a_lake_is_copied_and_the_copy_answers(lakehouse: Told) -> None:
+    lakehouse("ingest", csv("a\n1\n2\n"), "--name", "t")
+    copied = json.loads(lakehouse("journal", "export", "copy", "--json"))
+    assert copied == {"objects": 1, "slots": 1, "copied": 2}
+    assert json.loads(lakehouse("journal", "export", "copy", "--json"))["copied"] == 0
+    told = lakehouse("sql", "SELECT sum(a) FROM t", "--bucket", "copy", "--json")
+    assert json.loads(told)["rows"] == [[3]]
+    roots = [
+        json.loads(lakehouse("journal", "replay", "--bucket", bucket, "--json"))["state_root"]
+        for bucket in ("bucket", "copy")
+    ]
+    assert roots[0] == roots[1]
+
+
+def test_an_operator_s_events_are_recorded(lakehouse: Told) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    noted = f"7:{'a' * 64}"
+    words = ("journal", "adopt", "--previous", noted, "--note", "restored", "--json")
+    assert json.loads(lakehouse(*words)) == {"seq": 2, "recorded": True}
+    event = json.loads(lakehouse("journal", "events", "--type", "lake_adopted"))
+    assert event["data"]["previous_seq"] == 7
+    told = json.loads(lakehouse("journal", "raise-format", "1", "--json"))
+    assert told == {"seq": 2, "recorded": False}
+    assert "upgrade_required" in lakehouse("journal", "raise-format", "2", code=3)

@@ -21,15 +21,19 @@ from journal.events import (
     DatasetAppended,
     DatasetDropped,
     Event,
+    LakeAdopted,
     ObjectForgotten,
     ObjectsMarked,
     ObjectStored,
 )
+from journal.slot import FORMAT
 from lakehouse.commands import (
+    AdoptLake,
     Command,
     DropDataset,
     ForgetObject,
     IngestDataset,
+    RaiseFormat,
     RegisterDataset,
     StoreObject,
     Table,
@@ -250,3 +254,15 @@ class TestIdempotency:
 def _appended(name: str, part: str) -> DatasetAppended:
     fields = (dataset_id(name), name, "f1", COLUMNS, (item(part),), 5, source(part), (), ())
     return DatasetAppended(*fields)
+
+
+class TestOperators:
+    def test_an_adopted_lake_is_recorded_as_it_was_told(self) -> None:
+        command = AdoptLake(9, "a" * 64, "restored")
+        assert when(command) == LakeAdopted(9, "a" * 64, "restored")
+
+    def test_a_format_that_is_written_already_needs_no_event(self) -> None:
+        assert when(RaiseFormat(FORMAT)) == Unchanged(None)
+
+    def test_a_format_that_this_code_cannot_write_is_not_raised(self) -> None:
+        assert code(when(RaiseFormat(FORMAT + 1))) == "upgrade_required"

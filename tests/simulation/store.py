@@ -86,15 +86,27 @@ class SimulatedBucket:
     def __init__(self, store: Store, process: Process) -> None:
         self._store = store
         self._who = process.name
+        self._under_way = False
 
     async def create(self, key: str, body: bytes) -> Created:
         # Time between decide and PUT, in the process's own steps: it may be paused or die here.
         await asyncio.sleep(self._store.delay_s())
-        fate = self._store.chance.choice(PUT_FAULTS) if self._store.faulty() else "works"
+        fate = self._fate()
         self._store.trace.add(self._who, f"PUT {short(key)}: {fate}")
         answer = await self._send_put(fate, key, body)
         self._store.trace.add(self._who, f"hears {answer.value} for {short(key)}")
         return Created(answer, fate)
+
+    def _fate(self) -> str:
+        """What becomes of a write. Faults come in pairs: credentials expire while one is under way."""
+        under_way, self._under_way = self._under_way, False
+        if under_way and self._store.chance.random() < 0.2:
+            return "refused"
+        if not self._store.faulty():
+            return "works"
+        fate = self._store.chance.choice(PUT_FAULTS)
+        self._under_way = fate in ("late", "conflict")
+        return fate
 
     async def _send_put(self, fate: str, key: str, body: bytes) -> Answer:
         answered: asyncio.Future[Answer] = self._store.loop.create_future()

@@ -26,6 +26,7 @@ class Run:
     steps: int
     slots: int
     requests: int
+    crashes: int
     virtual_s: float
     last: list[str]
 
@@ -148,6 +149,7 @@ def _judged(seed: int, world: World) -> Run:
         world.trace.lines,
         len(slots),
         len(world.record.requests),
+        sum(process.crashed for host in world.hosts for process in host.lives),
         world.loop.time(),
         list(world.trace.last),
     )

@@ -1,0 +1,22 @@
+"""Each rule of the protocol, broken on purpose, is found within a bounded number of seeds."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.simulation.broken_protocols import PROTOCOLS
+from tests.simulation.world import run
+
+SEEDS = 100
+
+
+@pytest.mark.parametrize("broken", PROTOCOLS, ids=lambda broken: broken.__name__)
+def test_is_found(broken: Callable[[], AbstractContextManager[None]]) -> None:
+    for seed in range(SEEDS):
+        with broken():
+            done = run(seed)
+        if done.broken:
+            print(f"found by seed {seed}: {done.broken[0]}")
+            return
+    pytest.fail(f"{broken.__doc__} Not found in {SEEDS} seeds: make the simulation harder")

@@ -1,0 +1,29 @@
+"""A fixed budget of seeds holds every promise; `ops/simulate --minutes N` goes on from there."""
+
+import pytest
+
+from tests.simulation.__main__ import report
+from tests.simulation.world import run
+
+SEEDS, AT_ONCE = 900, 100
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+def test_every_promise_holds(first: int) -> None:
+    for seed in range(first, first + AT_ONCE):
+        done = run(seed)
+        assert not done.broken, report(done)
+
+
+def test_a_run_commits_and_suffers() -> None:
+    """A simulation in which nothing happens would hold every promise."""
+    done = [run(seed) for seed in range(10)]
+    assert sum(each.slots for each in done) > 200
+    assert sum(each.requests for each in done) > 500
+    assert sum(each.crashes for each in done) > 20
+
+
+def test_one_seed_is_one_history() -> None:
+    first, second, other = run(42), run(42), run(43)
+    assert first.trace_hash == second.trace_hash
+    assert first.trace_hash != other.trace_hash

@@ -176,7 +176,7 @@ class ReaderHost(Host):
         self.state = lambda: follower.state
         while True:
             try:
-                await follower.catch_up()
+                await (follower.catch_up() if follower.state.head.seq else follower.open())
             except BucketError as error:
                 self.trace.add(self.process.name, f"lags: {type(error).__name__}")
             await asyncio.sleep(POLL_S * self.chance.uniform(0.5, 1.5))

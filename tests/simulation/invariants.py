@@ -7,8 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import msgspec
+import zstandard
 
-from journal.slot import decode_lake, decode_slot, genesis
+from journal.bucket.keys import CHECKPOINTS, PACKS
+from journal.slot import decode_slot, genesis
 from lakehouse.commands import IngestDataset
 from lakehouse.errors import Refused
 from lakehouse.service.changes import Settled
@@ -35,12 +37,23 @@ class Evidence:
         self.events = {event["seq"]: event for slot in slots for event in slot.events}
         self.made = Counter(event["correlation"] for event in self.events.values())
         self.asked = {request.id: request for request in record.requests}
+        self._roots: list[str] = []
         self._landed = [slot.landed_at for slot in slots]
 
     def seq_at(self, time: float) -> int:
         """The last seq that was in the journal at that moment."""
         position = bisect_right(self._landed, time)
         return self.slots[position - 1].events[-1]["seq"] if position else 0
+
+    def roots(self) -> list[str]:
+        """The root after each position, by a fold of the bytes in the store; [0] of no slot."""
+        if not self._roots:
+            state = empty(genesis(self.objects[LAKE]))
+            self._roots = [state_root(state)]
+            for position, slot in enumerate(self.slots, 1):
+                state = fold(state, decode_slot(slot.body, position))
+                self._roots.append(state_root(state))
+        return self._roots
 
     def verdict(self, request: Request, seq: int) -> Verdict:
         """What the plain model says to a request on the state after event `seq`."""
@@ -183,15 +196,33 @@ def reads_see_what_they_ask_for(evidence: Evidence) -> Iterator[str]:
 
 def all_nodes_agree_with_a_replay(evidence: Evidence) -> Iterator[str]:
     """Equal roots, and equal to the fold of the bytes in the store, from the first slot."""
-    lake = evidence.objects[LAKE]
-    decode_lake(lake)
-    state = empty(genesis(lake))
-    for position, slot in enumerate(evidence.slots, 1):
-        state = fold(state, decode_slot(slot.body, position))
-    expected = state_root(state)
+    expected = evidence.roots()[-1]
     for process, root in evidence.record.roots.items():
         if root != expected:
             yield f"{process} has root {root[:8]}, a replay {expected[:8]}"
+
+
+def checkpoints_equal_replays(evidence: Evidence) -> Iterator[str]:
+    """A checkpoint is the fold up to its slot: who opens from it must see what others see."""
+    roots = evidence.roots()
+    for key, body in evidence.objects.items():
+        if key.startswith(CHECKPOINTS):
+            root = hashlib.sha256(
+                zstandard.ZstdDecompressor().decompressobj().decompress(body)
+            ).hexdigest()
+            position = int(key.split("-")[-2])
+            if roots[position] != root or not key.endswith(f"-{root[:16]}.zst"):
+                yield f"{key} is not the state at slot {position}"
+
+
+def packs_hold_exact_bytes(evidence: Evidence) -> Iterator[str]:
+    """A pack is its slots' bytes, one after the other."""
+    for key, body in evidence.objects.items():
+        if key.startswith(PACKS):
+            first, last = (int(part) for part in key.removeprefix(PACKS)[:41].split("-"))
+            bodies = [slot.body for slot in evidence.slots[first - 1 : last]]
+            if zstandard.ZstdDecompressor().decompressobj().decompress(body) != b"".join(bodies):
+                yield f"{key} holds other bytes than its slots"
 
 
 def every_answer_comes_in_time(evidence: Evidence) -> Iterator[str]:
@@ -235,6 +266,8 @@ INVARIANTS = (
     what_needs_no_event_was_true_meanwhile,
     reads_see_what_they_ask_for,
     all_nodes_agree_with_a_replay,
+    checkpoints_equal_replays,
+    packs_hold_exact_bytes,
     every_answer_comes_in_time,
     every_request_is_answered,
     a_clock_that_is_far_off_writes_nothing,

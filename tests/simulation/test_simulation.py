@@ -20,6 +20,7 @@ def test_a_run_commits_and_suffers() -> None:
     done = [run(seed) for seed in range(10)]
     assert sum(each.slots for each in done) > 200
     assert sum(each.requests for each in done) > 500
+    assert sum(each.caches for each in done) > 20
     assert sum(each.crashes for each in done) > 20
 
 

@@ -1,10 +1,14 @@
 """One run: hosts, clients and weather on one store, from a seed; then quiet; then judgement."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from unittest import mock
 
 from structlog.testing import capture_logs
 
+from journal.bucket.keys import CHECKPOINTS, PACKS
 from projections.codec import state_root
 from tests.simulation.clients import Client
 from tests.simulation.hosts import Host, ReaderHost, WriterHost
@@ -25,6 +29,8 @@ class Run:
     trace_hash: str
     steps: int
     slots: int
+    caches: int
+    """Checkpoints and packs that were made."""
     requests: int
     crashes: int
     virtual_s: float
@@ -124,11 +130,23 @@ class World:
                 host.start()
 
 
+@contextmanager
+def small_caches() -> Iterator[None]:
+    """Checkpoints and packs so often that a run of some dozen slots has them."""
+    with (
+        mock.patch("projections.checkpointing.EVERY_SLOTS", 4),
+        mock.patch("journal.packs.SLOTS_A_PACK", 32),
+        mock.patch("journal.log.SLOTS_A_PACK", 32),
+        mock.patch("lakehouse.keeper.SLOTS_A_PACK", 32),
+    ):
+        yield
+
+
 def run(seed: int, loud: bool = False) -> Run:
     """Live through one seed and judge it. Nothing of it outlives the call."""
     loop = VirtualLoop()
     world = World(seed, loop, loud)
-    with capture_logs():
+    with capture_logs(), small_caches():
         try:
             loop.run_until_complete(world.live())
             return _judged(seed, world)
@@ -148,6 +166,7 @@ def _judged(seed: int, world: World) -> Run:
         world.trace.hexdigest(),
         world.trace.lines,
         len(slots),
+        sum(key.startswith((CHECKPOINTS, PACKS)) for key in world.store.objects),
         len(world.record.requests),
         sum(process.crashed for host in world.hosts for process in host.lives),
         world.loop.time(),

@@ -123,6 +123,11 @@ class Lakehouse:
 
     def start(self) -> None:
         """Start the process and wait until it is ready."""
+        self.begin()
+        self.wait_ready()
+
+    def begin(self) -> None:
+        """Start the process, and no waiting."""
         words = ["serve", "--bucket", self.bucket, "--port", str(self.client.port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -133,6 +138,9 @@ class Lakehouse:
                 cwd=self._log.parent,
                 env=self._environ,
             )
+
+    def wait_ready(self) -> None:
+        """Return once `/ready` says so; it must not end before."""
         wait_until(self._is_ready, START_S, "the server to be ready", self.log)
 
     def kill(self) -> None:

@@ -14,7 +14,7 @@ from ledger import Ledger, check
 from process import Lakehouse
 
 PROCESSES, CLIENTS = 3, 8
-KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "16"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 PAUSES_S = (0.1, 0.9)
 END_S = 90.0

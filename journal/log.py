@@ -119,6 +119,19 @@ class Journal:
         key = keys.slot_key(position) if position else keys.LAKE
         return sha256_hex(await self.bucket.read(key))
 
+    async def expect_no_gap(self, position: int) -> None:
+        """Raises JournalCorrupt when slots stand behind `position`, but not the next one.
+
+        The port has no verb that could find this by GETs: a gap reads like the journal's end.
+        """
+        first = await self.bucket.list_objects(keys.SLOTS, keys.slot_key(position), limit=1)
+        if not first or first[0].key == keys.slot_key(position + 1):
+            return
+        # Both may have come while the store was listing; only a look that begins now is proof.
+        if await self.read(position + 1) is None:
+            seen = first[0].key.removeprefix(keys.SLOTS)
+            raise JournalCorrupt(position + 1, "it is missing", "it", seen)
+
     async def commit(self, position: int, body: bytes, commit: str) -> Committed | Lost | Failed:
         """Put `body` at `position` and settle what became of it, however long that takes.
 

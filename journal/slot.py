@@ -196,6 +196,12 @@ def check_link(head: Head, slot: Slot, lake: str) -> None:
         raise JournalCorrupt(header.position, "time runs backwards", f"after {head.at}", header.at)
 
 
+def expect_same(known: Head, slot: Slot) -> None:
+    """Raises JournalCorrupt when what stands at a known position is not what was folded there."""
+    if slot.sha256 != known.sha256:
+        raise JournalCorrupt(known.position, "it reads differently", known.sha256, slot.sha256)
+
+
 def _lines(body: bytes, position: int) -> list[bytes]:
     if not body.endswith(b"\n"):
         raise JournalCorrupt(position, "it does not end in a line feed; it may be cut short")

@@ -60,6 +60,7 @@ class Node:
         node = cls(bucket, follower, Writer(follower, clock, chance, limits), clock, chance)
         try:
             await follower.open()
+            await follower.check_head()
         except UpgradeRequired as error:
             node.writer.halt(error)
         return node
@@ -94,13 +95,18 @@ class Node:
         """Catch up now. What fails is kept in `behind` or `writer.fault`, for /ready to tell."""
         try:
             await self.follower.catch_up()
+            await self.writer.check_head()
             self.behind = None
         except HALTING as error:
-            if self.writer.fault is None:
-                log.error("journal_unreadable", fault=str(error))  # noqa: TRY400  no trace to tell
-            self.writer.halt(error)
+            self.note(error)
         except BucketError as error:
             self.behind = refusal(error)
+
+    def note(self, error: Exception) -> None:
+        """Write no more if a read has met what halts a node; the first such fault stands."""
+        if isinstance(error, HALTING) and self.writer.fault is None:
+            log.error("journal_unreadable", fault=str(error))
+            self.writer.halt(error)
 
     async def reach(self, seq: int, within_s: float) -> State:
         """The state once it has reached `seq`. Raises RefusedError `not_caught_up` after a while."""

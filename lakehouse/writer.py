@@ -215,17 +215,25 @@ class Writer:
             pending.refuse(Refused("not_committed", "it was accepted over an hour ago"))
         return not pending.answer.done()
 
+    async def check_head(self) -> None:
+        """Compare the head with the bucket's, unless it was compared or written a moment ago."""
+        now_s = self._clock.monotonic()
+        if now_s - self._head_checked_s > self._limits.idle_s:
+            await self._follower.check_head()
+            self._head_checked_s = now_s
+
     async def _check_store(self) -> None:
         """Before writing: is the head still ours, the clock near the store's, the format known?"""
+        if self.fault is not None:
+            # Found since these commands were taken from the queue, by a read or by the poll.
+            raise RefusedError(self.fault)
         if self._follower.state.format > FORMAT:
             raise UpgradeRequired(
                 self._follower.state.head.position,
                 f"slots have format {self._follower.state.format} from here on",
             )
+        await self.check_head()
         now_s = self._clock.monotonic()
-        if now_s - self._head_checked_s > self._limits.idle_s:
-            await self._follower.check_head()
-            self._head_checked_s = now_s
         if (
             self._clock_checked_s is None
             or now_s - self._clock_checked_s > self._limits.clock_check_s

@@ -8,7 +8,7 @@ from collections import deque
 
 from journal.bucket.errors import ObjectMissing
 from journal.log import Journal
-from journal.slot import JournalCorrupt, Slot, check_link
+from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from projections.checkpointing import is_due, newest_state
 from projections.fold import State, empty, fold
 
@@ -54,15 +54,25 @@ class Follower:
             self.state = closed if closed is not None else fold(self.state, slot)
             if is_due(head, self.state.head):
                 self.due.append(self.state)
-        elif slot.header.position == head.position and slot.sha256 != head.sha256:
-            raise JournalCorrupt(head.position, "it reads differently", head.sha256, slot.sha256)
+        elif slot.header.position == head.position:
+            expect_same(head, slot)
 
     async def check_head(self) -> None:
-        """Re-read the head slot and compare. Raises JournalCorrupt: the bucket was rolled back."""
+        """Re-read the journal's two ends and compare, and look whether anything stands behind.
+
+        Raises JournalCorrupt: the bucket was rolled back or damaged, or a slot is missing.
+        """
         head = self.state.head
+        await self._expect(self.journal.origin)
+        await self._expect(head)
+        await self.journal.expect_no_gap(head.position)
+
+    async def _expect(self, known: Head) -> None:
+        name = "it" if known.position else "lake.json"
         try:
-            seen = await self.journal.hash_at(head.position)
+            seen = await self.journal.hash_at(known.position)
         except ObjectMissing as error:
-            raise JournalCorrupt(head.position, "it was there and is gone") from error
-        if seen != head.sha256:
-            raise JournalCorrupt(head.position, "it is not what it was", head.sha256, seen)
+            told = f"{name} was there and is gone"
+            raise JournalCorrupt(known.position, told, known.sha256, "nothing") from error
+        if seen != known.sha256:
+            raise JournalCorrupt(known.position, f"{name} is not what it was", known.sha256, seen)

@@ -1,8 +1,9 @@
 """The journal as users see it: its head, and its events in order."""
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from journal.slot import Slot
+from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from lakehouse import receipts
 from lakehouse.node import Node
 from lakehouse.receipts import Body, Listing
@@ -40,7 +41,7 @@ class JournalReads:
         first = (await self._node.past.slot_of(after + 1)).header.position
         last = min(head.position, first + SCANNED_SLOTS - 1)
         read_to = after
-        async with aclosing(self._node.follower.journal.slots(first)) as slots:
+        async with aclosing(self._proven(first, head)) as slots:
             async for slot in slots:
                 if slot.header.position > last:
                     break
@@ -51,6 +52,23 @@ class JournalReads:
                 if len(rows) > limit:
                     return Listing(rows[:limit], rows[limit - 1]["seq"], head.seq)
         return Listing(rows, read_to if read_to < head.seq else None, head.seq)
+
+    async def _proven(self, first: int, head: Head) -> AsyncGenerator[Slot, None]:
+        """Slots up to `head`, each told once the hash that comes after it has proved its bytes."""
+        journal = self._node.follower.journal
+        held: Slot | None = None
+        async with aclosing(journal.slots(first)) as slots:
+            async for slot in slots:
+                if held is not None:
+                    check_link(held.head, slot, journal.lake.lake)
+                    yield held
+                held = slot
+                if slot.head.position == head.position:
+                    expect_same(head, slot)
+                    yield slot
+                    return
+        missing = held.header.position + 1 if held else first
+        raise JournalCorrupt(missing, "it was read before and is absent now")
 
 
 def _passing(slot: Slot, after: int, type_: str | None, entity: str | None) -> list[int]:

@@ -74,6 +74,7 @@ class Edge(web.Server):
         except RefusedError as error:
             response = _refuse(request, error.refused, identity)
         except KNOWN as error:
+            self._service.node.note(error)
             log.warning("fault", kind=type(error).__name__, detail=str(error))
             response = _refuse(request, refusal(error), identity)
         except (ConnectionError, asyncio.CancelledError):

@@ -37,15 +37,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 @pytest.fixture
 def start(place: Place, tmp_path: Path) -> Iterator[Start]:
-    """Starts a process on the place's bucket, with settings: `start(SPOOL_DIR="/x")`."""
+    """Starts a process on the place's bucket, or another, with settings: `start(SPOOL_DIR="/x")`."""
     started: list[Lakehouse] = []
 
-    def start_one(**settings: object) -> Lakehouse:
+    def start_one(bucket: str | None = None, **settings: object) -> Lakehouse:
         environ = {f"LAKEHOUSE_{name}": str(value) for name, value in settings.items()}
         directory = tmp_path / f"process-{len(started)}"
         directory.mkdir()
         log = directory / "log"
-        one = Lakehouse(place.bucket, free_ports(1), log, place.environ | environ)
+        one = Lakehouse(bucket or place.bucket, free_ports(1), log, place.environ | environ)
         started.append(one)
         one.start()
         return one

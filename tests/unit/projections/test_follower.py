@@ -7,6 +7,7 @@ from builders import (
     BEGAN,
     EMPTY,
     LAKE,
+    LAKE_BODY,
     ORIGIN,
     FakeClock,
     chance,
@@ -28,6 +29,7 @@ from projections.past import BeyondHead, Past
 async def follower_of(*facts: object) -> tuple[Follower, ScriptedBucket]:
     """A follower on a bucket with one slot for each fact, not caught up yet."""
     bucket, state = ScriptedBucket(), EMPTY
+    await bucket.put_by_another(keys.LAKE, LAKE_BODY)
     for position, fact in enumerate(facts, 1):
         body = slot_body(state, fact)  # type: ignore[arg-type]
         await bucket.put_by_another(keys.slot_key(position), body)

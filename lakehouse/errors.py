@@ -98,6 +98,9 @@ CODES: dict[str, Code] = {
     "bucket_unavailable": Code(503, "Bucket unavailable", "The store does not answer.", True, 3),
     "bucket_refused": Code(503, "Bucket refused", "Check credentials and the bucket.", False, 3),
     "bucket_broken": Code(503, "Bucket broken", "The store broke a promise: run doctor.", False, 4),
+    "store_unfit": Code(
+        503, "Store unfit", "Choose a store that keeps what is named: run doctor.", False, 4
+    ),
     "upgrade_required": Code(
         503, "Upgrade required", "A newer version wrote here: upgrade.", False, 3
     ),

@@ -40,7 +40,7 @@ def bind(settings: Settings) -> socket.socket:
 async def serve(settings: Settings, environ: Mapping[str, str], listening: socket.socket) -> bool:
     """Serve on a bound socket until SIGTERM or SIGINT. False when a part of it has died.
 
-    Raises ConfigError and faults.KNOWN when it cannot begin.
+    Raises ConfigError, RefusedError (an unfit store) and faults.KNOWN when it cannot begin.
     """
     stop, alive = asyncio.Event(), True
 
@@ -53,7 +53,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with contextlib.closing(listening):
-        async with service_of(settings, environ, failed) as service:
+        async with service_of(settings, environ, failed, probe=True) as service:
             runner = web.ServerRunner(Edge(service), shutdown_timeout=settings.drain_s)
             await runner.setup()
             await web.SockSite(runner, listening, backlog=BACKLOG).start()

@@ -20,6 +20,7 @@ from journal.bucket import (
 from journal.clock import SystemClock
 from journal.log import holds_lake
 from lakehouse.config import ConfigError, Settings, load_secrets
+from lakehouse.doctor import refuse_unfit
 from lakehouse.node import Node
 from lakehouse.query import S3, EngineSettings, QueryEngine
 from lakehouse.service import Service, ServiceLimits
@@ -60,15 +61,19 @@ async def service_of(
     *,
     queries: bool = True,
     begin: bool = True,
+    probe: bool = False,
 ) -> AsyncIterator[Service]:
     """A service on the settings' bucket, its tasks running; `failed` is called if one dies.
 
     Without `queries` no process is started for them, and none may be asked. Without `begin` a
-    bucket that holds no lake is left as it is, and looks like an empty one.
+    bucket that holds no lake is left as it is, and looks like an empty one. With `probe` a store
+    that breaks a promise is refused before anything else is asked of it: RefusedError.
     Raises ConfigError and faults.KNOWN. Stops in order: accepted changes are answered first.
     """
     async with AsyncExitStack() as stack:
         bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ, begin=begin))
+        if probe:
+            await refuse_unfit(bucket, SystemClock())
         node = await Node.open(bucket, SystemClock(), random.SystemRandom())
         spool_dir = _spool_dir(settings, bucket)
         sweep(spool_dir)

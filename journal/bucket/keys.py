@@ -10,6 +10,10 @@ LAKE = "_journal/lake.json"
 SLOTS = "_journal/slots/"
 PACKS = "_journal/packs/"
 CHECKPOINTS = "_journal/checkpoints/"
+PROBES = "_doctor/"
+"""What is stored to try a store out; never the lake's data, and the only thing that may be removed."""
+PROBED_ONCE = "_doctor/condition"
+"""Made at a lake's first start and never removed: creating it again must be refused for ever."""
 RESERVED = (JOURNAL, "datasets/", "objects/")
 """Prefixes of ours: no user may PUT or DELETE below them."""
 
@@ -22,6 +26,7 @@ _TAG = r"([0-9a-f]{8})-([0-9]{1,16})-([0-9a-z]{1,32})"
 _DATASET_BLOB = re.compile(
     r"datasets/[A-Za-z_][A-Za-z0-9_]{0,127}/[0-9a-f]{64}/([0-9a-f]{64})-" + _TAG + r"\.parquet"
 )
+_PROBE = re.compile(r"_doctor/[0-9a-f-]{36}/[^/]+(?:/[^/]+)*")
 _OBJECT_BLOB = re.compile(r"objects/([0-9a-f]{64})-" + _TAG)
 
 
@@ -63,6 +68,16 @@ def blob_tag(key: str) -> Tag | None:
     """The tag in a blob's key; None for a key that no lake of this format minted."""
     match = _DATASET_BLOB.fullmatch(key) or _OBJECT_BLOB.fullmatch(key)
     return Tag(match[2], int(match[3]), match[4]) if match else None
+
+
+def probe_key(run: str, name: str) -> str:
+    """The key of a probe of one run of the doctor; `run` is a UUID."""
+    return f"{PROBES}{run}/{name}"
+
+
+def is_removable_probe(key: str) -> bool:
+    """Whether `key` is a probe of some run: such a key is never used again, so it may be removed."""
+    return _PROBE.fullmatch(key) is not None and key_fault(key) is None
 
 
 def key_fault(key: str) -> str | None:

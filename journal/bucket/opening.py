@@ -29,12 +29,12 @@ async def open_bucket(url: str, s3: S3Settings | None = None) -> Bucket:
         from journal.bucket.s3 import S3Bucket
 
         return await S3Bucket.open(s3)
-    return await LocalBucket.open(_directory(url))
+    return await LocalBucket.open(directory_of(url))
 
 
 def is_absent(url: str) -> bool:
     """Whether `url` means a directory that is not there; to open it would make it."""
-    return not url.startswith(("s3://", "memory://")) and not _directory(url).exists()
+    return not url.startswith(("s3://", "memory://")) and not directory_of(url).exists()
 
 
 def parse_s3_url(url: str) -> tuple[str, str]:
@@ -72,7 +72,7 @@ def s3_settings_from_environment(
     )
 
 
-def _directory(url: str) -> Path:
+def directory_of(url: str) -> Path:
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):
         if not url:
             raise ValueError(f"the bucket's URL is empty; {_FORMS}")

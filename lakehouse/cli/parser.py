@@ -36,6 +36,7 @@ def build() -> Parser:
             _change(command)
         if name == "show":
             _as_of(command)
+    _command(commands, "doctor", "does this bucket keep the promises that the journal needs?")
     _journal(commands.add_parser("journal", help="look into the journal"))
     return parser
 

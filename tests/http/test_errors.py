@@ -15,6 +15,7 @@ METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE"]
 ELSEWHERE = {
     "usage": "the command line's",
     "cannot_listen": "said before HTTP begins",
+    "store_unfit": "said before HTTP begins",
     "cache_differs": "the command line's",
 }
 

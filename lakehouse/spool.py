@@ -9,9 +9,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -60,19 +60,31 @@ async def spooled(
     Raises RefusedError: `too_large` as soon as more than `max_bytes` have come,
     `insufficient_storage` when the disk is full.
     """
-    descriptor, name = tempfile.mkstemp(prefix="spool-", dir=directory)
+    with full_disk_refused():
+        descriptor, name = tempfile.mkstemp(prefix="spool-", dir=directory)
     file = _File(Path(name), descriptor)
     try:
         try:
-            async for piece in _gathered(chunks, max_bytes):
-                await in_thread(pool, partial(file.write, piece))
-        except OSError as error:
-            raise _disk_refusal(error) from error
+            with full_disk_refused():
+                async for piece in _gathered(chunks, max_bytes):
+                    await in_thread(pool, partial(file.write, piece))
         finally:
             os.close(descriptor)
         yield Spooled(file.path, file.digest.hexdigest(), file.size_bytes)
     finally:
         file.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk_refused() -> Iterator[None]:
+    """A disk without room becomes RefusedError `insufficient_storage`: it is no bug, and passes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        told = "no room in the spool directory"
+        raise RefusedError(Refused("insufficient_storage", told)) from error
 
 
 def sweep(directory: Path) -> None:
@@ -98,9 +110,3 @@ async def _gathered(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterat
             buffer.clear()
     if buffer:
         yield bytes(buffer)
-
-
-def _disk_refusal(error: OSError) -> RefusedError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RefusedError(Refused("insufficient_storage", "no room to spool the body"))
-    raise error

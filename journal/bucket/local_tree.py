@@ -32,7 +32,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 _PASSING = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ETIMEDOUT, errno.ESTALE)
 
 
@@ -182,7 +182,7 @@ def _bucket_error(subject: str, error: OSError) -> BucketError:
         return ObjectMissing(text)
     if error.errno == errno.ELOOP:
         return BucketRefused(f"{subject}: a symlink is in the way")
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return BucketFull(text)
     return BucketUnavailable(text) if error.errno in _PASSING else BucketRefused(text)
 

@@ -18,14 +18,12 @@ from journal.bucket.errors import (
     BucketUnavailable,
     ObjectExists,
 )
-from journal.bucket.local_tree import Tree, check_key, sync_directory, translated
+from journal.bucket.local_tree import FULL, Tree, check_key, sync_directory, translated
 from journal.bucket.port import Answer, Created
 
 PIECE_BYTES = 1 << 20
 
 _NOT_LINKED = {
-    errno.ENOSPC,
-    errno.EDQUOT,
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -119,6 +117,8 @@ def _link(tree: Tree, name: str, key: str) -> Created:
         except FileExistsError:
             return _taken(parent, base, key)
         except OSError as error:
+            if error.errno in FULL:
+                raise
             answer = Answer.REFUSED if error.errno in _NOT_LINKED else Answer.UNKNOWN
             return Created(answer, f"{key}: {error.strerror}")
         sync_directory(parent)

@@ -19,7 +19,7 @@ from lakehouse.ingest import Contract, Limits, Options, Parsed, ingest_file
 from lakehouse.node import Node
 from lakehouse.receipts import Receipt
 from lakehouse.service.changes import Asking, Settled, mint, settle
-from lakehouse.spool import Spooled
+from lakehouse.spool import Spooled, full_disk_refused
 from lakehouse.threads import in_thread
 from projections import catalog
 
@@ -79,7 +79,8 @@ class Ingest:
 
     @asynccontextmanager
     async def _work_dir(self) -> AsyncIterator[Path]:
-        path = Path(tempfile.mkdtemp(prefix="ingest-", dir=self._spool_dir))
+        with full_disk_refused():
+            path = Path(tempfile.mkdtemp(prefix="ingest-", dir=self._spool_dir))
         try:
             yield path
         finally:
@@ -122,17 +123,18 @@ class _Advance:
         return msgspec.structs.replace(command, table=table)
 
     async def _read(self, contract: Contract | None) -> Parsed:
-        parsed = await in_thread(
-            self._pool,
-            lambda: ingest_file(
-                self._file.path,
-                content_encoding=self._plan.content_encoding,
-                options=self._plan.options,
-                contract=contract,
-                work_dir=Path(tempfile.mkdtemp(dir=self._work_dir)),
-                limits=self._limits,
-            ),
-        )
+        with full_disk_refused():
+            parsed = await in_thread(
+                self._pool,
+                lambda: ingest_file(
+                    self._file.path,
+                    content_encoding=self._plan.content_encoding,
+                    options=self._plan.options,
+                    contract=contract,
+                    work_dir=Path(tempfile.mkdtemp(dir=self._work_dir)),
+                    limits=self._limits,
+                ),
+            )
         if isinstance(parsed, Refused):
             raise RefusedError(parsed)
         return parsed

@@ -37,7 +37,7 @@ async def read_after_write(site: Site) -> str:
     """What was stored is read at once, as it was sent, also where it was absent a moment ago."""
     for number in range(TRIES):
         body = f"body {number}".encode()
-        await _is_absent(site, f"read/{number}")
+        await _look_early(site, f"read/{number}")
         key = await site.store(f"read/{number}", body)
         try:
             expect(await site.bucket.read(key) == body, "other bytes are read than were stored")
@@ -66,7 +66,7 @@ async def clock(site: Site) -> str:
     return f"this clock and the store's agree within {limit_s:.0f} s"
 
 
-async def _is_absent(site: Site, name: str) -> None:
+async def _look_early(site: Site, name: str) -> None:
     """A look at a key that is not there yet: a store that caches a 404 shows itself so."""
     try:
         await site.bucket.read(site.prefix(name))

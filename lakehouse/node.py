@@ -14,7 +14,7 @@ from journal.bucket.errors import BucketError
 from journal.bucket.port import Bucket
 from journal.clock import Clock
 from journal.log import open_journal
-from journal.slot import UpgradeRequired
+from journal.slot import JournalCorrupt, UpgradeRequired
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.faults import HALTING, refusal
 from lakehouse.keeper import Keeper
@@ -98,15 +98,14 @@ class Node:
             await self.writer.check_head()
             self.behind = None
         except HALTING as error:
-            self.note(error)
+            self._halt(error)
         except BucketError as error:
             self.behind = refusal(error)
 
     def note(self, error: Exception) -> None:
-        """Write no more if a read has met what halts a node; the first such fault stands."""
-        if isinstance(error, HALTING) and self.writer.fault is None:
-            log.error("journal_unreadable", fault=str(error))
-            self.writer.halt(error)
+        """Write no more if a read has met damage to the journal."""
+        if isinstance(error, JournalCorrupt):
+            self._halt(error)
 
     async def reach(self, seq: int, within_s: float) -> State:
         """The state once it has reached `seq`. Raises RefusedError `not_caught_up` after a while."""
@@ -119,6 +118,12 @@ class Node:
             if self.state.head.seq < seq:
                 await self.clock.sleep(0.05)
         return self.state
+
+    def _halt(self, error: Exception) -> None:
+        """The first fault stands, and is logged once."""
+        if self.writer.fault is None:
+            log.error("journal_unreadable", fault=str(error))
+            self.writer.halt(error)
 
     async def _poll(self, interval_s: float) -> None:
         while True:

@@ -129,8 +129,8 @@ class Journal:
             return
         # Both may have come while the store was listing; only a look that begins now is proof.
         if await self.read(position + 1) is None:
-            seen = first[0].key.removeprefix(keys.SLOTS)
-            raise JournalCorrupt(position + 1, "it is missing", "it", seen)
+            seen = keys.slot_position(first[0].key) or first[0].key
+            raise JournalCorrupt(position + 1, "it is missing", str(position + 1), str(seen))
 
     async def commit(self, position: int, body: bytes, commit: str) -> Committed | Lost | Failed:
         """Put `body` at `position` and settle what became of it, however long that takes.

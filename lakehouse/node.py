@@ -60,7 +60,8 @@ class Node:
         node = cls(bucket, follower, Writer(follower, clock, chance, limits), clock, chance)
         try:
             await follower.open()
-            await follower.check_head()
+            # A missing slot reads like the journal's end; a second one must not be written there.
+            await follower.journal.expect_no_gap(follower.state.head.position)
         except UpgradeRequired as error:
             node.writer.halt(error)
         return node

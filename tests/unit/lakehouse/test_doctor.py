@@ -164,7 +164,6 @@ async def test_nothing_but_a_runs_probe_can_be_removed(key: str) -> None:
     [
         ("IgnoresConditions", "store_unfit", "create_if_absent"),
         ("AnswersAbsentAsEmpty", "store_unfit", "absent_is_404"),
-        ("LivesAnHourAgo", "clock_skew", "+3600 s"),
     ],
 )
 async def test_a_start_refuses_an_unfit_store(store: str, code: str, promise: str) -> None:
@@ -176,8 +175,8 @@ async def test_a_start_refuses_an_unfit_store(store: str, code: str, promise: st
         assert promise in caught.value.refused.detail
 
 
-@pytest.mark.parametrize("store", [IsOutOfReach, TakesNothing])
-async def test_a_start_goes_on_where_nothing_can_be_judged(store: type[MemoryBucket]) -> None:
+@pytest.mark.parametrize("store", [IsOutOfReach, TakesNothing, bad_stores.LivesAnHourAgo])
+async def test_a_start_goes_on_where_nothing_can_be_lost(store: type[MemoryBucket]) -> None:
     await refuse_unfit(store(), SystemClock())
 
 

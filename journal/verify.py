@@ -17,16 +17,20 @@ async def verify(journal: Journal) -> AsyncIterator[Head]:
     """
     head = journal.origin
     async for positions in _windows(journal.bucket):
-        expected = range(head.position + 1, head.position + 1 + len(positions))
-        for want, seen in zip(expected, positions, strict=True):
-            if want != seen:
-                raise JournalCorrupt(want, "it is missing", str(want), str(seen))
-        for slot in await asyncio.gather(*(journal.read(position) for position in positions)):
+        there = [seen for want, seen in enumerate(positions, head.position + 1) if want == seen]
+        reads = (journal.read(position) for position in there)
+        # In the order of the slots, not of the answers: the first bad one is to be named.
+        for slot in await asyncio.gather(*reads, return_exceptions=True):
+            if isinstance(slot, BaseException):
+                raise slot
             if slot is None:
                 raise JournalCorrupt(head.position + 1, "it is listed and cannot be read")
             check_link(head, slot, journal.lake.lake)
             head = slot.head
             yield head
+        if len(there) < len(positions):
+            want, seen = head.position + 1, positions[len(there)]
+            raise JournalCorrupt(want, "it is missing", str(want), str(seen))
 
 
 async def _windows(bucket: Bucket) -> AsyncIterator[list[int]]:

@@ -1,5 +1,7 @@
 """verify: the first bad slot is named, whatever is wrong with it."""
 
+import asyncio
+
 import pytest
 from builders import EMPTY, LAKE, ORIGIN, FakeClock, chance, slot_body, stored
 from scripted_bucket import ScriptedBucket
@@ -67,6 +69,22 @@ async def test_reordered_slots_are_found() -> None:
     one, other = await bucket.read(keys.slot_key(5)), await bucket.read(keys.slot_key(6))
     bucket.overwrite(keys.slot_key(5), other)
     bucket.overwrite(keys.slot_key(6), one)
+    assert (await fault(bucket)).position == 5
+
+
+async def test_the_first_bad_slot_is_named_whichever_is_read_first() -> None:
+    bucket = await bucket_of_slots()
+    for position in (5, 6):
+        bucket.overwrite(keys.slot_key(position), b"?")
+    bucket.remove(keys.slot_key(9))
+    read = bucket.read
+
+    async def slow_at_first(key: str) -> bytes:
+        for _ in range(10 if key == keys.slot_key(5) else 0):
+            await asyncio.sleep(0)
+        return await read(key)
+
+    bucket.read = slow_at_first  # type: ignore[method-assign]
     assert (await fault(bucket)).position == 5
 
 

@@ -131,6 +131,36 @@ def test_a_start_on_a_damaged_journal_ends_with_4_and_says_it_once(
     expect_verify_to_name(lakehouse, named)
 
 
+def test_a_slot_put_back_from_a_backup_mends_the_journal(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    fill(lakehouse.client)
+    head = lakehouse.client.get("/v1/journal/head")
+    backup = shutil.copy(slot(Path(lakehouse.bucket), 2), tmp_path)
+    change(slot(Path(lakehouse.bucket), 2))
+    expect_verify_to_name(lakehouse, 3)
+    assert lakehouse.stop() == 0
+    shutil.copy(backup, slot(Path(lakehouse.bucket), 2))
+    assert lakehouse.journal("verify")["sha256"] == head["sha256"]
+    lakehouse.start()
+    assert lakehouse.client.put("after", b"x").seq == SLOTS + 1
+
+
+def test_a_restored_copy_is_adopted_and_goes_on(lakehouse: Lakehouse) -> None:
+    fill(lakehouse.client)
+    head = lakehouse.client.get("/v1/journal/head")
+    noted = f"{head['seq']}:{head['sha256']}"
+    assert lakehouse.stop() == 0
+    restore_older(Path(lakehouse.bucket))
+    assert lakehouse.journal("verify")["seq"] == 3
+    assert lakehouse.cli("journal", "verify", "--expect", noted).returncode == CORRUPT
+    adopted = lakehouse.cli("journal", "adopt", "--previous", noted, "--note", "a test")
+    assert adopted.returncode == 0, adopted
+    lakehouse.start()
+    assert lakehouse.client.events()[-1]["type"] == "lake_adopted"
+    assert lakehouse.client.put("after", b"x").seq == 5
+
+
 def fill(client: Client) -> None:
     for number in range(SLOTS - 1):
         assert client.put(f"k{number}", b"%d" % number).status == 200

@@ -15,13 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from conftest import Place, Start
 from ledger import Ledger, check
-from process import Lakehouse, Lost
+from process import Lakehouse, Lost, wait_until
 from s3_proxy import Choose, Fault, FaultyProxy, Request, by_chance
 from s3_server import REGION, S3Server
 
 CLIENTS, STALLS, SHARE = 8, 2, 0.05
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
-FAULTS_S = float(os.environ.get("LAKEHOUSE_TEST_FAULTS_S", "20"))
+FAULTS_S = float(os.environ.get("LAKEHOUSE_TEST_FAULTS_S", "15"))
 STALL_S = float(os.environ.get("LAKEHOUSE_TEST_STALL_S", "12"))
 END_S = 120.0
 
@@ -98,6 +98,22 @@ def test_a_slot_is_settled_whatever_becomes_of_its_put(
     assert lakehouse.journal("verify")["seq"] == 1
 
 
+def test_a_slot_that_landed_unheard_before_a_kill_is_found_by_its_key(
+    lakehouse: Lakehouse, proxy: FaultyProxy, weather: Weather
+) -> None:
+    weather.choose = _slots_are_never_answered
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(lakehouse.client.put, "k", b"once", Idempotency_Key="k")
+        wait_until(lambda: proxy.done[Fault.RESET_AFTER] > 0, 10, "the slot to land", lakehouse.log)
+        lakehouse.kill()
+        assert isinstance(asked.exception(), Lost), "somebody was told what nobody knew"
+    weather.clear()
+    lakehouse.start()
+    again = lakehouse.client.put("k", b"once", Idempotency_Key="k")
+    assert (again.status, again.seq) == (200, 1)
+    assert len(lakehouse.client.events()) == 1
+
+
 def test_a_store_out_of_reach_is_told_and_passes(lakehouse: Lakehouse, weather: Weather) -> None:
     client = lakehouse.client
     done = client.put("before", b"before").seq
@@ -133,6 +149,12 @@ def _first_slot_put(fault: Fault) -> Choose:
         return left.pop() if is_put and left else None
 
     return choose
+
+
+def _slots_are_never_answered(request: Request) -> Fault | None:
+    if "/_journal/slots/" not in request.target:
+        return None
+    return Fault.RESET_AFTER if request.method == "PUT" else Fault.RESET_BEFORE
 
 
 def _go_on(clients: list[Future[None]], for_s: float) -> None:

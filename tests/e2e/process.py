@@ -224,11 +224,16 @@ def wait_until(
 def family(pid: int) -> list[int]:
     """A process and all that descend from it."""
     children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text().split()
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)
     ]
     return [pid, *(each for child in children for each in _family_if_alive(child))]
+
+
+def _children(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):  # the thread has ended since it was listed
+        return []
 
 
 def _family_if_alive(pid: int) -> Iterator[int]:

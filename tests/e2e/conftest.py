@@ -1,24 +1,15 @@
 """Real processes on real buckets: each test runs once on a directory and once on S3."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from places import Place, Start
 from process import Lakehouse
 from s3_server import REGION, S3Server, free_ports
 
 LOG_CHARACTERS = 8_000
-
-Start = Callable[..., Lakehouse]
-
-
-class Place(NamedTuple):
-    """Where a bucket is, and what a process must know to reach it."""
-
-    bucket: str
-    environ: dict[str, str]
 
 
 @pytest.fixture(params=["local", "s3"])

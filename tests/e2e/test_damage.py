@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Place, Start
+from places import Place, Start
 from process import Client, Lakehouse, wait_until
 
 CORRUPT = 4

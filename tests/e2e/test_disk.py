@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Start
+from places import Start
 from process import Client, Lakehouse, wait_until
 
 SENT_BYTES = 3 * 1024 * 1024

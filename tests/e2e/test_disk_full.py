@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Place, Start
+from places import Place, Start
 from process import Answer, Client, Lakehouse
 
 DISK_BYTES, DISK_NAMES = 24 << 20, 300

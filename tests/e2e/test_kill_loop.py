@@ -9,8 +9,8 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from conftest import Start
 from ledger import Ledger, check
+from places import Start
 from process import Lakehouse
 
 PROCESSES, CLIENTS = 3, 8

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from conftest import Place, Start
 from ledger import Ledger, check
+from places import Place, Start
 from process import Lakehouse, Lost, wait_until
 from s3_proxy import Choose, Fault, FaultyProxy, Request, by_chance
 from s3_server import REGION, S3Server

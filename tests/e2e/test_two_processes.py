@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from conftest import Start
+from places import Start
 from process import Answer, Client
 
 CLIENTS = 4

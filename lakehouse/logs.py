@@ -9,21 +9,18 @@ import structlog
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-class _Lenient:
-    """A stream whose reader may leave: a log that nobody reads must not stop what it tells of."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+class _Stderr:
+    """Standard error as it is now; its reader may leave, and that must not stop what it tells of."""
 
     def write(self, text: str) -> int:
         try:
-            return self._stream.write(text)
+            return sys.stderr.write(text)
         except BrokenPipeError:
             return len(text)
 
     def flush(self) -> None:
         try:
-            self._stream.flush()
+            sys.stderr.flush()
         except BrokenPipeError:
             return
 
@@ -36,7 +33,7 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    stream = cast(TextIO, _Lenient(sys.stderr))
+    stream = cast(TextIO, _Stderr())
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

@@ -206,8 +206,11 @@ def _refusal(fault: Fault, request: Request) -> bytes:
 
 
 def by_chance(rng: random.Random, share: float, stalls: int) -> Choose:
-    """Each request fails with the probability `share`; `stalls` PUTs of slots are stalled."""
-    left = stalls
+    """Each request fails with the probability `share`; `stalls` PUTs of slots are stalled.
+
+    Faults are dealt from a shuffled deck, so that a few of them are a few of every kind.
+    """
+    left, deck = stalls, list[Fault]()
     common = [fault for fault in Fault if fault is not Fault.STALL]
 
     def choose(request: Request) -> Fault | None:
@@ -216,6 +219,10 @@ def by_chance(rng: random.Random, share: float, stalls: int) -> Choose:
         if is_slot and request.method == "PUT" and left and rng.random() < share:
             left -= 1
             return Fault.STALL
-        return rng.choice(common) if rng.random() < share else None
+        if rng.random() >= share:
+            return None
+        if not deck:
+            deck.extend(rng.sample(common, len(common)))
+        return deck.pop()
 
     return choose

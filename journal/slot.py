@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from journal.bucket.keys import blob_tag, key_fault
+from journal.bucket.keys import is_blob, key_fault
 from journal.events import (
     Count,
     Data,
@@ -252,10 +252,12 @@ def _data_fault(data: Data) -> str | None:
     if isinstance(data, ObjectsMarked | ObjectsCollected):
         return next(filter(None, map(_blob_fault, data.blobs)), None)
     for item in objects_of(data):
-        if fault := key_fault(item.key) or _blob_fault(item.blob):
+        # An ingested object is its own key, and a blob's form allows nothing that a key's forbids.
+        own = None if item.key == item.blob else key_fault(item.key)
+        if fault := own or _blob_fault(item.blob):
             return fault
     return None
 
 
 def _blob_fault(blob: str) -> str | None:
-    return None if blob_tag(blob) else "a blob's key is not one that a lake mints"
+    return None if is_blob(blob) else "a blob's key is not one that a lake mints"

@@ -80,6 +80,12 @@ def is_removable_probe(key: str) -> bool:
     return _PROBE.fullmatch(key) is not None and key_fault(key) is None
 
 
+def is_blob(key: str) -> bool:
+    """Whether `key` is of a form that a lake mints for a blob; cheaper than its tag."""
+    form = _DATASET_BLOB if key.startswith("datasets/") else _OBJECT_BLOB
+    return form.fullmatch(key) is not None
+
+
 def key_fault(key: str) -> str | None:
     """Why `key` may not name an object, or None. Holds for keys from users and from slots alike."""
     if not key:

@@ -16,7 +16,7 @@ Place = tuple[Count, Count]
 VERSION = 1
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A part of an event. Unknown fields are damage: who adds one raises the version."""
 
 

@@ -43,7 +43,7 @@ class Lake(Record, frozen=True):
     created_at: str
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Where a journal stands: the last slot and the hash that the next one must name.
 
     Of an empty journal: 0, 0, the hash of `lake.json`, and an empty time.
@@ -70,7 +70,7 @@ class Header(Record, frozen=True):
     events: Count
 
 
-class Slot(msgspec.Struct, frozen=True):
+class Slot(msgspec.Struct, frozen=True, gc=False):
     """A decoded slot and the hash of the bytes that it was decoded from."""
 
     header: Header

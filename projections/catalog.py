@@ -17,7 +17,7 @@ from journal.events import (
 from projections.moment import Moment
 
 
-class Ingested(msgspec.Struct, frozen=True):
+class Ingested(msgspec.Struct, frozen=True, gc=False):
     """A source file whose rows a dataset holds, and the event that brought them."""
 
     sha256: str
@@ -26,7 +26,7 @@ class Ingested(msgspec.Struct, frozen=True):
     seq: int
 
 
-class Dataset(msgspec.Struct, frozen=True):
+class Dataset(msgspec.Struct, frozen=True, gc=False):
     """One live dataset: `seq` and `updated_at` of its last event, `created_at` of its first."""
 
     dataset_id: str

@@ -21,7 +21,7 @@ ANCHOR_EVERY = 1_024
 """Every so many slots the state keeps an anchor, so that seq or time → slot is a few GETs."""
 
 
-class Anchor(msgspec.Struct, frozen=True):
+class Anchor(msgspec.Struct, frozen=True, gc=False):
     """The slot at `position` begins with `first_seq` and is of time `at`."""
 
     position: int

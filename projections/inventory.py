@@ -28,7 +28,7 @@ REMEMBERED_EVENTS = 100_000
 """For how many events a collected blob's name is kept before only the mark horizon guards it."""
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """One version of one key; `seq` and `at` are those of the event that first named its blob."""
 
     key: str

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Moment(msgspec.Struct, frozen=True):
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """An event's slot, its number, and its slot's one time (RFC 3339, UTC, microseconds)."""
 
     position: int

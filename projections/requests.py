@@ -12,7 +12,7 @@ REMEMBERED = 100_000
 """How many keyed changes are remembered; eviction is part of the fold, so every node agrees."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """The hash of the request that used a key, the place of its event, its number in `order`."""
 
     request: str

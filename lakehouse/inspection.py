@@ -13,7 +13,7 @@ from journal.checkpoints import Checkpoint
 from journal.log import Journal
 from journal.slot import Slot, check_link
 from projections.codec import state_root
-from projections.fold import STATE_VERSION, State, empty, fold, fold_to
+from projections.fold import STATE_VERSION, Folding, State, empty, fold
 from projections.inventory import Stored
 
 PAGE = 1_000
@@ -37,13 +37,13 @@ class Fault(msgspec.Struct, frozen=True):
 
 async def replayed(journal: Journal, seq: int | None = None, at: str | None = None) -> State:
     """The state that the slots give, past every cache: at the end, or as of a seq or a time."""
-    state = empty(journal.origin)
+    folding = Folding(empty(journal.origin))
     async for slot in journal.slots(1):
         if _is_beyond(slot, seq, at):
             break
-        check_link(state.head, slot, journal.lake.lake)
-        state = fold(state, slot) if seq is None else fold_to(state, slot, seq)
-    return state
+        check_link(folding.head, slot, journal.lake.lake)
+        folding.add(slot, seq)
+    return folding.finish()
 
 
 async def differences(journal: Journal) -> AsyncIterator[Difference]:

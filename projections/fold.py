@@ -74,6 +74,30 @@ class Draft:
         )
 
 
+class Folding:
+    """Many slots into one state: without a state after each, which costs more than its events do.
+
+    A map that is shared with a state copies what it changes; one that is not changes in place.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.head = state.head
+        self._draft = Draft(state)
+
+    def add(self, slot: Slot, seq: int | None = None) -> None:
+        """Fold one slot, of its events those up to `seq`. The caller has checked that it follows `head`."""
+        header, last = slot.header, slot.head.seq if seq is None else min(seq, slot.head.seq)
+        for event in slot.events:
+            if event.seq <= last:
+                self._draft.apply(event, Moment(header.position, event.seq, header.at))
+        self._draft.anchor(slot)
+        self.head = msgspec.structs.replace(slot.head, seq=last)
+
+    def finish(self) -> State:
+        """The state after all of them; this folding is spent."""
+        return self._draft.finish(self.head)
+
+
 def apply(state: State, event: Event, moment: Moment) -> State:
     """The state after one event of a slot that is not closed yet: only the head's seq moves."""
     draft = Draft(state)
@@ -88,13 +112,9 @@ def fold(state: State, slot: Slot) -> State:
 
 def fold_to(state: State, slot: Slot, seq: int) -> State:
     """As `fold`, but only events up to `seq`; the head is the slot's but for its seq."""
-    draft = Draft(state)
-    header = slot.header
-    for event in slot.events:
-        if event.seq <= seq:
-            draft.apply(event, Moment(header.position, event.seq, header.at))
-    draft.anchor(slot)
-    return draft.finish(msgspec.structs.replace(slot.head, seq=min(seq, slot.head.seq)))
+    folding = Folding(state)
+    folding.add(slot, seq)
+    return folding.finish()
 
 
 def close(running: State, slot: Slot) -> State:

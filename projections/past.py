@@ -11,7 +11,7 @@ from datetime import datetime
 from journal.slot import JournalCorrupt, Slot, check_link, format_at
 from projections import history
 from projections.checkpointing import newest_state
-from projections.fold import State, empty, fold_to
+from projections.fold import Folding, State, empty
 from projections.follower import Follower
 
 REMEMBERED_STATES = 8
@@ -90,11 +90,11 @@ class Past:
         state = await newest_state(self._journal, seq) or empty(self._journal.origin)
         if state.head.seq == seq:
             return state
-        last = self._follower.state.head.position
+        folding, last = Folding(state), self._follower.state.head.position
         async with aclosing(self._journal.history(state.head.position + 1, last)) as slots:
             async for slot in slots:
-                check_link(state.head, slot, self._journal.lake.lake)
-                state = fold_to(state, slot, seq)
+                check_link(folding.head, slot, self._journal.lake.lake)
+                folding.add(slot, seq)
                 if slot.head.seq >= seq:
-                    return state
-        raise JournalCorrupt(state.head.position + 1, "it was read before and is absent now")
+                    return folding.finish()
+        raise JournalCorrupt(folding.head.position + 1, "it was read before and is absent now")

@@ -12,7 +12,6 @@ from lakehouse.cli.asking import asking_for, service_for
 from lakehouse.config import Settings
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Options, parse_options
-from lakehouse.query import Query
 from lakehouse.receipts import Body
 from lakehouse.service.ingest import Plan
 from lakehouse.spool import spooled
@@ -41,21 +40,6 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
         body = receipt.body
         told = "already there" if body["reused"] else f"{body['rows_ingested']} rows"
         printing.line(f"{body['name']}: {told}, {body['row_count']} in all, event {receipt.seq}")
-    return 0
-
-
-async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse sql "SELECT …"`."""
-    async with (
-        service_for(settings, queries=True) as service,
-        service.sql.run(Query(arguments.sql), arguments.as_of) as (result, _),
-    ):
-        text = b"".join([chunk async for chunk in result.chunks])
-    answer = msgspec.json.decode(text)
-    if arguments.json or arguments.format == "json":
-        printing.document(answer)
-    else:
-        printing.table([column["name"] for column in answer["columns"]], answer["rows"])
     return 0
 
 
@@ -102,7 +86,6 @@ async def history(arguments: argparse.Namespace, settings: Settings) -> int:
 Command = Callable[[argparse.Namespace, Settings], Coroutine[None, None, int]]
 COMMANDS: dict[str, Command] = {
     "ingest": ingest,
-    "sql": sql,
     "datasets": list_datasets,
     "show": show,
     "drop": drop,

@@ -4,6 +4,8 @@ import argparse
 from importlib.metadata import version
 from typing import NoReturn
 
+from lakehouse.query.formats import FORMATS
+
 
 class Usage(Exception):
     """The words are off; the message says how."""
@@ -72,7 +74,7 @@ def _ingest(command: Parser) -> None:
 
 def _sql(command: Parser) -> None:
     command.add_argument("sql", metavar="SELECT …")
-    command.add_argument("--format", choices=("table", "json"), default="table")
+    command.add_argument("--format", choices=("table", *FORMATS), default="table")
     _as_of(command)
 
 

@@ -16,6 +16,11 @@ def safe(text: str) -> str:
     return text.translate(_SHOWN).encode("utf-8", "backslashreplace").decode()
 
 
+def safe_lines(text: str) -> str:
+    """As `safe`, but line ends stay."""
+    return "\n".join(safe(part) for part in text.split("\n"))
+
+
 def line(text: str, stream: TextIO | None = None) -> None:
     """One line of text, made safe."""
     print(safe(text), file=stream or sys.stdout)
@@ -23,8 +28,12 @@ def line(text: str, stream: TextIO | None = None) -> None:
 
 def document(value: Json) -> None:
     """A value as one line of JSON. Non-ASCII control characters are escaped too."""
-    text = msgspec.json.encode(value).decode()
-    print(text.translate({code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}))  # noqa: T201
+    print(escaped(msgspec.json.encode(value).decode()))  # noqa: T201
+
+
+def escaped(text: str) -> str:
+    """JSON with the control characters escaped that JSON itself leaves alone."""
+    return text.translate({code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)})
 
 
 def progress(text: str) -> None:

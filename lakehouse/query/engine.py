@@ -45,11 +45,13 @@ class EngineSettings(msgspec.Struct, frozen=True):
 
 
 class Query(msgspec.Struct, frozen=True):
-    """One statement. `timeout_s` may only shorten the engine's own limit."""
+    """One statement. `timeout_s` may only shorten the engine's own limit; `format` is a name of
+    FORMATS."""
 
     sql: str
     params: Params | None = None
     timeout_s: float | None = None
+    format: str = "json"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -99,7 +101,7 @@ class QueryEngine:
         params_json = _params_json(query.params)
         lease = await self._lease(query.timeout_s)
         try:
-            await lease.send(Ask(lease.number, query.sql, params_json))
+            await lease.send(Ask(lease.number, query.sql, params_json, query.format))
             yield Result(await _started(lease, resolve), _chunks(lease))
         finally:
             lease.end()

@@ -57,6 +57,7 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     number: int
     sql: str
     params_json: bytes | None = None
+    format: str = "json"
 
 
 class Need(msgspec.Struct, frozen=True, tag=True):

@@ -19,17 +19,10 @@ from lakehouse.query import unusual
 Array: TypeAlias = Any
 """A pyarrow.Array, which has no types."""
 _SAFE = 2**53
-_TEXT = pa.large_string()
+TEXT = pa.large_string()
 _FIRST_DAY, _LAST_DAY = -719162, 2932896
 _SECONDS_A_DAY = 86_400
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-
-
-def rows_json(batch: pa.RecordBatch) -> pa.Buffer:
-    """Return the batch's rows as JSON arrays with commas between them, without outer brackets."""
-    columns = [json_text(column) for column in batch.columns]
-    rows = _joined("[", columns, "]")
-    return _all_of(rows).buffers()[2]
 
 
 def json_text(array: Array) -> Array:
@@ -38,7 +31,19 @@ def json_text(array: Array) -> Array:
         rendered = _extension(array)
     else:
         rendered = _renderer(array.type)(array)
-    return pc.fill_null(rendered.cast(_TEXT), "null")
+    return pc.fill_null(rendered.cast(TEXT), "null")
+
+
+def joined(opening: str, parts: list[Array], closing: str) -> Array:
+    """`opening` part,part… `closing` for each row; null where a part is null."""
+    if len(parts) > 1:
+        parts = [pc.binary_join_element_wise(*parts, _scalar(","))]
+    return pc.binary_join_element_wise(_scalar(opening), *parts, _scalar(closing), _empty())
+
+
+def member(name: str, text: Array) -> Array:
+    """A JSON object's member for each value's JSON text."""
+    return joined(msgspec.json.encode(name).decode() + ":", [text], "")
 
 
 def _part(array: Array) -> Array:
@@ -47,7 +52,7 @@ def _part(array: Array) -> Array:
     DuckDB 1.4.4 exports a BOOLEAN as one byte (bool8). Inside lists, structs, maps and unions it
     says so too and packs bits (duckdb issue 22444): read as bytes they are some other memory.
     """
-    if isinstance(array.type, pa.BaseExtensionType) and _extension_name(array.type) == "bool8":
+    if isinstance(array.type, pa.BaseExtensionType) and extension_name(array.type) == "bool8":
         bits, size = array.storage, len(array)
         array = pa.Array.from_buffers(pa.bool_(), size, bits.buffers(), offset=bits.offset)
     return json_text(array)
@@ -62,11 +67,11 @@ def _renderer(kind: pa.DataType) -> Callable[[Array], Array]:
 
 
 def _nothing(array: Array) -> Array:
-    return pa.nulls(len(array), _TEXT)
+    return pa.nulls(len(array), TEXT)
 
 
 def _integers(array: Array) -> Array:
-    text = array.cast(_TEXT)
+    text = array.cast(TEXT)
     if array.type.bit_width <= 32:
         return text
     return pc.if_else(_beyond(array, pa.scalar(_SAFE, array.type)), _quoted(text), text)
@@ -79,17 +84,21 @@ def _beyond(array: Array, limit: pa.Scalar) -> Array:
     return pc.or_(above, pc.less(array, pc.negate(limit)))
 
 
-def _hugeints(storage: Array) -> Array:
-    # The bytes of an Arrow decimal of scale 0 are those of a HUGEINT; its printing has no limit.
-    decimals = pa.Array.from_buffers(
+def hugeint_decimals(storage: Array) -> Array:
+    """The bytes of an Arrow decimal of scale 0 are those of a HUGEINT; its printing has no limit."""
+    return pa.Array.from_buffers(
         pa.decimal128(38, 0), len(storage), storage.buffers(), offset=storage.offset
     )
-    text = decimals.cast(pa.string()).cast(_TEXT)
+
+
+def _hugeints(storage: Array) -> Array:
+    decimals = hugeint_decimals(storage)
+    text = decimals.cast(pa.string()).cast(TEXT)
     return pc.if_else(_beyond(decimals, pa.scalar(_SAFE, decimals.type)), _quoted(text), text)
 
 
 def _floats(array: Array) -> Array:
-    text = array.cast(_TEXT)  # the shortest that reads back as the same FLOAT or DOUBLE
+    text = array.cast(TEXT)  # the shortest that reads back as the same FLOAT or DOUBLE
     text = pc.replace_substring_regex(text, r"^(-?[0-9]+)$", r"\1.0")
     if pc.all(pc.is_finite(array), min_count=0).as_py() is not False:
         return text
@@ -100,7 +109,7 @@ def _floats(array: Array) -> Array:
         text,
         '"-Infinity"',
     )
-    return pc.if_else(pc.is_valid(array), named, pa.scalar(None, _TEXT))
+    return pc.if_else(pc.is_valid(array), named, pa.scalar(None, TEXT))
 
 
 def _decimals(array: Array) -> Array:
@@ -110,17 +119,17 @@ def _decimals(array: Array) -> Array:
         pa.decimal128(38, 0), len(array), array.buffers(), offset=array.offset
     )
     if scale == 0:
-        return _quoted(whole.cast(pa.string()).cast(_TEXT))
+        return _quoted(whole.cast(pa.string()).cast(TEXT))
     digits = pc.utf8_lpad(pc.abs(whole).cast(pa.string()), scale + 1, "0")
     sign = pc.if_else(pc.less(whole, pa.scalar(0, whole.type)), "-", "")
     before = pc.utf8_slice_codeunits(digits, 0, -scale)
     after = pc.utf8_slice_codeunits(digits, -scale)
     point = pc.binary_join_element_wise(before, after, ".")
-    return _quoted(pc.binary_join_element_wise(sign, point, "").cast(_TEXT))
+    return _quoted(pc.binary_join_element_wise(sign, point, "").cast(TEXT))
 
 
 def _strings(array: Array) -> Array:
-    text = array.cast(_TEXT)
+    text = array.cast(TEXT)
     if not pc.any(pc.match_substring_regex(text, '["\\\\\\x00-\\x1f]'), min_count=0).as_py():
         return _quoted(text)
     text = pc.replace_substring(text, "\\", "\\\\")
@@ -138,7 +147,7 @@ def _dictionary(array: Array) -> Array:
 def _dates(array: Array) -> Array:
     days = array.view(pa.int32())
     if _within(days, _FIRST_DAY, _LAST_DAY):
-        return _quoted(array.cast(_TEXT))
+        return _quoted(array.cast(TEXT))
     return _each(days, unusual.date_text)
 
 
@@ -147,7 +156,7 @@ def _timestamps(array: Array) -> Array:
     ticks, per_day = array.view(pa.int64()), _PER_SECOND[unit] * _SECONDS_A_DAY
     if not _within(ticks, _FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day - 1):
         return _each(ticks, lambda tick: unusual.timestamp_text(tick, _PER_SECOND[unit], zone))
-    text = ticks.view(pa.timestamp(unit)).cast(_TEXT)
+    text = ticks.view(pa.timestamp(unit)).cast(TEXT)
     text = pc.replace_substring(text, " ", "T", max_replacements=1)
     return _quoted(_without_zeros(text, unit), zone)
 
@@ -158,7 +167,7 @@ def _times(array: Array) -> Array:
     ticks = array.view(width)
     if not _within(ticks, 0, _SECONDS_A_DAY * _PER_SECOND[unit] - 1):
         return _each(ticks, lambda tick: unusual.time_text(tick, _PER_SECOND[unit]))
-    return _quoted(_without_zeros(array.cast(_TEXT), unit))
+    return _quoted(_without_zeros(array.cast(TEXT), unit))
 
 
 def _without_zeros(text: Array, unit: str) -> Array:
@@ -186,13 +195,13 @@ def _fixed_list(array: Array) -> Array:
 
 
 def _map(array: Array) -> Array:
-    pairs = _joined("[", [_part(array.keys), _part(array.items)], "]")
+    pairs = joined("[", [_part(array.keys), _part(array.items)], "]")
     return _bracketed(array.offsets, pairs, array)
 
 
 def _bracketed(offsets: Array, items: Array, parent: Array) -> Array:
     lists = pa.LargeListArray.from_arrays(offsets.cast(pa.int64()), items)
-    return _where_valid(parent, _joined("[", [pc.binary_join(lists, _scalar(","))], "]"))
+    return _where_valid(parent, joined("[", [pc.binary_join(lists, _scalar(","))], "]"))
 
 
 def _struct(array: Array) -> Array:
@@ -200,11 +209,9 @@ def _struct(array: Array) -> Array:
     # Not flatten(): it aborts the process on a union, which has no validity to combine.
     values = [_part(array.field(number)) for number in range(len(names))]
     if not any(names):  # row(1, 2): a tuple has no names to tell its parts by
-        return _where_valid(array, _joined("[", values, "]"))
-    members = [
-        _joined(_json(name) + ":", [value], "") for name, value in zip(names, values, strict=True)
-    ]
-    return _where_valid(array, _joined("{", members, "}"))
+        return _where_valid(array, joined("[", values, "]"))
+    members = [member(name, value) for name, value in zip(names, values, strict=True)]
+    return _where_valid(array, joined("{", members, "}"))
 
 
 def _union(array: Array) -> Array:
@@ -212,26 +219,24 @@ def _union(array: Array) -> Array:
     members = []
     for number, field in enumerate(array.type):
         value = array.field(number)
-        tagged = _joined("{" + _json(field.name) + ":", [_part(value)], "}")
+        tagged = joined("{", [member(field.name, _part(value))], "}")
         members.append(_where_valid(value, tagged))
     codes = pc.index_in(array.type_codes.cast(pa.int32()), pa.array(array.type.type_codes))
     return pc.choose(codes, *members)
 
 
 def _where_valid(parent: Array, text: Array) -> Array:
-    return (
-        pc.if_else(parent.is_valid(), text, pa.scalar(None, _TEXT)) if parent.null_count else text
-    )
+    return pc.if_else(parent.is_valid(), text, pa.scalar(None, TEXT)) if parent.null_count else text
 
 
 def _extension(array: Array) -> Array:
-    name, storage = _extension_name(array.type), array.storage
+    name, storage = extension_name(array.type), array.storage
     if name in ("hugeint", "uhugeint", "bit", "bignum", "time_tz", "uuid", "bool8"):
         return _EXTENSIONS[name](storage)
     return json_text(storage)
 
 
-def _extension_name(kind: pa.DataType) -> str:
+def extension_name(kind: pa.DataType) -> str:
     if kind.extension_name == "arrow.opaque":
         return str(kind.type_name)
     return str(kind.extension_name).removeprefix("arrow.")
@@ -240,46 +245,29 @@ def _extension_name(kind: pa.DataType) -> str:
 def _each(array: Array, text: Callable[[Any], str]) -> Array:
     """Render value by value; `text` is ASCII without quotes, so it needs no escaping."""
     quoted = [None if value is None else f'"{text(value)}"' for value in array.to_pylist()]
-    return pa.array(quoted, _TEXT)
+    return pa.array(quoted, TEXT)
 
 
 def _quoted(text: Array, suffix: str = "") -> Array:
-    return _joined('"', [text], suffix + '"')
-
-
-def _joined(opening: str, parts: list[Array], closing: str) -> Array:
-    """`opening` part,part… `closing` for each row; null where a part is null."""
-    if len(parts) > 1:
-        parts = [pc.binary_join_element_wise(*parts, _scalar(","))]
-    return pc.binary_join_element_wise(_scalar(opening), *parts, _scalar(closing), _empty())
-
-
-def _all_of(rows: Array) -> Array:
-    """One value: every row's text with commas between."""
-    whole = pa.LargeListArray.from_arrays(pa.array([0, len(rows)], pa.int64()), rows)
-    return pc.binary_join(whole, _scalar(","))
+    return joined('"', [text], suffix + '"')
 
 
 def _scalar(text: str) -> pa.Scalar:
-    return pa.scalar(text, _TEXT)
+    return pa.scalar(text, TEXT)
 
 
 def _empty() -> pa.Scalar:
     return _scalar("")
 
 
-def _json(text: str) -> str:
-    return msgspec.json.encode(text).decode()
-
-
 _EXTENSIONS: dict[str, Callable[[Array], Array]] = {
     "hugeint": _hugeints,
     "uhugeint": lambda storage: pa.array(
-        [unusual.unsigned_json(value) for value in storage.to_pylist()], _TEXT
+        [unusual.unsigned_json(value) for value in storage.to_pylist()], TEXT
     ),
     "bit": lambda storage: _each(storage, unusual.bit_text),
     "bignum": lambda storage: pa.array(
-        [unusual.bignum_json(value) for value in storage.to_pylist()], _TEXT
+        [unusual.bignum_json(value) for value in storage.to_pylist()], TEXT
     ),
     "time_tz": lambda storage: _each(storage, unusual.time_tz_text),
     "uuid": lambda storage: _each(storage, lambda value: str(uuid.UUID(bytes=value))),
@@ -290,7 +278,7 @@ _RENDERERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Array], Array]]
     (pa.types.is_integer, _integers),
     (pa.types.is_floating, _floats),
     (pa.types.is_decimal128, _decimals),
-    (pa.types.is_boolean, lambda array: array.cast(_TEXT)),
+    (pa.types.is_boolean, lambda array: array.cast(TEXT)),
     (pa.types.is_timestamp, _timestamps),
     (pa.types.is_date32, _dates),
     (pa.types.is_time, _times),

@@ -14,8 +14,9 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.query.documents import json_document
+from lakehouse.query.documents import DOCUMENTS
 from lakehouse.query.exact import exact_sql
+from lakehouse.query.formats import FORMATS
 from lakehouse.query.inbox import Inbox, Interrupted
 from lakehouse.query.messages import (
     Ask,
@@ -75,7 +76,7 @@ class Worker(msgspec.Struct):
             views = self._views(ask, statement)
             clean = scrubber(self.configure, (*views.named.values(), *views.listed))
             _make_views(cursor, views, clean)
-            self._stream(cursor, statement, _values(ask.params_json))
+            self._stream(cursor, statement, ask)
         except RefusedError as error:
             return _failed(error.refused)
         except Interrupted:
@@ -96,22 +97,25 @@ class Worker(msgspec.Struct):
             raise RefusedError(_no_table(missing[0], statement))
         return views
 
-    def _stream(self, cursor: Cursor, statement: Statement, values: Any) -> None:
-        columns, pieces = document(cursor, statement.sql, values)
-        first, *others = _chunks(next(pieces))
+    def _stream(self, cursor: Cursor, statement: Statement, ask: Ask) -> None:
+        values = _values(ask.params_json)
+        columns, pieces = document(cursor, statement.sql, values, ask.format)
+        first, *others = _chunks(next(pieces, b""))
         self.send(Started(columns), first)
         for chunk in chain(others, chain.from_iterable(map(_chunks, pieces))):
             self.send(chunk)
 
 
-def document(cursor: Cursor, sql: str, values: Any) -> tuple[tuple[Column, ...], Iterator[bytes]]:
+def document(
+    cursor: Cursor, sql: str, values: Any, format_: str = "json"
+) -> tuple[tuple[Column, ...], Iterator[bytes]]:
     """Run `sql` and return its columns and the document of its rows, made as it is read."""
     cursor.execute(sql, values)
     columns = tuple(Column(name, str(kind)) for name, kind, *_ in cursor.description)
     types = [kind for _, kind, *_ in cursor.description]
-    if exact := exact_sql(unterminated(sql), types):
+    if exact := exact_sql(unterminated(sql), types, FORMATS[format_].as_text):
         cursor.execute(exact, values)
-    return columns, json_document(columns, iter(cursor.fetch_record_batch(_BATCH_ROWS)))
+    return columns, DOCUMENTS[format_](columns, cursor.fetch_record_batch(_BATCH_ROWS))
 
 
 def _make_views(cursor: Cursor, views: Views, clean: Scrubber) -> None:
@@ -158,7 +162,7 @@ def _value(value: Any) -> Any:
 
 
 def _chunks(piece: bytes) -> Iterator[Chunk]:
-    for start in range(0, len(piece), _CHUNK_BYTES):
+    for start in range(0, len(piece) or 1, _CHUNK_BYTES):
         yield Chunk(piece[start : start + _CHUNK_BYTES])
 
 

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.query.exact import exact_sql
-from lakehouse.query.rendering import rows_json
+from lakehouse.query.formats import FORMATS
+from lakehouse.query.rows import rows_json
 from lakehouse.query.serving import document
 
 SAFE = 2**53
@@ -176,7 +177,7 @@ def test_a_slice_of_a_batch_shows_its_own_rows(
     inner = f"(SELECT {literal} AS x)"
     sql = f"SELECT if(i = 2, [x, x], [x]) AS l, x, i FROM range(4) t(i), {inner} ORDER BY i"
     cursor = connection.cursor().execute(sql)
-    exact = exact_sql(sql, [kind for _, kind, *_ in cursor.description])
+    exact = exact_sql(sql, [kind for _, kind, *_ in cursor.description], FORMATS["json"].as_text)
     batch = next(iter((cursor.execute(exact) if exact else cursor).fetch_record_batch(9)))
     text = rows_json(batch.slice(2, 2)).to_pybytes()
     expected_rows = [[[expected, expected], expected, 2], [[expected], expected, 3]]

@@ -1,0 +1,38 @@
+"""The formats of a result, by name: their media types, and what each cannot hold. Data only."""
+
+import msgspec
+
+_NOT_IN_JSON = frozenset({"interval", "time_ns", "variant"})
+_NOT_IN_ARROW = _NOT_IN_JSON | {
+    "uhugeint", "bignum", "bit", "time with time zone", "uuid",
+}  # fmt: skip
+"""HUGEINT, of which every sum of integers is one, becomes text behind DuckDB (`arrow.py`): casting
+in SQL runs a statement twice."""
+_NOT_IN_PARQUET = _NOT_IN_ARROW | {"union", "tuple"}
+
+
+class Format(msgspec.Struct, frozen=True):
+    """`as_text`: DuckDB's types (`tuple`: a struct without names) that go as VARCHAR."""
+
+    name: str
+    media_type: str
+    as_text: frozenset[str]
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        Format("json", "application/json", _NOT_IN_JSON),
+        Format("ndjson", "application/x-ndjson", _NOT_IN_JSON),
+        Format("csv", "text/csv", _NOT_IN_JSON),
+        Format("arrow", "application/vnd.apache.arrow.stream", _NOT_IN_ARROW),
+        Format("parquet", "application/vnd.apache.parquet", _NOT_IN_PARQUET),
+    )
+}
+"""In the order of preference, where a client has none."""
+
+
+def named(text: str) -> Format | None:
+    """The format of that name or media type, in any case."""
+    wanted = text.strip().lower()
+    return next((each for each in FORMATS.values() if wanted in (each.name, each.media_type)), None)

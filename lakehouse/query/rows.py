@@ -1,0 +1,84 @@
+"""Whole batches as text: arrays, objects, lines of CSV. Pure.
+
+Owns what stands between the values; how a value looks is `rendering`'s.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.query.rendering import TEXT, Array, joined, json_text, member
+
+_NEEDS_QUOTES = '^$|[",\r\n]'
+
+
+def rows_json(batch: pa.RecordBatch) -> pa.Buffer:
+    """Return the rows as JSON arrays with commas between them, without outer brackets."""
+    return _all_of(joined("[", [json_text(column) for column in batch.columns], "]"), ",")
+
+
+def rows_ndjson(batch: pa.RecordBatch, names: Sequence[str]) -> pa.Buffer:
+    """Return the rows as JSON objects, one a line."""
+    columns = [
+        member(name, json_text(column)) for name, column in zip(names, batch.columns, strict=True)
+    ]
+    return _all_of(joined("{", columns, "}\n"), "")
+
+
+def rows_csv(batch: pa.RecordBatch) -> pa.Buffer:
+    """Return the rows as lines of CSV: null is an empty field, the empty string is `""`."""
+    return _all_of(joined("", [_field(column) for column in batch.columns], "\n"), "")
+
+
+def header_csv(names: Sequence[str]) -> bytes:
+    """Return the first line of CSV."""
+    fields: list[str] = _quoted(pa.array(names, TEXT)).to_pylist()
+    return (",".join(fields) + "\n").encode()
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Return `names` with one that was there before suffixed by the first free `_2`, `_3` …"""
+    taken, found = set(names), set[str]()
+    given: list[str] = []
+    for name in names:
+        number, candidate = 1, name
+        while candidate in found or (number > 1 and candidate in taken):
+            number += 1
+            candidate = f"{name}_{number}"
+        found.add(candidate)
+        given.append(candidate)
+    return tuple(given)
+
+
+def _field(column: Array) -> Array:
+    if pa.types.is_dictionary(column.type):
+        return pc.fill_null(pc.take(_quoted(column.dictionary.cast(TEXT)), column.indices), "")
+    if _is_text(column.type):
+        return pc.fill_null(_quoted(_storage(column).cast(TEXT)), "")
+    text = json_text(column)
+    # What is no string and yet in quotes (a date, a decimal) has nothing in it to escape.
+    plain = _quoted(text) if pa.types.is_nested(column.type) else pc.ascii_trim(text, '"')
+    return pc.if_else(column.is_valid(), plain, "")
+
+
+def _quoted(text: Array) -> Array:
+    special = pc.match_substring_regex(text, _NEEDS_QUOTES)
+    if not pc.any(special, min_count=0).as_py():
+        return text
+    return pc.if_else(special, joined('"', [pc.replace_substring(text, '"', '""')], '"'), text)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    inner = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner))
+
+
+def _storage(column: Array) -> Array:
+    return column.storage if isinstance(column.type, pa.BaseExtensionType) else column
+
+
+def _all_of(rows: Array, between: str) -> pa.Buffer:
+    """Every row's text, one after the other."""
+    whole = pa.LargeListArray.from_arrays(pa.array([0, len(rows)], pa.int64()), rows)
+    return pc.binary_join(whole, pa.scalar(between, TEXT)).buffers()[2]

@@ -5,7 +5,11 @@ and the slot that it names is still in the journal. Written once, by whoever get
 nothing of what a state is. Must never touch a slot.
 """
 
+import hashlib
 import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import BinaryIO
 
 import msgspec
 import zstandard
@@ -16,6 +20,7 @@ from journal.bucket.port import Bucket
 from journal.slot import Head, sha256_hex
 
 LEVEL = 3
+LINES_A_PIECE = 256
 _LAST = 10**20 - 1
 _NAME = re.compile(r"([0-9]+)/([0-9]{20})-([0-9]+)-([0-9a-f]{16})\.zst")
 
@@ -79,6 +84,21 @@ async def load(bucket: Bucket, checkpoint: Checkpoint) -> bytes | None:
     return unpacked if sha256_hex(unpacked)[:16] == checkpoint.root else None
 
 
-def packed(body: bytes) -> bytes:
-    """What is stored for a state's bytes."""
-    return zstandard.ZstdCompressor(level=LEVEL).compress(body)
+def write(lines: Iterable[bytes], file: BinaryIO) -> str:
+    """Write a state's lines to `file` as a checkpoint; the root: SHA-256 (hex) of the lines.
+
+    In pieces, so that memory does not grow with the state. Hashing and compressing a piece let
+    other threads have the interpreter: a commit must not wait for a checkpoint to be made.
+    """
+    digest = hashlib.sha256()
+    with zstandard.ZstdCompressor(level=LEVEL).stream_writer(file, closefd=False) as packed:
+        for piece in _pieces(lines):
+            digest.update(piece)
+            packed.write(piece)
+    return digest.hexdigest()
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    waiting = iter(lines)
+    while piece := b"".join(islice(waiting, LINES_A_PIECE)):
+        yield piece

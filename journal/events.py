@@ -4,6 +4,7 @@ Owns what an event holds and how one line of a slot is written and read. Must ne
 class path, a clock or a bucket. FORMAT.md, "Events", is the specification.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -258,3 +259,18 @@ def objects_of(data: Data) -> tuple[Object, ...]:
     if isinstance(data, Content | DatasetRestored):
         return data.objects + data.quarantine
     return ()
+
+
+def names_of(data: Data) -> tuple[Sequence[str], Sequence[str]]:
+    """The users' keys and the blobs that an event names. An ingested object is its own key: a blob."""
+    match data:
+        case ObjectStored():
+            return (data.key,), (data.blob,)
+        case DatasetRegistered() | DatasetAppended() | DatasetRestored():
+            objects = objects_of(data)
+            keys = [item.key for item in objects if item.key != item.blob]
+            return keys, [item.blob for item in objects]
+        case ObjectsMarked() | ObjectsCollected():
+            return (), data.blobs
+        case _:
+            return (), ()

@@ -116,8 +116,8 @@ class Journal:
                     async for slot in slots:
                         yield slot
             else:
-                for slot in pack[position - first_of(position) : end - first_of(position) + 1]:
-                    yield slot
+                for number in range(position, end + 1):
+                    yield decode_slot(pack[number - first_of(number)], number)
             position = end + 1
 
     async def _until(self, first: int, last: int) -> AsyncGenerator[Slot, None]:

@@ -10,19 +10,15 @@ from typing import Annotated
 
 import msgspec
 
-from journal.bucket.keys import is_blob, key_fault
+from journal.bucket.keys import are_blobs, key_fault
 from journal.events import (
     Count,
-    Data,
     Event,
-    ObjectsCollected,
-    ObjectsMarked,
-    ObjectStored,
     Record,
     UnknownEvent,
     decode_event,
     encode_event,
-    objects_of,
+    names_of,
 )
 
 FORMAT = 1
@@ -180,6 +176,11 @@ def decode_slot(body: bytes, position: int) -> Slot:
     return Slot(header, events, sha256_hex(body))
 
 
+def decode_header(body: bytes, position: int) -> Header:
+    """The header of the slot found at `position`, alone. Raises as decode_slot does."""
+    return _decode_header(body.partition(b"\n")[0], position)
+
+
 def check_link(head: Head, slot: Slot, lake: str) -> None:
     """Whether `slot` follows `head` in this lake. Raises JournalCorrupt naming what differs."""
     header = slot.header
@@ -241,23 +242,18 @@ def _check_inside(header: Header, events: tuple[Event, ...], position: int) -> N
             raise JournalCorrupt(position, "an event's seq", str(seq), str(event.seq))
         if (event.key is None) != (event.request is None):
             raise JournalCorrupt(position, f"event {seq} has one of key and request, not both")
-        if fault := _data_fault(event.data):
-            raise JournalCorrupt(position, f"event {seq}: {fault}")
+    _check_names(events, position)
 
 
-def _data_fault(data: Data) -> str | None:
+def _check_names(events: tuple[Event, ...], position: int) -> None:
     """Keys out of a slot are trusted no more than keys from users."""
-    if isinstance(data, ObjectStored):
-        return key_fault(data.key) or _blob_fault(data.blob)
-    if isinstance(data, ObjectsMarked | ObjectsCollected):
-        return next(filter(None, map(_blob_fault, data.blobs)), None)
-    for item in objects_of(data):
-        # An ingested object is its own key, and a blob's form allows nothing that a key's forbids.
-        own = None if item.key == item.blob else key_fault(item.key)
-        if fault := own or _blob_fault(item.blob):
-            return fault
-    return None
-
-
-def _blob_fault(blob: str) -> str | None:
-    return None if is_blob(blob) else "a blob's key is not one that a lake mints"
+    blobs: list[str] = []
+    for event in events:
+        keys, named = names_of(event.data)
+        blobs += named
+        for key in keys:
+            if fault := key_fault(key):
+                raise JournalCorrupt(position, f"event {event.seq}: {fault}")
+    if not are_blobs(blobs):
+        wrong = next(blob for blob in blobs if not are_blobs((blob,)))
+        raise JournalCorrupt(position, f"{wrong!r} is not a blob's key that a lake mints")

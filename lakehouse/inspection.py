@@ -13,7 +13,7 @@ from journal.checkpoints import Checkpoint
 from journal.log import Journal
 from journal.slot import Slot, check_link
 from projections.codec import state_root
-from projections.fold import STATE_VERSION, Folding, State, empty, fold
+from projections.fold import STATE_VERSION, Folding, State, empty
 from projections.inventory import Stored
 
 PAGE = 1_000
@@ -49,15 +49,17 @@ async def replayed(journal: Journal, seq: int | None = None, at: str | None = No
 async def differences(journal: Journal) -> AsyncIterator[Difference]:
     """Each checkpoint of this version that is not what the slots fold to."""
     kept = {each.position: each for each in await _checkpoints(journal.bucket)}
-    state = empty(journal.origin)
+    folding = Folding(empty(journal.origin))
     async for slot in journal.slots(1):
-        check_link(state.head, slot, journal.lake.lake)
-        state = fold(state, slot)
-        checkpoint = kept.pop(state.head.position, None)
+        check_link(folding.head, slot, journal.lake.lake)
+        folding.add(slot)
+        checkpoint = kept.pop(folding.head.position, None)
         if checkpoint is not None:
+            state = folding.finish()
             facts, says = state_root(state), await _root_in(journal.bucket, checkpoint)
             if facts != says:
                 yield Difference(checkpoint.key, says, facts)
+            folding = Folding(state)
     for checkpoint in kept.values():
         yield Difference(checkpoint.key, "a state", "the journal has no such slot")
 

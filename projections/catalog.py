@@ -1,7 +1,7 @@
 """The catalog: which datasets live, and what each one holds. Pure."""
 
 import msgspec
-from immutables import Map, MapMutation
+from immutables import Map
 
 from journal.events import (
     Column,
@@ -12,9 +12,11 @@ from journal.events import (
     DatasetRegistered,
     DatasetRestored,
     Object,
+    ObjectStored,
     Renamed,
 )
 from projections.moment import Moment
+from projections.overlay import Overlay
 
 
 class Ingested(msgspec.Struct, frozen=True, gc=False):
@@ -52,18 +54,21 @@ class Catalog(msgspec.Struct, frozen=True):
 EMPTY = Catalog()
 
 
-def apply(draft: MapMutation[str, Dataset], data: Data, moment: Moment) -> None:
+def apply(draft: Overlay[str, Dataset], data: Data, moment: Moment) -> None:
     """Fold one event into the datasets that a draft of the catalog holds."""
     match data:
-        case DatasetRegistered() | DatasetRestored():
-            was = draft.get(data.name.lower())
-            draft[data.name.lower()] = _whole(data, was, moment)
+        case ObjectStored():
+            # The most frequent event is told first; it is no dataset's.
+            pass
         case DatasetAppended():
-            was = draft.get(data.name.lower())
+            was = draft.find(data.name.lower())
             now = _more(data, was, moment) if was else _whole(data, was, moment)
-            draft[data.name.lower()] = now
+            draft.put(data.name.lower(), now)
+        case DatasetRegistered() | DatasetRestored():
+            was = draft.find(data.name.lower())
+            draft.put(data.name.lower(), _whole(data, was, moment))
         case DatasetDropped():
-            draft.pop(data.name.lower(), None)
+            draft.drop(data.name.lower())
         case _:
             pass
 

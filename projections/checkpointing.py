@@ -8,7 +8,10 @@ slots). Which states are kept is the same on every node, so that nodes make the 
 import asyncio
 import os
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from journal import checkpoints, packs
 from journal.bucket.errors import ObjectExists, ObjectMissing
@@ -16,7 +19,7 @@ from journal.bucket.keys import slot_key
 from journal.checkpoints import Checkpoint
 from journal.log import WINDOW, Journal
 from journal.slot import Head
-from projections.codec import StateDamaged, decode_state, encode_state, state_root
+from projections.codec import StateDamaged, decode_state, encode_state
 from projections.fold import STATE_VERSION, State
 
 EVERY_SLOTS = 1_024
@@ -50,20 +53,23 @@ async def newest_state(journal: Journal, as_of: int | None = None) -> State | No
 
 async def keep_state(journal: Journal, state: State, directory: Path | None) -> str:
     """Store the state as a checkpoint, once; its key. `directory` is for the bytes on their way."""
-    body, root = await asyncio.to_thread(_encoded, state)
-    key = checkpoints.checkpoint_of(STATE_VERSION, state.head, root).key
-    await _store(journal, key, body, directory)
+    async with _on_its_way(directory) as (file, path):
+        root = await asyncio.to_thread(checkpoints.write, encode_state(state), file)
+        key = checkpoints.checkpoint_of(STATE_VERSION, state.head, root).key
+        await _store(journal, key, file, path)
     return key
 
 
 async def keep_pack(journal: Journal, first: int, directory: Path | None) -> str:
     """Store the slots from `first` on, all of which exist, as a pack, once; its key."""
-    bodies: list[bytes] = []
-    for start in range(first, first + packs.SLOTS_A_PACK, WINDOW):
-        keys = [slot_key(position) for position in range(start, start + WINDOW)]
-        bodies += await asyncio.gather(*map(journal.bucket.read, keys))
     key = packs.pack_key(first)
-    await _store(journal, key, await asyncio.to_thread(packs.packed, bodies), directory)
+    async with _on_its_way(directory) as (file, path):
+        with packs.writing(file) as write:
+            for start in range(first, first + packs.SLOTS_A_PACK, WINDOW):
+                window = [slot_key(position) for position in range(start, start + WINDOW)]
+                bodies = await asyncio.gather(*map(journal.bucket.read, window))
+                await asyncio.to_thread(write, b"".join(bodies))
+        await _store(journal, key, file, path)
     return key
 
 
@@ -96,23 +102,20 @@ async def _is_in(journal: Journal, head: Head) -> bool:
         return False
 
 
-def _encoded(state: State) -> tuple[bytes, str]:
-    return checkpoints.packed(b"".join(encode_state(state))), state_root(state)
-
-
-async def _store(journal: Journal, key: str, body: bytes, directory: Path | None) -> None:
+@asynccontextmanager
+async def _on_its_way(directory: Path | None) -> AsyncIterator[tuple[BinaryIO, Path]]:
+    """A temporary file, gone afterwards."""
     descriptor, name = tempfile.mkstemp(prefix="keep-", dir=directory)
     path = Path(name)
     try:
-        await asyncio.to_thread(_write, descriptor, body)
-        await journal.bucket.upload(key, path)
-    except ObjectExists:
-        # Another process made it first, perhaps by another version of the compressor.
-        return
+        with os.fdopen(descriptor, "wb") as file:
+            yield file, path
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
-def _write(descriptor: int, body: bytes) -> None:
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
+async def _store(journal: Journal, key: str, file: BinaryIO, path: Path) -> None:
+    await asyncio.to_thread(file.flush)
+    # Another process may have made it first, perhaps by another version of the compressor.
+    with suppress(ObjectExists):
+        await journal.bucket.upload(key, path)

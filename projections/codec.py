@@ -6,6 +6,7 @@ content, maps as one line for each pair in the order of their keys.
 
 import hashlib
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -56,14 +57,14 @@ def state_root(state: State) -> str:
 
 def decode_state(body: bytes) -> State:
     """The inverse of encode_state. Raises StateDamaged."""
-    lines = iter(body.split(b"\n"))
+    lines = iter(BytesIO(body))
     try:
         mark, version, head, format_ = _HEAD.decode(next(lines))
         if mark != "state" or version != STATE_VERSION:
             raise StateDamaged(f"a state of version {version}; this is version {STATE_VERSION}")
         parts = {name: _decode_part(name, kind, lines) for name, kind in PARTS}
-        if list(lines) != [b""]:
-            raise StateDamaged("bytes after the end")
+        if next(lines, None) is not None or not body.endswith(b"\n"):
+            raise StateDamaged("it does not end where it says")
     except (msgspec.DecodeError, StopIteration) as error:
         raise StateDamaged(str(error) or "cut short") from error
     return State(head, format_, **parts)

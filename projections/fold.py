@@ -13,6 +13,7 @@ from projections.catalog import Catalog
 from projections.history import Anchor, History
 from projections.inventory import Inventory
 from projections.moment import Moment
+from projections.overlay import Overlay
 from projections.requests import Requests
 
 STATE_VERSION = 1
@@ -40,9 +41,9 @@ class Draft:
 
     def __init__(self, state: State) -> None:
         self._format = state.format
-        self._datasets = state.catalog.datasets.mutate()
+        self._datasets = Overlay(state.catalog.datasets)
         self._inventory = inventory.Draft(state.inventory)
-        self._links = state.history.links.mutate()
+        self._links = Overlay(state.history.links)
         self._anchors = state.history.anchors
         self._requests = requests.Draft(state.requests)
 
@@ -51,7 +52,8 @@ class Draft:
         inventory.apply(self._inventory, self._datasets, event.data, moment)
         catalog.apply(self._datasets, event.data, moment)
         requests.apply(self._requests, event, moment)
-        self._links.update(history.link(event, moment))
+        for each in event.about:
+            self._links.put(each.entity, (moment.position, moment.seq))
         if isinstance(event.data, FormatRaised):
             self._format = max(self._format, event.data.slot)
 

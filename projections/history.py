@@ -15,7 +15,6 @@ from journal.events import (
     Event,
     Place,
 )
-from projections.moment import Moment
 
 ANCHOR_EVERY = 1_024
 """Every so many slots the state keeps an anchor, so that seq or time → slot is a few GETs."""
@@ -66,11 +65,6 @@ def previous(event: Event, entity: str) -> Place | None:
 def is_anchor(position: int) -> bool:
     """Whether the slot at `position` (from 1) gets an anchor."""
     return (position - 1) % ANCHOR_EVERY == 0
-
-
-def link(event: Event, moment: Moment) -> dict[str, Place]:
-    """The links that this event moves."""
-    return {each.entity: (moment.position, moment.seq) for each in event.about}
 
 
 def between(history: History, seq: int, head_position: int) -> tuple[int, int]:

@@ -5,9 +5,9 @@ ingested data is its own key, and that key is there for as long as a live datase
 """
 
 import msgspec
-from immutables import Map, MapMutation
+from immutables import Map
 
-from journal.bucket.keys import blob_tag
+from journal.bucket.keys import blob_tag, mint_seq
 from journal.events import (
     Data,
     DatasetAppended,
@@ -23,6 +23,7 @@ from journal.events import (
 )
 from projections.catalog import Dataset
 from projections.moment import Moment
+from projections.overlay import Overlay
 
 REMEMBERED_EVENTS = 100_000
 """For how many events a collected blob's name is kept before only the mark horizon guards it."""
@@ -68,12 +69,12 @@ class Draft:
     """An inventory while events are folded into it."""
 
     def __init__(self, inventory: Inventory) -> None:
-        self.keys = inventory.keys.mutate()
-        self.blobs = inventory.blobs.mutate()
-        self.references = inventory.references.mutate()
-        self.marked = inventory.marked.mutate()
-        self.gone = inventory.gone.mutate()
-        self.forgettable = inventory.forgettable.mutate()
+        self.keys = Overlay(inventory.keys)
+        self.blobs = Overlay(inventory.blobs)
+        self.references = Overlay(inventory.references)
+        self.marked = Overlay(inventory.marked)
+        self.gone = Overlay(inventory.gone)
+        self.forgettable = Overlay(inventory.forgettable)
         self.removals = inventory.removals
         self.forgotten = inventory.forgotten
         self.mark_horizon = inventory.mark_horizon
@@ -93,28 +94,22 @@ class Draft:
         )
 
 
-def apply(draft: Draft, datasets: MapMutation[str, Dataset], data: Data, moment: Moment) -> None:
+def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Data, moment: Moment) -> None:
     """Fold one event. `datasets` is the catalog's draft *before* this event."""
     match data:
         case ObjectStored():
-            stored = Stored(
-                data.key, data.blob, data.size_bytes, data.sha256, None, data.content_type,
-                moment.at, moment.seq,
-            )  # fmt: skip
-            draft.keys[data.key] = data.blob
-            draft.blobs[data.blob] = stored
-        case ObjectForgotten():
-            draft.keys.pop(data.key, None)
-        case DatasetRegistered() | DatasetRestored():
-            _hold(draft, objects_of(data), moment)
-            _release(draft, datasets.get(data.name.lower()))
+            _store(draft, data, moment)
         case DatasetAppended():
             _hold(draft, objects_of(data), moment)
+        case DatasetRegistered() | DatasetRestored():
+            _hold(draft, objects_of(data), moment)
+            _release(draft, datasets.find(data.name.lower()))
         case DatasetDropped():
-            _release(draft, datasets.get(data.name.lower()))
+            _release(draft, datasets.find(data.name.lower()))
+        case ObjectForgotten():
+            draft.keys.drop(data.key)
         case ObjectsMarked():
-            for blob in data.blobs:
-                draft.marked[blob] = moment.seq
+            draft.marked.put_all(data.blobs, moment.seq)
         case ObjectsCollected():
             _collect(draft, data.blobs, moment)
         case _:
@@ -154,50 +149,58 @@ def lost_to(inventory: Inventory, blob: str) -> int | None:
     return inventory.mark_horizon if tag and tag.mint_seq < inventory.mark_horizon else None
 
 
+def _store(draft: Draft, data: ObjectStored, moment: Moment) -> None:
+    stored = Stored(
+        data.key, data.blob, data.size_bytes, data.sha256, None, data.content_type,
+        moment.at, moment.seq,
+    )  # fmt: skip
+    draft.keys.put(data.key, data.blob)
+    draft.blobs.put(data.blob, stored)
+
+
 def _hold(draft: Draft, objects: tuple[Object, ...], moment: Moment) -> None:
     for item in objects:
-        if item.blob not in draft.blobs:
-            draft.blobs[item.blob] = Stored(
+        if draft.blobs.find(item.blob) is None:
+            stored = Stored(
                 item.key, item.blob, item.size_bytes, item.sha256, item.row_count, None,
                 moment.at, moment.seq,
             )  # fmt: skip
-        draft.references[item.blob] = draft.references.get(item.blob, 0) + 1
+            draft.blobs.put(item.blob, stored)
+        draft.references.put(item.blob, (draft.references.find(item.blob) or 0) + 1)
         if item.key == item.blob:
-            draft.keys[item.key] = item.blob
+            draft.keys.put(item.key, item.blob)
 
 
 def _release(draft: Draft, dataset: Dataset | None) -> None:
     if dataset is None:
         return
     for item in dataset.objects + dataset.quarantine:
-        left = draft.references.get(item.blob, 0) - 1
+        left = (draft.references.find(item.blob) or 0) - 1
         if left > 0:
-            draft.references[item.blob] = left
+            draft.references.put(item.blob, left)
             continue
-        draft.references.pop(item.blob, None)
+        draft.references.drop(item.blob)
         if item.key == item.blob:
-            draft.keys.pop(item.key, None)
+            draft.keys.drop(item.key)
 
 
 def _collect(draft: Draft, blobs: tuple[str, ...], moment: Moment) -> None:
-    for blob in blobs:
-        draft.blobs.pop(blob, None)
-        draft.marked.pop(blob, None)
-        draft.gone[blob] = moment.seq
-    draft.forgettable[draft.removals] = (moment.seq, blobs)
+    draft.blobs.drop_all(blobs)
+    draft.marked.drop_all(blobs)
+    draft.gone.put_all(blobs, moment.seq)
+    draft.forgettable.put(draft.removals, (moment.seq, blobs))
     draft.removals += 1
 
 
 def _forget_old_removals(draft: Draft, seq: int) -> None:
-    while draft.forgotten < draft.removals:
-        removed_at, blobs = draft.forgettable[draft.forgotten]
+    while (oldest := draft.forgettable.find(draft.forgotten)) is not None:
+        removed_at, blobs = oldest
         if removed_at > seq - REMEMBERED_EVENTS:
             return
-        for blob in blobs:
-            tag = blob_tag(blob)
-            draft.mark_horizon = max(draft.mark_horizon, tag.mint_seq + 1 if tag else 0)
-            draft.gone.pop(blob, None)
-        del draft.forgettable[draft.forgotten]
+        youngest = max(map(mint_seq, blobs), default=-1)
+        draft.mark_horizon = max(draft.mark_horizon, youngest + 1)
+        draft.gone.drop_all(blobs)
+        draft.forgettable.drop(draft.forgotten)
         draft.forgotten += 1
 
 

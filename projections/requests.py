@@ -7,6 +7,7 @@ from immutables import Map
 
 from journal.events import Event
 from projections.moment import Moment
+from projections.overlay import Overlay
 
 REMEMBERED = 100_000
 """How many keyed changes are remembered; eviction is part of the fold, so every node agrees."""
@@ -47,8 +48,8 @@ class Draft:
     """Requests while events are folded into them."""
 
     def __init__(self, requests: Requests) -> None:
-        self.seen = requests.seen.mutate()
-        self.order = requests.order.mutate()
+        self.seen = Overlay(requests.seen)
+        self.order = Overlay(requests.order)
         self.count = requests.count
         self.evicted = requests.evicted
 
@@ -62,16 +63,18 @@ def apply(draft: Draft, event: Event, moment: Moment) -> None:
     if event.key is None or event.request is None:
         return
     hashed = identity(event.actor, event.key)
-    draft.seen[hashed] = Seen(event.request, moment.position, moment.seq, draft.count)
-    draft.order[draft.count] = hashed
+    draft.seen.put(hashed, Seen(event.request, moment.position, moment.seq, draft.count))
+    draft.order.put(draft.count, hashed)
     draft.count += 1
     if draft.count - draft.evicted > REMEMBERED:
         _evict_oldest(draft)
 
 
 def _evict_oldest(draft: Draft) -> None:
-    oldest = draft.order.pop(draft.evicted)
-    seen = draft.seen.get(oldest)
-    if seen is not None and seen.number == draft.evicted:
-        del draft.seen[oldest]
+    oldest = draft.order.find(draft.evicted)
+    if oldest is not None:
+        seen = draft.seen.find(oldest)
+        if seen is not None and seen.number == draft.evicted:
+            draft.seen.drop(oldest)
+    draft.order.drop(draft.evicted)
     draft.evicted += 1

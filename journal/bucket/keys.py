@@ -1,6 +1,7 @@
 """The names of things in a bucket: built, parsed and checked here and nowhere else. Pure."""
 
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 import msgspec
@@ -22,12 +23,13 @@ MAX_KEY_BYTES = 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ODD_COMPONENT = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _SLOT = re.compile(r"_journal/slots/([0-9]{20})\.ndjson")
-_TAG = r"([0-9a-f]{8})-([0-9]{1,16})-([0-9a-z]{1,32})"
-_DATASET_BLOB = re.compile(
-    r"datasets/[A-Za-z_][A-Za-z0-9_]{0,127}/[0-9a-f]{64}/([0-9a-f]{64})-" + _TAG + r"\.parquet"
+_TAGGED = r"[0-9a-f]{64}-[0-9a-f]{8}-[0-9]{1,16}-[0-9a-z]{1,32}"
+_BLOB = (
+    rf"(?:objects/{_TAGGED}"
+    rf"|datasets/[A-Za-z_][A-Za-z0-9_]{{0,127}}/[0-9a-f]{{64}}/{_TAGGED}\.parquet)"
 )
+_BLOBS = re.compile(rf"(?:{_BLOB}(?:\n|\Z))++")
 _PROBE = re.compile(r"_doctor/[0-9a-f-]{36}/[^/]+(?:/[^/]+)*")
-_OBJECT_BLOB = re.compile(r"objects/([0-9a-f]{64})-" + _TAG)
 
 
 class Tag(msgspec.Struct, frozen=True):
@@ -66,8 +68,26 @@ def object_blob(sha256: str, tag: Tag) -> str:
 
 def blob_tag(key: str) -> Tag | None:
     """The tag in a blob's key; None for a key that no lake of this format minted."""
-    match = _DATASET_BLOB.fullmatch(key) or _OBJECT_BLOB.fullmatch(key)
-    return Tag(match[2], int(match[3]), match[4]) if match else None
+    if not are_blobs((key,)):
+        return None
+    _, lake, mint_seq, chance = key.removesuffix(".parquet").rsplit("-", 3)
+    return Tag(lake, int(mint_seq), chance)
+
+
+def mint_seq(blob: str) -> int:
+    """The head's seq when `blob`, which is a blob's key, was made."""
+    return int(blob.rsplit("-", 2)[1])
+
+
+def are_blobs(keys: Sequence[str]) -> bool:
+    """Whether each of `keys` is of a form that a lake mints for a blob.
+
+    One match of all of them joined: a replay asks for millions, and calls would cost the most.
+    """
+    if not keys:
+        return True
+    joined = "\n".join(keys)
+    return joined.count("\n") < len(keys) and _BLOBS.fullmatch(joined) is not None
 
 
 def probe_key(run: str, name: str) -> str:
@@ -78,12 +98,6 @@ def probe_key(run: str, name: str) -> str:
 def is_removable_probe(key: str) -> bool:
     """Whether `key` is a probe of some run: such a key is never used again, so it may be removed."""
     return _PROBE.fullmatch(key) is not None and key_fault(key) is None
-
-
-def is_blob(key: str) -> bool:
-    """Whether `key` is of a form that a lake mints for a blob; cheaper than its tag."""
-    form = _DATASET_BLOB if key.startswith("datasets/") else _OBJECT_BLOB
-    return form.fullmatch(key) is not None
 
 
 def key_fault(key: str) -> str | None:

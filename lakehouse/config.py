@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Several = 4
     """Threads for files and CSV."""
     query_workers: Several = 2
+    query_waiting: Several = 32
     query_timeout_s: Seconds = 60.0
     query_memory_mb: Megabytes = 2_048
     log_level: LogLevel = "info"

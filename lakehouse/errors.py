@@ -61,6 +61,8 @@ CODES: dict[str, Code] = {
     "dataset_not_found": Code(404, "Dataset not found", "List the catalog to see what is there."),
     "method_not_allowed": Code(405, "Method not allowed", "The header Allow names the methods."),
     "not_acceptable": Code(406, "Not acceptable", "Accept a format that this route can answer in."),
+    "query_not_found": Code(404, "Query not found", "List /v1/queries to see what runs."),
+    "query_cancelled": Code(409, "Query cancelled", "It was called off; ask again if you want."),
     "name_taken": Code(409, "Name taken", "Use the spelling that is there, or another name."),
     "fingerprint_conflict": Code(409, "Fingerprint conflict", "Drop the dataset first, or rename."),
     "schema_conflict": Code(409, "Schema conflict", "Mend the file, or use schema_change=replace."),

@@ -131,6 +131,7 @@ def _engine_settings(
         data_prefixes=tuple(bucket.locate(prefix) for prefix in DATA),
         s3=access,
         workers=settings.query_workers,
+        max_waiting=settings.query_waiting,
         memory_limit_bytes=settings.query_memory_mb * MIB,
         address_space_bytes=settings.query_memory_mb * MIB + 4096 * MIB,
         temp_directory=str(spool_dir / "queries"),

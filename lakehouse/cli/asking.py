@@ -12,6 +12,7 @@ import msgspec
 from lakehouse.config import Settings
 from lakehouse.service import Service
 from lakehouse.service.changes import Asking
+from lakehouse.service.queries import Asker
 from lakehouse.wiring import service_of
 
 _NOT_ASKED = ("bucket", "config", "secrets_file", "json", "reason", "idempotency_key", "file")
@@ -29,14 +30,23 @@ async def service_for(
         yield service
 
 
+def asker() -> Asker:
+    """Who asks a question from here: user@host."""
+    return Asker("cli", _actor())
+
+
 def asking_for(service: Service, arguments: argparse.Namespace, route: str) -> Asking:
     """Who: user@host. What makes two requests the same: every word but where the bucket is."""
     words = {name: value for name, value in vars(arguments).items() if name not in _NOT_ASKED}
     return Asking(
-        actor=f"{getpass.getuser()}@{socket.gethostname()}",
+        actor=_actor(),
         accepted_s=service.node.clock.monotonic(),
         reason=arguments.reason,
         key=arguments.idempotency_key,
         route=f"cli {route}",
         query=tuple((name, str(value)) for name, value in words.items()),
     )
+
+
+def _actor() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"

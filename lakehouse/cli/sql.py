@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from lakehouse.cli import printing
-from lakehouse.cli.asking import service_for
+from lakehouse.cli.asking import asker, service_for
 from lakehouse.config import Settings
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.query import Query
@@ -25,12 +25,12 @@ async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     query = Query(arguments.sql, format=JSON if shape == TABLE else shape)
     async with (
         service_for(settings, queries=True) as service,
-        service.sql.run(query, arguments.as_of) as (result, _),
+        service.sql.run(query, arguments.as_of, asker()) as (answer, _),
     ):
         if shape == TABLE:
-            _table(b"".join([chunk async for chunk in result.chunks]))
+            _table(b"".join([chunk async for chunk in answer.chunks()]))
         else:
-            await _copy(result.chunks, shape)
+            await _copy(answer.chunks(), shape)
     return 0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.errors import Json, Refused, RefusedError
-from lakehouse.query.lease import Lease
+from lakehouse.query.lease import Lease, out_of_time
 from lakehouse.query.messages import S3, Ask, Chunk, Column, Configure, Done, Need, Started, Views
 from lakehouse.query.worker import WorkerDied, WorkerProcess, start_worker, sweep
 from projections.views import View
@@ -54,11 +54,21 @@ class Query(msgspec.Struct, frozen=True):
     format: str = "json"
 
 
-class Result(msgspec.Struct, frozen=True):
-    """A result under way. `chunks` raises RefusedError when it fails: then the rest never comes."""
+class Result:
+    """A result under way, to be read once; `row_count` is known at its end."""
 
-    columns: tuple[Column, ...]
-    chunks: AsyncIterator[bytes]
+    def __init__(self, columns: tuple[Column, ...], lease: Lease) -> None:
+        self.columns = columns
+        self.row_count: int | None = None
+        self.chunks = self._chunks(lease)
+        """Raises RefusedError when the query fails: then the rest never comes."""
+
+    async def _chunks(self, lease: Lease) -> AsyncIterator[bytes]:
+        while not isinstance(message := await lease.receive(), Done):
+            if not isinstance(message, Chunk):
+                raise TypeError(f"a worker sent {type(message).__name__} among Chunks")
+            yield message.data
+        self.row_count = message.row_count
 
 
 class QueryEngine:
@@ -91,9 +101,12 @@ class QueryEngine:
         self._idle.clear()
 
     @asynccontextmanager
-    async def run(self, query: Query, resolve: Resolve) -> AsyncIterator[Result]:
+    async def run(
+        self, query: Query, resolve: Resolve, begun: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[Result]:
         """Run `query` and yield its result, whose first rows are ready then.
 
+        `begun` is called once it has a worker. The time limit counts the wait for one.
         Raises RefusedError with `sql_error`, `statement_not_allowed`, `invalid_request`, `busy`,
         `query_timeout`, `query_killed`, `query_out_of_memory`, `object_lost`, `bucket_unavailable`
         or `bucket_refused`. Leaving the context early, by cancellation too, calls the query off.
@@ -101,13 +114,16 @@ class QueryEngine:
         params_json = _params_json(query.params)
         lease = await self._lease(query.timeout_s)
         try:
+            begun()
             await lease.send(Ask(lease.number, query.sql, params_json, query.format))
-            yield Result(await _started(lease, resolve), _chunks(lease))
+            yield Result(await _started(lease, resolve), lease)
         finally:
             lease.end()
 
     async def _lease(self, timeout_s: float | None) -> Lease:
-        await self._slot()
+        limit_s = min(timeout_s or self._settings.timeout_s, self._settings.timeout_s)
+        asked_s = asyncio.get_running_loop().time()
+        await self._slot(limit_s)
         try:
             worker = self._idle.pop() if self._idle else await start_worker(self._configure)
         except WorkerDied as error:
@@ -117,21 +133,22 @@ class QueryEngine:
             self._slots.release()
             raise
         self._number += 1
-        limit_s = min(timeout_s or self._settings.timeout_s, self._settings.timeout_s)
-        lease = Lease(worker, self._number, limit_s, self._settings.grace_s)
+        waited_s = asyncio.get_running_loop().time() - asked_s
+        lease = Lease(worker, self._number, limit_s, waited_s, self._settings.grace_s)
         self._keep(self._until_over(lease))
         return lease
 
-    async def _slot(self) -> None:
+    async def _slot(self, limit_s: float) -> None:
         """Take a slot in the order of asking; asyncio's semaphore is fair."""
         if self._slots.locked() and self._waiting >= self._settings.max_waiting:
             raise RefusedError(self._busy())
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._settings.waiting_s):
+            async with asyncio.timeout(min(limit_s, self._settings.waiting_s)):
                 await self._slots.acquire()
         except TimeoutError as error:
-            raise RefusedError(self._busy()) from error
+            late = limit_s <= self._settings.waiting_s
+            raise RefusedError(out_of_time(limit_s) if late else self._busy()) from error
         finally:
             self._waiting -= 1
 
@@ -168,13 +185,6 @@ async def _started(lease: Lease, resolve: Resolve) -> tuple[Column, ...]:
     if not isinstance(message, Started):
         raise TypeError(f"a worker sent {type(message).__name__} before Started")
     return message.columns
-
-
-async def _chunks(lease: Lease) -> AsyncIterator[bytes]:
-    while not isinstance(message := await lease.receive(), Done):
-        if not isinstance(message, Chunk):
-            raise TypeError(f"a worker sent {type(message).__name__} among Chunks")
-        yield message.data
 
 
 def _configure(settings: EngineSettings) -> Configure:

@@ -15,11 +15,12 @@ class Lease:
     """A worker lent to one query."""
 
     def __init__(
-        self, worker: WorkerProcess, number: int, timeout_s: float, grace_s: float
+        self, worker: WorkerProcess, number: int, limit_s: float, waited_s: float, grace_s: float
     ) -> None:
         self.worker = worker
         self.number = number
-        self._timeout_s = timeout_s
+        self._limit_s = limit_s
+        self._left_s = limit_s - waited_s
         self._grace_s = grace_s
         self._over = asyncio.Event()  # the caller left, or the last message was seen
         self._left = False
@@ -54,7 +55,7 @@ class Lease:
     async def watch(self) -> bool:
         """Wait for the end and see to it. Returns whether the worker can take another query."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(max(self._left_s, 0.001)):
                 await self._over.wait()
         except TimeoutError:
             self._expired = True
@@ -86,13 +87,15 @@ class Lease:
 
     def _failed(self, message: Failed) -> Refused:
         if message.code == "query_timeout" and self._expired:
-            return self._timeout()
+            return out_of_time(self._limit_s)
         return Refused(message.code, message.detail)
 
     def _died(self) -> Refused:
         if self._expired:
-            return self._timeout()
+            return out_of_time(self._limit_s)
         return Refused("query_killed", "the process that ran the query died")
 
-    def _timeout(self) -> Refused:
-        return Refused("query_timeout", f"the query ran longer than {self._timeout_s:g} s")
+
+def out_of_time(limit_s: float) -> Refused:
+    """The answer to a query whose time is up, whether it ran or waited."""
+    return Refused("query_timeout", f"the query took longer than {limit_s:g} s")

@@ -90,6 +90,8 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
 class Done(msgspec.Struct, frozen=True, tag=True):
     """The document is complete."""
 
+    row_count: int
+
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """The statement was refused or failed. `broken`: this worker must not be used again."""

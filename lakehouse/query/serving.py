@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.query.documents import DOCUMENTS
+from lakehouse.query.documents import DOCUMENTS, Counted
 from lakehouse.query.exact import exact_sql
 from lakehouse.query.formats import FORMATS
 from lakehouse.query.inbox import Inbox, Interrupted
@@ -76,14 +76,13 @@ class Worker(msgspec.Struct):
             views = self._views(ask, statement)
             clean = scrubber(self.configure, (*views.named.values(), *views.listed))
             _make_views(cursor, views, clean)
-            self._stream(cursor, statement, ask)
+            return Done(self._stream(cursor, statement, ask))
         except RefusedError as error:
             return _failed(error.refused)
         except Interrupted:
             return Failed("query_timeout", "interrupted")
         except _FAILURES as error:
             return _failed(refusal(_message(error), clean))
-        return Done()
 
     def _views(self, ask: Ask, statement: Statement) -> Views:
         allowed = statement.allowed
@@ -97,25 +96,27 @@ class Worker(msgspec.Struct):
             raise RefusedError(_no_table(missing[0], statement))
         return views
 
-    def _stream(self, cursor: Cursor, statement: Statement, ask: Ask) -> None:
+    def _stream(self, cursor: Cursor, statement: Statement, ask: Ask) -> int:
         values = _values(ask.params_json)
-        columns, pieces = document(cursor, statement.sql, values, ask.format)
+        columns, pieces, counted = document(cursor, statement.sql, values, ask.format)
         first, *others = _chunks(next(pieces, b""))
         self.send(Started(columns), first)
         for chunk in chain(others, chain.from_iterable(map(_chunks, pieces))):
             self.send(chunk)
+        return counted.row_count
 
 
 def document(
     cursor: Cursor, sql: str, values: Any, format_: str = "json"
-) -> tuple[tuple[Column, ...], Iterator[bytes]]:
-    """Run `sql` and return its columns and the document of its rows, made as it is read."""
+) -> tuple[tuple[Column, ...], Iterator[bytes], Counted]:
+    """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
     cursor.execute(sql, values)
     columns = tuple(Column(name, str(kind)) for name, kind, *_ in cursor.description)
     types = [kind for _, kind, *_ in cursor.description]
     if exact := exact_sql(unterminated(sql), types, FORMATS[format_].as_text):
         cursor.execute(exact, values)
-    return columns, DOCUMENTS[format_](columns, cursor.fetch_record_batch(_BATCH_ROWS))
+    counted = Counted(cursor.fetch_record_batch(_BATCH_ROWS))
+    return columns, DOCUMENTS[format_](columns, counted), counted
 
 
 def _make_views(cursor: Cursor, views: Views, clean: Scrubber) -> None:

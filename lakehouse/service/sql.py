@@ -8,30 +8,55 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.node import Node
 from lakehouse.query import Query, QueryEngine, Result
 from lakehouse.service import reading
+from lakehouse.service.queries import Asker, Entry, Queries
 from projections.catalog import Dataset
 from projections.fold import State
 from projections.views import View
+
+
+class Answer:
+    """A result on its way out; what passes is noted."""
+
+    def __init__(self, result: Result, entry: Entry) -> None:
+        self._result = result
+        self._entry = entry
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The document, once. Raises RefusedError when the query fails: the rest never comes."""
+        async for chunk in self._result.chunks:
+            self._entry.size_bytes += len(chunk)
+            yield chunk
+        self._entry.rows = self._result.row_count
 
 
 class Sql:
     """Answers queries."""
 
     def __init__(self, node: Node, engine: QueryEngine) -> None:
+        self.queries = Queries(node.clock)
         self._node = node
         self._engine = engine
 
     @asynccontextmanager
-    async def run(self, query: Query, as_of: str | int | None) -> AsyncIterator[tuple[Result, int]]:
-        """The result of `query`, first rows ready, and the seq of the state that it was asked of.
+    async def run(
+        self, query: Query, as_of: str | int | None, asker: Asker
+    ) -> AsyncIterator[tuple[Answer, int]]:
+        """The answer to `query`, first rows ready, and the seq of the state that it was asked of.
 
-        Raises what QueryEngine.run and reading.state_as_of raise; `objects_collected` naming the
-        event where an object is absent because it was collected.
+        Raises what QueryEngine.run and reading.state_as_of raise; `query_cancelled`;
+        `objects_collected` naming the event where an object is absent because it was collected.
         """
         state = await reading.state_as_of(self._node, as_of)
         asked = _Asked(state, self._node.bucket)
+        tracked = self.queries.track(asker, query.sql, query.format, state.head.seq)
+        async with tracked as entry, self._result(query, asked, entry) as result:
+            yield Answer(result, entry), state.head.seq
+
+    @asynccontextmanager
+    async def _result(self, query: Query, asked: "_Asked", entry: Entry) -> AsyncIterator[Result]:
         try:
-            async with self._engine.run(query, asked.resolve) as result:
-                yield result, state.head.seq
+            async with self._engine.run(query, asked.resolve, entry.begin) as result:
+                yield result
         except RefusedError as error:
             if error.refused.code != "object_lost":
                 raise

@@ -15,6 +15,8 @@ HEADER_BYTES = 1024
 DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
+QUERY_ID = web.RequestKey("QUERY_ID", str)
+"""Set on a request that asks a query, for every answer to it to carry."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}")
 
@@ -80,6 +82,16 @@ class Exchange:
             raise _invalid(f"{name} is true or false")
         return text == "true"
 
+    def query_id(self) -> str:
+        """The query's name: the client's own if it may be echoed, else a new one. Echoed from here on."""
+        identity = identity_of(self.request.headers.get("Query-Id", ""))
+        self.request[QUERY_ID] = identity
+        return identity
+
+    def actor(self) -> str:
+        """Who asks, by their own word."""
+        return _text(self.request.headers, "X-Actor") or DEFAULT_ACTOR
+
     def asking(self) -> Asking:
         """Who asks for a change, and how."""
         headers = self.request.headers
@@ -87,7 +99,7 @@ class Exchange:
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise _invalid("Idempotency-Key has 1 to 128 visible ASCII characters")
         return Asking(
-            actor=_text(headers, "X-Actor") or DEFAULT_ACTOR,
+            actor=self.actor(),
             accepted_s=self.accepted_s,
             correlation=self.request_id,
             reason=_text(headers, "X-Change-Reason"),
@@ -102,6 +114,8 @@ def finish(request: web.BaseRequest, response: web.StreamResponse, identity: str
     if response.prepared:
         return
     stamp(response, identity)
+    if QUERY_ID in request:
+        response.headers["Query-Id"] = request[QUERY_ID]
     if request.can_read_body or request.content.exception() is not None:
         response.force_close()
 
@@ -110,7 +124,6 @@ def stamp(response: web.StreamResponse, identity: str) -> None:
     """Set the headers that every answer carries."""
     response.headers["X-Request-Id"] = identity
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Server"] = "lakehouse"
     response.headers["Server"] = "lakehouse"
 
 
@@ -126,7 +139,11 @@ def target(raw_path: str) -> Target:
 
 def request_id(headers: Mapping[str, str]) -> str:
     """The client's own request id if it is one that may be echoed, else a new one."""
-    given = headers.get("X-Request-Id", "")
+    return identity_of(headers.get("X-Request-Id", ""))
+
+
+def identity_of(given: str) -> str:
+    """`given` if it is a name that may be echoed, else a new one."""
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 

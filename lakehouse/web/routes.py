@@ -47,6 +47,8 @@ ROUTES = (
     Route("GET", "/v1/catalog/history/{name}", catalog.history, "What happened to a dataset"),
     Route("POST", "/v1/ingest", ingest.ingest, "Make a dataset of a CSV file"),
     Route("POST", "/v1/sql", sql.run, "Ask a question in SQL", abandonable=True),
+    Route("GET", "/v1/queries", sql.running, "Which queries run"),
+    Route("DELETE", "/v1/queries/{id}", sql.cancel, "Call a query off"),
     Route("GET", "/v1/journal/head", journal.head, "Where the journal stands"),
     Route("GET", "/v1/journal/events", journal.events, "What has happened"),
     Route("GET", "/health", journal.health, "Whether the process runs"),

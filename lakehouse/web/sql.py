@@ -1,6 +1,7 @@
-"""Handler of POST /v1/sql."""
+"""Handlers of SQL: questions, and the list of those that run."""
 
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import msgspec
 from aiohttp import web
@@ -9,9 +10,11 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.query import Query
 from lakehouse.query.formats import FORMATS, Format, named
 from lakehouse.service import Service
+from lakehouse.service.queries import Asker
 from lakehouse.web import bodies
 from lakehouse.web.exchange import Exchange
 from lakehouse.web.negotiation import choose
+from lakehouse.web.problems import answer
 
 Milliseconds = Annotated[int, msgspec.Meta(ge=1, le=24 * 3600 * 1000)]
 
@@ -28,17 +31,29 @@ class Question(msgspec.Struct, frozen=True):
 
 async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/sql: streamed; a result that fails midway breaks its connection."""
+    query_id = exchange.query_id()
     question, _ = await bodies.read_json(exchange, Question)
     format_ = _format(question.format, exchange.request.headers.get("Accept"))
     timeout_s = question.timeout_ms / 1000 if question.timeout_ms else None
     query = Query(question.sql, question.params, timeout_s, format_.name)
-    async with service.sql.run(query, question.as_of) as (result, seq):
+    asker = Asker(query_id, exchange.actor())
+    async with service.sql.run(query, question.as_of, asker) as (found, seq):
         headers = {"Content-Type": format_.media_type, "X-Journal-Seq": str(seq)}
         response = web.StreamResponse(headers=headers)
         await exchange.begin(response)
-        async for chunk in result.chunks:
+        async for chunk in found.chunks():
             await response.write(chunk)
     return response
+
+
+async def running(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """GET /v1/queries."""
+    return answer({"queries": [*service.sql.queries.running()]})
+
+
+async def cancel(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """DELETE /v1/queries/{id}."""
+    return answer(await service.sql.queries.cancel(unquote(exchange.tail)))
 
 
 def _format(asked: str | None, accept: str | None) -> Format:

@@ -31,7 +31,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 @pytest.fixture(scope="module")
 def ask(connection: duckdb.DuckDBPyConnection) -> Callable[..., Any]:
     def ask(sql: str, values: Any = None) -> Any:
-        _, pieces = document(connection.cursor(), sql, values)
+        _, pieces, _ = document(connection.cursor(), sql, values)
         return json.loads(b"".join(pieces))
 
     return ask
@@ -187,7 +187,9 @@ def test_a_slice_of_a_batch_shows_its_own_rows(
 def test_negative_zero_keeps_its_sign_and_whole_doubles_stay_doubles(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    _, pieces = document(connection.cursor(), "SELECT -0.0::DOUBLE, 1::DOUBLE, 1e20::FLOAT", None)
+    _, pieces, _ = document(
+        connection.cursor(), "SELECT -0.0::DOUBLE, 1::DOUBLE, 1e20::FLOAT", None
+    )
     assert b'"rows":[[-0.0,1.0,1e+20]]' in b"".join(pieces)
 
 
@@ -303,5 +305,5 @@ def test_rows_equal_what_duckdbs_python_objects_say(rows: list[tuple[Any, ...]])
     connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [list(r) for r in rows])
     sql = """SELECT *, {'i': i, 'n': n, 'l': l, 's': s, 'b': [{'b': b[1]}, {'b': b[2]}]},
         [f, f / 2], [[s], [b[1]::TEXT]] FROM t"""
-    _, pieces = document(connection.cursor(), sql, None)
+    _, pieces, _ = document(connection.cursor(), sql, None)
     assert json.loads(b"".join(pieces))["rows"] == oracle(connection.execute(sql).fetchall())

@@ -38,7 +38,7 @@ def ask() -> Iterator[Ask]:
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
 
     def ask(sql: str, format_: str) -> bytes:
-        _, pieces = document(connection.cursor(), sql, None, format_)
+        _, pieces, _ = document(connection.cursor(), sql, None, format_)
         return b"".join(pieces)
 
     yield ask
@@ -157,7 +157,7 @@ def test_csv_reads_back_as_json_tells(ask: Ask) -> None:
 def test_the_first_piece_comes_before_the_rest_is_computed(format_: str) -> None:
     cursor = duckdb.connect(config={"arrow_lossless_conversion": "true"}).cursor()
     sql = "SELECT i, if(i = 50000000, error('late'), i) FROM range(100000000) t(i)"
-    _, pieces = document(cursor, sql, None, format_)
+    _, pieces, _ = document(cursor, sql, None, format_)
     assert all(itertools.islice(pieces, 1))
     pieces.close()  # type: ignore[attr-defined]
 

@@ -1,0 +1,181 @@
+"""Queries by their names: who runs, who is called off, who is remembered."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lake_server import Lake, running_lake
+from refusals import refused
+
+ENDLESS = {
+    "cross join": "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range > b.range",
+    "sort": "SELECT * FROM range(1000000000) t(i) ORDER BY hash(i) LIMIT 5 OFFSET 900000000",
+    "regex": "SELECT count(*) FROM range(99999999) WHERE regexp_matches(repeat(range::TEXT, 999), '(.*)*b')",
+    "recursive CTE": "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r",
+    "repeat": "SELECT sum(length(repeat('x', 1000000000) || i)) FROM range(1000) t(i)",
+    "one long call": "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))",
+}
+LONG = ENDLESS["cross join"]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with running_lake(tmp_path_factory.mktemp("lake") / "bucket", query_workers=2) as server:
+        yield server
+
+
+class Asked:
+    """A question that another thread asks."""
+
+    def __init__(self, lake: Lake, text: str, query_id: str, **more: Any) -> None:
+        self.answer: Any = None
+        self._ask = lambda: lake.sql(text, {"Query-Id": query_id, "X-Actor": "ana"}, **more)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self.answer = self._ask()
+
+    def end(self) -> Any:
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        return self.answer
+
+
+def listed(lake: Lake) -> dict[str, Any]:
+    rows = lake.ask("GET", "/v1/queries").json["queries"]
+    return {row["query_id"]: row for row in rows}
+
+
+@contextmanager
+def asking(lake: Lake, text: str, query_id: str, state: str = "running") -> Iterator[Asked]:
+    """Ask, and wait until the query is in that state; call it off in the end."""
+    asked = Asked(lake, text, query_id)
+    until_s = time.monotonic() + 10
+    while listed(lake).get(query_id, {}).get("state") != state:
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+    try:
+        yield asked
+    finally:
+        lake.ask("DELETE", f"/v1/queries/{query_id}")
+        asked.end()
+
+
+def test_every_answer_names_its_query(lake: Lake) -> None:
+    assert lake.sql("SELECT 1", {"Query-Id": "my.own-1"}).headers["Query-Id"] == "my.own-1"
+    ours = [lake.sql("SELECT 1").headers["Query-Id"] for _ in range(2)]
+    assert ours[0] != ours[1]
+    assert lake.sql("SELECT 1", {"Query-Id": "not allowed"}).headers["Query-Id"] != "not allowed"
+    for body in (
+        {"sql": "SELEC 1"},
+        {"sql": "DROP TABLE x"},
+        {},
+        {"sql": "SELECT 1", "format": "x"},
+    ):
+        assert lake.ask("POST", "/v1/sql", body, {"Query-Id": "q-2"}).headers["Query-Id"] == "q-2"
+    assert "Query-Id" not in lake.ask("GET", "/v1/queries").headers
+
+
+def test_what_runs_is_listed_while_it_runs(lake: Lake) -> None:
+    with asking(lake, LONG, "listed-1"):
+        row = listed(lake)["listed-1"]
+        assert (row["sql"], row["actor"], row["format"]) == (LONG, "ana", "json")
+        assert row["elapsed_ms"] >= 0 and row["started_at"].endswith("Z")
+        assert row["seq"] == lake.head()
+    assert listed(lake) == {}
+
+
+@pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_query_is_called_off_within_a_second(lake: Lake, text: str) -> None:
+    with asking(lake, text, "off-1") as asked:
+        began_s = time.monotonic()
+        answer = lake.ask("DELETE", "/v1/queries/off-1")
+        refused(asked.end(), 409, "query_cancelled")
+        assert time.monotonic() - began_s < 1
+        assert (answer.status, answer.json) == (200, {"query_id": "off-1", "cancelled": 1})
+        assert listed(lake) == {}
+    refused(lake.ask("DELETE", "/v1/queries/off-1"), 404, "query_not_found")
+    for _ in range(3):
+        assert lake.sql("SELECT 1").status == 200
+
+
+def test_a_query_that_streams_is_broken_off(lake: Lake) -> None:
+    with closing(lake.connect()) as sock:
+        body = {"sql": "FROM range(100000000000)", "format": "csv"}
+        sock.sendall(lake.request("POST", "/v1/sql", body, {"Query-Id": "stream-1"}))
+        assert sock.recv(4096).startswith(b"HTTP/1.1 200")
+        assert lake.ask("DELETE", "/v1/queries/stream-1").status == 200
+        last = b""
+        try:
+            while more := sock.recv(1 << 20):
+                last = more
+        except ConnectionError:
+            pass
+        assert not last.endswith(b"0\r\n\r\n")
+    assert listed(lake) == {}
+
+
+def test_several_of_one_name_are_called_off_together(lake: Lake) -> None:
+    with asking(lake, LONG, "twin"):
+        other = Asked(lake, LONG, "twin")
+        while len(lake.ask("GET", "/v1/queries").json["queries"]) < 2:
+            time.sleep(0.01)
+        assert lake.ask("DELETE", "/v1/queries/twin").json["cancelled"] == 2
+        refused(other.end(), 409, "query_cancelled")
+
+
+def test_one_that_waits_is_listed_and_can_be_called_off(lake: Lake) -> None:
+    with (
+        asking(lake, LONG, "a"),
+        asking(lake, LONG, "b"),
+        asking(lake, "SELECT 1", "c", state="waiting") as waiting,
+    ):
+        lake.ask("DELETE", "/v1/queries/c")
+        refused(waiting.end(), 409, "query_cancelled")
+        began_s = time.monotonic()
+        refused(lake.sql("SELECT 1", timeout_ms=300), 504, "query_timeout")
+        assert time.monotonic() - began_s < 1.5
+    assert lake.sql("SELECT 1").status == 200
+
+
+def test_full_slots_are_busy_with_a_time_to_come_again(tmp_path: Path) -> None:
+    with (
+        running_lake(tmp_path / "bucket", query_workers=1, query_waiting=1) as lake,
+        asking(lake, LONG, "a"),
+        asking(lake, LONG, "b", state="waiting"),
+    ):
+        answer = refused(lake.sql("SELECT 1"), 503, "busy")
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_client_that_leaves_takes_its_query_with_it(lake: Lake) -> None:
+    with closing(lake.connect()) as sock:
+        sock.sendall(lake.request("POST", "/v1/sql", {"sql": LONG}, {"Query-Id": "left-1"}))
+        while "left-1" not in listed(lake):
+            time.sleep(0.01)
+    began_s = time.monotonic()
+    while "left-1" in listed(lake):
+        assert time.monotonic() - began_s < 1
+        time.sleep(0.01)
+    assert ended(lake, "left-1").state == "abandoned"
+
+
+def ended(lake: Lake, query_id: str) -> Any:
+    return next(e for e in lake.service.sql.queries.ended() if e.query_id == query_id)
+
+
+def test_what_ran_is_remembered_with_its_outcome(lake: Lake) -> None:
+    answer = lake.sql("FROM range(20000)", {"Query-Id": "kept-1", "X-Actor": "ana"})
+    entry = ended(lake, "kept-1")
+    assert (entry.actor, entry.sql, entry.state) == ("ana", "FROM range(20000)", "done")
+    assert (entry.rows, entry.size_bytes) == (20_000, len(answer.body))
+    assert entry.ms > 0
+    lake.sql("SELEC", {"Query-Id": "kept-2"})
+    assert ended(lake, "kept-2").state == "sql_error"
+    lake.sql(f"SELECT '{'x' * 10_000}'", {"Query-Id": "kept-3"})
+    assert len(ended(lake, "kept-3").sql) == 4096

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from journal.threads import in_thread
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.threads import in_thread
 
 BUFFER_BYTES = 1024 * 1024
 """Pieces are gathered up to this size before a thread writes them."""

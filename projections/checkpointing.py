@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ from journal.bucket.keys import slot_key
 from journal.checkpoints import Checkpoint
 from journal.log import WINDOW, Journal
 from journal.slot import Head
+from journal.threads import in_thread
 from projections.codec import StateDamaged, decode_state, encode_state
 from projections.fold import STATE_VERSION, State
 
@@ -54,7 +56,7 @@ async def newest_state(journal: Journal, as_of: int | None = None) -> State | No
 async def keep_state(journal: Journal, state: State, directory: Path | None) -> str:
     """Store the state as a checkpoint, once; its key. `directory` is for the bytes on their way."""
     async with _on_its_way(directory) as (file, path):
-        root = await asyncio.to_thread(checkpoints.write, encode_state(state), file)
+        root = await in_thread(None, lambda: checkpoints.write(encode_state(state), file))
         key = checkpoints.checkpoint_of(STATE_VERSION, state.head, root).key
         await _store(journal, key, file, path)
     return key
@@ -68,7 +70,7 @@ async def keep_pack(journal: Journal, first: int, directory: Path | None) -> str
             for start in range(first, first + packs.SLOTS_A_PACK, WINDOW):
                 window = [slot_key(position) for position in range(start, start + WINDOW)]
                 bodies = await asyncio.gather(*map(journal.bucket.read, window))
-                await asyncio.to_thread(write, b"".join(bodies))
+                await in_thread(None, partial(write, b"".join(bodies)))
         await _store(journal, key, file, path)
     return key
 
@@ -115,7 +117,7 @@ async def _on_its_way(directory: Path | None) -> AsyncIterator[tuple[BinaryIO, P
 
 
 async def _store(journal: Journal, key: str, file: BinaryIO, path: Path) -> None:
-    await asyncio.to_thread(file.flush)
+    await in_thread(None, file.flush)
     # Another process may have made it first, perhaps by another version of the compressor.
     with suppress(ObjectExists):
         await journal.bucket.upload(key, path)

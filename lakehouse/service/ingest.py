@@ -11,6 +11,7 @@ import msgspec
 
 from journal.bucket.keys import dataset_blob
 from journal.events import Event, Object, Source
+from journal.threads import in_thread
 from lakehouse import receipts
 from lakehouse.checks import check_name
 from lakehouse.commands import Command, IngestDataset, Table
@@ -20,7 +21,6 @@ from lakehouse.node import Node
 from lakehouse.receipts import Receipt
 from lakehouse.service.changes import Asking, Settled, mint, settle
 from lakehouse.spool import Spooled, full_disk_refused
-from lakehouse.threads import in_thread
 from projections import catalog
 
 

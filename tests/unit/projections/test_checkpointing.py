@@ -1,8 +1,13 @@
 """Checkpoints and packs: they save reading, and are never believed without proof."""
 
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import zstandard
@@ -239,3 +244,32 @@ def test_names_sort_newest_first_and_parse_back() -> None:
     assert [checkpoints.parse(each.key) for each in made] == made
     assert checkpoints.parse("_journal/checkpoints/1/x.zst") is None
     assert checkpoints.parse(keys.slot_key(1)) is None
+
+
+async def test_who_stops_keeping_waits_for_the_thread_that_still_writes(
+    bucket: ScriptedBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compressor that is closed under its thread takes the process down."""
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    @contextmanager
+    def slow(_: BinaryIO) -> Iterator[Callable[[bytes], object]]:
+        def write(_: bytes) -> None:
+            begun.set()
+            go_on.wait(10)
+            seen.append(closed.is_set())
+
+        yield write
+        closed.set()
+
+    monkeypatch.setattr(packs, "writing", slow)
+    keeping = asyncio.create_task(keep_pack(journal_on(bucket), 1, tmp_path))
+    await asyncio.to_thread(begun.wait, 10)
+    keeping.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    assert seen == [False]
+    assert list(tmp_path.iterdir()) == []

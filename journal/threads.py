@@ -8,9 +8,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def in_thread(pool: Executor, work: Callable[[], T]) -> T:
-    """Run `work` in the pool. Cancelled, it still waits: a thread cannot be stopped, and its files
-    must not be closed or removed under it."""
+async def in_thread(pool: Executor | None, work: Callable[[], T]) -> T:
+    """Run `work` in the pool, or in the loop's own. Cancelled, it still waits: a thread cannot be
+    stopped, and what it works on (a file, a compressor) must not be closed or removed under it.
+    """
     future = asyncio.get_running_loop().run_in_executor(pool, work)
     try:
         return await asyncio.shield(future)

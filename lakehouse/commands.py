@@ -3,6 +3,7 @@
 import msgspec
 
 from journal.events import Column, Object, Renamed, Source
+from projections.catalog import Dataset
 
 
 class StoreObject(msgspec.Struct, frozen=True):
@@ -66,6 +67,13 @@ class DropDataset(msgspec.Struct, frozen=True):
     name: str
 
 
+class RestoreDataset(msgspec.Struct, frozen=True):
+    """Make a dataset again what it `was` as of event `as_of_seq`."""
+
+    as_of_seq: int
+    was: Dataset
+
+
 class AdoptLake(msgspec.Struct, frozen=True):
     """Go on from a restored copy, whose head had been at this seq, with this hash."""
 
@@ -86,6 +94,7 @@ Command = (
     | RegisterDataset
     | IngestDataset
     | DropDataset
+    | RestoreDataset
     | AdoptLake
     | RaiseFormat
 )

@@ -4,6 +4,7 @@ Decided again at every attempt, on the state as the earlier commands of the batc
 without an event speaks about the present, and so is worth nothing without proof of the present.
 """
 
+from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -14,11 +15,13 @@ from journal.events import (
     DatasetAppended,
     DatasetDropped,
     DatasetRegistered,
+    DatasetRestored,
     FormatRaised,
     LakeAdopted,
     Object,
     ObjectForgotten,
     ObjectStored,
+    Source,
 )
 from journal.slot import FORMAT
 from lakehouse.commands import (
@@ -30,6 +33,7 @@ from lakehouse.commands import (
     IngestDataset,
     RaiseFormat,
     RegisterDataset,
+    RestoreDataset,
     StoreObject,
     Table,
 )
@@ -40,6 +44,10 @@ from projections.fold import State
 
 DATASETS = UUID("a8f3c1d2-4e5b-5a6c-9d8e-7f0a1b2c3d4e")
 """Namespace of dataset ids: the same name is the same dataset on any machine, after any loss."""
+
+
+NAMED_OBJECTS = 100
+"""How many of the objects that are gone a refusal names."""
 
 
 class Unchanged(msgspec.Struct, frozen=True):
@@ -79,6 +87,8 @@ def decide(state: State, command: Command, context: Context) -> Decision:
             return _ingest(state, command)
         case DropDataset():
             return _drop(state, command)
+        case RestoreDataset():
+            return _restore(state, command)
         case AdoptLake():
             return LakeAdopted(command.previous_seq, command.previous_sha256, command.note)
         case RaiseFormat():
@@ -184,6 +194,19 @@ def _drop(state: State, command: DropDataset) -> Decision:
     return DatasetDropped(live.name, live.dataset_id)
 
 
+def _restore(state: State, command: RestoreDataset) -> Decision:
+    """The past is what it was on every node, so the command may bring it; what is lost is not."""
+    was = command.was
+    live = catalog.find(state.catalog, was.name)
+    if refused := _other_spelling(live, was.name):
+        return refused
+    if live is not None and _content(live) == _content(was):
+        return Unchanged(live.seq)
+    if refused := _collected(state, was):
+        return refused
+    return DatasetRestored(command.as_of_seq, *_content(was))
+
+
 def _raise_format(state: State, command: RaiseFormat) -> Decision:
     if command.slot > FORMAT:
         told = f"this code writes slots of format {FORMAT} at most, not {command.slot}"
@@ -195,6 +218,38 @@ def _other_spelling(live: Dataset | None, name: str) -> Refused | None:
     if live is None or live.name == name:
         return None
     return Refused("name_taken", f"{name} differs from {live.name}, which is there, only in case")
+
+
+def _content(dataset: Dataset) -> tuple[Any, ...]:
+    """What a dataset holds, in the order of an event's Content. Of several sources it can name none."""
+    source = None
+    if len(dataset.sources) == 1:
+        only = dataset.sources[0]
+        source = Source(only.sha256, only.size_bytes, only.options)
+    return (
+        dataset.dataset_id,
+        dataset.name,
+        dataset.schema_fingerprint,
+        dataset.schema,
+        dataset.objects,
+        dataset.row_count,
+        source,
+        dataset.renamed,
+        dataset.quarantine,
+    )
+
+
+def _collected(state: State, was: Dataset) -> Refused | None:
+    """Why a dataset of the past cannot be had any more: a mark is final."""
+    rows: list[dict[str, Json]] = [
+        {"key": item.key, "event": seq}
+        for item in was.objects + was.quarantine
+        if (seq := inventory.lost_to(state.inventory, item.blob)) is not None
+    ]
+    if not rows:
+        return None
+    told = f"{len(rows)} of the objects of {was.name} were collected, event {rows[0]['event']}"
+    return Refused("objects_collected", told, tuple(rows[:NAMED_OBJECTS]))
 
 
 def _current_objects(

@@ -75,6 +75,19 @@ async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+async def restore(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse restore NAME --as-of SEQ|TIME`."""
+    async with service_for(settings) as service:
+        asking = asking_for(service, arguments, "restore")
+        receipt = await service.catalog.restore(arguments.name, arguments.as_of, asking, b"")
+    if arguments.json:
+        printing.document(receipt.body)
+    else:
+        body = receipt.body
+        printing.line(f"{body['name']}: {body['row_count']} rows, event {receipt.seq}")
+    return 0
+
+
 async def history(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse history NAME`."""
     async with service_for(settings) as service:
@@ -89,6 +102,7 @@ COMMANDS: dict[str, Command] = {
     "datasets": list_datasets,
     "show": show,
     "drop": drop,
+    "restore": restore,
     "history": history,
 }
 

@@ -30,14 +30,15 @@ def build() -> Parser:
     for name, told in (
         ("show", "show a dataset"),
         ("drop", "drop a dataset"),
+        ("restore", "bring a dataset back as it was"),
         ("history", "what happened to a dataset"),
     ):
         command = _command(commands, name, told)
         command.add_argument("name", metavar="NAME")
-        if name == "drop":
+        if name in ("drop", "restore"):
             _change(command)
-        if name == "show":
-            _as_of(command)
+        if name in ("show", "restore"):
+            _as_of(command, required=name == "restore")
     _command(commands, "doctor", "does this bucket keep the promises that the journal needs?")
     _journal(commands.add_parser("journal", help="look into the journal"))
     return parser
@@ -83,8 +84,8 @@ def _change(command: Parser) -> None:
     command.add_argument("--idempotency-key", metavar="KEY")
 
 
-def _as_of(command: Parser) -> None:
-    command.add_argument("--as-of", metavar="SEQ|TIME")
+def _as_of(command: Parser, required: bool = False) -> None:
+    command.add_argument("--as-of", metavar="SEQ|TIME", required=required)
 
 
 def _journal(parser: Parser) -> None:

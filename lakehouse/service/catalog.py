@@ -5,7 +5,7 @@ import hashlib
 from journal.events import DatasetDropped
 from lakehouse import receipts
 from lakehouse.checks import check_fingerprint, check_name
-from lakehouse.commands import DropDataset, RegisterDataset
+from lakehouse.commands import DropDataset, RegisterDataset, RestoreDataset
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.node import Node
 from lakehouse.receipts import Listing, Receipt
@@ -50,6 +50,25 @@ class Catalog:
             "seq": settled.seq,
         }
         return Receipt(body, settled.seq)
+
+    async def restore(self, name: str, as_of: str | int, asking: Asking, payload: bytes) -> Receipt:
+        """Make a dataset again what it was as of an event or a time; its manifest.
+
+        Raises RefusedError: `dataset_not_found` (there was none then), `name_taken`,
+        `objects_collected`, and what state_as_of and settle raise.
+        """
+        check_name(name)
+        # A time means the last event before it, which another node may just have committed.
+        await self._node.look()
+        then = await reading.state_as_of(self._node, as_of)
+        was = catalog.find(then.catalog, name)
+        if was is None:
+            told = f"there was no dataset {name} as of event {then.head.seq}"
+            raise RefusedError(Refused("dataset_not_found", told))
+        command = RestoreDataset(then.head.seq, was)
+        settled = await settle(self._node, command, asking, hashlib.sha256(payload).hexdigest())
+        dataset = _live(settled.state, name)
+        return Receipt(receipts.manifest(dataset, settled.state.inventory), settled.seq)
 
     async def manifest(self, name: str, as_of: str | None) -> Receipt:
         """A dataset's manifest, and the seq of the state that it was read from."""

@@ -35,6 +35,13 @@ class Registration(msgspec.Struct, frozen=True):
     row_count: RowCount | None = None
 
 
+class Restoration(msgspec.Struct, frozen=True):
+    """The body of POST /v1/catalog/restore. Unknown members are ignored."""
+
+    name: str
+    as_of: int | str
+
+
 async def register(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/catalog/register."""
     asking = exchange.asking()
@@ -42,6 +49,14 @@ async def register(service: Service, exchange: Exchange) -> web.StreamResponse:
     keys = tuple(item.key for item in body.objects)
     command = RegisterDataset(body.name, body.schema_fingerprint, keys, body.row_count)
     receipt = await service.catalog.register(command, asking, raw)
+    return answer(receipt.body, receipt.seq)
+
+
+async def restore(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """POST /v1/catalog/restore."""
+    asking = exchange.asking()
+    body, raw = await bodies.read_json(exchange, Restoration)
+    receipt = await service.catalog.restore(body.name, body.as_of, asking, raw)
     return answer(receipt.body, receipt.seq)
 
 

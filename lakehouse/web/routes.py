@@ -41,6 +41,7 @@ ROUTES = (
     Route("GET", "/v1/storage/list", storage.list_keys, "List keys"),
     Route("DELETE", "/v1/storage/delete/{key}", storage.delete, "Forget a key"),
     Route("POST", "/v1/catalog/register", catalog.register, "Register a dataset over keys"),
+    Route("POST", "/v1/catalog/restore", catalog.restore, "Bring a dataset back as it was"),
     Route("GET", "/v1/catalog/manifest/{name}", catalog.manifest, "Show a dataset"),
     Route("DELETE", "/v1/catalog/manifest/{name}", catalog.drop, "Drop a dataset"),
     Route("GET", "/v1/catalog/list", catalog.list_datasets, "List datasets"),

@@ -306,3 +306,15 @@ def test_an_operator_s_events_are_recorded(lakehouse: Told) -> None:
     told = json.loads(lakehouse("journal", "raise-format", "1", "--json"))
     assert told == {"seq": 2, "recorded": False}
     assert "upgrade_required" in lakehouse("journal", "raise-format", "2", code=3)
+
+
+def test_a_dropped_dataset_is_restored(lakehouse: Told) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("drop", "t")
+    lakehouse("restore", "t", "--as-of", "1", "--reason", "dropped by mistake")
+    assert json.loads(lakehouse("show", "t", "--json"))["row_count"] == 1
+    last = json.loads(lakehouse("history", "t", "--json").splitlines()[-1])
+    assert (last["type"], last["reason"]) == ("dataset_restored", "dropped by mistake")
+    assert "@" in last["actor"]
+    lakehouse("restore", "t", "--as-of", "2", code=1)
+    lakehouse("restore", "t", code=2)

@@ -20,9 +20,11 @@ from journal.events import (
     Data,
     DatasetAppended,
     DatasetDropped,
+    DatasetRestored,
     Event,
     LakeAdopted,
     ObjectForgotten,
+    ObjectsCollected,
     ObjectsMarked,
     ObjectStored,
 )
@@ -35,6 +37,7 @@ from lakehouse.commands import (
     IngestDataset,
     RaiseFormat,
     RegisterDataset,
+    RestoreDataset,
     StoreObject,
     Table,
 )
@@ -75,6 +78,12 @@ def ingest(name: str, part: str, **more: object) -> IngestDataset:
 
 def ingested(name: str, part: str) -> Data:
     return registered(name, item(part), schema=COLUMNS, source=source(part), row_count=5)
+
+
+def restore(name: str, as_of_seq: int, *facts: Data | Event) -> RestoreDataset:
+    """Of the dataset as it was after the first `as_of_seq` of these facts."""
+    was = given(*facts[:as_of_seq]).catalog.datasets[name.lower()]
+    return RestoreDataset(as_of_seq, was)
 
 
 class TestStore:
@@ -155,6 +164,47 @@ class TestRegister:
 
     def test_ids_come_from_names_alone(self) -> None:
         assert dataset_id("workers") == "4ee908eb-05e4-5c26-a4ad-4ca54bb01062"
+
+
+class TestRestore:
+    DROPPED = (ingested("w", "p"), DatasetDropped("w", dataset_id("w")))
+
+    def test_a_dropped_dataset_is_what_it_was(self) -> None:
+        decision = when(restore("w", 1, *self.DROPPED), *self.DROPPED)
+        assert isinstance(decision, DatasetRestored)
+        assert decision.as_of_seq == 1
+        for name in DatasetAppended.__struct_fields__:
+            assert getattr(decision, name) == getattr(self.DROPPED[0], name)
+
+    def test_what_was_appended_or_overwritten_since_is_undone(self) -> None:
+        for later in (_appended("w", "q"), ingested("w", "q")):
+            facts = (ingested("w", "p"), later)
+            decision = when(restore("w", 1, *facts), *facts)
+            assert isinstance(decision, DatasetRestored)
+            assert decision.objects == (item("p"),)
+
+    def test_what_is_so_already_changes_nothing(self) -> None:
+        facts = (ingested("w", "p"), stored("x"))
+        assert when(restore("w", 1, *facts), *facts) == Unchanged(1)
+
+    def test_another_spelling_has_the_name_now(self) -> None:
+        facts = (*self.DROPPED, registered("W"))
+        assert code(when(restore("w", 1, *facts), *facts)) == "name_taken"
+
+    def test_marked_and_collected_objects_cannot_be_had(self) -> None:
+        marked = ObjectsMarked("r", 2, (blob("p"),))
+        for lost in ((marked,), (marked, ObjectsCollected("r", (blob("p"),)))):
+            facts = (*self.DROPPED, *lost)
+            decision = when(restore("w", 1, *facts), *facts)
+            assert code(decision) == "objects_collected"
+            assert isinstance(decision, Refused)
+            assert decision.errors == ({"key": blob("p"), "event": len(facts)},)
+
+    def test_of_several_sources_none_can_be_named(self) -> None:
+        facts = (ingested("w", "p"), _appended("w", "q"), *self.DROPPED[1:])
+        decision = when(restore("w", 2, *facts), *facts)
+        assert isinstance(decision, DatasetRestored)
+        assert decision.source is None
 
 
 class TestIngest:

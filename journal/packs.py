@@ -25,6 +25,13 @@ def pack_key(first: int) -> str:
     return f"{PACKS}{first:020d}-{first + SLOTS_A_PACK - 1:020d}.ndjson.zst"
 
 
+def parse(key: str) -> int | None:
+    """The first position of the pack that has this key; None for any other object's."""
+    numbers = key.removeprefix(PACKS).partition("-")[0]
+    first = int(numbers) if numbers.isascii() and numbers.isdigit() else 0
+    return first if first and key == pack_key(first) else None
+
+
 def first_of(position: int) -> int:
     """The first position of the pack that the slot at `position` belongs to."""
     return (position - 1) // SLOTS_A_PACK * SLOTS_A_PACK + 1

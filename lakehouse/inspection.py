@@ -1,13 +1,14 @@
 """Looking a lake over: caches against facts, and referenced objects against the bucket. Writes nothing."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from itertools import chain
 
 import msgspec
 
-from journal import checkpoints
+from journal import checkpoints, packs
 from journal.bucket.errors import ObjectMissing
-from journal.bucket.keys import CHECKPOINTS
+from journal.bucket.keys import CHECKPOINTS, PACKS
 from journal.bucket.port import Bucket
 from journal.checkpoints import Checkpoint
 from journal.log import Journal
@@ -17,6 +18,8 @@ from projections.fold import STATE_VERSION, Folding, State, empty
 from projections.inventory import Stored
 
 PAGE = 1_000
+Reached = Callable[[int], object]
+"""Is told how many are done, whenever there are more."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -35,7 +38,13 @@ class Fault(msgspec.Struct, frozen=True):
     reason: str
 
 
-async def replayed(journal: Journal, seq: int | None = None, at: str | None = None) -> State:
+def unwatched(_: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+async def replayed(
+    journal: Journal, seq: int | None = None, at: str | None = None, reached: Reached = unwatched
+) -> State:
     """The state that the slots give, past every cache: at the end, or as of a seq or a time."""
     folding = Folding(empty(journal.origin))
     async for slot in journal.slots(1):
@@ -43,30 +52,50 @@ async def replayed(journal: Journal, seq: int | None = None, at: str | None = No
             break
         check_link(folding.head, slot, journal.lake.lake)
         folding.add(slot, seq)
+        reached(folding.head.position)
     return folding.finish()
 
 
-async def differences(journal: Journal) -> AsyncIterator[Difference]:
-    """Each checkpoint of this version that is not what the slots fold to."""
-    kept = {each.position: each for each in await _checkpoints(journal.bucket)}
+async def differences(journal: Journal, reached: Reached = unwatched) -> AsyncIterator[Difference]:
+    """Each checkpoint of this version, and each pack, that is not what the slots say."""
+    kept = await checkpoints_by_position(journal.bucket)
     folding = Folding(empty(journal.origin))
     async for slot in journal.slots(1):
         check_link(folding.head, slot, journal.lake.lake)
         folding.add(slot)
-        checkpoint = kept.pop(folding.head.position, None)
-        if checkpoint is not None:
+        reached(folding.head.position)
+        if found := kept.pop(folding.head.position, None):
             state = folding.finish()
-            facts, says = state_root(state), await _root_in(journal.bucket, checkpoint)
-            if facts != says:
-                yield Difference(checkpoint.key, says, facts)
+            facts = state_root(state)
+            for checkpoint in found:
+                says = await _root_in(journal.bucket, checkpoint)
+                if facts != says or checkpoint.seq != state.head.seq:
+                    yield Difference(checkpoint.key, says, facts)
             folding = Folding(state)
-    for checkpoint in kept.values():
+    for checkpoint in chain(*kept.values()):
         yield Difference(checkpoint.key, "a state", "the journal has no such slot")
+    for key in await _keys(journal.bucket, PACKS):
+        first = packs.parse(key)
+        if first is not None and await packs.read_pack(journal.bucket, first) is None:
+            yield Difference(key, "other bytes", "the slots' own")
 
 
-async def object_faults(bucket: Bucket, state: State) -> AsyncIterator[Fault]:
+async def checkpoints_by_position(bucket: Bucket) -> dict[int, list[Checkpoint]]:
+    """The checkpoints of this version; more than one at a position are never all right."""
+    found: dict[int, list[Checkpoint]] = {}
+    for key in await _keys(bucket, f"{CHECKPOINTS}{STATE_VERSION}/"):
+        checkpoint = checkpoints.parse(key)
+        if checkpoint is not None:
+            found.setdefault(checkpoint.position, []).append(checkpoint)
+    return found
+
+
+async def object_faults(
+    bucket: Bucket, state: State, reached: Reached = unwatched
+) -> AsyncIterator[Fault]:
     """Each version that may still be read and is absent, or has another size or SHA-256."""
-    for version in state.inventory.blobs.values():
+    for number, version in enumerate(state.inventory.blobs.values(), 1):
+        reached(number)
         if version.blob in state.inventory.marked:
             # Final: it may be deleted at any moment, and nothing may refer to it again.
             continue
@@ -81,13 +110,12 @@ def _is_beyond(slot: Slot, seq: int | None, at: str | None) -> bool:
     )
 
 
-async def _checkpoints(bucket: Bucket) -> list[Checkpoint]:
-    prefix = f"{CHECKPOINTS}{STATE_VERSION}/"
-    found: list[Checkpoint] = []
+async def _keys(bucket: Bucket, prefix: str) -> list[str]:
+    """Keys of caches: one for a thousand slots or more, so all of them at once are few."""
+    found: list[str] = []
     page = await bucket.list_objects(prefix, "", PAGE)
     while page:
-        parsed = (checkpoints.parse(stat.key) for stat in page)
-        found += [checkpoint for checkpoint in parsed if checkpoint is not None]
+        found += [stat.key for stat in page]
         page = await bucket.list_objects(prefix, page[-1].key, PAGE)
     return found
 

@@ -12,7 +12,7 @@ SLOTS = "_journal/slots/"
 PACKS = "_journal/packs/"
 CHECKPOINTS = "_journal/checkpoints/"
 PROBES = "_doctor/"
-"""What is stored to try a store out; never the lake's data, and the only thing that may be removed."""
+"""What is stored to try a store out; never the lake's data."""
 PROBED_ONCE = "_doctor/condition"
 """Made at a lake's first start and never removed: creating it again must be refused for ever."""
 RESERVED = (JOURNAL, "datasets/", "objects/")
@@ -29,6 +29,10 @@ _BLOB = (
     rf"|datasets/[A-Za-z_][A-Za-z0-9_]{{0,127}}/[0-9a-f]{{64}}/{_TAGGED}\.parquet)"
 )
 _BLOBS = re.compile(rf"(?:{_BLOB}(?:\n|\Z))++")
+_CACHE = re.compile(
+    r"_journal/(?:packs/[0-9]{20}-[0-9]{20}\.ndjson"
+    r"|checkpoints/[0-9]{1,9}/[0-9]{20}-[0-9]{1,16}-[0-9a-f]{16})\.zst"
+)
 _PROBE = re.compile(r"_doctor/[0-9a-f-]{36}/[^/]+(?:/[^/]+)*")
 
 
@@ -95,9 +99,10 @@ def probe_key(run: str, name: str) -> str:
     return f"{PROBES}{run}/{name}"
 
 
-def is_removable_probe(key: str) -> bool:
-    """Whether `key` is a probe of some run: such a key is never used again, so it may be removed."""
-    return _PROBE.fullmatch(key) is not None and key_fault(key) is None
+def is_removable(key: str) -> bool:
+    """Whether `key` is a probe of some run, never used again, or a cache, which can be made again."""
+    probe = _PROBE.fullmatch(key) is not None and key_fault(key) is None
+    return probe or _CACHE.fullmatch(key) is not None
 
 
 def key_fault(key: str) -> str | None:

@@ -7,7 +7,7 @@ import sys
 
 from journal.bucket import keys
 from journal.bucket.port import Bucket
-from journal.bucket.probes import remove_probes
+from journal.bucket.removal import remove
 from journal.bucket.s3_settings import S3Settings
 from journal.clock import SystemClock, uuid7
 from lakehouse.cli import printing
@@ -34,7 +34,7 @@ async def _examined(bucket: Bucket, s3: S3Settings | None, as_json: bool) -> lis
             findings.append(finding)
             _tell(finding, as_json)
     finally:
-        left = await remove_probes(bucket.url, s3, site.keys)
+        left = await remove(bucket.url, s3, site.keys)
         if left:
             told = f"{len(left)} objects could not be removed and stay below {keys.PROBES}"
             printing.line(f"lakehouse: {told}, beginning with {left[0]}", sys.stderr)

@@ -7,19 +7,22 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
+from journal.bucket.removal import remove
 from journal.clock import SystemClock
 from journal.log import Journal, find_journal
 from journal.slot import Head, JournalCorrupt, format_at
 from journal.verify import verify as verify_slots
 from lakehouse import receipts
-from lakehouse.cli import printing
+from lakehouse.cli import printing, progress
 from lakehouse.config import Settings
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.inspection import Difference, Fault, differences, object_faults, replayed
 from lakehouse.receipts import Body
+from lakehouse.repair import Repaired, repair
 from lakehouse.service.reading import point_in_time
 from lakehouse.wiring import bucket_of
 from projections import history
@@ -66,11 +69,13 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     expected = noted(arguments.expect) if arguments.expect is not None else None
     async with journal_of(settings) as journal:
         if journal is not None:
-            async for good in verify_slots(journal):
-                found = _head(good)
-                if expected is not None and good.seq == expected[0]:
-                    _compare(good, expected[1])
-                    expected = None
+            with progress.counting("slots verified") as reached:
+                async for good in verify_slots(journal):
+                    found = _head(good)
+                    reached(good.position)
+                    if expected is not None and good.seq == expected[0]:
+                        _compare(good, expected[1])
+                        expected = None
         if expected is not None:
             raise JournalCorrupt(0, f"no slot ends with event {expected[0]}, which was noted")
         faults = await _object_faults(journal) if arguments.objects and journal else []
@@ -86,11 +91,14 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
     point = point_in_time(arguments.to) if arguments.to is not None else None
     seq = point if isinstance(point, int) else None
     at = format_at(point) if isinstance(point, datetime) else None
+    if arguments.repair:
+        return await _repair(arguments, settings)
     async with journal_of(settings) as journal:
-        state = await replayed(journal, seq, at) if journal else None
-        found = [each async for each in differences(journal)] if arguments.diff and journal else []
+        with progress.counting("slots replayed") as reached:
+            state = await replayed(journal, seq, at, reached) if journal else None
+        found = await _differences(journal) if arguments.diff and journal else []
     if found:
-        told = f"{len(found)} checkpoints say something else than the slots"
+        told = f"{len(found)} caches say something else than the slots"
         raise RefusedError(Refused("cache_differs", told, _rows(found)))
     if state is None:
         tell(arguments, NOTHING)
@@ -136,9 +144,29 @@ def _compare(found: Head, sha256: str) -> None:
         raise JournalCorrupt(found.position, "it is not what was noted", sha256, found.sha256)
 
 
+async def _repair(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.to is not None or arguments.diff:
+        raise RefusedError(Refused("usage", "--repair stands alone: it compares and makes anew"))
+    done = Repaired(0, 0, 0)
+    async with bucket_of(settings, os.environ, begin=False) as (bucket, s3):
+        journal = await find_journal(bucket, SystemClock(), random.SystemRandom())
+        if journal is not None:
+            with progress.counting("slots read") as reached:
+                done = await repair(journal, partial(remove, bucket.url, s3), reached)
+    tell(arguments, msgspec.to_builtins(done))
+    return OK
+
+
+async def _differences(journal: Journal) -> list[Difference]:
+    with progress.counting("slots compared") as reached:
+        return [each async for each in differences(journal, reached)]
+
+
 async def _object_faults(journal: Journal) -> list[Fault]:
-    state = await replayed(journal)
-    return [fault async for fault in object_faults(journal.bucket, state)]
+    with progress.counting("slots replayed") as reached:
+        state = await replayed(journal, reached=reached)
+    with progress.counting("objects read", len(state.inventory.blobs)) as reached:
+        return [fault async for fault in object_faults(journal.bucket, state, reached)]
 
 
 def _rows(found: list[Fault] | list[Difference]) -> tuple[Body, ...]:

@@ -36,12 +36,6 @@ def escaped(text: str) -> str:
     return text.translate({code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)})
 
 
-def progress(text: str) -> None:
-    """Where a long command is, on one line that is written over; only for a person watching."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{safe(text)}", end="", file=sys.stderr, flush=True)  # noqa: T201
-
-
 def table(names: Sequence[str], rows: Sequence[Sequence[Json]]) -> None:
     """Rows in columns; null is empty."""
     texts = [[safe(_cell(cell)) for cell in row] for row in rows]

@@ -6,9 +6,9 @@ import os
 import msgspec
 
 from journal.packs import SLOTS_A_PACK
-from lakehouse.cli import printing
 from lakehouse.cli.asking import asking_for, service_for
 from lakehouse.cli.journal import OK, journal_of, noted, tell
+from lakehouse.cli.progress import counting
 from lakehouse.commands import AdoptLake, RaiseFormat
 from lakehouse.config import Settings
 from lakehouse.errors import Json
@@ -35,9 +35,11 @@ async def pack(arguments: argparse.Namespace, settings: Settings) -> int:
     made: list[Json] = []
     async with journal_of(settings) as journal:
         last = (await Follower(journal).open()).head.position if journal else 0
-        for first in range(1, last - SLOTS_A_PACK + 2, SLOTS_A_PACK):
-            if journal is not None and not await has_pack(journal, first):
-                made.append(await keep_pack(journal, first, None))
+        with counting("slots in packs", last) as reached:
+            for first in range(1, last - SLOTS_A_PACK + 2, SLOTS_A_PACK):
+                if journal is not None and not await has_pack(journal, first):
+                    made.append(await keep_pack(journal, first, None))
+                reached(first + SLOTS_A_PACK - 1)
     tell(arguments, {"packs": made})
     return OK
 
@@ -48,10 +50,10 @@ async def export(arguments: argparse.Namespace, settings: Settings) -> int:
     elsewhere = msgspec.structs.replace(settings, bucket=arguments.target)
     async with journal_of(settings) as journal, bucket_of(elsewhere, os.environ) as (target, _):
         if journal is not None:
-            async for progress in export_lake(journal, target):
-                done = msgspec.to_builtins(progress)
-                printing.progress(f"{progress.objects} objects, {progress.slots} slots")
-    printing.progress("")
+            with counting("objects and slots compared or copied") as reached:
+                async for copied in export_lake(journal, target):
+                    done = msgspec.to_builtins(copied)
+                    reached(copied.objects + copied.slots)
     tell(arguments, done)
     return OK
 

@@ -278,6 +278,11 @@ def test_a_replay_stops_where_it_is_told_and_compares_checkpoints(lakehouse: Tol
     assert whole["state_root"].startswith(key.split("-")[-1].removesuffix(".zst"))
     (Path("bucket") / key).write_bytes(b"damage")
     assert key in lakehouse("journal", "replay", "--diff", code=4)
+    assert "stands alone" in lakehouse("journal", "replay", "--repair", "--to", "2", code=2)
+    repaired = {"removed": 1, "checkpoints": 0, "packs": 0}
+    assert json.loads(lakehouse("journal", "replay", "--repair", "--json")) == repaired
+    assert not (Path("bucket") / key).exists()
+    lakehouse("journal", "replay", "--diff")
     assert json.loads(lakehouse("journal", "head", "--json"))["seq"] == 3
     assert json.loads(lakehouse("journal", "pack", "--json")) == {"packs": []}
 

@@ -5,8 +5,8 @@ import pytest
 from bad_stores import IsOutOfReach, LosesAnswers, TakesNothing
 
 from journal.bucket import BucketRefused, MemoryBucket, S3Settings
-from journal.bucket.keys import PROBED_ONCE, is_removable_probe
-from journal.bucket.probes import remove_probes
+from journal.bucket.keys import PROBED_ONCE, is_removable
+from journal.bucket.removal import remove
 from journal.clock import SystemClock
 from lakehouse.doctor import PROBES, Finding, Verdict, access, examine, refuse_unfit, verdict_on
 from lakehouse.doctor.site import Site
@@ -105,7 +105,7 @@ async def test_probes_are_stored_below_their_run_and_nowhere_else() -> None:
     assert [each async for each in examine(site)]
     stored = set(bucket._objects) - {"_journal/lake.json"}
     assert stored <= set(site.keys)
-    assert all(is_removable_probe(key) for key in site.keys)
+    assert all(is_removable(key) for key in site.keys)
     assert await bucket.read("_journal/lake.json") == b"live"
 
 
@@ -154,9 +154,9 @@ async def test_a_store_that_takes_any_secret_is_named(
     ],
 )  # fmt: skip
 async def test_nothing_but_a_runs_probe_can_be_removed(key: str) -> None:
-    assert not is_removable_probe(key)
-    with pytest.raises(ValueError, match="no probe"):
-        await remove_probes("memory://", None, [f"_doctor/{RUN}/x", key])
+    assert not is_removable(key)
+    with pytest.raises(ValueError, match="neither a probe"):
+        await remove("memory://", None, [f"_doctor/{RUN}/x", key])
 
 
 @pytest.mark.parametrize(

@@ -13,51 +13,24 @@ import pytest
 import zstandard
 from builders import (
     EMPTY,
-    LAKE,
-    LAKE_BODY,
-    ORIGIN,
     FakeClock,
     chance,
-    registered,
     slot,
-    slot_body,
     stored,
 )
+from long_lake import SLOTS, Long, journal_on, kept
 from scripted_bucket import ScriptedBucket
 
 from journal import checkpoints, packs
 from journal.bucket import keys
-from journal.log import Journal
 from journal.slot import decode_slot
 from lakehouse.keeper import Keeper
 from projections import checkpointing
 from projections.checkpointing import is_due, keep_pack, keep_state, newest_state
 from projections.codec import encode_state, state_root
-from projections.fold import STATE_VERSION, State, fold
+from projections.fold import STATE_VERSION, fold
 from projections.follower import Follower
 from projections.past import Past
-
-SLOTS = 2_100
-
-
-class Long:
-    """A journal of 2,100 slots, two events each, and the state after each slot."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.states: list[State] = [EMPTY]
-        for position in range(1, SLOTS + 1):
-            facts = stored(f"k{position % 50}", f"b{position}"), registered(f"d{position % 7}")
-            body = slot_body(self.states[-1], *facts)
-            self.bodies.append(body)
-            self.states.append(fold(self.states[-1], decode_slot(body, position)))
-
-    async def bucket(self) -> ScriptedBucket:
-        bucket = ScriptedBucket()
-        await bucket.put_by_another(keys.LAKE, LAKE_BODY)
-        for position, body in enumerate(self.bodies, 1):
-            await bucket.put_by_another(keys.slot_key(position), body)
-        return bucket
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +41,6 @@ def long() -> Long:
 @pytest.fixture
 async def bucket(long: Long) -> ScriptedBucket:
     return await long.bucket()
-
-
-def journal_on(bucket: ScriptedBucket) -> Journal:
-    return Journal(bucket, LAKE, ORIGIN, FakeClock(), chance())
-
-
-async def kept(bucket: ScriptedBucket) -> Follower:
-    """A follower that has read everything, and whose keeper has kept what was due."""
-    follower = Follower(journal_on(bucket))
-    await follower.catch_up()
-    await Keeper(follower, FakeClock(), chance(), None).keep_due()
-    bucket.reads.clear()
-    bucket.lists.clear()
-    return follower
 
 
 async def checkpoint_keys(bucket: ScriptedBucket) -> list[str]:

@@ -1,7 +1,7 @@
-"""Removes the objects that one run of the doctor stored. Not part of the port, and never to be.
+"""Removes what can be made again: the doctor's probes and caches. Not part of the port, and never to be.
 
-The port has no delete because no slot may ever be deleted. What stands here takes keys below
-`_doctor/<run>/` alone and refuses all others, `_doctor/condition` included, before anything is sent.
+No slot may ever be deleted. What stands here takes keys below `_doctor/<run>/`, checkpoints and packs
+alone, and refuses all others, `_doctor/condition` included, before anything is sent.
 """
 
 import asyncio
@@ -12,20 +12,20 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from journal.bucket.errors import BucketError, ObjectMissing
-from journal.bucket.keys import is_removable_probe
+from journal.bucket.keys import PROBES, is_removable
 from journal.bucket.local_tree import Tree, translated
 from journal.bucket.opening import directory_of
 from journal.bucket.s3_settings import S3Settings
 
 
-async def remove_probes(url: str, s3: S3Settings | None, keys: Sequence[str]) -> list[str]:
-    """Remove the probes `keys` from the bucket at `url`; the keys that could not be removed.
+async def remove(url: str, s3: S3Settings | None, keys: Sequence[str]) -> list[str]:
+    """Remove `keys` from the bucket at `url`; those that could not be removed. Absent ones are.
 
-    ValueError for any key that is not a probe's: nothing is removed then.
+    ValueError for any key that is neither a probe's nor a cache's: nothing is removed then.
     """
     for key in keys:
-        if not is_removable_probe(key):
-            raise ValueError(f"{key}: no probe of a run of the doctor")
+        if not is_removable(key):
+            raise ValueError(f"{key}: neither a probe of a run of the doctor nor a cache")
     if s3 is not None:
         return await _remove_from_s3(s3, keys)
     if url.startswith("memory:"):
@@ -41,7 +41,7 @@ async def _remove_from_s3(settings: S3Settings, keys: Sequence[str]) -> list[str
     async with AsyncExitStack() as stack:
         client = (await s3_client.open_clients(settings, stack)).data
 
-        async def remove(key: str) -> bool:
+        async def one(key: str) -> bool:
             try:
                 with s3_answers.translated(key):
                     await client.delete_object(Bucket=settings.bucket, Key=prefix + key)
@@ -49,7 +49,7 @@ async def _remove_from_s3(settings: S3Settings, keys: Sequence[str]) -> list[str
                 return False
             return True
 
-        removed = await asyncio.gather(*map(remove, keys))
+        removed = await asyncio.gather(*map(one, keys))
     return [key for key, done in zip(keys, removed, strict=True) if not done]
 
 
@@ -77,8 +77,8 @@ def _unlinked(tree: Tree, key: str) -> bool:
 
 
 def _parents(key: str) -> list[str]:
-    """The directories of a probe, down from its run's."""
-    parts = key.split("/")
+    """The directories of a probe, down from its run's; those of caches stay."""
+    parts = key.split("/") if key.startswith(PROBES) else []
     return ["/".join(parts[:length]) for length in range(2, len(parts))]
 
 

@@ -139,6 +139,23 @@ class ObjectsCollected(Record, frozen=True):
     blobs: tuple[str, ...]
 
 
+class DatasetPinned(Record, frozen=True):
+    """What a dataset held as of a seq is kept, however old it grows."""
+
+    TYPE: ClassVar[str] = "dataset_pinned"
+    name: str
+    as_of_seq: Count
+    blobs: tuple[str, ...]
+
+
+class DatasetUnpinned(Record, frozen=True):
+    """A pin is no more."""
+
+    TYPE: ClassVar[str] = "dataset_unpinned"
+    name: str
+    as_of_seq: Count
+
+
 class FormatRaised(Record, frozen=True):
     """From the next slot on writers write this slot format."""
 
@@ -163,6 +180,8 @@ Data = (
     | DatasetDropped
     | ObjectsMarked
     | ObjectsCollected
+    | DatasetPinned
+    | DatasetUnpinned
     | FormatRaised
     | LakeAdopted
 )
@@ -175,6 +194,8 @@ TYPES: tuple[type[Data], ...] = (
     DatasetRestored,
     ObjectsMarked,
     ObjectsCollected,
+    DatasetPinned,
+    DatasetUnpinned,
     FormatRaised,
     LakeAdopted,
 )
@@ -270,7 +291,7 @@ def names_of(data: Data) -> tuple[Sequence[str], Sequence[str]]:
             objects = objects_of(data)
             keys = [item.key for item in objects if item.key != item.blob]
             return keys, [item.blob for item in objects]
-        case ObjectsMarked() | ObjectsCollected():
+        case ObjectsMarked() | ObjectsCollected() | DatasetPinned():
             return (), data.blobs
         case _:
             return (), ()

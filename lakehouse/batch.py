@@ -21,7 +21,8 @@ from journal.slot import (
     sha256_hex,
 )
 from lakehouse.commands import Command, Context
-from lakehouse.decide import NeedsData, Replayed, Unchanged, decide
+from lakehouse.decide import decide
+from lakehouse.decision import NeedsData, Replayed, Unchanged
 from lakehouse.errors import Refused
 from projections import history
 from projections.fold import State, apply, close

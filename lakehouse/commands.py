@@ -74,6 +74,35 @@ class RestoreDataset(msgspec.Struct, frozen=True):
     was: Dataset
 
 
+class PinDataset(msgspec.Struct, frozen=True):
+    """Keep what a dataset `was` as of event `as_of_seq`, however old it grows."""
+
+    as_of_seq: int
+    was: Dataset
+
+
+class UnpinDataset(msgspec.Struct, frozen=True):
+    """Keep it no longer."""
+
+    name: str
+    as_of_seq: int
+
+
+class MarkObjects(msgspec.Struct, frozen=True):
+    """Let nothing refer to these blobs again: nothing has needed them since event `cutoff_seq`."""
+
+    run: str
+    cutoff_seq: int
+    blobs: tuple[str, ...]
+
+
+class RecordCollected(msgspec.Struct, frozen=True):
+    """These marked blobs were answered deleted, or absent."""
+
+    run: str
+    blobs: tuple[str, ...]
+
+
 class AdoptLake(msgspec.Struct, frozen=True):
     """Go on from a restored copy, whose head had been at this seq, with this hash."""
 
@@ -95,6 +124,10 @@ Command = (
     | IngestDataset
     | DropDataset
     | RestoreDataset
+    | PinDataset
+    | UnpinDataset
+    | MarkObjects
+    | RecordCollected
     | AdoptLake
     | RaiseFormat
 )

@@ -4,26 +4,21 @@ Decided again at every attempt, on the state as the earlier commands of the batc
 without an event speaks about the present, and so is worth nothing without proof of the present.
 """
 
-from typing import Any
 from uuid import UUID, uuid5
-
-import msgspec
 
 from journal.events import (
     Column,
-    Data,
     DatasetAppended,
     DatasetDropped,
     DatasetRegistered,
-    DatasetRestored,
     FormatRaised,
     LakeAdopted,
     Object,
     ObjectForgotten,
     ObjectStored,
-    Source,
 )
 from journal.slot import FORMAT
+from lakehouse import collecting, restoring
 from lakehouse.commands import (
     AdoptLake,
     Command,
@@ -31,45 +26,25 @@ from lakehouse.commands import (
     DropDataset,
     ForgetObject,
     IngestDataset,
+    MarkObjects,
+    PinDataset,
     RaiseFormat,
+    RecordCollected,
     RegisterDataset,
     RestoreDataset,
     StoreObject,
     Table,
+    UnpinDataset,
 )
+from lakehouse.decision import Decision, NeedsData, Replayed, Unchanged
 from lakehouse.errors import Json, Refused
+from lakehouse.restoring import other_spelling
 from projections import catalog, inventory, requests
 from projections.catalog import Dataset
 from projections.fold import State
 
 DATASETS = UUID("a8f3c1d2-4e5b-5a6c-9d8e-7f0a1b2c3d4e")
 """Namespace of dataset ids: the same name is the same dataset on any machine, after any loss."""
-
-
-NAMED_OBJECTS = 100
-"""How many of the objects that are gone a refusal names."""
-
-
-class Unchanged(msgspec.Struct, frozen=True):
-    """What is asked for is so already; `since` is the seq of the event that made it so, if any did."""
-
-    since: int | None
-
-
-class Replayed(msgspec.Struct, frozen=True):
-    """The same request under the same idempotency key made this event already."""
-
-    position: int
-    seq: int
-
-
-class NeedsData(msgspec.Struct, frozen=True):
-    """The change is wanted, but its bytes must be read or uploaded (again) first."""
-
-    why: str
-
-
-Decision = Data | Unchanged | Replayed | NeedsData | Refused
 
 
 def decide(state: State, command: Command, context: Context) -> Decision:
@@ -87,12 +62,12 @@ def decide(state: State, command: Command, context: Context) -> Decision:
             return _ingest(state, command)
         case DropDataset():
             return _drop(state, command)
-        case RestoreDataset():
-            return _restore(state, command)
-        case AdoptLake():
-            return LakeAdopted(command.previous_seq, command.previous_sha256, command.note)
-        case RaiseFormat():
-            return _raise_format(state, command)
+        case RestoreDataset() | PinDataset() | UnpinDataset():
+            return restoring.decide(state, command)
+        case MarkObjects() | RecordCollected():
+            return collecting.decide(state, command)
+        case AdoptLake() | RaiseFormat():
+            return _operate(state, command)
 
 
 def dataset_id(name: str) -> str:
@@ -138,7 +113,7 @@ def _forget(state: State, command: ForgetObject) -> Decision:
 
 def _register(state: State, command: RegisterDataset) -> Decision:
     live = catalog.find(state.catalog, command.name)
-    if refused := _other_spelling(live, command.name):
+    if refused := other_spelling(live, command.name):
         return refused
     if live is not None and live.schema_fingerprint != command.schema_fingerprint:
         return Refused(
@@ -167,7 +142,7 @@ def _register(state: State, command: RegisterDataset) -> Decision:
 
 def _ingest(state: State, command: IngestDataset) -> Decision:
     live = catalog.find(state.catalog, command.name)
-    if refused := _other_spelling(live, command.name):
+    if refused := other_spelling(live, command.name):
         return refused
     if live is not None and (since := _reused(live, command)) is not None:
         return Unchanged(since)
@@ -194,62 +169,13 @@ def _drop(state: State, command: DropDataset) -> Decision:
     return DatasetDropped(live.name, live.dataset_id)
 
 
-def _restore(state: State, command: RestoreDataset) -> Decision:
-    """The past is what it was on every node, so the command may bring it; what is lost is not."""
-    was = command.was
-    live = catalog.find(state.catalog, was.name)
-    if refused := _other_spelling(live, was.name):
-        return refused
-    if live is not None and _content(live) == _content(was):
-        return Unchanged(live.seq)
-    if refused := _collected(state, was):
-        return refused
-    return DatasetRestored(command.as_of_seq, *_content(was))
-
-
-def _raise_format(state: State, command: RaiseFormat) -> Decision:
+def _operate(state: State, command: AdoptLake | RaiseFormat) -> Decision:
+    if isinstance(command, AdoptLake):
+        return LakeAdopted(command.previous_seq, command.previous_sha256, command.note)
     if command.slot > FORMAT:
         told = f"this code writes slots of format {FORMAT} at most, not {command.slot}"
         return Refused("upgrade_required", told)
     return Unchanged(None) if command.slot <= state.format else FormatRaised(command.slot)
-
-
-def _other_spelling(live: Dataset | None, name: str) -> Refused | None:
-    if live is None or live.name == name:
-        return None
-    return Refused("name_taken", f"{name} differs from {live.name}, which is there, only in case")
-
-
-def _content(dataset: Dataset) -> tuple[Any, ...]:
-    """What a dataset holds, in the order of an event's Content. Of several sources it can name none."""
-    source = None
-    if len(dataset.sources) == 1:
-        only = dataset.sources[0]
-        source = Source(only.sha256, only.size_bytes, only.options)
-    return (
-        dataset.dataset_id,
-        dataset.name,
-        dataset.schema_fingerprint,
-        dataset.schema,
-        dataset.objects,
-        dataset.row_count,
-        source,
-        dataset.renamed,
-        dataset.quarantine,
-    )
-
-
-def _collected(state: State, was: Dataset) -> Refused | None:
-    """Why a dataset of the past cannot be had any more: a mark is final."""
-    rows: list[dict[str, Json]] = [
-        {"key": item.key, "event": seq}
-        for item in was.objects + was.quarantine
-        if (seq := inventory.lost_to(state.inventory, item.blob)) is not None
-    ]
-    if not rows:
-        return None
-    told = f"{len(rows)} of the objects of {was.name} were collected, event {rows[0]['event']}"
-    return Refused("objects_collected", told, tuple(rows[:NAMED_OBJECTS]))
 
 
 def _current_objects(

@@ -59,6 +59,7 @@ CODES: dict[str, Code] = {
     "not_found": Code(404, "Not found", "See /openapi.json for the routes."),
     "object_not_found": Code(404, "Object not found", "List the keys to see what is there."),
     "dataset_not_found": Code(404, "Dataset not found", "List the catalog to see what is there."),
+    "pin_not_found": Code(404, "Pin not found", "List the pins to see what is kept."),
     "method_not_allowed": Code(405, "Method not allowed", "The header Allow names the methods."),
     "not_acceptable": Code(406, "Not acceptable", "Accept a format that this route can answer in."),
     "query_not_found": Code(404, "Query not found", "List /v1/queries to see what runs."),

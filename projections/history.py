@@ -10,8 +10,10 @@ from journal.events import (
     Data,
     DatasetAppended,
     DatasetDropped,
+    DatasetPinned,
     DatasetRegistered,
     DatasetRestored,
+    DatasetUnpinned,
     Event,
     Place,
 )
@@ -42,6 +44,8 @@ def entities(data: Data) -> tuple[str, ...]:
     """What an event is about: datasets by lower-case name."""
     match data:
         case DatasetRegistered() | DatasetAppended() | DatasetDropped() | DatasetRestored():
+            return (dataset_entity(data.name),)
+        case DatasetPinned() | DatasetUnpinned():
             return (dataset_entity(data.name),)
         case _:
             return ()

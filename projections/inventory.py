@@ -4,6 +4,8 @@ A *key* is what users name, a *blob* the write-once object that holds one versio
 ingested data is its own key, and that key is there for as long as a live dataset refers to it.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 from immutables import Map
 
@@ -12,8 +14,10 @@ from journal.events import (
     Data,
     DatasetAppended,
     DatasetDropped,
+    DatasetPinned,
     DatasetRegistered,
     DatasetRestored,
+    DatasetUnpinned,
     Object,
     ObjectForgotten,
     ObjectsCollected,
@@ -51,6 +55,12 @@ class Inventory(msgspec.Struct, frozen=True):
     """Every version that may still be read."""
     references: Map[str, int] = Map()
     """Blob → in how many places live datasets hold it, where that is not 0."""
+    released: Map[str, int] = Map()
+    """Blob of `blobs` → seq of the event since which neither a key nor a dataset refers to it."""
+    pins: Map[str, tuple[int, tuple[str, ...]]] = Map()
+    """`name@seq` → seq of the event that pinned it, and the blobs that it keeps."""
+    pinned: Map[str, int] = Map()
+    """Blob → in how many pins, where that is not 0."""
     marked: Map[str, int] = Map()
     """Blob → seq of its mark: final, nothing may refer to it again."""
     gone: Map[str, int] = Map()
@@ -72,6 +82,9 @@ class Draft:
         self.keys = Overlay(inventory.keys)
         self.blobs = Overlay(inventory.blobs)
         self.references = Overlay(inventory.references)
+        self.released = Overlay(inventory.released)
+        self.pins = Overlay(inventory.pins)
+        self.pinned = Overlay(inventory.pinned)
         self.marked = Overlay(inventory.marked)
         self.gone = Overlay(inventory.gone)
         self.forgettable = Overlay(inventory.forgettable)
@@ -85,6 +98,9 @@ class Draft:
             self.keys.finish(),
             self.blobs.finish(),
             self.references.finish(),
+            self.released.finish(),
+            self.pins.finish(),
+            self.pinned.finish(),
             self.marked.finish(),
             self.gone.finish(),
             self.forgettable.finish(),
@@ -103,15 +119,19 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Data, moment: Mom
             _hold(draft, objects_of(data), moment)
         case DatasetRegistered() | DatasetRestored():
             _hold(draft, objects_of(data), moment)
-            _release(draft, datasets.find(data.name.lower()))
+            _release(draft, datasets.find(data.name.lower()), moment)
         case DatasetDropped():
-            _release(draft, datasets.find(data.name.lower()))
+            _release(draft, datasets.find(data.name.lower()), moment)
         case ObjectForgotten():
-            draft.keys.drop(data.key)
+            _forget(draft, data.key, moment)
         case ObjectsMarked():
             draft.marked.put_all(data.blobs, moment.seq)
         case ObjectsCollected():
             _collect(draft, data.blobs, moment)
+        case DatasetPinned():
+            _pin(draft, data, moment)
+        case DatasetUnpinned():
+            _unpin(draft, pin_name(data.name, data.as_of_seq))
         case _:
             pass
     _forget_old_removals(draft, moment.seq)
@@ -149,13 +169,47 @@ def lost_to(inventory: Inventory, blob: str) -> int | None:
     return inventory.mark_horizon if tag and tag.mint_seq < inventory.mark_horizon else None
 
 
+def pin_name(name: str, as_of_seq: int) -> str:
+    """What a pin is kept under: the same for every spelling."""
+    return f"{name.lower()}@{as_of_seq}"
+
+
+def is_unneeded(inventory: Inventory, blob: str, cutoff_seq: int) -> bool:
+    """Whether no state since event `cutoff_seq`, and no pin, refers to `blob`; nor to an unknown one."""
+    if blob in inventory.pinned:
+        return False
+    released = inventory.released.get(blob)
+    return blob not in inventory.blobs or (released is not None and released <= cutoff_seq)
+
+
+def garbage(inventory: Inventory, cutoff_seq: int) -> Iterator[tuple[Stored, int]]:
+    """Versions that nothing needs since `cutoff_seq` and that are not marked; since which event."""
+    for blob, seq in inventory.released.items():
+        stored = inventory.blobs.get(blob)
+        if stored is None or blob in inventory.marked:
+            continue
+        if is_unneeded(inventory, blob, cutoff_seq):
+            yield stored, seq
+
+
 def _store(draft: Draft, data: ObjectStored, moment: Moment) -> None:
     stored = Stored(
         data.key, data.blob, data.size_bytes, data.sha256, None, data.content_type,
         moment.at, moment.seq,
     )  # fmt: skip
+    before = draft.keys.find(data.key)
     draft.keys.put(data.key, data.blob)
     draft.blobs.put(data.blob, stored)
+    _take_up(draft, data.blob)
+    if before is not None:
+        _let_go(draft, data.key, before, moment)
+
+
+def _forget(draft: Draft, key: str, moment: Moment) -> None:
+    before = draft.keys.find(key)
+    draft.keys.drop(key)
+    if before is not None:
+        _let_go(draft, key, before, moment)
 
 
 def _hold(draft: Draft, objects: tuple[Object, ...], moment: Moment) -> None:
@@ -166,12 +220,13 @@ def _hold(draft: Draft, objects: tuple[Object, ...], moment: Moment) -> None:
                 moment.at, moment.seq,
             )  # fmt: skip
             draft.blobs.put(item.blob, stored)
+        _take_up(draft, item.blob)
         draft.references.put(item.blob, (draft.references.find(item.blob) or 0) + 1)
         if item.key == item.blob:
             draft.keys.put(item.key, item.blob)
 
 
-def _release(draft: Draft, dataset: Dataset | None) -> None:
+def _release(draft: Draft, dataset: Dataset | None, moment: Moment) -> None:
     if dataset is None:
         return
     for item in dataset.objects + dataset.quarantine:
@@ -182,11 +237,45 @@ def _release(draft: Draft, dataset: Dataset | None) -> None:
         draft.references.drop(item.blob)
         if item.key == item.blob:
             draft.keys.drop(item.key)
+        _let_go(draft, item.key, item.blob, moment)
+
+
+def _take_up(draft: Draft, blob: str) -> None:
+    if draft.released.find(blob) is not None:
+        draft.released.drop(blob)
+
+
+def _let_go(draft: Draft, key: str, blob: str, moment: Moment) -> None:
+    """Note since when nothing refers to a blob, if nothing does."""
+    if draft.keys.find(key) != blob and draft.references.find(blob) is None:
+        draft.released.put(blob, moment.seq)
+
+
+def _pin(draft: Draft, data: DatasetPinned, moment: Moment) -> None:
+    name = pin_name(data.name, data.as_of_seq)
+    _unpin(draft, name)
+    draft.pins.put(name, (moment.seq, data.blobs))
+    for blob in data.blobs:
+        draft.pinned.put(blob, (draft.pinned.find(blob) or 0) + 1)
+
+
+def _unpin(draft: Draft, name: str) -> None:
+    pin = draft.pins.find(name)
+    if pin is None:
+        return
+    draft.pins.drop(name)
+    for blob in pin[1]:
+        left = (draft.pinned.find(blob) or 0) - 1
+        if left > 0:
+            draft.pinned.put(blob, left)
+        else:
+            draft.pinned.drop(blob)
 
 
 def _collect(draft: Draft, blobs: tuple[str, ...], moment: Moment) -> None:
     draft.blobs.drop_all(blobs)
     draft.marked.drop_all(blobs)
+    draft.released.drop_all(blobs)
     draft.gone.put_all(blobs, moment.seq)
     draft.forgettable.put(draft.removals, (moment.seq, blobs))
     draft.removals += 1

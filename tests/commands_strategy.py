@@ -41,7 +41,10 @@ def ingests(draw: st.DrawFn) -> Command:
 
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(
-        lambda key, part: StoreObject(key, 10, sha(part), "text/plain", blob(part)), KEYS, PARTS
+        # A blob serves one key: it is minted for it.
+        lambda key, part: StoreObject(key, 10, sha(part), "text/plain", blob(key[-1] + part)),
+        KEYS,
+        PARTS,
     ),
     st.builds(ForgetObject, KEYS),
     st.builds(DropDataset, NAMES),

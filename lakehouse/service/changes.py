@@ -10,7 +10,8 @@ from journal.clock import random_name, uuid7
 from journal.events import Event
 from lakehouse.batch import Recorded
 from lakehouse.commands import Command, Context
-from lakehouse.decide import NeedsData, Replayed, Unchanged, decide
+from lakehouse.decide import decide
+from lakehouse.decision import NeedsData, Replayed, Unchanged
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.node import Node
 from projections.fold import State

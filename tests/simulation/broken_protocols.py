@@ -18,7 +18,8 @@ from lakehouse import batch as batches
 from lakehouse import writer as writers
 from lakehouse.batch import Batch, Closed
 from lakehouse.commands import Command, Context
-from lakehouse.decide import Decision, decide
+from lakehouse.decide import decide
+from lakehouse.decision import Decision
 from lakehouse.errors import Refused
 from lakehouse.writer import Pending, Writer
 from projections.fold import State

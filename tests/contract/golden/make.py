@@ -27,7 +27,9 @@ from journal.events import (
     Data,
     DatasetAppended,
     DatasetDropped,
+    DatasetPinned,
     DatasetRestored,
+    DatasetUnpinned,
     Event,
     FormatRaised,
     LakeAdopted,
@@ -66,6 +68,8 @@ def facts() -> list[list[Data]]:
         [ObjectsMarked("run-1", 4, (blob("one"), blob("gone", 3)))],
         [ObjectsCollected("run-1", (blob("one"),))],
         [LakeAdopted(13, "a" * 64, "restored from a backup"), FormatRaised(1)],
+        [DatasetPinned("Workers", 4, (blob("p1"),)), DatasetPinned("over_keys", 6, (blob("x"),))],
+        [DatasetUnpinned("over_keys", 6)],
     ]
 
 

@@ -8,7 +8,7 @@ from journal.slot import decode_slot
 from lakehouse import batch
 from lakehouse.batch import Answered, Batch, Failed, Recorded, Stamp, build
 from lakehouse.commands import Command, Context, DropDataset, RegisterDataset, StoreObject
-from lakehouse.decide import Replayed, Unchanged
+from lakehouse.decision import Replayed, Unchanged
 from lakehouse.errors import Refused
 from projections.fold import fold
 

@@ -41,7 +41,8 @@ from lakehouse.commands import (
     StoreObject,
     Table,
 )
-from lakehouse.decide import Decision, NeedsData, Replayed, Unchanged, dataset_id, decide
+from lakehouse.decide import dataset_id, decide
+from lakehouse.decision import Decision, NeedsData, Replayed, Unchanged
 from lakehouse.errors import Refused
 from projections.fold import fold
 

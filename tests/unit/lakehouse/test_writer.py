@@ -14,7 +14,7 @@ from journal.slot import decode_slot
 from lakehouse import writer as writers
 from lakehouse.batch import Answered, Recorded, Stamp, build
 from lakehouse.commands import Command, Context, DropDataset, RegisterDataset
-from lakehouse.decide import Replayed, Unchanged
+from lakehouse.decision import Replayed, Unchanged
 from lakehouse.errors import RefusedError
 from lakehouse.writer import Limits, Writer
 from projections.codec import state_root

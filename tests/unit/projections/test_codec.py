@@ -38,7 +38,7 @@ def test_what_is_no_state_is_refused(body: bytes) -> None:
 
 def test_another_version_is_refused_by_its_number() -> None:
     with pytest.raises(StateDamaged, match="version 99"):
-        decode_state(BODY.replace(b'["state",1', b'["state",99'))
+        decode_state(BODY.replace(b'["state",2', b'["state",99'))
 
 
 def test_pairs_stand_in_the_order_of_their_keys() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import stat
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -23,6 +24,7 @@ from lakehouse.config import ConfigError, Settings, load_secrets
 from lakehouse.doctor import refuse_unfit
 from lakehouse.node import Node
 from lakehouse.query import S3, EngineSettings, QueryEngine
+from lakehouse.query.worker import OWNED_PREFIX
 from lakehouse.service import Service, ServiceLimits
 from lakehouse.spool import sweep
 
@@ -79,13 +81,16 @@ async def service_of(
         sweep(spool_dir)
         pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="lakehouse")
         stack.callback(pool.shutdown)
-        engine = QueryEngine(_engine_settings(settings, bucket, s3, spool_dir))
+        system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
+        engine = QueryEngine(_engine_settings(settings, bucket, s3, system_dir))
         if queries:
             await engine.start()
+            system_dir.mkdir(mode=0o700, exist_ok=True)
+            stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
         stack.push_async_callback(engine.close)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
-        yield Service(node, engine, pool, spool_dir, limits or ServiceLimits())
+        yield Service(node, engine, pool, spool_dir, system_dir, limits or ServiceLimits())
 
 
 def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings | None:
@@ -116,7 +121,7 @@ def _check_private(path: Path) -> None:
 
 
 def _engine_settings(
-    settings: Settings, bucket: Bucket, s3: S3Settings | None, spool_dir: Path
+    settings: Settings, bucket: Bucket, s3: S3Settings | None, system_dir: Path
 ) -> EngineSettings:
     access = None
     if s3 is not None:
@@ -128,12 +133,12 @@ def _engine_settings(
             s3.session_token,
         )
     return EngineSettings(
-        data_prefixes=tuple(bucket.locate(prefix) for prefix in DATA),
+        data_prefixes=(*(bucket.locate(prefix) for prefix in DATA), f"{system_dir}/"),
         s3=access,
         workers=settings.query_workers,
         max_waiting=settings.query_waiting,
         memory_limit_bytes=settings.query_memory_mb * MIB,
         address_space_bytes=settings.query_memory_mb * MIB + 4096 * MIB,
-        temp_directory=str(spool_dir / "queries"),
+        temp_directory=str(system_dir.parent),
         timeout_s=settings.query_timeout_s,
     )

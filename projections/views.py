@@ -38,11 +38,15 @@ _UNKNOWN = '"NULL"'
 
 
 class View(msgspec.Struct, frozen=True):
-    """What a view is made of: `objects` are paths or URLs, `columns` is None when not known."""
+    """What a view is made of: `objects` are paths or URLs, `columns` is None when not known.
+
+    `schema` is the SQL schema that it stands in; None is the one without a name.
+    """
 
     name: str
     objects: tuple[str, ...]
     columns: tuple[Column, ...] | None = None
+    schema: str | None = None
 
 
 def view_sql(view: View) -> str:
@@ -86,7 +90,8 @@ def duckdb_type(arrow: str) -> str:
 
 
 def _create(view: View, select: str) -> str:
-    return f"CREATE VIEW {quoted(view.name)} AS SELECT {select}"
+    schema = f"{quoted(view.schema)}." if view.schema else ""
+    return f"CREATE VIEW {schema}{quoted(view.name)} AS SELECT {select}"
 
 
 def _selected(view: View) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from lakehouse.errors import Refused
-from lakehouse.query import functions
+from lakehouse.query import functions, relations
 
 Node = dict[str, Any]
 Scope = frozenset[str]
@@ -60,7 +60,6 @@ _CLASSES = frozenset(
         "WINDOW",
     }
 )
-_LISTINGS = frozenset({"tables", "columns", "schemata"})
 _SHOWN = frozenset({'"tables"', "__show_tables_expanded"})
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _CALLABLE = functions.SCALAR | functions.PARSED
@@ -70,14 +69,15 @@ _KNOWN = _CALLABLE | functions.WINDOW | functions.TABLE | functions.REFUSED
 class Allowed(msgspec.Struct, frozen=True):
     """A statement that may run, and the datasets (lower-case names) that it reads.
 
-    `all_relations`: it lists datasets, so it wants to know them all. `locations` maps each
-    relation to the byte of the statement where it is first named.
+    `system` are the system views that it reads. `all_relations`: it lists datasets, so it wants
+    to know them all. `locations` maps each relation to the byte where it is first named.
     """
 
     relations: frozenset[str]
     all_relations: bool = False
     explain: bool = False
     locations: dict[str, int] = {}
+    system: frozenset[str] = frozenset()
 
 
 class _Relation(msgspec.Struct, frozen=True):
@@ -85,11 +85,15 @@ class _Relation(msgspec.Struct, frozen=True):
     location: int
 
 
+class _System(msgspec.Struct, frozen=True):
+    name: str
+
+
 class _Listing(msgspec.Struct, frozen=True):
     """The statement asks which datasets there are."""
 
 
-Finding = _Relation | _Listing | Refused
+Finding = _Relation | _System | _Listing | Refused
 
 
 def check(document: Node, explain: bool = False) -> Allowed | Refused:
@@ -101,7 +105,7 @@ def check(document: Node, explain: bool = False) -> Allowed | Refused:
     statements = document.get("statements", [])
     if len(statements) != 1:
         return _no("one statement at a time")
-    found: list[_Relation | _Listing] = []
+    found: list[_Relation | _System | _Listing] = []
     try:
         for finding in _visit(statements[0]["node"], frozenset()):
             if isinstance(finding, Refused):
@@ -117,13 +121,14 @@ def lower(name: str) -> str:
     return name.translate(_ASCII_LOWER)
 
 
-def _allowed(found: list[_Relation | _Listing], explain: bool) -> Allowed:
+def _allowed(found: list[_Relation | _System | _Listing], explain: bool) -> Allowed:
     locations: dict[str, int] = {}
     for finding in found:
         if isinstance(finding, _Relation):
             locations.setdefault(finding.name, finding.location)
     listing = any(isinstance(finding, _Listing) for finding in found)
-    return Allowed(frozenset(locations), listing, explain, locations)
+    system = frozenset(each.name for each in found if isinstance(each, _System))
+    return Allowed(frozenset(locations), listing, explain, locations, system)
 
 
 def _visit(value: object, scope: Scope) -> Iterator[Finding]:
@@ -227,14 +232,23 @@ def _relation(node: Node, scope: Scope) -> Iterator[Finding]:
     )
     if catalog:
         yield _no(f"{catalog}.{schema}.{name}: there is one catalog, unnamed")
-    elif schema == "information_schema" and name in _LISTINGS:
+    elif schema == "information_schema" and name in relations.LISTED:
         yield _Listing()
     elif schema == "recurring" and name in scope:
         return
+    elif schema == relations.SCHEMA:
+        yield _system(name)
     elif schema not in ("", "main"):
         yield _no(f"{schema}.{name}: datasets have no schema")
     elif schema or name not in scope:
         yield _Relation(name, node["query_location"])
+
+
+def _system(name: str) -> Finding:
+    if name not in relations.SYSTEM:
+        known = ", ".join(sorted(relations.SYSTEM))
+        return Refused("sql_error", f"Catalog Error: there is no lake.{name}, but {known}")
+    return _System(name)
 
 
 def _shown(node: Node) -> Iterator[Finding]:

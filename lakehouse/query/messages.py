@@ -61,7 +61,8 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
 
 
 class Need(msgspec.Struct, frozen=True, tag=True):
-    """The statement may run once these datasets are known; `listing`: it lists all of them."""
+    """The statement may run once these relations are known, by the names of `relations.py`;
+    `listing`: it lists all datasets."""
 
     names: frozenset[str]
     listing: bool

@@ -15,6 +15,7 @@ import duckdb
 import duckdb_extension_httpfs
 
 from lakehouse.query.messages import S3, Configure
+from lakehouse.query.relations import SCHEMA
 from lakehouse.query.scrubbing import scrubber
 
 _PR_SET_PDEATHSIG = 1
@@ -46,6 +47,7 @@ def locked_connection(configure: Configure) -> duckdb.DuckDBPyConnection:
             _reach_s3(connection, configure.s3, configure.data_prefixes)
         except duckdb.Error as error:  # its text quotes our statement, which holds the secret
             raise RuntimeError(scrubber(configure, ()).text(str(error))) from None
+    connection.execute(f"CREATE SCHEMA {SCHEMA}")
     prefixes = ", ".join(_literal(prefix) for prefix in configure.data_prefixes)
     connection.execute(f"SET allowed_directories = [{prefixes}]")
     connection.execute("SET enable_external_access = false")
@@ -88,7 +90,7 @@ def _reach_s3(
         options |= {"ENDPOINT": endpoint.netloc, "URL_STYLE": "path"}
         options |= {"USE_SSL": "true" if endpoint.scheme == "https" else "false"}
     given = "".join(f", {name} {_literal(value)}" for name, value in options.items() if value)
-    scope = ", ".join(_literal(prefix) for prefix in data_prefixes)
+    scope = ", ".join(_literal(prefix) for prefix in data_prefixes if prefix.startswith("s3://"))
     connection.execute(f"CREATE TEMPORARY SECRET bucket (TYPE s3{given}, SCOPE [{scope}])")
 
 

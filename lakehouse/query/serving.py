@@ -31,6 +31,7 @@ from lakehouse.query.messages import (
     Views,
     frame,
 )
+from lakehouse.query.relations import system_name
 from lakehouse.query.scrubbing import Scrubber, about_view, refusal, scrubber
 from lakehouse.query.statement import Statement, located, read_statement, unterminated
 from projections.views import View, stub_sql, view_sql
@@ -86,12 +87,15 @@ class Worker(msgspec.Struct):
 
     def _views(self, ask: Ask, statement: Statement) -> Views:
         allowed = statement.allowed
-        if not allowed.relations and not allowed.all_relations:
+        # No dataset has a dot in its name; a relation that has would read like a system view.
+        plain = {name for name in allowed.relations if "." not in name}
+        asked = frozenset(plain | {system_name(name) for name in allowed.system})
+        if not asked and not allowed.relations and not allowed.all_relations:
             return Views(ask.number, {})
-        self.send(Need(allowed.relations, allowed.all_relations))
+        self.send(Need(asked, allowed.all_relations))
         views = self.inbox.views(ask.number)
         if missing := sorted(
-            allowed.relations - views.named.keys(), key=allowed.locations.__getitem__
+            allowed.relations - (views.named.keys() & plain), key=allowed.locations.__getitem__
         ):
             raise RefusedError(_no_table(missing[0], statement))
         return views

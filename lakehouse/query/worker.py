@@ -23,7 +23,8 @@ from lakehouse.query.messages import (
 )
 
 _BUFFER_BYTES = 512 * 1024
-_DIRECTORY_PREFIX = "lakehouse-query-"
+OWNED_PREFIX = "lakehouse-query-"
+"""Then a process id: directories below the temporary one that go when that process is gone."""
 
 
 class WorkerDied(Exception):
@@ -85,7 +86,7 @@ async def start_worker(configure: Configure) -> WorkerProcess:
     `configure.temp_directory` is the directory in which the process gets one of its own.
     """
     parent = configure.temp_directory
-    directory = Path(tempfile.mkdtemp(prefix=f"{_DIRECTORY_PREFIX}{os.getpid()}-", dir=parent))
+    directory = Path(tempfile.mkdtemp(prefix=f"{OWNED_PREFIX}{os.getpid()}-", dir=parent))
     ours, theirs = socket.socketpair()
     with theirs:
         process = await _spawn(theirs, directory)
@@ -103,8 +104,8 @@ async def start_worker(configure: Configure) -> WorkerProcess:
 def sweep(parent: Path) -> None:
     """Make `parent`, and remove the directories of workers whose engine was killed before it could."""
     parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(f"{_DIRECTORY_PREFIX}*"):
-        owner = left.name.removeprefix(_DIRECTORY_PREFIX).partition("-")[0]
+    for left in parent.glob(f"{OWNED_PREFIX}*"):
+        owner = left.name.removeprefix(OWNED_PREFIX).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             shutil.rmtree(left, ignore_errors=True)
 

@@ -40,6 +40,7 @@ class Service:
         engine: QueryEngine,
         pool: Executor,
         spool_dir: Path,
+        system_dir: Path,
         limits: ServiceLimits,
     ) -> None:
         self.node = node
@@ -52,7 +53,7 @@ class Service:
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
         self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
-        self.sql = Sql(node, engine)
+        self.sql = Sql(node, engine, pool, system_dir)
 
     async def readiness(self) -> Refused | None:
         """Why this node is not ready to serve, or None: a look at the journal's end, just now."""

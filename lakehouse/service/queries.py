@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,7 @@ SHOWN_CHARACTERS = 4_096
 """How much of a statement's text is kept."""
 CALL_OFF_S = 1.0
 
+_REMEMBERED = ("query_id", "actor", "started_at", "sql", "format", "seq", "rows", "size_bytes")
 WAITING, RUNNING = "waiting", "running"
 DONE, ABANDONED, FAILED = "done", "abandoned", "failed"
 
@@ -68,6 +70,12 @@ class Queries:
     def ended(self) -> list[Entry]:
         """What ran, oldest first; older ones are forgotten."""
         return list(self._ended)
+
+    def remembered(self) -> list[dict[str, Any]]:
+        """What ran and what runs, oldest first, by the names of `lake.queries`."""
+        now_s = self._clock.monotonic()
+        running = [_remembered(each.entry, None, now_s) for each in self._running.values()]
+        return [_remembered(entry, entry.state, now_s) for entry in self._ended] + running
 
     async def cancel(self, query_id: str) -> Body:
         """Call off every query of that name; they have ended when this returns, within a second.
@@ -135,6 +143,12 @@ class _Running:
     def was_called_off(self) -> bool:
         """Whether that, and not the client's leaving as well, ended it. To be asked once."""
         return self._called_off and self._task is not None and self._task.uncancel() == 0
+
+
+def _remembered(entry: Entry, outcome: str | None, now_s: float) -> dict[str, Any]:
+    told = {name: getattr(entry, name) for name in _REMEMBERED}
+    ms = (now_s - entry.started_s) * 1000 if outcome is None else entry.ms
+    return told | {"outcome": outcome, "ms": ms}
 
 
 def _row(entry: Entry, elapsed_s: float) -> Body:

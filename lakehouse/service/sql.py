@@ -1,17 +1,22 @@
 """SQL: one read-only question over the datasets as they are, or were."""
 
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-from journal.bucket.port import Bucket
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.node import Node
 from lakehouse.query import Query, QueryEngine, Result
+from lakehouse.query.relations import Wanted, wanted
 from lakehouse.service import reading
 from lakehouse.service.queries import Asker, Entry, Queries
+from lakehouse.system import Loan, SystemViews
 from projections.catalog import Dataset
 from projections.fold import State
 from projections.views import View
+
+EVERYTHING = range(2**53)
 
 
 class Answer:
@@ -32,10 +37,11 @@ class Answer:
 class Sql:
     """Answers queries."""
 
-    def __init__(self, node: Node, engine: QueryEngine) -> None:
+    def __init__(self, node: Node, engine: QueryEngine, pool: Executor, system_dir: Path) -> None:
         self.queries = Queries(node.clock)
         self._node = node
         self._engine = engine
+        self._system = SystemViews(node, system_dir, pool, self.queries.remembered)
 
     @asynccontextmanager
     async def run(
@@ -47,10 +53,11 @@ class Sql:
         `objects_collected` naming the event where an object is absent because it was collected.
         """
         state = await reading.state_as_of(self._node, as_of)
-        asked = _Asked(state, self._node.bucket)
         tracked = self.queries.track(asker, query.sql, query.format, state.head.seq)
-        async with tracked as entry, self._result(query, asked, entry) as result:
-            yield Answer(result, entry), state.head.seq
+        async with tracked as entry, self._system.loan() as loan:
+            asked = _Asked(self._node, state, self._system, loan)
+            async with self._result(query, asked, entry) as result:
+                yield Answer(result, entry), state.head.seq
 
     @asynccontextmanager
     async def _result(self, query: Query, asked: "_Asked", entry: Entry) -> AsyncIterator[Result]:
@@ -65,20 +72,31 @@ class Sql:
 
 
 class _Asked:
-    """The datasets that one query has asked for, out of one state."""
+    """The relations that one query has asked for, out of one state."""
 
-    def __init__(self, state: State, bucket: Bucket) -> None:
-        self._datasets = state.catalog.datasets
-        self._bucket = bucket
+    def __init__(self, node: Node, state: State, system: SystemViews, loan: Loan) -> None:
+        self._node = node
+        self._state = state
+        self._system = system
+        self._loan = loan
         self._used: list[Dataset] = []
 
     async def resolve(self, names: frozenset[str] | None) -> Mapping[str, View]:
-        """Views by lower-case name; all of them for None."""
+        """Views by relation; all datasets for None. Raises RefusedError."""
         if names is None:
-            return {name: self._view(dataset) for name, dataset in self._datasets.items()}
-        found = {name: self._datasets[name] for name in names if name in self._datasets}
-        self._used.extend(found.values())
-        return {name: self._view(dataset) for name, dataset in found.items()}
+            datasets = self._state.catalog.datasets
+            return {name: self._view(dataset) for name, dataset in datasets.items()}
+        found = [(name, await self._resolved(wanted(name))) for name in sorted(names)]
+        return {name: view for name, view in found if view is not None}
+
+    async def _resolved(self, relation: Wanted) -> View | None:
+        if relation.system:
+            return await self._system.view(self._loan, relation.name, self._state, EVERYTHING)
+        dataset = self._state.catalog.datasets.get(relation.name)
+        if dataset is None:
+            return None
+        self._used.append(dataset)
+        return self._view(dataset)
 
     def lost(self, now: State, refused: Refused) -> Refused:
         """Why an object of these datasets is absent: collected, or lost."""
@@ -89,5 +107,5 @@ class _Asked:
         return refused
 
     def _view(self, dataset: Dataset) -> View:
-        places = tuple(self._bucket.locate(item.blob) for item in dataset.objects)
+        places = tuple(self._node.bucket.locate(item.blob) for item in dataset.objects)
         return View(dataset.name, places, dataset.schema)

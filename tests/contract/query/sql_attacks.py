@@ -263,7 +263,24 @@ SELECT pg_catalog.pg_get_viewdef(1)
 SELECT * FROM system.main.duckdb_settings
 SELECT * FROM temp.main.Sales
 SELECT * FROM memory.main.Sales
-SELECT * FROM lake.datasets
+SELECT * FROM lake.secrets
+SELECT * FROM lake.duckdb_settings
+FROM memory.lake.datasets
+FROM lake.main.datasets
+FROM "lake.datasets"
+FROM lake."datasets@5"
+FROM lake."{outside}"
+INSERT INTO lake.queries VALUES (1)
+DELETE FROM lake.events
+CREATE VIEW lake.x AS SELECT 1
+DROP SCHEMA lake CASCADE
+CREATE OR REPLACE VIEW lake.datasets AS SELECT 1
+COPY lake.events TO '{bucket}/datasets/x.csv'
+SELECT * FROM lake.datasets()
+SELECT lake.getenv('HOME')
+SHOW TABLES FROM lake
+FROM query_table('lake.datasets')
+WITH lake AS (SELECT 1) FROM lake.secrets
 SELECT * FROM other.Sales
 SHOW DATABASES
 SHOW VARIABLES

@@ -1,0 +1,6 @@
+"""The system views `lake.*`: the lake's own state as relations that SQL can ask."""
+
+from lakehouse.system.files import Loan
+from lakehouse.system.views import SystemViews
+
+__all__ = ["Loan", "SystemViews"]

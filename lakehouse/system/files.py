@@ -1,0 +1,92 @@
+"""Files made once for many queries: lent while a query reads them, then kept within a bound.
+
+Owns a directory of its own. A file is made by a task of its own, so that the query that asked first
+may leave; its content is fixed by its name, so nothing is ever written twice.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+MIB = 1024 * 1024
+KEPT_BYTES = 256 * MIB
+KEPT_FILES = 4_096
+
+Make = Callable[[Path], Coroutine[None, None, None]]
+
+
+class _File:
+    """One file: who reads it now, and the making of it."""
+
+    def __init__(self, path: Path, making: "asyncio.Task[None]") -> None:
+        self.path = path
+        self.making = making
+        self.readers = 0
+        self.size_bytes = 0
+
+
+class Files:
+    """The files of one process, the longest unused first."""
+
+    def __init__(self, directory: Path, kept_bytes: int = KEPT_BYTES) -> None:
+        self._directory = directory
+        self._kept_bytes = kept_bytes
+        self._files: OrderedDict[str, _File] = OrderedDict()
+
+    @asynccontextmanager
+    async def loan(self) -> AsyncIterator["Loan"]:
+        """A loan for one query; what it took is given back in the end."""
+        loan = Loan(self)
+        try:
+            yield loan
+        finally:
+            for file in loan.taken:
+                file.readers -= 1
+            self._let_go()
+
+    async def take(self, name: str, make: Make) -> _File:
+        """The file of that name, with one reader more. Raises what `make` raises, each time."""
+        file = self._files.get(name)
+        if file is None:
+            path = self._directory / name
+            file = _File(path, asyncio.create_task(make(path)))
+            self._files[name] = file
+        self._files.move_to_end(name)
+        file.readers += 1
+        try:
+            await asyncio.shield(file.making)
+        except BaseException:
+            file.readers -= 1
+            if file.making.done() and self._files.get(name) is file:
+                self._remove(name)
+            raise
+        file.size_bytes = file.path.stat().st_size
+        return file
+
+    def _let_go(self) -> None:
+        size_bytes = sum(file.size_bytes for file in self._files.values())
+        for name, file in list(self._files.items()):
+            if size_bytes <= self._kept_bytes and len(self._files) <= KEPT_FILES:
+                return
+            if not file.readers and file.making.done():
+                size_bytes -= file.size_bytes
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        self._files.pop(name).path.unlink(missing_ok=True)
+
+
+class Loan:
+    """The files that one query reads."""
+
+    def __init__(self, files: Files) -> None:
+        self.taken: list[_File] = []
+        self._files = files
+
+    async def path(self, name: str, make: Make) -> str:
+        """Where the file of that name lies; made by `make` if it is not there."""
+        file = await self._files.take(name, make)
+        self.taken.append(file)
+        return str(file.path)

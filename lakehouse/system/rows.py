@@ -1,0 +1,97 @@
+"""From state and events to the rows of the system views. Pure: keys, never blobs."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from journal.slot import Slot
+from lakehouse.system import shapes
+from projections import catalog, inventory
+from projections.catalog import Dataset
+from projections.fold import State
+from projections.inventory import Stored
+
+Row = tuple[Any, ...]
+
+
+def datasets(state: State) -> pa.Table:
+    """`lake.datasets` of a state."""
+    return _table(shapes.DATASETS, map(_dataset, catalog.in_name_order(state.catalog)))
+
+
+def columns(state: State) -> pa.Table:
+    """`lake.columns` of a state."""
+    rows = (
+        (dataset.name, position, column.name, column.type)
+        for dataset in catalog.in_name_order(state.catalog)
+        for position, column in enumerate(dataset.schema or (), 1)
+    )
+    return _table(shapes.COLUMNS, rows)
+
+
+def objects(state: State) -> pa.Table:
+    """`lake.objects` of a state."""
+    holders: dict[str, list[str]] = defaultdict(list)
+    for dataset in catalog.in_name_order(state.catalog):
+        for item in dataset.objects:
+            holders[item.blob].append(dataset.name)
+    current = inventory.in_key_order(state.inventory, "", "")
+    named = {stored.blob for stored in current}
+    kept = (state.inventory.blobs.get(blob) for blob in holders if blob not in named)
+    older = sorted((each for each in kept if each), key=lambda each: (each.key.encode(), each.seq))
+    rows = [_object(each, True, holders) for each in current]
+    rows += [_object(each, False, holders) for each in older]
+    return _table(shapes.OBJECTS, rows)
+
+
+def events(slots: Iterable[Slot], through_seq: int | None) -> pa.Table:
+    """`lake.events` of some slots, all of them or those up to `through_seq`."""
+    rows = (
+        (
+            *(event.seq, slot.header.position, slot.header.at, event.type, event.v),
+            getattr(event.data, "name", None),
+            *(event.actor, event.reason, event.key, event.request),
+            *(event.correlation, event.command, msgspec.json.encode(event.data).decode()),
+        )
+        for slot in slots
+        for event in slot.events
+        if through_seq is None or event.seq <= through_seq
+    )
+    return _table(shapes.EVENTS, rows)
+
+
+def queries(remembered: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """`lake.queries` of what is remembered: mappings with the names of its columns."""
+    names = shapes.QUERIES.names
+    return _table(shapes.QUERIES, ([each[name] for name in names] for each in remembered))
+
+
+def _dataset(dataset: Dataset) -> Row:
+    return (
+        *(dataset.name, dataset.dataset_id, dataset.schema_fingerprint, dataset.row_count),
+        *(len(dataset.objects), sum(item.size_bytes for item in dataset.objects)),
+        *(dataset.created_at, dataset.updated_at, dataset.seq),
+    )
+
+
+def _object(stored: Stored, is_current: bool, holders: Mapping[str, list[str]]) -> Row:
+    return (
+        *(stored.key, stored.size_bytes, stored.sha256, stored.row_count, stored.content_type),
+        *(stored.at, stored.seq, is_current, holders.get(stored.blob, [])),
+    )
+
+
+def _table(schema: pa.Schema, rows: Iterable[Iterable[Any]]) -> pa.Table:
+    """Times are given as text, as slots write them."""
+    values = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [_array(given, kind) for given, kind in zip(values, schema.types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(values: Any, kind: pa.DataType) -> Any:
+    if pa.types.is_timestamp(kind):
+        return pa.array(values, pa.string()).cast(kind)
+    return pa.array(values, kind)

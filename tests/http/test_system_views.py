@@ -1,0 +1,142 @@
+"""The lake asked about itself, in SQL: `lake.*` says what the other routes say."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lake_server import Lake, running_lake
+from refusals import refused
+
+Fresh = Callable[[], str]
+
+
+def test_datasets_are_what_the_catalog_lists(lake: Lake, fresh: Fresh) -> None:
+    made = lake.ingest(f"name={fresh()}", b"a,b\n1,x\n2,y\n").json
+    lake.ingest(f"name={fresh()}", b"z\n")
+    answer = lake.sql("FROM lake.datasets", format="ndjson")
+    listed = lake.ask("GET", "/v1/catalog/list").json["datasets"]
+    same = (
+        "name", "dataset_id", "schema_fingerprint", "row_count", "created_at", "updated_at", "seq",
+    )  # fmt: skip
+    told = [json.loads(line) for line in answer.body.splitlines()]
+    trimmed = [
+        {**row, **{at: trim(row[at]) for at in ("created_at", "updated_at")}} for row in listed
+    ]
+    assert [{n: row[n] for n in same} for row in told] == [
+        {n: row[n] for n in same} for row in trimmed
+    ]
+    row = next(row for row in told if row["name"] == made["name"])
+    assert (row["object_count"], row["size_bytes"]) == (1, made["objects"][0]["size_bytes"])
+
+
+def trim(at: str) -> str:
+    """A time as SQL's JSON tells it: without the zeros at its end."""
+    return at.rstrip("Z").rstrip("0").rstrip(".") + "Z"
+
+
+def test_columns_have_positions_and_types(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a,b,c\n1,x,1.5\n")
+    sql = "SELECT position, name, type FROM lake.columns WHERE dataset = ? ORDER BY position"
+    assert lake.sql(sql, params=[name]).json["rows"] == [
+        [1, "a", "int64"], [2, "b", "string"], [3, "c", "double"],
+    ]  # fmt: skip
+
+
+def test_objects_are_what_storage_lists_and_who_holds_them(lake: Lake, fresh: Fresh) -> None:
+    name, key = fresh(), f"in/{fresh()}.parquet"
+    lake.ingest(f"name={name}", b"a\n1\n")
+    lake.put(key, b"one")
+    lake.register("holder", key)
+    lake.put(key, b"another")
+    sql = "SELECT key, size_bytes, sha256, seq FROM lake.objects WHERE is_current"
+    listed = lake.ask("GET", "/v1/storage/list").json["objects"]
+    assert lake.sql(sql).json["rows"] == [
+        [row[each] for each in ("key", "size_bytes", "sha256", "seq")] for row in listed
+    ]
+    held = "SELECT size_bytes, is_current, datasets FROM lake.objects WHERE key = ? ORDER BY seq"
+    assert lake.sql(held, params=[key]).json["rows"] == [[3, False, ["holder"]], [7, True, []]]
+    owned = "SELECT count(*) FROM lake.objects WHERE list_contains(datasets, ?)"
+    assert lake.sql(owned, params=[name]).json["rows"] == [[1]]
+
+
+def test_events_are_what_the_feed_tells(lake: Lake, fresh: Fresh) -> None:
+    lake.ingest(f"name={fresh()}", b"a\n1\n", {"X-Actor": "ana", "X-Change-Reason": "why",
+        "Idempotency-Key": "k-1", "Content-Type": "text/csv"})  # fmt: skip
+    names = ("seq", "position", "type", "v", "actor", "reason", "key", "correlation", "command")
+    feed = lake.ask("GET", "/v1/journal/events?limit=1000").json["events"]
+    sql = f'SELECT {", ".join(names)}, data, "at" FROM lake.events ORDER BY seq'
+    rows = lake.sql(sql).json["rows"]
+    assert [row[:-2] for row in rows] == [[event[name] for name in names] for event in feed]
+    assert [json.loads(row[-2]) for row in rows] == [event["data"] for event in feed]
+    assert [row[-1] for row in rows] == [trim(event["at"]) for event in feed]
+
+
+def test_the_past_has_its_own_state(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    then = lake.ingest(f"name={name}", b"a\n1\n").seq
+    lake.drop(name)
+    for view in ("lake.datasets", "lake.columns", "lake.objects"):
+        for as_of, wanted in ((then, 1), (None, 0)):
+            where = {"datasets": "name", "columns": "dataset", "objects": "datasets[1]"}
+            sql = f"SELECT count(*) FROM {view} WHERE {where[view[5:]]} = ?"
+            assert lake.sql(sql, params=[name], as_of=as_of).json["rows"] == [[wanted]], view
+    assert lake.sql("SELECT max(seq) FROM lake.events", as_of=then).json["rows"] == [[then]]
+    assert lake.sql("SELECT count(*) FROM lake.events", as_of=0).json["rows"] == [[0]]
+
+
+def test_queries_are_remembered_with_who_and_how(lake: Lake) -> None:
+    lake.sql("SELECT 1 AS remembered", {"Query-Id": "log-1", "X-Actor": "ana"})
+    lake.sql("SELEC", {"Query-Id": "log-2"})
+    sql = "SELECT actor, sql, rows, outcome, ms > 0, size_bytes > 0 FROM lake.queries WHERE query_id = ?"
+    ran = [["ana", "SELECT 1 AS remembered", 1, "done", True, True]]
+    assert lake.sql(sql, params=["log-1"]).json["rows"] == ran
+    assert lake.sql(sql, params=["log-2"]).json["rows"][0][3] == "sql_error"
+    assert lake.sql(sql, {"Query-Id": "log-3"}, params=["log-3"]).json["rows"][0][3] is None
+
+
+@pytest.mark.parametrize("name", ["datasets", "columns", "objects", "events", "queries"])
+def test_an_empty_lake_has_empty_views(tmp_path: Path, name: str) -> None:
+    with running_lake(tmp_path / "bucket") as lake:
+        answer = lake.sql(f"SELECT * FROM lake.{name} WHERE {name == 'queries'} IS FALSE")
+        assert (answer.status, answer.json["rows"]) == (200, [])
+        assert lake.sql(f"DESCRIBE lake.{name}").json["row_count"] > 3
+        assert lake.sql(f"SELECT count(*) FROM LAKE.{name.upper()} x").status == 200
+
+
+def test_system_views_join_with_datasets_and_with_themselves(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    sql = f"""SELECT (SELECT count(*) FROM {name}), count(*), any_value(d.row_count)
+        FROM lake.datasets d JOIN lake.datasets e USING (name) JOIN lake.events v ON v.dataset = d.name
+        WHERE d.name = '{name}'"""
+    assert lake.sql(sql).json["rows"] == [[1, 1, 1]]
+
+
+def test_there_is_nothing_else_in_the_schema(lake: Lake) -> None:
+    detail = refused(lake.sql("FROM lake.secrets"), 400, "sql_error").json["detail"]
+    assert "datasets" in detail
+    refused(lake.sql('FROM "lake.datasets"'), 400, "sql_error")
+    refused(lake.sql("SELECT * FROM lake.datasets()"), 403, "statement_not_allowed")
+    assert ["lake"] not in lake.sql("SHOW TABLES").json["rows"]
+
+
+def test_no_answer_about_a_system_view_shows_a_path(lake: Lake) -> None:
+    for text in (
+        "EXPLAIN ANALYZE FROM lake.events",
+        "EXPLAIN (FORMAT json) FROM lake.objects",
+        "SELECT filename FROM lake.events",
+        "SELECT type::INT FROM lake.events",
+    ):
+        told = lake.sql(text).body.decode()
+        for hidden in (str(lake.bucket), "-system", "events-1", "objects-"):
+            assert hidden not in told, text
+
+
+def test_files_of_system_views_go_with_the_server(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket") as lake:
+        lake.sql("FROM lake.datasets")
+        assert list(lake.service.spool_dir.rglob("datasets-*.parquet"))
+        folder = lake.service.spool_dir
+    assert list(folder.rglob("*.parquet")) == []

@@ -59,6 +59,8 @@ class Table(msgspec.Struct, frozen=True):
     renamed: tuple[Renamed, ...]
     uploaded: bool
     """Whether the objects are in the bucket; nothing may refer to them before they are."""
+    quarantine: tuple[Object, ...] = ()
+    """What holds the records that were set aside, if any were."""
 
 
 class DropDataset(msgspec.Struct, frozen=True):

@@ -155,7 +155,8 @@ def _ingest(state: State, command: IngestDataset) -> Decision:
         return _schema_conflict(live, command.table)
     if not command.table.uploaded:
         return NeedsData("the objects are not uploaded yet")
-    if why := _unusable(state, tuple(item.blob for item in command.table.objects)):
+    brought = command.table.objects + command.table.quarantine
+    if why := _unusable(state, tuple(item.blob for item in brought)):
         return NeedsData(why)
     if live is not None and command.mode == "append":
         return _appended(live, command, command.table)
@@ -249,7 +250,7 @@ def _registered(command: IngestDataset, table: Table) -> DatasetRegistered:
         table.row_count,
         command.source,
         table.renamed,
-        (),
+        table.quarantine,
     )
 
 
@@ -263,5 +264,5 @@ def _appended(live: Dataset, command: IngestDataset, table: Table) -> DatasetApp
         table.row_count,
         command.source,
         table.renamed,
-        (),
+        table.quarantine,
     )

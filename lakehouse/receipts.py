@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from journal.events import Content, DatasetRestored, Event, Source
+from journal.events import Content, DatasetRestored, Event, Object, Source
 from journal.slot import Slot
 from lakehouse.errors import Json
 from projections.catalog import Dataset
@@ -88,8 +88,11 @@ def ingested(
     """A manifest, and what the file brought; `event` is the one that brought it."""
     data = event.data
     content = data if isinstance(data, Content | DatasetRestored) else None
+    aside = content.quarantine if content else ()
     body = manifest(dataset, state.inventory) | {
         "rows_ingested": content.row_count if content else None,
+        "rows_quarantined": sum(item.row_count or 0 for item in aside),
+        "quarantine": _quarantine(aside[0]) if aside else None,
         "source": _source(content.source) if content and content.source else None,
         "renamed": [msgspec.to_builtins(each) for each in content.renamed] if content else [],
         "reused": reused,
@@ -102,6 +105,10 @@ def event(slot: Slot, number: int) -> Body:
     line: Mapping[str, Json] = msgspec.to_builtins(slot.events[number])
     place: Body = {"seq": line["seq"], "position": slot.header.position, "at": slot.header.at}
     return place | {name: value for name, value in line.items() if name != "seq"}
+
+
+def _quarantine(item: Object) -> Body:
+    return {"key": item.key, "size_bytes": item.size_bytes, "sha256": item.sha256}
 
 
 def _source(source: Source) -> Body:

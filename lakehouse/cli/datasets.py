@@ -40,6 +40,8 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
         body = receipt.body
         told = "already there" if body["reused"] else f"{body['rows_ingested']} rows"
         printing.line(f"{body['name']}: {told}, {body['row_count']} in all, event {receipt.seq}")
+        if body["rows_quarantined"]:
+            printing.line(f"{body['rows_quarantined']} rows are in quarantine", sys.stderr)
     return 0
 
 
@@ -110,7 +112,7 @@ COMMANDS: dict[str, Command] = {
 def _options(arguments: argparse.Namespace) -> Options:
     pairs = [
         (name, value)
-        for name in ("delimiter", "encoding", "header")
+        for name in ("delimiter", "encoding", "header", "on_error")
         if (value := getattr(arguments, name)) is not None
     ]
     pairs += [("null", value) for value in arguments.null or ()]

@@ -68,6 +68,7 @@ def _ingest(command: Parser) -> None:
     command.add_argument("--delimiter")
     command.add_argument("--encoding")
     command.add_argument("--header", choices=("true", "false"))
+    command.add_argument("--on-error", choices=("reject", "quarantine"))
     command.add_argument("--null", action="append", metavar="TOKEN")
     command.add_argument("--types", action="append", metavar="COLUMN:TYPE,…")
     _change(command)

@@ -5,7 +5,9 @@ no bucket, no journal and no HTTP; it blocks, and is run in a thread of the call
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -14,8 +16,9 @@ from lakehouse.ingest.blocks import blocks
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.header import Header, take_header
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.options import Options
+from lakehouse.ingest.options import REJECT, Options
 from lakehouse.ingest.parquet import ParquetFile, write_parquet
+from lakehouse.ingest.quarantine import Quarantined
 from lakehouse.ingest.reading import TextReader
 from lakehouse.ingest.refusals import refusal, shown
 from lakehouse.ingest.schema import (
@@ -26,6 +29,7 @@ from lakehouse.ingest.schema import (
     differences,
     fingerprint,
 )
+from lakehouse.ingest.sifting import sift
 from lakehouse.ingest.source import text_chunks
 from lakehouse.ingest.survey import Survey, spooled, survey
 from lakehouse.ingest.types import TYPES
@@ -43,6 +47,8 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     row_count: int
     files: tuple[ParquetFile, ...]
     differences: tuple[Difference, ...] = ()
+    quarantine: Quarantined | None = None
+    """What was set aside, if anything was: only with `on_error=quarantine`."""
 
 
 def ingest_file(
@@ -60,12 +66,45 @@ def ingest_file(
     inferred freely, and `differences` then says where it departs from the contract. Refused with
     `empty_csv`, `malformed_csv`, `malformed_encoding`, `too_large`, `unsupported_media_type`,
     `value_does_not_fit` or, for an override of a column that is not there, `invalid_request`.
+    With `on_error=quarantine` rows that cannot be read, or do not fit an override or a binding
+    contract with the file's header, are set aside instead.
     A refusal leaves no Parquet behind. Same bytes and options give the same Parquet bytes.
     """
     try:
-        return _ingest(source, content_encoding, options, contract, work_dir, limits)
+        if options.on_error == REJECT:
+            return _ingest(source, content_encoding, options, contract, work_dir, limits)
+        return _sifted(source, content_encoding, options, contract, work_dir, limits)
     except RefusedError as error:
         return error.refused
+
+
+def _sifted(
+    source: Path,
+    content_encoding: str | None,
+    options: Options,
+    contract: Contract | None,
+    work_dir: Path,
+    limits: Limits,
+) -> Parsed:
+    dialect = Dialect(options.delimiter, options.encoding)
+    chunks = text_chunks(source, content_encoding, options.encoding, limits)
+    wanted = partial(_wanted, dict(options.types), contract)
+    plain = msgspec.structs.replace(options, encoding="utf-8", on_error=REJECT)
+    with TemporaryDirectory(dir=work_dir) as place:
+        sifted = sift(chunks, Path(place), dialect, options, wanted, limits)
+        parsed = _ingest(sifted.path, None, plain, contract, work_dir, limits)
+        if sifted.quarantine is None:
+            return parsed
+        kept = sifted.quarantine.moved(work_dir / "quarantine.parquet")
+    return msgspec.structs.replace(parsed, quarantine=kept)
+
+
+def _wanted(
+    overrides: Mapping[str, str], contract: Contract | None, names: tuple[str, ...]
+) -> tuple[str | None, ...]:
+    binding = contract if contract is not None and contract.binding else None
+    promised = _promised(binding, Header(names))
+    return tuple(overrides.get(name, promised.get(name)) for name in names)
 
 
 def _ingest(

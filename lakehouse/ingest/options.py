@@ -14,7 +14,8 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest.refusals import refusal, shown
 from lakehouse.ingest.types import TYPES
 
-OPTION_NAMES = frozenset({"delimiter", "encoding", "header", "null", "types"})
+OPTION_NAMES = frozenset({"delimiter", "encoding", "header", "null", "on_error", "types"})
+REJECT, QUARANTINE = "reject", "quarantine"
 
 # The short spellings hold no comma and no bracket, which shells and URLs make hard to type.
 SHORT_TYPES = {
@@ -41,6 +42,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     header: bool = True
     null_tokens: tuple[str, ...] = ()
     types: tuple[tuple[str, str], ...] = ()
+    on_error: str = REJECT
+    """What becomes of a file of which one row cannot be read: `reject` or `quarantine`."""
 
     def canonical(self) -> tuple[tuple[str, str], ...]:
         """Sorted (name, value) pairs of what differs from the defaults: equal means read alike."""
@@ -52,6 +55,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             pairs.append(("encoding", self.encoding))
         if not self.header:
             pairs.append(("header", "false"))
+        if self.on_error != REJECT:
+            pairs.append(("on_error", self.on_error))
         return tuple(sorted(pairs))
 
 
@@ -84,6 +89,7 @@ def _parsed(pairs: Sequence[tuple[str, str]]) -> Options:
         # An unquoted empty field is null already.
         null_tokens=tuple(sorted(set(given.get("null", [])) - {""})),
         types=_types(given.get("types", [])),
+        on_error=_single(given, "on_error", REJECT, _on_error),
     )
 
 
@@ -106,6 +112,12 @@ def _boolean(value: str) -> bool:
     if value not in ("true", "false"):
         raise _invalid(f"header {shown(value)} is neither true nor false")
     return value == "true"
+
+
+def _on_error(value: str) -> str:
+    if value not in (REJECT, QUARANTINE):
+        raise _invalid(f"on_error {shown(value)} is neither {REJECT} nor {QUARANTINE}")
+    return value
 
 
 def _encoding(value: str) -> str:

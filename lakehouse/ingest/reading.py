@@ -79,11 +79,12 @@ class TextReader(msgspec.Struct, frozen=True):
             if record.problem:
                 return malformed(record.line, record.problem)
             if len(record.cells) != len(self.names):
-                return malformed(record.line, _miscounted(len(record.cells), len(self.names)))
+                return malformed(record.line, miscounted(len(record.cells), len(self.names)))
         return AssertionError(f"pyarrow refused the block at line {block.line}, which looks sound")
 
 
-def _miscounted(found: int, expected: int) -> str:
+def miscounted(found: int, expected: int) -> str:
+    """Why a record of `found` fields is no row of a table of `expected` columns."""
     return f"{found} {'field' if found == 1 else 'fields'} where there are {expected} columns"
 
 

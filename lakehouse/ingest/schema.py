@@ -4,19 +4,34 @@ Pure data. It never looks at a file.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from journal.events import Column, Renamed
 
-__all__ = ["Column", "Contract", "Difference", "Renamed", "differences", "fingerprint"]
+__all__ = [
+    "Column",
+    "Contract",
+    "Difference",
+    "Renamed",
+    "Wanted",
+    "differences",
+    "fingerprint",
+]
+
+Wanted = Callable[[tuple[str, ...]], tuple[str | None, ...]]
+"""From a file's column names the type that each column's values must be of, None where any will do."""
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """The schema of a dataset that exists already, in header order."""
+    """The schema of a dataset that exists already, in header order.
+
+    A `binding` one is kept: with `on_error=quarantine` a row that does not fit it is set aside.
+    """
 
     columns: tuple[Column, ...]
+    binding: bool = True
 
 
 class Difference(msgspec.Struct, frozen=True):

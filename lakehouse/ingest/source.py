@@ -11,15 +11,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakehouse.errors import RefusedError
+from lakehouse.ingest.encoding import decoder, utf8
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.refusals import refusal, shown
+from lakehouse.ingest.refusals import malformed, refusal, shown
 
 # A zstd file may begin with a skippable frame, as those of pzstd do.
 _SKIPPABLE = tuple(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60))
 _MAGIC = {"gzip": (b"\x1f\x8b",), "zstd": (b"\x28\xb5\x2f\xfd", *_SKIPPABLE)}
 _CODECS = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
 _BOM = codecs.BOM_UTF8
-_NOT_UTF8 = b"\xff"
 
 
 def text_chunks(
@@ -27,9 +27,9 @@ def text_chunks(
 ) -> Iterator[bytes]:
     """The text of `source` as UTF-8, in chunks of about `limits.block_bytes`.
 
-    Where bytes cannot be decoded from `encoding`, the text ends in a byte that is not UTF-8, so
-    that one reader finds both kinds of damage at its line. Raises RefusedError
-    `unsupported_media_type`, `malformed_encoding`, `too_large`.
+    Where bytes cannot be decoded from `encoding`, the text has bytes that are not UTF-8, so that
+    one reader finds both kinds of damage at its line. Raises RefusedError
+    `unsupported_media_type`, `malformed_encoding`, `malformed_csv`, `too_large`.
     """
     chunks = _counted(_decompressed(source, content_encoding, limits.block_bytes), limits)
     return _without_bom(chunks if encoding == "utf-8" else _transcoded(chunks, encoding))
@@ -81,30 +81,14 @@ def _counted(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
 
 
 def _transcoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    for chunk in chunks:
-        before = decoder.getstate()
-        try:
-            text = decoder.decode(chunk)
-        except UnicodeDecodeError as error:
-            decoder.setstate(before)
-            good = chunk[: max(0, error.start - len(before[0]))]
-            yield _utf8(decoder.decode(good)) + _NOT_UTF8
-            return
-        yield _utf8(text)
-    yield _end(decoder)
-
-
-def _end(decoder: codecs.IncrementalDecoder) -> bytes:
+    text = decoder(encoding)
     try:
-        return _utf8(decoder.decode(b"", final=True))
-    except UnicodeDecodeError:
-        return _NOT_UTF8
-
-
-def _utf8(text: str) -> bytes:
-    # A lone surrogate (utf-7 lets one through) becomes bytes that are not UTF-8, and is found so.
-    return text.encode("utf-8", "surrogatepass")
+        for chunk in chunks:
+            yield utf8(text.decode(chunk))
+        yield utf8(text.decode(b"", final=True))
+    except UnicodeError as error:
+        # All that is left: utf-16 and utf-32 without the mark that tells their byte order.
+        raise malformed(1, f"the file does not begin as {encoding} does") from error
 
 
 def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:

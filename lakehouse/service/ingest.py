@@ -9,14 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from journal.bucket.keys import dataset_blob
+from journal.bucket.keys import dataset_blob, object_blob
 from journal.events import Event, Object, Source
 from journal.threads import in_thread
 from lakehouse import receipts
 from lakehouse.checks import check_name
 from lakehouse.commands import Command, IngestDataset, Table
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.ingest import Contract, Limits, Options, Parsed, ingest_file
+from lakehouse.ingest import Contract, Limits, Options, ParquetFile, Parsed, ingest_file
 from lakehouse.node import Node
 from lakehouse.receipts import Receipt
 from lakehouse.service.changes import Asking, Settled, mint, settle
@@ -114,11 +114,14 @@ class _Advance:
         fingerprint = live.schema_fingerprint if live else None
         if self._parsed is None or command.read_under != fingerprint:
             schema = live.schema if live else None
-            self._parsed = await self._read(Contract(schema) if schema else None)
+            binding = not self._plan.schema_change
+            self._parsed = await self._read(Contract(schema, binding) if schema else None)
             table = _table(self._plan.name, self._parsed, self._node, uploaded=False)
             return msgspec.structs.replace(command, table=table, read_under=fingerprint)
         table = _table(self._plan.name, self._parsed, self._node, uploaded=True)
-        for item, produced in zip(table.objects, self._parsed.files, strict=True):
+        for item, produced in zip(
+            table.objects + table.quarantine, _files(self._parsed), strict=True
+        ):
             await self._node.bucket.upload(item.blob, produced.path)
         return msgspec.structs.replace(command, table=table)
 
@@ -140,17 +143,26 @@ class _Advance:
         return parsed
 
 
+def _files(parsed: Parsed) -> tuple[ParquetFile, ...]:
+    return parsed.files + ((parsed.quarantine.file,) if parsed.quarantine else ())
+
+
 def _table(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
     """What was read, its objects under keys that never existed before."""
-    objects: list[Object] = []
-    for each in parsed.files:
-        blob = dataset_blob(name, parsed.fingerprint, each.sha256, mint(node))
-        objects.append(Object(blob, blob, each.size_bytes, each.sha256, each.row_count))
+
+    def item(blob: str, file: ParquetFile) -> Object:
+        return Object(blob, blob, file.size_bytes, file.sha256, file.row_count)
+
+    aside = (parsed.quarantine.file,) if parsed.quarantine else ()
     return Table(
         parsed.columns,
         parsed.fingerprint,
-        tuple(objects),
+        tuple(
+            item(dataset_blob(name, parsed.fingerprint, file.sha256, mint(node)), file)
+            for file in parsed.files
+        ),
         parsed.row_count,
         parsed.renamed,
         uploaded,
+        tuple(item(object_blob(file.sha256, mint(node)), file) for file in aside),
     )

@@ -25,7 +25,7 @@ RAW = (
     "application/x-gzip",
     "application/zstd",
 )
-OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe", "on_error")
+OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe")
 FRAMING_BYTES = 128 * 1024
 """What a form may add to the size of its file."""
 
@@ -71,7 +71,6 @@ def _plan(exchange: Exchange) -> Plan:
         raise RefusedError(options)
     name = exchange.parameter("name") or ""
     check_name(name)
-    _choice(exchange, "on_error", ("reject",))
     mode = _choice(exchange, "mode", ("replace", "append")) or "replace"
     schema_change = _choice(exchange, "schema_change", ("replace",)) is not None
     if schema_change and mode == "append":

@@ -1,0 +1,214 @@
+"""Setting rows aside: what stays, what does not and why, and that every byte is in one or the other."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from ingest_files import by_duckdb, parsed, refused, temporary, types_of
+from slow_readings import types_of_value
+
+from lakehouse.ingest import Column, Contract, Limits, Parsed
+from lakehouse.ingest.dialect import Dialect
+from lakehouse.ingest.fitting import fitting, holds
+from lakehouse.ingest.records import line_ends
+from lakehouse.ingest.sieve import pieces, spans
+from lakehouse.ingest.types import TYPES
+
+Aside = tuple[int, str | None, str, bytes]
+
+
+def sifted(data: bytes, into: Path, **given_: object) -> Parsed:
+    return parsed(data, into, on_error="quarantine", **given_)
+
+
+def aside(result: Parsed) -> list[Aside]:
+    if result.quarantine is None:
+        return []
+    rows = pq.read_table(result.quarantine.file.path).to_pylist()
+    assert len(rows) == result.quarantine.file.row_count
+    return [(row["line"], row["column"], row["reason"], row["raw"]) for row in rows]
+
+
+CASES = [
+    (b"a,b\n1,2\n3\n4,5\n", [(1, 2), (4, 5)], [(3, "1 field where there are 2 columns", b"3")]),
+    (b"a,b\n1,2,3\r\n4,5\r\n", [(4, 5)], [(2, "3 fields where there are 2 columns", b"1,2,3")]),
+    (b"a,b\n\xff,2\n4,5\n", [(4, 5)], [(2, "bytes that are not utf-8", b"\xff,2")]),
+    (b'a,b\n1,"2\n3,4\n', [(3, 4)], [(2, "a quoted field that is never closed", b'1,"2')]),
+    (b'a,b\n1,"2"x\n3,4\n', [(3, 4)], [(2, "text after a closing quote", b'1,"2"x')]),
+    (
+        b'a,b\n1,"x\ny"z\n\n3,4\n5\n',
+        [(3, 4)],
+        [
+            (2, "text after a closing quote", b'1,"x\ny"z'),
+            (6, "1 field where there are 2 columns", b"5"),
+        ],
+    ),
+    (b'a,b\n"\n\n",2\n3\n', [("\n\n", 2)], [(5, "1 field where there are 2 columns", b"3")]),
+    (b"a,b\r1,2\r3\r4,5\r", [(1, 2), (4, 5)], [(3, "1 field where there are 2 columns", b"3")]),
+    (b"a,b\n1,2\n", [(1, 2)], []),
+    (b'a\n"', [], [(2, "a quoted field that is never closed", b'"')]),
+]
+
+
+@pytest.mark.parametrize("block", [1, 7, 10_000])
+@pytest.mark.parametrize(("data", "rows", "bad"), CASES)
+def test_records_that_cannot_be_read_are_set_aside(
+    data: bytes, rows: list[tuple[object]], bad: list[tuple[int, str, bytes]], block: int,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    result = sifted(data, tmp_path, limits=Limits(block_bytes=block))
+    assert by_duckdb(result) == rows
+    assert aside(result) == [(line, None, reason, raw) for line, reason, raw in bad]
+    assert result.row_count == len(rows)
+
+
+def test_types_are_those_of_the_rows_that_stay(tmp_path: Path) -> None:
+    assert types_of(sifted(b"a,b\n1,2\nx\ny,z,\n", tmp_path)) == {"a": "int64", "b": "int64"}
+
+
+@pytest.mark.parametrize("block", [1, 9, 10_000])
+def test_rows_that_break_the_contract_are_set_aside(block: int, tmp_path: Path) -> None:
+    contract = Contract((Column("a", "int64"), Column("b", "bool")))
+    data = b"a,b\n1,true\nx,no\n,\n2,no\n\n3,TRUE\n"
+    result = sifted(data, tmp_path, contract=contract, limits=Limits(block_bytes=block))
+    assert (result.columns, result.differences) == (contract.columns, ())
+    assert by_duckdb(result) == [(1, True), (None, None), (3, True)]
+    assert aside(result) == [
+        (3, "a", "'x' does not fit int64", b"x,no"),
+        (5, "b", "'no' does not fit bool", b"2,no"),
+    ]
+
+
+def test_types_that_are_asked_for_set_aside_what_does_not_fit(tmp_path: Path) -> None:
+    result = sifted(b"a,b\n1,1\n2,x\n", tmp_path, types=(("b", "int64"),))
+    assert aside(result) == [(3, "b", "'x' does not fit int64", b"2,x")]
+
+
+def test_a_contract_that_is_to_be_given_up_sets_nothing_aside(tmp_path: Path) -> None:
+    contract = Contract((Column("a", "int64"),), binding=False)
+    result = sifted(b"a\n1\nx\n", tmp_path, contract=contract)
+    assert (types_of(result), aside(result)) == ({"a": "string"}, [])
+    assert [each.line for each in result.differences] == [3]
+
+
+def test_another_header_is_no_row_s_fault(tmp_path: Path) -> None:
+    contract = Contract((Column("a", "int64"),))
+    result = sifted(b"b\nx\n", tmp_path, contract=contract)
+    assert (aside(result), [each.name for each in result.differences]) == ([], ["a", "b"])
+
+
+def test_a_file_may_have_no_good_row_at_all(tmp_path: Path) -> None:
+    result = sifted(b"a,b\n1\n2\n", tmp_path)
+    assert (result.row_count, by_duckdb(result), len(aside(result))) == (0, [], 2)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"a\x01\n1\n", b'"a\n1\n', b"\xff\n1\n"])
+def test_a_header_cannot_be_set_aside(data: bytes, tmp_path: Path) -> None:
+    assert refused(data, tmp_path, on_error="quarantine").code in ("empty_csv", "malformed_csv")
+
+
+def test_without_a_written_header_the_first_record_counts_the_columns(tmp_path: Path) -> None:
+    result = sifted(b"\n1,2\n3\n", tmp_path, header=False)
+    assert (by_duckdb(result), aside(result)[0][0]) == ([(1, 2)], 3)
+
+
+def test_a_mark_of_byte_order_is_taken_off_once(tmp_path: Path) -> None:
+    result = sifted(b"\xef\xbb\xbf\xef\xbb\xbfa,b\n1,2\n3\n", tmp_path)
+    assert types_of(result) == {"\ufeffa": "int64", "b": "int64"}
+
+
+def test_raw_bytes_are_the_file_s_own_in_other_encodings(tmp_path: Path) -> None:
+    data = "größe;b\nä;1\n".encode("cp1252") + "ü;1;2\n\x81;3\n".encode("latin-1")
+    result = sifted(data, tmp_path, encoding="cp1252", delimiter=";")
+    assert by_duckdb(result) == [("ä", 1)]
+    assert [row[2:] for row in aside(result)] == [
+        ("3 fields where there are 2 columns", b"\xfc;1;2"),
+        ("bytes that are not cp1252", b"\x81;3"),
+    ]
+
+
+def test_one_line_without_an_end_refuses_the_file(tmp_path: Path) -> None:
+    limits = Limits(record_bytes=1000, block_bytes=100)
+    data = b"a\n1\n" + b"x" * 5000 + b"\n2\n"
+    assert refused(data, tmp_path, limits=limits, on_error="quarantine").code == "malformed_csv"
+
+
+def test_a_quote_left_open_costs_one_line_of_a_long_file(tmp_path: Path) -> None:
+    limits = Limits(record_bytes=1000, block_bytes=100)
+    data = b'a\n1\n"open\n' + b"2\n" * 5000
+    result = sifted(data, tmp_path, limits=limits)
+    assert (result.row_count, [row[0] for row in aside(result)]) == (5001, [3])
+
+
+_nasty = st.sampled_from(
+    [b'"', b'"', b",", b"\n", b"\r\n", b"\r", b"x", b"1", b'""', b"\xff", b"\xc3\xa4", b"\n\n"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_nasty, max_size=40).map(b"".join), st.integers(1, 9), st.integers(1, 30))
+@example(b'"x\n""\n"', 1, 3)
+def test_every_byte_is_in_one_record_whatever_the_chunks(body: bytes, size: int, most: int) -> None:
+    dialect, limits = Dialect(",", "utf-8"), Limits(record_bytes=1 << 20)
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    found = list(pieces(chunks, dialect, limits))
+    joined = b"".join(piece.data for piece in found)
+    assert joined.removesuffix(b"\n") == body.removesuffix(b"\n")
+    whole = [span for piece in found for span in _placed(piece.data, piece.line, dialect, most)]
+    alone = list(_placed(joined, 1, dialect, most))
+    assert whole == alone
+
+
+def _placed(data: bytes, line: int, dialect: Dialect, columns: int) -> list[tuple[object, ...]]:
+    found, end = [], 0
+    for span in spans(data, line, dialect, columns):
+        assert not data[end : span.start].strip(b"\r\n"), "between records are empty lines alone"
+        assert span.line == line + line_ends(data[: span.start])
+        found.append((data[span.start : span.stop], span.line, span.problem))
+        end = span.stop
+    assert not data[end:].strip(b"\r\n")
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_nasty, max_size=30).map(b"".join))
+def test_what_is_refused_whole_is_what_would_be_set_aside_first(body: bytes) -> None:
+    data = b"a,b\n" + body
+    with temporary() as first, temporary() as second:
+        result = sifted(data, Path(first))
+        rows = aside(result)
+        if rows:
+            refusal = refused(data, Path(second))
+            assert rows[0][0] <= refusal.errors[0]["line"]
+        else:
+            strict = parsed(data, Path(second))
+            assert strict.files[0].sha256 == result.files[0].sha256
+
+
+_values = st.one_of(
+    st.sampled_from(
+        ["true", "True", "tRUE", "0", "-0", "007", "9223372036854775807", "9223372036854775808",
+         "-9223372036854775808", "-9223372036854775809", "99999999999999999999", "1e308", "1e307",
+         "9.99999999999999e307", "1e-307", "9e-308", "0e-999", "-0.0", "1.", ".5", "123456789012345",
+         "1234567890123456", "1234567890123450", "0.1234567890123456", "2024-02-29", "2023-02-29",
+         "1900-02-29", "2000-02-29", "0000-01-01", "0001-01-01", "2024-13-01", "2024-04-31",
+         "2024-01-01T24:00", "2024-01-01T00:00", "2024-02-30 00:00:00", "2024-01-01T00:00:00.1234567",
+         "0001-01-01T00:00+00:01", "0001-01-01T00:00-00:01", "9999-12-31T23:59-00:01",
+         "9999-12-31T23:59Z", "2024-01-01T00:00+2400", "2024-01-01T00:00z", "", " 1", "1\n", "é"]
+    ),
+    st.from_regex(r"-?[0-9]{1,20}(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),
+    st.from_regex(r"[0-2][0-9]{3}-[0-1][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-6][0-9])?", fullmatch=True),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_values | st.none(), max_size=8))
+def test_single_values_are_judged_as_the_table_says(values: list[str | None]) -> None:
+    array = pa.array(values, pa.string())
+    for name in TYPES:
+        wanted = [value is None or name in types_of_value(value) for value in values]
+        assert fitting(array, name).to_pylist() == wanted, name
+        assert holds(array, name) == all(wanted), name

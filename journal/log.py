@@ -76,11 +76,8 @@ class Journal:
 
         Raises JournalCorrupt, UpgradeRequired, BucketUnavailable, BucketRefused.
         """
-        try:
-            body = await self.bucket.read(keys.slot_key(position))
-        except ObjectMissing:
-            return None
-        return decode_slot(body, position)
+        body = await self._body(position)
+        return decode_slot(body, position) if body is not None else None
 
     async def slots(self, first: int) -> AsyncGenerator[Slot, None]:
         """Slots from position `first` up to the first gap, read in growing parallel windows.
@@ -89,13 +86,15 @@ class Journal:
         """
         width = 1
         while True:
-            reads = [self.read(position) for position in range(first, first + width)]
-            for read in await asyncio.gather(*reads, return_exceptions=True):
-                if isinstance(read, BaseException):
-                    raise read
-                if read is None:
+            reads = [self._body(position) for position in range(first, first + width)]
+            bodies = await asyncio.gather(*reads, return_exceptions=True)
+            # Decoded one at a time, as they are asked for: what stays in the cache is fast.
+            for position, body in enumerate(bodies, first):
+                if isinstance(body, BaseException):
+                    raise body
+                if body is None:
                     return
-                yield read
+                yield decode_slot(body, position)
             first += width
             width = min(2 * width, WINDOW)
 
@@ -119,6 +118,12 @@ class Journal:
                 for number in range(position, end + 1):
                     yield decode_slot(pack[number - first_of(number)], number)
             position = end + 1
+
+    async def _body(self, position: int) -> bytes | None:
+        try:
+            return await self.bucket.read(keys.slot_key(position))
+        except ObjectMissing:
+            return None
 
     async def _until(self, first: int, last: int) -> AsyncGenerator[Slot, None]:
         async with aclosing(self.slots(first)) as slots:

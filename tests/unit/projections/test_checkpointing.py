@@ -1,6 +1,8 @@
 """Checkpoints and packs: they save reading, and are never believed without proof."""
 
 import asyncio
+import re
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -232,3 +234,13 @@ async def test_who_stops_keeping_waits_for_the_thread_that_still_writes(
         await keeping
     assert seen == [False]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_runbook_s_command_cuts_a_slot_out_of_a_pack(long: Long) -> None:
+    runbook = (Path(__file__).parents[3] / "ops" / "RUNBOOK.md").read_text()
+    found = re.search(r"zstd -dc PACK \| awk -v n=7 '(?P<program>[^']+)' > SLOT", runbook)
+    assert found is not None
+    joined = b"".join(long.bodies[:1024])
+    command = ["awk", "-v", "n=7", found["program"]]
+    done = subprocess.run(command, input=joined, capture_output=True, check=True)
+    assert done.stdout == long.bodies[6]

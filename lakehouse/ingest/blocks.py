@@ -4,8 +4,8 @@ Between blocks no state is carried but the line number, so blocks can be read si
 refusal can be explained from one block alone. It looks at quotes and newlines, never at cells:
 how many fields a record has is the reader's to judge.
 
-The check of the quotes is one RE2 automaton over a few pieces of the block, which runs at memory
-speed without the GIL; a block without a quote needs none.
+A block without a quote needs no check, and one whose quotes are where they should be a look at
+those alone; any other is given to one RE2 automaton, over a few pieces, without the GIL.
 """
 
 from array import array
@@ -18,14 +18,16 @@ import pyarrow.compute as pc
 from lakehouse.errors import RefusedError
 from lakehouse.ingest.dialect import QUOTE, QUOTED, START, Dialect
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.records import line_ends, records
+from lakehouse.ingest.quotes import count_line_ends, last_end
+from lakehouse.ingest.records import records
 from lakehouse.ingest.refusals import malformed
 
 _PIECE_BYTES = 1 << 18
 
 
 class Block(msgspec.Struct, frozen=True):
-    """Records as bytes; `line` is the physical line of the first byte, from 1.
+    """Records as bytes; of the first one `line` is the physical line, from 1, `start` the offset
+    in the text.
 
     A block that is not `whole` begins at a record's start and holds one that cannot be read; it
     is the last.
@@ -33,7 +35,20 @@ class Block(msgspec.Struct, frozen=True):
 
     data: bytes
     line: int
+    start: int = 0
     whole: bool = True
+
+    def place(self) -> "Place":
+        """Where it stands, to be read again by `recut`."""
+        return Place(self.line, self.start, len(self.data))
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A block without its bytes: how to find it again. The text's last newline may be ours."""
+
+    line: int
+    start: int
+    size_bytes: int
 
 
 def blocks(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterator[Block]:
@@ -41,38 +56,49 @@ def blocks(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterato
 
     The records do not depend on the chunks; where blocks end does.
     """
-    grammar = dialect.transitions()
-    rest, fresh, line = b"", b"", 1
+    rest, fresh, line, start = b"", b"", 1, 0
     for chunk in chunks:
         fresh += chunk
         # A long record is looked at again only when it has doubled: linear, not quadratic.
         if len(fresh) < len(rest):
             continue
         buffer, fresh = rest + fresh, b""
-        stop, sound = _cut(buffer, grammar)
-        yield from _some(buffer[:stop], line)
-        line += line_ends(buffer[:stop])
-        rest = buffer[stop:]
+        stop, sound = _cut(buffer, dialect)
+        done, rest = buffer[:stop], buffer[stop:]
+        if done:
+            yield Block(done, line, start)
+        line, start = line + count_line_ends(done), start + stop
         if not sound:
-            yield Block(rest, line, whole=False)
+            yield Block(rest, line, start, whole=False)
             return
         if len(rest) > limits.record_bytes:
             raise _too_long(rest, line, dialect, limits)
-    yield from _last(rest + fresh, line, grammar)
+    yield from _last(Block(rest + fresh, line, start), dialect)
 
 
-def _last(data: bytes, line: int, grammar: Mapping[tuple[str, str], str]) -> Iterator[Block]:
+def recut(chunks: Iterable[bytes], places: Iterable[Place]) -> Iterator[Block]:
+    """Blocks once more, out of the same text; `places` follow one another in it."""
+    buffer, start, more = b"", 0, iter(chunks)
+    for place in places:
+        stop = place.start + place.size_bytes
+        while start + len(buffer) < stop and (chunk := next(more, None)) is not None:
+            passed = min(len(buffer), place.start - start)
+            buffer, start = buffer[passed:] + chunk, start + passed
+        data, buffer = buffer[place.start - start : stop - start], buffer[stop - start :]
+        start = stop
+        data = data if len(data) == place.size_bytes else data + b"\n"
+        yield Block(data, place.line, place.start)
+
+
+def _last(left: Block, dialect: Dialect) -> Iterator[Block]:
     # Every record ends in a newline from here on, the last one too.
+    data, line, start = left.data, left.line, left.start
     data = data if data.endswith(b"\n") or not data else data + b"\n"
-    stop, _ = _cut(data, grammar)
-    yield from _some(data[:stop], line)
+    stop, _ = _cut(data, dialect)
+    if stop:
+        yield Block(data[:stop], line, start)
     if stop < len(data):
-        yield Block(data[stop:], line + line_ends(data[:stop]), whole=False)
-
-
-def _some(data: bytes, line: int) -> Iterator[Block]:
-    if data:
-        yield Block(data, line)
+        yield Block(data[stop:], line + count_line_ends(data[:stop]), start + stop, whole=False)
 
 
 def _too_long(rest: bytes, line: int, dialect: Dialect, limits: Limits) -> RefusedError:
@@ -83,11 +109,17 @@ def _too_long(rest: bytes, line: int, dialect: Dialect, limits: Limits) -> Refus
     return malformed(line, f"a record of more than {most} bytes; is a quote left open?")
 
 
-def _cut(buffer: bytes, grammar: Mapping[tuple[str, str], str]) -> tuple[int, bool]:
+def _cut(buffer: bytes, dialect: Dialect) -> tuple[int, bool]:
     """Where the last record known to be whole ends, and whether what was looked at is sound."""
-    ends = _piece_ends(buffer)
-    if not ends or QUOTE not in buffer:
-        return (ends[-1] if ends else 0), True
+    final = _final(buffer)
+    if not final or QUOTE not in buffer:
+        return final, True
+    stop = last_end(buffer, dialect.delimiter, final)
+    return _cut_by_automaton(buffer, final, dialect) if stop is None else (stop, True)
+
+
+def _cut_by_automaton(buffer: bytes, final: int, dialect: Dialect) -> tuple[int, bool]:
+    ends, grammar = _piece_ends(buffer, final), dialect.transitions()
     pieces = _pieces(buffer, ends)
     state, stop = START, 0
     for index, end in enumerate(ends):
@@ -109,16 +141,20 @@ def _after(
     return None
 
 
-def _piece_ends(buffer: bytes) -> list[int]:
-    """Ends of pieces of about 256 KiB, each after a newline, the last after the last newline."""
+def _final(buffer: bytes) -> int:
+    """The end of the last line; 0 where none is known to end."""
     newline = b"\n" if b"\n" in buffer else b"\r"
     # Whether a CR at the very end is a CRLF, only the next chunk tells.
-    final = buffer.rfind(newline, 0, len(buffer) - (newline == b"\r")) + 1
-    ends: list[int] = []
+    return buffer.rfind(newline, 0, len(buffer) - (newline == b"\r")) + 1
+
+
+def _piece_ends(buffer: bytes, final: int) -> list[int]:
+    """Ends of pieces of about 256 KiB, each after a newline, the last at `final`."""
+    newline, ends = buffer[final - 1 : final], list[int]()
     while not ends or ends[-1] < final:
         found = buffer.find(newline, (ends[-1] if ends else 0) + _PIECE_BYTES, final)
         ends.append(found + 1 if found >= 0 else final)
-    return ends if final else []
+    return ends
 
 
 def _pieces(buffer: bytes, ends: list[int]) -> pa.BinaryArray:

@@ -91,4 +91,4 @@ def _rest(block: Block, first: Record) -> Iterator[Block]:
     data = block.data[first.stop :]
     if data:
         line = block.line + line_ends(block.data[: first.stop])
-        yield Block(data, line, block.whole)
+        yield Block(data, line, block.start + first.stop, block.whole)

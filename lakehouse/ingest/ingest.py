@@ -1,23 +1,27 @@
 """Ingest: a CSV file on disk becomes typed Parquet files on disk, or a refusal.
 
-The order of the work and nothing else: survey the file once, decide the schema, write. It knows
+The order of the work and nothing else: survey the file, decide the schema, read it again and
+write. Little of the text is kept between the readings: the source is on disk already. It knows
 no bucket, no journal and no HTTP; it blocks, and is run in a thread of the caller's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+import pyarrow as pa
 
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.ingest.blocks import blocks
+from lakehouse.ingest.blocks import Block, blocks, recut
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.header import Header, take_header
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.options import REJECT, Options
-from lakehouse.ingest.parquet import ParquetFile, write_parquet
+from lakehouse.ingest.parquet import ParquetFile, Rows, arrow_schema, typed, write_parquet
 from lakehouse.ingest.quarantine import Quarantined
 from lakehouse.ingest.reading import TextReader
 from lakehouse.ingest.refusals import refusal, shown
@@ -29,9 +33,10 @@ from lakehouse.ingest.schema import (
     differences,
     fingerprint,
 )
+from lakehouse.ingest.side_by_side import in_order
 from lakehouse.ingest.sifting import sift
 from lakehouse.ingest.source import text_chunks
-from lakehouse.ingest.survey import Survey, spooled, survey
+from lakehouse.ingest.survey import Survey, survey
 from lakehouse.ingest.types import TYPES
 
 
@@ -116,22 +121,21 @@ def _ingest(
     limits: Limits,
 ) -> Parsed:
     dialect = Dialect(options.delimiter, options.encoding)
-    chunks = text_chunks(source, content_encoding, options.encoding, limits)
-    header, rows = take_header(
-        blocks(chunks, dialect, limits), dialect, written=options.header, most=limits.columns
+    text = partial(text_chunks, source, content_encoding, options.encoding, limits)
+    header, found = take_header(
+        blocks(text(), dialect, limits), dialect, written=options.header, most=limits.columns
     )
     overrides = _overrides(options, header)
     promised = _promised(contract, header)
     wanted = tuple(overrides.get(name, promised.get(name)) for name in header.names)
     forced = frozenset(i for i, name in enumerate(header.names) if name in overrides)
     reader = TextReader(dialect, header.names, options.null_tokens, limits)
-    spool = work_dir / "text.arrow"
-    try:
-        surveyed = survey(rows, reader, wanted, forced, spool)
+    with ThreadPoolExecutor(limits.threads) as pool:
+        surveyed = survey(found, reader, wanted, forced, pool)
         columns = _decide(header, surveyed, overrides, promised)
-        files = write_parquet(spooled(spool), columns, work_dir, limits)
-    finally:
-        spool.unlink(missing_ok=True)
+        again = chain(surveyed.kept, recut(text(), surveyed.places))
+        rows = in_order(pool, partial(_typed, reader, columns), again, limits.threads)
+        files = write_parquet(rows, arrow_schema(columns), work_dir, limits)
     lines = {header.names[index]: line for index, line in surveyed.lines.items()}
     return Parsed(
         columns=columns,
@@ -141,6 +145,11 @@ def _ingest(
         files=files,
         differences=differences(contract, columns, lines),
     )
+
+
+def _typed(reader: TextReader, columns: Sequence[Column], text: pa.RecordBatch | Block) -> Rows:
+    batch = reader.read(text) if isinstance(text, Block) else text
+    return typed(batch, columns, arrow_schema(columns))
 
 
 def _overrides(options: Options, header: Header) -> Mapping[str, str]:

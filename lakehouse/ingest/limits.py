@@ -8,8 +8,8 @@ MIB = 1 << 20
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of one ingest; each has a default that suits one machine.
 
-    Memory is about `threads` x (`block_bytes` as bytes and as text) plus a few row groups; only a
-    record longer than a block makes a block grow, up to `record_bytes`.
+    Memory is about `kept_bytes` and `threads` x (`block_bytes` as bytes and as text) plus a few
+    row groups; only a record longer than a block makes a block grow, up to `record_bytes`.
     """
 
     decoded_bytes: int = 8 << 30
@@ -17,11 +17,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     columns: int = 10_000
     record_bytes: int = 64 * MIB
     """One record, give or take a block: bounds what an unclosed quote can swallow."""
-    block_bytes: int = 4 * MIB
+    block_bytes: int = MIB
+    kept_bytes: int = 64 * MIB
+    """Text that the first reading keeps for the second; what is beyond is read again."""
     threads: int = 2
     row_group_rows: int = 122_880
     """DuckDB's own row group, so one row group is one unit of its parallel scan."""
     row_group_bytes: int = 64 * MIB
     """Text in one row group: bounds memory where rows are wide."""
-    file_bytes: int = 512 * MIB
+    file_bytes: int = 256 * MIB
     """A Parquet file that has reached this gets no further row group."""

@@ -71,6 +71,8 @@ def surviving(values: pa.StringArray, candidates: tuple[str, ...]) -> tuple[str,
 
     `candidates` stand in the order of the table and end in `string`.
     """
+    if candidates == (STRING,):
+        return candidates
     present = values.drop_null() if values.null_count else values
     if not len(present):
         return candidates
@@ -144,27 +146,35 @@ def _has_double_size(present: pa.StringArray) -> bool:
 
 
 def _is_date(present: pa.StringArray) -> bool:
-    days = _cast_or_none(present, pa.date32())
-    if days is None or not _within(days.cast(pa.int32()), _FIRST_DAY, _LAST_DAY):
+    # Of the length of YYYY-MM-DD, pyarrow takes that form alone.
+    if not _have_length(present, 10):
         return False
-    return _all(pc.equal(pc.cast(days, pa.string()), present))
+    days = _cast_or_none(present, pa.date32())
+    return days is not None and _within(days.cast(pa.int32()), _FIRST_DAY, _LAST_DAY)
 
 
 def _is_timestamp(present: pa.StringArray) -> bool:
-    return _is_instant(present, _INSTANT + "$", TIMESTAMP)
+    return _is_instant(present, _INSTANT + "$", 19, TIMESTAMP)
 
 
 def _is_zoned(present: pa.StringArray) -> bool:
-    return _is_instant(present, _INSTANT + _ZONE + "$", ZONED)
+    return _is_instant(present, _INSTANT + _ZONE + "$", 20, ZONED)
 
 
-def _is_instant(present: pa.StringArray, pattern: str, name: str) -> bool:
-    if not _all(pc.match_substring_regex(present, pattern)):
+def _is_instant(present: pa.StringArray, pattern: str, usual: int, name: str) -> bool:
+    # Of the length of YYYY-MM-DD HH:MM:SS, with a Z where there is a zone, pyarrow takes that form
+    # alone; of other lengths also some that are not in the table.
+    if not _have_length(present, usual) and not _all(pc.match_substring_regex(present, pattern)):
         return False
     instants = _cast_or_none(present, TYPES[name])
     if instants is None:
         return False
     return _within(instants.cast(pa.int64()), _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
+
+
+def _have_length(present: pa.StringArray, length: int) -> bool:
+    found = pc.min_max(pc.binary_length(present)).as_py()
+    return bool(found["min"] == found["max"] == length)
 
 
 def _cast_or_none(present: pa.StringArray, type_: pa.DataType) -> pa.Array | None:

@@ -23,12 +23,13 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("block", [333, 4096, 1 << 22])
 @pytest.mark.parametrize("threads", [1, 4])
-def test_blocks_and_threads_change_no_byte(
-    block: int, threads: int, workers: Path, tmp_path: Path
+@pytest.mark.parametrize("kept", [0, 200_000])
+def test_blocks_threads_and_what_is_kept_change_no_byte(
+    block: int, threads: int, kept: int, workers: Path, tmp_path: Path
 ) -> None:
     small = {"row_group_rows": 700, "row_group_bytes": 100_000, "file_bytes": 60_000}
     expected = parsed(workers, tmp_path / "expected", limits=Limits(**small))
-    limits = Limits(block_bytes=block, threads=threads, **small)
+    limits = Limits(block_bytes=block, threads=threads, kept_bytes=kept, **small)
     result = parsed(workers, tmp_path / "result", limits=limits)
     assert _hashes(result) == _hashes(expected)
     assert len(result.files) > 1
@@ -41,7 +42,7 @@ def test_blocks_change_no_byte_where_columns_have_many_pages(tmp_path: Path) -> 
     )
     data = "\n".join(["a,b,c", *rows]).encode()
     once = parsed(data, tmp_path / "once", limits=Limits(block_bytes=1 << 24))
-    again = parsed(data, tmp_path / "again", limits=Limits(block_bytes=77_777))
+    again = parsed(data, tmp_path / "again", limits=Limits(block_bytes=77_777, kept_bytes=10**6))
     assert _hashes(once) == _hashes(again)
 
 
@@ -110,7 +111,8 @@ def test_negative_zero_keeps_its_sign(tmp_path: Path) -> None:
 def test_statistics_are_stored_and_nothing_that_varies(workers: Path, tmp_path: Path) -> None:
     metadata = pq.read_metadata(parsed(workers, tmp_path).files[0].path)
     assert metadata.row_group(0).column(0).statistics.max == 5000
-    assert set(metadata.metadata) == {b"ARROW:schema"}
+    assert set(metadata.metadata) == {b"ARROW:schema", b"lakehouse.writer"}
+    assert metadata.metadata[b"lakehouse.writer"] == b"lakehouse ingest 1"
     assert pa.__version__ in metadata.created_by
 
 

@@ -2,7 +2,7 @@
 
     python -m tests.bench.long_journal [--events 1000000] [--seed 1]
 
-Made once for each seed and size, outside the checkout: `$TMPDIR/lakehouse-long-journal/<seed>-<events>`.
+Made once for each seed, size and state version, below `$TMPDIR/lakehouse-long-journal/`.
 Datasets are appended to, replaced, and a few dropped; keys are stored again and again; what no longer
 lives is marked and collected, so that the state stays about as large as what lives.
 """
@@ -41,6 +41,7 @@ from journal.slot import FORMAT, Header, decode_slot, encode_events, format_at
 from lakehouse.decide import dataset_id
 from lakehouse.keeper import Keeper
 from projections import history
+from projections.fold import STATE_VERSION
 from projections.follower import Follower
 
 EVENTS = 1_000_000
@@ -140,7 +141,8 @@ class Facts:
 
 def long_journal(events: int = EVENTS, seed: int = 1) -> Path:
     """The directory of the bucket that holds it, made if it is not there yet."""
-    directory = Path(tempfile.gettempdir()) / "lakehouse-long-journal" / f"{seed}-{events}"
+    name = f"{seed}-{events}-{STATE_VERSION}"
+    directory = Path(tempfile.gettempdir()) / "lakehouse-long-journal" / name
     if not directory.exists():
         unfinished = directory.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)

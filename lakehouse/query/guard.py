@@ -230,7 +230,9 @@ def _relation(node: Node, scope: Scope) -> Iterator[Finding]:
     catalog, schema, name = (
         lower(node[key]) for key in ("catalog_name", "schema_name", "table_name")
     )
-    if catalog:
+    if node.get("at_clause"):
+        yield _no("AT on what is no relation of the lake")
+    elif catalog:
         yield _no(f"{catalog}.{schema}.{name}: there is one catalog, unnamed")
     elif schema == "information_schema" and name in relations.LISTED:
         yield _Listing()
@@ -245,7 +247,8 @@ def _relation(node: Node, scope: Scope) -> Iterator[Finding]:
 
 
 def _system(name: str) -> Finding:
-    if name not in relations.SYSTEM:
+    wanted = relations.wanted(relations.system_name(name))
+    if not wanted.system:
         known = ", ".join(sorted(relations.SYSTEM))
         return Refused("sql_error", f"Catalog Error: there is no lake.{name}, but {known}")
     return _System(name)

@@ -19,6 +19,11 @@ class Wanted(msgspec.Struct, frozen=True):
     system: bool
     moment: str | None
 
+    @property
+    def called(self) -> str:
+        """Its name inside its schema, moment included."""
+        return self.name if self.moment is None else at(self.name, self.moment)
+
 
 def system_name(name: str) -> str:
     """What the system view `name` is called in a set of relations."""

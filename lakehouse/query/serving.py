@@ -88,7 +88,7 @@ class Worker(msgspec.Struct):
     def _views(self, ask: Ask, statement: Statement) -> Views:
         allowed = statement.allowed
         # No dataset has a dot in its name; a relation that has would read like a system view.
-        plain = {name for name in allowed.relations if "." not in name}
+        plain = {name for name in allowed.relations if "." not in name.partition("@")[0]}
         asked = frozenset(plain | {system_name(name) for name in allowed.system})
         if not asked and not allowed.relations and not allowed.all_relations:
             return Views(ask.number, {})

@@ -12,6 +12,7 @@ import msgspec
 
 from lakehouse.errors import Refused
 from lakehouse.query.guard import Allowed, Node, check
+from lakehouse.query.travel import travelled
 
 _BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
 _OPTION = r"(?:analy[sz]e|verbose|format\s+\w+)"
@@ -44,9 +45,10 @@ def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statemen
     if document.get("error_type") == "not implemented" and (prefix := _EXPLAIN.match(text)):
         # Put together anew: comments could make us and DuckDB see different statements there.
         body = text[prefix.end() :]
-        sql = f"EXPLAIN {prefix['options'] or ''} {body}"
-        return _judged(_tree(connection, body), sql, body, explain=True)
-    return _judged(document, text, text, explain=False)
+        return _judged(
+            connection, body, _tree(connection, body), f"EXPLAIN {prefix['options'] or ''} "
+        )
+    return _judged(connection, text, document, "")
 
 
 def unterminated(sql: str) -> str:
@@ -70,13 +72,28 @@ def located(text: str, location: int) -> str:
     return f"{prefix}{shown}\n{' ' * caret}^"
 
 
-def _judged(document: Node, sql: str, body: str, explain: bool) -> Statement | Refused:
+def _judged(
+    connection: duckdb.DuckDBPyConnection, body: str, document: Node, prefix: str
+) -> Statement | Refused:
     if document["error"]:
         return _unreadable(document, body)
     if not document["statements"]:
         return Refused("sql_error", "the statement is empty")
-    allowed = check(document, explain)
-    return Statement(sql, body, allowed) if isinstance(allowed, Allowed) else allowed
+    moved = travelled(document)
+    if isinstance(moved, Refused):
+        return moved
+    if moved is not None:
+        # DuckDB writes the text of the changed tree, and that text is judged, since it is what runs.
+        body = _text(connection, moved)
+        document = _tree(connection, body)
+    allowed = check(document, bool(prefix))
+    return Statement(prefix + body, body, allowed) if isinstance(allowed, Allowed) else allowed
+
+
+def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:
+    tree = msgspec.json.encode(document).decode()
+    row: Any = connection.execute("SELECT json_deserialize_sql(CAST($1 AS JSON))", [tree])
+    return str(row.fetchone()[0])
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:

@@ -5,6 +5,8 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.node import Node
 from lakehouse.query import Query, QueryEngine, Result
@@ -90,13 +92,17 @@ class _Asked:
         return {name: view for name, view in found if view is not None}
 
     async def _resolved(self, relation: Wanted) -> View | None:
+        state = self._state
+        if relation.moment is not None:
+            state = await reading.state_as_of(self._node, relation.moment)
         if relation.system:
-            return await self._system.view(self._loan, relation.name, self._state, EVERYTHING)
-        dataset = self._state.catalog.datasets.get(relation.name)
-        if dataset is None:
+            view = await self._system.view(self._loan, relation.name, state, EVERYTHING)
+        elif dataset := state.catalog.datasets.get(relation.name):
+            self._used.append(dataset)
+            view = self._view(dataset)
+        else:
             return None
-        self._used.append(dataset)
-        return self._view(dataset)
+        return msgspec.structs.replace(view, name=relation.called) if relation.moment else view
 
     def lost(self, now: State, refused: Refused) -> Refused:
         """Why an object of these datasets is absent: collected, or lost."""

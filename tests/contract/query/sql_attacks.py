@@ -279,6 +279,17 @@ COPY lake.events TO '{bucket}/datasets/x.csv'
 SELECT * FROM lake.datasets()
 SELECT lake.getenv('HOME')
 SHOW TABLES FROM lake
+SELECT lake.at('Sales', 1)
+FROM memory.lake.at('Sales', 1)
+FROM lake.at('{outside}', 1)
+FROM lake.at('{bucket}/datasets/Sales/0.parquet', 1)
+FROM lake.at('lake.{outside}', 1)
+FROM '{outside}' AT (VERSION => 1)
+FROM lake.duckdb_settings AT (VERSION => 1)
+FROM information_schema.tables AT (VERSION => 1)
+FROM Sales AT (VERSION => (SELECT max(password) FROM '{outside}'))
+FROM lake.at('Sales', (SELECT content FROM read_text('{outside}')))
+FROM lake.at(getenv('HOME'), 1)
 FROM query_table('lake.datasets')
 WITH lake AS (SELECT 1) FROM lake.secrets
 SELECT * FROM other.Sales

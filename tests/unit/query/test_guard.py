@@ -8,7 +8,7 @@ import pytest
 from lakehouse.errors import Refused
 from lakehouse.query import functions, guard
 from lakehouse.query.guard import Allowed
-from lakehouse.query.statement import located, read_statement, unterminated
+from lakehouse.query.statement import _text, _tree, located, read_statement, unterminated
 
 
 def judge(sql: str) -> Allowed | Refused:
@@ -164,3 +164,22 @@ def test_a_caret_stands_under_the_byte_that_is_meant() -> None:
 )
 def test_only_the_final_semicolon_is_taken_away(sql: str, expected: str) -> None:
     assert unterminated(sql) == expected
+
+
+@pytest.mark.parametrize("sql", [sql for sql, _ in SCOPES if not sql.startswith("EXPLAIN")])
+def test_a_tree_written_as_text_is_the_same_tree(sql: str) -> None:
+    """What travels in time runs as DuckDB wrote it from the tree: it must mean the same."""
+    connection = duckdb.connect()
+    tree = _tree(connection, sql)
+    again = _tree(connection, _text(connection, tree))
+    assert guard.check(again) == guard.check(tree) or without_locations(again) == without_locations(
+        tree
+    )
+
+
+def without_locations(value: object) -> object:
+    if isinstance(value, list):
+        return [without_locations(item) for item in value]
+    if isinstance(value, dict):
+        return {k: without_locations(v) for k, v in value.items() if k != "query_location"}
+    return value

@@ -36,6 +36,14 @@ class Limits(msgspec.Struct, frozen=True):
     clock_skew_s: float = 60.0
 
 
+class Counts(msgspec.Struct):
+    """What a writer has done since it began."""
+
+    slots: int = 0
+    events: int = 0
+    races_lost: int = 0
+
+
 class Pending:
     """A command whose sender waits. `attempted`: its slot may be in the journal for all we know."""
 
@@ -75,6 +83,12 @@ class Writer:
         self._draining = False
         self.fault: Refused | None = None
         """Why this node writes no more, once it does not."""
+        self.counts = Counts()
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for their turn."""
+        return len(self._queue)
 
     async def submit(
         self, command: Command, context: Context, accepted_s: float | None = None
@@ -183,12 +197,15 @@ class Writer:
         match result:
             case Committed():
                 self._follower.accept(closed.slot, closed.state)
+                self.counts.slots += 1
+                self.counts.events += closed.slot.header.events
                 _answer_all(decided, batch)
                 return []
             case Failed(detail):
                 _refuse_all(decided, Refused("not_committed", f"the store refused: {detail}"))
                 return []
             case Lost(slot):
+                self.counts.races_lost += 1
                 self._follower.accept(slot)
                 await self._follower.catch_up()
                 await self._clock.sleep(pause_s(0, self._chance))

@@ -8,6 +8,7 @@ import msgspec
 
 from lakehouse.errors import Refused
 from lakehouse.gate import Gate
+from lakehouse.metrics import Metrics, Standing
 from lakehouse.node import Node
 from lakehouse.query import QueryEngine
 from lakehouse.service.catalog import Catalog
@@ -15,6 +16,7 @@ from lakehouse.service.ingest import Ingest
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.sql import Sql
 from lakehouse.service.storage import Storage
+from projections.fold import counts
 
 MIB = 1024 * 1024
 READY_S = 5.0
@@ -54,6 +56,28 @@ class Service:
         self.journal = JournalReads(node)
         self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
         self.sql = Sql(node, engine, pool, system_dir)
+
+        self.metrics = Metrics(self._standing)
+
+    def _standing(self) -> list[Standing]:
+        """How things stand, for whoever watches."""
+        writer, state = self.node.writer, self.node.state
+        there = counts(state)
+        return [
+            ("lakehouse_journal_seq", "The last event that is folded.", state.head.seq),
+            ("lakehouse_journal_slot", "The last slot that is folded.", state.head.position),
+            ("lakehouse_datasets", "Datasets that live.", there["datasets"]),
+            ("lakehouse_keys", "Keys that name an object.", there["keys"]),
+            ("lakehouse_versions", "Versions that may still be read.", there["versions"]),
+            ("lakehouse_slots_committed_total", "Slots committed here.", writer.counts.slots),
+            ("lakehouse_events_committed_total", "Events committed here.", writer.counts.events),
+            ("lakehouse_races_lost_total", "Slots that another won.", writer.counts.races_lost),
+            ("lakehouse_changes_waiting", "Changes that wait to be decided.", writer.waiting),
+            ("lakehouse_halted", "1 when this process takes no changes.", bool(writer.fault)),
+            ("lakehouse_puts_in_flight", "PUTs in flight.", self.puts.inside),
+            ("lakehouse_ingests_in_flight", "Ingests in flight.", self.ingests.inside),
+            ("lakehouse_queries_running", "Queries that run or wait.", self.sql.queries.count()),
+        ]
 
     async def readiness(self) -> Refused | None:
         """Why this node is not ready to serve, or None: a look at the journal's end, just now."""

@@ -67,6 +67,10 @@ class Queries:
         now_s = self._clock.monotonic()
         return [_row(each.entry, now_s - each.entry.started_s) for each in self._running.values()]
 
+    def count(self) -> int:
+        """How many run or wait."""
+        return len(self._running)
+
     def ended(self) -> list[Entry]:
         """What ran, oldest first; older ones are forgotten."""
         return list(self._ended)

@@ -26,6 +26,9 @@ IDLE_S = 75.0
 """For how long a connection may say nothing between requests."""
 LINGER_S = 2.0
 """For how long the rest of a body that was refused is read, so that the client sees the answer."""
+ROUTE = web.RequestKey("ROUTE", tuple)
+"""Set on a request that is some route's: that route's method and path."""
+UNROUTED = ("other", "none")
 
 log = structlog.get_logger()
 
@@ -58,12 +61,15 @@ class Edge(web.Server):
                 response = await self._answer(request, identity)
                 status = response.status
             finally:
+                took_s = time.monotonic() - started_s
+                method, route = request.get(ROUTE, UNROUTED)
+                self._service.metrics.answered(method, route, status, took_s)
                 log.info(
                     "request",
                     method=request.method,
                     path=request.raw_path.partition("?")[0][:1024],
                     status=status,
-                    ms=round((time.monotonic() - started_s) * 1000, 1),
+                    ms=round(took_s * 1000, 1),
                 )
         return response
 
@@ -92,6 +98,7 @@ class Edge(web.Server):
         exchange = Exchange(request, identity, self._service.node.clock.monotonic())
         route, exchange.tail = match(request.method, exchange.target.path)
         request[ABANDONABLE] = route.abandonable
+        request[ROUTE] = (route.method, route.path)
         await self._reach(request)
         return await route.handler(self._service, exchange)
 

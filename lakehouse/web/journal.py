@@ -1,7 +1,8 @@
-"""Handlers under /v1/journal, and the two that say how the process is."""
+"""Handlers under /v1/journal, and those that say how the process is."""
 
 from aiohttp import web
 
+from lakehouse.metrics import CONTENT_TYPE
 from lakehouse.service import Service
 from lakehouse.web.exchange import Exchange
 from lakehouse.web.problems import answer, problem
@@ -29,6 +30,11 @@ async def events(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def health(_service: Service, _exchange: Exchange) -> web.StreamResponse:
     """GET /health: touches nothing."""
     return answer({"status": "ok", "service": "lakehouse"})
+
+
+async def metrics(service: Service, _exchange: Exchange) -> web.StreamResponse:
+    """GET /metrics: Prometheus text."""
+    return web.Response(body=service.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def ready(service: Service, exchange: Exchange) -> web.StreamResponse:

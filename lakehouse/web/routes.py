@@ -54,6 +54,7 @@ ROUTES = (
     Route("GET", "/v1/journal/events", journal.events, "What has happened"),
     Route("GET", "/health", journal.health, "Whether the process runs"),
     Route("GET", "/ready", journal.ready, "Whether it can serve"),
+    Route("GET", "/metrics", journal.metrics, "Prometheus metrics"),
 )
 
 

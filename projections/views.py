@@ -91,7 +91,7 @@ def duckdb_type(arrow: str) -> str:
 
 def _create(view: View, select: str) -> str:
     schema = f"{quoted(view.schema)}." if view.schema else ""
-    return f"CREATE VIEW {schema}{quoted(view.name)} AS SELECT {select}"
+    return f"CREATE OR REPLACE VIEW {schema}{quoted(view.name)} AS SELECT {select}"
 
 
 def _selected(view: View) -> str:

@@ -21,7 +21,8 @@ from projections.views import View
 Params = list[Json | float] | dict[str, Json | float]
 Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
 """Asked for lower-case names, returns the views of those that exist, by lower-case name; asked
-for None, all of them. A RefusedError from it is the query's answer."""
+for None, all of them, of which only names and columns are used. A RefusedError from it is the
+query's answer."""
 
 _INTEGERS = range(-(2**127), 2**128)
 

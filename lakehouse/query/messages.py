@@ -69,7 +69,7 @@ class Need(msgspec.Struct, frozen=True, tag=True):
 
 
 class Views(msgspec.Struct, frozen=True, tag=True):
-    """The answer to Need. A name without a view does not exist."""
+    """The answer to Need. A name without a view does not exist. Of `listed`, names and columns count."""
 
     number: int
     named: dict[str, View]

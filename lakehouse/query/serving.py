@@ -1,7 +1,7 @@
 """One query inside a worker: judge, ask for the views, run, stream, leave nothing behind.
 
 Views are made in a transaction on a cursor of the query's own, and closing it rolls that back: a
-view lives as long as its query, so a dropped dataset is gone with the drop's answer.
+view with rows lives as long as its query, so a dropped dataset is gone with the drop's answer.
 """
 
 import socket
@@ -18,6 +18,7 @@ from lakehouse.query.documents import DOCUMENTS, Counted
 from lakehouse.query.exact import exact_sql
 from lakehouse.query.formats import FORMATS
 from lakehouse.query.inbox import Inbox, Interrupted
+from lakehouse.query.listing import Listing
 from lakehouse.query.messages import (
     Ask,
     Chunk,
@@ -34,7 +35,7 @@ from lakehouse.query.messages import (
 from lakehouse.query.relations import system_name
 from lakehouse.query.scrubbing import Scrubber, about_view, refusal, scrubber
 from lakehouse.query.statement import Statement, located, read_statement, unterminated
-from projections.views import View, stub_sql, view_sql
+from projections.views import View, view_sql
 
 _BATCH_ROWS = 8192
 _CHUNK_BYTES = 256 * 1024
@@ -54,6 +55,7 @@ class Worker(msgspec.Struct):
     connection: duckdb.DuckDBPyConnection
     inbox: Inbox
     channel: socket.socket
+    listing: Listing = msgspec.field(default_factory=Listing)
 
     def send(self, *messages: FromWorker) -> None:
         """Blocks while the engine does not read: that is the back-pressure."""
@@ -75,7 +77,9 @@ class Worker(msgspec.Struct):
         try:
             statement = _stated(read_statement(cursor, ask.sql))
             views = self._views(ask, statement)
-            clean = scrubber(self.configure, (*views.named.values(), *views.listed))
+            clean = scrubber(self.configure, views.named.values())
+            if statement.allowed.all_relations:
+                self.listing.show(cursor, views.listed)
             _make_views(cursor, views, clean)
             return Done(self._stream(cursor, statement, ask))
         except RefusedError as error:
@@ -124,15 +128,10 @@ def document(
 
 
 def _make_views(cursor: Cursor, views: Views, clean: Scrubber) -> None:
-    if not views.named and not views.listed:
-        return
-    cursor.execute("BEGIN")
+    if views.named:
+        cursor.execute("BEGIN")
     for view in views.named.values():
         _make_view(cursor, view, clean)
-    named = {view.name for view in views.named.values()}
-    stubs = [stub_sql(view) for view in views.listed if view.name not in named]
-    if stubs:
-        cursor.execute(";\n".join(stubs))
 
 
 def _make_view(cursor: Cursor, view: View, clean: Scrubber) -> None:

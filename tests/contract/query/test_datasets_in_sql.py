@@ -113,3 +113,38 @@ async def test_a_dataset_seen_again_with_other_objects_is_the_new_one(lake: Any)
         objects = tuple(str(path) for path in sorted(moved.glob("*.parquet")))
         lake.views["turn"] = View("turn", objects, (Column("x", "int64"),))
         assert await lake.rows("SELECT sum(x) FROM turn") == [[number * (number + 1)]]
+
+
+async def test_a_listing_follows_what_changes(lake: Any) -> None:
+    columns = "SELECT column_name FROM information_schema.columns WHERE table_name ILIKE 'turn'"
+    assert ["Turn"] not in await lake.rows("SHOW TABLES")
+    for name, column in (("Turn", "a"), ("Turn", "b"), ("TURN", "b"), ("turn", "c")):
+        lake.views["turn"] = View(name, (), (Column(column, "int64"),))
+        assert [name] in await lake.rows("SHOW TABLES")
+        assert await lake.rows(columns) == [[column]]
+    del lake.views["turn"]
+    assert await lake.rows(columns) == []
+    assert len(await lake.rows("SHOW TABLES")) == len(lake.views)
+    assert (await refused(lake, "FROM turn"))[0] == "sql_error"
+
+
+async def test_a_dataset_that_was_listed_and_is_gone_cannot_be_read(lake: Any) -> None:
+    await lake.rows("SHOW TABLES")
+    states = lake.views.pop("states")
+    for sql in (
+        "FROM states",
+        "FROM main.states",
+        "DESCRIBE states",
+        "FROM Sales JOIN states ON true",
+    ):
+        assert (await refused(lake, sql))[0] == "sql_error"
+    lake.views["states"] = states
+    assert await lake.rows("SELECT count(*) FROM states") == [[2]]
+
+
+async def test_a_listing_that_fails_leaves_the_one_before(lake: Any) -> None:
+    before = await lake.rows("SHOW TABLES")
+    lake.views["broken"] = View("x" * 10 + "\0", (), (Column("a", "int64"),))
+    assert (await refused(lake, "SHOW TABLES"))[0] == "sql_error"
+    del lake.views["broken"]
+    assert await lake.rows("SHOW TABLES") == before

@@ -15,28 +15,28 @@ AMOUNT = Column("amount", "int64")
 
 def test_a_view_names_its_columns_when_they_are_known() -> None:
     assert view_sql(View("sales", ("/b/1.parquet",), (AMOUNT, Column('a"b', "string")))) == (
-        'CREATE VIEW "sales" AS SELECT "amount", "a""b" '
+        'CREATE OR REPLACE VIEW "sales" AS SELECT "amount", "a""b" '
         "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false)"
     )
 
 
 def test_a_view_takes_what_is_there_when_columns_are_not_known() -> None:
     assert view_sql(View("sales", ("/b/1.parquet",))) == (
-        'CREATE VIEW "sales" AS SELECT * '
+        'CREATE OR REPLACE VIEW "sales" AS SELECT * '
         "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false)"
     )
 
 
 def test_several_objects_are_united_by_name() -> None:
     assert view_sql(View("s", ("/b/1.parquet", "/b/o'2.parquet"), (AMOUNT,))) == (
-        'CREATE VIEW "s" AS SELECT "amount" FROM read_parquet('
+        'CREATE OR REPLACE VIEW "s" AS SELECT "amount" FROM read_parquet('
         "['/b/1.parquet', '/b/o''2.parquet'], hive_partitioning=false, union_by_name=true)"
     )
 
 
 def test_a_dataset_without_objects_is_an_empty_relation_of_its_types() -> None:
     expected = (
-        'CREATE VIEW "s" AS SELECT CAST(NULL AS BIGINT) AS "amount", '
+        'CREATE OR REPLACE VIEW "s" AS SELECT CAST(NULL AS BIGINT) AS "amount", '
         'CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS "at" WHERE false'
     )
     view = View("s", (), (AMOUNT, Column("at", "timestamp[us, tz=UTC]")))
@@ -53,7 +53,7 @@ def test_a_dataset_with_neither_objects_nor_columns_has_no_view(
 
 def test_a_listing_of_unknown_columns_opens_no_object() -> None:
     assert stub_sql(View("s", ("/b/1.parquet",))) == (
-        'CREATE VIEW "s" AS SELECT CAST(NULL AS "NULL") AS "?" WHERE false'
+        'CREATE OR REPLACE VIEW "s" AS SELECT CAST(NULL AS "NULL") AS "?" WHERE false'
     )
 
 

@@ -16,6 +16,9 @@ Place = tuple[Count, Count]
 
 VERSION = 1
 
+RETRIES = "retries"
+"""The option of an append's source that names a quarantine blob whose rows it brings again."""
+
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A part of an event. Unknown fields are damage: who adds one raises the version."""
@@ -93,7 +96,7 @@ class DatasetRegistered(Content, frozen=True):
 
 
 class DatasetAppended(Content, frozen=True):
-    """A dataset holds this besides what it held."""
+    """A dataset holds this besides what it held; its schema, perhaps wider now, is of all of it."""
 
     TYPE: ClassVar[str] = "dataset_appended"
 
@@ -280,6 +283,13 @@ def objects_of(data: Data) -> tuple[Object, ...]:
     if isinstance(data, Content | DatasetRestored):
         return data.objects + data.quarantine
     return ()
+
+
+def retried_by(data: Data) -> frozenset[str]:
+    """The quarantine blobs that an append puts an end to, its rows having come again."""
+    if not isinstance(data, DatasetAppended) or data.source is None:
+        return frozenset()
+    return frozenset(value for name, value in data.source.options if name == RETRIES)
 
 
 def names_of(data: Data) -> tuple[Sequence[str], Sequence[str]]:

@@ -45,8 +45,13 @@ class IngestDataset(msgspec.Struct, frozen=True):
     source: Source
     table: "Table | None"
     read_under: str | None
-    schema_change: bool = False
+    schema_change: str | None = None
+    """`replace` gives the dataset's schema up, `widen` lets it grow; None keeps it."""
     dedupe: bool = False
+    retries: tuple[str, ...] = ()
+    """Keys of the dataset's quarantine whose rows the file brings again."""
+    read_at: int | None = None
+    """The seq of the dataset's last event when its values were looked at, for widening."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -61,6 +66,8 @@ class Table(msgspec.Struct, frozen=True):
     """Whether the objects are in the bucket; nothing may refer to them before they are."""
     quarantine: tuple[Object, ...] = ()
     """What holds the records that were set aside, if any were."""
+    lines: tuple[tuple[str, int], ...] = ()
+    """(column, line) of the file's first value that is not of the dataset's type for the column."""
 
 
 class DropDataset(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ without an event speaks about the present, and so is worth nothing without proof
 from uuid import UUID, uuid5
 
 from journal.events import (
-    Column,
     DatasetAppended,
     DatasetDropped,
     DatasetRegistered,
@@ -36,6 +35,7 @@ from lakehouse.commands import (
     Table,
     UnpinDataset,
 )
+from lakehouse.contracts import may_change, schema_conflict
 from lakehouse.decision import Decision, NeedsData, Replayed, Unchanged
 from lakehouse.errors import Json, Refused
 from lakehouse.restoring import other_spelling
@@ -146,13 +146,12 @@ def _ingest(state: State, command: IngestDataset) -> Decision:
         return refused
     if live is not None and (since := _reused(live, command)) is not None:
         return Unchanged(since)
+    if unknown := _not_in_quarantine(live, command.retries):
+        return Refused("quarantine_not_found", f"{command.name} has no quarantine {unknown!r}")
     if command.table is None:
         return NeedsData("the file is not read yet")
-    if command.read_under != (live.schema_fingerprint if live else None):
-        return NeedsData("the dataset's contract has changed since the file was read")
-    differs = live is not None and live.schema_fingerprint != command.table.schema_fingerprint
-    if live is not None and differs and (command.mode == "append" or not command.schema_change):
-        return _schema_conflict(live, command.table)
+    if (unready := _held_against(live, command, command.table)) is not None:
+        return unready
     if not command.table.uploaded:
         return NeedsData("the objects are not uploaded yet")
     brought = command.table.objects + command.table.quarantine
@@ -161,6 +160,21 @@ def _ingest(state: State, command: IngestDataset) -> Decision:
     if live is not None and command.mode == "append":
         return _appended(live, command, command.table)
     return _registered(command, command.table)
+
+
+def _held_against(
+    live: Dataset | None, command: IngestDataset, table: Table
+) -> NeedsData | Refused | None:
+    """Why a file as it was read does not go with the dataset as it is now, or None."""
+    if command.read_under != (live.schema_fingerprint if live else None):
+        return NeedsData("the dataset's contract has changed since the file was read")
+    if live is None or live.schema_fingerprint == table.schema_fingerprint:
+        return None
+    if not may_change(live, command, table):
+        return schema_conflict(live, table)
+    if command.mode == "append" and command.read_at != live.seq:
+        return NeedsData("the dataset's values have changed since they were looked at")
+    return None
 
 
 def _drop(state: State, command: DropDataset) -> Decision:
@@ -204,40 +218,18 @@ def _reused(live: Dataset, command: IngestDataset) -> int | None:
     return same[0] if same and command.dedupe else None
 
 
+def _not_in_quarantine(live: Dataset | None, keys: tuple[str, ...]) -> str | None:
+    """The first of these keys that names nothing in the dataset's quarantine: not, or no longer."""
+    there = {item.key for item in live.quarantine} if live else set()
+    return next((key for key in keys if key not in there), None)
+
+
 def _unusable(state: State, blobs: tuple[str, ...]) -> str | None:
     """Why one of these blobs may not be referred to: a mark is final."""
     for blob in blobs:
         if (seq := inventory.lost_to(state.inventory, blob)) is not None:
             return f"an uploaded object was marked for collection by event {seq}"
     return None
-
-
-def _schema_conflict(live: Dataset, table: Table) -> Refused:
-    if live.schema is None:
-        detail = f"{live.name} has the opaque fingerprint {live.schema_fingerprint!r}"
-        return Refused("schema_conflict", detail)
-    rows = schema_differences(live.schema, table.schema)
-    return Refused("schema_conflict", f"{len(rows)} columns of {live.name} differ", rows)
-
-
-def schema_differences(
-    was: tuple[Column, ...], now: tuple[Column, ...]
-) -> tuple[dict[str, Json], ...]:
-    """A row {name, was, is} for each column that differs: by type, by absence, or by place."""
-    before = {column.name: column.type for column in was}
-    after = {column.name: column.type for column in now}
-    names = list(dict.fromkeys([*before, *after]))
-    rows: list[dict[str, Json]] = [
-        {"name": name, "was": before.get(name), "is": after.get(name)}
-        for name in names
-        if before.get(name) != after.get(name)
-    ]
-    moved: list[dict[str, Json]] = [
-        {"name": old.name, "was": old.type, "is": old.type, "position": place}
-        for place, (old, new) in enumerate(zip(was, now, strict=False), 1)
-        if old.name != new.name
-    ]
-    return tuple(rows or moved)
 
 
 def _registered(command: IngestDataset, table: Table) -> DatasetRegistered:
@@ -258,8 +250,8 @@ def _appended(live: Dataset, command: IngestDataset, table: Table) -> DatasetApp
     return DatasetAppended(
         live.dataset_id,
         live.name,
-        live.schema_fingerprint,
-        live.schema,
+        table.schema_fingerprint,
+        table.schema,
         table.objects,
         table.row_count,
         command.source,

@@ -60,13 +60,18 @@ CODES: dict[str, Code] = {
     "object_not_found": Code(404, "Object not found", "List the keys to see what is there."),
     "dataset_not_found": Code(404, "Dataset not found", "List the catalog to see what is there."),
     "pin_not_found": Code(404, "Pin not found", "List the pins to see what is kept."),
+    "quarantine_not_found": Code(
+        404, "Quarantine not found", "It was sent again already, or is another dataset's."
+    ),
     "method_not_allowed": Code(405, "Method not allowed", "The header Allow names the methods."),
     "not_acceptable": Code(406, "Not acceptable", "Accept a format that this route can answer in."),
     "query_not_found": Code(404, "Query not found", "List /v1/queries to see what runs."),
     "query_cancelled": Code(409, "Query cancelled", "It was called off; ask again if you want."),
     "name_taken": Code(409, "Name taken", "Use the spelling that is there, or another name."),
     "fingerprint_conflict": Code(409, "Fingerprint conflict", "Drop the dataset first, or rename."),
-    "schema_conflict": Code(409, "Schema conflict", "Mend the file, or use schema_change=replace."),
+    "schema_conflict": Code(
+        409, "Schema conflict", "Mend the file, or use schema_change=widen or replace."
+    ),
     "object_in_use": Code(409, "Object in use", "Drop the dataset that holds it first."),
     "objects_collected": Code(410, "Objects collected", "The bytes are gone; restore a backup."),
     "key_exists": Code(412, "Key exists", "Leave out If-None-Match to store a new version."),

@@ -14,6 +14,7 @@ from journal.events import (
     Object,
     ObjectStored,
     Renamed,
+    retried_by,
 )
 from projections.moment import Moment
 from projections.overlay import Overlay
@@ -111,16 +112,27 @@ def _whole(data: Content | DatasetRestored, was: Dataset | None, moment: Moment)
 
 def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
     known = was.row_count is not None and data.row_count is not None
+    retried = retried_by(data)
     return msgspec.structs.replace(
         was,
+        schema_fingerprint=data.schema_fingerprint,
+        schema=data.schema,
         objects=was.objects + data.objects,
         row_count=(was.row_count or 0) + (data.row_count or 0) if known else None,
-        sources=was.sources + _sources(data, moment),
+        sources=_all_sources(was) + _sources(data, moment),
         renamed=data.renamed,
-        quarantine=was.quarantine + data.quarantine,
+        quarantine=tuple(each for each in was.quarantine if each.blob not in retried)
+        + data.quarantine,
         updated_at=moment.at,
         seq=moment.seq,
     )
+
+
+def _all_sources(was: Dataset) -> tuple[Ingested, ...]:
+    """Where a dataset's rows are from; one source that nobody can name stands for objects without."""
+    if was.sources or not was.objects:
+        return was.sources
+    return (Ingested("", 0, (), was.seq),)
 
 
 def _sources(data: Content | DatasetRestored, moment: Moment) -> tuple[Ingested, ...]:

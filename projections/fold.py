@@ -16,7 +16,7 @@ from projections.moment import Moment
 from projections.overlay import Overlay
 from projections.requests import Requests
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Raised with every change of what a fold makes of the same events; golden roots hold it."""
 
 

@@ -24,6 +24,7 @@ from journal.events import (
     ObjectsMarked,
     ObjectStored,
     objects_of,
+    retried_by,
 )
 from projections.catalog import Dataset
 from projections.moment import Moment
@@ -117,11 +118,12 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Data, moment: Mom
             _store(draft, data, moment)
         case DatasetAppended():
             _hold(draft, objects_of(data), moment)
+            _release(draft, _retried(datasets.find(data.name.lower()), data), moment)
         case DatasetRegistered() | DatasetRestored():
             _hold(draft, objects_of(data), moment)
-            _release(draft, datasets.find(data.name.lower()), moment)
+            _release(draft, _held(datasets.find(data.name.lower())), moment)
         case DatasetDropped():
-            _release(draft, datasets.find(data.name.lower()), moment)
+            _release(draft, _held(datasets.find(data.name.lower())), moment)
         case ObjectForgotten():
             _forget(draft, data.key, moment)
         case ObjectsMarked():
@@ -226,10 +228,17 @@ def _hold(draft: Draft, objects: tuple[Object, ...], moment: Moment) -> None:
             draft.keys.put(item.key, item.blob)
 
 
-def _release(draft: Draft, dataset: Dataset | None, moment: Moment) -> None:
-    if dataset is None:
-        return
-    for item in dataset.objects + dataset.quarantine:
+def _held(dataset: Dataset | None) -> tuple[Object, ...]:
+    return dataset.objects + dataset.quarantine if dataset else ()
+
+
+def _retried(dataset: Dataset | None, data: DatasetAppended) -> tuple[Object, ...]:
+    blobs = retried_by(data)
+    return tuple(item for item in dataset.quarantine if item.blob in blobs) if dataset else ()
+
+
+def _release(draft: Draft, items: tuple[Object, ...], moment: Moment) -> None:
+    for item in items:
         left = (draft.references.find(item.blob) or 0) - 1
         if left > 0:
             draft.references.put(item.blob, left)

@@ -25,7 +25,7 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.name,
         arguments.mode,
         _options(arguments),
-        schema_change=arguments.schema_change is not None,
+        schema_change=arguments.schema_change,
         dedupe=arguments.dedupe is not None,
     )
     async with service_for(settings, begin=True) as service:

@@ -63,7 +63,7 @@ def _ingest(command: Parser) -> None:
     command.add_argument("file", metavar="FILE|-")
     command.add_argument("--name", required=True)
     command.add_argument("--mode", choices=("replace", "append"), default="replace")
-    command.add_argument("--schema-change", choices=("replace",))
+    command.add_argument("--schema-change", choices=("replace", "widen"))
     command.add_argument("--dedupe", choices=("source",))
     command.add_argument("--delimiter")
     command.add_argument("--encoding")

@@ -4,7 +4,7 @@ from lakehouse.ingest.ingest import Parsed, ingest_file
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.options import OPTION_NAMES, Options, parse_options
 from lakehouse.ingest.parquet import ParquetFile
-from lakehouse.ingest.schema import Column, Contract, Difference, Renamed, fingerprint
+from lakehouse.ingest.schema import Column, Contract, Difference, Renamed, Stance, fingerprint
 
 __all__ = [
     "OPTION_NAMES",
@@ -16,6 +16,7 @@ __all__ = [
     "ParquetFile",
     "Parsed",
     "Renamed",
+    "Stance",
     "fingerprint",
     "ingest_file",
     "parse_options",

@@ -30,6 +30,7 @@ from lakehouse.ingest.schema import (
     Contract,
     Difference,
     Renamed,
+    Stance,
     differences,
     fingerprint,
 )
@@ -107,7 +108,7 @@ def _sifted(
 def _wanted(
     overrides: Mapping[str, str], contract: Contract | None, names: tuple[str, ...]
 ) -> tuple[str | None, ...]:
-    binding = contract if contract is not None and contract.binding else None
+    binding = contract if contract is not None and contract.stance is Stance.KEEP else None
     promised = _promised(binding, Header(names))
     return tuple(overrides.get(name, promised.get(name)) for name in names)
 
@@ -132,7 +133,7 @@ def _ingest(
     reader = TextReader(dialect, header.names, options.null_tokens, limits)
     with ThreadPoolExecutor(limits.threads) as pool:
         surveyed = survey(found, reader, wanted, forced, pool)
-        columns = _decide(header, surveyed, overrides, promised)
+        columns = _decide(header, surveyed, overrides, _kept(contract, promised, header, surveyed))
         again = chain(surveyed.kept, recut(text(), surveyed.places))
         rows = in_order(pool, partial(_typed, reader, columns), again, limits.threads)
         files = write_parquet(rows, arrow_schema(columns), work_dir, limits)
@@ -161,18 +162,33 @@ def _overrides(options: Options, header: Header) -> Mapping[str, str]:
     return overrides
 
 
-def _promised(contract: Contract | None, header: Header) -> Mapping[str, str]:
+def _promised(contract: Contract | None, header: Header) -> dict[str, str]:
     """The contract's types by column, or none where the header is not the contract's."""
-    if contract is None or tuple(column.name for column in contract.columns) != header.names:
+    if contract is None or not contract.concerns(header.names):
         return {}
     return {column.name: column.type for column in contract.columns if column.type in TYPES}
 
 
 def _decide(
-    header: Header, surveyed: Survey, overrides: Mapping[str, str], promised: Mapping[str, str]
+    header: Header, surveyed: Survey, overrides: Mapping[str, str], kept: Mapping[str, str]
 ) -> tuple[Column, ...]:
-    kept = {} if surveyed.lines or len(promised) < len(header.names) else promised
     pairs = zip(header.names, surveyed.findings.decided(), strict=True)
     return tuple(
         Column(name, overrides.get(name, kept.get(name, inferred))) for name, inferred in pairs
     )
+
+
+def _kept(
+    contract: Contract | None, promised: Mapping[str, str], header: Header, surveyed: Survey
+) -> Mapping[str, str]:
+    """What the contract says of the columns' types, all values being known."""
+    if contract is not None and contract.stance is Stance.WIDEN:
+        possible = dict(zip(header.names, surveyed.findings.types, strict=True))
+        misfits = {header.names[index] for index in surveyed.lines}
+        return {**promised} | {
+            column.name: contract.widened(column, possible[column.name])
+            for column in contract.columns
+            if column.name in misfits
+        }
+    # A file is of the contract as a whole, or not at all.
+    return {} if surveyed.lines or len(promised) < len(header.names) else promised

@@ -3,18 +3,21 @@
 Pure data. It never looks at a file.
 """
 
+import enum
 import hashlib
 from collections.abc import Callable, Iterable
 
 import msgspec
 
 from journal.events import Column, Renamed
+from lakehouse.ingest.types import DOUBLE, INT64, STRING
 
 __all__ = [
     "Column",
     "Contract",
     "Difference",
     "Renamed",
+    "Stance",
     "Wanted",
     "differences",
     "fingerprint",
@@ -24,14 +27,40 @@ Wanted = Callable[[tuple[str, ...]], tuple[str | None, ...]]
 """From a file's column names the type that each column's values must be of, None where any will do."""
 
 
+class Stance(enum.Enum):
+    """What a contract is to a file whose values do not all fit it."""
+
+    KEEP = "keep"
+    """The file differs; with `on_error=quarantine` the rows that do not fit are set aside."""
+    OFFER = "offer"
+    """The file has types of its own then: the contract may be given up."""
+    WIDEN = "widen"
+    """A column that does not fit becomes wider, the others stay; further columns may follow."""
+
+
 class Contract(msgspec.Struct, frozen=True):
     """The schema of a dataset that exists already, in header order.
 
-    A `binding` one is kept: with `on_error=quarantine` a row that does not fit it is set aside.
+    `exact` names those int64 columns all of whose values there are the same as doubles: only they
+    may become double.
     """
 
     columns: tuple[Column, ...]
-    binding: bool = True
+    stance: Stance = Stance.KEEP
+    exact: frozenset[str] = frozenset()
+
+    def concerns(self, names: tuple[str, ...]) -> bool:
+        """Whether a file with this header is read with the contract's types."""
+        mine = tuple(column.name for column in self.columns)
+        return mine == (names[: len(mine)] if self.stance is Stance.WIDEN else names)
+
+    def widened(self, column: Column, possible: tuple[str, ...]) -> str:
+        """The type of a column that a file does not fit, whose values there can be of `possible`.
+
+        It is what the table of types gives for the values of both.
+        """
+        exact = column.type == INT64 and column.name in self.exact
+        return DOUBLE if exact and DOUBLE in possible else STRING
 
 
 class Difference(msgspec.Struct, frozen=True):

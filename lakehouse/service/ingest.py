@@ -10,18 +10,28 @@ from pathlib import Path
 import msgspec
 
 from journal.bucket.keys import dataset_blob, object_blob
-from journal.events import Event, Object, Source
+from journal.events import RETRIES, Event, Object, Source
 from journal.threads import in_thread
 from lakehouse import receipts
 from lakehouse.checks import check_name
 from lakehouse.commands import Command, IngestDataset, Table
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.ingest import Contract, Limits, Options, ParquetFile, Parsed, ingest_file
+from lakehouse.ingest import (
+    Contract,
+    Limits,
+    Options,
+    ParquetFile,
+    Parsed,
+    Stance,
+    ingest_file,
+)
 from lakehouse.node import Node
 from lakehouse.receipts import Receipt
 from lakehouse.service.changes import Asking, Settled, mint, settle
+from lakehouse.service.footers import exact_as_double
 from lakehouse.spool import Spooled, full_disk_refused
 from projections import catalog
+from projections.catalog import Dataset
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -31,8 +41,17 @@ class Plan(msgspec.Struct, frozen=True):
     mode: str = "replace"
     options: Options = Options()
     content_encoding: str | None = None
-    schema_change: bool = False
+    schema_change: str | None = None
     dedupe: bool = False
+    retries: tuple[str, ...] = ()
+    """Keys of the dataset's quarantine whose rows the file brings again."""
+
+    def source(self, file: Spooled) -> Source:
+        """The file as its event will name it."""
+        retries = tuple((RETRIES, key) for key in self.retries)
+        return Source(
+            file.sha256, file.size_bytes, tuple(sorted(self.options.canonical() + retries))
+        )
 
 
 class Ingest:
@@ -52,9 +71,15 @@ class Ingest:
         raises. Nothing is referred to before all of it is in the bucket.
         """
         check_name(plan.name)
-        source = Source(file.sha256, file.size_bytes, plan.options.canonical())
         command = IngestDataset(
-            plan.name, plan.mode, source, None, None, plan.schema_change, plan.dedupe
+            plan.name,
+            plan.mode,
+            plan.source(file),
+            None,
+            None,
+            plan.schema_change,
+            plan.dedupe,
+            plan.retries,
         )
         async with self._work_dir() as work_dir:
             advance = _Advance(self._node, self._pool, self._limits, plan, file, work_dir)
@@ -111,19 +136,36 @@ class _Advance:
         if not isinstance(command, IngestDataset):
             raise TypeError(f"an ingest does not advance {type(command).__name__}")
         live = catalog.find(self._node.state.catalog, self._plan.name)
-        fingerprint = live.schema_fingerprint if live else None
-        if self._parsed is None or command.read_under != fingerprint:
-            schema = live.schema if live else None
-            binding = not self._plan.schema_change
-            self._parsed = await self._read(Contract(schema, binding) if schema else None)
+        fingerprint, seq = (live.schema_fingerprint, live.seq) if live else (None, None)
+        moved = self._plan.schema_change == "widen" and command.read_at != seq
+        if self._parsed is None or command.read_under != fingerprint or moved:
+            self._parsed = await self._read(await self._contract(live))
             table = _table(self._plan.name, self._parsed, self._node, uploaded=False)
-            return msgspec.structs.replace(command, table=table, read_under=fingerprint)
+            return msgspec.structs.replace(
+                command, table=table, read_under=fingerprint, read_at=seq
+            )
         table = _table(self._plan.name, self._parsed, self._node, uploaded=True)
         for item, produced in zip(
             table.objects + table.quarantine, _files(self._parsed), strict=True
         ):
             await self._node.bucket.upload(item.blob, produced.path)
         return msgspec.structs.replace(command, table=table)
+
+    async def _contract(self, live: Dataset | None) -> Contract | None:
+        """What the live dataset is to the file, by what the plan says of its schema."""
+        if live is None or live.schema is None:
+            return None
+        match self._plan.schema_change:
+            case "replace":
+                return Contract(live.schema, Stance.OFFER)
+            case "widen" if self._plan.mode == "append":
+                exact = await exact_as_double(self._node.bucket, live)
+                return Contract(live.schema, Stance.WIDEN, exact)
+            case "widen":
+                # What is there now will not be, so that none of it must stay exact.
+                names = frozenset(column.name for column in live.schema)
+                return Contract(live.schema, Stance.WIDEN, names)
+        return Contract(live.schema)
 
     async def _read(self, contract: Contract | None) -> Parsed:
         with full_disk_refused():
@@ -165,4 +207,5 @@ def _table(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
         parsed.renamed,
         uploaded,
         tuple(item(object_blob(file.sha256, mint(node)), file) for file in aside),
+        tuple((each.name, each.line) for each in parsed.differences if each.line is not None),
     )

@@ -25,7 +25,7 @@ RAW = (
     "application/x-gzip",
     "application/zstd",
 )
-OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe")
+OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe", "retries")
 FRAMING_BYTES = 128 * 1024
 """What a form may add to the size of its file."""
 
@@ -72,9 +72,13 @@ def _plan(exchange: Exchange) -> Plan:
     name = exchange.parameter("name") or ""
     check_name(name)
     mode = _choice(exchange, "mode", ("replace", "append")) or "replace"
-    schema_change = _choice(exchange, "schema_change", ("replace",)) is not None
-    if schema_change and mode == "append":
+    schema_change = _choice(exchange, "schema_change", ("replace", "widen"))
+    if schema_change == "replace" and mode == "append":
         told = "schema_change=replace goes with mode=replace: an append keeps what is there"
+        raise RefusedError(Refused("invalid_request", told))
+    retries = tuple(sorted({value for each, value in pairs if each == "retries"}))
+    if retries and mode != "append":
+        told = "retries goes with mode=append: what comes again is added to what is there"
         raise RefusedError(Refused("invalid_request", told))
     return Plan(
         name=name,
@@ -83,6 +87,7 @@ def _plan(exchange: Exchange) -> Plan:
         content_encoding=_content_encoding(exchange),
         schema_change=schema_change,
         dedupe=_choice(exchange, "dedupe", ("source",)) is not None,
+        retries=retries,
     )
 
 

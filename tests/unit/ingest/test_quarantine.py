@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest_files import by_duckdb, parsed, refused, temporary, types_of
 from slow_readings import types_of_value
 
-from lakehouse.ingest import Column, Contract, Limits, Parsed
+from lakehouse.ingest import Column, Contract, Limits, Parsed, Stance
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.fitting import fitting, holds
 from lakehouse.ingest.records import line_ends
@@ -88,7 +88,7 @@ def test_types_that_are_asked_for_set_aside_what_does_not_fit(tmp_path: Path) ->
 
 
 def test_a_contract_that_is_to_be_given_up_sets_nothing_aside(tmp_path: Path) -> None:
-    contract = Contract((Column("a", "int64"),), binding=False)
+    contract = Contract((Column("a", "int64"),), stance=Stance.OFFER)
     result = sifted(b"a\n1\nx\n", tmp_path, contract=contract)
     assert (types_of(result), aside(result)) == ({"a": "string"}, [])
     assert [each.line for each in result.differences] == [3]

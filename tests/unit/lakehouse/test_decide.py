@@ -247,7 +247,7 @@ class TestIngest:
 
     def test_a_replacement_may_change_the_schema_when_asked_to(self) -> None:
         old = registered("w", item("q"), fingerprint="f0", schema=schema(id="string"))
-        decision = when(ingest("w", "p", read_under="f0", schema_change=True), old)
+        decision = when(ingest("w", "p", read_under="f0", schema_change="replace"), old)
         assert decision == ingested("w", "p")
 
     def test_an_opaque_fingerprint_is_compared_as_it_is(self) -> None:

@@ -1,10 +1,11 @@
 """The catalog's fold, by equality."""
 
+import msgspec
 from builders import given, item, registered, restored, schema, sha, source, stored
 
 from journal.events import DatasetAppended, DatasetDropped
 from lakehouse.decide import dataset_id
-from projections import catalog
+from projections import catalog, inventory
 from projections.catalog import Dataset, Ingested
 
 AT = "2026-01-01T00:00:0{}.000000Z"
@@ -80,3 +81,36 @@ def test_datasets_list_in_name_order_after_a_name() -> None:
     state = given(registered("b"), registered("C"), registered("a"), stored("zzz"))
     assert [each.name for each in catalog.in_name_order(state.catalog)] == ["C", "a", "b"]
     assert [each.name for each in catalog.in_name_order(state.catalog, "C")] == ["a", "b"]
+
+
+def test_an_append_may_widen_the_schema_of_the_whole() -> None:
+    wider = msgspec.structs.replace(
+        appended("w", item("b")), schema_fingerprint="f2", schema=schema(id="double")
+    )
+    state = given(registered("w", item("a"), schema=schema(id="int64")), wider)
+    dataset = catalog.find(state.catalog, "w")
+    assert dataset is not None
+    assert (dataset.schema_fingerprint, dataset.schema) == ("f2", schema(id="double"))
+
+
+def test_objects_that_no_file_brought_count_as_a_source_of_their_own() -> None:
+    dataset = catalog.find(given(registered("w", item("a")), appended("w", item("b"))).catalog, "w")
+    assert dataset is not None
+    assert [each.sha256 for each in dataset.sources] == ["", sha("s2")]
+
+
+def test_rows_that_came_again_leave_the_quarantine_and_nothing_holds_it() -> None:
+    first = registered("w", item("a"), quarantine=(item("q"), item("r")))
+    again = msgspec.structs.replace(
+        appended("w", item("b")),
+        source=source("s2", retries=item("q").blob),
+        quarantine=(item("s"),),
+    )
+    state = given(first, again)
+    dataset = catalog.find(state.catalog, "w")
+    assert dataset is not None
+    assert dataset.quarantine == (item("r"), item("s"))
+    held = [inventory.is_held(state.inventory, item(name).blob) for name in "qrs"]
+    assert held == [False, True, True]
+    assert inventory.current(state.inventory, item("q").key) is None
+    assert [each for _, each in catalog.quarantined(state.catalog)] == [item("r"), item("s")]

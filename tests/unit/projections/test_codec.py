@@ -7,7 +7,7 @@ from hypothesis import given as assume_given
 
 from journal.slot import Slot
 from projections.codec import StateDamaged, decode_state, encode_state, state_root
-from projections.fold import fold
+from projections.fold import STATE_VERSION, fold
 
 STATE = given(stored("a"), registered("w", item("p"), schema=schema(x="int64")), stored("b"))
 BODY = b"".join(encode_state(STATE))
@@ -38,7 +38,7 @@ def test_what_is_no_state_is_refused(body: bytes) -> None:
 
 def test_another_version_is_refused_by_its_number() -> None:
     with pytest.raises(StateDamaged, match="version 99"):
-        decode_state(BODY.replace(b'["state",2', b'["state",99'))
+        decode_state(BODY.replace(b'["state",%d' % STATE_VERSION, b'["state",99'))
 
 
 def test_pairs_stand_in_the_order_of_their_keys() -> None:

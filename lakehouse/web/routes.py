@@ -1,61 +1,97 @@
 """Every route as a row of one table: the router, the OpenAPI document and a test read it."""
 
-from collections.abc import Awaitable, Callable
-
-import msgspec
 from aiohttp import web
 
+from lakehouse import metrics
 from lakehouse.errors import Json, Refused, RefusedError
+from lakehouse.ingest import OPTION_NAMES
+from lakehouse.query.formats import FORMATS
 from lakehouse.service import Service
-from lakehouse.web import catalog, ingest, journal, sql, storage
+from lakehouse.web import catalog, ingest, journal, shapes, sql, storage
 from lakehouse.web.exchange import Exchange
+from lakehouse.web.openapi import document
+from lakehouse.web.problems import answer
+from lakehouse.web.route import Route
 
-Handler = Callable[[Service, Exchange], Awaitable[web.StreamResponse]]
+
+async def openapi(_service: Service, _exchange: Exchange) -> web.StreamResponse:
+    """GET /openapi.json: this very table."""
+    return answer(document(ROUTES))
 
 
-class Route(msgspec.Struct, frozen=True):
-    """A method and a path. A path that ends in `}` takes the rest of the target, slashes too."""
-
-    method: str
-    path: str
-    handler: Handler
-    summary: str
-    abandonable: bool = False
-    """Whether a client that closes its side calls the work off."""
-
-    @property
-    def fixed(self) -> str:
-        """The path up to its parameter."""
-        return self.path.partition("{")[0]
-
-    def tail(self, path: str) -> str | None:
-        """What `path` has beyond the fixed part; None when it is another route's."""
-        if self.fixed == self.path:
-            return "" if path == self.path else None
-        return path[len(self.fixed) :] if path.startswith(self.fixed) else None
-
+_ANY_BYTES = ("application/octet-stream",)
+_PAGE = ("after", "limit")
+_RESULTS = [each.media_type for each in FORMATS.values() if each.name != "json"]
 
 ROUTES = (
-    Route("PUT", "/v1/storage/put/{key}", storage.put, "Store an object"),
-    Route("GET", "/v1/storage/get/{key}", storage.get, "Read an object"),
-    Route("GET", "/v1/storage/list", storage.list_keys, "List keys"),
-    Route("DELETE", "/v1/storage/delete/{key}", storage.delete, "Forget a key"),
-    Route("POST", "/v1/catalog/register", catalog.register, "Register a dataset over keys"),
-    Route("POST", "/v1/catalog/restore", catalog.restore, "Bring a dataset back as it was"),
-    Route("GET", "/v1/catalog/manifest/{name}", catalog.manifest, "Show a dataset"),
-    Route("DELETE", "/v1/catalog/manifest/{name}", catalog.drop, "Drop a dataset"),
-    Route("GET", "/v1/catalog/list", catalog.list_datasets, "List datasets"),
-    Route("GET", "/v1/catalog/history/{name}", catalog.history, "What happened to a dataset"),
-    Route("POST", "/v1/ingest", ingest.ingest, "Make a dataset of a CSV file"),
-    Route("POST", "/v1/sql", sql.run, "Ask a question in SQL", abandonable=True),
-    Route("GET", "/v1/queries", sql.running, "Which queries run"),
-    Route("DELETE", "/v1/queries/{id}", sql.cancel, "Call a query off"),
-    Route("GET", "/v1/journal/head", journal.head, "Where the journal stands"),
-    Route("GET", "/v1/journal/events", journal.events, "What has happened"),
-    Route("GET", "/health", journal.health, "Whether the process runs"),
-    Route("GET", "/ready", journal.ready, "Whether it can serve"),
-    Route("GET", "/metrics", journal.metrics, "Prometheus metrics"),
-)
+    Route(
+        "PUT", "/v1/storage/put/{key}", storage.put, "Store an object",
+        body=_ANY_BYTES, answers=(shapes.StoredObject,), changes=True,
+    ),
+    Route(
+        "GET", "/v1/storage/get/{key}", storage.get, "Read an object",
+        query=("as_of",), answers=_ANY_BYTES,
+    ),
+    Route(
+        "GET", "/v1/storage/list", storage.list_keys, "List keys",
+        query=("prefix", *_PAGE, "as_of"), answers=(shapes.ObjectPage,),
+    ),
+    Route("DELETE", "/v1/storage/delete/{key}", storage.delete, "Forget a key", changes=True),
+    Route(
+        "POST", "/v1/catalog/register", catalog.register, "Register a dataset over keys",
+        body=catalog.Registration, answers=(shapes.Manifest,), changes=True,
+    ),
+    Route(
+        "POST", "/v1/catalog/restore", catalog.restore, "Bring a dataset back as it was",
+        body=catalog.Restoration, answers=(shapes.Manifest,), changes=True,
+    ),
+    Route(
+        "GET", "/v1/catalog/manifest/{name}", catalog.manifest, "Show a dataset",
+        query=("as_of",), answers=(shapes.Manifest,),
+    ),
+    Route(
+        "DELETE", "/v1/catalog/manifest/{name}", catalog.drop, "Drop a dataset",
+        answers=(shapes.Dropped,), changes=True,
+    ),
+    Route(
+        "GET", "/v1/catalog/list", catalog.list_datasets, "List datasets",
+        query=(*_PAGE, "summary", "as_of"), answers=(shapes.DatasetPage,),
+    ),
+    Route(
+        "GET", "/v1/catalog/history/{name}", catalog.history, "What happened to a dataset",
+        query=_PAGE, answers=(shapes.EventPage,),
+    ),
+    Route(
+        "POST", "/v1/ingest", ingest.ingest, "Make a dataset of a CSV file",
+        query=(*ingest.OWN_PARAMETERS, *OPTION_NAMES), body=(ingest.FORM, *ingest.RAW),
+        answers=(shapes.IngestReceipt,), changes=True,
+    ),
+    Route(
+        "POST", "/v1/sql", sql.run, "Ask a question in SQL", abandonable=True,
+        body=sql.Question,
+        answers=(shapes.SqlResult, *_RESULTS),
+    ),
+    Route(
+        "GET", "/v1/queries", sql.running, "Which queries run", answers=(shapes.RunningQueries,)
+    ),
+    Route(
+        "DELETE", "/v1/queries/{id}", sql.cancel, "Call a query off", answers=(shapes.CalledOff,)
+    ),
+    Route(
+        "GET", "/v1/journal/head", journal.head, "Where the journal stands",
+        answers=(shapes.JournalHead,),
+    ),
+    Route(
+        "GET", "/v1/journal/events", journal.events, "What has happened",
+        query=(*_PAGE, "type", "dataset"), answers=(shapes.EventPage,),
+    ),
+    Route("GET", "/health", journal.health, "Whether the process runs", answers=(shapes.Health,)),
+    Route("GET", "/ready", journal.ready, "Whether it can serve", answers=(shapes.Ready,)),
+    Route(
+        "GET", "/metrics", journal.metrics, "Prometheus metrics", answers=(metrics.CONTENT_TYPE,)
+    ),
+    Route("GET", "/openapi.json", openapi, "This document", answers=("application/json",)),
+)  # fmt: skip
 
 
 def match(method: str, path: str) -> tuple[Route, str]:

@@ -1,0 +1,243 @@
+"""The shapes of answers, for the OpenAPI document. Every answer's members are exactly these.
+
+The bodies themselves are made by `lakehouse.receipts` and the services; a test holds them to this.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An answer, or a part of one."""
+
+
+class StoredObject(Shape, frozen=True):
+    """The receipt of a PUT."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    seq: int
+
+
+class ListedObject(Shape, frozen=True):
+    """A key's current version."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    seq: int
+    created_at: str
+
+
+class ObjectPage(Shape, frozen=True):
+    """Keys in byte order; `next` goes into `after`, null at the end."""
+
+    objects: list[ListedObject]
+    next: str | None
+
+
+class SchemaColumn(Shape, frozen=True):
+    """A column's name and its Arrow type's."""
+
+    name: str
+    type: str
+
+
+class ManifestObject(Shape, frozen=True):
+    """An object of a dataset; `version` is the seq of the event that stored it, for `as_of`."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    row_count: int | None
+    version: int | None
+
+
+class Summary(Shape, frozen=True):
+    """A dataset without schema and objects."""
+
+    dataset_id: str
+    name: str
+    schema_fingerprint: str
+    row_count: int | None
+    created_at: str
+    updated_at: str
+    seq: int
+
+
+class Manifest(Summary, frozen=True, kw_only=True):
+    """A dataset; what was registered over keys has no schema."""
+
+    schema: list[SchemaColumn] | None
+    objects: list[ManifestObject]
+
+
+class ReceivedFile(Shape, frozen=True):
+    """A file as it was received."""
+
+    sha256: str
+    size_bytes: int
+
+
+class QuarantineObject(Shape, frozen=True):
+    """The Parquet file of the rows that were set aside; its `key` is read from storage."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class RenamedColumn(Shape, frozen=True):
+    """A header cell that could not be a name as written; `position` counts from 1."""
+
+    position: int
+    was: str
+    name: str
+
+
+class IngestReceipt(Manifest, frozen=True, kw_only=True):
+    """A manifest, and what the file brought."""
+
+    rows_ingested: int | None
+    rows_quarantined: int
+    quarantine: QuarantineObject | None
+    source: ReceivedFile | None
+    renamed: list[RenamedColumn]
+    reused: bool
+    duplicate_of: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class ListedDataset(Summary, frozen=True, kw_only=True):
+    """A manifest, with `summary` without schema and objects."""
+
+    schema: list[SchemaColumn] | msgspec.UnsetType | None = msgspec.UNSET
+    objects: list[ManifestObject] | msgspec.UnsetType = msgspec.UNSET
+
+
+class DatasetPage(Shape, frozen=True):
+    """Datasets in name order."""
+
+    datasets: list[ListedDataset]
+    seq: int
+    next: str | None
+
+
+class Dropped(Shape, frozen=True):
+    """The receipt of a drop."""
+
+    name: str
+    dataset_id: str
+    seq: int
+
+
+class Mention(Shape, frozen=True):
+    """An entity that an event is about; `prev` is [slot, seq] of its event before, null at first."""
+
+    entity: str
+    prev: tuple[int, int] | None
+
+
+class JournalEvent(Shape, frozen=True):
+    """An event as it stands in the journal, with its slot's position and time."""
+
+    seq: int
+    position: int
+    at: str
+    type: str
+    v: int
+    command: str
+    key: str | None
+    request: str | None
+    actor: str
+    reason: str | None
+    correlation: str | None
+    about: list[Mention]
+    data: dict[str, Any]
+
+
+class EventPage(Shape, frozen=True):
+    """Events, oldest first; `next` goes into `after`, null at the end."""
+
+    events: list[JournalEvent]
+    next: int | None
+
+
+class JournalHead(Shape, frozen=True):
+    """The last event and its slot; of an empty journal 0, 0, null, null."""
+
+    seq: int
+    slot: int
+    sha256: str | None
+    at: str | None
+
+
+class ResultColumn(Shape, frozen=True):
+    """A column's name and DuckDB's name for its type."""
+
+    name: str
+    type: str
+
+
+class SqlResult(Shape, frozen=True):
+    """Rows as lists, in the order of the columns."""
+
+    columns: list[ResultColumn]
+    rows: list[list[Any]]
+    row_count: int
+
+
+class RunningQuery(Shape, frozen=True):
+    """A query that runs, or waits for a worker."""
+
+    query_id: str
+    state: str
+    actor: str
+    sql: str
+    format: str
+    seq: int
+    started_at: str
+    elapsed_ms: int
+    size_bytes: int
+
+
+class RunningQueries(Shape, frozen=True):
+    """The queries of this process, oldest first."""
+
+    queries: list[RunningQuery]
+
+
+class CalledOff(Shape, frozen=True):
+    """How many queries of that name were called off."""
+
+    query_id: str
+    cancelled: int
+
+
+class Health(Shape, frozen=True):
+    """The process runs."""
+
+    status: str
+    service: str
+
+
+class Ready(Shape, frozen=True):
+    """The process can serve, and has folded up to `seq`."""
+
+    status: str
+    seq: int
+
+
+class Problem(Shape, frozen=True):
+    """A refusal (RFC 9457). Go by `code`: it is stable."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    retryable: bool
+    hint: str
+    errors: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET

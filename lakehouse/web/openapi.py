@@ -35,8 +35,12 @@ PARAMETERS: Mapping[str, Document] = {
     "dataset": {"schema": _TEXT, "description": "only events about this dataset"},
     "name": {"schema": _TEXT, "description": "the dataset", "required": True},
     "mode": _choice("replace", "append"),
-    "schema_change": _choice("replace"),
+    "schema_change": _choice("replace", "widen"),
     "dedupe": _choice("source"),
+    "retries": {
+        "schema": {"type": "array", "items": _TEXT},
+        "description": "keys of the quarantine whose rows come again",
+    },
     "types": {"schema": _TEXT, "description": "`zip:string,rate:double`"},
     "null": {"schema": {"type": "array", "items": _TEXT}, "description": "further null tokens"},
     "delimiter": {"schema": {"type": "string", "default": ","}},

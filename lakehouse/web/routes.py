@@ -63,7 +63,7 @@ ROUTES = (
     ),
     Route(
         "POST", "/v1/ingest", ingest.ingest, "Make a dataset of a CSV file",
-        query=(*ingest.OWN_PARAMETERS, *OPTION_NAMES), body=(ingest.FORM, *ingest.RAW),
+        query=(*ingest.OWN_PARAMETERS, *sorted(OPTION_NAMES)), body=(ingest.FORM, *ingest.RAW),
         answers=(shapes.IngestReceipt,), changes=True,
     ),
     Route(

@@ -26,6 +26,7 @@ from lakehouse.node import Node
 from lakehouse.query import S3, EngineSettings, QueryEngine
 from lakehouse.query.worker import OWNED_PREFIX
 from lakehouse.service import Service, ServiceLimits
+from lakehouse.service.collection import Waits
 from lakehouse.spool import sweep
 
 MIB = 1024 * 1024
@@ -90,7 +91,9 @@ async def service_of(
         stack.push_async_callback(engine.close)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
-        yield Service(node, engine, pool, spool_dir, system_dir, limits or ServiceLimits())
+        waits = Waits(2 * settings.poll_interval_s, settings.query_timeout_s)
+        limits = limits or ServiceLimits(waits=waits)
+        yield Service(node, engine, pool, spool_dir, system_dir, limits)
 
 
 def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings | None:

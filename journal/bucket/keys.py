@@ -19,6 +19,10 @@ RESERVED = (JOURNAL, "datasets/", "objects/")
 """Prefixes of ours: no user may PUT or DELETE below them."""
 
 MAX_KEY_BYTES = 1024
+MAX_DELETED = 1_000
+"""How many keys S3 deletes by one request."""
+BLOBS = ("datasets/", "objects/")
+"""Below these lie all blobs."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ODD_COMPONENT = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
@@ -91,7 +95,18 @@ def are_blobs(keys: Sequence[str]) -> bool:
     if not keys:
         return True
     joined = "\n".join(keys)
-    return joined.count("\n") < len(keys) and _BLOBS.fullmatch(joined) is not None
+    if joined.endswith("\n") or joined.count("\n") >= len(keys):
+        # The last key is empty, or one holds a line feed: joined it could pass for others.
+        return False
+    return _BLOBS.fullmatch(joined) is not None
+
+
+def check_blobs(keys: Sequence[str]) -> None:
+    """Raises ValueError unless all of `keys` are blobs', and few enough for one request to delete."""
+    if len(keys) > MAX_DELETED:
+        raise ValueError(f"{len(keys):,} keys; at most {MAX_DELETED:,} are deleted at once")
+    if not are_blobs(keys):
+        raise ValueError("only blobs are deleted, and one of these keys is none")
 
 
 def probe_key(run: str, name: str) -> str:

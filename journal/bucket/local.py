@@ -7,7 +7,7 @@ make an object whole and durable stand in `local_write`, those against symlinks 
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from journal.bucket import local_list, local_write
 from journal.bucket.errors import BucketUnavailable, ObjectMissing
+from journal.bucket.keys import check_blobs
 from journal.bucket.local_tree import TEMPORARY, Tree, translated
 from journal.bucket.port import Created, Stat
 
@@ -96,6 +97,17 @@ class LocalBucket:
 
     async def list_objects(self, prefix: str, after: str = "", limit: int = 1000) -> list[Stat]:
         return await self._run(local_list.list_objects, self._tree, prefix, after, limit)
+
+    async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
+        check_blobs(keys)
+        return await self._run(local_write.delete, self._tree, keys)
+
+    async def abort_uploads(self, lake: str, begun_before: datetime) -> list[str]:
+        """What an upload leaves here is a temporary file, which opening sweeps."""
+        return []
+
+    async def is_shared(self) -> bool:
+        return await self._run(self._tree.is_shared)
 
     async def now(self) -> datetime:
         return await self._run(_now, self._tree)

@@ -6,6 +6,7 @@ descriptor with O_NOFOLLOW, so nothing swapped in meanwhile can lead outside the
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -49,6 +50,9 @@ class Tree:
             with self.directory(TEMPORARY, make=True) as descriptor:
                 self.temporaries = os.dup(descriptor)
             stack.callback(os.close, self.temporaries)
+            # Held for as long as the bucket is open, so that others can tell; the kernel lets go.
+            with contextlib.suppress(OSError):
+                fcntl.flock(self.temporaries, fcntl.LOCK_SH)
             self._sweep()
             self._descriptors = stack.pop_all()
 
@@ -102,6 +106,18 @@ class Tree:
     def new_file(self, name: str) -> int:
         """The descriptor of the file `name`, made in `temporaries`."""
         return os.open(name, _NEW, 0o600, dir_fd=self.temporaries)
+
+    def is_shared(self) -> bool:
+        """Whether others have this bucket open, or it cannot be known (a filesystem without locks)."""
+        try:
+            fcntl.flock(self.temporaries, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            # A lock that is converted is let go of first, also when the conversion fails.
+            with contextlib.suppress(OSError):
+                fcntl.flock(self.temporaries, fcntl.LOCK_SH)
+        return False
 
     def clock_s(self) -> float:
         """The filesystem's time: what it stamps on a file made now."""

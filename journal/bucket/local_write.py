@@ -1,13 +1,14 @@
 """How an object comes into a local bucket: written aside, synced, linked, its directory synced.
 
 Blocking; runs in the bucket's pool. link(2) never replaces a name: that makes create-if-absent
-atomic among threads and processes. Must never rename or overwrite.
+atomic among threads and processes. How a blob goes again is here too. Must never rename or overwrite.
 """
 
 import errno
 import os
 import stat
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from journal.bucket.errors import (
     BucketRefused,
     BucketUnavailable,
     ObjectExists,
+    ObjectMissing,
 )
 from journal.bucket.local_tree import FULL, Tree, check_key, sync_directory, translated
 from journal.bucket.port import Answer, Created
@@ -68,6 +70,23 @@ def upload(tree: Tree, key: str, source: Path, stopped: threading.Event) -> None
         raise BucketUnavailable(created.detail)
     elif created.answer is Answer.REFUSED:
         raise BucketRefused(created.detail)
+
+
+def delete(tree: Tree, keys: Sequence[str]) -> list[str]:
+    """Unlink blobs; those that are gone. Their directories stay: one may be about to be linked into."""
+    return [key for key in keys if _is_unlinked(tree, key)]
+
+
+def _is_unlinked(tree: Tree, key: str) -> bool:
+    path, _, name = key.rpartition("/")
+    try:
+        with translated(key), tree.directory(path) as parent:
+            os.unlink(name, dir_fd=parent)
+    except ObjectMissing:
+        return True
+    except BucketUnavailable:
+        return False
+    return True
 
 
 def _write(tree: Tree, name: str, body: bytes) -> None:

@@ -1,12 +1,12 @@
 """A bucket in this process's memory, for tests and embedded use. Must never outlive the process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from journal.bucket.errors import BucketRefused, ObjectExists, ObjectMissing
-from journal.bucket.keys import key_fault
+from journal.bucket.keys import check_blobs, key_fault
 from journal.bucket.port import Answer, Created, Stat
 
 CHUNK_BYTES = 1 << 20
@@ -67,6 +67,20 @@ class MemoryBucket:
         # Strings sort by code point, which is the order of their UTF-8 bytes.
         keys = sorted(key for key in self._objects if key.startswith(prefix) and key > after)
         return [await self.stat(key) for key in keys[:limit]]
+
+    async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
+        check_blobs(keys)
+        for key in keys:
+            self._objects.pop(key, None)
+        return list(keys)
+
+    async def abort_uploads(self, lake: str, begun_before: datetime) -> list[str]:
+        """An upload here is one step."""
+        return []
+
+    async def is_shared(self) -> bool:
+        """No other process can reach this memory."""
+        return False
 
     async def now(self) -> datetime:
         return self._clock()

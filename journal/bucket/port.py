@@ -1,11 +1,12 @@
 """The port to a bucket: few verbs, each with its promise.
 
-No verb overwrites anything: every key is written once. There is no delete here, because no slot
-may ever be deleted (create-if-absent forgets a deleted key, and a stalled writer could win it again).
+No verb overwrites anything: every key is written once. The one that deletes takes blobs' keys alone,
+because no slot may ever be deleted (create-if-absent forgets a deleted key, and a stalled writer could
+win it again).
 """
 
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -101,6 +102,25 @@ class Bucket(Protocol):
         In UTF-8 byte order of the keys; sees every create answered before. Fewer than `limit`
         means the end.
         """
+        ...
+
+    async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
+        """Delete up to 1,000 blobs by exact key; those that the store answered deleted, or absent.
+
+        What is missing in the answer may or may not be there: ask again. ValueError for a key
+        that is not of a blob's form, and nothing is sent then.
+        """
+        ...
+
+    async def abort_uploads(self, lake: str, begun_before: datetime) -> list[str]:
+        """Abort uploads of this lake's blobs that were never finished; the keys they were for.
+
+        `lake`: as in a blob's tag. Only a store with multipart uploads has any.
+        """
+        ...
+
+    async def is_shared(self) -> bool:
+        """Whether another process may have this bucket open. True where that cannot be known."""
         ...
 
     async def now(self) -> datetime:

@@ -5,7 +5,7 @@ Messages hold our keys, never the store's URL, a credential or a signature.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,10 +15,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from journal.bucket.errors import BucketBroken, BucketRefused
-from journal.bucket.keys import key_fault
+from journal.bucket.keys import check_blobs, key_fault
 from journal.bucket.port import Answer, Created, Stat
 from journal.bucket.s3_answers import NO_ANSWER, created, status_of, translated
 from journal.bucket.s3_client import S3Clients, open_clients
+from journal.bucket.s3_delete import abort_uploads, delete_objects
 from journal.bucket.s3_settings import S3Settings
 from journal.bucket.s3_upload import Target, upload
 
@@ -103,6 +104,17 @@ class S3Bucket:
             page = await self._page(prefix, after, limit - len(found), page)
             found += self._stats(page, prefix, found[-1].key if found else after)
         return found[:limit]
+
+    async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
+        check_blobs(keys)
+        return await delete_objects(self._clients.data, self._name, self._prefix, keys)
+
+    async def abort_uploads(self, lake: str, begun_before: datetime) -> list[str]:
+        return await abort_uploads(self._clients.data, self._name, self._prefix, lake, begun_before)
+
+    async def is_shared(self) -> bool:
+        """A store does not tell who uses it."""
+        return True
 
     async def now(self) -> datetime:
         with translated(self.url):

@@ -39,6 +39,7 @@ def build() -> Parser:
             _change(command)
         if name in ("show", "restore"):
             _as_of(command, required=name == "restore")
+    _gc(_command(commands, "gc", "what nothing refers to any more, and its removal"))
     _command(commands, "doctor", "does this bucket keep the promises that the journal needs?")
     _journal(commands.add_parser("journal", help="look into the journal"))
     return parser
@@ -78,6 +79,12 @@ def _sql(command: Parser) -> None:
     command.add_argument("sql", metavar="SELECT …")
     command.add_argument("--format", choices=("table", *FORMATS), default="table")
     _as_of(command)
+
+
+def _gc(command: Parser) -> None:
+    command.add_argument("--older-than", default="7d", metavar="7d", help="what is kept until then")
+    command.add_argument("--apply", action="store_true", help="remove it; without, only tell")
+    _change(command)
 
 
 def _change(command: Parser) -> None:

@@ -12,6 +12,7 @@ from lakehouse.metrics import Metrics, Standing
 from lakehouse.node import Node
 from lakehouse.query import QueryEngine
 from lakehouse.service.catalog import Catalog
+from lakehouse.service.collection import Collection, Waits
 from lakehouse.service.ingest import Ingest
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.sql import Sql
@@ -31,6 +32,7 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     puts: int = 4
     ingests: int = 8
     """How many may be received at once; as many as there are threads are read at once."""
+    waits: Waits = Waits()
 
 
 class Service:
@@ -56,7 +58,7 @@ class Service:
         self.journal = JournalReads(node)
         self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
         self.sql = Sql(node, engine, pool, system_dir)
-
+        self.collection = Collection(node, self.sql.queries, limits.waits)
         self.metrics = Metrics(self._standing)
 
     def _standing(self) -> list[Standing]:

@@ -71,6 +71,11 @@ class Queries:
         """How many run or wait."""
         return len(self._running)
 
+    async def outlast(self) -> None:
+        """Wait until the queries that run now have ended; their time limit bounds it."""
+        for each in list(self._running.values()):
+            await each.over.wait()
+
     def ended(self) -> list[Entry]:
         """What ran, oldest first; older ones are forgotten."""
         return list(self._ended)

@@ -7,7 +7,7 @@ from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.ingest import OPTION_NAMES
 from lakehouse.query.formats import FORMATS
 from lakehouse.service import Service
-from lakehouse.web import catalog, ingest, journal, shapes, sql, storage
+from lakehouse.web import catalog, collection, ingest, journal, shapes, sql, storage
 from lakehouse.web.exchange import Exchange
 from lakehouse.web.openapi import document
 from lakehouse.web.problems import answer
@@ -84,6 +84,10 @@ ROUTES = (
     Route(
         "GET", "/v1/journal/events", journal.events, "What has happened",
         query=(*_PAGE, "type", "dataset"), answers=(shapes.EventPage,),
+    ),
+    Route(
+        "POST", "/v1/gc", collection.collect, "Remove what nothing refers to any more",
+        body=collection.GarbageQuestion, answers=(shapes.CollectionReport,), changes=True,
     ),
     Route("GET", "/health", journal.health, "Whether the process runs", answers=(shapes.Health,)),
     Route("GET", "/ready", journal.ready, "Whether it can serve", answers=(shapes.Ready,)),

@@ -215,6 +215,37 @@ class CalledOff(Shape, frozen=True):
     cancelled: int
 
 
+class FoundObject(Shape, frozen=True):
+    """An object that nothing refers to, or that is foreign; `key` is what it was stored under."""
+
+    object: str
+    key: str | None
+    size_bytes: int | None
+    verdict: str
+    why: str
+    since: int | None
+
+
+class CollectionReport(Shape, frozen=True):
+    """What nothing refers to any more, and, unless it was a dry run, what became of it."""
+
+    dry_run: bool
+    run: str
+    cutoff_seq: int
+    objects: list[FoundObject]
+    object_count: int
+    size_bytes: int
+    foreign: list[FoundObject]
+    foreign_count: int
+    seq: int
+    marked: int | msgspec.UnsetType = msgspec.UNSET
+    marked_bytes: int | msgspec.UnsetType = msgspec.UNSET
+    deleted: int | msgspec.UnsetType = msgspec.UNSET
+    deleted_again: int | msgspec.UnsetType = msgspec.UNSET
+    left: int | msgspec.UnsetType = msgspec.UNSET
+    aborted_uploads: int | msgspec.UnsetType = msgspec.UNSET
+
+
 class Health(Shape, frozen=True):
     """The process runs."""
 

@@ -38,6 +38,16 @@ async def put(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 async def get(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET and HEAD /v1/storage/get/{key}: streamed from the bucket."""
+    try:
+        return await _get(service, exchange)
+    except RefusedError as error:
+        if error.refused.code != "objects_collected":
+            raise
+        # This node lagged, and has caught up to learn that: the key may name another version now.
+        return await _get(service, exchange)
+
+
+async def _get(service: Service, exchange: Exchange) -> web.StreamResponse:
     headers = exchange.request.headers
     version, seq = await service.storage.find(exchange.key(), exchange.parameter("as_of"))
     if matches(headers.get("If-None-Match"), version.sha256):

@@ -323,3 +323,16 @@ def test_a_dropped_dataset_is_restored(lakehouse: Told) -> None:
     assert "@" in last["actor"]
     lakehouse("restore", "t", "--as-of", "2", code=1)
     lakehouse("restore", "t", code=2)
+
+
+def test_collection_tells_and_then_removes(lakehouse: Told) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("drop", "t")
+    assert "0 objects" in lakehouse("gc")
+    told = json.loads(lakehouse("gc", "--older-than", "0s", "--json"))
+    assert (told["dry_run"], told["object_count"]) == (True, 1)
+    assert told["objects"][0]["object"] in lakehouse("gc", "--older-than", "0s")
+    done = json.loads(lakehouse("gc", "--older-than", "0s", "--apply", "--json"))
+    assert (done["marked"], done["deleted"], done["left"]) == (1, 1, 0)
+    lakehouse("restore", "t", "--as-of", "1", code=1)
+    lakehouse("gc", "--older-than", "soon", code=1)

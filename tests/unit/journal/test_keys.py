@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from journal.bucket.keys import (
     MAX_KEY_BYTES,
     Tag,
+    are_blobs,
     blob_tag,
     dataset_blob,
     is_reserved,
@@ -165,3 +166,10 @@ def test_the_longest_key_is_allowed() -> None:
 )
 def test_our_prefixes_are_reserved(key: str, reserved: bool) -> None:
     assert is_reserved(key) is reserved
+
+
+def test_an_empty_key_is_no_blob_in_whatever_company() -> None:
+    blob = object_blob("0" * 64, Tag("0193aaaa", 7, "r"))
+    assert are_blobs((blob, blob))
+    for odd in ((blob, ""), ("", blob), ("",), (blob + "\n",), (f"{blob}\n{blob}",)):
+        assert not are_blobs(odd)

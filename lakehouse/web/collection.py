@@ -1,0 +1,40 @@
+"""Handler of POST /v1/gc."""
+
+import msgspec
+from aiohttp import web
+
+from lakehouse import garbage
+from lakehouse.service import Service
+from lakehouse.service.collection import Report
+from lakehouse.web import bodies
+from lakehouse.web.exchange import Exchange
+from lakehouse.web.problems import answer
+
+NAMED = 10_000
+"""How many objects an answer names; it counts them all."""
+
+
+class GarbageQuestion(msgspec.Struct, frozen=True):
+    """The body of POST /v1/gc; none at all is a dry run. Unknown members are ignored."""
+
+    dry_run: bool = True
+    older_than: int | str | None = None
+
+
+async def collect(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """POST /v1/gc: tells what nothing refers to any more, and removes it if it is told to."""
+    asking = exchange.asking()
+    asked = GarbageQuestion()
+    if exchange.request.can_read_body:
+        asked, _ = await bodies.read_json(exchange, GarbageQuestion)
+    older_than = garbage.RETENTION
+    if asked.older_than is not None:
+        older_than = garbage.age(asked.older_than)
+    plan = await service.collection.plan(older_than)
+    report = Report(plan, dry_run=asked.dry_run, named=NAMED)
+    if not asked.dry_run:
+        done = await service.collection.collect(plan, asking, report.add)
+        return answer(report.body(done), done.seq)
+    async for finding in service.collection.survey(plan):
+        report.add(finding)
+    return answer(report.body(), plan.state.head.seq)

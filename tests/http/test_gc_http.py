@@ -1,0 +1,158 @@
+"""Collection from outside: told first, then marked, deleted and recorded; 410 names the event."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lake_server import Lake, running_lake
+from raw_http import Answer
+from refusals import nothing_changes, refused
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    """A lake of its own for each test: collection looks at all of it."""
+    with running_lake(tmp_path / "bucket") as lake:
+        yield lake
+
+
+def gc(lake: Lake, **asked: Any) -> Answer:
+    return lake.ask("POST", "/v1/gc", asked)
+
+
+def blobs(lake: Lake) -> set[str]:
+    """What lies in the bucket, seen with other eyes."""
+    found = (path for top in ("objects", "datasets") for path in (lake.bucket / top).rglob("*"))
+    return {path.relative_to(lake.bucket).as_posix() for path in found if path.is_file()}
+
+
+def plant(lake: Lake, key: str, age_s: float) -> str:
+    """An object that no event speaks of, as old as that by the store's clock."""
+    path = lake.bucket / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"orphan")
+    os.utime(path, (time.time() - age_s,) * 2)
+    return key
+
+
+def orphan(lake: Lake, age_s: float, mint_seq: int = 0, lake_id: str | None = None) -> str:
+    mine = lake_id or lake.service.node.follower.journal.lake.lake[:8]
+    return plant(lake, f"objects/{'0' * 64}-{mine}-{mint_seq}-x{int(age_s)}", age_s)
+
+
+def test_nothing_is_removed_unless_it_is_asked_for(lake: Lake) -> None:
+    lake.put("a", b"one")
+    lake.put("a", b"two")
+    with nothing_changes(lake):
+        for answer in (
+            gc(lake),
+            gc(lake, older_than="0s"),
+            gc(lake, older_than=0, unknown_member=1),
+            lake.ask("POST", "/v1/gc"),
+            gc(lake, dry_run=False),
+            gc(lake, dry_run=False, older_than="1h"),
+        ):
+            assert answer.status == 200, answer
+    told = gc(lake, older_than="0s").json
+    assert (told["object_count"], told["size_bytes"], told["dry_run"]) == (1, 3, True)
+    (named,) = told["objects"]
+    assert (named["key"], named["size_bytes"], named["verdict"]) == ("a", 3, "unreferenced")
+    assert "event 2" in named["why"]
+    assert (lake.bucket / named["object"]).read_bytes() == b"one"
+    assert gc(lake).json["object_count"] == 0
+
+
+def test_superseded_versions_go_and_live_ones_stay(lake: Lake) -> None:
+    lake.put("a", b"one")
+    lake.put("a", b"two")
+    lake.put("held", b"h")
+    lake.register("t", "held")
+    lake.delete("held")
+    lake.put("held", b"newer")
+    first = lake.ingest("name=t2", b"a\n1\n").json
+    lake.ingest("name=t2", b"a\n2\n")
+    before = blobs(lake)
+    done = gc(lake, dry_run=False, older_than="0s")
+    assert (done.json["marked"], done.json["deleted"], done.json["left"]) == (2, 2, 0)
+    assert done.seq == lake.head()
+    assert len(before - blobs(lake)) == 2
+    assert lake.get("a").body == b"two"
+    assert lake.sql("SELECT a FROM t2").json["rows"] == [[2]]
+    assert lake.manifest("t").json["objects"][0]["sha256"]
+    gone = refused(lake.get("a?as_of=1"), 410, "objects_collected")
+    assert f"event {done.seq}" in gone.json["detail"]
+    body = {"name": "t2", "as_of": first["seq"]}
+    gone = refused(lake.ask("POST", "/v1/catalog/restore", body), 410, "objects_collected")
+    assert f"event {done.seq}" in gone.json["detail"]
+    gone = refused(lake.sql("SELECT * FROM t2", as_of=first["seq"]), 410, "objects_collected")
+    events = lake.ask("GET", "/v1/journal/events").json["events"]
+    assert [each["type"] for each in events[-2:]] == ["objects_marked", "objects_collected"]
+    with nothing_changes(lake):
+        again = gc(lake, dry_run=False, older_than="0s").json
+    assert (again["marked"], again["deleted"], again["object_count"]) == (0, 0, 0)
+
+
+def test_what_was_never_registered_goes_after_a_day(lake: Lake) -> None:
+    lake.put("a", b"x")
+    old, young = orphan(lake, 1.1 * DAY_S), orphan(lake, 0.9 * DAY_S)
+    (named,) = gc(lake, older_than="7d").json["objects"]
+    assert (named["object"], named["key"], named["verdict"]) == (old, None, "never_registered")
+    assert named["size_bytes"] == len(b"orphan")
+    assert gc(lake, dry_run=False).json["deleted"] == 1
+    assert old not in blobs(lake)
+    assert young in blobs(lake)
+
+
+def test_what_is_foreign_is_told_and_never_touched(lake: Lake) -> None:
+    lake.put("a", b"x")
+    foreign = {
+        orphan(lake, 9 * DAY_S, lake_id="ffffffff"),
+        orphan(lake, 9 * DAY_S, mint_seq=10**9),
+        plant(lake, "objects/readme.txt", 9 * DAY_S),
+        plant(lake, "datasets/t/part-0.parquet", 9 * DAY_S),
+    }
+    told = gc(lake, dry_run=False, older_than="0s").json
+    assert {each["object"] for each in told["foreign"]} == foreign
+    assert (told["foreign_count"], told["marked"], told["deleted"]) == (4, 0, 0)
+    assert foreign < blobs(lake)
+
+
+def test_a_collected_object_that_is_stored_again_goes_again_without_an_event(lake: Lake) -> None:
+    lake.put("a", b"one")
+    lake.delete("a")
+    (blob,) = blobs(lake)
+    gc(lake, dry_run=False, older_than="0s")
+    plant(lake, blob, 0)
+    head = lake.head()
+    told = gc(lake, dry_run=False).json
+    assert (told["deleted_again"], told["objects"][0]["verdict"]) == (1, "collected")
+    assert (blobs(lake), lake.head()) == (set(), head)
+
+
+def test_the_same_bytes_can_be_stored_again(lake: Lake) -> None:
+    lake.put("a", b"one")
+    lake.delete("a")
+    gc(lake, dry_run=False, older_than="0s")
+    assert lake.put("a", b"one").status == 200
+    assert lake.get("a").body == b"one"
+    lake.ingest("name=t", b"a\n1\n")
+    lake.drop("t")
+    gc(lake, dry_run=False, older_than="0s")
+    assert lake.ingest("name=t", b"a\n1\n").json["reused"] is False
+    assert lake.sql("SELECT a FROM t").json["rows"] == [[1]]
+
+
+@pytest.mark.parametrize("odd", ["", "7x", "-1s", "1.5d", -1, 1.5, True, [], "99999999w"])
+def test_an_odd_span_is_refused(lake: Lake, odd: Any) -> None:
+    refused(gc(lake, older_than=odd, dry_run=False), 400, "invalid_request")
+
+
+def test_an_empty_lake_has_nothing_to_remove(lake: Lake) -> None:
+    for dry_run in (True, False):
+        told = gc(lake, dry_run=dry_run, older_than="0s").json
+        assert (told["object_count"], told["foreign_count"], told["seq"]) == (0, 0, 0)

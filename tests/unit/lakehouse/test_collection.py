@@ -1,0 +1,149 @@
+"""A collector's steps, with a clock that is told the time and a store that does half of what it is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from builders import FakeClock, blob, chance, context
+from scripted_bucket import ScriptedBucket
+
+from journal.bucket.keys import Tag, object_blob
+from lakehouse.batch import Recorded
+from lakehouse.commands import ForgetObject, StoreObject
+from lakehouse.errors import RefusedError
+from lakehouse.node import Node
+from lakehouse.service.changes import Asking
+from lakehouse.service.collection import Collected, Collection, Waits
+from lakehouse.service.queries import Queries
+
+ASKING = Asking("collector", 0.0)
+SINCE_EVER = timedelta(0)
+
+
+class Shared(ScriptedBucket):
+    """A store that others use too, and that deletes as many of what it is asked as it is told."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock.now
+        self.deletes = 1_000
+        self.asked: list[tuple[float, list[str]]] = []
+        self._fake = clock
+
+    async def is_shared(self) -> bool:
+        return True
+
+    async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
+        if keys:
+            self.asked.append((self._fake.elapsed_s, list(keys)))
+        return await super().delete_blobs(list(keys)[: self.deletes])
+
+
+@asynccontextmanager
+async def node_on(bucket: Shared, clock: FakeClock) -> AsyncIterator[Node]:
+    node = await Node.open(bucket, clock, chance())
+    # The tasks' sleeps would move the clock, so the writer alone runs.
+
+    task = asyncio.create_task(node.writer.run())
+    yield node
+    task.cancel()
+
+
+async def garbage(node: Node, *names: str) -> None:
+    """Objects that were stored and forgotten."""
+    for name in names:
+        await node.bucket.create(blob(name), b"0123456789")
+        store = StoreObject(name, 10, "0" * 64, "text/plain", blob(name))
+        for command in (store, ForgetObject(name)):
+            assert isinstance(await node.writer.submit(command, context()), Recorded)
+            node.clock.pass_time(1)  # type: ignore[attr-defined]
+
+
+async def run(node: Node, older_than: timedelta = SINCE_EVER) -> Collected:
+    collection = Collection(node, Queries(node.clock), Waits(lag_s=2, query_s=60))
+    return await collection.collect(await collection.plan(older_than), ASKING)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+async def test_between_mark_and_deletion_lies_the_longest_query_and_the_lag(
+    clock: FakeClock,
+) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "a")
+        began_s = clock.elapsed_s
+        assert (await run(node)).deleted == 1
+    (asked,) = bucket.asked
+    assert asked[0] - began_s >= 62
+    assert asked[1] == [blob("a")]
+
+
+async def test_what_the_store_does_not_delete_stays_marked_for_the_next_run(
+    clock: FakeClock,
+) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "a", "b", "c")
+        bucket.deletes = 1
+        done = await run(node)
+        assert (done.marked, done.deleted, done.left) == (3, 1, 2)
+        assert len(node.state.inventory.marked) == 2
+    bucket.deletes = 1_000
+    async with node_on(bucket, clock) as other:
+        done = await run(other)
+        assert (done.marked, done.deleted, done.left) == (0, 2, 0)
+        assert not other.state.inventory.marked
+        assert set(other.state.inventory.gone) == {blob("a"), blob("b"), blob("c")}
+
+
+async def test_a_run_that_ends_after_its_marks_is_gone_on_with(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "a")
+
+        async def dies(keys: Sequence[str]) -> list[str]:
+            raise RuntimeError("the process ends here")
+
+        bucket.delete_blobs, works = dies, bucket.delete_blobs
+        with pytest.raises(RuntimeError):
+            await run(node)
+        bucket.delete_blobs = works
+        assert set(node.state.inventory.marked) == {blob("a")}
+    async with node_on(bucket, clock) as other:
+        assert (await run(other)).deleted == 1
+
+
+async def test_a_clock_that_is_fast_destroys_nothing(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "a")
+        clock.pass_time(30 * 86_400)
+        assert (await run(node, timedelta(days=7))).marked == 0
+        await garbage(node, "b")
+        assert (await run(node, timedelta(days=7))).marked == 1
+
+
+async def test_one_run_at_a_time_and_thousands_in_their_own_events(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        lake = node.follower.journal.lake.lake[:8]
+        for number in range(2_345):
+            await bucket.create(object_blob("0" * 64, Tag(lake, 0, f"{number}")), b"")
+        clock.pass_time(90_000)
+        bucket.lists.clear()
+        collection = Collection(node, Queries(clock), Waits())
+        plan = await collection.plan(timedelta(days=7))
+        with collection._gate.slot(), pytest.raises(RefusedError) as caught:
+            await collection.collect(plan, ASKING)
+        assert caught.value.refused.code == "busy"
+        done = await collection.collect(plan, ASKING)
+        assert (done.marked, done.deleted) == (2_345, 2_345)
+        assert [len(keys) for _, keys in bucket.asked] == [1_000, 1_000, 345]
+        assert bucket.lists.count("objects/") == 3
+        assert node.state.head.seq == 6

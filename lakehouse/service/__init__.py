@@ -30,7 +30,7 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     upload_bytes: int = 8 * 1024 * MIB
     """A CSV, as received and as decoded."""
     puts: int = 4
-    ingests: int = 8
+    ingests: int = 32
     """How many may be received at once; as many as there are threads are read at once."""
     waits: Waits = Waits()
 

@@ -1,0 +1,93 @@
+"""A thousand small files, each one durable commit: by 16 HTTP clients, and into a Delta table."""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import deltalake
+import pyarrow.csv
+
+from tests.bench.ingest_ways import serving
+
+FILES, CLIENTS = 1_000, 16
+
+
+def small_files(csv: Path, count: int, size_bytes: int = 2_000) -> list[bytes]:
+    """`count` files of about `size_bytes`, each with the header and rows of `csv` of its own."""
+    found: list[bytes] = []
+    with csv.open("rb") as file:
+        header = file.readline()
+        for _ in range(count):
+            found.append(header + b"".join(_rows(file, size_bytes - len(header))))
+    return found
+
+
+def lakehouse_commits(files: list[bytes], into: Path) -> float:
+    """Files a second, each client appending to a dataset of its own over one connection."""
+    with serving(into) as lakehouse:
+        port = lakehouse.client.port
+        shares = [files[client::CLIENTS] for client in range(CLIENTS)]
+        ready = threading.Barrier(CLIENTS + 1)
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            done = [
+                pool.submit(_append_all, port, f"d{number}", share, ready)
+                for number, share in enumerate(shares)
+            ]
+            ready.wait()
+            started_s = time.perf_counter()
+            rows = sum(each.result() for each in done)
+            seconds = time.perf_counter() - started_s
+        every = " UNION ALL ".join(f"SELECT count(*) n FROM d{i}" for i in range(CLIENTS))
+        [[held]] = lakehouse.client.sql(f"SELECT sum(n)::BIGINT FROM ({every})")["rows"]
+    if held != rows or rows != sum(file.count(b"@example.com,") for file in files):
+        raise SystemExit(f"the lake holds {held} rows, {rows} were acknowledged")
+    return len(files) / seconds
+
+
+def delta_commits(files: list[bytes], into: Path) -> float:
+    """Files a second, read by pyarrow and appended to one new Delta table, which syncs nothing."""
+    started_s = time.perf_counter()
+    for file in files:
+        deltalake.write_deltalake(into / "delta", _table(file), mode="append")
+    seconds = time.perf_counter() - started_s
+    if deltalake.DeltaTable(into / "delta").version() != len(files) - 1:
+        raise SystemExit("the Delta table has not every commit")
+    return len(files) / seconds
+
+
+def _append_all(port: int, name: str, files: list[bytes], ready: threading.Barrier) -> int:
+    rows, typed = 0, {"Content-Type": "text/csv"}
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
+        ready.wait()
+        for file in files:
+            connection.request("POST", f"/v1/ingest?name={name}&mode=append", file, typed)
+            answer = connection.getresponse()
+            receipt = json.loads(answer.read())
+            if answer.status != 200:
+                raise SystemExit(f"refused: {receipt}")
+            rows += receipt["rows_ingested"]
+    return rows
+
+
+def _rows(file: Iterator[bytes], size_bytes: int) -> Iterator[bytes]:
+    """Whole records: those of the workers end where a line ends in `Z`."""
+    while size_bytes > 0:
+        line = next(file)
+        size_bytes -= len(line)
+        yield line
+        while not line.endswith(b"Z\n"):
+            line = next(file)
+            size_bytes -= len(line)
+            yield line
+
+
+def _table(file: bytes) -> pyarrow.Table:
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    types = {"score": pyarrow.float64(), "notes": pyarrow.string(), "zip": pyarrow.string()}
+    convert = pyarrow.csv.ConvertOptions(column_types=types)
+    return pyarrow.csv.read_csv(pyarrow.BufferReader(file), None, parse, convert)

@@ -91,9 +91,12 @@ async def service_of(
         stack.push_async_callback(engine.close)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
-        waits = Waits(2 * settings.poll_interval_s, settings.query_timeout_s)
-        limits = limits or ServiceLimits(waits=waits)
-        yield Service(node, engine, pool, spool_dir, system_dir, limits)
+        yield Service(node, engine, pool, spool_dir, system_dir, limits or _limits(settings))
+
+
+def _limits(settings: Settings) -> ServiceLimits:
+    waits = Waits(2 * settings.poll_interval_s, settings.query_timeout_s)
+    return ServiceLimits(cache_bytes=settings.query_cache_mb * MIB, waits=waits)
 
 
 def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings | None:

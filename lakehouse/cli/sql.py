@@ -25,12 +25,12 @@ async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     query = Query(arguments.sql, format=JSON if shape == TABLE else shape)
     async with (
         service_for(settings, queries=True) as service,
-        service.sql.run(query, arguments.as_of, asker()) as (answer, _),
+        service.sql.run(query, arguments.as_of, asker()) as answer,
     ):
         if shape == TABLE:
-            _table(b"".join([chunk async for chunk in answer.chunks()]))
+            _table(b"".join([chunk async for chunk in answer.chunks]))
         else:
-            await _copy(answer.chunks(), shape)
+            await _copy(answer.chunks, shape)
     return 0
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.query.lease import Lease, out_of_time
-from lakehouse.query.messages import S3, Ask, Chunk, Column, Configure, Done, Need, Started, Views
+from lakehouse.query.messages import S3, Ask, Chunk, Configure, Done, Need, Started, Views
 from lakehouse.query.worker import WorkerDied, WorkerProcess, start_worker, sweep
 from projections.views import View
 
@@ -58,8 +58,9 @@ class Query(msgspec.Struct, frozen=True):
 class Result:
     """A result under way, to be read once; `row_count` is known at its end."""
 
-    def __init__(self, columns: tuple[Column, ...], lease: Lease) -> None:
-        self.columns = columns
+    def __init__(self, started: Started, lease: Lease) -> None:
+        self.columns = started.columns
+        self.reads = started.reads
         self.row_count: int | None = None
         self.chunks = self._chunks(lease)
         """Raises RefusedError when the query fails: then the rest never comes."""
@@ -176,7 +177,7 @@ class QueryEngine:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _started(lease: Lease, resolve: Resolve) -> tuple[Column, ...]:
+async def _started(lease: Lease, resolve: Resolve) -> Started:
     message = await lease.receive()
     if isinstance(message, Need):
         named = await resolve(message.names) if message.names else {}
@@ -185,7 +186,7 @@ async def _started(lease: Lease, resolve: Resolve) -> tuple[Column, ...]:
         message = await lease.receive()
     if not isinstance(message, Started):
         raise TypeError(f"a worker sent {type(message).__name__} before Started")
-    return message.columns
+    return message
 
 
 def _configure(settings: EngineSettings) -> Configure:

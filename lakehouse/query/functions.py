@@ -84,6 +84,15 @@ SCALAR = _names(
 )
 """Scalar functions, aggregates, operators and macros: they compute from their arguments alone."""
 
+VOLATILE = _names(
+    """
+    age current_date current_localtime current_localtimestamp current_time current_timestamp
+    gen_random_uuid get_current_time get_current_timestamp localtime localtimestamp now random
+    reservoir_quantile setseed today transaction_timestamp uuid uuidv4 uuidv7
+    """
+)
+"""What answers otherwise each time, by chance or by the clock, with or without parentheses."""
+
 PARSED = _names("grouping grouping_id if ifnull unnest unlist try")
 """What the parser or binder knows by name without an entry in the catalogue."""
 

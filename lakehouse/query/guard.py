@@ -70,7 +70,8 @@ class Allowed(msgspec.Struct, frozen=True):
     """A statement that may run, and the datasets (lower-case names) that it reads.
 
     `system` are the system views that it reads. `all_relations`: it lists datasets, so it wants
-    to know them all. `locations` maps each relation to the byte where it is first named.
+    to know them all. `deterministic`: it asks neither chance nor clock. `locations` maps each
+    relation to the byte where it is first named.
     """
 
     relations: frozenset[str]
@@ -78,6 +79,7 @@ class Allowed(msgspec.Struct, frozen=True):
     explain: bool = False
     locations: dict[str, int] = {}
     system: frozenset[str] = frozenset()
+    deterministic: bool = True
 
 
 class _Relation(msgspec.Struct, frozen=True):
@@ -89,11 +91,16 @@ class _System(msgspec.Struct, frozen=True):
     name: str
 
 
+class _Volatile(msgspec.Struct, frozen=True):
+    """A part that may answer otherwise the next time."""
+
+
 class _Listing(msgspec.Struct, frozen=True):
     """The statement asks which datasets there are."""
 
 
-Finding = _Relation | _System | _Listing | Refused
+Judged = _Relation | _System | _Volatile | _Listing
+Finding = Judged | Refused
 
 
 def check(document: Node, explain: bool = False) -> Allowed | Refused:
@@ -105,7 +112,7 @@ def check(document: Node, explain: bool = False) -> Allowed | Refused:
     statements = document.get("statements", [])
     if len(statements) != 1:
         return _no("one statement at a time")
-    found: list[_Relation | _System | _Listing] = []
+    found: list[Judged] = []
     try:
         for finding in _visit(statements[0]["node"], frozenset()):
             if isinstance(finding, Refused):
@@ -121,14 +128,15 @@ def lower(name: str) -> str:
     return name.translate(_ASCII_LOWER)
 
 
-def _allowed(found: list[_Relation | _System | _Listing], explain: bool) -> Allowed:
+def _allowed(found: list[Judged], explain: bool) -> Allowed:
     locations: dict[str, int] = {}
     for finding in found:
         if isinstance(finding, _Relation):
             locations.setdefault(finding.name, finding.location)
     listing = any(isinstance(finding, _Listing) for finding in found)
     system = frozenset(each.name for each in found if isinstance(each, _System))
-    return Allowed(frozenset(locations), listing, explain, locations, system)
+    volatile = any(isinstance(finding, _Volatile) for finding in found)
+    return Allowed(frozenset(locations), listing, explain, locations, system, not volatile)
 
 
 def _visit(value: object, scope: Scope) -> Iterator[Finding]:
@@ -144,6 +152,8 @@ def _visit(value: object, scope: Scope) -> Iterator[Finding]:
 def _judge(node: Node, scope: Scope) -> Iterator[Finding]:
     """What this node says by itself, its parts aside."""
     kind = node.get("type")
+    if node.get("sample"):
+        yield _Volatile()
     if "class" in node:
         yield from _expression(node)
     elif kind == "BASE_TABLE":
@@ -197,14 +207,18 @@ def _cte_name(name: str) -> Iterator[Refused]:
 def _expression(node: Node) -> Iterator[Finding]:
     if node["class"] not in _CLASSES:
         yield _no(f"{node['class']} is not an expression of a read-only statement")
+    if node["class"] == "COLUMN_REF" and lower(node["column_names"][-1]) in functions.VOLATILE:
+        yield _Volatile()  # CURRENT_DATE looks like a column; so a column of that name looks like it
     if node["class"] == "FUNCTION":
         yield from _function(node, _CALLABLE)
     if node["class"] == "WINDOW":
         yield from _function(node, _CALLABLE | functions.WINDOW)
 
 
-def _function(node: Node, allowed: frozenset[str]) -> Iterator[Refused]:
+def _function(node: Node, allowed: frozenset[str]) -> Iterator[Finding]:
     name = lower(node["function_name"])
+    if name in functions.VOLATILE:
+        yield _Volatile()
     if lower(node["schema"]) not in ("", "main") or lower(node["catalog"]) not in ("", "system"):
         yield _no(f"the function {name} of another schema")
     elif name not in allowed:

@@ -76,10 +76,20 @@ class Views(msgspec.Struct, frozen=True, tag=True):
     listed: tuple[View, ...] = ()
 
 
+class Reads(msgspec.Struct, frozen=True):
+    """All that a statement's result follows from, its parameters aside: relations by the names of
+    `relations.py`, whether it lists all datasets, and whether it is the same each time."""
+
+    names: frozenset[str]
+    listing: bool
+    deterministic: bool
+
+
 class Started(msgspec.Struct, frozen=True, tag=True):
     """The statement runs and its first rows follow."""
 
     columns: tuple[Column, ...]
+    reads: Reads
 
 
 class Chunk(msgspec.Struct, frozen=True, tag=True):

@@ -17,6 +17,7 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.query.documents import DOCUMENTS, Counted
 from lakehouse.query.exact import exact_sql
 from lakehouse.query.formats import FORMATS
+from lakehouse.query.guard import Allowed
 from lakehouse.query.inbox import Inbox, Interrupted
 from lakehouse.query.listing import Listing
 from lakehouse.query.messages import (
@@ -28,6 +29,7 @@ from lakehouse.query.messages import (
     Failed,
     FromWorker,
     Need,
+    Reads,
     Started,
     Views,
     frame,
@@ -76,12 +78,13 @@ class Worker(msgspec.Struct):
         clean = scrubber(self.configure, ())
         try:
             statement = _stated(read_statement(cursor, ask.sql))
-            views = self._views(ask, statement)
+            reads = _reads(statement.allowed)
+            views = self._views(ask, statement, reads)
             clean = scrubber(self.configure, views.named.values())
             if statement.allowed.all_relations:
                 self.listing.show(cursor, views.listed)
             _make_views(cursor, views, clean)
-            return Done(self._stream(cursor, statement, ask))
+            return Done(self._stream(cursor, statement, ask, reads))
         except RefusedError as error:
             return _failed(error.refused)
         except Interrupted:
@@ -89,26 +92,24 @@ class Worker(msgspec.Struct):
         except _FAILURES as error:
             return _failed(refusal(_message(error), clean))
 
-    def _views(self, ask: Ask, statement: Statement) -> Views:
+    def _views(self, ask: Ask, statement: Statement, reads: Reads) -> Views:
         allowed = statement.allowed
-        # No dataset has a dot in its name; a relation that has would read like a system view.
-        plain = {name for name in allowed.relations if "." not in name.partition("@")[0]}
-        asked = frozenset(plain | {system_name(name) for name in allowed.system})
-        if not asked and not allowed.relations and not allowed.all_relations:
+        if not reads.names and not allowed.relations and not reads.listing:
             return Views(ask.number, {})
-        self.send(Need(asked, allowed.all_relations))
+        self.send(Need(reads.names, reads.listing))
         views = self.inbox.views(ask.number)
         if missing := sorted(
-            allowed.relations - (views.named.keys() & plain), key=allowed.locations.__getitem__
+            allowed.relations - (views.named.keys() & _plain(allowed)),
+            key=allowed.locations.__getitem__,
         ):
             raise RefusedError(_no_table(missing[0], statement))
         return views
 
-    def _stream(self, cursor: Cursor, statement: Statement, ask: Ask) -> int:
+    def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> int:
         values = _values(ask.params_json)
         columns, pieces, counted = document(cursor, statement.sql, values, ask.format)
         first, *others = _chunks(next(pieces, b""))
-        self.send(Started(columns), first)
+        self.send(Started(columns, reads), first)
         for chunk in chain(others, chain.from_iterable(map(_chunks, pieces))):
             self.send(chunk)
         return counted.row_count
@@ -139,6 +140,17 @@ def _make_view(cursor: Cursor, view: View, clean: Scrubber) -> None:
         cursor.execute(view_sql(view))
     except _FAILURES as error:
         raise RefusedError(about_view(refusal(_message(error), clean), view)) from error
+
+
+def _plain(allowed: Allowed) -> set[str]:
+    """No dataset has a dot in its name; a relation that has would read like a system view."""
+    return {name for name in allowed.relations if "." not in name.partition("@")[0]}
+
+
+def _reads(allowed: Allowed) -> Reads:
+    system = {system_name(name) for name in allowed.system}
+    names = frozenset(_plain(allowed) | system)
+    return Reads(names, allowed.all_relations, allowed.deterministic and not allowed.explain)
 
 
 def _stated(statement: Statement | Refused) -> Statement:

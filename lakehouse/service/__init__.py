@@ -29,6 +29,8 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     object_bytes: int = 256 * MIB
     upload_bytes: int = 8 * 1024 * MIB
     """A CSV, as received and as decoded."""
+    cache_bytes: int = 64 * MIB
+    """Results that are kept for who asks the same again."""
     puts: int = 4
     ingests: int = 32
     """How many may be received at once; as many as there are threads are read at once."""
@@ -57,7 +59,7 @@ class Service:
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
         self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
-        self.sql = Sql(node, engine, pool, system_dir)
+        self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes)
         self.collection = Collection(node, self.sql.queries, limits.waits)
         self.metrics = Metrics(self._standing)
 

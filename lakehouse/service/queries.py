@@ -21,7 +21,17 @@ SHOWN_CHARACTERS = 4_096
 """How much of a statement's text is kept."""
 CALL_OFF_S = 1.0
 
-_REMEMBERED = ("query_id", "actor", "started_at", "sql", "format", "seq", "rows", "size_bytes")
+_REMEMBERED = (
+    "query_id",
+    "actor",
+    "started_at",
+    "sql",
+    "format",
+    "seq",
+    "rows",
+    "size_bytes",
+    "cached",
+)
 WAITING, RUNNING = "waiting", "running"
 DONE, ABANDONED, FAILED = "done", "abandoned", "failed"
 
@@ -31,6 +41,8 @@ class Asker(msgspec.Struct, frozen=True):
 
     query_id: str
     actor: str
+    anew: bool = False
+    """Whether only a fresh answer will do."""
 
 
 class Entry(msgspec.Struct):
@@ -47,6 +59,7 @@ class Entry(msgspec.Struct):
     rows: int | None = None
     size_bytes: int = 0
     ms: float = 0.0
+    cached: bool = False
 
     def begin(self) -> None:
         """It has a worker."""

@@ -12,6 +12,7 @@ from lakehouse.node import Node
 from lakehouse.query import Query, QueryEngine, Result
 from lakehouse.query.relations import Wanted, wanted
 from lakehouse.service import reading
+from lakehouse.service.answers import Answer, Answers
 from lakehouse.service.queries import Asker, Entry, Queries
 from lakehouse.system import Loan, SystemViews
 from projections.catalog import Dataset
@@ -21,26 +22,14 @@ from projections.views import View
 EVERYTHING = range(2**53)
 
 
-class Answer:
-    """A result on its way out; what passes is noted."""
-
-    def __init__(self, result: Result, entry: Entry) -> None:
-        self._result = result
-        self._entry = entry
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The document, once. Raises RefusedError when the query fails: the rest never comes."""
-        async for chunk in self._result.chunks:
-            self._entry.size_bytes += len(chunk)
-            yield chunk
-        self._entry.rows = self._result.row_count
-
-
 class Sql:
     """Answers queries."""
 
-    def __init__(self, node: Node, engine: QueryEngine, pool: Executor, system_dir: Path) -> None:
+    def __init__(
+        self, node: Node, engine: QueryEngine, pool: Executor, system_dir: Path, cache_bytes: int
+    ) -> None:
         self.queries = Queries(node.clock)
+        self._answers = Answers(node, cache_bytes)
         self._node = node
         self._engine = engine
         self._system = SystemViews(node, system_dir, pool, self.queries.remembered)
@@ -48,18 +37,22 @@ class Sql:
     @asynccontextmanager
     async def run(
         self, query: Query, as_of: str | int | None, asker: Asker
-    ) -> AsyncIterator[tuple[Answer, int]]:
-        """The answer to `query`, first rows ready, and the seq of the state that it was asked of.
+    ) -> AsyncIterator[Answer]:
+        """The answer to `query`, first rows ready.
 
         Raises what QueryEngine.run and reading.state_as_of raise; `query_cancelled`;
         `objects_collected` naming the event where an object is absent because it was collected.
         """
         state = await reading.state_as_of(self._node, as_of)
-        tracked = self.queries.track(asker, query.sql, query.format, state.head.seq)
-        async with tracked as entry, self._system.loan() as loan:
-            asked = _Asked(self._node, state, self._system, loan)
-            async with self._result(query, asked, entry) as result:
-                yield Answer(result, entry), state.head.seq
+        async with self.queries.track(asker, query.sql, query.format, state.head.seq) as entry:
+            identity = self._answers.identity(query, state)
+            if not asker.anew and (kept := self._answers.kept(identity, state.head.seq, entry)):
+                yield kept
+                return
+            async with self._system.loan() as loan:
+                asked = _Asked(self._node, state, self._system, loan)
+                async with self._result(query, asked, entry) as result:
+                    yield self._answers.fresh(query, state, result, entry)
 
     @asynccontextmanager
     async def _result(self, query: Query, asked: "_Asked", entry: Entry) -> AsyncIterator[Result]:

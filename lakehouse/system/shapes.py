@@ -69,6 +69,7 @@ QUERIES = pa.schema(
         "seq": pa.int64(),
         "rows": pa.int64(),
         "size_bytes": pa.int64(),
+        "cached": pa.bool_(),
         "outcome": pa.string(),
     }
 )

@@ -10,8 +10,10 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.query import Query
 from lakehouse.query.formats import FORMATS, Format, named
 from lakehouse.service import Service
+from lakehouse.service.answers import Answer
 from lakehouse.service.queries import Asker
 from lakehouse.web import bodies
+from lakehouse.web.conditions import matches
 from lakehouse.web.exchange import Exchange
 from lakehouse.web.negotiation import choose
 from lakehouse.web.problems import answer
@@ -36,12 +38,20 @@ async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
     format_ = _format(question.format, exchange.request.headers.get("Accept"))
     timeout_s = question.timeout_ms / 1000 if question.timeout_ms else None
     query = Query(question.sql, question.params, timeout_s, format_.name)
-    asker = Asker(query_id, exchange.actor())
-    async with service.sql.run(query, question.as_of, asker) as (found, seq):
-        headers = {"Content-Type": format_.media_type, "X-Journal-Seq": str(seq)}
+    anew = "no-cache" in exchange.request.headers.get("Cache-Control", "").lower()
+    asker = Asker(query_id, exchange.actor(), anew)
+    async with service.sql.run(query, question.as_of, asker) as found:
+        headers = _headers(found, format_)
+        if found.identity and matches(
+            exchange.request.headers.get("If-None-Match"), found.identity
+        ):
+            return web.Response(status=304, headers=headers)
+        headers["Content-Type"] = format_.media_type
+        if found.body is not None:
+            return web.Response(body=found.body, headers=headers)
         response = web.StreamResponse(headers=headers)
         await exchange.begin(response)
-        async for chunk in found.chunks():
+        async for chunk in found.chunks:
             await response.write(chunk)
     return response
 
@@ -54,6 +64,12 @@ async def running(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def cancel(service: Service, exchange: Exchange) -> web.StreamResponse:
     """DELETE /v1/queries/{id}."""
     return answer(await service.sql.queries.cancel(unquote(exchange.tail)))
+
+
+def _headers(found: Answer, format_: Format) -> dict[str, str]:
+    """The tag is weak: the same question of the same versions may give its rows in another order."""
+    headers = {"X-Journal-Seq": str(found.seq), "Cache-Status": f"lakehouse; {found.cache}"}
+    return headers | ({"ETag": f'W/"{found.identity}"'} if found.identity else {})
 
 
 def _format(asked: str | None, accept: str | None) -> Format:

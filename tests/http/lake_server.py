@@ -79,7 +79,7 @@ def running_lake(
 ) -> Iterator[Lake]:
     """A server on a bucket, for as long as the context lasts; sooner there without `queries`."""
     told = Settings(**{"bucket": str(bucket), "query_workers": 1, **settings})
-    thread = _Thread(told, limits or ServiceLimits(), queries)
+    thread = _Thread(told, limits, queries)
     thread.start()
     try:
         yield thread.lake(bucket)
@@ -90,7 +90,7 @@ def running_lake(
 class _Thread(threading.Thread):
     """The server's thread: one event loop, until it is told to stop."""
 
-    def __init__(self, settings: Settings, limits: ServiceLimits, queries: bool) -> None:
+    def __init__(self, settings: Settings, limits: ServiceLimits | None, queries: bool) -> None:
         super().__init__(name="lake-server", daemon=True)
         self._settings = settings
         self._limits = limits

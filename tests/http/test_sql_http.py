@@ -194,7 +194,7 @@ def test_a_query_past_its_time_is_called_off(lake: Lake) -> None:
     began_s = time.monotonic()
     refused(lake.sql(LONG, timeout_ms=200), 504, "query_timeout")
     assert time.monotonic() - began_s < 5
-    assert lake.sql("SELECT 1 AS x").status == 200
+    assert lake.sql("SELECT random() AS x").status == 200
 
 
 @pytest.mark.parametrize("half", [True, False])
@@ -206,7 +206,7 @@ def test_a_client_that_goes_away_cancels_its_query(lake: Lake, half: bool) -> No
             sock.shutdown(socket.SHUT_WR)
             assert sock.recv(1) == b""
     began_s = time.monotonic()
-    assert lake.sql("SELECT 1 AS x").status == 200, "the only worker is free again"
+    assert lake.sql("SELECT random() AS x").status == 200, "the only worker is free again"
     assert time.monotonic() - began_s < 5
 
 
@@ -215,7 +215,7 @@ def test_an_endless_answer_to_a_client_that_left_ends(lake: Lake) -> None:
         sock.sendall(lake.request("POST", "/v1/sql", {"sql": "SELECT * FROM range(100000000000)"}))
         assert sock.recv(1024).startswith(b"HTTP/1.1 200")
     began_s = time.monotonic()
-    assert lake.sql("SELECT 1 AS x").status == 200
+    assert lake.sql("SELECT random() AS x").status == 200
     assert time.monotonic() - began_s < 5
 
 

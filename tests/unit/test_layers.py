@@ -34,6 +34,7 @@ PURE = [
     "lakehouse/errors.py",
     "lakehouse/restoring.py",
     "lakehouse/receipts.py",
+    "lakehouse/query/cache.py",
     "lakehouse/query/formats.py",
     "lakehouse/query/guard.py",
     "lakehouse/query/relations.py",

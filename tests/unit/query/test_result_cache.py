@@ -1,0 +1,96 @@
+"""What is kept, and what has to go for it."""
+
+import duckdb
+import pytest
+
+from lakehouse.errors import Refused
+from lakehouse.query import functions
+from lakehouse.query.cache import Kept, ResultCache, identity_of
+from lakehouse.query.messages import Reads
+from lakehouse.query.statement import read_statement
+
+
+def body(size: int) -> Kept:
+    return Kept(b"x" * size, 1)
+
+
+def test_the_longest_unused_go_first() -> None:
+    cache = ResultCache(80)
+    for name in "abcdefgh":
+        cache.put(name, body(10))
+    assert cache.get("a")
+    cache.put("i", body(10))
+    assert cache.get("a") and cache.get("i") and cache.get("b") is None
+
+
+def test_what_is_put_twice_counts_once() -> None:
+    cache = ResultCache(80)
+    for _ in range(20):
+        cache.put("a", body(10))
+    for name in "bcdefgh":
+        cache.put(name, body(10))
+    assert all(cache.get(name) for name in "abcdefgh")
+
+
+def test_a_large_result_is_not_kept() -> None:
+    cache = ResultCache(80)
+    cache.put("a", body(11))
+    assert cache.get("a") is None
+
+
+def test_a_cache_without_room_keeps_nothing() -> None:
+    cache = ResultCache(0)
+    cache.put("a", body(0))
+    assert cache.get("a") is None
+
+
+def test_plans_are_bounded() -> None:
+    cache, reads = ResultCache(80), Reads(frozenset(), False, True)
+    for number in range(5_000):
+        cache.learn(f"SELECT {number}", reads)
+    assert cache.reads("SELECT 0") is None and cache.reads("SELECT 4999") == reads
+    cache.learn("x" * 100_000, reads)
+    assert cache.reads("x" * 100_000) is None
+
+
+def test_an_identity_is_of_all_that_matters_and_of_no_order() -> None:
+    same = identity_of(["a"], {"x": 1, "y": 2}, {"s": 1, "t": 2})
+    assert same == identity_of(["a"], {"y": 2, "x": 1}, {"t": 2, "s": 1})
+    others = {
+        identity_of(["b"], {"x": 1, "y": 2}, {"s": 1, "t": 2}),
+        identity_of(["a"], {"x": 1, "y": 3}, {"s": 1, "t": 2}),
+        identity_of(["a"], {"x": 1, "y": 2}, {"s": 1, "t": 3}),
+        identity_of(["a"], None, {"s": 1, "t": 2}),
+        identity_of(["a"], [], {"s": 1, "t": 2}),
+    }
+    assert len(others) == 5 and same not in others
+
+
+def test_every_function_that_duckdb_calls_volatile_is_known_as_such() -> None:
+    listed = """SELECT DISTINCT function_name FROM duckdb_functions()
+        WHERE stability = 'VOLATILE' OR stability LIKE 'CONSISTENT_WITHIN%'"""
+    told = {name for (name,) in duckdb.connect().execute(listed).fetchall()}
+    # The same within one process, and so for all of ours: they ask neither chance nor clock.
+    fixed = {"error", "current_database", "current_schema", "current_schemas"}
+    assert (told & functions.SCALAR) - functions.VOLATILE == fixed & functions.SCALAR
+
+
+@pytest.mark.parametrize(
+    ("sql", "deterministic"),
+    [
+        ("SELECT 1", True),
+        ("SELECT current_schema", True),
+        ("SELECT RANDOM()", False),
+        ("WITH x AS (SELECT now()) FROM x", False),
+        ("SELECT 1 ORDER BY random()", False),
+        ("SELECT list_transform([1], lambda x: x + random())", False),
+        ("SELECT current_timestamp", False),
+        ("FROM range(3) TABLESAMPLE 1 ROWS", False),
+        ("SELECT 1 USING SAMPLE 1", False),
+        ("SELECT 'random()'", True),
+    ],
+)
+def test_chance_and_clock_are_found_anywhere(sql: str, deterministic: bool) -> None:
+    statement = read_statement(duckdb.connect(), sql)
+    assert not isinstance(statement, Refused)
+    assert statement.allowed.deterministic is deterministic

@@ -1,10 +1,10 @@
 """Receipts and manifests as users see them, made from state and events. Pure: keys, never blobs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from journal.events import Content, DatasetRestored, Event, Object, Source
+from journal.events import Content, DatasetRestored, Event, Object, Renamed, Source
 from journal.slot import Slot
 from lakehouse.errors import Json
 from projections.catalog import Dataset
@@ -94,10 +94,15 @@ def ingested(
         "rows_quarantined": sum(item.row_count or 0 for item in aside),
         "quarantine": _quarantine(aside[0]) if aside else None,
         "source": _source(content.source) if content and content.source else None,
-        "renamed": [msgspec.to_builtins(each) for each in content.renamed] if content else [],
+        "renamed": renamed(content.renamed) if content else [],
         "reused": reused,
     }
     return body if duplicate_of is None else body | {"duplicate_of": duplicate_of}
+
+
+def renamed(columns: Sequence[Renamed]) -> list[Json]:
+    """Rows {position, was, name} of the columns that could not be named as written."""
+    return [msgspec.to_builtins(each) for each in columns]
 
 
 def event(slot: Slot, number: int) -> Body:

@@ -25,14 +25,14 @@ RAW = (
     "application/x-gzip",
     "application/zstd",
 )
-OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe", "retries")
+OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe", "retries", "dry_run")
 FRAMING_BYTES = 128 * 1024
 """What a form may add to the size of its file."""
 
 
 async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/ingest: the file as a form's field, or as the raw body."""
-    asking, plan = exchange.asking(), _plan(exchange)
+    asking, plan, dry_run = exchange.asking(), _plan(exchange), exchange.flag("dry_run")
     limit = service.limits.upload_bytes
     form = exchange.request.content_type == FORM
     bodies.check_declared_size(exchange.request, limit + (FRAMING_BYTES if form else 0))
@@ -41,7 +41,8 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
         async with spooled(chunks, service.spool_dir, limit, service.pool) as file:
             if file.size_bytes == 0 and "Content-Type" not in exchange.request.headers:
                 raise RefusedError(Refused("missing_file", "there is no body, and no form"))
-            receipt = await service.ingest.ingest(plan, file, asking)
+            work = service.ingest.rehearse if dry_run else service.ingest.ingest
+            receipt = await work(plan, file, asking)
     return answer(receipt.body, receipt.seq)
 
 

@@ -41,6 +41,7 @@ PARAMETERS: Mapping[str, Document] = {
         "schema": {"type": "array", "items": _TEXT},
         "description": "keys of the quarantine whose rows come again",
     },
+    "dry_run": {"schema": _FLAG, "description": "say what would become of the file, do nothing"},
     "types": {"schema": _TEXT, "description": "`zip:string,rate:double`"},
     "null": {"schema": {"type": "array", "items": _TEXT}, "description": "further null tokens"},
     "delimiter": {"schema": {"type": "string", "default": ","}},
@@ -131,12 +132,10 @@ def _body(route: Route) -> Document:
 
 def _answer(route: Route) -> Document:
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _ANSWERED}
-    content: Document = {}
-    for each in route.answers:
-        if isinstance(each, str):
-            content[each] = _raw(each)
-        else:
-            content[JSON] = {"schema": _reference(each)}
+    shapes = [_reference(each) for each in route.answers if not isinstance(each, str)]
+    content: Document = {each: _raw(each) for each in route.answers if isinstance(each, str)}
+    if shapes:
+        content = {JSON: {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}} | content
     found: Document = {"description": route.summary, "headers": headers}
     return found | ({"content": content} if content else {})
 

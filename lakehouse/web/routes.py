@@ -64,7 +64,7 @@ ROUTES = (
     Route(
         "POST", "/v1/ingest", ingest.ingest, "Make a dataset of a CSV file",
         query=(*ingest.OWN_PARAMETERS, *sorted(OPTION_NAMES)), body=(ingest.FORM, *ingest.RAW),
-        answers=(shapes.IngestReceipt,), changes=True,
+        answers=(shapes.IngestReceipt, shapes.Rehearsal), changes=True,
     ),
     Route(
         "POST", "/v1/sql", sql.run, "Ask a question in SQL", abandonable=True,

@@ -109,6 +109,40 @@ class IngestReceipt(Manifest, frozen=True, kw_only=True):
     duplicate_of: int | msgspec.UnsetType = msgspec.UNSET
 
 
+class BadRow(Shape, frozen=True):
+    """A row that cannot be read, or has a value that does not fit its column."""
+
+    line: int
+    column: str | None
+    reason: str
+
+
+class Refusal(Shape, frozen=True):
+    """How an ingest would be refused."""
+
+    code: str
+    status: int
+    detail: str
+    errors: list[dict[str, Any]]
+
+
+class Rehearsal(Shape, frozen=True):
+    """What an ingest would do (`dry_run`): `outcome` is create, replace, append, reuse or refuse."""
+
+    dry_run: bool
+    name: str
+    source: ReceivedFile
+    seq: int
+    outcome: str
+    schema: list[SchemaColumn] | None
+    schema_fingerprint: str | None
+    rows_good: int | None
+    rows_bad: int | None
+    bad_rows: list[BadRow]
+    renamed: list[RenamedColumn]
+    refused: Refusal | None
+
+
 class ListedDataset(Summary, frozen=True, kw_only=True):
     """A manifest, with `summary` without schema and objects."""
 

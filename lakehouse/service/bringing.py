@@ -1,0 +1,128 @@
+"""Bringing: what a spooled file becomes, on disk and then in the bucket. It decides nothing."""
+
+import tempfile
+from concurrent.futures import Executor
+from pathlib import Path
+
+import msgspec
+
+from journal.bucket.keys import dataset_blob, object_blob
+from journal.events import Object
+from journal.threads import in_thread
+from lakehouse.commands import Command, IngestDataset, Table
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest import Contract, Limits, ParquetFile, Parsed, Stance, ingest_file
+from lakehouse.node import Node
+from lakehouse.service.changes import mint
+from lakehouse.service.footers import exact_as_double
+from lakehouse.service.plan import Plan
+from lakehouse.spool import Spooled, full_disk_refused
+from projections import catalog
+from projections.catalog import Dataset
+
+
+class Bringing:
+    """Brings the data of one ingest closer: read the file, then upload what it became."""
+
+    def __init__(
+        self,
+        node: Node,
+        pool: Executor,
+        limits: Limits,
+        plan: Plan,
+        file: Spooled,
+        work_dir: Path,
+    ) -> None:
+        self._node = node
+        self._pool = pool
+        self._limits = limits
+        self._plan = plan
+        self._file = file
+        self._work_dir = work_dir
+        self._parsed: Parsed | None = None
+
+    async def __call__(self, command: Command) -> Command:
+        if not isinstance(command, IngestDataset):
+            raise TypeError(f"an ingest does not advance {type(command).__name__}")
+        live = catalog.find(self._node.state.catalog, self._plan.name)
+        fingerprint, seq = (live.schema_fingerprint, live.seq) if live else (None, None)
+        moved = self._plan.schema_change == "widen" and command.read_at != seq
+        if self._parsed is None or command.read_under != fingerprint or moved:
+            self._parsed = await self.read(await self.contract(live))
+            table = table_of(self._plan.name, self._parsed, self._node, uploaded=False)
+            return msgspec.structs.replace(
+                command, table=table, read_under=fingerprint, read_at=seq
+            )
+        table = table_of(self._plan.name, self._parsed, self._node, uploaded=True)
+        for item, produced in zip(
+            table.objects + table.quarantine, files_of(self._parsed), strict=True
+        ):
+            await self._node.bucket.upload(item.blob, produced.path)
+        return msgspec.structs.replace(command, table=table)
+
+    async def contract(self, live: Dataset | None) -> Contract | None:
+        """What the live dataset is to the file, by what the plan says of its schema."""
+        if live is None or live.schema is None:
+            return None
+        match self._plan.schema_change:
+            case "replace":
+                return Contract(live.schema, Stance.OFFER)
+            case "widen" if self._plan.mode == "append":
+                exact = await exact_as_double(self._node.bucket, live)
+                return Contract(live.schema, Stance.WIDEN, exact)
+            case "widen":
+                # What is there now will not be, so that none of it must stay exact.
+                names = frozenset(column.name for column in live.schema)
+                return Contract(live.schema, Stance.WIDEN, names)
+        return Contract(live.schema)
+
+    async def read(self, contract: Contract | None, on_error: str | None = None) -> Parsed:
+        """The file as Parquet on disk; `on_error` replaces the plan's. Raises RefusedError."""
+        options = self._plan.options
+        if on_error is not None and on_error != options.on_error:
+            # A whole file that is refused for a value keeps its own types to be told.
+            options = msgspec.structs.replace(options, on_error=on_error)
+            if contract is not None and contract.stance is Stance.KEEP:
+                contract = msgspec.structs.replace(contract, stance=Stance.OFFER)
+        with full_disk_refused():
+            parsed = await in_thread(
+                self._pool,
+                lambda: ingest_file(
+                    self._file.path,
+                    content_encoding=self._plan.content_encoding,
+                    options=options,
+                    contract=contract,
+                    work_dir=Path(tempfile.mkdtemp(dir=self._work_dir)),
+                    limits=self._limits,
+                ),
+            )
+        if isinstance(parsed, Refused):
+            raise RefusedError(parsed)
+        return parsed
+
+
+def files_of(parsed: Parsed) -> tuple[ParquetFile, ...]:
+    """All that a file became: its rows, then what was set aside."""
+    return parsed.files + ((parsed.quarantine.file,) if parsed.quarantine else ())
+
+
+def table_of(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
+    """What was read, its objects under keys that never existed before."""
+
+    def item(blob: str, file: ParquetFile) -> Object:
+        return Object(blob, blob, file.size_bytes, file.sha256, file.row_count)
+
+    aside = (parsed.quarantine.file,) if parsed.quarantine else ()
+    return Table(
+        parsed.columns,
+        parsed.fingerprint,
+        tuple(
+            item(dataset_blob(name, parsed.fingerprint, file.sha256, mint(node)), file)
+            for file in parsed.files
+        ),
+        parsed.row_count,
+        parsed.renamed,
+        uploaded,
+        tuple(item(object_blob(file.sha256, mint(node)), file) for file in aside),
+        tuple((each.name, each.line) for each in parsed.differences if each.line is not None),
+    )

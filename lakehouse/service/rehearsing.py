@@ -1,0 +1,112 @@
+"""A rehearsal of an ingest (`dry_run`): everything is read and decided, nothing is written.
+
+Bad rows are looked for to the file's end, also where the first would refuse the file: whoever
+asks wants to know them all.
+"""
+
+import msgspec
+
+from lakehouse import receipts
+from lakehouse.commands import Context, IngestDataset
+from lakehouse.decide import decide
+from lakehouse.decision import Unchanged
+from lakehouse.errors import CODES, Refused, RefusedError
+from lakehouse.ingest import Parsed
+from lakehouse.ingest.options import QUARANTINE, REJECT
+from lakehouse.node import Node
+from lakehouse.receipts import Body, Receipt
+from lakehouse.service.bringing import Bringing, table_of
+from lakehouse.service.changes import Asking
+from lakehouse.service.plan import Plan
+from lakehouse.spool import Spooled
+from projections import catalog
+from projections.catalog import Dataset
+from projections.fold import State
+
+
+async def rehearse(
+    node: Node, plan: Plan, file: Spooled, asking: Asking, bringing: Bringing
+) -> Receipt:
+    """{dry_run, name, outcome, schema, rows_good, rows_bad, bad_rows, refused, …} as of the head."""
+    state, command = node.state, plan.command(file)
+    live = catalog.find(state.catalog, plan.name)
+    body: Body = {
+        "dry_run": True,
+        "name": plan.name,
+        "source": {"sha256": file.sha256, "size_bytes": file.size_bytes},
+        "seq": state.head.seq,
+    }
+    parsed, nobody = None, Context(asking.actor, "")
+    # Without its key: a rehearsal is no use of one.
+    early = decide(state, command, nobody)
+    if isinstance(early, Unchanged | Refused):
+        return Receipt(body | _told(plan, live, None, early), state.head.seq)
+    try:
+        parsed = await bringing.read(await bringing.contract(live), on_error=QUARANTINE)
+        outcome = _outcome(node, state, plan, command, parsed, nobody)
+    except RefusedError as error:
+        outcome = error.refused
+    return Receipt(body | _told(plan, live, parsed, outcome), state.head.seq)
+
+
+def _outcome(
+    node: Node,
+    state: State,
+    plan: Plan,
+    command: IngestDataset,
+    parsed: Parsed,
+    nobody: Context,
+) -> Refused | None:
+    """The refusal that the file would meet, if any."""
+    if parsed.quarantine is not None and plan.options.on_error == REJECT:
+        first = parsed.quarantine.examples[0]
+        where = f"line {first.line}" + (f", column {first.column}" if first.column else "")
+        code = "value_does_not_fit" if first.column else "malformed_csv"
+        return Refused(code, f"{where}: {first.reason}")
+    live = catalog.find(state.catalog, plan.name)
+    whole = msgspec.structs.replace(
+        command,
+        table=table_of(plan.name, parsed, node, uploaded=True),
+        read_under=live.schema_fingerprint if live else None,
+        read_at=live.seq if live else None,
+    )
+    decision = decide(state, whole, nobody)
+    return decision if isinstance(decision, Refused) else None
+
+
+def _told(
+    plan: Plan, live: Dataset | None, parsed: Parsed | None, outcome: Unchanged | Refused | None
+) -> Body:
+    aside = parsed.quarantine if parsed else None
+    return {
+        "outcome": _word(plan, live, outcome),
+        "schema": [{"name": each.name, "type": each.type} for each in parsed.columns]
+        if parsed
+        else None,
+        "schema_fingerprint": parsed.fingerprint if parsed else None,
+        "rows_good": parsed.row_count if parsed else None,
+        "rows_bad": (aside.file.row_count if aside else 0) if parsed else None,
+        "bad_rows": [
+            {"line": each.line, "column": each.column, "reason": each.reason}
+            for each in (aside.examples if aside else ())
+        ],
+        "renamed": receipts.renamed(parsed.renamed if parsed else ()),
+        "refused": _refused(outcome) if isinstance(outcome, Refused) else None,
+    }
+
+
+def _word(plan: Plan, live: Dataset | None, outcome: Unchanged | Refused | None) -> str:
+    if isinstance(outcome, Refused):
+        return "refuse"
+    if isinstance(outcome, Unchanged):
+        return "reuse"
+    return plan.mode if live else "create"
+
+
+def _refused(refused: Refused) -> Body:
+    return {
+        "code": refused.code,
+        "status": CODES[refused.code].status,
+        "detail": refused.detail,
+        "errors": [*refused.errors],
+    }

@@ -1,10 +1,12 @@
 """`lakehouse journal …`: the tools that trust nothing but the slots."""
 
 import argparse
+import asyncio
 import os
 import random
 import re
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -14,7 +16,7 @@ import msgspec
 from journal.bucket.removal import remove
 from journal.clock import SystemClock
 from journal.log import Journal, find_journal
-from journal.slot import Head, JournalCorrupt, format_at
+from journal.slot import Head, JournalCorrupt, Slot, format_at
 from journal.verify import verify as verify_slots
 from lakehouse import receipts
 from lakehouse.cli import printing, progress
@@ -43,24 +45,36 @@ async def head(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def events(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal events`: one JSON object a line."""
-    left = arguments.limit
-    entity = history.dataset_entity(arguments.dataset) if arguments.dataset else None
-    async with journal_of(settings) as journal:
-        if journal is None:
-            return OK
-        async for slot in journal.slots(1):
-            for number, event in enumerate(slot.events):
-                about = entity is None or any(each.entity == entity for each in event.about)
-                if event.seq <= arguments.after or arguments.type not in (None, event.type):
-                    continue
-                if not about:
-                    continue
-                if left == 0:
+    """`lakehouse journal events`: one JSON object a line; with --follow what comes, too."""
+    left, position = arguments.limit, 0
+    while True:
+        async with journal_of(settings) as journal:
+            while journal is not None:
+                async for slot in journal.slots(position + 1):
+                    for number in _wanted(slot, arguments):
+                        if left == 0:
+                            return OK
+                        printing.document(receipts.event(slot, number))
+                        left = left - 1 if left is not None else None
+                    position = slot.header.position
+                if not arguments.follow or left == 0:
                     return OK
-                printing.document(receipts.event(slot, number))
-                left = left - 1 if left is not None else None
-    return OK
+                sys.stdout.flush()
+                await asyncio.sleep(settings.poll_interval_s)
+        if not arguments.follow:
+            return OK
+        # There is no journal yet: somebody may begin one.
+        await asyncio.sleep(settings.poll_interval_s)
+
+
+def _wanted(slot: Slot, arguments: argparse.Namespace) -> Iterator[int]:
+    """Which of a slot's events pass the filters."""
+    entity = history.dataset_entity(arguments.dataset) if arguments.dataset else None
+    for number, event in enumerate(slot.events):
+        if event.seq <= arguments.after or arguments.type not in (None, event.type):
+            continue
+        if entity is None or any(each.entity == entity for each in event.about):
+            yield number
 
 
 async def verify(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -16,6 +16,8 @@ from lakehouse.faults import KNOWN, refusal
 from lakehouse.serve import bind, serve
 
 OK, USAGE = 0, 2
+INTERRUPTED = 130
+"""As shells tell it: 128 and the signal's number."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return printing.refused(error.refused, as_json)
     except KNOWN as error:
         return printing.refused(refusal(error), as_json)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough; keep the interpreter from telling it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

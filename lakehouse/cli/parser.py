@@ -102,6 +102,9 @@ def _journal(parser: Parser) -> None:
     events = _command(commands, "events", "what has happened, oldest first")
     events.add_argument("--after", type=_count, default=0, metavar="SEQ")
     events.add_argument("--limit", type=_count, metavar="N")
+    events.add_argument(
+        "--follow", action="store_true", help="go on with what happens, until stopped"
+    )
     events.add_argument("--type")
     events.add_argument("--dataset", metavar="NAME")
     verify = _command(commands, "verify", "is every slot there, whole and in order?")

@@ -13,6 +13,7 @@ from lakehouse.node import Node
 from lakehouse.query import QueryEngine
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.collection import Collection, Waits
+from lakehouse.service.feed import Feed
 from lakehouse.service.ingest import Ingest
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.sql import Sql
@@ -58,6 +59,7 @@ class Service:
         self.storage = Storage(node)
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
+        self.feed = Feed(node, self.journal)
         self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
         self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes)
         self.collection = Collection(node, self.sql.queries, limits.waits)
@@ -80,6 +82,7 @@ class Service:
             ("lakehouse_halted", "1 when this process takes no changes.", bool(writer.fault)),
             ("lakehouse_puts_in_flight", "PUTs in flight.", self.puts.inside),
             ("lakehouse_ingests_in_flight", "Ingests in flight.", self.ingests.inside),
+            ("lakehouse_listeners", "Listeners to the journal's feed.", self.feed.gate.inside),
             ("lakehouse_queries_running", "Queries that run or wait.", self.sql.queries.count()),
         ]
 

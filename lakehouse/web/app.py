@@ -51,6 +51,11 @@ class Edge(web.Server):
         """A handler for one connection."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
+    def pre_shutdown(self) -> None:
+        """Before connections are waited for: those who listen would wait with us for ever."""
+        self._service.feed.close()
+        super().pre_shutdown()
+
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         started_s = time.monotonic()

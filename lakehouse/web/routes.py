@@ -86,6 +86,10 @@ ROUTES = (
         query=(*_PAGE, "type", "dataset"), answers=(shapes.EventPage,),
     ),
     Route(
+        "GET", "/v1/journal/stream", journal.stream, "What happens, as it happens",
+        query=("after", "type", "dataset"), answers=(journal.EVENTS,), abandonable=True,
+    ),
+    Route(
         "POST", "/v1/gc", collection.collect, "Remove what nothing refers to any more",
         body=collection.GarbageQuestion, answers=(shapes.CollectionReport,), changes=True,
     ),

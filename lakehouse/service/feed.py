@@ -1,0 +1,173 @@
+"""The feed: events as they come, to any number of listeners, from one place that wakes them all.
+
+Each slot is rendered once, whoever listens. Who begins in the past is served from the journal, page by
+page, until it has reached what is kept here; who falls behind that again was too slow, and is told so.
+Must never hold a commit up: it hears of slots after they are folded, and only notes them.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from journal.slot import Slot
+from lakehouse import receipts
+from lakehouse.errors import Json
+from lakehouse.gate import Gate
+from lakehouse.node import Node
+from lakehouse.receipts import Body
+from lakehouse.service.journal import JournalReads
+from projections import history
+
+KEPT_EVENTS = 10_000
+"""How far a listener may lag behind the newest event before it is let go."""
+KEPT_SLOTS = 256
+LISTENERS = 1_000
+HEARTBEAT_S = 10.0
+PAGE = 1_000
+HEARTBEAT = b": heartbeat\n\n"
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What a listener wants to hear: events after a seq, that pass the filters."""
+
+    after: int = 0
+    type: str | None = None
+    dataset: str | None = None
+
+    def passes(self, event: Body) -> bool:
+        """Whether it wants this one."""
+        if self.type not in (None, event["type"]):
+            return False
+        return self.dataset is None or _subject(event) == history.dataset_entity(self.dataset)
+
+
+class _Kept:
+    """A slot and, once somebody asked for them, its events as they are sent."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.first_seq = slot.header.first_seq
+        self.last_seq = slot.head.seq
+        self._slot = slot
+        self._frames: list[tuple[Body, bytes]] | None = None
+
+    def frames(self) -> list[tuple[Body, bytes]]:
+        if self._frames is None:
+            rows = [receipts.event(self._slot, number) for number in range(len(self._slot.events))]
+            self._frames = [(row, frame(row, self._slot.header.lake)) for row in rows]
+        return self._frames
+
+
+class Feed:
+    """The listeners of one node."""
+
+    def __init__(self, node: Node, reads: JournalReads) -> None:
+        self._node = node
+        self._reads = reads
+        self._kept: deque[_Kept] = deque()
+        self._more = asyncio.Event()
+        self._closing = False
+        self.gate = Gate(LISTENERS, "listeners", retry_after_s=5)
+        node.follower.heard.append(self._hear)
+
+    def close(self) -> None:
+        """Let every listener go: this process is stopping."""
+        self._closing = True
+        self._more.set()
+
+    async def listen(self, wish: Wish) -> AsyncIterator[bytes]:
+        """Events after `wish.after` in order and without a gap, with heartbeats between; then its end.
+
+        What it yields is server-sent events. It goes on until closed, or until the listener is
+        more than KEPT_EVENTS behind, which is told by an event of type `end`.
+        """
+        after, live = wish.after, False
+        while not self._closing:
+            head = self._node.state.head.seq
+            if after >= head:
+                live = True
+                yield await self._heartbeat()
+            elif self._kept and self._kept[0].first_seq <= after + 1:
+                live = True
+                for kept in self._since(after):
+                    yield _joined(kept, after, wish)
+                    after = kept.last_seq
+            elif live:
+                yield end("too_slow", after)
+                return
+            else:
+                page = await self._reads.events(after, PAGE, wish.type, wish.dataset)
+                lake = self._node.follower.journal.lake.lake
+                yield b"".join(frame(row, lake) for row in page.rows)
+                after = page.next if isinstance(page.next, int) else page.seq
+        yield end("shutting_down", after)
+
+    async def _heartbeat(self) -> bytes:
+        """Wait for more; what is to be sent meanwhile, if anything."""
+        more = self._more
+        try:
+            async with asyncio.timeout(HEARTBEAT_S):
+                await more.wait()
+        except TimeoutError:
+            return HEARTBEAT
+        return b""
+
+    def _since(self, after: int) -> list[_Kept]:
+        """The kept slots that hold events after that. A copy: more may come while they are sent."""
+        found: list[_Kept] = []
+        for kept in reversed(self._kept):
+            if kept.last_seq <= after:
+                break
+            found.append(kept)
+        return found[::-1]
+
+    def _hear(self, slot: Slot) -> None:
+        self._kept.append(_Kept(slot))
+        last = slot.head.seq
+        while len(self._kept) > KEPT_SLOTS or last - self._kept[0].last_seq > KEPT_EVENTS:
+            self._kept.popleft()
+        # One event for all who wait: set, and a new one for the next wait.
+        self._more.set()
+        self._more = asyncio.Event()
+
+
+def frame(event: Body, lake: str) -> bytes:
+    """An event as a server-sent event: its seq is the id, its data a CloudEvent (1.0, JSON)."""
+    body: Body = {
+        "specversion": "1.0",
+        "id": str(event["seq"]),
+        "source": f"urn:lakehouse:{lake}",
+        "type": event["type"],
+        "time": event["at"],
+        "subject": _subject(event),
+        "datacontenttype": "application/json",
+        **{name: value for name, value in event.items() if name not in ("about", "type", "data")},
+        "data": event["data"],
+    }
+    told = {name: value for name, value in body.items() if value is not None}
+    return b"id: %d\ndata: %s\n\n" % (_seq(event), msgspec.json.encode(told))
+
+
+def end(code: str, after: int) -> bytes:
+    """The last words to a listener: why, and after which event to ask again."""
+    return b"event: end\ndata: %s\n\n" % msgspec.json.encode({"code": code, "after": after})
+
+
+def _joined(kept: _Kept, after: int, wish: Wish) -> bytes:
+    return b"".join(text for row, text in kept.frames() if _seq(row) > after and wish.passes(row))
+
+
+def _seq(row: Body) -> int:
+    seq = row["seq"]
+    return seq if isinstance(seq, int) else 0
+
+
+def _subject(event: Body) -> Json:
+    """What the event is about, if about anything: `dataset:<name>`, or `key:<key>`."""
+    about, data = event["about"], event["data"]
+    if isinstance(about, list | tuple) and about and isinstance(about[0], dict):
+        return about[0]["entity"]
+    if isinstance(data, dict) and isinstance(key := data.get("key"), str):
+        return f"key:{key}"
+    return None

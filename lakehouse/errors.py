@@ -77,13 +77,17 @@ CODES: dict[str, Code] = {
     "key_exists": Code(412, "Key exists", "Leave out If-None-Match to store a new version."),
     "too_large": Code(413, "Too large", "Send less at once."),
     "command_too_large": Code(413, "Command too large", "Split the change into several."),
-    "unsupported_media_type": Code(415, "Unsupported media type", "Send CSV, raw or multipart."),
+    "unsupported_media_type": Code(
+        415, "Unsupported media type", "Send CSV, NDJSON or Parquet, raw or multipart."
+    ),
     "range_not_satisfiable": Code(416, "Range not satisfiable", "Ask for bytes that are there."),
     "header_too_large": Code(431, "Header too large", "Reasons and actors have up to 1 KiB."),
     # 422: well-formed, and not what can be done.
     "object_missing": Code(422, "Object missing", "Store the objects before registering them."),
     "empty_csv": Code(422, "Empty CSV", "A CSV needs at least a header record."),
     "malformed_csv": Code(422, "Malformed CSV", "Mend the line that is named."),
+    "malformed_ndjson": Code(422, "Malformed NDJSON", "Mend the line that is named."),
+    "malformed_parquet": Code(422, "Malformed Parquet", "Write the file again; check its types."),
     "malformed_encoding": Code(422, "Malformed encoding", "The compressed bytes are damaged."),
     "value_does_not_fit": Code(422, "Value does not fit", "Mend the value, or the type asked for."),
     "idempotency_key_reused": Code(

@@ -1,8 +1,8 @@
-"""Ingest: CSV in, decided schema and Parquet out. Synchronous; no HTTP, no journal, no bucket."""
+"""Ingest: CSV, NDJSON or Parquet in, decided schema and Parquet out. Synchronous; knows files alone."""
 
 from lakehouse.ingest.ingest import Parsed, ingest_file
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.options import OPTION_NAMES, Options, parse_options
+from lakehouse.ingest.options import OPTION_NAMES, Options, format_of, parse_options
 from lakehouse.ingest.parquet import ParquetFile
 from lakehouse.ingest.schema import Column, Contract, Difference, Renamed, Stance, fingerprint
 
@@ -18,6 +18,7 @@ __all__ = [
     "Renamed",
     "Stance",
     "fingerprint",
+    "format_of",
     "ingest_file",
     "parse_options",
 ]

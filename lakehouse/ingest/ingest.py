@@ -20,9 +20,11 @@ from lakehouse.ingest.blocks import Block, blocks, recut
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.header import Header, take_header
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.options import REJECT, Options
+from lakehouse.ingest.ndjson import read_ndjson
+from lakehouse.ingest.options import NDJSON, PARQUET, QUARANTINE, REJECT, Options
 from lakehouse.ingest.parquet import ParquetFile, Rows, arrow_schema, typed, write_parquet
-from lakehouse.ingest.quarantine import Quarantined
+from lakehouse.ingest.parquet_source import take_parquet
+from lakehouse.ingest.quarantine import Quarantined, QuarantineWriter
 from lakehouse.ingest.reading import TextReader
 from lakehouse.ingest.refusals import refusal, shown
 from lakehouse.ingest.schema import (
@@ -77,11 +79,63 @@ def ingest_file(
     A refusal leaves no Parquet behind. Same bytes and options give the same Parquet bytes.
     """
     try:
+        if misplaced := options.misplaced():
+            told = f"{misplaced} is not for {options.format} files"
+            raise refusal("invalid_request", told)
+        if options.format == PARQUET:
+            return _as_it_is(source, content_encoding, contract, work_dir, limits)
+        if options.format == NDJSON:
+            return _from_ndjson(source, content_encoding, options, contract, work_dir, limits)
         if options.on_error == REJECT:
             return _ingest(source, content_encoding, options, contract, work_dir, limits)
         return _sifted(source, content_encoding, options, contract, work_dir, limits)
     except RefusedError as error:
         return error.refused
+
+
+def _as_it_is(
+    source: Path,
+    content_encoding: str | None,
+    contract: Contract | None,
+    work_dir: Path,
+    limits: Limits,
+) -> Parsed:
+    columns, file = take_parquet(source, content_encoding, contract, work_dir, limits)
+    return Parsed(
+        columns=columns,
+        fingerprint=fingerprint(columns),
+        renamed=(),
+        row_count=file.row_count,
+        files=(file,),
+        differences=differences(contract, columns, {}),
+    )
+
+
+def _from_ndjson(
+    source: Path,
+    content_encoding: str | None,
+    options: Options,
+    contract: Contract | None,
+    work_dir: Path,
+    limits: Limits,
+) -> Parsed:
+    text = partial(text_chunks, source, content_encoding, "utf-8", limits)
+    aside = work_dir / "quarantine.parquet"
+    quarantine = QuarantineWriter(aside, "utf-8") if options.on_error == QUARANTINE else None
+    try:
+        told = read_ndjson(text, dict(options.types), contract, quarantine, work_dir, limits)
+    except RefusedError:
+        aside.unlink(missing_ok=True)
+        raise
+    return Parsed(
+        columns=told.columns,
+        fingerprint=fingerprint(told.columns),
+        renamed=told.renamed,
+        row_count=sum(file.row_count for file in told.files),
+        files=told.files,
+        differences=differences(contract, told.columns, told.lines),
+        quarantine=told.quarantine,
+    )
 
 
 def _sifted(

@@ -6,6 +6,7 @@ Pure. It never opens a file and never guesses: an option that it does not know i
 import codecs
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -14,8 +15,20 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest.refusals import refusal, shown
 from lakehouse.ingest.types import TYPES
 
-OPTION_NAMES = frozenset({"delimiter", "encoding", "header", "null", "on_error", "types"})
+OPTION_NAMES = frozenset({"delimiter", "encoding", "format", "header", "null", "on_error", "types"})
 REJECT, QUARANTINE = "reject", "quarantine"
+CSV, NDJSON, PARQUET = "csv", "ndjson", "parquet"
+FORMATS = (CSV, NDJSON, PARQUET)
+_ENDINGS = {
+    ".ndjson": NDJSON,
+    ".jsonl": NDJSON,
+    ".parquet": PARQUET,
+    ".pq": PARQUET,
+    ".csv": CSV,
+    ".tsv": CSV,
+    ".txt": CSV,
+}
+_PACKED = (".gz", ".gzip", ".zst", ".zstd")
 
 # The short spellings hold no comma and no bracket, which shells and URLs make hard to type.
 SHORT_TYPES = {
@@ -44,6 +57,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[tuple[str, str], ...] = ()
     on_error: str = REJECT
     """What becomes of a file of which one row cannot be read: `reject` or `quarantine`."""
+    format: str = CSV
+
+    def misplaced(self) -> str | None:
+        """The first option given that a file of this format has no use for, or None."""
+        csv = ("delimiter", "encoding", "header", "null")
+        useless = {CSV: (), NDJSON: csv, PARQUET: (*csv, "types", "on_error")}[self.format]
+        return next((name for name, _ in self.canonical() if name in useless), None)
 
     def canonical(self) -> tuple[tuple[str, str], ...]:
         """Sorted (name, value) pairs of what differs from the defaults: equal means read alike."""
@@ -57,7 +77,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             pairs.append(("header", "false"))
         if self.on_error != REJECT:
             pairs.append(("on_error", self.on_error))
+        if self.format != CSV:
+            pairs.append(("format", self.format))
         return tuple(sorted(pairs))
+
+
+def format_of(filename: str) -> str | None:
+    """What a file's name says of its format; None where it says nothing."""
+    name = filename.lower()
+    packing = next((each for each in _PACKED if name.endswith(each)), "")
+    name = name.removesuffix(packing)
+    return next((format_ for end, format_ in _ENDINGS.items() if name.endswith(end)), None)
 
 
 def parse_options(pairs: Sequence[tuple[str, str]]) -> Options | Refused:
@@ -89,7 +119,10 @@ def _parsed(pairs: Sequence[tuple[str, str]]) -> Options:
         # An unquoted empty field is null already.
         null_tokens=tuple(sorted(set(given.get("null", [])) - {""})),
         types=_types(given.get("types", [])),
-        on_error=_single(given, "on_error", REJECT, _on_error),
+        on_error=_single(
+            given, "on_error", REJECT, partial(_one_of, "on_error", (REJECT, QUARANTINE))
+        ),
+        format=_single(given, "format", CSV, partial(_one_of, "format", FORMATS)),
     )
 
 
@@ -114,9 +147,9 @@ def _boolean(value: str) -> bool:
     return value == "true"
 
 
-def _on_error(value: str) -> str:
-    if value not in (REJECT, QUARANTINE):
-        raise _invalid(f"on_error {shown(value)} is neither {REJECT} nor {QUARANTINE}")
+def _one_of(name: str, offered: tuple[str, ...], value: str) -> str:
+    if value not in offered:
+        raise _invalid(f"{name} {shown(value)} is not one of {', '.join(offered)}")
     return value
 
 

@@ -32,6 +32,8 @@ class Stance(enum.Enum):
 
     KEEP = "keep"
     """The file differs; with `on_error=quarantine` the rows that do not fit are set aside."""
+    COMPARE = "compare"
+    """The file differs, and no row is set aside for it."""
     OFFER = "offer"
     """The file has types of its own then: the contract may be given up."""
     WIDEN = "widen"

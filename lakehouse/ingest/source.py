@@ -31,8 +31,16 @@ def text_chunks(
     one reader finds both kinds of damage at its line. Raises RefusedError
     `unsupported_media_type`, `malformed_encoding`, `malformed_csv`, `too_large`.
     """
-    chunks = _counted(_decompressed(source, content_encoding, limits.block_bytes), limits)
+    chunks = byte_chunks(source, content_encoding, limits)
     return _without_bom(chunks if encoding == "utf-8" else _transcoded(chunks, encoding))
+
+
+def byte_chunks(source: Path, content_encoding: str | None, limits: Limits) -> Iterator[bytes]:
+    """The bytes of `source`, decompressed, in chunks of about `limits.block_bytes`.
+
+    Raises RefusedError `unsupported_media_type`, `malformed_encoding`, `too_large`.
+    """
+    return _counted(_decompressed(source, content_encoding, limits.block_bytes), limits)
 
 
 def _decompressed(source: Path, content_encoding: str | None, size: int) -> Iterator[bytes]:

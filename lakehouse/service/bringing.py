@@ -12,6 +12,7 @@ from journal.threads import in_thread
 from lakehouse.commands import Command, IngestDataset, Table
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Contract, Limits, ParquetFile, Parsed, Stance, ingest_file
+from lakehouse.ingest.options import PARQUET, QUARANTINE, REJECT
 from lakehouse.node import Node
 from lakehouse.service.changes import mint
 from lakehouse.service.footers import exact_as_double
@@ -76,14 +77,17 @@ class Bringing:
                 return Contract(live.schema, Stance.WIDEN, names)
         return Contract(live.schema)
 
-    async def read(self, contract: Contract | None, on_error: str | None = None) -> Parsed:
-        """The file as Parquet on disk; `on_error` replaces the plan's. Raises RefusedError."""
+    async def read(self, contract: Contract | None, *, rehearsed: bool = False) -> Parsed:
+        """The file as Parquet on disk. Raises RefusedError.
+
+        For a rehearsal every row that cannot be read is set aside, even of a file that one of them
+        would refuse.
+        """
         options = self._plan.options
-        if on_error is not None and on_error != options.on_error:
-            # A whole file that is refused for a value keeps its own types to be told.
-            options = msgspec.structs.replace(options, on_error=on_error)
+        if rehearsed and options.on_error == REJECT and options.format != PARQUET:
+            options = msgspec.structs.replace(options, on_error=QUARANTINE)
             if contract is not None and contract.stance is Stance.KEEP:
-                contract = msgspec.structs.replace(contract, stance=Stance.OFFER)
+                contract = msgspec.structs.replace(contract, stance=Stance.COMPARE)
         with full_disk_refused():
             parsed = await in_thread(
                 self._pool,

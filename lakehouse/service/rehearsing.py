@@ -12,7 +12,7 @@ from lakehouse.decide import decide
 from lakehouse.decision import Unchanged
 from lakehouse.errors import CODES, Refused, RefusedError
 from lakehouse.ingest import Parsed
-from lakehouse.ingest.options import QUARANTINE, REJECT
+from lakehouse.ingest.options import REJECT
 from lakehouse.node import Node
 from lakehouse.receipts import Body, Receipt
 from lakehouse.service.bringing import Bringing, table_of
@@ -42,7 +42,7 @@ async def rehearse(
     if isinstance(early, Unchanged | Refused):
         return Receipt(body | _told(plan, live, None, early), state.head.seq)
     try:
-        parsed = await bringing.read(await bringing.contract(live), on_error=QUARANTINE)
+        parsed = await bringing.read(await bringing.contract(live), rehearsed=True)
         outcome = _outcome(node, state, plan, command, parsed, nobody)
     except RefusedError as error:
         outcome = error.refused
@@ -61,7 +61,7 @@ def _outcome(
     if parsed.quarantine is not None and plan.options.on_error == REJECT:
         first = parsed.quarantine.examples[0]
         where = f"line {first.line}" + (f", column {first.column}" if first.column else "")
-        code = "value_does_not_fit" if first.column else "malformed_csv"
+        code = "value_does_not_fit" if first.column else f"malformed_{plan.options.format}"
         return Refused(code, f"{where}: {first.reason}")
     live = catalog.find(state.catalog, plan.name)
     whole = msgspec.structs.replace(

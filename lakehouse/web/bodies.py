@@ -62,7 +62,14 @@ async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def file_chunks(request: web.BaseRequest, field: str) -> AsyncIterator[bytes]:
+class FileHead:
+    """What a form says of the file in it, once its chunks are being read."""
+
+    filename: str | None = None
+    content_type: str | None = None
+
+
+async def file_chunks(request: web.BaseRequest, field: str, head: FileHead) -> AsyncIterator[bytes]:
     """The file in a multipart form's `field`. What follows it is read too: a form must end well.
 
     Raises RefusedError: `missing_file`, `incomplete_body`.
@@ -74,6 +81,9 @@ async def file_chunks(request: web.BaseRequest, field: str) -> AsyncIterator[byt
         if wanted and found:
             raise _invalid(f"the form has more than one field {field!r}")
         found = found or wanted
+        if wanted:
+            head.filename = part.filename
+            head.content_type = part.headers.get(hdrs.CONTENT_TYPE)
         while not part.at_eof():
             chunk = await _next_chunk(part)
             if wanted:

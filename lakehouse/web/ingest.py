@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 from aiohttp import web
 
 from lakehouse.checks import check_name
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.ingest import OPTION_NAMES, parse_options
+from lakehouse.ingest import OPTION_NAMES, format_of, parse_options
+from lakehouse.ingest.options import CSV, NDJSON, PARQUET
 from lakehouse.service import Service
 from lakehouse.service.ingest import Plan
 from lakehouse.spool import spooled
@@ -16,6 +18,13 @@ from lakehouse.web.problems import answer
 
 FIELD = "file"
 FORM = "multipart/form-data"
+_FORMATS = {
+    "application/x-ndjson": NDJSON,
+    "application/ndjson": NDJSON,
+    "application/jsonl": NDJSON,
+    "application/vnd.apache.parquet": PARQUET,
+    "application/x-parquet": PARQUET,
+}
 RAW = (
     "text/csv",
     "application/csv",
@@ -24,6 +33,7 @@ RAW = (
     "application/gzip",
     "application/x-gzip",
     "application/zstd",
+    *_FORMATS,
 )
 OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe", "retries", "dry_run")
 FRAMING_BYTES = 128 * 1024
@@ -37,28 +47,41 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
     form = exchange.request.content_type == FORM
     bodies.check_declared_size(exchange.request, limit + (FRAMING_BYTES if form else 0))
     with service.ingests.slot():
-        chunks = _form(exchange) if form else _raw(exchange)
+        head = bodies.FileHead()
+        chunks = _form(exchange, head) if form else _raw(exchange, head)
         async with spooled(chunks, service.spool_dir, limit, service.pool) as file:
             if file.size_bytes == 0 and "Content-Type" not in exchange.request.headers:
                 raise RefusedError(Refused("missing_file", "there is no body, and no form"))
+            plan = _in_format(plan, exchange, head)
             work = service.ingest.rehearse if dry_run else service.ingest.ingest
             receipt = await work(plan, file, asking)
     return answer(receipt.body, receipt.seq)
 
 
-def _form(exchange: Exchange) -> AsyncIterator[bytes]:
+def _form(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:
     if exchange.request.headers.get("Content-Encoding", "identity").lower() != "identity":
         told = "a form is not encoded as a whole; compress the file in it"
         raise RefusedError(Refused("unsupported_media_type", told))
-    return bodies.file_chunks(exchange.request, FIELD)
+    return bodies.file_chunks(exchange.request, FIELD, head)
 
 
-def _raw(exchange: Exchange) -> AsyncIterator[bytes]:
+def _raw(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:
     headers = exchange.request.headers
     if "Content-Type" in headers and exchange.request.content_type not in RAW:
         told = f"{exchange.request.content_type} is not read; send text/csv or {FORM}"
         raise RefusedError(Refused("unsupported_media_type", told))
+    head.content_type = exchange.request.content_type
     return bodies.chunks(exchange.request)
+
+
+def _in_format(plan: Plan, exchange: Exchange, head: bodies.FileHead) -> Plan:
+    """The plan with the file's format: as asked for, else its type's, else its name's, else CSV."""
+    if exchange.parameter("format") is not None:
+        return plan
+    media_type = (head.content_type or "").partition(";")[0].strip().lower()
+    found = _FORMATS.get(media_type) or format_of(head.filename or "")
+    options = msgspec.structs.replace(plan.options, format=found or CSV)
+    return msgspec.structs.replace(plan, options=options)
 
 
 def _plan(exchange: Exchange) -> Plan:

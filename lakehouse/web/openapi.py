@@ -47,6 +47,7 @@ PARAMETERS: Mapping[str, Document] = {
     "delimiter": {"schema": {"type": "string", "default": ","}},
     "encoding": {"schema": {"type": "string", "default": "utf-8"}},
     "header": {"schema": {"type": "boolean", "default": True}},
+    "format": _choice("csv", "ndjson", "parquet"),
     "on_error": _choice("reject", "quarantine"),
 }
 """Every query parameter that a route may name."""

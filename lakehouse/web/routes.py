@@ -62,7 +62,7 @@ ROUTES = (
         query=_PAGE, answers=(shapes.EventPage,),
     ),
     Route(
-        "POST", "/v1/ingest", ingest.ingest, "Make a dataset of a CSV file",
+        "POST", "/v1/ingest", ingest.ingest, "Make a dataset of a file",
         query=(*ingest.OWN_PARAMETERS, *sorted(OPTION_NAMES)), body=(ingest.FORM, *ingest.RAW),
         answers=(shapes.IngestReceipt, shapes.Rehearsal), changes=True,
     ),

@@ -17,7 +17,7 @@ from lakehouse.commands import (
 from lakehouse.errors import Refused
 from lakehouse.service.changes import Settled
 from tests.simulation.hosts import WriterHost
-from tests.simulation.record import Crashed, Record, Request
+from tests.simulation.record import Crashed, Past, Record, Request, Wanted
 
 REGISTERED, INGESTED = ("a", "A", "b"), ("t", "u")
 KEYS, PARTS = ("k/1", "k/2", "k/3"), ("p", "q", "r")
@@ -44,7 +44,7 @@ class Client:
         self._changes = changes
         self._asked = 0
         self._keys = 0
-        self._used: list[tuple[str, Command]] = []
+        self._used: list[tuple[str, Wanted]] = []
         """Keys and what was asked under them, to be sent again much later."""
 
     async def live(self) -> None:
@@ -66,11 +66,11 @@ class Client:
         if seq and self._chance.random() < 0.3:
             await self._read(seq)
 
-    def _next(self) -> tuple[str | None, Command]:
+    def _next(self) -> tuple[str | None, Wanted]:
         draw = self._chance.random()
         if self._used and draw < 0.12:
             return self._chance.choice(self._used)
-        command = random_command(self._chance, f"{self.name}{self._asked}")
+        command = self._wanted()
         if self._used and draw < 0.15:
             return self._used[-1][0], command
         if draw < 0.5:
@@ -79,7 +79,18 @@ class Client:
         self._used.append((f"key{self._keys}", command))
         return self._used[-1]
 
-    async def _ask(self, key: str | None, command: Command) -> list[Settled | Refused | Crashed]:
+    def _wanted(self) -> Wanted:
+        """A change; now and then of what was, as of an event that somebody was told of."""
+        told = [
+            each.answer.seq for each in self._record.requests if isinstance(each.answer, Settled)
+        ]
+        if told and self._chance.random() < 0.15:
+            name = self._chance.choice(REGISTERED + INGESTED)
+            pin = self._chance.random() < 0.3
+            return Past(name, self._chance.choice(told), pin)
+        return random_command(self._chance, f"{self.name}{self._asked}")
+
+    async def _ask(self, key: str | None, command: Wanted) -> list[Settled | Refused | Crashed]:
         """At one node; under a key now and then at two at once, like a proxy that hedges."""
         up = [host for host in self._hosts if host.up]
         if not up:
@@ -92,7 +103,7 @@ class Client:
         )
         return [each.answer for each in requests if each.answer is not None]
 
-    def _request(self, host: str, key: str | None, command: Command) -> Request:
+    def _request(self, host: str, key: str | None, command: Wanted) -> Request:
         self._asked += 1
         payload = hashlib.sha256(repr(command).encode()).hexdigest()
         now = self._hosts[0].loop.time()
@@ -119,7 +130,7 @@ def random_command(chance: random.Random, mark: str) -> Command:
         return _ingest(chance, "replace", _blob(part, mark))
     if draw < 0.6:
         key, once = chance.choice(KEYS), chance.random() < 0.2
-        return StoreObject(key, 10, _sha(part), "text/plain", _blob(part, mark), once)
+        return StoreObject(key, 10, _sha(part), "text/plain", None, once)
     if draw < 0.75:
         keys = tuple(chance.sample(KEYS, chance.choice([0, 1, 1, 2])))
         fingerprint = chance.choice(["f", "f", "f", "g"])
@@ -131,7 +142,7 @@ def random_command(chance: random.Random, mark: str) -> Command:
     return ForgetObject(chance.choice(KEYS))
 
 
-def brief(command: Command) -> str:
+def brief(command: Wanted) -> str:
     """A command in a few words."""
     what = command.key if isinstance(command, StoreObject | ForgetObject) else command.name
     return f"{type(command).__name__} {what}"
@@ -140,7 +151,7 @@ def brief(command: Command) -> str:
 def _ingest(chance: random.Random, mode: str, blob: str) -> IngestDataset:
     name, source = chance.choice(INGESTED), chance.choice(PARTS)
     table = Table(
-        SCHEMA, FINGERPRINT, (Object(blob, blob, 10, blob[8:72], 5),), 5, (), uploaded=True
+        SCHEMA, FINGERPRINT, (Object(blob, blob, 10, blob[8:72], 5),), 5, (), uploaded=False
     )
     return IngestDataset(
         name, mode, Source(_sha(source), 100, ()), table, None, dedupe=chance.random() < 0.2

@@ -7,25 +7,40 @@ restarted process begins with empty memory.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import msgspec
 
 from journal.bucket.errors import BucketError
+from journal.bucket.keys import object_blob
+from journal.events import Object
 from journal.log import find_journal
-from lakehouse.commands import Command, IngestDataset
+from lakehouse.commands import (
+    Command,
+    IngestDataset,
+    PinDataset,
+    RestoreDataset,
+    StoreObject,
+)
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.faults import HALTING, KNOWN, refusal
 from lakehouse.node import Node
-from lakehouse.service.changes import Asking, settle
+from lakehouse.service.changes import Asking, mint, settle
+from lakehouse.service.collection import Collection, Waits
+from lakehouse.service.queries import Queries
 from projections import catalog
 from projections.fold import State
 from projections.follower import Follower
-from tests.simulation.record import Crashed, Read, Record, Request
+from projections.past import BeyondHead
+from tests.simulation.record import Crashed, Past, Read, Record, Request
 from tests.simulation.store import SimulatedBucket, Store
 from tests.simulation.trace import Trace
 from tests.simulation.virtual_time import Process, SimulatedClock, VirtualLoop
 
 POLL_S = 3.0
+LAG_S, QUERY_S = 1.0, 3.0
+COLLECTOR = "collector"
+"""What collectors' events have for a correlation."""
 
 
 class Host:
@@ -109,6 +124,7 @@ class WriterHost(Host):
 
     async def _open(self, bucket: SimulatedBucket) -> None:
         node = await Node.open(bucket, self.clock, self.chance)
+        self._bucket = bucket
         if node.writer.fault is not None:
             self.halt(node.writer.fault)
         node.start(POLL_S, lambda: self.halt("a task of the node died"))
@@ -135,16 +151,67 @@ class WriterHost(Host):
             request.actor, self.clock.monotonic(), request.id, None, request.key, "simulation"
         )
 
-        async def read_again(command: Command) -> Command:
+        async def advance(command: Command) -> Command:
+            began_s = self.loop.time()
             request.read_again += 1
-            return _read_under(node.state, command)
+            request.command = await self._brought(node, command)
+            request.bringing_s += self.loop.time() - began_s
+            return request.command
 
         try:
-            return await settle(node, request.command, asking, request.payload, read_again)
+            if isinstance(request.command, Past):
+                began_s = self.loop.time()
+                request.command = await _found(node, request.command)
+                request.bringing_s += self.loop.time() - began_s
+            return await settle(node, request.command, asking, request.payload, advance)
         except RefusedError as error:
             return error.refused
         except KNOWN as error:
             return refusal(error)
+
+    async def _brought(self, node: Node, command: Command) -> Command:
+        """As the services do it: the file read under the types of now, then its bytes uploaded."""
+        if isinstance(command, StoreObject):
+            return msgspec.structs.replace(command, blob=await self._uploaded(node, command.sha256))
+        if not isinstance(command, IngestDataset) or command.table is None:
+            return command
+        live = catalog.find(node.state.catalog, command.name)
+        fingerprint = live.schema_fingerprint if live else None
+        if command.read_under != fingerprint:
+            table = msgspec.structs.replace(command.table, uploaded=False)
+            return msgspec.structs.replace(command, table=table, read_under=fingerprint)
+        sha256 = command.table.objects[0].sha256
+        blob = await self._uploaded(node, sha256)
+        objects = (Object(blob, blob, 10, sha256, 5),)
+        table = msgspec.structs.replace(command.table, objects=objects, uploaded=True)
+        return msgspec.structs.replace(command, table=table)
+
+    async def _uploaded(self, node: Node, sha256: str) -> str:
+        """A fresh blob's key. Whoever uploaded it may sleep for long before it is referred to."""
+        blob = object_blob(sha256, mint(node))
+        await self._bucket.put_blob(blob, b"bytes")
+        if self.chance.random() < 0.1:
+            await asyncio.sleep(self.chance.choice([5, 60, 200]) * self.chance.random())
+        return blob
+
+    async def collect(self) -> None:
+        """A run of the product's own collection; what keeps it from going on is met by the next."""
+
+        async def work() -> None:
+            node = self.node
+            waits = Waits(lag_s=LAG_S, query_s=QUERY_S)
+            collection = Collection(node, Queries(self.clock), waits)
+            asking = Asking("collector", self.clock.monotonic(), COLLECTOR)
+            try:
+                plan = await collection.plan(timedelta(seconds=self.record.retention_s))
+                done = await collection.collect(plan, asking)
+                self.trace.add(self.process.name, f"collected: {done}")
+            except RefusedError as error:
+                self.trace.add(self.process.name, f"stops collecting: {error}")
+            except KNOWN as error:
+                self.trace.add(self.process.name, f"stops collecting: {type(error).__name__}")
+
+        await self.serve(work)
 
     async def read(self, min_seq: int) -> Read | None:
         """What a reader sees that sends X-Min-Seq; None when told to ask again, or cut off."""
@@ -192,12 +259,17 @@ def told(answer: object) -> str:
     return f"seq {answer.seq}{', fresh' if answer.fresh else ''}"
 
 
-def _read_under(state: State, command: Command) -> Command:
-    """The file read again, with the types that its dataset has now."""
-    if not isinstance(command, IngestDataset):
-        return command
-    live = catalog.find(state.catalog, command.name)
-    return msgspec.structs.replace(command, read_under=live.schema_fingerprint if live else None)
+async def _found(node: Node, wanted: Past) -> Command:
+    """What the dataset was then. Raises RefusedError where it was not, or this node is not there yet."""
+    try:
+        then = await node.past.state_at(wanted.as_of_seq)
+    except BeyondHead as error:
+        raise RefusedError(Refused("bucket_unavailable", str(error))) from error
+    was = catalog.find(then.catalog, wanted.name)
+    if was is None:
+        raise RefusedError(Refused("bucket_unavailable", "there was none; ask for another"))
+    kind = PinDataset if wanted.pin else RestoreDataset
+    return kind(wanted.as_of_seq, was)
 
 
 def _read(host: str, min_seq: int, state: State) -> Read:

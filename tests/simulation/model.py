@@ -5,7 +5,7 @@ Shares no code with the product: JSON by the standard library, dicts for state, 
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lakehouse.commands import (
@@ -13,9 +13,16 @@ from lakehouse.commands import (
     DropDataset,
     ForgetObject,
     IngestDataset,
+    PinDataset,
     RegisterDataset,
+    RestoreDataset,
     StoreObject,
 )
+from projections.catalog import Dataset
+
+GRACE_S = 20.0
+REMEMBERED_EVENTS = 25
+"""The product's own are a day and 100,000 events: a run would never meet them."""
 
 Verdict = tuple[Any, ...]
 """("event", type, essentials…), ("unchanged", seq), ("replayed", seq), ("refused", code), ("again",)."""
@@ -45,6 +52,29 @@ class PlainState:
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     """(Actor, key) → (request, seq)."""
+    known: frozenset[str] = frozenset()
+    """Blobs that may still be read."""
+    marked: frozenset[str] = frozenset()
+    gone: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    """(Seq, blobs) of the removals that are remembered."""
+    horizon: int = 0
+    pins: dict[tuple[str, int], tuple[int, list[str]]] = field(default_factory=dict)
+    """(Name, as of) → (seq, blobs)."""
+
+    def lost(self, blob: str) -> bool:
+        """Whether nothing may refer to it any more."""
+        if blob in self.marked or any(blob in blobs for _, blobs in self.gone):
+            return True
+        return blob not in self.known and _minted(blob) < self.horizon
+
+    def referred(self) -> set[str]:
+        """Every blob that something refers to, a pin included."""
+        found = {blob for _, blob, _ in self.keys.values()}
+        for live in self.datasets.values():
+            found.update(live["blobs"])
+        for _, blobs in self.pins.values():
+            found.update(blobs)
+        return found
 
 
 def read_slots(objects: dict[str, bytes], landed_at: dict[str, float]) -> list[PlainSlot]:
@@ -65,8 +95,20 @@ def states_of(slots: list[PlainSlot]) -> list[PlainState]:
     return states
 
 
+def _minted(blob: str) -> int:
+    return int(blob.removesuffix(".parquet").split("-")[-2])
+
+
 def _after(state: PlainState, event: dict[str, Any]) -> PlainState:
-    now = PlainState(event["seq"], dict(state.keys), dict(state.datasets), dict(state.requests))
+    now = replace(
+        state,
+        seq=event["seq"],
+        keys=dict(state.keys),
+        datasets=dict(state.datasets),
+        requests=dict(state.requests),
+        pins=dict(state.pins),
+    )
+    _collection(now, event)
     if event["key"] is not None:
         now.requests[event["actor"], event["key"]] = (event["request"], event["seq"])
     data = event["data"]
@@ -77,12 +119,34 @@ def _after(state: PlainState, event: dict[str, Any]) -> PlainState:
             del now.keys[data["key"]]
         case "dataset_dropped":
             del now.datasets[data["name"].lower()]
-        case "dataset_registered":
+        case "dataset_registered" | "dataset_restored":
             now.datasets[data["name"].lower()] = _dataset(data, event["seq"])
         case "dataset_appended":
             was = now.datasets[data["name"].lower()]
             now.datasets[data["name"].lower()] = _joined(was, _dataset(data, event["seq"]))
     return now
+
+
+def _collection(now: PlainState, event: dict[str, Any]) -> None:
+    """What an event means for blobs: known, marked, gone, forgotten, pinned."""
+    data, seq = event["data"], event["seq"]
+    match event["type"]:
+        case "object_stored":
+            now.known |= {data["blob"]}
+        case "objects_marked":
+            now.marked |= set(data["blobs"])
+        case "objects_collected":
+            now.known -= set(data["blobs"])
+            now.marked -= set(data["blobs"])
+            now.gone = (*now.gone, (seq, tuple(data["blobs"])))
+        case "dataset_pinned":
+            now.pins[data["name"].lower(), data["as_of_seq"]] = (seq, data["blobs"])
+        case "dataset_registered" | "dataset_appended" | "dataset_restored":
+            now.known |= {item["blob"] for item in data["objects"]}
+    for removed_at, blobs in now.gone:
+        if removed_at <= seq - REMEMBERED_EVENTS:
+            now.horizon = max(now.horizon, *(_minted(blob) + 1 for blob in blobs))
+    now.gone = tuple(each for each in now.gone if each[0] > seq - REMEMBERED_EVENTS)
 
 
 def _dataset(data: dict[str, Any], seq: int) -> dict[str, Any]:
@@ -98,10 +162,12 @@ def _dataset(data: dict[str, Any], seq: int) -> dict[str, Any]:
 
 
 def _joined(was: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    # Objects that no source can be named for have one that no file is.
+    named = was["sources"] or ([("", was["seq"])] if was["blobs"] else [])
     return more | {
         "blobs": was["blobs"] + more["blobs"],
         "rows": was["rows"] + more["rows"],
-        "sources": was["sources"] + more["sources"],
+        "sources": named + more["sources"],
     }
 
 
@@ -115,6 +181,8 @@ def essentials(event: dict[str, Any]) -> Verdict:
             return ("event", event["type"], data["key"])
         case "dataset_dropped":
             return ("event", event["type"], data["name"])
+        case "dataset_pinned":
+            return ("event", event["type"], data["name"], data["as_of_seq"], data["blobs"])
     blobs = [item["blob"] for item in data["objects"]]
     return ("event", event["type"], data["name"], blobs, data["row_count"])
 
@@ -138,6 +206,11 @@ def judge(
         case DropDataset(name):
             live = state.datasets.get(name.lower())
             return ("event", "dataset_dropped", live["name"]) if live else _no("dataset_not_found")
+        case RestoreDataset(as_of_seq, was):
+            return _restore(state, was)
+        case PinDataset(as_of_seq, was):
+            return _pin(state, as_of_seq, was)
+    return ("again",)
 
 
 def _no(code: str) -> Verdict:
@@ -150,6 +223,8 @@ def _store(state: PlainState, command: StoreObject) -> Verdict:
         return _no("key_exists")
     if now and now[0] == command.sha256:
         return ("unchanged", now[2])
+    if command.blob is None or state.lost(command.blob):
+        return ("again",)
     return ("event", "object_stored", command.key, command.blob)
 
 
@@ -184,5 +259,32 @@ def _ingest(state: PlainState, command: IngestDataset) -> Verdict:
         return ("unchanged", same[0])
     appends = live is not None and command.mode == "append"
     blobs = [item.blob for item in command.table.objects]
+    if any(map(state.lost, blobs)):
+        return ("again",)
     kind = "dataset_appended" if appends else "dataset_registered"
     return ("event", kind, command.name, blobs, command.table.row_count)
+
+
+def _restore(state: PlainState, was: Dataset) -> Verdict:
+    live = state.datasets.get(was.name.lower())
+    if live and live["name"] != was.name:
+        return _no("name_taken")
+    blobs = [item.blob for item in was.objects]
+    if live and (live["blobs"], live["rows"], live["fingerprint"]) == (
+        blobs,
+        was.row_count,
+        was.schema_fingerprint,
+    ):
+        return ("unchanged", live["seq"])
+    if any(map(state.lost, blobs)):
+        return _no("objects_collected")
+    return ("event", "dataset_restored", was.name, blobs, was.row_count)
+
+
+def _pin(state: PlainState, as_of_seq: int, was: Dataset) -> Verdict:
+    if (pin := state.pins.get((was.name.lower(), as_of_seq))) is not None:
+        return ("unchanged", pin[0])
+    blobs = list(dict.fromkeys(item.blob for item in was.objects))
+    if any(map(state.lost, blobs)):
+        return _no("objects_collected")
+    return ("event", "dataset_pinned", was.name, as_of_seq, blobs)

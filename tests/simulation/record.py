@@ -7,6 +7,18 @@ from lakehouse.errors import Refused
 from lakehouse.service.changes import Settled
 
 
+@dataclass(frozen=True)
+class Past:
+    """A dataset as of an event, to be restored or pinned: the host finds out what it was."""
+
+    name: str
+    as_of_seq: int
+    pin: bool
+
+
+Wanted = Command | Past
+
+
 @dataclass
 class Crashed:
     """The process died before it answered."""
@@ -20,13 +32,16 @@ class Request:
     actor: str
     key: str | None
     payload: str
-    command: Command
+    command: Wanted
     host: str
     sent_at: float
     answered_at: float = 0.0
     stood_still_s: float = 0.0
     """For how long the process was paused meanwhile."""
     read_again: int = 0
+    """How often its data was read or uploaded (again)."""
+    bringing_s: float = 0.0
+    """How long that took."""
     answer: Settled | Refused | Crashed | None = None
 
 
@@ -52,5 +67,12 @@ class Record:
     """State root of each process once all is quiet."""
     halts: list[str] = field(default_factory=list)
     """Processes that stopped writing, or died of an error of their own."""
+    deleted: list[tuple[float, str]] = field(default_factory=list)
+    """What the store deleted, and when."""
+    landed: list[tuple[float, str]] = field(default_factory=list)
+    """What came into the store, and when; a key may come again after it was deleted."""
+    foreign: set[str] = field(default_factory=set)
+    """Objects of others in the same bucket."""
+    retention_s: float = 0.0
     forbidden: set[str] = field(default_factory=set)
     """Hosts whose clock was always far off."""

@@ -7,7 +7,7 @@ sender has given up or died.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextvars import Context
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectExists, ObjectMissing
-from journal.bucket.keys import slot_position
+from journal.bucket.keys import check_blobs, slot_position
 from journal.bucket.port import Answer, Created, Stat
 from tests.simulation.trace import Trace
 from tests.simulation.virtual_time import BEGAN, Process, VirtualLoop
@@ -50,6 +50,8 @@ class Store:
         self.weather = WEATHERS[0]
         self.objects: dict[str, bytes] = {}
         self.landed_at: dict[str, float] = {}
+        self.landed: list[tuple[float, str]] = []
+        self.deleted: list[tuple[float, str]] = []
         self.all_landed_at = 0.0
         """When nothing will be on its way any more, as far as is known."""
 
@@ -73,8 +75,15 @@ class Store:
             return Answer.EXISTS
         self.objects[key] = body
         self.landed_at[key] = self.loop.time()
+        self.landed.append((self.loop.time(), key))
         self.trace.add("store", f"{who}'s {short(key)} lands")
         return Answer.CREATED
+
+    def delete(self, who: str, key: str) -> None:
+        """The moment in which a key is gone."""
+        if self.objects.pop(key, None) is not None:
+            self.deleted.append((self.loop.time(), key))
+            self.trace.add("store", f"{who} deletes {short(key)}")
 
 
 class SimulatedBucket:
@@ -169,6 +178,42 @@ class SimulatedBucket:
             raise BucketUnavailable(key)
         if self._store.objects[key] != body:
             raise ObjectExists(key)
+
+    async def put_blob(self, key: str, body: bytes) -> None:
+        """An upload as a service makes one: it may fail and land, land late, or land again later."""
+        await asyncio.sleep(self._store.delay_s())
+        chance, faulty = self._store.chance, self._store.faulty()
+        fate = chance.choice(["lost", "never", "late"]) if faulty else "works"
+        if fate in ("works", "lost"):
+            self._store.land(self._who, key, body)
+        if fate == "late" or chance.random() < 0.1:
+            late_s = chance.choice([5.0, 60.0, 300.0]) * chance.random()
+            self._store.after(late_s, self._store.land, self._who, key, body)
+        await asyncio.sleep(self._store.delay_s())
+        if faulty:
+            raise BucketUnavailable(key)
+
+    async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
+        """Some may be left, the answer may be lost, and what was not done may be done later."""
+        check_blobs(keys)
+        await asyncio.sleep(self._store.delay_s())
+        chance, faulty = self._store.chance, self._store.faulty()
+        done = [key for key in keys if not faulty or chance.random() < 0.5]
+        for key in done:
+            self._store.delete(self._who, key)
+        for key in set(keys) - set(done):
+            if chance.random() < 0.5:
+                self._store.after(60 * chance.random(), self._store.delete, self._who, key)
+        await asyncio.sleep(self._store.delay_s())
+        if faulty and chance.random() < 0.3:
+            raise BucketUnavailable("the answer to a deletion")
+        return done
+
+    async def abort_uploads(self, lake: str, begun_before: datetime) -> list[str]:
+        return []
+
+    async def is_shared(self) -> bool:
+        return True
 
     def stream(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         raise NotImplementedError

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.__main__ import report
 from tests.simulation.world import run
 
-SEEDS, AT_ONCE = 900, 100
+SEEDS, AT_ONCE = 600, 100
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
@@ -22,6 +22,7 @@ def test_a_run_commits_and_suffers() -> None:
     assert sum(each.requests for each in done) > 500
     assert sum(each.caches for each in done) > 20
     assert sum(each.crashes for each in done) > 20
+    assert sum(each.deleted for each in done) > 100
 
 
 def test_one_seed_is_one_history() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from unittest import mock
 
 from structlog.testing import capture_logs
@@ -13,11 +14,14 @@ from projections.codec import state_root
 from tests.simulation.clients import Client
 from tests.simulation.hosts import Host, ReaderHost, WriterHost
 from tests.simulation.invariants import broken_promises
-from tests.simulation.model import read_slots
+from tests.simulation.model import GRACE_S, REMEMBERED_EVENTS, read_slots
 from tests.simulation.record import Record
 from tests.simulation.store import CALM, WEATHERS, Store
 from tests.simulation.trace import Trace
 from tests.simulation.virtual_time import VirtualLoop, bury, chance_of
+
+FOREIGN = f"objects/{'f' * 64}-ffffffff-0-x"
+"""An object of another lake that was put into the same bucket by mistake."""
 
 
 @dataclass
@@ -33,6 +37,8 @@ class Run:
     """Checkpoints and packs that were made."""
     requests: int
     crashes: int
+    deleted: int
+    """Objects that collectors removed."""
     virtual_s: float
     last: list[str]
 
@@ -49,6 +55,9 @@ class World:
         self.writers = [self._writer(seed, n) for n in range(self.chance.choice([2, 2, 3, 3, 4]))]
         self.readers = [ReaderHost("r0", self.store, chance_of(seed, "r0"), self.record, 0.0)]
         self.hosts: list[Host] = [*self.writers, *self.readers]
+        self.record.retention_s = self.chance.choice([0.0, 2.0, 10.0, 30.0])
+        self.store.land("somebody", FOREIGN, b"another lake's")
+        self.record.foreign.add(FOREIGN)
         changes = self.chance.choice([6, 10, 16])
         self.clients = [
             Client(f"c{n}", self.writers, self.record, chance_of(seed, "client", n), changes)
@@ -69,6 +78,7 @@ class World:
             host.start()
         trouble = [asyncio.create_task(self._weather())]
         trouble += [asyncio.create_task(self._harm(host)) for host in self.hosts]
+        trouble += [asyncio.create_task(self._collect(host)) for host in self.writers]
         clients = [asyncio.create_task(client.live()) for client in self.clients]
         await asyncio.gather(*clients)
         for task in trouble:
@@ -93,6 +103,14 @@ class World:
             else:
                 await self._pause(host)
 
+    async def _collect(self, host: WriterHost) -> None:
+        """Collectors on every node, who know nothing of each other."""
+        mean_s = self.chance.choice([5, 15, 40])
+        while True:
+            await asyncio.sleep(self.chance.expovariate(1 / mean_s))
+            if host.up:
+                await host.collect()
+
     async def _pause(self, host: Host) -> None:
         process = host.process
         length_s = self.chance.choice([0.05, 0.5, 5, 40, 120]) * self.chance.random()
@@ -115,6 +133,9 @@ class World:
         await asyncio.sleep(max(0.0, self.store.all_landed_at - self.loop.time()) + 1)
         self._go_on()
         await asyncio.sleep(60)
+        # A last run, when nothing is on its way: what was collected and came again late must go.
+        await self.writers[0].collect()
+        await asyncio.sleep(10)
         for host in self.hosts:
             if host.state is None:
                 host.halt("is not up although all is well")
@@ -138,6 +159,8 @@ def small_caches() -> Iterator[None]:
         mock.patch("journal.packs.SLOTS_A_PACK", 32),
         mock.patch("journal.log.SLOTS_A_PACK", 32),
         mock.patch("lakehouse.keeper.SLOTS_A_PACK", 32),
+        mock.patch("lakehouse.garbage.GRACE", timedelta(seconds=GRACE_S)),
+        mock.patch("projections.inventory.REMEMBERED_EVENTS", REMEMBERED_EVENTS),
     ):
         yield
 
@@ -157,6 +180,7 @@ def run(seed: int, loud: bool = False) -> Run:
 
 
 def _judged(seed: int, world: World) -> Run:
+    world.record.deleted, world.record.landed = world.store.deleted, world.store.landed
     slots = read_slots(world.store.objects, world.store.landed_at)
     broken = broken_promises(world.record, world.store.objects, slots)
     broken += [f"a callback failed: {fault}" for fault in world.loop.faults]
@@ -169,6 +193,7 @@ def _judged(seed: int, world: World) -> Run:
         sum(key.startswith((CHECKPOINTS, PACKS)) for key in world.store.objects),
         len(world.record.requests),
         sum(process.crashed for host in world.hosts for process in host.lives),
+        len(world.store.deleted),
         world.loop.time(),
         list(world.trace.last),
     )

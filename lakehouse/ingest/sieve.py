@@ -63,6 +63,8 @@ def pieces(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterato
                 line += line_ends(block.data)
                 tape.drop(len(block.data))
         except RefusedError:
+            if tape.ended_badly:
+                raise
             sound = False
         if sound:
             return
@@ -101,11 +103,17 @@ class _Tape:
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
         self.held = bytearray()
+        self.ended_badly = False
+        """Whether the chunks themselves were refused: what came of them is not the file."""
 
     def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self.held += chunk
-            yield chunk
+        try:
+            for chunk in self._chunks:
+                self.held += chunk
+                yield chunk
+        except RefusedError:
+            self.ended_badly = True
+            raise
 
     def drop(self, size_bytes: int) -> None:
         del self.held[:size_bytes]

@@ -3,7 +3,7 @@
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.ingest import Limits
@@ -17,6 +17,7 @@ COMMA = Dialect(",", "utf-8")
 SOUP = st.lists(st.sampled_from(['"', '""', ",", "\n", "\r", "\r\n", "x", '"a"', '"b\n"']))
 
 
+@settings(deadline=None)
 @given(SOUP.map("".join))
 @example('"a\n",b\n"c\n')
 @example('"a"b",\n')
@@ -49,6 +50,7 @@ def test_an_end_that_is_far_to_seek_is_the_automatons() -> None:
     assert [block.whole for block in _cut([far])] == [False]
 
 
+@settings(deadline=None)
 @given(SOUP.map("".join))
 def test_lines_are_counted_alike(text: str) -> None:
     data = text.encode()

@@ -55,6 +55,21 @@ def test_truncated_is_refused(name: str, cut: int, before: bytes, tmp_path: Path
 
 
 @BOTH
+@pytest.mark.parametrize("cut", [5, -1])
+@pytest.mark.parametrize("before", [b"", DATA])
+def test_truncated_is_refused_where_bad_rows_are_set_aside_too(
+    name: str, cut: int, before: bytes, tmp_path: Path
+) -> None:
+    body = (PACK[name](before) if before else b"") + PACK[name](DATA)[:cut]
+    assert refused(body, tmp_path, on_error="quarantine").code == "malformed_encoding"
+
+
+def test_too_many_bytes_are_refused_where_bad_rows_are_set_aside_too(tmp_path: Path) -> None:
+    limits = Limits(decoded_bytes=len(DATA) - 1, block_bytes=700)
+    assert refused(DATA, tmp_path, on_error="quarantine", limits=limits).code == "too_large"
+
+
+@BOTH
 @pytest.mark.parametrize("tail", [b"x", b"\0" * 20, b"a,b\n1,2\n" * 9])
 def test_trailing_garbage_is_refused(name: str, tail: bytes, tmp_path: Path) -> None:
     assert refused(PACK[name](DATA) + tail, tmp_path).code == "malformed_encoding"

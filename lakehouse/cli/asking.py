@@ -15,7 +15,16 @@ from lakehouse.service.changes import Asking
 from lakehouse.service.queries import Asker
 from lakehouse.wiring import service_of
 
-_NOT_ASKED = ("bucket", "config", "secrets_file", "json", "reason", "idempotency_key", "file")
+_NOT_ASKED = (
+    "bucket",
+    "config",
+    "secrets_file",
+    "json",
+    "reason",
+    "idempotency_key",
+    "file",
+    "retry",
+)
 
 
 @asynccontextmanager

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakehouse import logs
-from lakehouse.cli import collection, datasets, doctor, journal, printing, sql, upkeep
+from lakehouse.cli import (
+    collection,
+    datasets,
+    doctor,
+    ingest,
+    journal,
+    printing,
+    quarantine,
+    sql,
+    upkeep,
+)
 from lakehouse.cli.parser import Usage, build
 from lakehouse.config import ConfigError, Settings, load
 from lakehouse.errors import Refused, RefusedError
@@ -63,7 +73,14 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         return OK if asyncio.run(serve(settings, os.environ, listening)) else 1
     logs.configure("error")
     about_journal = journal.COMMANDS | upkeep.COMMANDS
-    others = datasets.COMMANDS | sql.COMMANDS | collection.COMMANDS | doctor.COMMANDS
+    others = (
+        ingest.COMMANDS
+        | quarantine.COMMANDS
+        | datasets.COMMANDS
+        | sql.COMMANDS
+        | collection.COMMANDS
+        | doctor.COMMANDS
+    )
     command = about_journal if arguments.command == "journal" else others
     name = getattr(arguments, "subcommand", None) or arguments.command
     return asyncio.run(command[name](arguments, settings))

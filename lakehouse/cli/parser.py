@@ -4,6 +4,7 @@ import argparse
 from importlib.metadata import version
 from typing import NoReturn
 
+from lakehouse.ingest.options import FORMATS as FILE_FORMATS
 from lakehouse.query.formats import FORMATS
 
 
@@ -24,7 +25,8 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"lakehouse {version('lakehouse')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _serve(_command(commands, "serve", "serve HTTP"))
-    _ingest(_command(commands, "ingest", "make a dataset of a CSV file"))
+    _ingest(_command(commands, "ingest", "make a dataset of a file"))
+    _quarantine(_command(commands, "quarantine", "rows that were set aside"))
     _sql(_command(commands, "sql", "ask a question in SQL"))
     _command(commands, "datasets", "list the datasets")
     for name, told in (
@@ -62,7 +64,8 @@ def _serve(command: Parser) -> None:
 
 def _ingest(command: Parser) -> None:
     command.add_argument("file", metavar="FILE|-")
-    command.add_argument("--name", required=True)
+    command.add_argument("--name", help="without, the file's name without its ending")
+    command.add_argument("--format", choices=FILE_FORMATS, help="without, by the file's ending")
     command.add_argument("--mode", choices=("replace", "append"), default="replace")
     command.add_argument("--schema-change", choices=("replace", "widen"))
     command.add_argument("--dedupe", choices=("source",))
@@ -72,6 +75,19 @@ def _ingest(command: Parser) -> None:
     command.add_argument("--on-error", choices=("reject", "quarantine"))
     command.add_argument("--null", action="append", metavar="TOKEN")
     command.add_argument("--types", action="append", metavar="COLUMN:TYPE,…")
+    command.add_argument("--dry-run", action="store_true", help="only tell what would become of it")
+    _change(command)
+
+
+def _quarantine(command: Parser) -> None:
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("--key", help="only this quarantine file")
+    done = command.add_mutually_exclusive_group()
+    done.add_argument("--csv", action="store_true", help="the raw rows, as a file to mend")
+    done.add_argument(
+        "--retry", metavar="FILE|-", help="add the mended rows; they leave quarantine"
+    )
+    command.add_argument("--on-error", choices=("reject", "quarantine"))
     _change(command)
 
 

@@ -84,10 +84,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def format_of(filename: str) -> str | None:
     """What a file's name says of its format; None where it says nothing."""
-    name = filename.lower()
-    packing = next((each for each in _PACKED if name.endswith(each)), "")
-    name = name.removesuffix(packing)
+    name = unpacked(filename).lower()
     return next((format_ for end, format_ in _ENDINGS.items() if name.endswith(end)), None)
+
+
+def unpacked(filename: str) -> str:
+    """The name that a compressed file has before."""
+    packing = next((each for each in _PACKED if filename.lower().endswith(each)), "")
+    return filename[: len(filename) - len(packing)]
 
 
 def parse_options(pairs: Sequence[tuple[str, str]]) -> Options | Refused:

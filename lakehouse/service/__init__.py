@@ -16,6 +16,7 @@ from lakehouse.service.collection import Collection, Waits
 from lakehouse.service.feed import Feed
 from lakehouse.service.ingest import Ingest
 from lakehouse.service.journal import JournalReads
+from lakehouse.service.quarantine import Quarantine
 from lakehouse.service.sql import Sql
 from lakehouse.service.storage import Storage
 from projections.fold import counts
@@ -61,6 +62,7 @@ class Service:
         self.journal = JournalReads(node)
         self.feed = Feed(node, self.journal)
         self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
+        self.quarantine = Quarantine(node, pool, spool_dir)
         self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes)
         self.collection = Collection(node, self.sql.queries, limits.waits)
         self.metrics = Metrics(self._standing)

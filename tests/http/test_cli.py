@@ -126,7 +126,7 @@ def test_a_refusal_ends_with_1(lakehouse: Told, words: tuple[str, ...], code: st
         ("nonsense",),
         ("show",),
         ("show", "a", "b"),
-        ("ingest", "f"),
+        ("ingest",),
         ("ingest", "f", "--name", "t", "--mode", "upsert"),
         ("sql",),
         ("journal",),

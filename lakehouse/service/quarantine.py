@@ -1,0 +1,71 @@
+"""Quarantine: the rows that a dataset's files had and it does not; to look at, and to mend."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from journal.events import RETRIES, Object
+from journal.threads import in_thread
+from lakehouse.checks import check_name
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest import Options, parse_options
+from lakehouse.ingest.quarantine import Aside, read_quarantine
+from lakehouse.node import Node
+from lakehouse.service import reading
+from lakehouse.spool import full_disk_refused
+from projections import catalog
+from projections.catalog import Dataset
+
+
+class Held(msgspec.Struct, frozen=True):
+    """One quarantine file: `seq` and `at` of the event that set its rows aside, and how its source
+    was read."""
+
+    key: str
+    blob: str
+    row_count: int
+    seq: int
+    at: str
+    options: Options
+
+
+class Quarantine:
+    """What is set aside, dataset by dataset."""
+
+    def __init__(self, node: Node, pool: Executor, spool_dir: Path) -> None:
+        self._node = node
+        self._pool = pool
+        self._spool_dir = spool_dir
+
+    def held(self, name: str) -> tuple[Dataset, list[Held]]:
+        """A dataset and its quarantine files, oldest first. Raises `dataset_not_found`."""
+        check_name(name)
+        dataset = catalog.find(self._node.state.catalog, name)
+        if dataset is None:
+            raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
+        return dataset, [self._held(dataset, item) for item in dataset.quarantine]
+
+    @asynccontextmanager
+    async def rows(self, held: Held) -> AsyncIterator[Iterator[Aside]]:
+        """The rows of one file, in the order of its source. Raises what reading.pieces raises."""
+        with full_disk_refused():
+            place = tempfile.TemporaryDirectory(prefix="ingest-", dir=self._spool_dir)
+        with place as name:
+            path = Path(name) / "quarantine.parquet"
+            with full_disk_refused(), path.open("wb") as file:
+                async for piece in await reading.pieces(self._node, held.blob):
+                    await in_thread(self._pool, partial(file.write, piece))
+            yield read_quarantine(path)
+
+    def _held(self, dataset: Dataset, item: Object) -> Held:
+        stored = self._node.state.inventory.blobs[item.blob]
+        pairs = next((each.options for each in dataset.sources if each.seq == stored.seq), ())
+        options = parse_options([pair for pair in pairs if pair[0] != RETRIES])
+        if isinstance(options, Refused):
+            raise RefusedError(options)
+        return Held(item.key, item.blob, item.row_count or 0, stored.seq, stored.at, options)

@@ -6,12 +6,13 @@ that the journal does not hold.
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import aclosing
 
 from journal.bucket.errors import ObjectMissing
 from journal.log import Journal
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from projections.checkpointing import is_due, newest_state
-from projections.fold import State, empty, fold
+from projections.fold import Folding, State, empty, fold
 
 DUE = 256
 """How many states may wait to be kept as checkpoints; the oldest are let go."""
@@ -31,9 +32,15 @@ class Follower:
     async def open(self) -> State:
         """Begin at the newest checkpoint that can be proven, and catch up from there."""
         kept = await newest_state(self.journal)
-        if kept is not None:
-            self.state = kept
-        return await self.catch_up()
+        # Nobody looks yet: a state after each slot, which costs more than its events, is not needed.
+        folding = Folding(kept or self.state)
+        try:
+            async with aclosing(self.journal.slots(folding.head.position + 1)) as slots:
+                async for slot in slots:
+                    folding = self._folded(folding, slot)
+        finally:
+            self.state = folding.finish()
+        return self.state
 
     async def catch_up(self) -> State:
         """Fold what is in the journal and not in the state, until a read of the next slot says 404.
@@ -61,6 +68,17 @@ class Follower:
                 tell(slot)
         elif slot.header.position == head.position:
             expect_same(head, slot)
+
+    def _folded(self, folding: Folding, slot: Slot) -> Folding:
+        """What goes on after one more slot; a state that is due is finished, and begun from."""
+        before = folding.head
+        check_link(before, slot, self.journal.lake.lake)
+        folding.add(slot)
+        if not is_due(before, folding.head):
+            return folding
+        state = folding.finish()
+        self.due.append(state)
+        return Folding(state)
 
     async def check_head(self) -> None:
         """Re-read the journal's two ends and compare, and look whether anything stands behind.

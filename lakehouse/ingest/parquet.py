@@ -18,12 +18,15 @@ import pyarrow.parquet as pq
 from lakehouse.ingest.column_encodings import encodings
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.schema import Column
+from lakehouse.ingest.side_by_side import one_ahead
 from lakehouse.ingest.types import TYPES, cast
 
 WRITER = {b"lakehouse.writer": b"lakehouse ingest 1"}
 """In every footer. The number grows when the same cells would be written as other bytes."""
 
 _CELL_BYTES = 8
+_LARGE_ROWS = 10_000
+"""With fewer in the first row group, making the next one is not worth a thread."""
 
 
 class ParquetFile(msgspec.Struct, frozen=True):
@@ -67,7 +70,8 @@ def write_parquet(
     No rows make one file without rows, so that the schema can be read from it.
     """
     # One chunk a column: where pages end depends on the chunks that the writer is given.
-    tables = (group.combine_chunks() for group in row_groups(rows, limits))
+    groups = (group.combine_chunks() for group in row_groups(rows, limits))
+    tables = one_ahead(groups, _is_large)
     left = chain([next(tables, schema.empty_table())], tables)
     files: list[ParquetFile] = []
     for first in left:
@@ -75,6 +79,10 @@ def write_parquet(
         row_count = _write_file(path, first, left, limits.file_bytes)
         files.append(ParquetFile(path, _sha256(path), path.stat().st_size, row_count))
     return tuple(files)
+
+
+def _is_large(table: pa.Table) -> bool:
+    return bool(table.num_rows >= _LARGE_ROWS)
 
 
 def row_groups(rows: Iterable[Rows], limits: Limits) -> Iterator[pa.Table]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from journal.events import Column, Object, Renamed, Source
+from journal.events import Column, Data, Object, Renamed, Source
 from projections.catalog import Dataset
 
 
@@ -112,6 +112,14 @@ class RecordCollected(msgspec.Struct, frozen=True):
     blobs: tuple[str, ...]
 
 
+class UndoChange(msgspec.Struct, frozen=True):
+    """Do the inverse of event `seq`, if what it `did` is still the last word on its subject."""
+
+    seq: int
+    did: Data
+    inverse: "Command"
+
+
 class AdoptLake(msgspec.Struct, frozen=True):
     """Go on from a restored copy, whose head had been at this seq, with this hash."""
 
@@ -133,6 +141,7 @@ Command = (
     | IngestDataset
     | DropDataset
     | RestoreDataset
+    | UndoChange
     | PinDataset
     | UnpinDataset
     | MarkObjects

@@ -33,6 +33,7 @@ from lakehouse.commands import (
     RestoreDataset,
     StoreObject,
     Table,
+    UndoChange,
     UnpinDataset,
 )
 from lakehouse.contracts import may_change, schema_conflict
@@ -66,8 +67,8 @@ def decide(state: State, command: Command, context: Context) -> Decision:
             return restoring.decide(state, command)
         case MarkObjects() | RecordCollected():
             return collecting.decide(state, command)
-        case AdoptLake() | RaiseFormat():
-            return _operate(state, command)
+        case UndoChange() | AdoptLake() | RaiseFormat():
+            return _operate(state, command, context)
 
 
 def dataset_id(name: str) -> str:
@@ -184,9 +185,31 @@ def _drop(state: State, command: DropDataset) -> Decision:
     return DatasetDropped(live.name, live.dataset_id)
 
 
-def _operate(state: State, command: AdoptLake | RaiseFormat) -> Decision:
-    if isinstance(command, AdoptLake):
-        return LakeAdopted(command.previous_seq, command.previous_sha256, command.note)
+def _undo(state: State, command: UndoChange, context: Context) -> Decision:
+    """What came later would be undone with it, so it must be undone first."""
+    later = restoring.overtaken(state, command.seq, command.did)
+    if later is not None:
+        told = f"{later}; undo that first, or restore by name"
+        return Refused("undo_conflict", told)
+    decision = decide(state, command.inverse, context)
+    if isinstance(decision, NeedsData):
+        return Refused("objects_collected", f"what was before cannot be had: {decision.why}")
+    return decision
+
+
+def _operate(
+    state: State, command: UndoChange | AdoptLake | RaiseFormat, context: Context
+) -> Decision:
+    match command:
+        case UndoChange():
+            return _undo(state, command, context)
+        case AdoptLake():
+            return LakeAdopted(command.previous_seq, command.previous_sha256, command.note)
+        case RaiseFormat():
+            return _raise_format(state, command)
+
+
+def _raise_format(state: State, command: RaiseFormat) -> Decision:
     if command.slot > FORMAT:
         told = f"this code writes slots of format {FORMAT} at most, not {command.slot}"
         return Refused("upgrade_required", told)

@@ -59,6 +59,7 @@ CODES: dict[str, Code] = {
     "not_found": Code(404, "Not found", "See /openapi.json for the routes."),
     "object_not_found": Code(404, "Object not found", "List the keys to see what is there."),
     "dataset_not_found": Code(404, "Dataset not found", "List the catalog to see what is there."),
+    "event_not_found": Code(404, "Event not found", "The journal's head tells how many there are."),
     "pin_not_found": Code(404, "Pin not found", "List the pins to see what is kept."),
     "quarantine_not_found": Code(
         404, "Quarantine not found", "It was sent again already, or is another dataset's."
@@ -74,6 +75,8 @@ CODES: dict[str, Code] = {
     ),
     "object_in_use": Code(409, "Object in use", "Drop the dataset that holds it first."),
     "objects_collected": Code(410, "Objects collected", "The bytes are gone; restore a backup."),
+    "undo_conflict": Code(409, "Undo conflict", "Undo what came later first."),
+    "cannot_undo": Code(409, "Cannot undo", "Some facts have no inverse."),
     "key_exists": Code(412, "Key exists", "Leave out If-None-Match to store a new version."),
     "too_large": Code(413, "Too large", "Send less at once."),
     "command_too_large": Code(413, "Command too large", "Split the change into several."),

@@ -6,11 +6,19 @@ be had is asked of the present state.
 
 from typing import Any
 
-from journal.events import DatasetPinned, DatasetRestored, DatasetUnpinned, Source
+from journal.events import (
+    Data,
+    DatasetPinned,
+    DatasetRestored,
+    DatasetUnpinned,
+    ObjectForgotten,
+    ObjectStored,
+    Source,
+)
 from lakehouse.commands import PinDataset, RestoreDataset, UnpinDataset
 from lakehouse.decision import Decision, Unchanged
 from lakehouse.errors import Json, Refused
-from projections import catalog, inventory
+from projections import catalog, history, inventory
 from projections.catalog import Dataset
 from projections.fold import State
 
@@ -34,6 +42,22 @@ def other_spelling(live: Dataset | None, name: str) -> Refused | None:
     if live is None or live.name == name:
         return None
     return Refused("name_taken", f"{name} differs from {live.name}, which is there, only in case")
+
+
+def overtaken(state: State, seq: int, data: Data) -> str | None:
+    """Why event `seq` is not the last word on its subject any more, or None."""
+    if isinstance(data, ObjectStored | ObjectForgotten):
+        now = inventory.current(state.inventory, data.key)
+        if isinstance(data, ObjectForgotten):
+            return f"event {now.seq} has stored {data.key!r} since" if now else None
+        if now is None:
+            return f"{data.key!r} was forgotten since"
+        return f"event {now.seq} has changed {data.key!r} since" if now.seq != seq else None
+    for entity in history.entities(data):
+        place = state.history.links.get(entity)
+        if place is not None and place[1] != seq and not isinstance(data, DatasetPinned):
+            return f"event {place[1]} was about {entity} since"
+    return None
 
 
 def _restore(state: State, command: RestoreDataset) -> Decision:

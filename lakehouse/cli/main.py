@@ -14,6 +14,7 @@ from lakehouse.cli import (
     doctor,
     ingest,
     journal,
+    past,
     printing,
     quarantine,
     sql,
@@ -79,6 +80,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         | datasets.COMMANDS
         | sql.COMMANDS
         | collection.COMMANDS
+        | past.COMMANDS
         | doctor.COMMANDS
     )
     command = about_journal if arguments.command == "journal" else others

@@ -41,6 +41,7 @@ def build() -> Parser:
             _change(command)
         if name in ("show", "restore"):
             _as_of(command, required=name == "restore")
+    _past(commands)
     _gc(_command(commands, "gc", "what nothing refers to any more, and its removal"))
     _command(commands, "doctor", "does this bucket keep the promises that the journal needs?")
     _journal(commands.add_parser("journal", help="look into the journal"))
@@ -95,6 +96,21 @@ def _sql(command: Parser) -> None:
     command.add_argument("sql", metavar="SELECT …")
     command.add_argument("--format", choices=("table", *FORMATS), default="table")
     _as_of(command)
+
+
+def _past(commands: "argparse._SubParsersAction[Parser]") -> None:
+    for name, told in (("pin", "keep what a dataset was"), ("unpin", "keep it no longer")):
+        command = _command(commands, name, told)
+        command.add_argument("moment", metavar="NAME@SEQ")
+        _change(command)
+    _command(commands, "pins", "what is kept")
+    diff = _command(commands, "diff", "what differs between two moments")
+    diff.add_argument("--from", dest="first", required=True, metavar="SEQ|TIME")
+    diff.add_argument("--to", metavar="SEQ|TIME", help="now, if it is not given")
+    undo = _command(commands, "undo", "do the inverse of one change")
+    undo.add_argument("seq", type=_count, metavar="SEQ")
+    undo.add_argument("--apply", action="store_true", help="do it; without, only tell")
+    _change(undo)
 
 
 def _gc(command: Parser) -> None:

@@ -16,6 +16,7 @@ from lakehouse.service.collection import Collection, Waits
 from lakehouse.service.feed import Feed
 from lakehouse.service.ingest import Ingest
 from lakehouse.service.journal import JournalReads
+from lakehouse.service.past import PastUse
 from lakehouse.service.quarantine import Quarantine
 from lakehouse.service.sql import Sql
 from lakehouse.service.storage import Storage
@@ -60,6 +61,7 @@ class Service:
         self.storage = Storage(node)
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
+        self.past = PastUse(node)
         self.feed = Feed(node, self.journal)
         self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
         self.quarantine = Quarantine(node, pool, spool_dir)

@@ -27,6 +27,8 @@ def _choice(*words: str) -> Document:
 
 PARAMETERS: Mapping[str, Document] = {
     "as_of": _AS_OF,
+    "from": _AS_OF | {"required": True},
+    "to": _AS_OF,
     "prefix": {"schema": _TEXT, "description": "only keys that begin so"},
     "after": {"schema": _TEXT, "description": "the `next` of the page before"},
     "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1_000}},

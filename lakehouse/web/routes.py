@@ -7,7 +7,7 @@ from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.ingest import OPTION_NAMES
 from lakehouse.query.formats import FORMATS
 from lakehouse.service import Service
-from lakehouse.web import catalog, collection, ingest, journal, shapes, sql, storage
+from lakehouse.web import catalog, collection, ingest, journal, past, shapes, sql, storage
 from lakehouse.web.exchange import Exchange
 from lakehouse.web.openapi import document
 from lakehouse.web.problems import answer
@@ -62,6 +62,19 @@ ROUTES = (
         query=_PAGE, answers=(shapes.EventPage,),
     ),
     Route(
+        "GET", "/v1/catalog/diff", past.diff, "What differs between two moments",
+        query=("from", "to"), answers=(shapes.Differences,),
+    ),
+    Route(
+        "POST", "/v1/catalog/pin", past.pin, "Keep what a dataset was",
+        body=past.Pin, answers=(shapes.PinReceipt,), changes=True,
+    ),
+    Route(
+        "POST", "/v1/catalog/unpin", past.unpin, "Keep it no longer",
+        body=past.Unpin, answers=(shapes.PinReceipt,), changes=True,
+    ),
+    Route("GET", "/v1/catalog/pins", past.pins, "What is kept", answers=(shapes.Pins,)),
+    Route(
         "POST", "/v1/ingest", ingest.ingest, "Make a dataset of a file",
         query=(*ingest.OWN_PARAMETERS, *sorted(OPTION_NAMES)), body=(ingest.FORM, *ingest.RAW),
         answers=(shapes.IngestReceipt, shapes.Rehearsal), changes=True,
@@ -88,6 +101,10 @@ ROUTES = (
     Route(
         "GET", "/v1/journal/stream", journal.stream, "What happens, as it happens",
         query=("after", "type", "dataset"), answers=(journal.EVENTS,), abandonable=True,
+    ),
+    Route(
+        "POST", "/v1/journal/undo", past.undo, "Do the inverse of one change",
+        body=past.Undo, answers=(shapes.Undone,), changes=True,
     ),
     Route(
         "POST", "/v1/gc", collection.collect, "Remove what nothing refers to any more",

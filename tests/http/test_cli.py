@@ -336,3 +336,18 @@ def test_collection_tells_and_then_removes(lakehouse: Told) -> None:
     assert (done["marked"], done["deleted"], done["left"]) == (1, 1, 0)
     lakehouse("restore", "t", "--as-of", "1", code=1)
     lakehouse("gc", "--older-than", "soon", code=1)
+
+
+def test_the_past_is_put_to_use_from_here_too(lakehouse: Told) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("pin", "t@1", "--reason", "the audit")
+    assert "the audit" in lakehouse("pins")
+    lakehouse("drop", "t")
+    assert "dropped" in lakehouse("diff", "--from", "1")
+    assert "dataset_restored" in lakehouse("undo", "3")
+    assert json.loads(lakehouse("undo", "3", "--apply", "--json"))["seq"] == 4
+    assert json.loads(lakehouse("show", "t", "--json"))["row_count"] == 1
+    lakehouse("undo", "3", code=1)
+    lakehouse("unpin", "t@1")
+    for words in (("pin", "t"), ("unpin", "t@x"), ("pin", "t@"), ("undo", "x")):
+        lakehouse(*words, code=2)

@@ -1,0 +1,88 @@
+"""Commands that put the past to use: pins, differences, undoing."""
+
+import argparse
+
+from lakehouse.cli import printing
+from lakehouse.cli.asking import asking_for, service_for
+from lakehouse.config import Settings
+from lakehouse.errors import Refused, RefusedError
+from lakehouse.receipts import Body
+
+
+async def pin(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse pin NAME@SEQ`."""
+    name, as_of = _moment(arguments.moment)
+    async with service_for(settings) as service:
+        asking = asking_for(service, arguments, "pin")
+        receipt = await service.past.pin(name, as_of, asking, b"")
+    return _tell(arguments, receipt.body, f"{name}@{as_of}: kept, event {receipt.seq}")
+
+
+async def unpin(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse unpin NAME@SEQ`."""
+    name, as_of = _moment(arguments.moment)
+    if not as_of.isdecimal() or not as_of.isascii():
+        raise RefusedError(Refused("usage", "a pin is named by its event, as `pins` tells"))
+    async with service_for(settings) as service:
+        asking = asking_for(service, arguments, "unpin")
+        receipt = await service.past.unpin(name, int(as_of), asking, b"")
+    return _tell(arguments, receipt.body, f"{name}@{as_of}: no longer kept, event {receipt.seq}")
+
+
+async def pins(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse pins`."""
+    async with service_for(settings) as service:
+        receipt = await service.past.pins()
+    return _table(
+        arguments, receipt.body, "pins", ("name", "as_of_seq", "objects", "at", "actor", "reason")
+    )
+
+
+async def diff(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse diff --from A --to B`."""
+    async with service_for(settings) as service:
+        receipt = await service.past.diff(arguments.first, arguments.to)
+    return _table(
+        arguments, receipt.body, "datasets", ("change", "name", "rows", "objects", "schema")
+    )
+
+
+async def undo(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse undo SEQ [--apply]`: tells what would differ, and does it if it is told to."""
+    async with service_for(settings) as service:
+        asking = asking_for(service, arguments, "undo")
+        receipt = await service.past.undo(arguments.seq, asking, b"", dry_run=not arguments.apply)
+    body = receipt.body
+    if not arguments.json:
+        what = body["type"] or "nothing: it is so already"
+        told = f"done, event {receipt.seq}" if arguments.apply else "--apply does it"
+        printing.line(f"undoes {body['undone_type']} {body['undoes']} by {what}; {told}")
+    return _table(arguments, body, "datasets", ("change", "name", "rows", "objects", "schema"))
+
+
+COMMANDS = {"pin": pin, "unpin": unpin, "pins": pins, "diff": diff, "undo": undo}
+
+
+def _moment(text: str) -> tuple[str, str]:
+    name, at, as_of = text.partition("@")
+    if not at or not as_of:
+        raise RefusedError(Refused("usage", f"{text!r} is not NAME@SEQ"))
+    return name, as_of
+
+
+def _tell(arguments: argparse.Namespace, body: Body, text: str) -> int:
+    if arguments.json:
+        printing.document(body)
+    else:
+        printing.line(text)
+    return 0
+
+
+def _table(arguments: argparse.Namespace, body: Body, rows: str, names: tuple[str, ...]) -> int:
+    found = body[rows]
+    if arguments.json:
+        printing.document(body)
+    elif isinstance(found, list):
+        cells = [[row.get(name) for name in names] for row in found if isinstance(row, dict)]
+        printing.table(names, cells)
+    return 0

@@ -14,7 +14,7 @@ import msgspec
 
 from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.query.lease import Lease, out_of_time
-from lakehouse.query.messages import S3, Ask, Chunk, Configure, Done, Need, Started, Views
+from lakehouse.query.messages import S3, Ask, Chunk, Configure, Done, Need, Started, Views, Whole
 from lakehouse.query.worker import WorkerDied, WorkerProcess, start_worker, sweep
 from projections.views import View
 
@@ -56,16 +56,23 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Result:
-    """A result under way, to be read once; `row_count` is known at its end."""
+    """A result under way, to be read once; `row_count` is known at its end.
 
-    def __init__(self, started: Started, lease: Lease) -> None:
+    `body` is all of it where it is small: it has come already.
+    """
+
+    def __init__(self, started: Started | Whole, lease: Lease) -> None:
         self.columns = started.columns
         self.reads = started.reads
-        self.row_count: int | None = None
+        self.body = started.body if isinstance(started, Whole) else None
+        self.row_count = started.row_count if isinstance(started, Whole) else None
         self.chunks = self._chunks(lease)
         """Raises RefusedError when the query fails: then the rest never comes."""
 
     async def _chunks(self, lease: Lease) -> AsyncIterator[bytes]:
+        if self.body is not None:
+            yield self.body
+            return
         while not isinstance(message := await lease.receive(), Done):
             if not isinstance(message, Chunk):
                 raise TypeError(f"a worker sent {type(message).__name__} among Chunks")
@@ -177,14 +184,14 @@ class QueryEngine:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _started(lease: Lease, resolve: Resolve) -> Started:
+async def _started(lease: Lease, resolve: Resolve) -> Started | Whole:
     message = await lease.receive()
     if isinstance(message, Need):
         named = await resolve(message.names) if message.names else {}
         listed = await resolve(None) if message.listing else {}
         await lease.send(Views(lease.number, dict(named), tuple(listed.values())))
         message = await lease.receive()
-    if not isinstance(message, Started):
+    if not isinstance(message, Started | Whole):
         raise TypeError(f"a worker sent {type(message).__name__} before Started")
     return message
 

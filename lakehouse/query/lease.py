@@ -7,7 +7,7 @@ process died. Each way settles the lease once; `watch` then says whether the wor
 import asyncio
 
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.query.messages import Ask, Done, Failed, FromWorker, Interrupt, Views
+from lakehouse.query.messages import Ask, Done, Failed, FromWorker, Interrupt, Views, Whole
 from lakehouse.query.worker import WorkerDied, WorkerProcess
 
 
@@ -75,7 +75,7 @@ class Lease:
             self._fit = False
 
     def _note(self, message: FromWorker) -> None:
-        if isinstance(message, Done):
+        if isinstance(message, Done | Whole):
             self._settle(fit=True)
         elif isinstance(message, Failed):
             self._settle(fit=not message.broken)

@@ -92,6 +92,15 @@ class Started(msgspec.Struct, frozen=True, tag=True):
     reads: Reads
 
 
+class Whole(msgspec.Struct, frozen=True, tag=True):
+    """Started, the only Chunk and Done in one: a small result costs one message."""
+
+    columns: tuple[Column, ...]
+    reads: Reads
+    body: bytes
+    row_count: int
+
+
 class Chunk(msgspec.Struct, frozen=True, tag=True):
     """The next bytes of the document."""
 
@@ -119,7 +128,7 @@ class Interrupt(msgspec.Struct, frozen=True, tag=True):
 
 
 ToWorker = Configure | Ask | Views | Interrupt
-FromWorker = Ready | Need | Started | Chunk | Done | Failed
+FromWorker = Ready | Need | Started | Whole | Chunk | Done | Failed
 _to_worker = msgspec.msgpack.Decoder(ToWorker)
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
 

@@ -32,6 +32,7 @@ from lakehouse.query.messages import (
     Reads,
     Started,
     Views,
+    Whole,
     frame,
 )
 from lakehouse.query.relations import system_name
@@ -74,7 +75,7 @@ class Worker(msgspec.Struct):
         self.send(outcome)
         return not (isinstance(outcome, Failed) and outcome.broken)
 
-    def _outcome(self, cursor: Cursor, ask: Ask) -> Done | Failed:
+    def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | Failed:
         clean = scrubber(self.configure, ())
         try:
             statement = _stated(read_statement(cursor, ask.sql))
@@ -84,7 +85,7 @@ class Worker(msgspec.Struct):
             if statement.allowed.all_relations:
                 self.listing.show(cursor, views.listed)
             _make_views(cursor, views, clean)
-            return Done(self._stream(cursor, statement, ask, reads))
+            return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:
             return _failed(error.refused)
         except Interrupted:
@@ -105,14 +106,19 @@ class Worker(msgspec.Struct):
             raise RefusedError(_no_table(missing[0], statement))
         return views
 
-    def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> int:
+    def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> Whole | Done:
         values = _values(ask.params_json)
         columns, pieces, counted = document(cursor, statement.sql, values, ask.format)
-        first, *others = _chunks(next(pieces, b""))
-        self.send(Started(columns, reads), first)
+        first = next(pieces, b"")
+        if counted.row_count < _BATCH_ROWS:  # that was all, so the rest is but the document's end
+            first += b"".join(pieces)
+            if len(first) <= _CHUNK_BYTES:
+                return Whole(columns, reads, first, counted.row_count)
+        chunk, *others = _chunks(first)
+        self.send(Started(columns, reads), chunk)
         for chunk in chain(others, chain.from_iterable(map(_chunks, pieces))):
             self.send(chunk)
-        return counted.row_count
+        return Done(counted.row_count)
 
 
 def document(

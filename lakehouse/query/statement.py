@@ -97,7 +97,12 @@ def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
-    row: Any = connection.execute("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", [text])
+    if text.isascii() and "\0" not in text:
+        # A parameter costs three times the parsing itself (0.28 ms, 0.09 ms).
+        literal = text.replace("'", "''")
+        row: Any = connection.execute(f"SELECT json_serialize_sql('{literal}')")
+    else:
+        row = connection.execute("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", [text])
     document: Node = msgspec.json.decode(row.fetchone()[0])
     return document
 

@@ -18,7 +18,7 @@ HIT, MISS, BYPASS = "hit", "fwd=miss", "fwd=bypass"
 class Answer:
     """A result on its way out. `identity` names what it follows from; None when that cannot be named.
 
-    `body` is the whole of it where it was kept; otherwise it comes in `chunks`.
+    `body` is the whole of it where it was kept or is small; it comes in `chunks` in any case.
     """
 
     def __init__(
@@ -59,8 +59,22 @@ class Answers:
         """The answer that a worker gives; kept when it is whole, small and sure to be the same."""
         self._cache.learn(query.sql, result.reads)
         identity = self._identity(query, state, result.reads)
-        chunks = self._passing(result, entry, identity)
-        return Answer(state.head.seq, identity, MISS if identity else BYPASS, chunks)
+        cache = MISS if identity else BYPASS
+        if result.body is None:
+            chunks = self._passing(result, entry, identity)
+            return Answer(state.head.seq, identity, cache, chunks)
+        self._note(result, entry, identity, result.body)
+        answer = Answer(state.head.seq, identity, cache, _once(result.body))
+        answer.body = result.body
+        return answer
+
+    def _note(self, result: Result, entry: Entry, identity: str | None, body: bytes | None) -> None:
+        """It is whole: `body`, unless that is too large to be kept."""
+        entry.rows = result.row_count
+        if body is not None:
+            entry.size_bytes = len(body)
+        if identity and body is not None:
+            self._cache.put(identity, Kept(body, result.row_count))
 
     async def _passing(
         self, result: Result, entry: Entry, identity: str | None
@@ -73,9 +87,7 @@ class Answers:
                 if entry.size_bytes > self._cache.largest_bytes:
                     gathered = None
             yield chunk
-        entry.rows = result.row_count
-        if identity and gathered is not None:
-            self._cache.put(identity, Kept(b"".join(gathered), result.row_count))
+        self._note(result, entry, identity, None if gathered is None else b"".join(gathered))
 
     def _identity(self, query: Query, state: State, reads: Reads) -> str | None:
         versions = _versions(state, self._node.state, reads)

@@ -41,7 +41,7 @@ def json_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
     """Yield `{"columns":[…],"rows":[…],"row_count":N}` in pieces of about one batch."""
     opening = b'{"columns":' + msgspec.json.encode(columns) + b',"rows":['
     for batch in _bounded(reader):
-        yield opening + rows_json(batch).to_pybytes()
+        yield opening + rows_json(batch)
         opening = b","
     ending = b'],"row_count":%d}' % reader.row_count
     yield ending if reader.row_count else opening + ending
@@ -51,14 +51,14 @@ def ndjson_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
     """Yield one JSON object a row; a repeated name is suffixed, since an object has each once."""
     names = distinct([column.name for column in columns])
     for batch in _bounded(reader):
-        yield rows_ndjson(batch, names).to_pybytes()
+        yield rows_ndjson(batch, names)
 
 
 def csv_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
     """Yield a header and a line a row, RFC 4180 but for its line ends, which are LF."""
     opening = header_csv([column.name for column in columns])
     for batch in _bounded(reader):
-        yield opening + rows_csv(batch).to_pybytes()
+        yield opening + rows_csv(batch)
         opening = b""
     if opening:
         yield opening

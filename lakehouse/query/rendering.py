@@ -20,6 +20,8 @@ Array: TypeAlias = Any
 """A pyarrow.Array, which has no types."""
 _SAFE = 2**53
 TEXT = pa.large_string()
+_CONTROLS = bytes(range(0x20))
+_ESCAPED = _CONTROLS + b'"\\'
 _FIRST_DAY, _LAST_DAY = -719162, 2932896
 _SECONDS_A_DAY = 86_400
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -31,7 +33,8 @@ def json_text(array: Array) -> Array:
         rendered = _extension(array)
     else:
         rendered = _renderer(array.type)(array)
-    return pc.fill_null(rendered.cast(TEXT), "null")
+    text = rendered if rendered.type == TEXT else rendered.cast(TEXT)
+    return pc.fill_null(text, "null") if text.null_count else text
 
 
 def joined(opening: str, parts: list[Array], closing: str) -> Array:
@@ -72,7 +75,7 @@ def _nothing(array: Array) -> Array:
 
 def _integers(array: Array) -> Array:
     text = array.cast(TEXT)
-    if array.type.bit_width <= 32:
+    if array.type.bit_width <= 32 or _within(array, -_SAFE, _SAFE):
         return text
     return pc.if_else(_beyond(array, pa.scalar(_SAFE, array.type)), _quoted(text), text)
 
@@ -99,7 +102,10 @@ def _hugeints(storage: Array) -> Array:
 
 def _floats(array: Array) -> Array:
     text = array.cast(TEXT)  # the shortest that reads back as the same FLOAT or DOUBLE
-    text = pc.replace_substring_regex(text, r"^(-?[0-9]+)$", r"\1.0")
+    integral = pc.equal(array, pc.floor(array))
+    if pc.any(integral, min_count=0).as_py():
+        bare = pc.and_not(integral, pc.match_substring(text, "e"))
+        text = pc.if_else(bare, joined("", [text], ".0"), text)
     if pc.all(pc.is_finite(array), min_count=0).as_py() is not False:
         return text
     named = pc.case_when(
@@ -130,14 +136,25 @@ def _decimals(array: Array) -> Array:
 
 def _strings(array: Array) -> Array:
     text = array.cast(TEXT)
-    if not pc.any(pc.match_substring_regex(text, '["\\\\\\x00-\\x1f]'), min_count=0).as_py():
+    if not _has_any(text, _ESCAPED):
         return _quoted(text)
     text = pc.replace_substring(text, "\\", "\\\\")
     text = pc.replace_substring(text, '"', '\\"')
-    if pc.any(pc.match_substring_regex(text, "[\\x00-\\x1f]"), min_count=0).as_py():
+    if _has_any(text, _CONTROLS):
         for code in range(0x20):
             text = pc.replace_substring(text, chr(code), f"\\u{code:04x}")
     return _quoted(text)
+
+
+def _has_any(text: Array, among: bytes) -> bool:
+    """Whether any of these ASCII bytes stands in any value: one look at all of them together."""
+    offsets = text.buffers()[1]
+    if not len(text) or offsets is None:
+        return False
+    bounds = memoryview(offsets).cast("q")
+    start, end = bounds[text.offset], bounds[text.offset + len(text)]
+    data = memoryview(text.buffers()[2] or b"")[start:end].tobytes()
+    return len(data.translate(None, among)) != len(data)
 
 
 def _dictionary(array: Array) -> Array:

@@ -13,22 +13,23 @@ from lakehouse.query.rendering import TEXT, Array, joined, json_text, member
 _NEEDS_QUOTES = '^$|[",\r\n]'
 
 
-def rows_json(batch: pa.RecordBatch) -> pa.Buffer:
+def rows_json(batch: pa.RecordBatch) -> bytes:
     """Return the rows as JSON arrays with commas between them, without outer brackets."""
-    return _all_of(joined("[", [json_text(column) for column in batch.columns], "]"), ",")
+    rows = _rows([json_text(column) for column in batch.columns], "],[")
+    return b"".join((b"[", rows, b"]"))
 
 
-def rows_ndjson(batch: pa.RecordBatch, names: Sequence[str]) -> pa.Buffer:
+def rows_ndjson(batch: pa.RecordBatch, names: Sequence[str]) -> bytes:
     """Return the rows as JSON objects, one a line."""
     columns = [
         member(name, json_text(column)) for name, column in zip(names, batch.columns, strict=True)
     ]
-    return _all_of(joined("{", columns, "}\n"), "")
+    return b"".join((b"{", _rows(columns, "}\n{"), b"}\n"))
 
 
-def rows_csv(batch: pa.RecordBatch) -> pa.Buffer:
+def rows_csv(batch: pa.RecordBatch) -> bytes:
     """Return the rows as lines of CSV: null is an empty field, the empty string is `""`."""
-    return _all_of(joined("", [_field(column) for column in batch.columns], "\n"), "")
+    return b"".join((_rows([_field(column) for column in batch.columns], "\n"), b"\n"))
 
 
 def header_csv(names: Sequence[str]) -> bytes:
@@ -78,7 +79,10 @@ def _storage(column: Array) -> Array:
     return column.storage if isinstance(column.type, pa.BaseExtensionType) else column
 
 
-def _all_of(rows: Array, between: str) -> pa.Buffer:
-    """Every row's text, one after the other."""
+def _rows(columns: list[Array], between: str) -> memoryview:
+    """Every row's values with commas between them, and `between` between the rows."""
+    rows = columns[0]
+    if len(columns) > 1:
+        rows = pc.binary_join_element_wise(*columns, pa.scalar(",", TEXT))
     whole = pa.LargeListArray.from_arrays(pa.array([0, len(rows)], pa.int64()), rows)
-    return pc.binary_join(whole, pa.scalar(between, TEXT)).buffers()[2]
+    return memoryview(pc.binary_join(whole, pa.scalar(between, TEXT)).buffers()[2] or b"")

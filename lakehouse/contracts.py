@@ -29,6 +29,12 @@ def widens(was: tuple[Column, ...] | None, now: tuple[Column, ...]) -> bool:
     )
 
 
+def depends_on_values(live: Dataset, table: Table) -> bool:
+    """Whether the file's schema widens the dataset's only as long as no value there forbids it."""
+    pairs = zip(live.schema or (), table.schema, strict=False)
+    return any((old.type, new.type) in WIDER for old, new in pairs)
+
+
 def schema_conflict(live: Dataset, table: Table) -> Refused:
     """The refusal that names every column that differs, and its first line that does not fit."""
     if live.schema is None:

@@ -36,7 +36,7 @@ from lakehouse.commands import (
     UndoChange,
     UnpinDataset,
 )
-from lakehouse.contracts import may_change, schema_conflict
+from lakehouse.contracts import depends_on_values, may_change, schema_conflict
 from lakehouse.decision import Decision, NeedsData, Replayed, Unchanged
 from lakehouse.errors import Json, Refused
 from lakehouse.restoring import other_spelling
@@ -173,7 +173,8 @@ def _held_against(
         return None
     if not may_change(live, command, table):
         return schema_conflict(live, table)
-    if command.mode == "append" and command.read_at != live.seq:
+    looked = command.mode == "replace" or command.read_at == live.seq
+    if not looked and depends_on_values(live, table):
         return NeedsData("the dataset's values have changed since they were looked at")
     return None
 

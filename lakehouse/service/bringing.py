@@ -41,16 +41,21 @@ class Bringing:
         self._file = file
         self._work_dir = work_dir
         self._parsed: Parsed | None = None
+        self._contract: Contract | None = None
+        """What the file was read under."""
 
     async def __call__(self, command: Command) -> Command:
         if not isinstance(command, IngestDataset):
             raise TypeError(f"an ingest does not advance {type(command).__name__}")
         live = catalog.find(self._node.state.catalog, self._plan.name)
         fingerprint, seq = (live.schema_fingerprint, live.seq) if live else (None, None)
-        moved = self._plan.schema_change == "widen" and command.read_at != seq
+        widens = command.table is not None and command.table.schema_fingerprint != fingerprint
+        moved = widens and command.read_at != seq
         if self._parsed is None or command.read_under != fingerprint or moved:
-            self._parsed = await self.read(await self.contract(live))
-            table = table_of(self._plan.name, self._parsed, self._node, uploaded=False)
+            contract, table = await self.contract(live), command.table
+            if self._parsed is None or table is None or contract != self._contract:
+                self._parsed, self._contract = await self.read(contract), contract
+                table = table_of(self._plan.name, self._parsed, self._node, uploaded=False)
             return msgspec.structs.replace(
                 command, table=table, read_under=fingerprint, read_at=seq
             )

@@ -6,6 +6,7 @@ has looked at anything; so both are done here.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
@@ -27,6 +28,10 @@ JSON_BYTES = 1024 * 1024
 CHUNK_BYTES = 256 * 1024
 IDLE_S = 60.0
 """For how long a body may stand still before the request is given up."""
+
+RECEIVE_S = 3_600.0
+"""For how long one file may take to come, at whatever pace: a change is refused after an hour, and
+whoever sends a byte a minute must not keep another's place for ever."""
 
 AROUND_BYTES = 64 * 1024
 """What a form may hold beside its file."""
@@ -50,6 +55,16 @@ def check_declared_size(request: web.BaseRequest, max_bytes: int) -> None:
     if (request.content_length or 0) > max_bytes:
         told = f"the body has {request.content_length:,} bytes; at most {max_bytes:,} are allowed"
         raise RefusedError(Refused("too_large", told))
+
+
+@asynccontextmanager
+async def in_time() -> AsyncIterator[None]:
+    """Bounds how long a file is received. Raises RefusedError `incomplete_body`."""
+    try:
+        async with asyncio.timeout(RECEIVE_S):
+            yield
+    except TimeoutError as error:
+        raise _incomplete(f"it has not come within {RECEIVE_S:.0f} seconds") from error
 
 
 async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:

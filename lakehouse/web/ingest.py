@@ -1,6 +1,7 @@
 """Handler of POST /v1/ingest."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 from aiohttp import web
@@ -11,7 +12,7 @@ from lakehouse.ingest import OPTION_NAMES, format_of, parse_options
 from lakehouse.ingest.options import CSV, NDJSON, PARQUET
 from lakehouse.service import Service
 from lakehouse.service.ingest import Plan
-from lakehouse.spool import spooled
+from lakehouse.spool import Spooled, spooled
 from lakehouse.web import bodies
 from lakehouse.web.exchange import Exchange
 from lakehouse.web.problems import answer
@@ -47,15 +48,27 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
     form = exchange.request.content_type == FORM
     bodies.check_declared_size(exchange.request, limit + (FRAMING_BYTES if form else 0))
     with service.ingests.slot():
-        head = bodies.FileHead()
-        chunks = _form(exchange, head) if form else _raw(exchange, head)
-        async with spooled(chunks, service.spool_dir, limit, service.pool) as file:
+        async with _received(service, exchange, form=form) as (file, head):
             if file.size_bytes == 0 and "Content-Type" not in exchange.request.headers:
                 raise RefusedError(Refused("missing_file", "there is no body, and no form"))
             plan = _in_format(plan, exchange, head)
             work = service.ingest.rehearse if dry_run else service.ingest.ingest
             receipt = await work(plan, file, asking)
     return answer(receipt.body, receipt.seq)
+
+
+@asynccontextmanager
+async def _received(
+    service: Service, exchange: Exchange, *, form: bool
+) -> AsyncIterator[tuple[Spooled, bodies.FileHead]]:
+    """The file, spooled for as long as the context lasts, and what its sender says of it."""
+    head, limit = bodies.FileHead(), service.limits.upload_bytes
+    chunks = _form(exchange, head) if form else _raw(exchange, head)
+    async with AsyncExitStack() as stack:
+        async with bodies.in_time():
+            spooling = spooled(chunks, service.spool_dir, limit, service.pool)
+            file = await stack.enter_async_context(spooling)
+        yield file, head
 
 
 def _form(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:

@@ -4,12 +4,16 @@ The disk is a tmpfs of the test's own, so full is really full: of bytes, or of n
 """
 
 import contextlib
+import io
 import os
 import random
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 from places import Place, Start
 from process import Answer, Client, Lakehouse
@@ -19,6 +23,25 @@ PAGE_BYTES = 4096
 REFUSED = {(507, "insufficient_storage"), (503, "not_committed")}
 ROWS = b"n,text\n" + b"".join(b"%d,%s\n" % (n, random.Random(n).randbytes(40).hex().encode())
                               for n in range(2_000))  # fmt: skip
+
+BAD_ROWS = b"n,text\n" + b"".join(line + b",\n" for line in ROWS.split(b"\n")[1:])
+JSON_ROWS = b"".join(
+    b'{"n": %d, "text": "%s"}\n' % (n, random.Random(n).randbytes(40).hex().encode())
+    for n in range(2_000)
+)
+
+
+def _parquet() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.csv.read_csv(io.BytesIO(ROWS)), sink)
+    return sink.getvalue()
+
+
+FORMS = {
+    "quarantine": ("&on_error=quarantine", BAD_ROWS, {"Content_Type": "text/csv"}),
+    "ndjson": ("", JSON_ROWS, {"Content_Type": "application/x-ndjson"}),
+    "parquet": ("", _parquet(), {"Content_Type": "application/vnd.apache.parquet"}),
+}
 
 
 class Disk:
@@ -102,6 +125,28 @@ def test_a_disk_that_fills_half_way_through_an_ingest_refuses_it_whole(
     expect_reads(client)
     disk.make_room()
     assert client.ingest("name=large", ROWS).status == 200
+    expect_writable(lakehouse)
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+@pytest.mark.parametrize("but", [0, 1, 2, 3])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_disk_that_fills_while_a_file_is_taken_apart_refuses_it_whole(
+    start: Start, disk: Disk, form: str, but: int
+) -> None:
+    """Room for the body, and for ever more of what is made of it."""
+    query, body, headers = FORMS[form]
+    lakehouse = start(str(disk.root / "bucket"))
+    client, spool = lakehouse.client, disk.root / "bucket" / ".tmp"
+    fill(client)
+    disk.fill_bytes(but=len(body) + 4 * PAGE_BYTES + but * len(body) // 3)
+    sent = client.ingest(f"name=large{query}", body, **headers)
+    if sent.status != 200:
+        expect_refused(form, sent)
+    expect_nothing_left(spool)
+    expect_reads(client)
+    disk.make_room()
+    assert client.ingest(f"name=large{query}", body, **headers).status == 200
     expect_writable(lakehouse)
 
 

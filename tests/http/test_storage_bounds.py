@@ -11,6 +11,7 @@ from raw_http import read_answer
 from refusals import nothing_changes, refused
 
 from lakehouse.service import ServiceLimits
+from lakehouse.web import bodies
 
 OBJECT_BYTES = 256 * 1024 * 1024
 SMALL = 100_000
@@ -170,6 +171,20 @@ def test_ingests_beyond_the_bound_are_told_busy(tmp_path: Path) -> None:
         assert int(answer.headers["Retry-After"]) > 0
         sock.sendall(b"1\n2\n3\n4\n")
         assert read_answer(sock).json["rows_ingested"] == 4
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "multipart/form-data; boundary=B"])
+def test_a_file_that_drips_in_gives_its_place_up(
+    own_lake: Lake, monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    monkeypatch.setattr(bodies, "RECEIVE_S", 0.3)
+    with nothing_changes(own_lake), closing(own_lake.connect()) as sock:
+        head = [("Content-Length", "1000"), ("Content-Type", content_type)]
+        sock.sendall(own_lake.request("POST", "/v1/ingest?name=slow", headers=head) + b"a\n")
+        answer = refused(read_answer(sock), 400, "incomplete_body")
+        assert "has not come within" in answer.json["detail"]
+        _wait_until(lambda: own_lake.service.ingests.inside == 0)
+    assert own_lake.spooled() == []
 
 
 @pytest.mark.parametrize("name", ["X-Actor", "X-Change-Reason"])

@@ -250,6 +250,37 @@ class TestIngest:
         decision = when(ingest("w", "p", read_under="f0", schema_change="replace"), old)
         assert decision == ingested("w", "p")
 
+    def test_an_append_may_widen_what_is_there(self) -> None:
+        old = registered("w", item("q"), fingerprint="f0", schema=schema(id="bool", zip="string"))
+        wide = ingest("w", "p", mode="append", read_under="f0", schema_change="widen")
+        assert wide.table is not None
+        text = msgspec.structs.replace(
+            wide.table, schema=schema(id="string", zip="string", n="bool")
+        )
+        decision = when(msgspec.structs.replace(wide, table=text), old)
+        assert isinstance(decision, DatasetAppended)
+        assert (decision.schema_fingerprint, decision.schema) == ("f1", text.schema)
+        assert code(when(wide, old)) == "schema_conflict", "bool does not widen to int64"
+
+    def test_integers_are_widened_as_long_as_those_there_are_what_was_looked_at(self) -> None:
+        old = registered("w", item("q"), fingerprint="f0", schema=schema(id="int64", zip="string"))
+        wide = ingest("w", "p", mode="append", read_under="f0", schema_change="widen")
+        assert wide.table is not None
+        table = msgspec.structs.replace(wide.table, schema=schema(id="double", zip="string"))
+        looked = msgspec.structs.replace(wide, table=table, read_at=1)
+        assert isinstance(when(looked, old), DatasetAppended)
+        more = msgspec.structs.replace(
+            _appended("w", "r"), schema_fingerprint="f0", schema=old.schema
+        )
+        assert isinstance(when(looked, old, more), NeedsData)
+
+    def test_only_what_is_in_quarantine_can_be_sent_again(self) -> None:
+        facts = msgspec.structs.replace(ingested("w", "p"), quarantine=(item("q"),))
+        again = ingest("w", "r", mode="append", read_under="f1", retries=(item("q").key,))
+        assert isinstance(when(again, facts), DatasetAppended)
+        assert code(when(again, ingested("w", "p"))) == "quarantine_not_found"
+        assert code(when(again)) == "quarantine_not_found"
+
     def test_an_opaque_fingerprint_is_compared_as_it_is(self) -> None:
         decision = when(ingest("w", "p", read_under="mine"), registered("w", fingerprint="mine"))
         assert code(decision) == "schema_conflict"

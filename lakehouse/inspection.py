@@ -13,9 +13,11 @@ from journal.bucket.port import Bucket
 from journal.checkpoints import Checkpoint
 from journal.log import Journal
 from journal.slot import Slot, check_link
+from lakehouse.whatif import WhatIf
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, Folding, State, empty
 from projections.inventory import Stored
+from projections.moment import Moment
 
 PAGE = 1_000
 Reached = Callable[[int], object]
@@ -54,6 +56,20 @@ async def replayed(
         folding.add(slot, seq)
         reached(folding.head.position)
     return folding.finish()
+
+
+async def without(
+    journal: Journal, seqs: frozenset[int], seq: int | None = None, at: str | None = None
+) -> WhatIf:
+    """The state that is, or was, beside the one that would be had these events never happened."""
+    sides = WhatIf(empty(journal.origin), seqs)
+    async for slot in journal.slots(1):
+        if _is_beyond(slot, seq, at):
+            break
+        for event in slot.events:
+            if seq is None or event.seq <= seq:
+                sides.add(event, Moment(slot.header.position, event.seq, slot.header.at))
+    return sides
 
 
 async def differences(journal: Journal, reached: Reached = unwatched) -> AsyncIterator[Difference]:

@@ -21,8 +21,9 @@ from journal.verify import verify as verify_slots
 from lakehouse import receipts
 from lakehouse.cli import printing, progress
 from lakehouse.config import Settings
-from lakehouse.errors import Refused, RefusedError
-from lakehouse.inspection import Difference, Fault, differences, object_faults, replayed
+from lakehouse.diffing import diff
+from lakehouse.errors import Json, Refused, RefusedError
+from lakehouse.inspection import Difference, Fault, differences, object_faults, replayed, without
 from lakehouse.receipts import Body
 from lakehouse.repair import Repaired, repair
 from lakehouse.service.reading import point_in_time
@@ -105,6 +106,8 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
     point = point_in_time(arguments.to) if arguments.to is not None else None
     seq = point if isinstance(point, int) else None
     at = format_at(point) if isinstance(point, datetime) else None
+    if arguments.without is not None:
+        return await _what_if(arguments, settings, seq, at)
     if arguments.repair:
         return await _repair(arguments, settings)
     async with journal_of(settings) as journal:
@@ -118,6 +121,34 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
         tell(arguments, NOTHING)
     else:
         tell(arguments, _head(state.head) | counts(state) | {"state_root": state_root(state)})
+    return OK
+
+
+async def _what_if(
+    arguments: argparse.Namespace, settings: Settings, seq: int | None, at: str | None
+) -> int:
+    """The catalog as it would be without some events, against the one that is. Writes nothing."""
+    async with journal_of(settings) as journal:
+        if journal is None:
+            raise RefusedError(Refused("event_not_found", "there is no journal"))
+        sides = await without(journal, arguments.without, seq, at)
+    beyond = [each for each in arguments.without if not 0 < each <= sides.was.head.seq]
+    if beyond:
+        raise RefusedError(Refused("event_not_found", f"there is no event {min(beyond)}"))
+    differs: list[Json] = [*diff(sides.was, sides.now)]
+    refused: list[Json] = [msgspec.to_builtins(each) for each in sides.left]
+    body: Body = {"seq": sides.was.head.seq, "datasets": differs, "refused": refused}
+    if arguments.json:
+        printing.document(body)
+        return OK
+    for row in sides.left:
+        printing.line(
+            f"event {row.seq}, {row.type}, would have been refused: {row.code}: {row.why}"
+        )
+    for each in diff(sides.was, sides.now):
+        printing.line(
+            f"{each['name']}: {each['change']}, rows {msgspec.json.encode(each['rows']).decode()}"
+        )
     return OK
 
 

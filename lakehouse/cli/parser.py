@@ -107,6 +107,9 @@ def _past(commands: "argparse._SubParsersAction[Parser]") -> None:
     diff = _command(commands, "diff", "what differs between two moments")
     diff.add_argument("--from", dest="first", required=True, metavar="SEQ|TIME")
     diff.add_argument("--to", metavar="SEQ|TIME", help="now, if it is not given")
+    why = _command(commands, "why", "which events brought a dataset's rows")
+    why.add_argument("name", metavar="NAME")
+    why.add_argument("--row", metavar="WHERE …", help="only objects that hold such rows")
     undo = _command(commands, "undo", "do the inverse of one change")
     undo.add_argument("seq", type=_count, metavar="SEQ")
     undo.add_argument("--apply", action="store_true", help="do it; without, only tell")
@@ -144,6 +147,7 @@ def _journal(parser: Parser) -> None:
     verify.add_argument("--objects", action="store_true", help="read every object too")
     replay = _command(commands, "replay", "fold from slot 1, past every cache")
     replay.add_argument("--to", metavar="SEQ|TIME", help="only up to there")
+    replay.add_argument("--without", type=_counts, metavar="SEQ[,SEQ]", help="as if never happened")
     replay.add_argument("--diff", action="store_true", help="compare caches with the facts")
     replay.add_argument("--repair", action="store_true", help="make caches anew, never slots")
     _command(commands, "checkpoint", "keep the state at the head, so that opening is quick")
@@ -157,6 +161,10 @@ def _journal(parser: Parser) -> None:
     raised = _command(commands, "raise-format", "write a newer format from here on")
     raised.add_argument("slot", type=_count, metavar="FORMAT")
     _change(raised)
+
+
+def _counts(text: str) -> frozenset[int]:
+    return frozenset(map(_count, text.split(",")))
 
 
 def _count(text: str) -> int:

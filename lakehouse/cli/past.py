@@ -60,7 +60,32 @@ async def undo(arguments: argparse.Namespace, settings: Settings) -> int:
     return _table(arguments, body, "datasets", ("change", "name", "rows", "objects", "schema"))
 
 
-COMMANDS = {"pin": pin, "unpin": unpin, "pins": pins, "diff": diff, "undo": undo}
+async def why(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse why NAME [--row "WHERE …"]`."""
+    async with service_for(settings, queries=arguments.row is not None) as service:
+        receipt = await service.why.why(arguments.name, arguments.row)
+    if arguments.json:
+        printing.document(receipt.body)
+        return 0
+    objects = receipt.body["objects"]
+    for each in objects if isinstance(objects, list) else []:
+        if isinstance(each, dict):
+            _why(each)
+    return 0
+
+
+COMMANDS = {"why": why, "pin": pin, "unpin": unpin, "pins": pins, "diff": diff, "undo": undo}
+
+
+def _why(row: Body) -> None:
+    event, source = row["event"], row["source"]
+    rows = f"{row['matching_rows']} of " if "matching_rows" in row else ""
+    printing.line(f"{row['key']}: {rows}{row['row_count']} rows, {row['size_bytes']} bytes")
+    if isinstance(event, dict):
+        told = f"event {event['seq']}, {event['type']}, {event['at']}, {event['actor']}"
+        printing.line(f"  {told}" + (f": {event['reason']}" if event["reason"] else ""))
+    if isinstance(source, dict):
+        printing.line(f"  of a file of {source['size_bytes']} bytes, sha256 {source['sha256']}")
 
 
 def _moment(text: str) -> tuple[str, str]:

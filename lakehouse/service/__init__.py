@@ -20,6 +20,7 @@ from lakehouse.service.past import PastUse
 from lakehouse.service.quarantine import Quarantine
 from lakehouse.service.sql import Sql
 from lakehouse.service.storage import Storage
+from lakehouse.service.why import Why
 from projections.fold import counts
 
 MIB = 1024 * 1024
@@ -62,6 +63,7 @@ class Service:
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
         self.past = PastUse(node)
+        self.why = Why(node, engine)
         self.feed = Feed(node, self.journal)
         self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
         self.quarantine = Quarantine(node, pool, spool_dir)

@@ -351,3 +351,30 @@ def test_the_past_is_put_to_use_from_here_too(lakehouse: Told) -> None:
     lakehouse("unpin", "t@1")
     for words in (("pin", "t"), ("unpin", "t@x"), ("pin", "t@"), ("undo", "x")):
         lakehouse(*words, code=2)
+
+
+def test_it_tells_what_would_be_had_something_never_happened(lakehouse: Told) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("drop", "t")
+    told = json.loads(lakehouse("journal", "replay", "--without", "2", "--json"))
+    assert [(row["name"], row["change"]) for row in told["datasets"]] == [("t", "added")]
+    assert told["refused"] == []
+    assert "dataset_not_found" in lakehouse("journal", "replay", "--without", "1")
+    lakehouse("journal", "replay", "--without", "9", code=1)
+    lakehouse("journal", "replay", "--without", "1,x", code=2)
+    assert json.loads(lakehouse("journal", "head", "--json"))["seq"] == 2
+
+
+def test_it_tells_what_brought_a_row(lakehouse: Told) -> None:
+    first, second = csv("a,b\n1,x\n2,y\n", "one.csv"), csv("a,b\n3,z\n", "two.csv")
+    lakehouse("ingest", first, "--name", "t", "--reason", "monday")
+    lakehouse("ingest", second, "--name", "t", "--mode", "append", "--reason", "tuesday")
+    both = json.loads(lakehouse("why", "t", "--json"))["objects"]
+    assert [each["event"]["reason"] for each in both] == ["monday", "tuesday"]
+    assert both[1]["source"]["size_bytes"] == len("a,b\n3,z\n")
+    (found,) = json.loads(lakehouse("why", "t", "--row", "WHERE b = 'z'", "--json"))["objects"]
+    assert (found["event"]["seq"], found["matching_rows"]) == (2, 1)
+    assert "monday" in lakehouse("why", "t", "--row", "a < 3")
+    assert lakehouse("why", "t", "--row", "a > 99") == ""
+    lakehouse("why", "t", "--row", "nonsense(", code=1)
+    lakehouse("why", "u", code=1)

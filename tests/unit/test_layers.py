@@ -38,6 +38,7 @@ PURE = [
     "lakehouse/query/cache.py",
     "lakehouse/query/formats.py",
     "lakehouse/undoing.py",
+    "lakehouse/whatif.py",
     "lakehouse/query/guard.py",
     "lakehouse/query/relations.py",
     "lakehouse/system/blocks.py",

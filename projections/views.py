@@ -37,16 +37,25 @@ _DECIMAL = re.compile(r"decimal128\((\d{1,2}), (\d{1,2})\)")
 _UNKNOWN = '"NULL"'
 
 
+class Label(msgspec.Struct, frozen=True):
+    """A column that the objects do not have: one value for all rows of each object, in their order."""
+
+    name: str
+    values: tuple[str | int, ...]
+
+
 class View(msgspec.Struct, frozen=True):
     """What a view is made of: `objects` are paths or URLs, `columns` is None when not known.
 
-    `schema` is the SQL schema that it stands in; None is the one without a name.
+    `schema` is the SQL schema that it stands in; None is the one without a name. `labels` stand
+    in front of the objects' own columns, and in `columns` too.
     """
 
     name: str
     objects: tuple[str, ...]
     columns: tuple[Column, ...] | None = None
     schema: str | None = None
+    labels: tuple[Label, ...] = ()
 
 
 def view_sql(view: View) -> str:
@@ -95,7 +104,16 @@ def _create(view: View, select: str) -> str:
 
 
 def _selected(view: View) -> str:
-    return ", ".join(quoted(c.name) for c in view.columns) if view.columns else "*"
+    labelled = {label.name for label in view.labels}
+    labels = [f"{_value_of_object(label)} AS {quoted(label.name)}" for label in view.labels]
+    own = [quoted(c.name) for c in view.columns or () if c.name not in labelled]
+    return ", ".join(labels + (own or ["*"]))
+
+
+def _value_of_object(label: Label) -> str:
+    # By DuckDB's number of the object: its path, joined or compared, could show in a plan.
+    values = ", ".join(str(v) if isinstance(v, int) else _literal(v) for v in label.values)
+    return f"list_extract([{values}], CAST(file_index AS BIGINT) + 1)"
 
 
 def _read(objects: tuple[str, ...]) -> str:

@@ -15,6 +15,10 @@ HIT, MISS, BYPASS = "hit", "fwd=miss", "fwd=bypass"
 """What became of the cache, in the words of RFC 9211."""
 
 
+_NEVER = ("queries", "quarantine")
+"""System views of which no result is kept: one changes by itself, of the other rows may be collected."""
+
+
 class Answer:
     """A result on its way out. `identity` names what it follows from; None when that cannot be named.
 
@@ -102,7 +106,7 @@ def _versions(state: State, now: State, reads: Reads) -> Versions | None:
     versions = {"": state.head.seq} if reads.listing else {}
     for name in reads.names:
         relation = wanted(name)
-        if relation.moment is not None or (relation.system and relation.name == "queries"):
+        if relation.moment is not None or (relation.system and relation.name in _NEVER):
             return None
         dataset = None if relation.system else state.catalog.datasets.get(relation.name)
         if dataset is None:

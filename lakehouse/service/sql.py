@@ -90,6 +90,10 @@ class _Asked:
         if relation.moment is not None:
             state = await reading.state_as_of(self._node, relation.moment)
         if relation.system:
+            if relation.name == "quarantine":
+                self._used.extend(
+                    each for each in state.catalog.datasets.values() if each.quarantine
+                )
             view = await self._system.view(self._loan, relation.name, state, EVERYTHING)
         elif dataset := state.catalog.datasets.get(relation.name):
             self._used.append(dataset)
@@ -101,7 +105,7 @@ class _Asked:
     def lost(self, now: State, refused: Refused) -> Refused:
         """Why an object of these datasets is absent: collected, or lost."""
         for dataset in self._used:
-            for item in dataset.objects:
+            for item in dataset.objects + dataset.quarantine:
                 if item.blob in now.inventory.gone:
                     return reading.gone(now, item.blob)
         return refused

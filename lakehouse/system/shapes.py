@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from journal.events import Column
+
 _AT = pa.timestamp("us", "UTC")
 
 DATASETS = pa.schema(
@@ -57,6 +59,17 @@ EVENTS = pa.schema(
     }
 )
 """A row an event; `dataset` is its name where it is about one, `data` is JSON."""
+
+QUARANTINE = (
+    Column("dataset", "string"),
+    Column("key", "string"),
+    Column("seq", "int64"),
+    Column("line", "int64"),
+    Column("column", "string"),
+    Column("reason", "string"),
+    Column("raw", "binary"),
+)
+"""A row a record that was set aside and that a dataset still keeps; the first three name its file."""
 
 QUERIES = pa.schema(
     {

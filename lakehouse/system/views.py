@@ -22,8 +22,9 @@ from lakehouse.spool import full_disk_refused
 from lakehouse.system import rows, shapes
 from lakehouse.system.blocks import Block, blocks
 from lakehouse.system.files import Files, Loan, Make
+from projections import catalog
 from projections.fold import State
-from projections.views import View
+from projections.views import Label, View
 
 GROUP_EVENTS = 5_000
 Remembered = Callable[[], Iterable[Mapping[str, Any]]]
@@ -56,6 +57,8 @@ class SystemViews:
 
         Raises RefusedError `insufficient_storage`, and what reading the journal raises.
         """
+        if name == "quarantine":
+            return self._quarantine(state)
         if name == "events":
             paths = await self._events(loan, state, seqs)
         elif name == "queries":
@@ -67,6 +70,22 @@ class SystemViews:
             file = f"{name}-{state.head.seq}.parquet"
             paths = [await loan.path(file, self._maker(lambda: make(state)))]
         return View(name, tuple(paths), schema=SCHEMA)
+
+    def _quarantine(self, state: State) -> View:
+        """The quarantine files themselves: they are Parquet, and lie in the bucket."""
+        held = [
+            (dataset.name, item)
+            for dataset in catalog.in_name_order(state.catalog)
+            for item in dataset.quarantine
+        ]
+        versions = state.inventory.blobs
+        labels = (
+            Label("dataset", tuple(name for name, _ in held)),
+            Label("key", tuple(item.key for _, item in held)),
+            Label("seq", tuple(versions[item.blob].seq for _, item in held)),
+        )
+        places = tuple(self._node.bucket.locate(item.blob) for _, item in held)
+        return View("quarantine", places, shapes.QUARANTINE, SCHEMA, labels)
 
     async def _events(self, loan: Loan, state: State, seqs: range) -> list[str]:
         wanted = range(max(seqs.start, 1), min(seqs.stop, state.head.seq + 1))

@@ -96,7 +96,9 @@ def test_queries_are_remembered_with_who_and_how(lake: Lake) -> None:
     assert lake.sql(sql, {"Query-Id": "log-3"}, params=["log-3"]).json["rows"][0][3] is None
 
 
-@pytest.mark.parametrize("name", ["datasets", "columns", "objects", "events", "queries"])
+@pytest.mark.parametrize(
+    "name", ["datasets", "columns", "objects", "events", "queries", "quarantine"]
+)
 def test_an_empty_lake_has_empty_views(tmp_path: Path, name: str) -> None:
     with running_lake(tmp_path / "bucket") as lake:
         answer = lake.sql(f"SELECT * FROM lake.{name} WHERE {name == 'queries'} IS FALSE")
@@ -140,3 +142,38 @@ def test_files_of_system_views_go_with_the_server(tmp_path: Path) -> None:
         assert list(lake.service.spool_dir.rglob("datasets-*.parquet"))
         folder = lake.service.spool_dir
     assert list(folder.rglob("*.parquet")) == []
+
+
+BAD = b"a,b\n1,x\n2\n3,y,z\n4,w\n"
+
+
+def test_what_was_set_aside_can_be_asked(lake: Lake, fresh: Fresh) -> None:
+    names = sorted(fresh() for _ in range(3))
+    seqs = {}
+    for name in names[:2]:
+        seqs[name] = lake.ingest(f"name={name}&on_error=quarantine", BAD).seq
+    lake.ingest(f"name={names[2]}", b"a\n1\n")
+    sql = """SELECT dataset, seq, line, "column", decode(raw), length(reason) > 3 FROM lake.quarantine
+        ORDER BY ALL"""
+    assert lake.sql(sql).json["rows"] == [
+        row
+        for name in names[:2]
+        for row in (
+            [name, seqs[name], 3, None, "2", True],
+            [name, seqs[name], 4, None, "3,y,z", True],
+        )
+    ]
+    keys = lake.sql("SELECT DISTINCT key FROM lake.quarantine").json["rows"]
+    listed = lake.ask("GET", "/v1/storage/list").json["objects"]
+    assert {key for (key,) in keys} <= {row["key"] for row in listed}
+    counted = "SELECT count(*) FROM lake.quarantine WHERE dataset = ?"
+    lake.drop(names[0])
+    assert lake.sql(counted, params=[names[0]]).json["rows"] == [[0]]
+    assert lake.sql(counted, params=[names[0]], as_of=seqs[names[0]]).json["rows"] == [[2]]
+
+
+def test_a_plan_of_quarantine_shows_no_path(lake: Lake, fresh: Fresh) -> None:
+    lake.ingest(f"name={fresh()}&on_error=quarantine", BAD)
+    for prefix in ("EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN (FORMAT json)"):
+        told = lake.sql(f"{prefix} FROM lake.quarantine WHERE dataset <> 'x'").body.decode()
+        assert str(lake.bucket) not in told and "objects/" not in told.replace('"key"', "")

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from journal.events import Column
-from projections.views import View, duckdb_type, quoted, stub_sql, view_sql
+from projections.views import Label, View, duckdb_type, quoted, stub_sql, view_sql
 
 AMOUNT = Column("amount", "int64")
 
@@ -90,3 +90,20 @@ def test_objects_of_an_older_schema_have_nulls_for_later_columns(tmp_path: Path)
     connection.execute(view_sql(View("v", objects, columns)))
     rows = connection.execute("SELECT * FROM v ORDER BY b").fetchall()
     assert rows == [("x", 1, None), ("y", 2, 3.5)]
+
+
+def test_labels_tell_each_object_s_rows_apart(tmp_path: Path) -> None:
+    paths = []
+    for number, rows in enumerate(([1, 2], [], [3])):
+        paths.append(str(tmp_path / f"{number}.parquet"))
+        pq.write_table(pa.table({"x": pa.array(rows, pa.int64())}), paths[-1])
+    labels = (Label("who", ("a'b", "none", "c")), Label("n", (7, 8, 9)))
+    columns = (Column("who", "string"), Column("n", "int64"), Column("x", "int64"))
+    view = View("v", tuple(paths), columns, labels=labels)
+    connection = duckdb.connect()
+    connection.execute(view_sql(view))
+    rows = [("a'b", 7, 1), ("a'b", 7, 2), ("c", 9, 3)]
+    assert connection.execute("FROM v ORDER BY x").fetchall() == rows
+    assert connection.execute("SELECT x FROM v WHERE who = 'c' AND x > 1").fetchall() == [(3,)]
+    connection.execute(view_sql(View("v", (), columns, labels=labels)))
+    assert connection.execute("FROM v").fetchall() == []

@@ -43,7 +43,7 @@ class _File:
         self.digest = hashlib.sha256()
         self.size_bytes = 0
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | bytearray) -> None:
         view = memoryview(piece)
         self.digest.update(view)
         self.size_bytes += len(view)
@@ -98,7 +98,7 @@ def sweep(directory: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-async def _gathered(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+async def _gathered(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytearray]:
     buffer, total = bytearray(), 0
     async for chunk in chunks:
         total += len(chunk)
@@ -106,7 +106,7 @@ async def _gathered(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterat
             raise RefusedError(Refused("too_large", f"the body has more than {max_bytes:,} bytes"))
         buffer += chunk
         if len(buffer) >= BUFFER_BYTES:
-            yield bytes(buffer)
-            buffer.clear()
+            yield buffer
+            buffer = bytearray()
     if buffer:
-        yield bytes(buffer)
+        yield buffer

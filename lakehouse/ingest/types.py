@@ -42,8 +42,8 @@ TYPES: Mapping[str, pa.DataType] = MappingProxyType(
 
 _BOOLS = ("true", "false", "TRUE", "FALSE", "True", "False")
 _DOUBLE = (
-    r"^(?:0|-?[1-9][0-9]*"
-    r"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))$"
+    r"(?:0|-?[1-9][0-9]*"
+    r"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))"
 )
 _ZERO = r"^-?[0.]+(?:[eE].*)?$"
 _BEYOND_DIGITS = r"^-?[0.]*|[eE].*$|\."
@@ -123,7 +123,7 @@ def _is_int64(present: pa.StringArray) -> bool:
 
 
 def _is_double(present: pa.StringArray) -> bool:
-    if not _all(pc.match_substring_regex(present, _DOUBLE)):
+    if not _all_match(present, _DOUBLE):
         return False
     # A decimal of 15 digits and its nearest double never change sides of a bound of one digit,
     # so the bounds may be compared as doubles once the digits are known to be few.
@@ -172,6 +172,15 @@ def _is_instant(present: pa.StringArray, pattern: str, usual: int, name: str) ->
     return _within(instants.cast(pa.int64()), _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
 
 
+def _all_match(present: pa.StringArray, pattern: str) -> bool:
+    """Whether each value is of a pattern that has no newline: in half the time of one by one."""
+    every = pa.ListArray.from_arrays(pa.array([0, len(present)], pa.int32()), present)
+    joined = pc.binary_join(every, "\n")
+    if pc.count_substring(joined, "\n")[0].as_py() != len(present) - 1:
+        return False
+    return bool(pc.match_substring_regex(joined, f"^{pattern}(?:\n{pattern})*$")[0].as_py())
+
+
 def _have_length(present: pa.StringArray, length: int) -> bool:
     found = pc.min_max(pc.binary_length(present)).as_py()
     return bool(found["min"] == found["max"] == length)
@@ -196,7 +205,7 @@ _ROWS: Mapping[str, _Row] = MappingProxyType(
     {
         BOOL: _Row(re.compile("[tTfF]"), _is_bool),
         INT64: _Row(re.compile("-?[0-9]+"), _is_int64),
-        DOUBLE: _Row(re.compile(_DOUBLE), _is_double),
+        DOUBLE: _Row(re.compile(_DOUBLE + "$"), _is_double),
         DATE: _Row(re.compile("[0-9]{4}-"), _is_date),
         TIMESTAMP: _Row(re.compile(_INSTANT + "$"), _is_timestamp),
         ZONED: _Row(re.compile(_INSTANT + _ZONE + "$"), _is_zoned),

@@ -61,12 +61,14 @@ COMMANDS = {"ingest": ingest}
 
 
 @asynccontextmanager
-async def received(service: Service, name: str) -> AsyncIterator[Spooled]:
-    """A file, or stdin, spooled; on a terminal with a bar of its bytes."""
+async def received(
+    service: Service, name: str, pieces: AsyncIterator[bytes] | None = None
+) -> AsyncIterator[Spooled]:
+    """A file, or stdin, or these pieces, spooled; on a terminal with a bar of the bytes."""
     async with AsyncExitStack() as stack:
         with progress.transferring(f"{name}: received", _size_bytes(name)) as reached:
             context = spooled(
-                _pieces(name, reached),
+                pieces or _pieces(name, reached),
                 service.spool_dir,
                 service.limits.upload_bytes,
                 service.pool,

@@ -86,7 +86,11 @@ def _quarantine(command: Parser) -> None:
     done = command.add_mutually_exclusive_group()
     done.add_argument("--csv", action="store_true", help="the raw rows, as a file to mend")
     done.add_argument(
-        "--retry", metavar="FILE|-", help="add the mended rows; they leave quarantine"
+        "--retry",
+        nargs="?",
+        const="",
+        metavar="FILE|-",
+        help="add the mended rows, or the rows as they are; they leave quarantine",
     )
     command.add_argument("--on-error", choices=("reject", "quarantine"))
     _change(command)

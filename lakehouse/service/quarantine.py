@@ -1,7 +1,10 @@
 """Quarantine: the rows that a dataset's files had and it does not; to look at, and to mend."""
 
+import codecs
+import csv
+import io
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,6 +17,8 @@ from journal.threads import in_thread
 from lakehouse.checks import check_name
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Options, parse_options
+from lakehouse.ingest.encoding import UNDECODABLE
+from lakehouse.ingest.options import CSV, REJECT
 from lakehouse.ingest.quarantine import Aside, read_quarantine
 from lakehouse.node import Node
 from lakehouse.service import reading
@@ -62,6 +67,19 @@ class Quarantine:
                     await in_thread(self._pool, partial(file.write, piece))
             yield read_quarantine(path)
 
+    async def as_file(
+        self, dataset: Dataset, chosen: Sequence[Held], options: Options
+    ) -> AsyncIterator[bytes]:
+        """The rows as a file like the one that they came in, in pieces: a header, then each as it was."""
+        encoder = codecs.getincrementalencoder(options.encoding)(UNDECODABLE)
+        if options.format == CSV and options.header:
+            yield encoder.encode(_header(dataset, options))
+        for each in chosen:
+            async with self.rows(each) as found:
+                for aside in found:
+                    text = aside.raw.decode(options.encoding, UNDECODABLE)
+                    yield encoder.encode(f"{text}\n")
+
     def _held(self, dataset: Dataset, item: Object) -> Held:
         stored = self._node.state.inventory.blobs[item.blob]
         pairs = next((each.options for each in dataset.sources if each.seq == stored.seq), ())
@@ -69,3 +87,25 @@ class Quarantine:
         if isinstance(options, Refused):
             raise RefusedError(options)
         return Held(item.key, item.blob, item.row_count or 0, stored.seq, stored.at, options)
+
+
+def options_of(chosen: Sequence[Held]) -> Options:
+    """How all the chosen rows' sources were read, for a file that brings them again.
+
+    The dataset's types hold by now, whatever was asked for then. Raises RefusedError
+    `quarantine_not_found` for none, `invalid_request` where they were read differently.
+    """
+    found = {msgspec.structs.replace(each.options, on_error=REJECT, types=()) for each in chosen}
+    if not found:
+        raise RefusedError(Refused("quarantine_not_found", "nothing is in quarantine"))
+    if len(found) > 1:
+        told = "the rows came in files that were read differently: choose one by its key"
+        raise RefusedError(Refused("invalid_request", told))
+    return found.pop()
+
+
+def _header(dataset: Dataset, options: Options) -> str:
+    line = io.StringIO()
+    names = [column.name for column in dataset.schema or ()]
+    csv.writer(line, delimiter=options.delimiter, lineterminator="\n").writerow(names)
+    return line.getvalue()

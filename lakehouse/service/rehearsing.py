@@ -78,7 +78,13 @@ def _told(
     plan: Plan, live: Dataset | None, parsed: Parsed | None, outcome: Unchanged | Refused | None
 ) -> Body:
     aside = parsed.quarantine if parsed else None
+    come_in = parsed.row_count if parsed and outcome is None else 0
+    set_aside = aside.file.row_count if aside and outcome is None else 0
     return {
+        "rows_ingested": come_in,
+        "rows_quarantined": set_aside,
+        "row_count": _row_count(plan, live, come_in, outcome),
+        "reused": isinstance(outcome, Unchanged),
         "outcome": _word(plan, live, outcome),
         "schema": [{"name": each.name, "type": each.type} for each in parsed.columns]
         if parsed
@@ -93,6 +99,17 @@ def _told(
         "renamed": receipts.renamed(parsed.renamed if parsed else ()),
         "refused": _refused(outcome) if isinstance(outcome, Refused) else None,
     }
+
+
+def _row_count(
+    plan: Plan, live: Dataset | None, come_in: int, outcome: Unchanged | Refused | None
+) -> int | None:
+    """How many rows the dataset would have; None where it does not know how many it has."""
+    if live is None:
+        return come_in
+    if outcome is None and plan.mode == "replace":
+        return come_in
+    return None if live.row_count is None else live.row_count + come_in
 
 
 def _word(plan: Plan, live: Dataset | None, outcome: Unchanged | Refused | None) -> str:

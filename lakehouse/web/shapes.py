@@ -136,6 +136,10 @@ class Rehearsal(Shape, frozen=True):
     outcome: str
     schema: list[SchemaColumn] | None
     schema_fingerprint: str | None
+    rows_ingested: int
+    rows_quarantined: int
+    row_count: int | None
+    reused: bool
     rows_good: int | None
     rows_bad: int | None
     bad_rows: list[BadRow]

@@ -112,6 +112,17 @@ def test_quarantine_is_listed_fetched_mended_and_sent_again(lakehouse: Lakehouse
     assert ["retries", listed[0]["key"]] in event["data"]["source"]["options"]
 
 
+def test_rows_that_fit_by_now_are_sent_as_they_are(lakehouse: Lakehouse) -> None:
+    lakehouse("ingest", written("t.csv", "a,b\n1,2\n"))
+    more = ("--name", "t", "--mode", "append")
+    lakehouse("ingest", written("u.csv", "a,b\nx,3\n"), *more, "--on-error", "quarantine")
+    assert "schema_conflict" in lakehouse("quarantine", "t", "--retry", code=1)
+    lakehouse("ingest", written("v.csv", "a,b\ny,4\n"), *more, "--schema-change", "widen")
+    lakehouse("quarantine", "t", "--retry")
+    assert rows(lakehouse, "t") == [["1", 2], ["x", 3], ["y", 4]]
+    assert lakehouse("quarantine", "t", "--json") == ""
+
+
 def test_what_is_still_bad_is_set_aside_anew(lakehouse: Lakehouse) -> None:
     lakehouse("ingest", written("t.csv", "a,b\n1\n2\n3,4\n"), "--on-error", "quarantine")
     mended = written("mended.csv", "a,b\n1,1\n2\n")
@@ -131,7 +142,7 @@ def test_files_that_were_read_differently_are_chosen_by_key(lakehouse: Lakehouse
     lakehouse("ingest", written("t.csv", "a,b\n1\n1,2\n"), "--on-error", "quarantine")
     words = ("--name", "t", "--mode", "append", "--on-error", "quarantine", "--delimiter", ";")
     lakehouse("ingest", written("u.csv", "a;b\n2\n1;2\n"), *words)
-    assert "--key" in lakehouse("quarantine", "t", "--csv", code=2)
+    assert "its key" in lakehouse("quarantine", "t", "--csv", code=1)
     keys = [json.loads(line)["key"] for line in lakehouse("quarantine", "t", "--json").splitlines()]
     assert lakehouse("quarantine", "t", "--csv", "--key", keys[1]) == "a;b\n2\n"
     mended = written("mended.csv", "a;b\n2;2\n")

@@ -73,7 +73,7 @@ def upload(tree: Tree, key: str, source: Path, stopped: threading.Event) -> None
 
 
 def delete(tree: Tree, keys: Sequence[str]) -> list[str]:
-    """Unlink blobs; those that are gone. Their directories stay: one may be about to be linked into."""
+    """Unlink objects; those that are gone. Directories stay: one may be about to be linked into."""
     return [key for key in keys if _is_unlinked(tree, key)]
 
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from journal.bucket.errors import BucketError, ObjectMissing
+from journal.bucket.errors import BucketError
 from journal.bucket.keys import PROBES, is_removable
 from journal.bucket.local_tree import Tree, translated
+from journal.bucket.local_write import delete
 from journal.bucket.opening import directory_of
 from journal.bucket.s3_settings import S3Settings
 
@@ -56,24 +57,12 @@ async def _remove_from_s3(settings: S3Settings, keys: Sequence[str]) -> list[str
 def _remove_files(root: Path, keys: Sequence[str]) -> list[str]:
     try:
         with translated(root.name), contextlib.closing(Tree(root)) as tree:
-            left = [key for key in keys if not _unlinked(tree, key)]
+            gone = set(delete(tree, keys))
             for directory in sorted({parent for key in keys for parent in _parents(key)})[::-1]:
                 _remove_empty(tree, directory)
-            return left
+            return [key for key in keys if key not in gone]
     except BucketError:
         return list(keys)
-
-
-def _unlinked(tree: Tree, key: str) -> bool:
-    path, _, name = key.rpartition("/")
-    try:
-        with translated(key), tree.directory(path) as parent:
-            os.unlink(name, dir_fd=parent)
-    except ObjectMissing:
-        return True
-    except BucketError:
-        return False
-    return True
 
 
 def _parents(key: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from lakehouse.service import reading
 from lakehouse.service.answers import Answer, Answers
 from lakehouse.service.queries import Asker, Entry, Queries
 from lakehouse.system import Loan, SystemViews
+from projections import inventory
 from projections.catalog import Dataset
 from projections.fold import State
 from projections.views import View
@@ -49,10 +50,30 @@ class Sql:
             if not asker.anew and (kept := self._answers.kept(identity, state.head.seq, entry)):
                 yield kept
                 return
-            async with self._system.loan() as loan:
-                asked = _Asked(self._node, state, self._system, loan)
-                async with self._result(query, asked, entry) as result:
-                    yield self._answers.fresh(query, state, result, entry)
+            async with self._system.loan() as loan, AsyncExitStack() as stack:
+                current = as_of is None
+                yield await self._begun(stack, query, loan, entry, state, current=current)
+
+    async def _begun(
+        self,
+        stack: AsyncExitStack,
+        query: Query,
+        loan: Loan,
+        entry: Entry,
+        state: State,
+        *,
+        current: bool,
+    ) -> Answer:
+        """The answer from `state`; from the `current` one if that was meant, and objects of it are gone."""
+        asked = _Asked(self._node, state, self._system, loan)
+        try:
+            result = await stack.enter_async_context(self._result(query, asked, entry))
+        except RefusedError as error:
+            now = self._node.state
+            if not current or now is state or error.refused.code != "objects_collected":
+                raise
+            return await self._begun(stack, query, loan, entry, now, current=False)
+        return self._answers.fresh(query, state, result, entry)
 
     @asynccontextmanager
     async def _result(self, query: Query, asked: "_Asked", entry: Entry) -> AsyncIterator[Result]:
@@ -106,7 +127,7 @@ class _Asked:
         """Why an object of these datasets is absent: collected, or lost."""
         for dataset in self._used:
             for item in dataset.objects + dataset.quarantine:
-                if item.blob in now.inventory.gone:
+                if inventory.lost_to(now.inventory, item.blob) is not None:
                     return reading.gone(now, item.blob)
         return refused
 

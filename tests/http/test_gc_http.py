@@ -1,6 +1,8 @@
 """Collection from outside: told first, then marked, deleted and recorded; 410 names the event."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,3 +158,35 @@ def test_an_empty_lake_has_nothing_to_remove(lake: Lake) -> None:
     for dry_run in (True, False):
         told = gc(lake, dry_run=dry_run, older_than="0s").json
         assert (told["object_count"], told["foreign_count"], told["seq"]) == (0, 0, 0)
+
+
+def test_a_reader_that_lags_catches_up_and_reads_what_is_there_now(tmp_path: Path) -> None:
+    """Another process changes, collects and records while this one looks away."""
+    quick = {"LAKEHOUSE_QUERY_TIMEOUT_S": "0.1", "LAKEHOUSE_POLL_INTERVAL_S": "0.05"}
+
+    def elsewhere(*words: str) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "lakehouse", *words, "--bucket", str(tmp_path / "bucket")],
+            env=os.environ | quick,
+            check=True,
+            capture_output=True,
+        )
+
+    (tmp_path / "new.csv").write_text("a\n2\n")
+    with running_lake(tmp_path / "bucket", poll_interval_s=3_600) as lake:
+        lake.ingest("name=t", b"a\n1\n")
+        lake.put("k", b"one")
+        with running_lake(tmp_path / "bucket", queries=False) as other:
+            other.put("k", b"two")
+        elsewhere("ingest", str(tmp_path / "new.csv"), "--name", "t")
+        elsewhere("gc", "--older-than", "0s", "--apply")
+        assert lake.service.node.state.head.seq == 2
+        assert lake.sql("SELECT a FROM t").json["rows"] == [[2]]
+    with running_lake(tmp_path / "bucket", poll_interval_s=3_600, queries=False) as lake:
+        before = lake.head()
+        with running_lake(tmp_path / "bucket", queries=False) as other:
+            other.put("k", b"three")
+        elsewhere("gc", "--older-than", "0s", "--apply")
+        assert lake.head() == before
+        assert lake.get("k").body == b"three"
+        refused(lake.get("k?as_of=2"), 410, "objects_collected")

@@ -1,0 +1,33 @@
+"""A dataset's history costs its own length, whatever else is in the journal: requests, counted."""
+
+import asyncio
+
+from builders import chance, context
+from scripted_bucket import ScriptedBucket
+
+from journal.bucket.keys import SLOTS
+from journal.clock import SystemClock
+from lakehouse.commands import DropDataset, RegisterDataset
+from lakehouse.node import Node
+from lakehouse.service.catalog import Catalog
+
+
+async def test_its_events_are_read_and_no_others() -> None:
+    bucket = ScriptedBucket()
+    node = await Node.open(bucket, SystemClock(), chance())
+    writing = asyncio.create_task(node.writer.run())
+    for number in range(300):
+        other = RegisterDataset(f"other{number}", "f", (), None)
+        await node.writer.submit(other, context())
+        if number % 10 == 0:
+            await node.writer.submit(RegisterDataset("t", "f", (), number), context())
+            if number % 20 == 0:
+                await node.writer.submit(DropDataset("t"), context())
+    writing.cancel()
+    bucket.reads.clear()
+    bucket.lists.clear()
+    listing = await Catalog(node).history("T", 0, 1_000)
+    assert len(listing.rows) == 45
+    assert [row["type"] for row in listing.rows[:2]] == ["dataset_registered", "dataset_dropped"]
+    assert len([key for key in bucket.reads if key.startswith(SLOTS)]) == len(bucket.reads) == 45
+    assert bucket.lists == []

@@ -22,6 +22,7 @@ from journal.clock import SystemClock
 from journal.log import holds_lake
 from lakehouse.config import ConfigError, Settings, load_secrets
 from lakehouse.doctor import refuse_unfit
+from lakehouse.memory import refuse_huge_pages
 from lakehouse.node import Node
 from lakehouse.query import S3, EngineSettings, QueryEngine
 from lakehouse.query.worker import OWNED_PREFIX
@@ -73,6 +74,7 @@ async def service_of(
     that breaks a promise is refused before anything else is asked of it: RefusedError.
     Raises ConfigError and faults.KNOWN. Stops in order: accepted changes are answered first.
     """
+    refuse_huge_pages()
     async with AsyncExitStack() as stack:
         bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ, begin=begin))
         if probe:

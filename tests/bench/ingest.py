@@ -92,8 +92,8 @@ def _wides(wide: Path) -> dict[str, Callable[[Path], Run]]:
 def _smalls(csv: Path) -> dict[str, Callable[[Path], Run]]:
     files = small_files(csv, FILES)
     return {
-        OURS: lambda into: Run(FILES / lakehouse_commits(files, into), 0, into),
-        "deltalake": lambda into: Run(FILES / delta_commits(files[:DELTA_FILES], into), 0, into),
+        OURS: lambda into: Run(FILES / lakehouse_commits(files, into), 0, 0, into),
+        "deltalake": lambda into: Run(FILES / delta_commits(files[:DELTA_FILES], into), 0, 0, into),
     }
 
 
@@ -112,6 +112,10 @@ def _against_rivals(runs: Runs) -> list[Row]:
     ratios = {who: _median(runs[who]) / ours for who in RIVALS if not runs[who][-1].refused}
     rows = [_row(f"MB/s over HTTP ÷ {rivals.SNIFFED}'s from disk", 1.0, ratios[rivals.SNIFFED])]
     rows += [_told(f"the same ÷ {who}", ratios[who]) for who in RIVALS[1:] if who in ratios]
+    spent = median(run.cpu_s for run in runs[OURS])
+    for who in (rivals.SNIFFED, rivals.SCANNED):
+        share = spent / median(run.cpu_s for run in runs[who])
+        rows.append(_told(f"CPU time ÷ {who}'s", share))
     return [*rows, _row("multipart ÷ raw, MB/s", 0.9, ours / _median(runs[BY_FORM]))]
 
 
@@ -187,7 +191,7 @@ def _section(
             f" {os.getloadavg()[0]:.1f}.",
             table(["what", "goal", "ratio", "reached"], rows),
             f"Absolute, medians of {len(runs[OURS])} rounds in turns; what is not in the Parquet:",
-            table(["", "wall", "MB/s", "peak memory", "Parquet", "lost"], absolute),
+            table(["", "wall", "CPU", "MB/s", "peak memory", "Parquet", "lost"], absolute),
             NOTES.format(rates=rates, ours=ours_ms, theirs=theirs_ms),
         ]
     )
@@ -196,7 +200,14 @@ def _section(
 def _absolute(done: list[Run], size: int) -> list[str]:
     seconds, peak_mb = _median(done), max(run.peak_bytes for run in done) / MB
     wide = "refused" if done[-1].refused else f"{done[-1].parquet.stat().st_size / MB:.1f} MB"
-    return [f"{seconds:.2f} s", f"{size / MB / seconds:.0f}", f"{peak_mb:.0f} MB", wide]
+    cpu_s = median(run.cpu_s for run in done)
+    return [
+        f"{seconds:.2f} s",
+        f"{cpu_s:.2f} s",
+        f"{size / MB / seconds:.0f}",
+        f"{peak_mb:.0f} MB",
+        wide,
+    ]
 
 
 def _lost(who: str, done: list[Run], found: dict[str, tuple], true: tuple) -> str:

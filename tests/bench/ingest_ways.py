@@ -1,6 +1,7 @@
 """One file into a lake or through a rival: each alone on the machine, each on a place of its own."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -21,10 +22,11 @@ _BOUNDARY = "benchmark-boundary"
 class Run(NamedTuple):
     """One conversion: what it took, and the Parquet that it made.
 
-    `peak_bytes` is of the process that converts: our server without its query workers.
+    `cpu_s` and `peak_bytes` are of the process that converts: our server without query workers.
     """
 
     seconds: float
+    cpu_s: float
     peak_bytes: int
     parquet: Path
     refused: str | None = None
@@ -44,13 +46,14 @@ def serving(into: Path) -> Iterator[Lakehouse]:
 def by_lakehouse(csv: Path, into: Path, how: str = RAW) -> Run:
     """Seconds from the first byte sent to the answer of a server that was just started."""
     with serving(into) as lakehouse:
-        started_s = time.perf_counter()
+        server = lakehouse.pids[0]
+        started_s, cpu_s = time.perf_counter(), _cpu_s(server)
         receipt = _send(lakehouse.client.port, csv, how)
-        seconds = time.perf_counter() - started_s
-        peak_bytes = _peak_bytes(lakehouse.pids[0])
+        seconds, cpu_s = time.perf_counter() - started_s, _cpu_s(server) - cpu_s
+        peak_bytes = _peak_bytes(server)
     if len(receipt["objects"]) != 1:
         raise SystemExit(f"{csv.name} became {len(receipt['objects'])} objects")
-    return Run(seconds, peak_bytes, into / "bucket" / receipt["objects"][0]["key"])
+    return Run(seconds, cpu_s, peak_bytes, into / "bucket" / receipt["objects"][0]["key"])
 
 
 def by_rival(rival: str, csv: Path, into: Path) -> Run:
@@ -63,7 +66,7 @@ def by_rival(rival: str, csv: Path, into: Path) -> Run:
         check=True,
     )
     told = json.loads(done.stdout)
-    return Run(told["seconds"], told["peak_bytes"], parquet, told.get("refused"))
+    return Run(told["seconds"], told["cpu_s"], told["peak_bytes"], parquet, told.get("refused"))
 
 
 def _send(port: int, csv: Path, how: str) -> dict:
@@ -95,6 +98,11 @@ def _framing(name: str) -> tuple[bytes, bytes, str]:
     )
     after = f"\r\n--{_BOUNDARY}--\r\n"
     return before.encode(), after.encode(), f"multipart/form-data; boundary={_BOUNDARY}"
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_bytes(pid: int) -> int:

@@ -70,9 +70,9 @@ def ingest_file(
 ) -> Parsed | Refused:
     """Read the CSV at `source` and write it as Parquet into `work_dir`, which must exist.
 
-    A file with the contract's header whose values all fit its types gets its types; any other is
-    inferred freely, and `differences` then says where it departs from the contract. Refused with
-    `empty_csv`, `malformed_csv`, `malformed_encoding`, `too_large`, `unsupported_media_type`,
+    Of a file with the contract's header each column whose values all fit the contract's type gets
+    it; all else is inferred, and `differences` then says where the file departs from the contract.
+    Refused with `empty_csv`, `malformed_csv`, `malformed_encoding`, `too_large`, `unsupported_media_type`,
     `value_does_not_fit` or, for an override of a column that is not there, `invalid_request`.
     With `on_error=quarantine` rows that cannot be read, or do not fit an override or a binding
     contract with the file's header, are set aside instead.
@@ -236,13 +236,16 @@ def _kept(
     contract: Contract | None, promised: Mapping[str, str], header: Header, surveyed: Survey
 ) -> Mapping[str, str]:
     """What the contract says of the columns' types, all values being known."""
-    if contract is not None and contract.stance is Stance.WIDEN:
-        possible = dict(zip(header.names, surveyed.findings.types, strict=True))
-        misfits = {header.names[index] for index in surveyed.lines}
-        return {**promised} | {
-            column.name: contract.widened(column, possible[column.name])
-            for column in contract.columns
-            if column.name in misfits
-        }
-    # A file is of the contract as a whole, or not at all.
-    return {} if surveyed.lines or len(promised) < len(header.names) else promised
+    if contract is None or contract.stance is Stance.OFFER:
+        # A schema that may be given up is kept as a whole, or not at all.
+        return {} if surveyed.lines or len(promised) < len(header.names) else promised
+    misfits = {header.names[index] for index in surveyed.lines}
+    kept = {name: type_ for name, type_ in promised.items() if name not in misfits}
+    if contract.stance is not Stance.WIDEN:
+        return kept
+    possible = dict(zip(header.names, surveyed.findings.types, strict=True))
+    return kept | {
+        column.name: contract.widened(column, possible[column.name])
+        for column in contract.columns
+        if column.name in misfits
+    }

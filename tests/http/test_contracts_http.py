@@ -34,6 +34,15 @@ def test_a_conflict_names_the_first_line_of_each_column(lake: Lake, fresh: Fresh
     assert "line 4" in answer.json["detail"]
 
 
+def test_columns_that_fit_are_no_part_of_a_conflict(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"id,zip,rate\n1,00501,1.5\n")
+    answer = lake.ingest(f"name={name}&mode=append", b"id,zip,rate\nx,1,2\n")
+    assert refused(answer, 409, "schema_conflict").json["errors"] == [
+        {"name": "id", "was": "int64", "is": "string", "line": 2}
+    ]
+
+
 def test_integers_become_doubles_where_that_is_exact(lake: Lake, fresh: Fresh) -> None:
     name = fresh()
     first = lake.ingest(f"name={name}", b"a,b\n1,x\n9007199254740992,y\n")

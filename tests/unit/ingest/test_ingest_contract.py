@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_files import by_duckdb, parsed, refused, temporary, types_of
 
-from lakehouse.ingest import Column, Contract, Difference, Limits, fingerprint
+from lakehouse.ingest import Column, Contract, Difference, Limits, Stance, fingerprint
 
 
 def _contract(**types: str) -> Contract:
@@ -53,15 +53,20 @@ def test_column_without_values_fits_any_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", [1, 11, 10_000])
-def test_file_that_does_not_fit_is_inferred_and_says_where(block: int, tmp_path: Path) -> None:
+def test_columns_that_do_not_fit_are_inferred_and_say_where(block: int, tmp_path: Path) -> None:
     contract = _contract(a="int64", b="double", c="string")
     data = b'a,b,c\n1,1,"x\ny"\n2,2,z\n1.5,3,z\nq,4,z\n'
     result = parsed(data, tmp_path, contract=contract, limits=Limits(block_bytes=block))
-    assert types_of(result) == {"a": "string", "b": "int64", "c": "string"}
-    assert result.differences == (
-        Difference("a", "int64", "string", line=5),
-        Difference("b", "double", "int64", line=None),
-    )
+    assert types_of(result) == {"a": "string", "b": "double", "c": "string"}
+    assert result.differences == (Difference("a", "int64", "string", line=5),)
+
+
+def test_file_that_does_not_fit_what_may_be_given_up_is_inferred_as_a_whole(
+    tmp_path: Path,
+) -> None:
+    contract = Contract(_contract(a="int64", b="double").columns, Stance.OFFER)
+    result = parsed(b"a,b\nq,1\n", tmp_path, contract=contract)
+    assert types_of(result) == {"a": "string", "b": "int64"}
 
 
 def test_other_header_is_inferred_and_compared_by_name(tmp_path: Path) -> None:

@@ -187,8 +187,8 @@ class QueryEngine:
 async def _started(lease: Lease, resolve: Resolve) -> Started | Whole:
     message = await lease.receive()
     if isinstance(message, Need):
-        named = await resolve(message.names) if message.names else {}
-        listed = await resolve(None) if message.listing else {}
+        named = await lease.within(resolve(message.names)) if message.names else {}
+        listed = await lease.within(resolve(None)) if message.listing else {}
         await lease.send(Views(lease.number, dict(named), tuple(listed.values())))
         message = await lease.receive()
     if not isinstance(message, Started | Whole):

@@ -5,10 +5,14 @@ process died. Each way settles the lease once; `watch` then says whether the wor
 """
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.query.messages import Ask, Done, Failed, FromWorker, Interrupt, Views, Whole
 from lakehouse.query.worker import WorkerDied, WorkerProcess
+
+T = TypeVar("T")
 
 
 class Lease:
@@ -20,7 +24,7 @@ class Lease:
         self.worker = worker
         self.number = number
         self._limit_s = limit_s
-        self._left_s = limit_s - waited_s
+        self._until_s = asyncio.get_running_loop().time() + max(limit_s - waited_s, 0.001)
         self._grace_s = grace_s
         self._over = asyncio.Event()  # the caller left, or the last message was seen
         self._left = False
@@ -47,6 +51,16 @@ class Lease:
             raise RefusedError(self._failed(message))
         return message
 
+    async def within(self, work: Awaitable[T]) -> T:
+        """What `work` for this query brings. Raises RefusedError `query_timeout` when that is too late."""
+        try:
+            async with asyncio.timeout_at(self._until_s) as limit:
+                return await work
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise RefusedError(out_of_time(self._limit_s)) from error
+
     def end(self) -> None:
         """The caller is done with the query, finished or not."""
         self._left = True
@@ -55,7 +69,7 @@ class Lease:
     async def watch(self) -> bool:
         """Wait for the end and see to it. Returns whether the worker can take another query."""
         try:
-            async with asyncio.timeout(max(self._left_s, 0.001)):
+            async with asyncio.timeout_at(self._until_s):
                 await self._over.wait()
         except TimeoutError:
             self._expired = True

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 MIB = 1024 * 1024
-KEPT_BYTES = 256 * MIB
+KEPT_BYTES = 1024 * MIB
 KEPT_FILES = 4_096
 
 Make = Callable[[Path], Coroutine[None, None, None]]

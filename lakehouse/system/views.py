@@ -105,13 +105,18 @@ class SystemViews:
     def _maker(self, table: Callable[[], pa.Table]) -> Make:
         async def make(path: Path) -> None:
             with full_disk_refused():
-                await in_thread(self._pool, lambda: pq.write_table(table(), path))
+                await in_thread(
+                    self._pool, lambda: pq.write_table(table(), path, compression="zstd")
+                )
 
         return make
 
     def _block_maker(self, block: Block, through_seq: int | None) -> Make:
         async def make(path: Path) -> None:
-            with full_disk_refused(), pq.ParquetWriter(path, shapes.EVENTS) as writer:
+            with (
+                full_disk_refused(),
+                pq.ParquetWriter(path, shapes.EVENTS, compression="zstd") as writer,
+            ):
 
                 def write(slots: list[Slot]) -> None:
                     writer.write_table(rows.events(slots, through_seq))

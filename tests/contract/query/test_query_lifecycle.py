@@ -205,6 +205,28 @@ async def test_a_resolver_that_fails_leaves_a_usable_worker(make_lake: Callable[
         assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
 
 
+async def test_a_resolver_that_takes_too_long_is_called_off_in_time(
+    make_lake: Callable[..., Any],
+) -> None:
+    lake = await make_lake(workers=1)
+    called_off = []
+
+    async def slow(names: frozenset[str] | None) -> Any:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            called_off.append(names)
+
+    started = time.monotonic()
+    with pytest.raises(RefusedError) as caught:
+        async with lake.engine.run(Query("FROM Sales", timeout_s=0.3), slow):
+            pass
+    assert caught.value.refused.code == "query_timeout"
+    assert time.monotonic() - started < 1.5
+    assert called_off == [frozenset({"sales"})]
+    assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
+
+
 async def test_a_full_queue_is_busy_and_waiting_is_fair(make_lake: Callable[..., Any]) -> None:
     lake = await make_lake(workers=1, max_waiting=3, waiting_s=5)
     order: list[int] = []

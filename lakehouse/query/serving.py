@@ -35,7 +35,7 @@ from lakehouse.query.messages import (
     Whole,
     frame,
 )
-from lakehouse.query.relations import system_name
+from lakehouse.query.relations import ALL_SEQS, system_name
 from lakehouse.query.scrubbing import Scrubber, about_view, refusal, scrubber
 from lakehouse.query.statement import Statement, located, read_statement, unterminated
 from projections.views import View, view_sql
@@ -79,7 +79,7 @@ class Worker(msgspec.Struct):
         clean = scrubber(self.configure, ())
         try:
             statement = _stated(read_statement(cursor, ask.sql))
-            reads = _reads(statement.allowed)
+            reads = _reads(statement)
             views = self._views(ask, statement, reads)
             clean = scrubber(self.configure, views.named.values())
             if statement.allowed.all_relations:
@@ -153,8 +153,10 @@ def _plain(allowed: Allowed) -> set[str]:
     return {name for name in allowed.relations if "." not in name.partition("@")[0]}
 
 
-def _reads(allowed: Allowed) -> Reads:
-    system = {system_name(name) for name in allowed.system}
+def _reads(statement: Statement) -> Reads:
+    allowed = statement.allowed
+    seqs = {"events": statement.events}
+    system = {system_name(name, seqs.get(name, ALL_SEQS)) for name in allowed.system}
     names = frozenset(_plain(allowed) | system)
     return Reads(names, allowed.all_relations, allowed.deterministic and not allowed.explain)
 

@@ -11,7 +11,9 @@ import duckdb
 import msgspec
 
 from lakehouse.errors import Refused
+from lakehouse.query.bounds import events_seen
 from lakehouse.query.guard import Allowed, Node, check
+from lakehouse.query.relations import ALL_SEQS
 from lakehouse.query.travel import travelled
 
 _BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
@@ -33,6 +35,8 @@ class Statement(msgspec.Struct, frozen=True):
     sql: str
     body: str
     allowed: Allowed
+    events: range = ALL_SEQS
+    """The seqs that it may see of lake.events."""
 
 
 def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:
@@ -87,7 +91,9 @@ def _judged(
         body = _text(connection, moved)
         document = _tree(connection, body)
     allowed = check(document, bool(prefix))
-    return Statement(prefix + body, body, allowed) if isinstance(allowed, Allowed) else allowed
+    if isinstance(allowed, Refused):
+        return allowed
+    return Statement(prefix + body, body, allowed, events_seen(document))
 
 
 def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:

@@ -20,8 +20,6 @@ from projections.catalog import Dataset
 from projections.fold import State
 from projections.views import View
 
-EVERYTHING = range(2**53)
-
 
 class Sql:
     """Answers queries."""
@@ -115,7 +113,8 @@ class _Asked:
                 self._used.extend(
                     each for each in state.catalog.datasets.values() if each.quarantine
                 )
-            view = await self._system.view(self._loan, relation.name, state, EVERYTHING)
+            seqs = range(relation.start, relation.stop)
+            view = await self._system.view(self._loan, relation.name, state, seqs)
         elif dataset := state.catalog.datasets.get(relation.name):
             self._used.append(dataset)
             view = self._view(dataset)

@@ -177,3 +177,18 @@ def test_a_plan_of_quarantine_shows_no_path(lake: Lake, fresh: Fresh) -> None:
     for prefix in ("EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN (FORMAT json)"):
         told = lake.sql(f"{prefix} FROM lake.quarantine WHERE dataset <> 'x'").body.decode()
         assert str(lake.bucket) not in told and "objects/" not in told.replace('"key"', "")
+
+
+def test_only_the_events_that_can_be_seen_are_read(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket") as lake:
+        for number in range(70):
+            lake.put(f"k{number}")
+        folder = lake.service.spool_dir
+        assert lake.sql("SELECT min(seq), max(seq) FROM lake.events WHERE seq > 66").json[
+            "rows"
+        ] == [[67, 70]]
+        made = [path.name for path in folder.rglob("events-*.parquet")]
+        assert made == ["events-65-70-all.parquet"]
+        few = "SELECT count(*), min(seq) FROM lake.events WHERE seq BETWEEN 10 AND 12"
+        assert lake.sql(few).json["rows"] == [[3, 10]]
+        assert lake.sql("SELECT count(*) FROM lake.events").json["rows"] == [[70]]

@@ -35,6 +35,7 @@ PURE = [
     "lakehouse/errors.py",
     "lakehouse/restoring.py",
     "lakehouse/receipts.py",
+    "lakehouse/query/bounds.py",
     "lakehouse/query/cache.py",
     "lakehouse/query/formats.py",
     "lakehouse/undoing.py",

@@ -5,6 +5,8 @@ from pathlib import Path
 from statistics import median
 
 import duckdb
+import polars
+import pyarrow.parquet as pq
 
 FACTS = """SELECT count(*), count(*) FILTER (zip::VARCHAR LIKE '0%'),
 round(sum(score::DOUBLE), 2)::VARCHAR, count(notes), count(hired_on) FROM {}"""
@@ -29,6 +31,13 @@ def facts(parquet: Path) -> tuple:
 def truth(csv: Path) -> tuple:
     """The facts by reading every cell as text: nothing is guessed, nothing is lost."""
     return _ask(FACTS, f"read_csv('{csv}', all_varchar = true, allow_quoted_nulls = false)")[0]
+
+
+def read_alike(parquet: Path) -> bool:
+    """Whether polars reads, cell by cell, what pyarrow reads."""
+    ours = pq.read_table(parquet)
+    theirs = polars.read_parquet(parquet).to_arrow().cast(ours.schema)
+    return bool(theirs.equals(ours))
 
 
 def seconds_of_queries(parquets: list[Path]) -> list[dict[str, float]]:

@@ -5,6 +5,7 @@ delete a key that is not marked in the journal, or recorded there as collected. 
 point, by a crash too: what is marked stays marked, and the next run on any node goes on with it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
@@ -82,8 +83,11 @@ class Collection:
 
     async def survey(self, plan: Plan) -> AsyncIterator[Finding]:
         """Everything that may go, and what is foreign. One LIST for each 1,000 objects that are there."""
-        for finding in garbage.known(plan):
+        for number, finding in enumerate(garbage.known(plan)):
             yield finding
+            if number % PAGE == 0:
+                # What the state tells comes without a wait; others want the loop too.
+                await asyncio.sleep(0)
         async for stat in self._listed():
             if (found := garbage.listed(plan, stat)) is not None:
                 yield found

@@ -25,6 +25,9 @@ KEPT_EVENTS = 10_000
 KEPT_SLOTS = 256
 LISTENERS = 1_000
 HEARTBEAT_S = 10.0
+PIECE_BYTES = 1024 * 1024
+GATHER_S = 0.025
+"""For how long slots are gathered before all are woken: hundreds of wake-ups a slot slow commits down."""
 PAGE = 1_000
 HEARTBEAT = b": heartbeat\n\n"
 
@@ -35,6 +38,11 @@ class Wish(msgspec.Struct, frozen=True):
     after: int = 0
     type: str | None = None
     dataset: str | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is filtered out."""
+        return self.type is None and self.dataset is None
 
     def passes(self, event: Body) -> bool:
         """Whether it wants this one."""
@@ -51,6 +59,17 @@ class _Kept:
         self.last_seq = slot.head.seq
         self._slot = slot
         self._frames: list[tuple[Body, bytes]] | None = None
+        self._whole: bytes | None = None
+
+    def told(self, after: int, wish: "Wish") -> bytes:
+        """What a listener that has heard up to `after` is sent; most want all of it, as one piece."""
+        if after < self.first_seq and wish.is_all:
+            if self._whole is None:
+                self._whole = b"".join(text for _, text in self.frames())
+            return self._whole
+        return b"".join(
+            text for row, text in self.frames() if _seq(row) > after and wish.passes(row)
+        )
 
     def frames(self) -> list[tuple[Body, bytes]]:
         if self._frames is None:
@@ -67,6 +86,9 @@ class Feed:
         self._reads = reads
         self._kept: deque[_Kept] = deque()
         self._more = asyncio.Event()
+        self._sent = (0, 0, b"")
+        """The last piece that went out, and between which events it lies."""
+        self._waking: asyncio.TimerHandle | None = None
         self._closing = False
         self.gate = Gate(LISTENERS, "listeners", retry_after_s=5)
         node.follower.heard.append(self._hear)
@@ -90,9 +112,8 @@ class Feed:
                 yield await self._heartbeat()
             elif self._kept and self._kept[0].first_seq <= after + 1:
                 live = True
-                for kept in self._since(after):
-                    yield _joined(kept, after, wish)
-                    after = kept.last_seq
+                piece, after = self._piece(after, wish)
+                yield piece
             elif live:
                 yield end("too_slow", after)
                 return
@@ -113,6 +134,23 @@ class Feed:
             return HEARTBEAT
         return b""
 
+    def _piece(self, after: int, wish: Wish) -> tuple[bytes, int]:
+        """What to send next, and up to which event it goes. Those who keep up are sent the same."""
+        newest = self._kept[-1].last_seq
+        if wish.is_all and self._sent[:2] == (after, newest):
+            return self._sent[2], newest
+        told: list[bytes] = []
+        last, size_bytes = after, 0
+        for kept in self._since(after):
+            told.append(kept.told(after, wish))
+            last, size_bytes = kept.last_seq, size_bytes + len(told[-1])
+            if size_bytes > PIECE_BYTES:
+                break
+        piece = b"".join(told)
+        if wish.is_all and last == newest:
+            self._sent = (after, newest, piece)
+        return piece, last
+
     def _since(self, after: int) -> list[_Kept]:
         """The kept slots that hold events after that. A copy: more may come while they are sent."""
         found: list[_Kept] = []
@@ -127,7 +165,12 @@ class Feed:
         last = slot.head.seq
         while len(self._kept) > KEPT_SLOTS or last - self._kept[0].last_seq > KEPT_EVENTS:
             self._kept.popleft()
-        # One event for all who wait: set, and a new one for the next wait.
+        if self._waking is None:
+            self._waking = asyncio.get_running_loop().call_later(GATHER_S, self._wake)
+
+    def _wake(self) -> None:
+        """One event for all who wait: set, and a new one for the next wait."""
+        self._waking = None
         self._more.set()
         self._more = asyncio.Event()
 
@@ -152,10 +195,6 @@ def frame(event: Body, lake: str) -> bytes:
 def end(code: str, after: int) -> bytes:
     """The last words to a listener: why, and after which event to ask again."""
     return b"event: end\ndata: %s\n\n" % msgspec.json.encode({"code": code, "after": after})
-
-
-def _joined(kept: _Kept, after: int, wish: Wish) -> bytes:
-    return b"".join(text for row, text in kept.frames() if _seq(row) > after and wish.passes(row))
 
 
 def _seq(row: Body) -> int:

@@ -1,0 +1,202 @@
+"""What history costs: one dataset's among many events, collection, and the feed beside commits.
+
+`ops/bench history` writes the section of RESULTS.md. Rivals run in turns in one run, and only ratios
+are told: the machine is not ours alone.
+"""
+
+import asyncio
+import logging
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from journal.bucket.keys import Tag, object_blob, slot_key
+from journal.bucket.local import LocalBucket
+from journal.bucket.memory import MemoryBucket
+from journal.bucket.port import Stat
+from journal.clock import SystemClock, uuid7
+from lakehouse.commands import Context, ForgetObject, RegisterDataset, StoreObject
+from lakehouse.node import Node
+from lakehouse.service.catalog import Catalog
+from lakehouse.service.changes import Asking
+from lakehouse.service.collection import Collection, Waits
+from lakehouse.service.feed import Feed, Wish
+from lakehouse.service.journal import JournalReads
+from lakehouse.service.queries import Queries
+from projections.codec import encode_state
+from tests.bench.report import circumstances, write_section
+
+NOTES = """\
+- A history reads its own slots and no others; each is decoded whole, and here each holds a hundred
+  other datasets' events, which a bucket in memory shows as cost beside reads that cost nothing.
+- Collection runs in memory: the requests and the memory are what is measured. Memory is what the
+  process's peak grew by, against the bytes of the encoded state.
+- Commits are of 32 senders on a local disk, two seconds each way in turns; listeners and collector
+  share their loop. The goal is 0.8; the spread is that of a machine that others use too.
+"""
+ROUNDS = 5
+LISTENERS, SENDERS, ROUND_S = 100, 32, 2.0
+OBJECTS, GARBAGE = 100_000, 10_000
+CHANCE = random.Random(1)
+ASKING = Asking("bench", 0.0)
+
+
+class CountingBucket(MemoryBucket):
+    """Counts requests by verb."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+        self.sizes: list[int] = []
+
+    async def read(self, key: str) -> bytes:
+        self.asked["read"] += 1
+        return await super().read(key)
+
+    async def list_objects(self, prefix: str, after: str = "", limit: int = 1000) -> list[Stat]:
+        self.asked["list"] += 1
+        return await super().list_objects(prefix, after, limit)
+
+    async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
+        if keys:
+            self.asked["delete"] += 1
+            self.sizes.append(len(keys))
+        return await super().delete_blobs(keys)
+
+
+def context() -> Context:
+    return Context("bench", uuid7(SystemClock().now(), CHANCE))
+
+
+async def node_on(bucket: MemoryBucket | LocalBucket) -> Node:
+    node = await Node.open(bucket, SystemClock(), CHANCE)
+    node.start(1.0, lambda: None)
+    return node
+
+
+async def one_dataset() -> str:
+    """100 events of one dataset among 10,000 others: its history against as many plain GETs."""
+    bucket = CountingBucket()
+    node = await node_on(bucket)
+    for number in range(100):
+        others = (RegisterDataset(f"d{number}_{n}", "f", (), None) for n in range(100))
+        await asyncio.gather(*(node.writer.submit(each, context()) for each in others))
+        await node.writer.submit(RegisterDataset("t", "f", (), number), context())
+    bucket.asked.clear()
+    rows = (await Catalog(node).history("t", 0, 1_000)).rows
+    requests = bucket.asked.total()
+    positions = [int(str(row["position"])) for row in rows]
+    ratios = []
+    for _ in range(ROUNDS):
+        began_s = time.perf_counter()
+        await Catalog(node).history("t", 0, 1_000)
+        middle_s = time.perf_counter()
+        for position in positions:
+            await bucket.read(slot_key(position))
+        ratios.append((middle_s - began_s) / (time.perf_counter() - middle_s))
+    await node.stop(1)
+    median = statistics.median(ratios)
+    return (
+        f"history of {len(rows)} events among 10,100: {requests} requests,"
+        f" {median:.2f} x as many plain GETs (in memory, where a GET is nearly free)"
+    )
+
+
+async def collection() -> str:
+    """100,000 objects, a tenth of them garbage: requests, and memory against the state's bytes."""
+    bucket = CountingBucket()
+    node = await node_on(bucket)
+    lake = node.follower.journal.lake.lake[:8]
+    for start in range(0, OBJECTS, 1_000):
+        await asyncio.gather(*(_store(node, lake, n) for n in range(start, start + 1_000)))
+    for start in range(0, GARBAGE, 1_000):
+        keys = (f"k{n}" for n in range(start, start + 1_000))
+        await asyncio.gather(*(node.writer.submit(ForgetObject(key), context()) for key in keys))
+    state_bytes = sum(map(len, encode_state(node.state)))
+    bucket.asked.clear()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    runs = Collection(node, Queries(node.clock), Waits(0, 0))
+    began_s = time.perf_counter()
+    done = await runs.collect(await runs.plan(timedelta(0)), ASKING)
+    took_s = time.perf_counter() - began_s
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    await node.stop(1)
+    return (
+        f"collection of {done.deleted:,} of {OBJECTS:,}: {bucket.asked['list']} LISTs,"
+        f" {bucket.asked['delete']} deletions of up to {max(bucket.sizes):,}, {took_s:.1f} s,"
+        f" peak memory +{grown / state_bytes:.2f} x the state's bytes"
+    )
+
+
+async def _store(node: Node, lake: str, number: int) -> None:
+    blob = object_blob(f"{number:064x}", Tag(lake, 0, "r"))
+    await node.bucket.create(blob, b"")
+    store = StoreObject(f"k{number}", 0, f"{number:064x}", "text/plain", blob)
+    await node.writer.submit(store, context())
+
+
+async def beside_commits() -> str:
+    """Commits a second with 100 listeners and collectors, against without; in turns."""
+    ratios = []
+    with tempfile.TemporaryDirectory() as directory:
+        node = await node_on(await LocalBucket.open(Path(directory)))
+        feed = Feed(node, JournalReads(node))
+        for _ in range(ROUNDS):
+            alone = await _commits(node)
+            others = [asyncio.create_task(_listen(node, feed)) for _ in range(LISTENERS)]
+            others.append(asyncio.create_task(_collect(node)))
+            ratios.append(await _commits(node) / alone)
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+        await node.stop(1)
+        await node.bucket.close()
+    told = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
+    median = statistics.median(ratios)
+    return f"commits with {LISTENERS} listeners and a collector: {median:.2f} x without ({told})"
+
+
+async def _commits(node: Node) -> float:
+    until_s, count = time.monotonic() + ROUND_S, 0
+
+    async def send(sender: int) -> None:
+        nonlocal count
+        while time.monotonic() < until_s:
+            name = f"s{sender}"
+            await node.writer.submit(RegisterDataset(name, "f", (), count), context())
+            count += 1
+
+    await asyncio.gather(*map(send, range(SENDERS)))
+    return count / ROUND_S
+
+
+async def _listen(node: Node, feed: Feed) -> None:
+    async for _ in feed.listen(Wish(after=node.state.head.seq)):
+        pass
+
+
+async def _collect(node: Node) -> None:
+    runs = Collection(node, Queries(node.clock), Waits(0, 0))
+    while True:
+        await runs.collect(await runs.plan(timedelta(0)), ASKING)
+        await asyncio.sleep(0.1)
+
+
+async def main() -> list[str]:
+    """What was found, a line each."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    return [await measured() for measured in (one_dataset, collection, beside_commits)]
+
+
+if __name__ == "__main__":
+    told = circumstances("history")
+    lines = [f"- {line}" for line in asyncio.run(main())]
+    write_section("History", "\n".join([told, "", *lines, "", NOTES]))

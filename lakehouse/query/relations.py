@@ -6,7 +6,9 @@ Pure. A dataset's name has neither `.` nor `@`, so none can be mistaken for anot
 import msgspec
 
 SCHEMA = "lake"
-SYSTEM = frozenset({"datasets", "columns", "objects", "events", "queries", "quarantine"})
+SYSTEM = frozenset(
+    {"datasets", "columns", "objects", "events", "queries", "quarantine", "rejections"}
+)
 """The system views, all in SCHEMA."""
 LISTED = frozenset({"tables", "columns", "schemata"})
 """What may be asked of information_schema."""

@@ -18,6 +18,7 @@ from lakehouse.service.ingest import Ingest
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.past import PastUse
 from lakehouse.service.quarantine import Quarantine
+from lakehouse.service.rejections import Rejections
 from lakehouse.service.sql import Sql
 from lakehouse.service.storage import Storage
 from lakehouse.service.why import Why
@@ -65,9 +66,11 @@ class Service:
         self.past = PastUse(node)
         self.why = Why(node, engine)
         self.feed = Feed(node, self.journal)
-        self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes)
+        self.rejections = Rejections(node.clock)
+        self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes, self.rejections)
         self.quarantine = Quarantine(node, pool, spool_dir)
-        self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes)
+        rejected = self.rejections.remembered
+        self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejected)
         self.collection = Collection(node, self.sql.queries, limits.waits)
         self.metrics = Metrics(self._standing)
 

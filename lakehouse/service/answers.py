@@ -15,8 +15,8 @@ HIT, MISS, BYPASS = "hit", "fwd=miss", "fwd=bypass"
 """What became of the cache, in the words of RFC 9211."""
 
 
-_NEVER = ("queries", "quarantine")
-"""System views of which no result is kept: one changes by itself, of the other rows may be collected."""
+_NEVER = ("queries", "quarantine", "rejections")
+"""System views of which no result is kept: two change by themselves, of the other rows may be collected."""
 
 
 class Answer:

@@ -19,6 +19,7 @@ from lakehouse.service.bringing import Bringing
 from lakehouse.service.changes import Asking, Settled, settle
 from lakehouse.service.plan import Plan
 from lakehouse.service.rehearsing import rehearse
+from lakehouse.service.rejections import Rejections
 from lakehouse.spool import Spooled, full_disk_refused
 from projections import catalog
 
@@ -28,8 +29,16 @@ __all__ = ["Ingest", "Plan"]
 class Ingest:
     """Carries files into datasets."""
 
-    def __init__(self, node: Node, pool: Executor, spool_dir: Path, upload_bytes: int) -> None:
+    def __init__(
+        self,
+        node: Node,
+        pool: Executor,
+        spool_dir: Path,
+        upload_bytes: int,
+        rejections: Rejections,
+    ) -> None:
         self._node = node
+        self._rejections = rejections
         self._pool = pool
         self._spool_dir = spool_dir
         self._limits = Limits(decoded_bytes=upload_bytes)
@@ -42,6 +51,10 @@ class Ingest:
         raises. Nothing is referred to before all of it is in the bucket.
         """
         check_name(plan.name)
+        with self._rejections.noted(plan, file, asking):
+            return await self._ingest(plan, file, asking)
+
+    async def _ingest(self, plan: Plan, file: Spooled, asking: Asking) -> Receipt:
         async with self._work_dir() as work_dir:
             bringing = Bringing(self._node, self._pool, self._limits, plan, file, work_dir)
             command = plan.command(file)

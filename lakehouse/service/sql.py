@@ -14,7 +14,7 @@ from lakehouse.query.relations import Wanted, wanted
 from lakehouse.service import reading
 from lakehouse.service.answers import Answer, Answers
 from lakehouse.service.queries import Asker, Entry, Queries
-from lakehouse.system import Loan, SystemViews
+from lakehouse.system import Loan, Remembered, SystemViews
 from projections import inventory
 from projections.catalog import Dataset
 from projections.fold import State
@@ -25,13 +25,20 @@ class Sql:
     """Answers queries."""
 
     def __init__(
-        self, node: Node, engine: QueryEngine, pool: Executor, system_dir: Path, cache_bytes: int
+        self,
+        node: Node,
+        engine: QueryEngine,
+        pool: Executor,
+        system_dir: Path,
+        cache_bytes: int,
+        rejected: Remembered,
     ) -> None:
         self.queries = Queries(node.clock)
         self._answers = Answers(node, cache_bytes)
         self._node = node
         self._engine = engine
-        self._system = SystemViews(node, system_dir, pool, self.queries.remembered)
+        logs = {"queries": self.queries.remembered, "rejections": rejected}
+        self._system = SystemViews(node, system_dir, pool, logs)
 
     @asynccontextmanager
     async def run(

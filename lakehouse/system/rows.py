@@ -63,10 +63,10 @@ def events(slots: Iterable[Slot], through_seq: int | None) -> pa.Table:
     return _table(shapes.EVENTS, rows)
 
 
-def queries(remembered: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """`lake.queries` of what is remembered: mappings with the names of its columns."""
-    names = shapes.QUERIES.names
-    return _table(shapes.QUERIES, ([each[name] for name in names] for each in remembered))
+def log(name: str, remembered: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """The view `name` of what a process remembers: mappings with the names of its columns."""
+    schema = shapes.LOGS[name]
+    return _table(schema, ([each[column] for column in schema.names] for each in remembered))
 
 
 def _dataset(dataset: Dataset) -> Row:

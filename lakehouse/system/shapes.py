@@ -87,3 +87,22 @@ QUERIES = pa.schema(
     }
 )
 """A row a query that this process remembers, oldest first; `outcome` is null while it runs."""
+
+REJECTIONS = pa.schema(
+    {
+        "at": _AT,
+        "dataset": pa.string(),
+        "mode": pa.string(),
+        "code": pa.string(),
+        "detail": pa.string(),
+        "actor": pa.string(),
+        "reason": pa.string(),
+        "correlation": pa.string(),
+        "sha256": pa.string(),
+        "size_bytes": pa.int64(),
+    }
+)
+"""A row an ingest that this process refused, oldest first; the last two are of the file as received."""
+
+LOGS = {"queries": QUERIES, "rejections": REJECTIONS}
+"""What a process remembers of itself."""

@@ -39,11 +39,13 @@ _OF_STATE: dict[str, Callable[[State], pa.Table]] = {
 class SystemViews:
     """Makes the system views of one node."""
 
-    def __init__(self, node: Node, directory: Path, pool: Executor, remembered: Remembered) -> None:
+    def __init__(
+        self, node: Node, directory: Path, pool: Executor, logs: Mapping[str, Remembered]
+    ) -> None:
         self._node = node
         self._pool = pool
         self._files = Files(directory)
-        self._remembered = remembered
+        self._logs = logs
         self._numbers = itertools.count(1)
 
     @asynccontextmanager
@@ -61,10 +63,10 @@ class SystemViews:
             return self._quarantine(state)
         if name == "events":
             paths = await self._events(loan, state, seqs)
-        elif name == "queries":
-            file = f"queries-{next(self._numbers)}.parquet"
-            remembered = list(self._remembered())
-            paths = [await loan.path(file, self._maker(lambda: rows.queries(remembered)))]
+        elif name in self._logs:
+            file = f"{name}-{next(self._numbers)}.parquet"
+            remembered = list(self._logs[name]())
+            paths = [await loan.path(file, self._maker(lambda: rows.log(name, remembered)))]
         else:
             make = _OF_STATE[name]
             file = f"{name}-{state.head.seq}.parquet"

@@ -1,5 +1,6 @@
 """The lake asked about itself, in SQL: `lake.*` says what the other routes say."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -96,8 +97,19 @@ def test_queries_are_remembered_with_who_and_how(lake: Lake) -> None:
     assert lake.sql(sql, {"Query-Id": "log-3"}, params=["log-3"]).json["rows"][0][3] is None
 
 
+def test_refused_ingests_are_remembered_with_who_and_why(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    headers = (("Content-Type", "text/csv"), ("X-Actor", "ana"), ("X-Change-Reason", "monday"))
+    lake.ingest(f"name={name}", b'a\n"open\n', headers)
+    lake.ingest(f"name={name}", b"a\n1\n", headers)
+    columns = "code, actor, reason, mode, size_bytes, sha256"
+    sql = f"SELECT {columns} FROM lake.rejections WHERE dataset = '{name}'"
+    digest = hashlib.sha256(b'a\n"open\n').hexdigest()
+    assert lake.sql(sql).json["rows"] == [["malformed_csv", "ana", "monday", "replace", 8, digest]]
+
+
 @pytest.mark.parametrize(
-    "name", ["datasets", "columns", "objects", "events", "queries", "quarantine"]
+    "name", ["datasets", "columns", "objects", "events", "queries", "quarantine", "rejections"]
 )
 def test_an_empty_lake_has_empty_views(tmp_path: Path, name: str) -> None:
     with running_lake(tmp_path / "bucket") as lake:

@@ -1,34 +1,37 @@
-"""Lines of JSON as rows of texts: each value with its kind, each number with its own digits.
+"""Lines of JSON, each as its members: names and values, the values as they were written.
 
-It reads with the standard library's parser, which hands numbers over as they are written. It
-decides no type.
+Most lines are taken apart by msgspec, which leaves values alone; those with escapes, or with what
+could be a name that stands twice, by the standard library. It decides no type.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.refusals import refusal
 
-Kind = Literal["bool", "number", "string", "nested"]
-NESTED: Kind = "nested"
 BLOCK_BYTES = 1 << 20
 """Text that is parsed at once: as objects it takes many times as much."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SPACES = b" \t\r\n"
+_NOT_SIMPLE = re.compile(rb'\\|"[ \t\r]')
+
+
+Members = Mapping[str, bytes | msgspec.Raw]
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line that is not empty: its number, its bytes, and its members or what is wrong with it."""
+    """One line that is not empty: number, bytes, members as JSON; or what is wrong with it."""
 
     line: int
     raw: bytes
-    cells: dict[str, Any] | None
+    cells: Members
     problem: str | None = None
 
 
@@ -54,19 +57,23 @@ def parsed_lines(chunks: Iterable[bytes], limits: Limits) -> Iterator[list[Line]
         yield found
 
 
-def cell(cells: dict[str, Any] | None, key: str) -> tuple[str | None, Kind | None]:
-    """A member as text, and its kind; (None, None) for null or nothing."""
-    value = (cells or {}).get(key)
+def plain(raw: bytes) -> str:
+    """A value as the text that stands for it: a string's characters, else JSON without spaces."""
+    value = _DECODER.decode(raw.decode())
+    return value if isinstance(value, str) else compact(value)
+
+
+def compact(value: Any) -> str:
+    """JSON without spaces, numbers as they were written."""
     match value:
-        case None:
-            return None, None
-        case bool():
-            return ("true" if value else "false"), "bool"
         case _Number():
-            return str(value), "number"
-        case str():
-            return value, "string"
-    return _json(value), NESTED
+            return str(value)
+        case dict():
+            members = (f"{compact(name)}:{compact(each)}" for name, each in value.items())
+            return "{" + ",".join(members) + "}"
+        case list():
+            return "[" + ",".join(map(compact, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _blocks(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
@@ -93,15 +100,14 @@ def _line(number: int, raw: bytes) -> Line:
     try:
         return Line(number, raw, _cells(raw))
     except _Bad as error:
-        return Line(number, raw, None, str(error))
+        return Line(number, raw, {}, str(error))
 
 
-def _cells(raw: bytes) -> dict[str, Any]:
+def _cells(raw: bytes) -> Members:
+    """The members of a line, each value as JSON. Raises _Bad."""
     try:
-        found = _DECODER.decode(raw.decode())
-        # What an escape can say and UTF-8 cannot: half of a pair.
-        if b"\\u" in raw:
-            _json(found).encode()
+        raw.decode()
+        found = _simple(raw) or _members_of(raw)
     except UnicodeDecodeError as error:
         raise _Bad("bytes that are not utf-8") from error
     except UnicodeEncodeError as error:
@@ -110,11 +116,42 @@ def _cells(raw: bytes) -> dict[str, Any]:
         raise _Bad(f"not JSON: {error.msg} at character {error.pos + 1}") from error
     except RecursionError as error:
         raise _Bad("nested too deeply") from error
-    if not isinstance(found, dict):
-        raise _Bad("not a JSON object")
-    if any(_CONTROL.search(key) for key in found):
+    if any(map(_is_odd, found)):
         raise _Bad("a control character in a name")
     return found
+
+
+def _simple(raw: bytes) -> Members | None:
+    """The members of a line on whose face it stands that no name is there twice, else None.
+
+    Without escapes and spaces after quotes, `":` ends each name and can begin a string: as many of
+    them as members, and no name was passed over.
+    """
+    if _NOT_SIMPLE.search(raw):
+        return None
+    try:
+        found = _MEMBERS.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found if raw.count(b'":') == len(found) else None
+
+
+def _members_of(raw: bytes) -> Members:
+    found = _DECODER.decode(raw.decode())
+    if not isinstance(found, dict):
+        raise _Bad("not a JSON object")
+    # What an escape can say and UTF-8 cannot is half of a pair: it does not encode.
+    return {_text(name): compact(value).encode() for name, value in found.items()}
+
+
+def _text(name: str) -> str:
+    name.encode()
+    return name
+
+
+@lru_cache(16_384)
+def _is_odd(name: str) -> bool:
+    return _CONTROL.search(name) is not None
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -128,19 +165,7 @@ def _constant(word: str) -> None:
     raise _Bad(f"{word} is not JSON")
 
 
-def _json(value: Any) -> str:
-    """JSON without spaces, numbers as they were written."""
-    match value:
-        case _Number():
-            return str(value)
-        case dict():
-            members = (f"{_json(name)}:{_json(each)}" for name, each in value.items())
-            return "{" + ",".join(members) + "}"
-        case list():
-            return "[" + ",".join(map(_json, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
-
-
 _DECODER = json.JSONDecoder(
     parse_float=_Number, parse_int=_Number, parse_constant=_constant, object_pairs_hook=_members
 )
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lakehouse.ingest.fitting import fitting
 from lakehouse.ingest.header import name_columns
-from lakehouse.ingest.json_lines import Kind, Line, cell, parsed_lines
+from lakehouse.ingest.json_columns import Kind, column, kinds_of
+from lakehouse.ingest.json_lines import Line, parsed_lines
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.parquet import ParquetFile, Rows, arrow_schema, typed, write_parquet
 from lakehouse.ingest.quarantine import Aside, Quarantined, QuarantineWriter
@@ -98,8 +100,9 @@ class _File:
             self._quarantine.add(aside)
         elif aside:
             raise _refused(aside[0])
-        for key in dict.fromkeys(key for row in rows for key in row.cells or ()):
-            self.seen.setdefault(key, _Seen())
+        for row in rows:
+            if not row.cells.keys() <= self.seen.keys():
+                self.seen |= {key: _Seen() for key in row.cells if key not in self.seen}
         if len(self.seen) > self._limits.columns:
             raise refusal("malformed_ndjson", f"more than {self._limits.columns} columns")
         for key, seen in self.seen.items():
@@ -117,8 +120,8 @@ class _File:
 
     def _judge(self, key: str, seen: _Seen, rows: list[Line]) -> None:
         before, wanted = seen.types, self._promised.get(key)
-        texts, kinds = _column(rows, key)
-        found = frozenset(kind for kind in kinds if kind is not None)
+        texts, kinds = column(rows, key)
+        found = kinds_of(kinds)
         for kind in found:
             allowed = tuple(name for name in before if name in _OF_KIND[kind])
             left = surviving(texts, allowed) if len(found) == 1 else (STRING,)
@@ -181,33 +184,24 @@ def _typed(
     schema, keys = arrow_schema(columns), tuple(file.seen)
     for lines in blocks:
         rows, _ = file.sift(lines)
-        texts = [_column(rows, key)[0] for key in keys]
+        texts = [column(rows, key)[0] for key in keys]
         batch = pa.RecordBatch.from_arrays(texts, names=[column.name for column in columns])
         yield typed(batch, columns, schema)
-
-
-def _column(rows: list[Line], key: str) -> tuple[pa.StringArray, list[Kind | None]]:
-    pairs = [cell(row.cells, key) for row in rows]
-    return pa.array([text for text, _ in pairs], pa.string()), [kind for _, kind in pairs]
 
 
 def _misfits(rows: list[Line], key: str, type_: str) -> set[int]:
     """The rows whose value under `key` is not of `type_`; a null is of every type."""
     if type_ == STRING:
         return set()
-    texts, kinds = _column(rows, key)
-    fits = fitting(texts, type_).to_pylist()
-    wanted = _KIND_OF[type_]
-    return {
-        row
-        for row, kind in enumerate(kinds)
-        if kind is not None and (kind != wanted or not fits[row])
-    }
+    texts, kinds = column(rows, key)
+    fits = pc.and_(fitting(texts, type_), pc.equal(kinds, _KIND_OF[type_]))
+    return set(pc.indices_nonzero(pc.invert(pc.fill_null(fits, True))).to_pylist())
 
 
 def _misfit(line: Line, key: str, type_: str) -> Aside:
-    text, kind = cell(line.cells, key)
-    told = shown(text or "") if kind == "string" else f"{kind} {text}"[:80]
+    texts, kinds = column([line], key)
+    text, kind = texts[0].as_py(), kinds[0].as_py()
+    told = shown(text) if kind == "string" else f"{kind} {text}"[:80]
     return _aside(line, key, f"{told} does not fit {type_}")
 
 

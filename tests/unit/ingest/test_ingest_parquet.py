@@ -1,6 +1,8 @@
 """Parquet: the same cells give the same bytes, with the types that the contract names."""
 
+import errno
 import random
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +11,7 @@ import pytest
 from bench.workers import write_workers
 from hypothesis import given
 from hypothesis import strategies as st
-from ingest_files import by_duckdb, by_pyarrow, parsed, temporary
+from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, temporary
 
 from lakehouse.ingest import Limits, Parsed
 
@@ -119,6 +121,27 @@ def test_statistics_are_stored_and_nothing_that_varies(workers: Path, tmp_path: 
 def test_text_spool_is_gone_afterwards(workers: Path, tmp_path: Path) -> None:
     result = parsed(workers, tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(file.path for file in result.files)
+
+
+def test_a_full_disk_ends_the_work_and_its_threads(
+    workers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def write_table(self: pq.ParquetWriter, *_: object, **__: object) -> None:
+        calls.append(self)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", write_table)
+    monkeypatch.setattr("lakehouse.ingest.parquet._LARGE_ROWS", 1)
+    before = set(threading.enumerate())
+    limits = Limits(row_group_rows=512, block_bytes=10_000, kept_bytes=0)
+    with pytest.raises(OSError, match="no space left"):
+        ingest(workers, tmp_path, limits=limits)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def _hashes(result: Parsed) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, active_count
 
 import pytest
 
@@ -98,3 +98,11 @@ def test_a_failure_in_the_making_comes_after_what_was_made() -> None:
     assert next(results) == 1
     with pytest.raises(ValueError, match="made badly"):
         next(results)
+
+
+def test_whoever_goes_away_leaves_no_thread_behind() -> None:
+    before = active_count()
+    results = one_ahead(iter(range(100)), lambda _: True)
+    assert next(results) == 0
+    results.close()  # type: ignore[attr-defined]
+    assert active_count() == before

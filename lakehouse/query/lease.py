@@ -90,7 +90,7 @@ class Lease:
 
     def _note(self, message: FromWorker) -> None:
         if isinstance(message, Done | Whole):
-            self._settle(fit=True)
+            self._settle(fit=not message.spent)
         elif isinstance(message, Failed):
             self._settle(fit=not message.broken)
 

@@ -44,6 +44,7 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     memory_limit_bytes: int
     address_space_bytes: int
     threads: int
+    objects_opened: int
     s3: S3 | None = None
 
 
@@ -99,6 +100,7 @@ class Whole(msgspec.Struct, frozen=True, tag=True):
     reads: Reads
     body: bytes
     row_count: int
+    spent: bool = False
 
 
 class Chunk(msgspec.Struct, frozen=True, tag=True):
@@ -108,9 +110,10 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """The document is complete."""
+    """The document is complete. `spent`: this worker has cached enough, and must not be used again."""
 
     row_count: int
+    spent: bool = False
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

@@ -59,6 +59,8 @@ class Worker(msgspec.Struct):
     inbox: Inbox
     channel: socket.socket
     listing: Listing = msgspec.field(default_factory=Listing)
+    opened: set[int] = msgspec.field(default_factory=set)
+    """Hashes of the objects that were opened: DuckDB keeps what it read about each, without a bound."""
 
     def send(self, *messages: FromWorker) -> None:
         """Blocks while the engine does not read: that is the back-pressure."""
@@ -72,8 +74,10 @@ class Worker(msgspec.Struct):
                 outcome = self._outcome(cursor, ask)
         finally:
             cursor.close()
+        if len(self.opened) > self.configure.objects_opened and not isinstance(outcome, Failed):
+            outcome = msgspec.structs.replace(outcome, spent=True)
         self.send(outcome)
-        return not (isinstance(outcome, Failed) and outcome.broken)
+        return not (outcome.broken if isinstance(outcome, Failed) else outcome.spent)
 
     def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | Failed:
         clean = scrubber(self.configure, ())
@@ -84,6 +88,7 @@ class Worker(msgspec.Struct):
             clean = scrubber(self.configure, views.named.values())
             if statement.allowed.all_relations:
                 self.listing.show(cursor, views.listed)
+            self.opened.update(hash(path) for view in views.named.values() for path in view.objects)
             _make_views(cursor, views, clean)
             return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:

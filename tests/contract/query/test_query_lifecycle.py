@@ -227,6 +227,20 @@ async def test_a_resolver_that_takes_too_long_is_called_off_in_time(
     assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
 
 
+async def test_a_worker_that_has_opened_many_objects_is_replaced_without_a_loss(
+    make_lake: Callable[..., Any],
+) -> None:
+    lake = await make_lake(workers=1, objects_opened=5)
+    pids = worker_pids()
+    for _ in range(3):
+        assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
+    assert worker_pids() == pids
+    assert await lake.rows("SELECT count(*) FROM many") == [[5]]
+    for _ in range(3):
+        assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
+    assert len(worker_pids()) == 1 and worker_pids() != pids
+
+
 async def test_a_full_queue_is_busy_and_waiting_is_fair(make_lake: Callable[..., Any]) -> None:
     lake = await make_lake(workers=1, max_waiting=3, waiting_s=5)
     order: list[int] = []

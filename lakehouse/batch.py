@@ -22,8 +22,8 @@ from journal.slot import (
 )
 from lakehouse.commands import Command, Context
 from lakehouse.decide import decide
-from lakehouse.decision import NeedsData, Replayed, Unchanged
 from lakehouse.errors import Refused
+from lakehouse.rules.decision import NeedsData, Replayed, Unchanged
 from projections import history
 from projections.fold import State, apply, close
 from projections.moment import Moment

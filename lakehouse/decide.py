@@ -17,7 +17,6 @@ from journal.events import (
     ObjectStored,
 )
 from journal.slot import FORMAT
-from lakehouse import collecting, restoring
 from lakehouse.commands import (
     AdoptLake,
     Command,
@@ -36,10 +35,11 @@ from lakehouse.commands import (
     UndoChange,
     UnpinDataset,
 )
-from lakehouse.contracts import depends_on_values, may_change, schema_conflict
-from lakehouse.decision import Decision, NeedsData, Replayed, Unchanged
 from lakehouse.errors import Json, Refused
-from lakehouse.restoring import other_spelling
+from lakehouse.rules import collecting, restoring
+from lakehouse.rules.contracts import depends_on_values, may_change, schema_conflict
+from lakehouse.rules.decision import Decision, NeedsData, Replayed, Unchanged
+from lakehouse.rules.restoring import other_spelling
 from projections import catalog, inventory, requests
 from projections.catalog import Dataset
 from projections.fold import State

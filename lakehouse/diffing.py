@@ -1,8 +1,8 @@
 """What differs between two states, dataset by dataset. Pure."""
 
-from lakehouse.contracts import schema_differences
 from lakehouse.errors import Json
 from lakehouse.receipts import Body
+from lakehouse.rules.contracts import schema_differences
 from projections.catalog import Dataset
 from projections.fold import State
 

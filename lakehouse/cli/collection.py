@@ -2,12 +2,12 @@
 
 import argparse
 
-from lakehouse import garbage
 from lakehouse.cli import printing
 from lakehouse.cli.asking import asking_for, service_for
 from lakehouse.config import Settings
-from lakehouse.garbage import Finding
 from lakehouse.service.collection import Report
+from lakehouse.upkeep import garbage
+from lakehouse.upkeep.garbage import Finding
 
 OK, LEFT = 0, 3
 

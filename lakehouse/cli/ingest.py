@@ -19,11 +19,11 @@ from lakehouse.config import Settings
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Options, format_of, parse_options
 from lakehouse.ingest.options import unpacked
-from lakehouse.inspection import Reached
 from lakehouse.receipts import Body, Receipt
 from lakehouse.service import Service
 from lakehouse.service.ingest import Plan
 from lakehouse.spool import Spooled, spooled
+from lakehouse.upkeep.inspection import Reached
 
 PIECE_BYTES = 1024 * 1024
 STDIN = "-"

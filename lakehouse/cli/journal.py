@@ -23,10 +23,17 @@ from lakehouse.cli import printing, progress
 from lakehouse.config import Settings
 from lakehouse.diffing import diff
 from lakehouse.errors import Json, Refused, RefusedError
-from lakehouse.inspection import Difference, Fault, differences, object_faults, replayed, without
 from lakehouse.receipts import Body
-from lakehouse.repair import Repaired, repair
 from lakehouse.service.reading import point_in_time
+from lakehouse.upkeep.inspection import (
+    Difference,
+    Fault,
+    differences,
+    object_faults,
+    replayed,
+    without,
+)
+from lakehouse.upkeep.repair import Repaired, repair
 from lakehouse.wiring import bucket_of
 from projections import history
 from projections.codec import state_root

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lakehouse.inspection import Reached, unwatched
+from lakehouse.upkeep.inspection import Reached, unwatched
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from lakehouse.cli.progress import counting
 from lakehouse.commands import AdoptLake, RaiseFormat
 from lakehouse.config import Settings
 from lakehouse.errors import Json
-from lakehouse.export import export as export_lake
 from lakehouse.receipts import Body
 from lakehouse.service.changes import NOTHING_SHA256, settle
+from lakehouse.upkeep.export import export as export_lake
 from lakehouse.wiring import bucket_of
 from projections.checkpointing import has_pack, keep_pack, keep_state
 from projections.follower import Follower

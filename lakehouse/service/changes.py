@@ -11,9 +11,9 @@ from journal.events import Event
 from lakehouse.batch import Recorded
 from lakehouse.commands import Command, Context
 from lakehouse.decide import decide
-from lakehouse.decision import NeedsData, Replayed, Unchanged
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.node import Node
+from lakehouse.rules.decision import NeedsData, Replayed, Unchanged
 from projections.fold import State
 
 ATTEMPTS = 8

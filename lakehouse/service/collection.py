@@ -16,16 +16,16 @@ from journal.bucket.keys import BLOBS, MAX_DELETED
 from journal.bucket.port import Stat
 from journal.clock import uuid7
 from journal.slot import parse_at
-from lakehouse import garbage
 from lakehouse.batch import Recorded
 from lakehouse.commands import Command, Context, MarkObjects, RecordCollected
 from lakehouse.errors import Json, RefusedError
-from lakehouse.garbage import Finding, Plan
 from lakehouse.gate import Gate
 from lakehouse.node import Node
 from lakehouse.receipts import Body
 from lakehouse.service.changes import Asking
 from lakehouse.service.queries import Queries
+from lakehouse.upkeep import garbage
+from lakehouse.upkeep.garbage import Finding, Plan
 
 PAGE = 1_000
 REMOVED = (garbage.UNREFERENCED, garbage.NEVER_REGISTERED)

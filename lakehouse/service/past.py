@@ -10,9 +10,9 @@ from lakehouse.diffing import diff
 from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.node import Node
 from lakehouse.receipts import Body, Receipt
+from lakehouse.rules.undoing import inverse
 from lakehouse.service import reading
 from lakehouse.service.changes import Asking, settle
-from lakehouse.undoing import inverse
 from projections import catalog
 from projections.fold import State
 from projections.past import BeyondHead

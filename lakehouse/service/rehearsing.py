@@ -9,12 +9,12 @@ import msgspec
 from lakehouse import receipts
 from lakehouse.commands import Context, IngestDataset
 from lakehouse.decide import decide
-from lakehouse.decision import Unchanged
 from lakehouse.errors import CODES, Refused, RefusedError
 from lakehouse.ingest import Parsed
 from lakehouse.ingest.options import REJECT
 from lakehouse.node import Node
 from lakehouse.receipts import Body, Receipt
+from lakehouse.rules.decision import Unchanged
 from lakehouse.service.bringing import Bringing, table_of
 from lakehouse.service.changes import Asking
 from lakehouse.service.plan import Plan

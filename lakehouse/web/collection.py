@@ -3,9 +3,9 @@
 import msgspec
 from aiohttp import web
 
-from lakehouse import garbage
 from lakehouse.service import Service
 from lakehouse.service.collection import Report
+from lakehouse.upkeep import garbage
 from lakehouse.web import bodies
 from lakehouse.web.exchange import Exchange
 from lakehouse.web.problems import answer

@@ -23,7 +23,7 @@ from journal.bucket import open_bucket
 from journal.clock import SystemClock
 from journal.events import decode_event
 from journal.log import Journal, open_journal
-from lakehouse.inspection import replayed
+from lakehouse.upkeep.inspection import replayed
 from projections.codec import decode_state, state_root
 from projections.fold import STATE_VERSION, State
 from projections.follower import Follower

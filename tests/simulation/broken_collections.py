@@ -12,11 +12,12 @@ import msgspec
 
 from journal.bucket.keys import blob_tag
 from journal.bucket.port import Stat
-from lakehouse import collecting, garbage
 from lakehouse.commands import MarkObjects, RecordCollected
-from lakehouse.garbage import Finding, Plan
+from lakehouse.rules import collecting
 from lakehouse.service.changes import Asking
 from lakehouse.service.collection import Collected, Collection
+from lakehouse.upkeep import garbage
+from lakehouse.upkeep.garbage import Finding, Plan
 from projections import inventory
 from projections.fold import State
 from projections.inventory import Inventory

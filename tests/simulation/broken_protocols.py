@@ -19,8 +19,8 @@ from lakehouse import writer as writers
 from lakehouse.batch import Batch, Closed
 from lakehouse.commands import Command, Context
 from lakehouse.decide import decide
-from lakehouse.decision import Decision
 from lakehouse.errors import Refused
+from lakehouse.rules.decision import Decision
 from lakehouse.writer import Pending, Writer
 from projections.fold import State
 

@@ -159,7 +159,7 @@ def small_caches() -> Iterator[None]:
         mock.patch("journal.packs.SLOTS_A_PACK", 32),
         mock.patch("journal.log.SLOTS_A_PACK", 32),
         mock.patch("lakehouse.keeper.SLOTS_A_PACK", 32),
-        mock.patch("lakehouse.garbage.GRACE", timedelta(seconds=GRACE_S)),
+        mock.patch("lakehouse.upkeep.garbage.GRACE", timedelta(seconds=GRACE_S)),
         mock.patch("projections.inventory.REMEMBERED_EVENTS", REMEMBERED_EVENTS),
     ):
         yield

@@ -8,8 +8,8 @@ from journal.slot import decode_slot
 from lakehouse import batch
 from lakehouse.batch import Answered, Batch, Failed, Recorded, Stamp, build
 from lakehouse.commands import Command, Context, DropDataset, RegisterDataset, StoreObject
-from lakehouse.decision import Replayed, Unchanged
 from lakehouse.errors import Refused
+from lakehouse.rules.decision import Replayed, Unchanged
 from projections.fold import fold
 
 STAMP = Stamp(LAKE.lake, "mine", "w-1", BEGAN)

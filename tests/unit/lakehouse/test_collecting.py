@@ -16,8 +16,8 @@ from journal.events import (
 from journal.slot import Slot
 from lakehouse.commands import Command, MarkObjects, PinDataset, RecordCollected, UnpinDataset
 from lakehouse.decide import decide
-from lakehouse.decision import Decision, Unchanged
 from lakehouse.errors import Refused
+from lakehouse.rules.decision import Decision, Unchanged
 from projections import inventory
 from projections.fold import State, fold_to
 

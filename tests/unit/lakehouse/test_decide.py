@@ -42,8 +42,8 @@ from lakehouse.commands import (
     Table,
 )
 from lakehouse.decide import dataset_id, decide
-from lakehouse.decision import Decision, NeedsData, Replayed, Unchanged
 from lakehouse.errors import Refused
+from lakehouse.rules.decision import Decision, NeedsData, Replayed, Unchanged
 from projections.fold import fold
 
 COLUMNS = schema(id="int64", zip="string")

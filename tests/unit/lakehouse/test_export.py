@@ -14,9 +14,9 @@ from journal.clock import SystemClock
 from journal.log import Journal, find_journal
 from lakehouse.commands import RegisterDataset, StoreObject
 from lakehouse.errors import RefusedError
-from lakehouse.export import Progress, export
 from lakehouse.node import Node
 from lakehouse.service.changes import NOTHING_SHA256, Asking, mint, settle
+from lakehouse.upkeep.export import Progress, export
 from projections.codec import state_root
 from projections.follower import Follower
 

@@ -12,8 +12,8 @@ from journal import checkpoints, packs
 from journal.bucket import keys
 from journal.slot import JournalCorrupt
 from lakehouse.errors import RefusedError
-from lakehouse.inspection import differences, unwatched
-from lakehouse.repair import Repaired, repair
+from lakehouse.upkeep.inspection import differences, unwatched
+from lakehouse.upkeep.repair import Repaired, repair
 from projections.checkpointing import newest_state
 from projections.codec import encode_state
 from projections.fold import STATE_VERSION

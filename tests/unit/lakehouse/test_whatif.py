@@ -4,7 +4,7 @@ from builders import EMPTY, blob, event, given, item, registered, stored
 
 from journal.events import Data, DatasetAppended, DatasetDropped, ObjectForgotten, ObjectsMarked
 from lakehouse.diffing import diff
-from lakehouse.whatif import WhatIf
+from lakehouse.upkeep.whatif import WhatIf
 from projections.moment import Moment
 
 

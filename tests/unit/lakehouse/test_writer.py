@@ -14,8 +14,8 @@ from journal.slot import decode_slot
 from lakehouse import writer as writers
 from lakehouse.batch import Answered, Recorded, Stamp, build
 from lakehouse.commands import Command, Context, DropDataset, RegisterDataset
-from lakehouse.decision import Replayed, Unchanged
 from lakehouse.errors import RefusedError
+from lakehouse.rules.decision import Replayed, Unchanged
 from lakehouse.writer import Limits, Writer
 from projections.codec import state_root
 from projections.follower import Follower

@@ -13,7 +13,7 @@ from journal.bucket.port import Bucket
 from journal.checkpoints import Checkpoint
 from journal.log import Journal
 from journal.slot import Slot, check_link
-from lakehouse.whatif import WhatIf
+from lakehouse.upkeep.whatif import WhatIf
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, Folding, State, empty
 from projections.inventory import Stored

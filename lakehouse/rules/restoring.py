@@ -16,8 +16,8 @@ from journal.events import (
     Source,
 )
 from lakehouse.commands import PinDataset, RestoreDataset, UnpinDataset
-from lakehouse.decision import Decision, Unchanged
 from lakehouse.errors import Json, Refused
+from lakehouse.rules.decision import Decision, Unchanged
 from projections import catalog, history, inventory
 from projections.catalog import Dataset
 from projections.fold import State

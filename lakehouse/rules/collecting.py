@@ -7,7 +7,7 @@ else could it be done without a race.
 
 from journal.events import ObjectsCollected, ObjectsMarked
 from lakehouse.commands import MarkObjects, RecordCollected
-from lakehouse.decision import Decision, Unchanged
+from lakehouse.rules.decision import Decision, Unchanged
 from projections import inventory
 from projections.fold import State
 

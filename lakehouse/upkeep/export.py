@@ -18,7 +18,7 @@ from journal.bucket.errors import ObjectMissing
 from journal.bucket.port import Answer, Bucket
 from journal.log import WINDOW, Journal
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.inspection import replayed
+from lakehouse.upkeep.inspection import replayed
 from projections.fold import State
 from projections.inventory import Stored
 

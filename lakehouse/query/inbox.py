@@ -65,11 +65,15 @@ class Inbox:
                 self._running = None
 
     def _read(self) -> None:
-        while (message := read_in_worker(self._connection)) is not None:
-            if isinstance(message, Interrupt):
-                self._interrupt(message.number)
-            self._messages.put(message)
-        os._exit(0)
+        try:
+            while (message := read_in_worker(self._connection)) is not None:
+                if isinstance(message, Interrupt):
+                    self._interrupt(message.number)
+                self._messages.put(message)
+        finally:
+            # Also for a message that cannot be read, of an engine whose code was replaced beneath
+            # it: the main thread would wait for ever, and the engine for this process.
+            os._exit(0)
 
     def _interrupt(self, number: int) -> None:
         with self._lock:

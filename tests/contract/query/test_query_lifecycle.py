@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -329,6 +330,20 @@ def test_a_worker_does_not_outlive_a_killed_server(tmp_path: Path) -> None:
     while any(is_alive(pid) for pid in pids):
         assert time.monotonic() < deadline, "a worker lives on"
         time.sleep(0.02)
+
+
+def test_a_worker_that_cannot_read_its_engine_ends() -> None:
+    ours, theirs = socket.socketpair()
+    command = [
+        sys.executable,
+        "-m",
+        "lakehouse.query.child",
+        str(theirs.fileno()),
+        str(os.getpid()),
+    ]
+    with ours, theirs, subprocess.Popen(command, pass_fds=[theirs.fileno()]) as worker:
+        ours.sendall(b"\0\0\0\1\xff")
+        assert worker.wait(30) == 0
 
 
 async def test_what_a_killed_server_left_is_swept_at_the_next_start(

@@ -1,0 +1,91 @@
+"""What worker processes outlive, leave behind, and know."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worker_processes import is_alive, ticks, worker_pids
+
+
+def test_a_worker_does_not_outlive_a_killed_server(tmp_path: Path) -> None:
+    program = """
+        import asyncio, sys
+        from lakehouse.query.engine import EngineSettings, Query, QueryEngine
+
+        async def main():
+            engine = QueryEngine(EngineSettings(("/nowhere/",), temp_directory=sys.argv[1]))
+            await engine.start()
+            print("started", flush=True)
+            async def none(names): return {}
+            endless = "SELECT count(*) FROM range(1000000000) a, range(1000000000) b"
+            async with engine.run(Query(endless), none):
+                pass
+
+        asyncio.run(main())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3])
+    with server:
+        assert server.stdout and server.stdout.readline() == b"started\n"
+        time.sleep(0.3)
+        pids = worker_pids(server.pid)
+        assert len(pids) == 2
+        # One computes; the other cannot even notice that its pipe closed: the kernel must see to it.
+        os.kill(min(pids, key=ticks), signal.SIGSTOP)
+        server.kill()
+        server.wait()
+    deadline = time.monotonic() + 3
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, "a worker lives on"
+        time.sleep(0.02)
+
+
+def test_a_worker_that_cannot_read_its_engine_ends() -> None:
+    ours, theirs = socket.socketpair()
+    command = [
+        sys.executable,
+        "-m",
+        "lakehouse.query.child",
+        str(theirs.fileno()),
+        str(os.getpid()),
+    ]
+    with ours, theirs, subprocess.Popen(command, pass_fds=[theirs.fileno()]) as worker:
+        ours.sendall(b"\0\0\0\1\xff")
+        assert worker.wait(30) == 0
+
+
+async def test_what_a_killed_server_left_is_swept_at_the_next_start(
+    make_lake: Callable[..., Any], tmp_path: Path
+) -> None:
+    from lakehouse.query.worker import sweep
+
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = tmp_path / f"lakehouse-query-{dead.pid}-x"
+    ours = tmp_path / f"lakehouse-query-{os.getpid()}-y"
+    other = tmp_path / "something-else"
+    for folder in (left, ours, other):
+        folder.mkdir()
+    sweep(tmp_path)
+    assert not left.exists() and ours.exists() and other.exists()
+
+
+async def test_a_worker_knows_nothing_that_it_was_not_told(
+    make_lake: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    await make_lake(workers=1)
+    pid = worker_pids()[0]
+    assert b"hunter2" not in Path(f"/proc/{pid}/environ").read_bytes()
+    assert Path(f"/proc/{pid}/cmdline").read_bytes().count(b"\0") == 6
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    assert "Max core file size        0" in limits
+    assert "Max address space         unlimited" not in limits

@@ -1,0 +1,34 @@
+"""The worker processes of this machine, as the kernel tells of them."""
+
+import os
+from pathlib import Path
+
+
+def worker_pids(of: int | None = None) -> list[int]:
+    of = of or os.getpid()
+    children = Path(f"/proc/{of}/task/{of}/children").read_text().split()
+    ours = [int(pid) for pid in children if b"lakehouse.query.child" in cmdline(int(pid))]
+    return sorted(ours)
+
+
+def cmdline(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def busiest(pids: list[int]) -> int:
+    return max(pids, key=ticks)
+
+
+def ticks(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().split()[13])
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False

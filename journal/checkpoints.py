@@ -20,7 +20,8 @@ from journal.bucket.port import Bucket
 from journal.slot import Head, sha256_hex
 
 LEVEL = 3
-LINES_A_PIECE = 256
+LINES_A_PIECE = 32
+"""A commit beside it waits for a piece to be encoded, at each of its own steps: fewer cost more."""
 _LAST = 10**20 - 1
 _NAME = re.compile(r"([0-9]+)/([0-9]{20})-([0-9]+)-([0-9a-f]{16})\.zst")
 

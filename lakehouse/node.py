@@ -19,6 +19,7 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.faults import HALTING, refusal
 from lakehouse.keeper import Keeper
 from lakehouse.writer import Limits, Writer
+from projections import heap
 from projections.fold import State
 from projections.follower import Follower
 from projections.past import Past
@@ -64,6 +65,7 @@ class Node:
             await follower.journal.expect_no_gap(follower.state.head.position)
         except UpgradeRequired as error:
             node.writer.halt(error)
+        heap.settle()
         return node
 
     @property

@@ -15,6 +15,7 @@ from immutables import Map
 from journal.slot import Head
 from projections.catalog import Catalog
 from projections.fold import STATE_VERSION, State
+from projections.heap import growing
 from projections.history import History
 from projections.inventory import Inventory
 from projections.requests import Requests
@@ -57,13 +58,17 @@ def state_root(state: State) -> str:
 
 def decode_state(body: bytes) -> State:
     """The inverse of encode_state. Raises StateDamaged."""
-    lines = iter(BytesIO(body))
+    with growing():
+        return _decoded(iter(BytesIO(body)), ends=body.endswith(b"\n"))
+
+
+def _decoded(lines: Iterator[bytes], *, ends: bool) -> State:
     try:
         mark, version, head, format_ = _HEAD.decode(next(lines))
         if mark != "state" or version != STATE_VERSION:
             raise StateDamaged(f"a state of version {version}; this is version {STATE_VERSION}")
         parts = {name: _decode_part(name, kind, lines) for name, kind in PARTS}
-        if next(lines, None) is not None or not body.endswith(b"\n"):
+        if next(lines, None) is not None or not ends:
             raise StateDamaged("it does not end where it says")
     except (msgspec.DecodeError, StopIteration) as error:
         raise StateDamaged(str(error) or "cut short") from error

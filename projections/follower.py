@@ -13,6 +13,7 @@ from journal.log import Journal
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from projections.checkpointing import is_due, newest_state
 from projections.fold import Folding, State, empty, fold
+from projections.heap import growing
 
 DUE = 256
 """How many states may wait to be kept as checkpoints; the oldest are let go."""
@@ -34,12 +35,13 @@ class Follower:
         kept = await newest_state(self.journal)
         # Nobody looks yet: a state after each slot, which costs more than its events, is not needed.
         folding = Folding(kept or self.state)
-        try:
-            async with aclosing(self.journal.slots(folding.head.position + 1)) as slots:
-                async for slot in slots:
-                    folding = self._folded(folding, slot)
-        finally:
-            self.state = folding.finish()
+        with growing():
+            try:
+                async with aclosing(self.journal.slots(folding.head.position + 1)) as slots:
+                    async for slot in slots:
+                        folding = self._folded(folding, slot)
+            finally:
+                self.state = folding.finish()
         return self.state
 
     async def catch_up(self) -> State:

@@ -13,6 +13,7 @@ from projections import history
 from projections.checkpointing import newest_state
 from projections.fold import Folding, State, empty
 from projections.follower import Follower
+from projections.heap import growing
 
 REMEMBERED_STATES = 8
 """How many past states are kept for `as_of` reads."""
@@ -91,10 +92,12 @@ class Past:
         if state.head.seq == seq:
             return state
         folding, last = Folding(state), self._follower.state.head.position
-        async with aclosing(self._journal.history(state.head.position + 1, last)) as slots:
-            async for slot in slots:
-                check_link(folding.head, slot, self._journal.lake.lake)
-                folding.add(slot, seq)
-                if slot.head.seq >= seq:
-                    return folding.finish()
+        stretch = self._journal.history(state.head.position + 1, last)
+        with growing():
+            async with aclosing(stretch) as slots:
+                async for slot in slots:
+                    check_link(folding.head, slot, self._journal.lake.lake)
+                    folding.add(slot, seq)
+                    if slot.head.seq >= seq:
+                        return folding.finish()
         raise JournalCorrupt(folding.head.position + 1, "it was read before and is absent now")

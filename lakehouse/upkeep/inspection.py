@@ -16,6 +16,7 @@ from journal.slot import Slot, check_link
 from lakehouse.upkeep.whatif import WhatIf
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, Folding, State, empty
+from projections.heap import growing
 from projections.inventory import Stored
 from projections.moment import Moment
 
@@ -49,13 +50,14 @@ async def replayed(
 ) -> State:
     """The state that the slots give, past every cache: at the end, or as of a seq or a time."""
     folding = Folding(empty(journal.origin))
-    async for slot in journal.slots(1):
-        if _is_beyond(slot, seq, at):
-            break
-        check_link(folding.head, slot, journal.lake.lake)
-        folding.add(slot, seq)
-        reached(folding.head.position)
-    return folding.finish()
+    with growing():
+        async for slot in journal.slots(1):
+            if _is_beyond(slot, seq, at):
+                break
+            check_link(folding.head, slot, journal.lake.lake)
+            folding.add(slot, seq)
+            reached(folding.head.position)
+        return folding.finish()
 
 
 async def without(

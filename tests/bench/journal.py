@@ -211,7 +211,7 @@ NOTES = """- The limit without group commit is the bare create: one file, fsync 
   lines to dicts. Of a replay's time, by `cProfile`: typed decoding a sixth (1.1 x the bare one), holding
   names of blobs and keys to their grammar by `re` a seventh, SHA-256 a fortieth, and half the fold: some
   ten dictionary operations an event, each a miss of the cache in a state of 150 MB. Folding alone takes
-  3.5 x the bare decoding, so 0.4 is out of reach of a fold in Python on one core. An extension in C or
+  at least 3.5 x the bare decoding, so 0.4 is out of reach of a fold in Python on one core. An extension in C or
   Rust that checks and folds would reach it; threads without the GIL that decode and check beside the
   fold would get to the fold's own 0.28."""
 

@@ -1,0 +1,26 @@
+"""The interpreter's heap while a state grows on it: millions of objects, and no cycle among them."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def growing() -> Iterator[None]:
+    """Let nothing look for cycles meanwhile: each look walks the whole state, which takes longer
+    than making it (a checkpoint of 95 MB decodes in 0.3 s instead of 1.4 s).
+
+    For the whole process; where several overlap, the first to end has the looks begin again.
+    """
+    looks = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looks:
+            gc.enable()
+
+
+def settle() -> None:
+    """Leave what is there now out of all later looks for cycles; it is still freed when unused."""
+    gc.freeze()

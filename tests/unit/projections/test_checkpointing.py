@@ -221,8 +221,10 @@ async def test_who_stops_keeping_waits_for_the_thread_that_still_writes(
             go_on.wait(10)
             seen.append(closed.is_set())
 
-        yield write
-        closed.set()
+        try:
+            yield write
+        finally:
+            closed.set()
 
     monkeypatch.setattr(packs, "writing", slow)
     keeping = asyncio.create_task(keep_pack(journal_on(bucket), 1, tmp_path))

@@ -1,6 +1,7 @@
-"""The spool: a body on its way in, on disk, hashed and counted. Never in memory as a whole.
+"""The spool: a body on its way in, hashed and counted; on disk, unless it is small.
 
-A spool file is gone when its context ends, however it ends.
+A spool file is gone when its context ends, however it ends. No more than HELD_BYTES of a body are
+ever in memory as a whole.
 """
 
 import errno
@@ -9,9 +10,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -22,14 +23,16 @@ from lakehouse.errors import Refused, RefusedError
 
 BUFFER_BYTES = 1024 * 1024
 """Pieces are gathered up to this size before a thread writes them."""
+HELD_BYTES = 64 * 1024
+"""A body up to this size stays in memory: a file that is made, synced and removed costs more."""
 STALE_S = 24 * 3600
 OURS = ("spool-", "ingest-", "keep-")
 
 
 class Spooled(msgspec.Struct, frozen=True):
-    """A body on disk: its bytes as received."""
+    """A body as received: a file, or the bytes of a small one."""
 
-    path: Path
+    content: Path | bytes
     sha256: str
     size_bytes: int
 
@@ -60,13 +63,28 @@ async def spooled(
     Raises RefusedError: `too_large` as soon as more than `max_bytes` have come,
     `insufficient_storage` when the disk is full.
     """
+    async with aclosing(_gathered(chunks, max_bytes)) as pieces:
+        # Less than BUFFER_BYTES come at once only when there is no more.
+        first = await anext(pieces, bytearray())
+        if len(first) <= HELD_BYTES:
+            yield Spooled(bytes(first), hashlib.sha256(first).hexdigest(), len(first))
+            return
+        async with _on_disk(first, pieces, directory, pool) as file:
+            yield file
+
+
+@asynccontextmanager
+async def _on_disk(
+    first: bytearray, others: AsyncIterator[bytearray], directory: Path, pool: Executor
+) -> AsyncIterator[Spooled]:
     with full_disk_refused():
         descriptor, name = tempfile.mkstemp(prefix="spool-", dir=directory)
     file = _File(Path(name), descriptor)
     try:
         try:
             with full_disk_refused():
-                async for piece in _gathered(chunks, max_bytes):
+                await in_thread(pool, partial(file.write, first))
+                async for piece in others:
                     await in_thread(pool, partial(file.write, piece))
         finally:
             os.close(descriptor)
@@ -98,7 +116,9 @@ def sweep(directory: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-async def _gathered(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytearray]:
+async def _gathered(
+    chunks: AsyncIterator[bytes], max_bytes: int
+) -> AsyncGenerator[bytearray, None]:
     buffer, total = bytearray(), 0
     async for chunk in chunks:
         total += len(chunk)

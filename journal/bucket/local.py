@@ -59,7 +59,7 @@ class LocalBucket:
     async def create(self, key: str, body: bytes) -> Created:
         return await self._run(local_write.create, self._tree, key, body)
 
-    async def upload(self, key: str, source: Path) -> None:
+    async def upload(self, key: str, source: Path | bytes) -> None:
         stopped = threading.Event()
         work = asyncio.ensure_future(
             self._run(local_write.upload, self._tree, key, source, stopped)

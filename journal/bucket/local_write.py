@@ -44,9 +44,7 @@ def create(tree: Tree, key: str, body: bytes) -> Created:
     """Store `body` if `key` is absent. Raises only BucketBroken: durability cannot be promised."""
     try:
         check_key(key)
-        with translated(key), tree.temporary_name() as name:
-            _write(tree, name, body)
-            return _link(tree, name, key)
+        return _write_and_link(tree, key, body)
     except BucketBroken:
         raise
     except BucketError as error:
@@ -54,9 +52,12 @@ def create(tree: Tree, key: str, body: bytes) -> Created:
         return Created(Answer.REFUSED, str(error))
 
 
-def upload(tree: Tree, key: str, source: Path, stopped: threading.Event) -> None:
-    """Store the file `source`, by a link of its own where the filesystem allows; else a copy."""
+def upload(tree: Tree, key: str, source: Path | bytes, stopped: threading.Event) -> None:
+    """Store a file, by a link of its own where the filesystem allows, else a copy; or bytes."""
     check_key(key)
+    if isinstance(source, bytes):
+        _expect_stored(tree, key, _write_and_link(tree, key, source), len(source))
+        return
     with source.open("rb") as file, translated(key), tree.temporary_name() as name:
         if not _linked(tree, name, source, file):
             _copy(tree, name, file, stopped)
@@ -64,6 +65,10 @@ def upload(tree: Tree, key: str, source: Path, stopped: threading.Event) -> None
             return
         created = _link(tree, name, key)
         size_bytes = os.fstat(file.fileno()).st_size
+    _expect_stored(tree, key, created, size_bytes)
+
+
+def _expect_stored(tree: Tree, key: str, created: Created, size_bytes: int) -> None:
     if created.answer is Answer.EXISTS:
         _expect_size(tree, key, size_bytes)
     elif created.answer is Answer.UNKNOWN:
@@ -89,10 +94,15 @@ def _is_unlinked(tree: Tree, key: str) -> bool:
     return True
 
 
-def _write(tree: Tree, name: str, body: bytes) -> None:
-    with os.fdopen(tree.new_file(name), "wb", buffering=0) as file:
-        _write_all(file.fileno(), body)
-        os.fsync(file.fileno())
+def _write_and_link(tree: Tree, key: str, body: bytes) -> Created:
+    with translated(key), tree.temporary_name() as name:
+        descriptor = tree.new_file(name)
+        try:
+            _write_all(descriptor, body)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return _link(tree, name, key)
 
 
 def _linked(tree: Tree, name: str, source: Path, file: BinaryIO) -> bool:

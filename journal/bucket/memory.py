@@ -40,8 +40,8 @@ class MemoryBucket:
         self._objects[key] = (bytes(body), self._clock())
         return Created(Answer.CREATED)
 
-    async def upload(self, key: str, source: Path) -> None:
-        body = await asyncio.to_thread(source.read_bytes)
+    async def upload(self, key: str, source: Path | bytes) -> None:
+        body = source if isinstance(source, bytes) else await asyncio.to_thread(source.read_bytes)
         created = await self.create(key, body)
         if created.answer is Answer.REFUSED:
             raise BucketRefused(f"{key}: {created.detail}")

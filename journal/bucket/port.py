@@ -66,12 +66,12 @@ class Bucket(Protocol):
         """
         ...
 
-    async def upload(self, key: str, source: Path) -> None:
-        """Store the file `source` under a fresh key: streamed, retried, whole or absent.
+    async def upload(self, key: str, source: Path | bytes) -> None:
+        """Store a file, or a small object's bytes, under a fresh key: retried, whole or absent.
 
-        Durable when it returns. Memory stays bounded whatever the size. The source is left in
-        place and must not be written to afterwards (a local bucket may link it). An earlier
-        attempt of the same bytes counts as success.
+        Durable when it returns. A file is streamed: memory stays bounded whatever its size. It is
+        left in place and must not be written to afterwards (a local bucket may link it). An
+        earlier attempt of the same bytes counts as success.
 
         Raises ObjectExists when another object has the key; BucketFull.
         """

@@ -66,7 +66,7 @@ class S3Bucket:
             return created(key, error)
         return Created(Answer.CREATED)
 
-    async def upload(self, key: str, source: Path) -> None:
+    async def upload(self, key: str, source: Path | bytes) -> None:
         await upload(Target(self._clients.data, self._name, self._path(key), key), source)
 
     async def read(self, key: str) -> bytes:

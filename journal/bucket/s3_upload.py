@@ -41,11 +41,14 @@ class Target(msgspec.Struct, frozen=True):
         return {"Bucket": self.bucket, "Key": self.path}
 
 
-async def upload(target: Target, source: Path) -> None:
+async def upload(target: Target, source: Path | bytes) -> None:
     """Store `source`; at most PARTS_IN_FLIGHT parts are in memory. OSError when it cannot be read."""
+    if isinstance(source, bytes):
+        await _put(target, source)
+        return
     size_bytes = (await asyncio.to_thread(source.stat)).st_size
     if size_bytes <= PART_BYTES:
-        await _put(target, source, size_bytes)
+        await _put(target, await _piece(source, 0, size_bytes))
     elif not await _is_there(target, size_bytes):
         await _multipart(target, source, size_bytes)
 
@@ -55,11 +58,10 @@ def part_size(size_bytes: int) -> int:
     return max(PART_BYTES, -(-size_bytes // MAX_PARTS))
 
 
-async def _put(target: Target, source: Path, size_bytes: int) -> None:
-    body = await _piece(source, 0, size_bytes)
+async def _put(target: Target, body: bytes) -> None:
     put = target.client.put_object(**target.address, Body=body, IfNoneMatch="*")
     if not await _was_done(target, put):
-        await _expect(target, size_bytes)
+        await _expect(target, len(body))
 
 
 async def _multipart(target: Target, source: Path, size_bytes: int) -> None:

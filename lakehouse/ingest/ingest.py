@@ -1,11 +1,11 @@
-"""Ingest: a CSV file on disk becomes typed Parquet files on disk, or a refusal.
+"""Ingest: a CSV file becomes typed Parquet files, or a refusal; on disk, a small one in memory.
 
 The order of the work and nothing else: survey the file, decide the schema, read it again and
 write. Little of the text is kept between the readings: the source is on disk already. It knows
 no bucket, no journal and no HTTP; it blocks, and is run in a thread of the caller's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
@@ -60,16 +60,17 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ingest_file(
-    source: Path,
+    source: Path | bytes,
     *,
     content_encoding: str | None,
     options: Options,
     contract: Contract | None,
-    work_dir: Path,
+    work_dir: Callable[[], Path],
     limits: Limits,
 ) -> Parsed | Refused:
-    """Read the CSV at `source` and write it as Parquet into `work_dir`, which must exist.
+    """Read the CSV in `source` and write it as Parquet into the directory that `work_dir` makes.
 
+    A source in memory whose text is small becomes Parquet in memory, and needs no directory.
     Of a file with the contract's header each column whose values all fit the contract's type gets
     it; all else is inferred, and `differences` then says where the file departs from the contract.
     Refused with `empty_csv`, `malformed_csv`, `malformed_encoding`, `too_large`, `unsupported_media_type`,
@@ -83,18 +84,18 @@ def ingest_file(
             told = f"{misplaced} is not for {options.format} files"
             raise refusal("invalid_request", told)
         if options.format == PARQUET:
-            return _as_it_is(source, content_encoding, contract, work_dir, limits)
+            return _as_it_is(source, content_encoding, contract, work_dir(), limits)
         if options.format == NDJSON:
-            return _from_ndjson(source, content_encoding, options, contract, work_dir, limits)
+            return _from_ndjson(source, content_encoding, options, contract, work_dir(), limits)
         if options.on_error == REJECT:
             return _ingest(source, content_encoding, options, contract, work_dir, limits)
-        return _sifted(source, content_encoding, options, contract, work_dir, limits)
+        return _sifted(source, content_encoding, options, contract, work_dir(), limits)
     except RefusedError as error:
         return error.refused
 
 
 def _as_it_is(
-    source: Path,
+    source: Path | bytes,
     content_encoding: str | None,
     contract: Contract | None,
     work_dir: Path,
@@ -112,7 +113,7 @@ def _as_it_is(
 
 
 def _from_ndjson(
-    source: Path,
+    source: Path | bytes,
     content_encoding: str | None,
     options: Options,
     contract: Contract | None,
@@ -139,7 +140,7 @@ def _from_ndjson(
 
 
 def _sifted(
-    source: Path,
+    source: Path | bytes,
     content_encoding: str | None,
     options: Options,
     contract: Contract | None,
@@ -152,7 +153,7 @@ def _sifted(
     plain = msgspec.structs.replace(options, encoding="utf-8", on_error=REJECT)
     with TemporaryDirectory(dir=work_dir) as place:
         sifted = sift(chunks, Path(place), dialect, options, wanted, limits)
-        parsed = _ingest(sifted.path, None, plain, contract, work_dir, limits)
+        parsed = _ingest(sifted.path, None, plain, contract, lambda: work_dir, limits)
         if sifted.quarantine is None:
             return parsed
         kept = sifted.quarantine.moved(work_dir / "quarantine.parquet")
@@ -168,11 +169,11 @@ def _wanted(
 
 
 def _ingest(
-    source: Path,
+    source: Path | bytes,
     content_encoding: str | None,
     options: Options,
     contract: Contract | None,
-    work_dir: Path,
+    work_dir: Callable[[], Path],
     limits: Limits,
 ) -> Parsed:
     dialect = Dialect(options.delimiter, options.encoding)
@@ -190,7 +191,9 @@ def _ingest(
         columns = _decide(header, surveyed, overrides, _kept(contract, promised, header, surveyed))
         again = chain(surveyed.kept, recut(text(), surveyed.places))
         rows = in_order(pool, partial(_typed, reader, columns), again, limits.threads)
-        files = write_parquet(rows, arrow_schema(columns), work_dir, limits)
+        held = isinstance(source, bytes) and surveyed.is_small(limits.held_bytes)
+        into = None if held else work_dir()
+        files = write_parquet(rows, arrow_schema(columns), into, limits)
     lines = {header.names[index]: line for index, line in surveyed.lines.items()}
     return Parsed(
         columns=columns,

@@ -20,6 +20,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     block_bytes: int = MIB
     kept_bytes: int = 64 * MIB
     """Text that the first reading keeps for the second; what is beyond is read again."""
+    held_bytes: int = MIB
+    """Text that may become Parquet in memory, where the source is there already."""
     threads: int = 2
     row_group_rows: int = 122_880
     """DuckDB's own row group, so one row group is one unit of its parallel scan."""

@@ -30,9 +30,10 @@ _LARGE_ROWS = 10_000
 
 
 class ParquetFile(msgspec.Struct, frozen=True):
-    """One file on disk: where, its lower-case hex SHA-256, its size, its rows."""
+    """One file: where it is on disk or, of a small one, its bytes; its lower-case hex SHA-256, its
+    size, its rows."""
 
-    path: Path
+    content: Path | bytes
     sha256: str
     size_bytes: int
     row_count: int
@@ -63,11 +64,12 @@ def typed(text: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema) ->
 
 
 def write_parquet(
-    rows: Iterable[Rows], schema: pa.Schema, work_dir: Path, limits: Limits
+    rows: Iterable[Rows], schema: pa.Schema, work_dir: Path | None, limits: Limits
 ) -> tuple[ParquetFile, ...]:
-    """Write `rows` into `work_dir`: one file, or more beyond `file_bytes`.
+    """Write `rows` into `work_dir`: one file, or more beyond `file_bytes`; None: into memory.
 
-    No rows make one file without rows, so that the schema can be read from it.
+    Where it is written makes no difference to the bytes. No rows make one file without rows, so
+    that the schema can be read from it.
     """
     # One chunk a column: where pages end depends on the chunks that the writer is given.
     groups = (group.combine_chunks() for group in row_groups(rows, limits))
@@ -75,9 +77,8 @@ def write_parquet(
     left = chain([next(tables, schema.empty_table())], tables)
     files: list[ParquetFile] = []
     for first in left:
-        path = work_dir / f"part-{len(files) + 1:05}.parquet"
-        row_count = _write_file(path, first, left, limits.file_bytes)
-        files.append(ParquetFile(path, _sha256(path), path.stat().st_size, row_count))
+        path = work_dir / f"part-{len(files) + 1:05}.parquet" if work_dir else None
+        files.append(_write_file(path, first, left, limits.file_bytes))
     return tuple(files)
 
 
@@ -130,13 +131,24 @@ def _row_bytes(batch: pa.RecordBatch) -> pa.Array:
     return sizes
 
 
-def _write_file(path: Path, first: pa.Table, left: Iterable[pa.Table], file_bytes: int) -> int:
-    """Write `first` and as much of what is `left` as fits; answer the number of rows."""
+def _write_file(
+    path: Path | None, first: pa.Table, left: Iterable[pa.Table], file_bytes: int
+) -> ParquetFile:
+    """Write `first` and as much of what is `left` as fits."""
+    if path is None:
+        memory = pa.BufferOutputStream()
+        rows = _write(memory, first, left, file_bytes)
+        body = memory.getvalue().to_pybytes()
+        return ParquetFile(body, hashlib.sha256(body).hexdigest(), len(body), rows)
+    with pa.OSFile(str(path), "wb") as sink:
+        rows = _write(sink, first, left, file_bytes)
+    return ParquetFile(path, _sha256(path), path.stat().st_size, rows)
+
+
+def _write(sink: pa.NativeFile, first: pa.Table, left: Iterable[pa.Table], file_bytes: int) -> int:
+    """The number of rows that were written."""
     rows = 0
-    with (
-        pa.OSFile(str(path), "wb") as sink,
-        pq.ParquetWriter(sink, first.schema, **encodings(first)) as writer,
-    ):
+    with pq.ParquetWriter(sink, first.schema, **encodings(first)) as writer:
         for table in chain([first], left):
             writer.write_table(table, row_group_size=max(1, table.num_rows))
             rows += table.num_rows

@@ -33,13 +33,13 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 def take_parquet(
-    source: Path,
+    source: Path | bytes,
     content_encoding: str | None,
     contract: Contract | None,
     work_dir: Path,
     limits: Limits,
 ) -> tuple[tuple[Column, ...], ParquetFile]:
-    """The columns of the Parquet at `source`, and the file, in `work_dir` if it was compressed.
+    """The columns of the Parquet in `source`, and the file, in `work_dir`.
 
     Raises RefusedError `malformed_parquet`, `malformed_encoding`, `too_large`; `schema_conflict`
     where widening would make a double of an integer that is none.

@@ -45,8 +45,10 @@ class Quarantined(msgspec.Struct, frozen=True):
 
     def moved(self, path: Path) -> "Quarantined":
         """The same at `path`, on the same disk."""
-        self.file.path.rename(path)
-        return msgspec.structs.replace(self, file=msgspec.structs.replace(self.file, path=path))
+        if not isinstance(self.file.content, Path):
+            raise TypeError("a quarantine file is written to disk")
+        self.file.content.rename(path)
+        return msgspec.structs.replace(self, file=msgspec.structs.replace(self.file, content=path))
 
 
 class QuarantineWriter:

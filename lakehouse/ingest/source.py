@@ -23,7 +23,7 @@ _BOM = codecs.BOM_UTF8
 
 
 def text_chunks(
-    source: Path, content_encoding: str | None, encoding: str, limits: Limits
+    source: Path | bytes, content_encoding: str | None, encoding: str, limits: Limits
 ) -> Iterator[bytes]:
     """The text of `source` as UTF-8, in chunks of about `limits.block_bytes`.
 
@@ -35,7 +35,9 @@ def text_chunks(
     return _without_bom(chunks if encoding == "utf-8" else _transcoded(chunks, encoding))
 
 
-def byte_chunks(source: Path, content_encoding: str | None, limits: Limits) -> Iterator[bytes]:
+def byte_chunks(
+    source: Path | bytes, content_encoding: str | None, limits: Limits
+) -> Iterator[bytes]:
     """The bytes of `source`, decompressed, in chunks of about `limits.block_bytes`.
 
     Raises RefusedError `unsupported_media_type`, `malformed_encoding`, `too_large`.
@@ -43,8 +45,8 @@ def byte_chunks(source: Path, content_encoding: str | None, limits: Limits) -> I
     return _counted(_decompressed(source, content_encoding, limits.block_bytes), limits)
 
 
-def _decompressed(source: Path, content_encoding: str | None, size: int) -> Iterator[bytes]:
-    with pa.OSFile(str(source)) as file:
+def _decompressed(source: Path | bytes, content_encoding: str | None, size: int) -> Iterator[bytes]:
+    with _opened(source) as file:
         codec = _codec(content_encoding, file.read(4))
         file.seek(0)
         if codec is None:
@@ -52,6 +54,10 @@ def _decompressed(source: Path, content_encoding: str | None, size: int) -> Iter
             return
         with pa.CompressedInputStream(file, codec) as stream:
             yield from iter(lambda: _read(stream, size, codec), b"")
+
+
+def _opened(source: Path | bytes) -> pa.NativeFile:
+    return pa.BufferReader(source) if isinstance(source, bytes) else pa.OSFile(str(source))
 
 
 def _codec(content_encoding: str | None, head: bytes) -> str | None:

@@ -29,6 +29,11 @@ class Survey(msgspec.Struct, frozen=True):
     kept: tuple[pa.RecordBatch, ...]
     places: tuple[Place, ...]
 
+    def is_small(self, size_bytes: int) -> bool:
+        """Whether all of the file's text is kept, in at most `size_bytes`."""
+        kept_bytes = sum(batch.get_total_buffer_size() for batch in self.kept)
+        return not self.places and kept_bytes <= size_bytes
+
 
 class _Read(msgspec.Struct, frozen=True):
     block: Block

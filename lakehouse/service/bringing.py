@@ -1,8 +1,6 @@
-"""Bringing: what a spooled file becomes, on disk and then in the bucket. It decides nothing."""
+"""Bringing: what a spooled file becomes, as Parquet and then in the bucket. It decides nothing."""
 
-import tempfile
 from concurrent.futures import Executor
-from pathlib import Path
 
 import msgspec
 
@@ -17,6 +15,7 @@ from lakehouse.node import Node
 from lakehouse.service.changes import mint
 from lakehouse.service.footers import exact_as_double
 from lakehouse.service.plan import Plan
+from lakehouse.service.work_dir import WorkDir
 from lakehouse.spool import Spooled, full_disk_refused
 from projections import catalog
 from projections.catalog import Dataset
@@ -32,7 +31,7 @@ class Bringing:
         limits: Limits,
         plan: Plan,
         file: Spooled,
-        work_dir: Path,
+        work_dir: WorkDir,
     ) -> None:
         self._node = node
         self._pool = pool
@@ -63,7 +62,7 @@ class Bringing:
         for item, produced in zip(
             table.objects + table.quarantine, files_of(self._parsed), strict=True
         ):
-            await self._node.bucket.upload(item.blob, produced.path)
+            await self._node.bucket.upload(item.blob, produced.content)
         return msgspec.structs.replace(command, table=table)
 
     async def contract(self, live: Dataset | None) -> Contract | None:
@@ -83,7 +82,7 @@ class Bringing:
         return Contract(live.schema)
 
     async def read(self, contract: Contract | None, *, rehearsed: bool = False) -> Parsed:
-        """The file as Parquet on disk. Raises RefusedError.
+        """The file as Parquet. Raises RefusedError.
 
         For a rehearsal every row that cannot be read is set aside, even of a file that one of them
         would refuse.
@@ -97,11 +96,11 @@ class Bringing:
             parsed = await in_thread(
                 self._pool,
                 lambda: ingest_file(
-                    self._file.path,
+                    self._file.content,
                     content_encoding=self._plan.content_encoding,
                     options=options,
                     contract=contract,
-                    work_dir=Path(tempfile.mkdtemp(dir=self._work_dir)),
+                    work_dir=self._work_dir.fresh,
                     limits=self._limits,
                 ),
             )

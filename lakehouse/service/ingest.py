@@ -1,14 +1,9 @@
 """Ingest: a spooled CSV becomes a dataset's objects, or is refused, whole either way."""
 
-import shutil
-import tempfile
-from collections.abc import AsyncIterator
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from journal.events import Event
-from journal.threads import in_thread
 from lakehouse import receipts
 from lakehouse.checks import check_name
 from lakehouse.errors import Refused, RefusedError
@@ -20,7 +15,8 @@ from lakehouse.service.changes import Asking, Settled, settle
 from lakehouse.service.plan import Plan
 from lakehouse.service.rehearsing import rehearse
 from lakehouse.service.rejections import Rejections
-from lakehouse.spool import Spooled, full_disk_refused
+from lakehouse.service.work_dir import work_dir
+from lakehouse.spool import Spooled
 from projections import catalog
 
 __all__ = ["Ingest", "Plan"]
@@ -55,8 +51,8 @@ class Ingest:
             return await self._ingest(plan, file, asking)
 
     async def _ingest(self, plan: Plan, file: Spooled, asking: Asking) -> Receipt:
-        async with self._work_dir() as work_dir:
-            bringing = Bringing(self._node, self._pool, self._limits, plan, file, work_dir)
+        async with work_dir(self._spool_dir, self._pool) as place:
+            bringing = Bringing(self._node, self._pool, self._limits, plan, file, place)
             command = plan.command(file)
             settled = await settle(self._node, command, asking, file.sha256, bringing)
             return await self._receipt(plan, settled)
@@ -67,8 +63,8 @@ class Ingest:
         Raises RefusedError only for what hinders the rehearsal itself.
         """
         check_name(plan.name)
-        async with self._work_dir() as work_dir:
-            bringing = Bringing(self._node, self._pool, self._limits, plan, file, work_dir)
+        async with work_dir(self._spool_dir, self._pool) as place:
+            bringing = Bringing(self._node, self._pool, self._limits, plan, file, place)
             return await rehearse(self._node, plan, file, asking, bringing)
 
     async def _receipt(self, plan: Plan, settled: Settled) -> Receipt:
@@ -86,12 +82,3 @@ class Ingest:
     async def _event(self, seq: int) -> Event:
         slot = await self._node.past.slot_of(seq)
         return slot.events[seq - slot.header.first_seq]
-
-    @asynccontextmanager
-    async def _work_dir(self) -> AsyncIterator[Path]:
-        with full_disk_refused():
-            path = Path(tempfile.mkdtemp(prefix="ingest-", dir=self._spool_dir))
-        try:
-            yield path
-        finally:
-            await in_thread(self._pool, lambda: shutil.rmtree(path))

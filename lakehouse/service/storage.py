@@ -34,7 +34,7 @@ class Storage:
 
         async def upload(command: Command) -> Command:
             blob = object_blob(body.sha256, mint(self._node))
-            await self._node.bucket.upload(blob, body.path)
+            await self._node.bucket.upload(blob, body.content)
             return msgspec.structs.replace(command, blob=blob)
 
         command = StoreObject(key, body.size_bytes, body.sha256, content_type, None, only_if_absent)

@@ -159,8 +159,10 @@ def test_a_full_spool_refuses_bodies_and_nothing_else(
     client = lakehouse.client
     fill(client)
     FILLS[full](disk)
-    expect_refused("put", client.put("new", b"x" * 10_000))
+    expect_refused("put", client.put("new", b"x" * 100_000))
     expect_refused("ingest", client.ingest("name=large", ROWS))
+    expect_refused("bad rows", client.ingest("name=bad&on_error=quarantine", b"n\n1\n2,3\n"))
+    assert client.ingest("name=in_memory", b"n\n1\n").status == 200
     assert client.register("r", "v1", ["k"]).status == 200
     assert client.drop("r").status == 200
     expect_reads(client)

@@ -11,7 +11,7 @@ import pytest
 
 import lakehouse.spool
 from lakehouse.errors import RefusedError
-from lakehouse.spool import BUFFER_BYTES, spooled, sweep
+from lakehouse.spool import BUFFER_BYTES, HELD_BYTES, spooled, sweep
 
 
 async def pieces(*sizes: int) -> AsyncIterator[bytes]:
@@ -21,8 +21,13 @@ async def pieces(*sizes: int) -> AsyncIterator[bytes]:
 
 async def spool(directory: Path, pool: ThreadPoolExecutor, *sizes: int) -> int:
     async with spooled(pieces(*sizes), directory, 4 * BUFFER_BYTES, pool) as file:
-        assert file.path.read_bytes() == b"x" * sum(sizes)
-        assert file.path.stat().st_mode & 0o077 == 0
+        if isinstance(file.content, bytes):
+            assert list(directory.iterdir()) == []
+            assert (file.content, file.size_bytes <= HELD_BYTES) == (b"x" * sum(sizes), True)
+        else:
+            assert file.content.read_bytes() == b"x" * sum(sizes)
+            assert file.content.stat().st_mode & 0o077 == 0
+            assert file.size_bytes > HELD_BYTES
         return file.size_bytes
 
 
@@ -30,6 +35,15 @@ async def test_a_body_is_whole_on_disk_and_gone_afterwards(tmp_path: Path) -> No
     with ThreadPoolExecutor(1) as pool:
         assert await spool(tmp_path, pool, 5, 0, BUFFER_BYTES, 7) == BUFFER_BYTES + 12
         assert await spool(tmp_path, pool) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, HELD_BYTES, HELD_BYTES + 1])
+async def test_a_small_body_is_never_on_disk(tmp_path: Path, size_bytes: int) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert (
+            await spool(tmp_path, pool, size_bytes // 2, size_bytes - size_bytes // 2) == size_bytes
+        )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -168,9 +168,10 @@ class SimulatedBucket:
             self._store.trace.add(self._who, f"cannot read {short(what)}: {kind.__name__}")
             raise kind(what)
 
-    async def upload(self, key: str, source: Path) -> None:
+    async def upload(self, key: str, source: Path | bytes) -> None:
         await asyncio.sleep(self._store.delay_s())
-        body, faulty = source.read_bytes(), self._store.faulty()
+        body = source if isinstance(source, bytes) else source.read_bytes()
+        faulty = self._store.faulty()
         if not faulty or self._store.chance.random() < 0.5:
             self._store.land(self._who, key, body)
         await asyncio.sleep(self._store.delay_s())

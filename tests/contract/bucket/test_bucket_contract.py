@@ -239,6 +239,15 @@ async def test_an_upload_again_is_success_and_another_object_is_told(
     assert store.leftovers() == []
 
 
+async def test_bytes_are_uploaded_as_a_file_is(store: Store, bucket: Bucket) -> None:
+    for _ in range(2):
+        await bucket.upload("up/load", b"small")
+    with pytest.raises(ObjectExists):
+        await bucket.upload("up/load", b"another's")
+    assert await store.bodies() == {"up/load": b"small"}
+    assert store.leftovers() == []
+
+
 async def test_a_source_that_is_not_there_is_the_callers_error(
     bucket: Bucket, tmp_path: Path
 ) -> None:

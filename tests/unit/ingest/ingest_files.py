@@ -33,7 +33,7 @@ def ingest(
         content_encoding=content_encoding,
         options=Options(**options),
         contract=contract,
-        work_dir=into,
+        work_dir=lambda: into,
         limits=limits,
     )
 
@@ -60,7 +60,7 @@ def types_of(result: Parsed) -> dict[str, str]:
 
 def by_pyarrow(result: Parsed) -> Rows:
     """All rows as pyarrow reads them."""
-    tables = [pq.read_table(file.path) for file in result.files]
+    tables = [pq.read_table(file.content) for file in result.files]
     return [row for table in tables for row in zip(*table.to_pydict().values(), strict=True)]
 
 
@@ -68,14 +68,14 @@ def by_duckdb(result: Parsed) -> Rows:
     """All rows as DuckDB reads them, sessions being in UTC."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        paths = [str(file.path) for file in result.files]
+        paths = [str(file.content) for file in result.files]
         return connection.execute("FROM read_parquet(?)", [paths]).fetchall()
 
 
 def text_rows(result: Parsed) -> Iterator[tuple[str | None, ...]]:
     """All rows of a file whose columns are all text, a batch at a time."""
     for file in result.files:
-        for batch in pq.ParquetFile(file.path).iter_batches():
+        for batch in pq.ParquetFile(file.content).iter_batches():
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 

@@ -15,7 +15,7 @@ ROWS = 3_000
 def test_columns_are_encoded_by_whether_their_values_repeat(tmp_path: Path) -> None:
     rows = (f"{i},{i % 9},w{i}@x.com,{i % 7}th,{i / 8}" for i in range(ROWS))
     result = parsed("\n".join(["a,b,c.d,e,f", *rows]).encode(), tmp_path)
-    group = pq.read_metadata(result.files[0].path).row_group(0)
+    group = pq.read_metadata(result.files[0].content).row_group(0)
     found = {group.column(i).path_in_schema: group.column(i) for i in range(5)}
     assert "DELTA_BINARY_PACKED" in found["a"].encodings
     assert "DELTA_BYTE_ARRAY" in found["c.d"].encodings
@@ -37,7 +37,7 @@ def test_extremes_survive_their_deltas(tmp_path: Path) -> None:
         for n, (i, text) in enumerate(zip(ints, texts, strict=True))
     )
     result = parsed("\n".join(["i,s,d,t", *rows]).encode(), tmp_path)
-    group = pq.read_metadata(result.files[0].path).row_group(0)
+    group = pq.read_metadata(result.files[0].content).row_group(0)
     assert "DELTA_BINARY_PACKED" in group.column(3).encodings
     assert [row[0] for row in by_duckdb(result)] == ints
     assert [row[1] for row in by_duckdb(result)] == texts

@@ -22,7 +22,7 @@ def peak_mib():
 
 def ingest(source, limits):
     return ingest_file(Path(source), content_encoding=None, options=Options(), contract=None,
-                       work_dir=Path(sys.argv[2]), limits=limits)
+                       work_dir=lambda: Path(sys.argv[2]), limits=limits)
 
 small = Path(sys.argv[2]) / "small.csv"
 small.write_bytes(b"a,b\\n1,x\\n")

@@ -75,7 +75,7 @@ def test_groups_end_with_the_row_that_reaches_a_limit(
             group = []
     with temporary() as folder:
         metadata = pq.read_metadata(
-            parsed(data.encode(), Path(folder), limits=limits).files[0].path
+            parsed(data.encode(), Path(folder), limits=limits).files[0].content
         )
         found = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     assert found == expected + [len(group)] * bool(group)
@@ -89,7 +89,7 @@ def test_types_are_stored_as_named(tmp_path: Path) -> None:
         b',,,,,,""\n'
     )
     result = parsed(data, tmp_path)
-    schema = pq.read_schema(result.files[0].path)
+    schema = pq.read_schema(result.files[0].content)
     assert [(field.name, str(field.type)) for field in schema] == [
         (column.name, column.type) for column in result.columns
     ]
@@ -111,7 +111,7 @@ def test_negative_zero_keeps_its_sign(tmp_path: Path) -> None:
 
 
 def test_statistics_are_stored_and_nothing_that_varies(workers: Path, tmp_path: Path) -> None:
-    metadata = pq.read_metadata(parsed(workers, tmp_path).files[0].path)
+    metadata = pq.read_metadata(parsed(workers, tmp_path).files[0].content)
     assert metadata.row_group(0).column(0).statistics.max == 5000
     assert set(metadata.metadata) == {b"ARROW:schema", b"lakehouse.writer"}
     assert metadata.metadata[b"lakehouse.writer"] == b"lakehouse ingest 1"
@@ -120,7 +120,7 @@ def test_statistics_are_stored_and_nothing_that_varies(workers: Path, tmp_path: 
 
 def test_text_spool_is_gone_afterwards(workers: Path, tmp_path: Path) -> None:
     result = parsed(workers, tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted(file.path for file in result.files)
+    assert sorted(tmp_path.iterdir()) == sorted(file.content for file in result.files)
 
 
 def test_a_full_disk_ends_the_work_and_its_threads(

@@ -12,7 +12,12 @@ from lakehouse.ingest.json_lines import Line, parsed_lines
 
 _names = st.sampled_from(["a", "b", "", ":", " ", '"', "é", "a:"])
 _values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _names | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _names
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3),
     max_leaves=4,
 )

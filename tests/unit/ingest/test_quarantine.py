@@ -27,7 +27,7 @@ def sifted(data: bytes, into: Path, **given_: object) -> Parsed:
 def aside(result: Parsed) -> list[Aside]:
     if result.quarantine is None:
         return []
-    rows = pq.read_table(result.quarantine.file.path).to_pylist()
+    rows = pq.read_table(result.quarantine.file.content).to_pylist()
     assert len(rows) == result.quarantine.file.row_count
     return [(row["line"], row["column"], row["reason"], row["raw"]) for row in rows]
 

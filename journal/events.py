@@ -231,7 +231,7 @@ class UnknownEvent(Exception):
     """A type or version that this code does not know: written by a newer one."""
 
 
-class _Line(Record, frozen=True):
+class Envelope(Record, frozen=True):
     """An event as it stands in a slot, its data not yet read."""
 
     seq: Count
@@ -248,7 +248,7 @@ class _Line(Record, frozen=True):
 
 
 _ENCODER = msgspec.json.Encoder()
-_LINES = msgspec.json.Decoder(_Line)
+_ENVELOPES = msgspec.json.Decoder(Envelope)
 _DATA = {data.TYPE: msgspec.json.Decoder(data) for data in TYPES}
 
 
@@ -259,22 +259,32 @@ def encode_event(event: Event) -> bytes:
 
 def decode_event(line: bytes) -> Event:
     """Read one line. Raises UnknownEvent for a newer one, msgspec.DecodeError for damage."""
-    raw = _LINES.decode(line)
-    decoder = _DATA.get(raw.type)
-    if decoder is None or raw.v != VERSION:
-        raise UnknownEvent(f"event {raw.seq} is a {raw.type!r} of version {raw.v}")
+    return open_envelope(decode_envelope(line))
+
+
+def decode_envelope(line: bytes) -> Envelope:
+    """Read one line but for its data. Raises msgspec.DecodeError for damage."""
+    return _ENVELOPES.decode(line)
+
+
+def open_envelope(envelope: Envelope) -> Event:
+    """Read an event's data. Raises as decode_event does."""
+    decoder = _DATA.get(envelope.type)
+    if decoder is None or envelope.v != VERSION:
+        told = f"event {envelope.seq} is a {envelope.type!r} of version {envelope.v}"
+        raise UnknownEvent(told)
     return Event(
-        raw.seq,
-        raw.type,
-        raw.v,
-        raw.command,
-        raw.key,
-        raw.request,
-        raw.actor,
-        raw.reason,
-        raw.correlation,
-        raw.about,
-        decoder.decode(raw.data),
+        envelope.seq,
+        envelope.type,
+        envelope.v,
+        envelope.command,
+        envelope.key,
+        envelope.request,
+        envelope.actor,
+        envelope.reason,
+        envelope.correlation,
+        envelope.about,
+        decoder.decode(envelope.data),
     )
 
 

@@ -22,6 +22,7 @@ from journal.slot import (
     Head,
     JournalCorrupt,
     Lake,
+    SealedSlot,
     Slot,
     decode_lake,
     decode_slot,
@@ -29,6 +30,7 @@ from journal.slot import (
     format_at,
     genesis,
     sha256_hex,
+    split_slot,
 )
 
 WINDOW = 32
@@ -79,44 +81,50 @@ class Journal:
         body = await self._body(position)
         return decode_slot(body, position) if body is not None else None
 
+    async def sealed(self, position: int) -> SealedSlot | None:
+        """The slot at `position`, its events not decoded; None where there is none yet.
+
+        Raises as read does.
+        """
+        body = await self._body(position)
+        return split_slot(body, position) if body is not None else None
+
     async def slots(self, first: int) -> AsyncGenerator[Slot, None]:
         """Slots from position `first` up to the first gap, read in growing parallel windows.
 
         What stands behind the first gap or the first fault is not looked at.
         """
-        width = 1
-        while True:
-            reads = [self._body(position) for position in range(first, first + width)]
-            bodies = await asyncio.gather(*reads, return_exceptions=True)
-            # Decoded one at a time, as they are asked for: what stays in the cache is fast.
-            for position, body in enumerate(bodies, first):
-                if isinstance(body, BaseException):
-                    raise body
-                if body is None:
-                    return
+        async with aclosing(self._bodies(first)) as bodies:
+            async for position, body in bodies:
+                # Decoded one at a time, as they are asked for: what stays in the cache is fast.
                 yield decode_slot(body, position)
-            first += width
-            width = min(2 * width, WINDOW)
 
     async def history(self, first: int, last: int) -> AsyncGenerator[Slot, None]:
-        """Slots from `first` to `last`, all of which exist: a few by themselves, many by packs.
+        """Slots from `first` to `last`, all of which exist, read as `bodies` does."""
+        async with aclosing(self.bodies(first, last)) as bodies:
+            async for position, body in bodies:
+                yield decode_slot(body, position)
+
+    async def bodies(self, first: int, last: int) -> AsyncGenerator[tuple[int, bytes], None]:
+        """Positions and bytes of the slots `first` to `last`: a few by themselves, many by packs.
 
         Whoever stops early pays for little: a pack must be read and proven whole.
         """
-        async with aclosing(self._until(first, min(last, first + DIRECT - 1))) as slots:
-            async for slot in slots:
-                yield slot
+        async with aclosing(self._until(first, min(last, first + DIRECT - 1))) as bodies:
+            async for position, body in bodies:
+                yield position, body
         position = first + DIRECT
         while position <= last:
             end = min(last, first_of(position) + SLOTS_A_PACK - 1)
             pack = await read_pack(self.bucket, first_of(position))
             if pack is None:
-                async with aclosing(self._until(position, end)) as slots:
-                    async for slot in slots:
-                        yield slot
+                async with aclosing(self._until(position, end)) as bodies:
+                    async for number, body in bodies:
+                        yield number, body
             else:
-                for number in range(position, end + 1):
-                    yield decode_slot(pack[number - first_of(number)], number)
+                for number, body in pack.slots():
+                    if position <= number <= end:
+                        yield number, body
             position = end + 1
 
     async def _body(self, position: int) -> bytes | None:
@@ -125,12 +133,26 @@ class Journal:
         except ObjectMissing:
             return None
 
-    async def _until(self, first: int, last: int) -> AsyncGenerator[Slot, None]:
-        async with aclosing(self.slots(first)) as slots:
-            async for slot in slots:
-                if slot.header.position > last:
+    async def _bodies(self, first: int) -> AsyncGenerator[tuple[int, bytes], None]:
+        width = 1
+        while True:
+            reads = [self._body(position) for position in range(first, first + width)]
+            bodies = await asyncio.gather(*reads, return_exceptions=True)
+            for position, body in enumerate(bodies, first):
+                if isinstance(body, BaseException):
+                    raise body
+                if body is None:
                     return
-                yield slot
+                yield position, body
+            first += width
+            width = min(2 * width, WINDOW)
+
+    async def _until(self, first: int, last: int) -> AsyncGenerator[tuple[int, bytes], None]:
+        async with aclosing(self._bodies(first)) as bodies:
+            async for position, body in bodies:
+                if position > last:
+                    return
+                yield position, body
 
     async def hash_at(self, position: int) -> str:
         """The SHA-256 of what stands at `position` now (0: `lake.json`). Raises ObjectMissing."""

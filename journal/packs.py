@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+import msgspec
 import zstandard
 
 from journal.bucket.errors import ObjectMissing
@@ -18,6 +19,9 @@ from journal.slot import JournalCorrupt, decode_header, sha256_hex
 
 SLOTS_A_PACK = 1_024
 LEVEL = 3
+PIECE_BYTES = 1024 * 1024
+"""How much of a pack is decompressed at once: a pack may hold gigabytes."""
+_BEGINNING = b'\n{"slot":'
 
 
 def pack_key(first: int) -> str:
@@ -44,38 +48,57 @@ def writing(file: BinaryIO) -> Iterator[Callable[[bytes], object]]:
         yield packed.write
 
 
-async def read_pack(bucket: Bucket, first: int) -> list[bytes] | None:
-    """The bytes of a pack's slots; None where there is no such pack, or none that is proven."""
+class Pack(msgspec.Struct, frozen=True):
+    """A pack whose slots are proven: `body` is the object's bytes, compressed as they are."""
+
+    first: int
+    body: bytes
+
+    def slots(self) -> Iterator[tuple[int, bytes]]:
+        """Each slot's position and bytes, in order; decompressed as they are asked for."""
+        return enumerate(_slots(self.body), self.first)
+
+
+async def read_pack(bucket: Bucket, first: int) -> Pack | None:
+    """The pack whose first slot is `first`; None where there is none, or none that is proven."""
     try:
-        body = await bucket.read(pack_key(first))
+        pack = Pack(first, await bucket.read(pack_key(first)))
         last = sha256_hex(await bucket.read(slot_key(first + SLOTS_A_PACK - 1)))
-        return await asyncio.to_thread(_proven, body, first, last)
+        await asyncio.to_thread(_prove, pack, last)
     except (ObjectMissing, zstandard.ZstdError, JournalCorrupt):
         # A cache that cannot be used is passed over: the slots have it all.
         return None
+    return pack
 
 
-def _proven(body: bytes, first: int, last: str) -> list[bytes]:
-    """The slots in a pack's bytes. Raises JournalCorrupt when they do not lead to the hash `last`."""
-    joined = zstandard.ZstdDecompressor().decompressobj().decompress(body)
-    bodies = _split(joined)
-    if len(bodies) != SLOTS_A_PACK:
-        raise JournalCorrupt(first, "its pack", str(SLOTS_A_PACK), str(len(bodies)))
-    expected = last
-    for position in range(first + SLOTS_A_PACK - 1, first - 1, -1):
-        slot = bodies[position - first]
-        if sha256_hex(slot) != expected:
+def _prove(pack: Pack, last: str) -> None:
+    """Raises JournalCorrupt when the pack's slots do not lead, hash by hash, to the hash `last`."""
+    count, sha256 = 0, ""
+    for position, slot in pack.slots():
+        if count and decode_header(slot, position).prev != sha256:
             raise JournalCorrupt(position, "its pack holds other bytes")
-        expected = decode_header(slot, position).prev
-    return bodies
+        count, sha256 = count + 1, sha256_hex(slot)
+    if count != SLOTS_A_PACK:
+        raise JournalCorrupt(pack.first, "its pack", str(SLOTS_A_PACK), str(count))
+    if sha256 != last:
+        raise JournalCorrupt(pack.first + count - 1, "its pack holds other bytes")
+
+
+def _slots(body: bytes) -> Iterator[bytes]:
+    """Slots by their headers: each begins with a line that no event can be."""
+    rest = b""
+    for piece in zstandard.ZstdDecompressor().read_to_iter(body, write_size=PIECE_BYTES):
+        *whole, rest = _split(rest + piece)
+        yield from whole
+    if rest:
+        yield rest
 
 
 def _split(joined: bytes) -> list[bytes]:
-    """Slots by their headers: each begins with a line that no event can be."""
-    bodies: list[bytes] = []
+    """`joined` cut before each header but the first; what comes last may go on."""
+    found: list[bytes] = []
     start = 0
-    while start < len(joined):
-        end = joined.find(b'\n{"slot":', start) + 1 or len(joined)
-        bodies.append(joined[start:end])
+    while end := joined.find(_BEGINNING, start) + 1:
+        found.append(joined[start:end])
         start = end
-    return bodies
+    return [*found, joined[start:]]

@@ -13,9 +13,11 @@ import msgspec
 from journal.bucket.keys import are_blobs, key_fault
 from journal.events import (
     Count,
+    Envelope,
     Event,
     Record,
     UnknownEvent,
+    decode_envelope,
     decode_event,
     encode_event,
     names_of,
@@ -76,8 +78,23 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
     @property
     def head(self) -> Head:
         """The journal's head once this slot is its last."""
-        last_seq = self.header.first_seq + self.header.events - 1
-        return Head(self.header.position, last_seq, self.sha256, self.header.at)
+        return _head(self.header, self.sha256)
+
+
+class SealedSlot(msgspec.Struct, frozen=True, gc=False):
+    """A slot whose events are not decoded: for whoever needs few of them, or little of each.
+
+    Its bytes are proven by the links from slot to slot, as a decoded slot's are.
+    """
+
+    header: Header
+    lines: tuple[bytes, ...]
+    sha256: str
+
+    @property
+    def head(self) -> Head:
+        """The journal's head once this slot is its last."""
+        return _head(self.header, self.sha256)
 
 
 class JournalCorrupt(Exception):
@@ -169,11 +186,44 @@ def encode_events(header: Header, events: tuple[Event, ...]) -> bytes:
 
 def decode_slot(body: bytes, position: int) -> Slot:
     """Read the slot found at `position`. Raises JournalCorrupt, UpgradeRequired."""
+    sealed = split_slot(body, position)
+    events = tuple(_decode_line(line, position) for line in sealed.lines)
+    for seq, event in enumerate(events, sealed.header.first_seq):
+        _check_event(event, seq, position)
+    _check_names(events, position)
+    return Slot(sealed.header, events, sealed.sha256)
+
+
+def split_slot(body: bytes, position: int) -> SealedSlot:
+    """The slot found at `position`, its events not decoded. Raises as decode_slot does."""
     first, *lines = _lines(body, position)
     header = _decode_header(first, position)
-    events = tuple(_decode_line(line, position) for line in lines)
-    _check_inside(header, events, position)
-    return Slot(header, events, sha256_hex(body))
+    _check_header(header, len(lines), position)
+    _check_text(body, position)
+    return SealedSlot(header, tuple(lines), sha256_hex(body))
+
+
+def event_in(sealed: SealedSlot, seq: int) -> Event:
+    """Event `seq` of a slot, decoded alone. Raises as decode_slot does."""
+    position, number = sealed.header.position, seq - sealed.header.first_seq
+    if not 0 <= number < len(sealed.lines):
+        raise JournalCorrupt(position, f"it does not hold event {seq}")
+    event = _decode_line(sealed.lines[number], position)
+    _check_event(event, seq, position)
+    _check_names((event,), position)
+    return event
+
+
+def envelopes(sealed: SealedSlot) -> list[Envelope]:
+    """All events of a slot but for their data, in order. Raises JournalCorrupt."""
+    position = sealed.header.position
+    try:
+        found = [decode_envelope(line) for line in sealed.lines]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise JournalCorrupt(position, f"an event does not decode: {error}") from error
+    for seq, envelope in enumerate(found, sealed.header.first_seq):
+        _check_event(envelope, seq, position)
+    return found
 
 
 def decode_header(body: bytes, position: int) -> Header:
@@ -181,7 +231,7 @@ def decode_header(body: bytes, position: int) -> Header:
     return _decode_header(body.partition(b"\n")[0], position)
 
 
-def check_link(head: Head, slot: Slot, lake: str) -> None:
+def check_link(head: Head, slot: Slot | SealedSlot, lake: str) -> None:
     """Whether `slot` follows `head` in this lake. Raises JournalCorrupt naming what differs."""
     header = slot.header
     expectations = (
@@ -230,19 +280,33 @@ def _decode_line(line: bytes, position: int) -> Event:
         raise JournalCorrupt(position, f"an event does not decode: {error}") from error
 
 
-def _check_inside(header: Header, events: tuple[Event, ...], position: int) -> None:
+def _head(header: Header, sha256: str) -> Head:
+    return Head(header.position, header.first_seq + header.events - 1, sha256, header.at)
+
+
+def _check_header(header: Header, count: int, position: int) -> None:
     if header.position != position:
         raise JournalCorrupt(position, "its header", str(position), str(header.position))
-    if not events or header.events != len(events):
-        raise JournalCorrupt(position, "events", str(header.events), str(len(events)))
+    if not count or header.events != count:
+        raise JournalCorrupt(position, "events", str(header.events), str(count))
     if not _AT.fullmatch(header.at):
         raise JournalCorrupt(position, "its time is not a time", "RFC 3339 in UTC", header.at)
-    for seq, event in enumerate(events, header.first_seq):
-        if event.seq != seq:
-            raise JournalCorrupt(position, "an event's seq", str(seq), str(event.seq))
-        if (event.key is None) != (event.request is None):
-            raise JournalCorrupt(position, f"event {seq} has one of key and request, not both")
-    _check_names(events, position)
+
+
+def _check_text(body: bytes, position: int) -> None:
+    """A decoder looks at the strings that it decodes, and at no others."""
+    try:
+        if not body.isascii():
+            body.decode()
+    except UnicodeDecodeError as error:
+        raise JournalCorrupt(position, f"it is not UTF-8: {error}") from error
+
+
+def _check_event(event: Event | Envelope, seq: int, position: int) -> None:
+    if event.seq != seq:
+        raise JournalCorrupt(position, "an event's seq", str(seq), str(event.seq))
+    if (event.key is None) != (event.request is None):
+        raise JournalCorrupt(position, f"event {seq} has one of key and request, not both")
 
 
 def _check_names(events: tuple[Event, ...], position: int) -> None:

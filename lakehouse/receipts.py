@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from journal.events import Content, DatasetRestored, Event, Object, Renamed, Source
-from journal.slot import Slot
+from journal.slot import Header
 from lakehouse.errors import Json
 from projections.catalog import Dataset
 from projections.fold import State
@@ -105,10 +105,10 @@ def renamed(columns: Sequence[Renamed]) -> list[Json]:
     return [msgspec.to_builtins(each) for each in columns]
 
 
-def event(slot: Slot, number: int) -> Body:
-    """One event of a slot as the feed tells it: its line, and its slot's position and time."""
-    line: Mapping[str, Json] = msgspec.to_builtins(slot.events[number])
-    place: Body = {"seq": line["seq"], "position": slot.header.position, "at": slot.header.at}
+def event(header: Header, told: Event) -> Body:
+    """One event as the feed tells it: its line, and the position and the time of its slot."""
+    line: Mapping[str, Json] = msgspec.to_builtins(told)
+    place: Body = {"seq": line["seq"], "position": header.position, "at": header.at}
     return place | {name: value for name, value in line.items() if name != "seq"}
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import aclosing
 from datetime import datetime
 
-from journal.slot import JournalCorrupt, Slot, check_link, format_at
+from journal.events import Event, Place
+from journal.slot import Header, JournalCorrupt, SealedSlot, check_link, event_in, format_at
 from projections import history
 from projections.checkpointing import newest_state
 from projections.fold import Folding, State, empty
@@ -53,7 +54,18 @@ class Past:
         slot = await self._last_slot(first, last, lambda slot: slot.header.at <= text)
         return slot.head.seq if slot else 0
 
-    async def slot_of(self, seq: int) -> Slot:
+    async def event(self, seq: int) -> tuple[Header, Event]:
+        """Event `seq` and its slot's header. Raises BeyondHead."""
+        slot = await self.slot_of(seq)
+        return slot.header, event_in(slot, seq)
+
+    async def event_at(self, place: Place) -> tuple[Header, Event]:
+        """The event at a place that the state knows, in one read, and its slot's header."""
+        position, seq = place
+        slot = await self._slot_at(position)
+        return slot.header, event_in(slot, seq)
+
+    async def slot_of(self, seq: int) -> SealedSlot:
         """The slot that holds event `seq`. Raises BeyondHead."""
         now = self._follower.state
         if not 0 < seq <= now.head.seq:
@@ -64,20 +76,22 @@ class Past:
             raise JournalCorrupt(first, f"no slot holds event {seq}")
         return slot
 
-    async def slot_at(self, position: int) -> Slot:
+    async def _slot_at(self, position: int) -> SealedSlot:
         """A slot that the state has folded. Raises JournalCorrupt when it is gone."""
-        slot = await self._journal.read(position)
+        slot = await self._journal.sealed(position)
         if slot is None:
             raise JournalCorrupt(position, "it was read before and is absent now")
         return slot
 
-    async def _last_slot(self, first: int, last: int, holds: Callable[[Slot], bool]) -> Slot | None:
+    async def _last_slot(
+        self, first: int, last: int, holds: Callable[[SealedSlot], bool]
+    ) -> SealedSlot | None:
         """The last slot in first..last that `holds`, by bisection; None where none does."""
-        best: Slot | None = None
+        best: SealedSlot | None = None
         low, high = max(first, 1), last
         while low <= high:
             middle = (low + high) // 2
-            slot = await self.slot_at(middle)
+            slot = await self._slot_at(middle)
             if holds(slot):
                 best, low = slot, middle + 1
             else:

@@ -15,6 +15,7 @@ import msgspec
 
 from journal.bucket.removal import remove
 from journal.clock import SystemClock
+from journal.events import Event
 from journal.log import Journal, find_journal
 from journal.slot import Head, JournalCorrupt, Slot, format_at
 from journal.verify import verify as verify_slots
@@ -59,10 +60,10 @@ async def events(arguments: argparse.Namespace, settings: Settings) -> int:
         async with journal_of(settings) as journal:
             while journal is not None:
                 async for slot in journal.slots(position + 1):
-                    for number in _wanted(slot, arguments):
+                    for event in _wanted(slot, arguments):
                         if left == 0:
                             return OK
-                        printing.document(receipts.event(slot, number))
+                        printing.document(receipts.event(slot.header, event))
                         left = left - 1 if left is not None else None
                     position = slot.header.position
                 if not arguments.follow or left == 0:
@@ -75,14 +76,14 @@ async def events(arguments: argparse.Namespace, settings: Settings) -> int:
         await asyncio.sleep(settings.poll_interval_s)
 
 
-def _wanted(slot: Slot, arguments: argparse.Namespace) -> Iterator[int]:
+def _wanted(slot: Slot, arguments: argparse.Namespace) -> Iterator[Event]:
     """Which of a slot's events pass the filters."""
     entity = history.dataset_entity(arguments.dataset) if arguments.dataset else None
-    for number, event in enumerate(slot.events):
+    for event in slot.events:
         if event.seq <= arguments.after or arguments.type not in (None, event.type):
             continue
         if entity is None or any(each.entity == entity for each in event.about):
-            yield number
+            yield event
 
 
 async def verify(arguments: argparse.Namespace, settings: Settings) -> int:

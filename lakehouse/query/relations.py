@@ -15,17 +15,27 @@ LISTED = frozenset({"tables", "columns", "schemata"})
 
 
 ALL_SEQS = range(2**53)
+ALL_TIMES = range(2**62)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """Which events a statement looks at: no others need be there, and these need not be alone.
+
+    `times` are microseconds since 1970 in UTC; `dataset` is a name, in any spelling, or None for all.
+    """
+
+    seqs: range = ALL_SEQS
+    times: range = ALL_TIMES
+    dataset: str | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A relation of a statement, taken apart: `moment` is the text of a point in time, or None;
-    `start` and `stop` bound the events that are looked at."""
+    """A relation of a statement, taken apart: `moment` is the text of a point in time, or None."""
 
     name: str
     system: bool
     moment: str | None
-    start: int = ALL_SEQS.start
-    stop: int = ALL_SEQS.stop
+    seen: Seen = Seen()
 
     @property
     def called(self) -> str:
@@ -33,9 +43,13 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.name if self.moment is None else at(self.name, self.moment)
 
 
-def system_name(name: str, seqs: range = ALL_SEQS) -> str:
-    """What the system view `name` is called in a set of relations; `seqs`: the events looked at."""
-    return f"{SCHEMA}.{name}" if seqs == ALL_SEQS else f"{SCHEMA}.{name}#{seqs.start}:{seqs.stop}"
+def system_name(name: str, seen: Seen = Seen()) -> str:  # noqa: B008 - it is frozen
+    """What the system view `name` is called in a set of relations; `seen`: the events looked at."""
+    if seen == Seen():
+        return f"{SCHEMA}.{name}"
+    seqs, times = seen.seqs, seen.times
+    bounds = (seqs.start, seqs.stop, times.start, times.stop, seen.dataset or "")
+    return f"{SCHEMA}.{name}#{':'.join(map(str, bounds))}"
 
 
 def at(name: str, moment: str) -> str:
@@ -50,6 +64,12 @@ def wanted(relation: str) -> Wanted:
     inner, _, bounds = inner.partition("#")
     if not dot or schema != SCHEMA or inner not in SYSTEM:
         return Wanted(name, False, moment if mark else None)
-    start, _, stop = bounds.partition(":")
-    seqs = range(int(start), int(stop)) if bounds else ALL_SEQS
-    return Wanted(inner, True, moment if mark else None, seqs.start, seqs.stop)
+    return Wanted(inner, True, moment if mark else None, _seen(bounds))
+
+
+def _seen(bounds: str) -> Seen:
+    if not bounds:
+        return Seen()
+    *numbers, dataset = bounds.split(":")
+    first, last, since, until = map(int, numbers)
+    return Seen(range(first, last), range(since, until), dataset or None)

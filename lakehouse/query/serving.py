@@ -35,7 +35,7 @@ from lakehouse.query.messages import (
     Whole,
     frame,
 )
-from lakehouse.query.relations import ALL_SEQS, system_name
+from lakehouse.query.relations import Seen, system_name
 from lakehouse.query.scrubbing import Scrubber, about_view, refusal, scrubber
 from lakehouse.query.statement import Statement, located, read_statement, unterminated
 from projections.views import View, view_sql
@@ -160,8 +160,8 @@ def _plain(allowed: Allowed) -> set[str]:
 
 def _reads(statement: Statement) -> Reads:
     allowed = statement.allowed
-    seqs = {"events": statement.events}
-    system = {system_name(name, seqs.get(name, ALL_SEQS)) for name in allowed.system}
+    seen = {"events": statement.events}
+    system = {system_name(name, seen.get(name, Seen())) for name in allowed.system}
     names = frozenset(_plain(allowed) | system)
     return Reads(names, allowed.all_relations, allowed.deterministic and not allowed.explain)
 

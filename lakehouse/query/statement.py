@@ -13,7 +13,7 @@ import msgspec
 from lakehouse.errors import Refused
 from lakehouse.query.bounds import events_seen
 from lakehouse.query.guard import Allowed, Node, check
-from lakehouse.query.relations import ALL_SEQS
+from lakehouse.query.relations import Seen
 from lakehouse.query.travel import travelled
 
 _BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
@@ -35,8 +35,8 @@ class Statement(msgspec.Struct, frozen=True):
     sql: str
     body: str
     allowed: Allowed
-    events: range = ALL_SEQS
-    """The seqs that it may see of lake.events."""
+    events: Seen = Seen()
+    """What it may see of lake.events."""
 
 
 def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:

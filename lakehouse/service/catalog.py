@@ -99,10 +99,9 @@ class Catalog:
             raise RefusedError(Refused("dataset_not_found", f"nothing ever had the name {name}"))
         rows: list[receipts.Body] = []
         while place is not None and place[1] > after:
-            slot = await self._node.past.slot_at(place[0])
-            number = place[1] - slot.header.first_seq
-            rows.append(receipts.event(slot, number))
-            place = history.previous(slot.events[number], entity)
+            header, event = await self._node.past.event_at(place)
+            rows.append(receipts.event(header, event))
+            place = history.previous(event, entity)
         rows.reverse()
         more = rows[limit - 1]["seq"] if len(rows) > limit else None
         return Listing(rows[:limit], more, state.head.seq)

@@ -105,6 +105,5 @@ def _context(node: Node, asking: Asking, payload_sha256: str) -> Context:
 
 
 async def _replayed(node: Node, position: int, seq: int) -> Settled:
-    slot = await node.past.slot_at(position)
-    event = slot.events[seq - slot.header.first_seq]
+    _, event = await node.past.event_at((position, seq))
     return Settled(seq, await node.past.state_at(seq), event, fresh=False)

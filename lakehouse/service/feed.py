@@ -73,8 +73,9 @@ class _Kept:
 
     def frames(self) -> list[tuple[Body, bytes]]:
         if self._frames is None:
-            rows = [receipts.event(self._slot, number) for number in range(len(self._slot.events))]
-            self._frames = [(row, frame(row, self._slot.header.lake)) for row in rows]
+            header = self._slot.header
+            rows = [receipts.event(header, event) for event in self._slot.events]
+            self._frames = [(row, frame(row, header.lake)) for row in rows]
         return self._frames
 
 

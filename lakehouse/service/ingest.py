@@ -80,5 +80,5 @@ class Ingest:
         return Receipt(body, settled.seq)
 
     async def _event(self, seq: int) -> Event:
-        slot = await self._node.past.slot_of(seq)
-        return slot.events[seq - slot.header.first_seq]
+        _, event = await self._node.past.event(seq)
+        return event

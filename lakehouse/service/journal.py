@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from journal.events import Event
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from lakehouse import receipts
 from lakehouse.node import Node
@@ -46,9 +47,8 @@ class JournalReads:
                 if slot.header.position > last:
                     break
                 read_to = slot.head.seq
-                rows += [
-                    receipts.event(slot, number) for number in _passing(slot, after, type_, entity)
-                ]
+                passing = _passing(slot, after, type_, entity)
+                rows += [receipts.event(slot.header, event) for event in passing]
                 if len(rows) > limit:
                     return Listing(rows[:limit], rows[limit - 1]["seq"], head.seq)
         return Listing(rows, read_to if read_to < head.seq else None, head.seq)
@@ -71,10 +71,10 @@ class JournalReads:
         raise JournalCorrupt(missing, "it was read before and is absent now")
 
 
-def _passing(slot: Slot, after: int, type_: str | None, entity: str | None) -> list[int]:
+def _passing(slot: Slot, after: int, type_: str | None, entity: str | None) -> list[Event]:
     return [
-        number
-        for number, event in enumerate(slot.events)
+        event
+        for event in slot.events
         if event.seq > after
         and type_ in (None, event.type)
         and (entity is None or any(about.entity == entity for about in event.about))

@@ -114,8 +114,8 @@ class PastUse:
         return _undone(command, None, state, state, state.head.seq, dry_run=True)
 
     async def _event(self, seq: int) -> tuple[Event, str]:
-        slot = await self._node.past.slot_of(seq)
-        return slot.events[seq - slot.header.first_seq], slot.header.at
+        header, event = await self._node.past.event(seq)
+        return event, header.at
 
 
 def _undone(

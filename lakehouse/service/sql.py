@@ -120,8 +120,7 @@ class _Asked:
                 self._used.extend(
                     each for each in state.catalog.datasets.values() if each.quarantine
                 )
-            seqs = range(relation.start, relation.stop)
-            view = await self._system.view(self._loan, relation.name, state, seqs)
+            view = await self._system.view(self._loan, relation.name, state, relation.seen)
         elif dataset := state.catalog.datasets.get(relation.name):
             self._used.append(dataset)
             view = self._view(dataset)

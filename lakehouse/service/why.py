@@ -52,10 +52,8 @@ class Why:
         entity = history.dataset_entity(dataset.name)
         place = self._node.state.history.links.get(entity)
         while place is not None:
-            slot = await self._node.past.slot_at(place[0])
-            number = place[1] - slot.header.first_seq
-            event = slot.events[number]
-            told = receipts.event(slot, number)
+            header, event = await self._node.past.event_at(place)
+            told = receipts.event(header, event)
             found |= {item.blob: told for item in objects_of(event.data)}
             place = _before(event, entity)
         return found

@@ -9,7 +9,7 @@ import msgspec
 
 from journal.packs import SLOTS_A_PACK
 
-SIZES = (SLOTS_A_PACK, 64)
+SIZES = (SLOTS_A_PACK, 256, 64)
 
 
 class Block(msgspec.Struct, frozen=True):

@@ -65,6 +65,10 @@ class Files:
         file.size_bytes = file.path.stat().st_size
         return file
 
+    def knows(self, name: str) -> bool:
+        """Whether the file of that name is there, or under way."""
+        return name in self._files
+
     def _let_go(self) -> None:
         size_bytes = sum(file.size_bytes for file in self._files.values())
         for name, file in list(self._files.items()):
@@ -85,8 +89,12 @@ class Loan:
         self.taken: list[_File] = []
         self._files = files
 
+    def knows(self, name: str) -> bool:
+        """Whether the file of that name is there, or under way."""
+        return self._files.knows(name)
+
     async def path(self, name: str, make: Make) -> str:
-        """Where the file of that name lies; made by `make` if it is not there."""
+        """Where the file of that name lies; made by `make` if it is not there, or under way."""
         file = await self._files.take(name, make)
         self.taken.append(file)
         return str(file.path)

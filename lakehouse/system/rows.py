@@ -1,13 +1,11 @@
-"""From state and events to the rows of the system views. Pure: keys, never blobs."""
+"""From a state to the rows of the system views. Pure: keys, never blobs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
-from journal.slot import Slot
 from lakehouse.system import shapes
 from projections import catalog, inventory
 from projections.catalog import Dataset
@@ -45,22 +43,6 @@ def objects(state: State) -> pa.Table:
     rows = [_object(each, True, holders) for each in current]
     rows += [_object(each, False, holders) for each in older]
     return _table(shapes.OBJECTS, rows)
-
-
-def events(slots: Iterable[Slot], through_seq: int | None) -> pa.Table:
-    """`lake.events` of some slots, all of them or those up to `through_seq`."""
-    rows = (
-        (
-            *(event.seq, slot.header.position, slot.header.at, event.type, event.v),
-            getattr(event.data, "name", None),
-            *(event.actor, event.reason, event.key, event.request),
-            *(event.correlation, event.command, msgspec.json.encode(event.data).decode()),
-        )
-        for slot in slots
-        for event in slot.events
-        if through_seq is None or event.seq <= through_seq
-    )
-    return _table(shapes.EVENTS, rows)
 
 
 def log(name: str, remembered: Iterable[Mapping[str, Any]]) -> pa.Table:

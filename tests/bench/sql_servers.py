@@ -56,7 +56,14 @@ def lakehouse(bucket: Path, csv: Path, name: str) -> Iterator[Server]:
     bin_ = str(BIN / "lakehouse")
     subprocess.run([bin_, "ingest", str(csv), "--name", name, "--bucket", str(bucket)], check=True,
                    stdout=subprocess.DEVNULL)  # fmt: skip
-    port = _free_port()
+    with serving(bucket) as server:
+        yield server
+
+
+@contextmanager
+def serving(bucket: Path) -> Iterator[Server]:
+    """Ours, on what lies in the bucket."""
+    bin_, port = str(BIN / "lakehouse"), _free_port()
     command = [bin_, "serve", "--bucket", str(bucket), "--port", str(port), "--log-level", "error"]
     with _running(command, port, "/health") as pid:
         yield Server("lakehouse", port, "/v1/sql", pid, json_body=True)

@@ -4,10 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from lake_server import Lake, running_lake
 from refusals import refused
+
+from lakehouse.system.event_files import FEW
 
 Fresh = Callable[[], str]
 
@@ -204,3 +207,54 @@ def test_only_the_events_that_can_be_seen_are_read(tmp_path: Path) -> None:
         few = "SELECT count(*), min(seq) FROM lake.events WHERE seq BETWEEN 10 AND 12"
         assert lake.sql(few).json["rows"] == [[3, 10]]
         assert lake.sql("SELECT count(*) FROM lake.events").json["rows"] == [[70]]
+
+
+def test_only_the_events_of_a_time_or_of_a_dataset_are_read(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket") as lake:
+        lake.register("Sales")
+        for number in range(70):
+            lake.put(f"k{number}")
+        lake.register("Sales", "k1", fingerprint="f1")
+        lake.drop("sales")
+
+        def made() -> list[str]:
+            folder = lake.service.spool_dir
+            return sorted(path.name for path in folder.rglob("events-*.parquet"))
+
+        own = "SELECT seq, type FROM lake.events WHERE dataset = 'Sales' ORDER BY seq"
+        expected = [
+            [1, "dataset_registered"], [72, "dataset_registered"], [73, "dataset_dropped"],
+        ]  # fmt: skip
+        assert lake.sql(own).json["rows"] == expected
+        assert made() == ["events-sales-1-73-all.parquet"]
+        assert lake.sql(own, as_of=72).json["rows"] == expected[:2]
+        assert lake.sql(own.replace("Sales", "nothing")).json["rows"] == []
+        feed = lake.ask("GET", "/v1/journal/events?after=68&limit=1").json["events"]
+        late = f"""SELECT min(seq), count(*) FROM lake.events WHERE "at" >= '{feed[0]["at"]}'"""
+        assert lake.sql(late).json["rows"] == [[69, 5]]
+        assert "events-65-73-all.parquet" in made()
+        assert "events-1-64-all.parquet" not in made()
+        none = """SELECT count(*) FROM lake.events WHERE "at" < '2020-01-01'"""
+        assert lake.sql(none).json["rows"] == [[0]]
+
+
+def test_many_events_of_a_dataset_are_read_with_those_between_them(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket") as lake:
+        for number in range(FEW + 1):
+            lake.ingest("name=sales&mode=append", b"a\n%d\n" % number)
+        sql = "SELECT count(*) FROM lake.events WHERE dataset = 'sales'"
+        assert lake.sql(sql).json["rows"] == [[FEW + 1]]
+        folder = lake.service.spool_dir
+        assert list(folder.rglob("events-sales-*.parquet")) == []
+        assert lake.sql(f"{sql} AND seq > 3").json["rows"] == [[FEW - 2]]
+
+
+def test_an_event_in_any_script_is_told_as_it_was_written(lake: Lake, fresh: Fresh) -> None:
+    name, key = fresh(), f"{fresh()}/größe-数"
+    lake.ingest(f"name={name}", "größe,数\n1,\u00e9\n".encode())
+    lake.put(quote(key), b"x")
+    sql = "SELECT data FROM lake.events ORDER BY seq DESC LIMIT 2"
+    feed = lake.ask("GET", "/v1/journal/events?limit=1000").json["events"][-2:]
+    told = [json.loads(row[0]) for row in lake.sql(sql).json["rows"]]
+    assert told == [event["data"] for event in reversed(feed)]
+    assert told[0]["key"] == key and told[1]["schema"][1]["name"] == "数"

@@ -25,10 +25,13 @@ from journal.slot import (
     check_link,
     decode_lake,
     decode_slot,
+    envelopes,
+    event_in,
     format_at,
     next_at,
     parse_at,
     sha256_hex,
+    split_slot,
 )
 from projections.fold import fold
 
@@ -148,3 +151,58 @@ def test_a_damaged_lake_is_damage_at_position_0(body: bytes) -> None:
 def test_a_newer_lake_asks_for_an_upgrade() -> None:
     with pytest.raises(UpgradeRequired):
         decode_lake(LAKE_BODY.replace(b'"format":1', b'"format":2'))
+
+
+def test_one_event_is_read_without_a_look_at_the_others() -> None:
+    damaged = BODY.replace(b'"object_stored"', b'"object_st\xc3\xb6red"')
+    sealed = split_slot(damaged, 1)
+    assert event_in(sealed, 2) == decode_slot(BODY, 1).events[1]
+    with pytest.raises(UpgradeRequired, match="event 1"):
+        event_in(sealed, 1)
+    for seq in (0, 3):
+        with pytest.raises(JournalCorrupt, match=f"does not hold event {seq}"):
+            event_in(sealed, seq)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b'"seq":2', b'"seq":3'),
+        (b'"objects"', b'"things"'),
+        (b'"key":"objects/', b'"key":"../'),
+        (b'"blob":"objects/', b'"blob":"elsewhere/'),
+    ],
+)
+def test_an_event_read_alone_is_checked_as_in_its_slot(was: bytes, becomes: bytes) -> None:
+    with pytest.raises(JournalCorrupt):
+        event_in(split_slot(BODY.replace(was, becomes), 1), 2)
+
+
+def test_a_sealed_slot_has_the_head_and_the_links_of_a_decoded_one() -> None:
+    sealed = split_slot(BODY, 1)
+    assert sealed.head == decode_slot(BODY, 1).head
+    check_link(ORIGIN, sealed, LAKE.lake)
+    assert [each.seq for each in envelopes(sealed)] == [1, 2]
+    with pytest.raises(JournalCorrupt, match="its prev"):
+        check_link(sealed.head, split_slot(slot_body(EMPTY, stored("b")), 1), LAKE.lake)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b'"seq":2', b'"seq":3'),
+        (b'"seq":2', b'"seq":"2"'),
+        (b'"key":null,"request":null', b'"key":"k","request":null'),
+        (b'"about":[{', b'"about":[{"more":1,'),
+    ],
+)
+def test_damage_around_the_data_of_an_event_is_found_without_reading_it(
+    was: bytes, becomes: bytes
+) -> None:
+    with pytest.raises(JournalCorrupt):
+        envelopes(split_slot(BODY.replace(was, becomes), 1))
+
+
+def test_bytes_that_are_no_text_are_damage_wherever_they_stand() -> None:
+    with pytest.raises(JournalCorrupt, match="not UTF-8"):
+        split_slot(BODY.replace(b'"Workers"', b'"W\xffrkers"'), 1)

@@ -166,6 +166,17 @@ async def test_a_pack_that_is_of_no_use_is_passed_over(
     assert await Past(follower).state_at(3000) == long.states[1500]
 
 
+@pytest.mark.parametrize("piece_bytes", [100, 1_000_003])
+async def test_a_pack_s_slots_are_the_same_in_any_pieces(
+    long: Long, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+) -> None:
+    with packs.writing(packed := BytesIO()) as write:
+        write(b"".join(long.bodies[:1024]))
+    monkeypatch.setattr(packs, "PIECE_BYTES", piece_bytes)
+    found = list(packs.Pack(1, packed.getvalue()).slots())
+    assert found == list(enumerate(long.bodies[:1024], 1))
+
+
 async def test_a_pack_whose_slots_do_not_link_is_passed_over(
     long: Long, bucket: ScriptedBucket
 ) -> None:

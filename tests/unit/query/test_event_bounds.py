@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from lakehouse.errors import Refused
-from lakehouse.query.relations import ALL_SEQS, Wanted, system_name, wanted
+from lakehouse.query.relations import ALL_SEQS, ALL_TIMES, Seen, Wanted, system_name, wanted
 from lakehouse.query.statement import read_statement
 
 END = ALL_SEQS.stop
@@ -44,13 +44,86 @@ END = ALL_SEQS.stop
     ],
 )  # fmt: skip
 def test_the_events_that_a_statement_can_see(sql: str, start: int, stop: int) -> None:
+    assert seen(sql).seqs == range(start, stop)
+
+
+SOME = Seen(range(5, 9), range(7, 2**62), "sales")
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "'2026-01-02'",
+        "'2026-01-02T03:04'",
+        "'2026-01-02 03:04:05'",
+        "'2026-01-02 03:04:05.25Z'",
+        "'2026-01-02T03:04:05.123456+02:00'",
+        "TIMESTAMP '2026-01-02 03:04:05'",
+        "TIMESTAMPTZ '2026-01-02 03:04:05-05:30'",
+        "'2026-01-02 03:04:05'::TIMESTAMP",
+    ],
+)
+def test_a_time_that_is_written_out_means_what_duckdb_reads(time: str) -> None:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    row = connection.execute(f"SELECT epoch_us(CAST({time} AS TIMESTAMPTZ))").fetchone()
+    assert row is not None
+    (at,) = row
+    end = ALL_TIMES.stop
+    for condition, times in (
+        (f'"at" >= {time}', range(at, end)),
+        (f'{time} < e."at" AND seq > 5', range(at + 1, end)),
+        (f'"at" BETWEEN {time} AND {time}', range(at, at + 1)),
+        (f'"at" < {time} OR seq > 5', ALL_TIMES),
+    ):
+        assert seen(f"FROM lake.events e WHERE {condition}").times == times, condition
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["'yesterday'", "'2026-02-30'", "DATE '2026-01-02'", "TIMESTAMP '2026-01-02 03:04:05+02'",
+     "'2026-01-02 03:04:05'::DATE", "now()",
+     "'2026-01-02 03:04:05 Europe/Berlin'", "'٢٠٢٦-01-02'", "2026", "NULL"],
+)  # fmt: skip
+def test_a_time_that_is_not_sure_bounds_nothing(time: str) -> None:
+    assert seen(f'FROM lake.events WHERE "at" > {time}').times == ALL_TIMES
+
+
+@pytest.mark.parametrize(
+    ("sql", "dataset"),
+    [
+        ("FROM lake.events WHERE dataset = 'Sales'", "Sales"),
+        ("FROM lake.events e WHERE seq > 5 AND ('Sales' = e.dataset AND type = 'x')", "Sales"),
+        (
+            "FROM lake.events WHERE dataset = 'a' UNION ALL FROM lake.events WHERE dataset = 'a'",
+            "a",
+        ),
+        (
+            "FROM lake.events WHERE dataset = 'a' UNION ALL FROM lake.events WHERE dataset = 'b'",
+            None,
+        ),
+        ("FROM lake.events WHERE dataset = 'a' UNION ALL FROM lake.events", None),
+        ("FROM lake.events WHERE dataset = 'a' OR seq = 1", None),
+        ("FROM lake.events WHERE NOT dataset = 'a'", None),
+        ("FROM lake.events WHERE dataset <> 'a'", None),
+        ("FROM lake.events WHERE dataset = 'no: name'", None),
+        ("FROM lake.events WHERE dataset = type", None),
+        ("SELECT type AS dataset FROM lake.events WHERE dataset = 'a'", None),
+        ("FROM lake.events WHERE type = 'a'", None),
+    ],
+)
+def test_the_one_dataset_whose_events_are_sought(sql: str, dataset: str | None) -> None:
+    assert seen(sql).dataset == dataset
+
+
+def seen(sql: str) -> Seen:
     statement = read_statement(duckdb.connect(), sql)
     assert not isinstance(statement, Refused), statement
-    assert statement.events == range(start, stop)
+    return statement.events
 
 
 def test_bounds_are_part_of_a_relation_s_name() -> None:
-    assert wanted(system_name("events", range(5, 9))) == Wanted("events", True, None, 5, 9)
+    assert wanted(system_name("events", SOME)) == Wanted("events", True, None, SOME)
     assert wanted(system_name("events")) == Wanted("events", True, None)
     assert wanted("lake.events@5") == Wanted("events", True, "5")
     assert wanted("sales@5") == Wanted("sales", False, "5")

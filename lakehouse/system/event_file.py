@@ -1,0 +1,76 @@
+"""One Parquet file of `lake.events`: slots in, neighbours joined by their hashes, row groups out.
+
+Owns a file that is being written. Must never hold more of the journal than one row group.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from journal.slot import Head, SealedSlot, check_link, split_slot
+from lakehouse.system.events import events
+from lakehouse.system.shapes import EVENTS
+
+GROUP_ROWS = 122_880
+"""DuckDB's own: it reads a row group by one thread, and each costs it a look."""
+GROUP_BYTES = 64 * 1024 * 1024
+_REPEATING = ["type", "v", "dataset", "actor", "reason", "position", "at"]
+"""What is worth a dictionary; the rest differs from event to event."""
+_SOUGHT = {name: {"ndv": GROUP_ROWS, "fpp": 0.01} for name in ("dataset", "key", "command")}
+"""A filter a row group, so that a search for one of these passes the others over."""
+
+Numbered = tuple[int, bytes]
+"""A slot's position and its bytes."""
+
+
+class EventFile:
+    """Takes slots in order, of the lake `lake`, and leaves out events beyond `through_seq`."""
+
+    def __init__(self, path: Path, lake: str, through_seq: int | None) -> None:
+        self._lake = lake
+        self._through_seq = through_seq
+        self._before: Head | None = None
+        self._waiting: list[pa.Table] = []
+        self._writer = pq.ParquetWriter(
+            path,
+            EVENTS,
+            compression="zstd",
+            use_dictionary=_REPEATING,
+            bloom_filter_options=_SOUGHT,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._writer:
+            if error is None:
+                self._write()
+
+    def add(self, slots: Sequence[Numbered]) -> None:
+        """Add slots that stand behind those added before. Raises JournalCorrupt, UpgradeRequired."""
+        sealed = [self._linked(split_slot(body, position)) for position, body in slots]
+        self._waiting.append(events(sealed, self._through_seq))
+        rows = sum(table.num_rows for table in self._waiting)
+        if rows >= GROUP_ROWS or sum(table.nbytes for table in self._waiting) >= GROUP_BYTES:
+            self._write()
+
+    def _linked(self, slot: SealedSlot) -> SealedSlot:
+        if self._before and self._before.position + 1 == slot.header.position:
+            check_link(self._before, slot, self._lake)
+        self._before = slot.head
+        return slot
+
+    def _write(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+            self._waiting = []

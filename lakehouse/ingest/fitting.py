@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.ingest.types import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED, surviving
+from lakehouse.ingest.types import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED, judged
 
 _BOOLS = pa.array(["true", "false", "TRUE", "FALSE", "True", "False"])
 _INT64 = r"^(?:0|-?[1-9][0-9]{0,18})$"
@@ -39,7 +39,7 @@ def fitting(values: pa.StringArray, name: str) -> pa.BooleanArray:
 
 def holds(values: pa.StringArray, name: str) -> bool:
     """Whether every value is of the type `name`."""
-    return name == STRING or surviving(values, (name, STRING))[0] == name
+    return name == STRING or judged(values, (name, STRING)).types[0] == name
 
 
 def _bools(values: pa.StringArray) -> pa.BooleanArray:

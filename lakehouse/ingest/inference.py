@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
-from lakehouse.ingest.types import STRING, TYPES, first_misfit, surviving
+from lakehouse.ingest.types import STRING, TYPES, first_misfit, judged
 
 ALL = tuple(TYPES)
 
@@ -31,12 +31,12 @@ def nothing(columns: int) -> Findings:
     return Findings((ALL,) * columns, (False,) * columns)
 
 
-def judge(batch: pa.RecordBatch, before: Findings) -> Findings:
-    """What `batch` alone allows, of what was possible before it."""
-    return Findings(
-        tuple(map(surviving, batch.columns, before.types)),
-        tuple(column.null_count < len(column) for column in batch.columns),
-    )
+def judge(batch: pa.RecordBatch, before: Findings) -> tuple[Findings, tuple[pa.Array, ...]]:
+    """What `batch` alone allows, of what was possible before it; its columns as the first of that."""
+    columns = tuple(map(judged, batch.columns, before.types))
+    seen = tuple(column.null_count < len(column) for column in batch.columns)
+    findings = Findings(tuple(column.types for column in columns), seen)
+    return findings, tuple(column.values for column in columns)
 
 
 def merge(before: Findings, after: Findings) -> Findings:

@@ -5,10 +5,9 @@ write. Little of the text is kept between the readings: the source is on disk al
 no bucket, no journal and no HTTP; it blocks, and is run in a thread of the caller's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,13 +15,13 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.ingest.blocks import Block, blocks, recut
+from lakehouse.ingest.blocks import Block, Place, blocks, recut
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.header import Header, take_header
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.ndjson import read_ndjson
 from lakehouse.ingest.options import NDJSON, PARQUET, QUARANTINE, REJECT, Options
-from lakehouse.ingest.parquet import ParquetFile, Rows, arrow_schema, typed, write_parquet
+from lakehouse.ingest.parquet import ParquetFile, arrow_schema, typed, write_parquet
 from lakehouse.ingest.parquet_source import take_parquet
 from lakehouse.ingest.quarantine import Quarantined, QuarantineWriter
 from lakehouse.ingest.reading import TextReader
@@ -39,7 +38,7 @@ from lakehouse.ingest.schema import (
 from lakehouse.ingest.side_by_side import in_order
 from lakehouse.ingest.sifting import sift
 from lakehouse.ingest.source import text_chunks
-from lakehouse.ingest.survey import Survey, survey
+from lakehouse.ingest.survey import Kept, Survey, survey
 from lakehouse.ingest.types import TYPES
 
 
@@ -189,7 +188,7 @@ def _ingest(
     with ThreadPoolExecutor(limits.threads) as pool:
         surveyed = survey(found, reader, wanted, forced, pool)
         columns = _decide(header, surveyed, overrides, _kept(contract, promised, header, surveyed))
-        again = chain(surveyed.kept, recut(text(), surveyed.places))
+        again = _again(surveyed.settled([column.type for column in columns]), text())
         rows = in_order(pool, partial(_typed, reader, columns), again, limits.threads)
         held = isinstance(source, bytes) and surveyed.is_small(limits.held_bytes)
         into = None if held else work_dir()
@@ -205,9 +204,15 @@ def _ingest(
     )
 
 
-def _typed(reader: TextReader, columns: Sequence[Column], text: pa.RecordBatch | Block) -> Rows:
-    batch = reader.read(text) if isinstance(text, Block) else text
-    return typed(batch, columns, arrow_schema(columns))
+def _again(settled: Sequence[Kept | Place], chunks: Iterable[bytes]) -> Iterator[Kept | Block]:
+    """Every block, in file order: what is kept of it, or its bytes once more."""
+    places = recut(chunks, [each for each in settled if isinstance(each, Place)])
+    return (each if isinstance(each, Kept) else next(places) for each in settled)
+
+
+def _typed(reader: TextReader, columns: Sequence[Column], block: Kept | Block) -> pa.RecordBatch:
+    rows = reader.read(block) if isinstance(block, Block) else block.rows
+    return typed(rows, columns, arrow_schema(columns))
 
 
 def _overrides(options: Options, header: Header) -> Mapping[str, str]:

@@ -24,7 +24,7 @@ from lakehouse.ingest.header import name_columns
 from lakehouse.ingest.json_columns import Kind, column, kinds_of
 from lakehouse.ingest.json_lines import Line, parsed_lines
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.parquet import ParquetFile, Rows, arrow_schema, typed, write_parquet
+from lakehouse.ingest.parquet import ParquetFile, arrow_schema, typed, write_parquet
 from lakehouse.ingest.quarantine import Aside, Quarantined, QuarantineWriter
 from lakehouse.ingest.refusals import refusal, shown
 from lakehouse.ingest.schema import Column, Contract, Renamed, Stance
@@ -37,7 +37,7 @@ from lakehouse.ingest.types import (
     TIMESTAMP,
     TYPES,
     ZONED,
-    surviving,
+    judged,
 )
 
 _OF_KIND: Mapping[Kind, tuple[str, ...]] = {
@@ -124,7 +124,7 @@ class _File:
         found = kinds_of(kinds)
         for kind in found:
             allowed = tuple(name for name in before if name in _OF_KIND[kind])
-            left = surviving(texts, allowed) if len(found) == 1 else (STRING,)
+            left = judged(texts, allowed).types if len(found) == 1 else (STRING,)
             seen.types = tuple(name for name in seen.types if name in left)
         seen.kinds |= found
         if wanted in before and wanted not in seen.types and wanted is not None:
@@ -180,7 +180,7 @@ def read_ndjson(
 
 def _typed(
     blocks: Iterable[list[Line]], file: _File, columns: tuple[Column, ...]
-) -> Iterator[Rows]:
+) -> Iterator[pa.RecordBatch]:
     schema, keys = arrow_schema(columns), tuple(file.seen)
     for lines in blocks:
         rows, _ = file.sift(lines)

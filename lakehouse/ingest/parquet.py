@@ -21,10 +21,11 @@ from lakehouse.ingest.schema import Column
 from lakehouse.ingest.side_by_side import one_ahead
 from lakehouse.ingest.types import TYPES, cast
 
-WRITER = {b"lakehouse.writer": b"lakehouse ingest 1"}
+WRITER = {b"lakehouse.writer": b"lakehouse ingest 2"}
 """In every footer. The number grows when the same cells would be written as other bytes."""
 
 _CELL_BYTES = 8
+"""What a cell counts for, and its text where it is text, towards `row_group_bytes`."""
 _LARGE_ROWS = 10_000
 """With fewer in the first row group, making the next one is not worth a thread."""
 
@@ -39,32 +40,23 @@ class ParquetFile(msgspec.Struct, frozen=True):
     row_count: int
 
 
-class Rows(msgspec.Struct, frozen=True):
-    """The same rows twice: as the text that they were, which sets their size, and typed."""
-
-    text: pa.RecordBatch
-    typed: pa.RecordBatch
-
-    def part(self, start: int, stop: int) -> "Rows":
-        """The rows from `start` up to `stop`, copying nothing."""
-        length = stop - start
-        return Rows(self.text.slice(start, length), self.typed.slice(start, length))
-
-
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """`columns` in Arrow's words, as they stand in each file."""
     return pa.schema([(column.name, TYPES[column.type]) for column in columns], WRITER)
 
 
-def typed(text: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema) -> Rows:
-    """Text as `columns`, whose types hold for every value; `schema` is theirs."""
-    pairs = zip(text.columns, columns, strict=True)
+def typed(batch: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema) -> pa.RecordBatch:
+    """Text, or what it was read as before, as `columns`, whose types hold for every value.
+
+    `schema` is theirs.
+    """
+    pairs = zip(batch.columns, columns, strict=True)
     arrays = [cast(values, column.type) for values, column in pairs]
-    return Rows(text, pa.RecordBatch.from_arrays(arrays, schema=schema))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def write_parquet(
-    rows: Iterable[Rows], schema: pa.Schema, work_dir: Path | None, limits: Limits
+    rows: Iterable[pa.RecordBatch], schema: pa.Schema, work_dir: Path | None, limits: Limits
 ) -> tuple[ParquetFile, ...]:
     """Write `rows` into `work_dir`: one file, or more beyond `file_bytes`; None: into memory.
 
@@ -86,15 +78,15 @@ def _is_large(table: pa.Table) -> bool:
     return bool(table.num_rows >= _LARGE_ROWS)
 
 
-def row_groups(rows: Iterable[Rows], limits: Limits) -> Iterator[pa.Table]:
-    """The typed rows, regrouped: a group ends with the row that reaches either limit."""
+def row_groups(rows: Iterable[pa.RecordBatch], limits: Limits) -> Iterator[pa.Table]:
+    """The rows, regrouped: a group ends with the row that reaches either limit."""
     group: list[pa.RecordBatch] = []
     count, size = limits.row_group_rows, limits.row_group_bytes
     for left in rows:
-        while left.text.num_rows:
+        while left.num_rows:
             taken, left, taken_bytes = _split(left, count, size)
-            group.append(taken.typed)
-            count, size = count - taken.typed.num_rows, size - taken_bytes
+            group.append(taken)
+            count, size = count - taken.num_rows, size - taken_bytes
             if count <= 0 or size <= 0:
                 yield pa.Table.from_batches(group)
                 group, count, size = [], limits.row_group_rows, limits.row_group_bytes
@@ -102,21 +94,22 @@ def row_groups(rows: Iterable[Rows], limits: Limits) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(group)
 
 
-def _split(rows: Rows, count: int, size: int) -> tuple[Rows, Rows, int]:
+def _split(
+    rows: pa.RecordBatch, count: int, size: int
+) -> tuple[pa.RecordBatch, pa.RecordBatch, int]:
     """At most `count` rows that end with the first to reach `size`, the rest, the bytes taken."""
-    every = rows.text.num_rows
-    text = rows.text.slice(0, count)
-    total, stop = _bytes(text), text.num_rows
+    most = rows.slice(0, count)
+    total, stop = _bytes(most), most.num_rows
     if total >= size:
-        sizes = pc.cumulative_sum(_row_bytes(text))
+        sizes = pc.cumulative_sum(_row_bytes(most))
         stop = pc.index(pc.greater_equal(sizes, size), True).as_py() + 1
         total = sizes[stop - 1].as_py()
-    return rows.part(0, stop), rows.part(stop, every), total
+    return rows.slice(0, stop), rows.slice(stop), total
 
 
 def _bytes(batch: pa.RecordBatch) -> int:
     cells: int = batch.num_rows * batch.num_columns
-    return sum(map(_text_bytes, batch.columns)) + _CELL_BYTES * cells
+    return sum(map(_text_bytes, _texts(batch))) + _CELL_BYTES * cells
 
 
 def _text_bytes(column: pa.StringArray) -> int:
@@ -126,9 +119,14 @@ def _text_bytes(column: pa.StringArray) -> int:
 
 def _row_bytes(batch: pa.RecordBatch) -> pa.Array:
     sizes = pa.repeat(pa.scalar(_CELL_BYTES * batch.num_columns, pa.int64()), batch.num_rows)
-    for column in batch.columns:
+    for column in _texts(batch):
         sizes = pc.add(sizes, pc.fill_null(pc.binary_length(column), 0))
     return sizes
+
+
+def _texts(batch: pa.RecordBatch) -> Iterator[pa.StringArray]:
+    """The columns whose values have sizes of their own."""
+    return (column for column in batch.columns if pa.types.is_string(column.type))
 
 
 def _write_file(

@@ -4,6 +4,7 @@ pyarrow's CSV parser does the work, without the GIL, with every column declared 
 converts nothing and guesses nothing. What it refuses, the slow reader explains.
 """
 
+from array import array
 from collections.abc import Iterator
 
 import msgspec
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from lakehouse.ingest.blocks import Block
-from lakehouse.ingest.dialect import QUOTE, Dialect
+from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.records import Record, records
 from lakehouse.ingest.refusals import malformed
@@ -37,6 +38,8 @@ class TextReader(msgspec.Struct, frozen=True):
             raise self._explain(block)
         if not block.data.strip(b"\r\n"):
             return pa.RecordBatch.from_pylist([], schema=self.schema())
+        if not _is_utf8(block.data):
+            raise self._explain(block)
         try:
             return _only_batch(self._parse(block.data))
         except pa.ArrowInvalid as error:
@@ -57,8 +60,10 @@ class TextReader(msgspec.Struct, frozen=True):
             pa.csv.ReadOptions(
                 column_names=self.names, use_threads=False, block_size=len(data) + 1
             ),
-            pa.csv.ParseOptions(delimiter=self.dialect.delimiter, newlines_in_values=QUOTE in data),
+            # Newlines in values matter to how a file is cut into blocks, and this is one.
+            pa.csv.ParseOptions(delimiter=self.dialect.delimiter, newlines_in_values=False),
             pa.csv.ConvertOptions(
+                check_utf8=False,
                 column_types=self.schema(),
                 null_values=["", *self.null_tokens],
                 strings_can_be_null=True,
@@ -86,6 +91,17 @@ class TextReader(msgspec.Struct, frozen=True):
 def miscounted(found: int, expected: int) -> str:
     """Why a record of `found` fields is no row of a table of `expected` columns."""
     return f"{found} {'field' if found == 1 else 'fields'} where there are {expected} columns"
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Whether all of it is; in a third of the time of cell by cell, and without the GIL."""
+    whole = pa.py_buffer(array("i", [0, len(data)]))
+    text = pa.Array.from_buffers(pa.string(), 1, [None, whole, pa.py_buffer(data)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _only_batch(table: pa.Table) -> pa.RecordBatch:

@@ -12,6 +12,7 @@ import datetime
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -59,29 +60,43 @@ _ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
 _FIRST_DAY = datetime.date.min.toordinal() - datetime.date(1970, 1, 1).toordinal()
 _LAST_DAY = datetime.date.max.toordinal() - datetime.date(1970, 1, 1).toordinal()
 _DAY_US = 86_400_000_000
+_POWERS = tuple(10**digits for digits in range(1, 19))
+_ONE_WAY = frozenset({(INT64, DOUBLE), (INT64, STRING), (DATE, STRING)})
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A column that was judged: the types that hold for it, in order, and its values as the first."""
+
+    types: tuple[str, ...]
+    values: pa.Array
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """A row of the table: a shape to which one value is held first, and the test of them all."""
+    """A row of the table: a shape to which one value is held first, and the reading of them all.
+
+    `read` gives the values as the type, None where one of them is not of it.
+    """
 
     shape: re.Pattern[str]
-    holds: Callable[[pa.StringArray], bool]
+    read: Callable[[pa.StringArray], pa.Array | None]
 
 
-def surviving(values: pa.StringArray, candidates: tuple[str, ...]) -> tuple[str, ...]:
+def judged(values: pa.StringArray, candidates: tuple[str, ...]) -> Judged:
     """Those of `candidates` whose row of the table holds for every non-null value, in order.
 
-    `candidates` stand in the order of the table and end in `string`.
+    `candidates` stand in the order of the table and end in `string`. Without any value all of them
+    hold, and the values are text.
     """
-    if candidates == (STRING,):
-        return candidates
-    present = values.drop_null() if values.null_count else values
-    if not len(present):
-        return candidates
+    if candidates == (STRING,) or values.null_count == len(values):
+        return Judged(candidates, values)
     # No value belongs to two rows, but for the integers that are doubles too.
-    found = next(name for name in candidates if _holds(present, name))
-    both = found == INT64 and DOUBLE in candidates and _are_short_or_doubles(present)
-    return tuple(dict.fromkeys((found, *((DOUBLE,) if both else ()), STRING)))
+    for found in candidates:
+        read = _read(values, found)
+        if read is not None:
+            break
+    both = found == INT64 and DOUBLE in candidates and _are_short_or_doubles(values)
+    types = dict.fromkeys((found, *((DOUBLE,) if both else ()), STRING))
+    return Judged(tuple(types), read)
 
 
 def first_misfit(values: pa.StringArray, name: str) -> int:
@@ -89,7 +104,7 @@ def first_misfit(values: pa.StringArray, name: str) -> int:
     start, stop = 0, len(values)
     while stop - start > 1:
         middle = (start + stop) // 2
-        if _holds(values.slice(start, middle - start).drop_null(), name):
+        if judged(values.slice(start, middle - start), (name, STRING)).types[0] == name:
             start = middle
         else:
             stop = middle
@@ -97,106 +112,163 @@ def first_misfit(values: pa.StringArray, name: str) -> int:
 
 
 def cast(values: pa.Array, name: str) -> pa.Array:
-    """Text as the type `name`, which must hold for it; nulls stay null."""
-    return values if name == STRING else pc.cast(values, TYPES[name])
+    """Values as the type `name`, of which their text must be; nulls stay null."""
+    return values if values.type == TYPES[name] else pc.cast(values, TYPES[name])
 
 
-def _holds(present: pa.StringArray, name: str) -> bool:
+def is_lossless(was: str, name: str) -> bool:
+    """Whether values of the type `was` tell what they are as `name`, which holds for their text.
+
+    Integers and dates have one way to be written; what is a double or an instant has several.
+    """
+    return was in (name, STRING) or (was, name) in _ONE_WAY
+
+
+def _read(values: pa.StringArray, name: str) -> pa.Array | None:
     row = _ROWS.get(name)
-    if row is None or not len(present):
-        return True
+    if row is None:
+        return values
     # One value tells most text apart; matching whole columns against it would cost the most.
-    return row.shape.match(present[0].as_py()) is not None and row.holds(present)
+    first = (values.drop_null() if values.null_count else values)[0].as_py()
+    return row.read(values) if row.shape.match(first) else None
 
 
 def _are_short_or_doubles(integers: pa.StringArray) -> bool:
-    longest: int = pc.max(pc.binary_length(integers)).as_py()
-    return longest <= _MAX_DIGITS or _is_double(integers)
+    return _longest(integers) <= _MAX_DIGITS or _doubles(integers) is not None
 
 
-def _is_bool(present: pa.StringArray) -> bool:
-    return _all(pc.is_in(present, value_set=pa.array(_BOOLS)))
+def _bools(values: pa.StringArray) -> pa.Array | None:
+    listed = _all(pc.is_in(values.drop_null(), value_set=pa.array(_BOOLS)))
+    return pc.cast(values, pa.bool_()) if listed else None
 
 
-def _is_int64(present: pa.StringArray) -> bool:
-    # What prints again as the very same text is canonical and within 64 bits.
-    numbers = _cast_or_none(present, pa.int64())
-    return numbers is not None and _all(pc.equal(pc.cast(numbers, pa.string()), present))
+def _integers(values: pa.StringArray) -> pa.Array | None:
+    numbers = _cast_or_none(values, pa.int64())
+    return numbers if numbers is not None and _are_canonical(values, numbers) else None
 
 
-def _is_double(present: pa.StringArray) -> bool:
-    if not _all_match(present, _DOUBLE):
-        return False
+def _are_canonical(texts: pa.StringArray, numbers: pa.Int64Array) -> bool:
+    """Whether each text is its number as it is printed."""
+    data = texts.buffers()[2].to_pybytes()
+    if b"x" in data or b"X" in data:
+        # The one way to write a number with fewer characters is hexadecimal, which pyarrow reads.
+        return _all(pc.equal(pc.cast(numbers, pa.string()), texts))
+    return _total_length(texts) == _printed_length(numbers)
+
+
+def _printed_length(numbers: pa.Int64Array) -> int:
+    """How many characters the numbers have when they are printed."""
+    low, high = _ends(numbers)
+    count = len(numbers) - numbers.null_count
+    length = count + (pc.less(numbers, 0).true_count if low < 0 else 0)
+    for power in _POWERS:
+        if low >= power:
+            length += count
+        elif high >= power:
+            length += pc.greater_equal(numbers, power).true_count
+        if low <= -power:
+            length += pc.less_equal(numbers, -power).true_count
+    return int(length)
+
+
+def _doubles(values: pa.StringArray) -> pa.Array | None:
+    numbers = _cast_or_none(values, pa.float64())
     # A decimal of 15 digits and its nearest double never change sides of a bound of one digit,
     # so the bounds may be compared as doubles once the digits are known to be few.
-    return _has_few_digits(present) and _has_double_size(present)
+    holds = (
+        numbers is not None
+        and _all_match(values, _DOUBLE)
+        and _have_few_digits(values)
+        and _have_double_size(values, numbers)
+    )
+    return numbers if holds else None
 
 
-def _has_few_digits(present: pa.StringArray) -> bool:
-    long = present.filter(pc.greater(pc.binary_length(present), _MAX_DIGITS))
+def _have_few_digits(values: pa.StringArray) -> bool:
+    if _longest(values) <= _MAX_DIGITS:
+        return True
+    long = values.filter(pc.greater(pc.binary_length(values), _MAX_DIGITS))
     digits = pc.utf8_rtrim(pc.replace_substring_regex(long, _BEYOND_DIGITS, ""), "0")
     return _all(pc.less_equal(pc.binary_length(digits), _MAX_DIGITS))
 
 
-def _has_double_size(present: pa.StringArray) -> bool:
-    numbers = _cast_or_none(present, pa.float64())
-    if numbers is None:
-        return False
+def _have_double_size(values: pa.StringArray, numbers: pa.DoubleArray) -> bool:
     sizes = pc.abs(numbers)
-    tiny = present.filter(pc.less(sizes, _MIN_DOUBLE))
-    return _all(pc.less(sizes, _END_DOUBLE)) and _all(pc.match_substring_regex(tiny, _ZERO))
-
-
-def _is_date(present: pa.StringArray) -> bool:
-    # Of the length of YYYY-MM-DD, pyarrow takes that form alone.
-    if not _have_length(present, 10):
+    smallest, largest = _ends(sizes)
+    if not largest < _END_DOUBLE:
         return False
-    days = _cast_or_none(present, pa.date32())
-    return days is not None and _within(days.cast(pa.int32()), _FIRST_DAY, _LAST_DAY)
+    if smallest >= _MIN_DOUBLE:
+        return True
+    return _all(pc.match_substring_regex(values.filter(pc.less(sizes, _MIN_DOUBLE)), _ZERO))
 
 
-def _is_timestamp(present: pa.StringArray) -> bool:
-    return _is_instant(present, _INSTANT + "$", 19, TIMESTAMP)
+def _dates(values: pa.StringArray) -> pa.Array | None:
+    # Of the length of YYYY-MM-DD, pyarrow takes that form alone.
+    days = _cast_or_none(values, pa.date32()) if _have_length(values, 10) else None
+    within = days is not None and _within(days.cast(pa.int32()), _FIRST_DAY, _LAST_DAY)
+    return days if within else None
 
 
-def _is_zoned(present: pa.StringArray) -> bool:
-    return _is_instant(present, _INSTANT + _ZONE + "$", 20, ZONED)
+def _timestamps(values: pa.StringArray) -> pa.Array | None:
+    return _instants(values, _INSTANT + "$", 19, TIMESTAMP)
 
 
-def _is_instant(present: pa.StringArray, pattern: str, usual: int, name: str) -> bool:
+def _zoned(values: pa.StringArray) -> pa.Array | None:
+    return _instants(values, _INSTANT + _ZONE + "$", 20, ZONED)
+
+
+def _instants(values: pa.StringArray, pattern: str, usual: int, name: str) -> pa.Array | None:
     # Of the length of YYYY-MM-DD HH:MM:SS, with a Z where there is a zone, pyarrow takes that form
     # alone; of other lengths also some that are not in the table.
-    if not _have_length(present, usual) and not _all(pc.match_substring_regex(present, pattern)):
-        return False
-    instants = _cast_or_none(present, TYPES[name])
-    if instants is None:
-        return False
-    return _within(instants.cast(pa.int64()), _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
+    if not _have_length(values, usual) and not _all(pc.match_substring_regex(values, pattern)):
+        return None
+    instants = _cast_or_none(values, TYPES[name])
+    first, last = _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1
+    within = instants is not None and _within(instants.cast(pa.int64()), first, last)
+    return instants if within else None
 
 
-def _all_match(present: pa.StringArray, pattern: str) -> bool:
-    """Whether each value is of a pattern that has no newline: in half the time of one by one."""
+def _all_match(values: pa.StringArray, pattern: str) -> bool:
+    """Whether each value, none of which has a newline, is of a pattern that has none.
+
+    In half the time of one by one.
+    """
+    present = values.drop_null() if values.null_count else values
     every = pa.ListArray.from_arrays(pa.array([0, len(present)], pa.int32()), present)
     joined = pc.binary_join(every, "\n")
-    if pc.count_substring(joined, "\n")[0].as_py() != len(present) - 1:
-        return False
     return bool(pc.match_substring_regex(joined, f"^{pattern}(?:\n{pattern})*$")[0].as_py())
 
 
-def _have_length(present: pa.StringArray, length: int) -> bool:
-    found = pc.min_max(pc.binary_length(present)).as_py()
-    return bool(found["min"] == found["max"] == length)
+def _have_length(values: pa.StringArray, length: int) -> bool:
+    return _ends(pc.binary_length(values)) == (length, length)
 
 
-def _cast_or_none(present: pa.StringArray, type_: pa.DataType) -> pa.Array | None:
+def _longest(values: pa.StringArray) -> int:
+    longest: int = pc.max(pc.binary_length(values)).as_py()
+    return longest
+
+
+def _total_length(values: pa.StringArray) -> int:
+    total: int = pc.sum(pc.binary_length(values)).as_py()
+    return total
+
+
+def _cast_or_none(values: pa.StringArray, type_: pa.DataType) -> pa.Array | None:
     try:
-        return pc.cast(present, type_)
+        return pc.cast(values, type_)
     except pa.ArrowInvalid:
         return None
 
 
 def _within(numbers: pa.Array, low: int, high: int) -> bool:
-    return _all(pc.and_(pc.greater_equal(numbers, low), pc.less_equal(numbers, high)))
+    least, most = _ends(numbers)
+    return bool(low <= least and most <= high)
+
+
+def _ends(numbers: pa.Array) -> tuple[Any, Any]:
+    """The least and the greatest; there must be one."""
+    found = pc.min_max(numbers).as_py()
+    return found["min"], found["max"]
 
 
 def _all(mask: pa.Array) -> bool:
@@ -205,11 +277,11 @@ def _all(mask: pa.Array) -> bool:
 
 _ROWS: Mapping[str, _Row] = MappingProxyType(
     {
-        BOOL: _Row(re.compile("[tTfF]"), _is_bool),
-        INT64: _Row(re.compile("-?[0-9]+"), _is_int64),
-        DOUBLE: _Row(re.compile(_DOUBLE + "$"), _is_double),
-        DATE: _Row(re.compile("[0-9]{4}-"), _is_date),
-        TIMESTAMP: _Row(re.compile(_INSTANT + "$"), _is_timestamp),
-        ZONED: _Row(re.compile(_INSTANT + _ZONE + "$"), _is_zoned),
+        BOOL: _Row(re.compile("[tTfF]"), _bools),
+        INT64: _Row(re.compile("-?[0-9]+"), _integers),
+        DOUBLE: _Row(re.compile(_DOUBLE + "$"), _doubles),
+        DATE: _Row(re.compile("[0-9]{4}-"), _dates),
+        TIMESTAMP: _Row(re.compile(_INSTANT + "$"), _timestamps),
+        ZONED: _Row(re.compile(_INSTANT + _ZONE + "$"), _zoned),
     }
 )

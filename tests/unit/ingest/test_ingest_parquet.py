@@ -11,7 +11,7 @@ import pytest
 from bench.workers import write_workers
 from hypothesis import given
 from hypothesis import strategies as st
-from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, temporary
+from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, temporary, types_of
 
 from lakehouse.ingest import Limits, Parsed
 
@@ -35,6 +35,26 @@ def test_blocks_threads_and_what_is_kept_change_no_byte(
     result = parsed(workers, tmp_path / "result", limits=limits)
     assert _hashes(result) == _hashes(expected)
     assert len(result.files) > 1
+
+
+EARLY = ("1", "1.50", "2024-02-29", "True", "2024-01-02 03:04", "2024-01-02T03:04Z", "", "y")
+LATE = ("x", "2.50", "2024-02-30", "TRUE", "7", "2024-01-02T03:04+01:00")
+
+
+@pytest.mark.parametrize("early", EARLY)
+def test_a_value_that_comes_late_finds_the_ones_before_it_as_they_were_written(
+    early: str, tmp_path: Path
+) -> None:
+    for place, late in enumerate(LATE):
+        rows = [early] * 40 + [late]
+        data = "\n".join([",a", *(f",{row}" for row in rows)]).encode()
+        into, small = tmp_path / str(place), {"block_bytes": 100, "row_group_rows": 16}
+        into.mkdir()
+        kept = parsed(data, into / "kept", limits=Limits(**small))
+        read = parsed(data, into / "read", limits=Limits(**small, kept_bytes=0))
+        assert _hashes(kept) == _hashes(read)
+        if types_of(kept)["a"] == "string":
+            assert [row[1] for row in by_pyarrow(kept)] == [row or None for row in rows]
 
 
 def test_blocks_change_no_byte_where_columns_have_many_pages(tmp_path: Path) -> None:
@@ -114,7 +134,7 @@ def test_statistics_are_stored_and_nothing_that_varies(workers: Path, tmp_path: 
     metadata = pq.read_metadata(parsed(workers, tmp_path).files[0].content)
     assert metadata.row_group(0).column(0).statistics.max == 5000
     assert set(metadata.metadata) == {b"ARROW:schema", b"lakehouse.writer"}
-    assert metadata.metadata[b"lakehouse.writer"] == b"lakehouse ingest 1"
+    assert metadata.metadata[b"lakehouse.writer"] == b"lakehouse ingest 2"
     assert pa.__version__ in metadata.created_by
 
 

@@ -45,6 +45,11 @@ def uuid7(now: datetime, chance: random.Random) -> str:
     return str(UUID(int=value))
 
 
+def uuid7_time(text: str) -> datetime:
+    """The UTC time in a UUIDv7, to the millisecond. Raises ValueError for what is no UUID."""
+    return datetime.fromtimestamp((UUID(text).int >> 80) / 1000, UTC)
+
+
 def random_name(chance: random.Random, length: int) -> str:
     """Lower-case letters and digits without look-alikes, for tags and writers' names."""
     return "".join(chance.choices("23456789abcdefghjkmnpqrstuvwxyz", k=length))

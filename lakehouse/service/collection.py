@@ -18,11 +18,14 @@ from journal.clock import uuid7
 from journal.slot import parse_at
 from lakehouse.batch import Recorded
 from lakehouse.commands import Command, Context, MarkObjects, RecordCollected
-from lakehouse.errors import Json, RefusedError
+from lakehouse.decide import decide
+from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.gate import Gate
 from lakehouse.node import Node
 from lakehouse.receipts import Body
-from lakehouse.service.changes import Asking
+from lakehouse.rules.decision import Replayed, Unchanged
+from lakehouse.service.changes import NOTHING_SHA256, Asking
+from lakehouse.service.collected import Collected, Retold, retold
 from lakehouse.service.queries import Queries
 from lakehouse.upkeep import garbage
 from lakehouse.upkeep.garbage import Finding, Plan
@@ -38,20 +41,6 @@ class Waits(msgspec.Struct, frozen=True):
     """Until every follower knows of the marks."""
     query_s: float = 60.0
     """The longest query of another process."""
-
-
-class Collected(msgspec.Struct):
-    """What a run has done so far. Objects, but for `marked_bytes` and `seq`."""
-
-    marked: int = 0
-    marked_bytes: int = 0
-    deleted: int = 0
-    deleted_again: int = 0
-    """Of those that were collected before, and listed again."""
-    left: int = 0
-    """Marked, and not answered deleted: the next run goes on with them."""
-    aborted_uploads: int = 0
-    seq: int = 0
 
 
 class Collection:
@@ -93,19 +82,40 @@ class Collection:
                 yield found
 
     async def collect(
-        self, plan: Plan, asking: Asking, told: Callable[[Finding], None] = lambda _: None
+        self,
+        plan: Plan,
+        asking: Asking,
+        told: Callable[[Finding], None] = lambda _: None,
+        payload_sha256: str = NOTHING_SHA256,
     ) -> Collected:
         """Carry it out; `told` hears of each finding on the way.
 
-        Raises RefusedError: `busy` while another run is under way here, and what submitting raises.
+        A run is several events, the last of which keeps the idempotency key: a run that has ended is told
+        again, one that was cut off is gone on with.
+        Raises RefusedError: `busy` while another run is under way here, `idempotency_key_reused`, and
+        what submitting raises.
         """
         with self._gate.slot():
-            done = Collected(seq=plan.state.head.seq)
+            if asking.key is not None:
+                plan = msgspec.structs.replace(plan, request=asking.request_hash(payload_sha256))
+                if (was := await self._ended(plan, asking)) is not None:
+                    return _retell(was, told)
+            done = Collected(plan.run, plan.cutoff_seq, seq=plan.state.head.seq)
             await self._mark(plan, asking, told, done)
             await self._delete(plan, asking, done)
             uploads = await self._node.bucket.abort_uploads(plan.lake, plan.grace_before)
             done.aborted_uploads = len(uploads)
             return done
+
+    async def _ended(self, plan: Plan, asking: Asking) -> Retold | None:
+        """The run that this request has brought about before."""
+        context = self._context(asking, plan.request)
+        match decide(plan.state, RecordCollected(plan.run, ()), context):
+            case Replayed(position, seq):
+                return await retold(self._node, plan, (position, seq))
+            case Refused() as refused:
+                raise RefusedError(refused)
+        return None
 
     async def _mark(
         self, plan: Plan, asking: Asking, told: Callable[[Finding], None], done: Collected
@@ -146,10 +156,13 @@ class Collection:
         if not marked:
             return
         await self._wait()
-        for blobs in _thousands(marked):
+        batches = list(_thousands(marked))
+        for number, blobs in enumerate(batches, 1):
             # Another run may have been faster; deleting twice does no harm, recording twice is refused.
             gone = await self._node.bucket.delete_blobs(blobs)
-            recorded = await self._submit(RecordCollected(plan.run, tuple(gone)), asking)
+            record = RecordCollected(plan.run, tuple(gone))
+            request = plan.request if number == len(batches) else None
+            recorded = await self._submit(record, asking, request)
             done.deleted += len(gone)
             done.left += len(blobs) - len(gone)
             done.seq = recorded.event.seq if recorded else done.seq
@@ -161,13 +174,22 @@ class Collection:
             await self._node.clock.sleep(self._waits.lag_s + self._waits.query_s)
         await self._queries.outlast()
 
-    async def _submit(self, command: Command, asking: Asking) -> Recorded | None:
-        """The event that came of it. Without an idempotency key: a run is several changes."""
-        now = self._node.clock.now()
-        identity = uuid7(now, self._node.chance)
-        context = Context(asking.actor, identity, asking.correlation, asking.reason)
-        outcome = await self._node.writer.submit(command, context)
-        return outcome if isinstance(outcome, Recorded) else None
+    async def _submit(
+        self, command: Command, asking: Asking, request: str | None = None
+    ) -> Recorded | None:
+        """The event that came of it; it keeps the idempotency key if `request` is given."""
+        outcome = await self._node.writer.submit(command, self._context(asking, request))
+        if isinstance(outcome, Recorded):
+            return outcome
+        if request is not None and not isinstance(outcome.decision, Unchanged):
+            # The key has been used on another node meanwhile: what was done here is done all the same.
+            return await self._submit(command, asking)
+        return None
+
+    def _context(self, asking: Asking, request: str | None) -> Context:
+        identity = uuid7(self._node.clock.now(), self._node.chance)
+        key = asking.key if request is not None else None
+        return Context(asking.actor, identity, asking.correlation, asking.reason, key, request)
 
     async def _listed(self) -> AsyncIterator[Stat]:
         for prefix in BLOBS:
@@ -217,6 +239,12 @@ class Report:
             "foreign_count": self.foreign_count,
         }
         return told | (msgspec.to_builtins(done) if done else {"seq": self._plan.state.head.seq})
+
+
+def _retell(was: Retold, told: Callable[[Finding], None]) -> Collected:
+    for finding in was.findings:
+        told(finding)
+    return was.done
 
 
 def row(finding: Finding) -> Body:

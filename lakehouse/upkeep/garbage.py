@@ -52,6 +52,8 @@ class Plan(msgspec.Struct, frozen=True):
     lake: str
     """As in a blob's tag."""
     grace_before: datetime
+    request: str | None = None
+    """The hash of the request, where its last event remembers an idempotency key."""
 
 
 def age(text: str | int) -> timedelta:

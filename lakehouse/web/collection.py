@@ -1,5 +1,7 @@
 """Handler of POST /v1/gc."""
 
+import hashlib
+
 import msgspec
 from aiohttp import web
 
@@ -24,16 +26,17 @@ class GarbageQuestion(msgspec.Struct, frozen=True):
 async def collect(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/gc: tells what nothing refers to any more, and removes it if it is told to."""
     asking = exchange.asking()
-    asked = GarbageQuestion()
+    asked, payload = GarbageQuestion(), b""
     if exchange.request.can_read_body:
-        asked, _ = await bodies.read_json(exchange, GarbageQuestion)
+        asked, payload = await bodies.read_json(exchange, GarbageQuestion)
     older_than = garbage.RETENTION
     if asked.older_than is not None:
         older_than = garbage.age(asked.older_than)
     plan = await service.collection.plan(older_than)
     report = Report(plan, dry_run=asked.dry_run, named=NAMED)
     if not asked.dry_run:
-        done = await service.collection.collect(plan, asking, report.add)
+        sha256 = hashlib.sha256(payload).hexdigest()
+        done = await service.collection.collect(plan, asking, report.add, sha256)
         return answer(report.body(done), done.seq)
     async for finding in service.collection.survey(plan):
         report.add(finding)

@@ -130,7 +130,7 @@ def _body(route: Route) -> Document:
         content: Document = {JSON: {"schema": _reference(route.body)}}
     else:
         content = {name: _raw(name) for name in route.body or ()}
-    return {"required": True, "content": content}
+    return {"required": not route.bodiless, "content": content}
 
 
 def _answer(route: Route) -> Document:

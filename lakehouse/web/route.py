@@ -25,6 +25,8 @@ class Route(msgspec.Struct, frozen=True):
     """Parameters that it reads, by their names in `openapi.PARAMETERS`."""
     body: type[Any] | tuple[str, ...] | None = None
     """The shape of a JSON body, or the media types of a raw one."""
+    bodiless: bool = False
+    """Whether it may be asked without its body, too."""
     answers: tuple[type[Any] | str, ...] = ()
     """The shape of a JSON answer, or media types; none is 204."""
     changes: bool = False

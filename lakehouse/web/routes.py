@@ -108,7 +108,7 @@ ROUTES = (
     ),
     Route(
         "POST", "/v1/gc", collection.collect, "Remove what nothing refers to any more",
-        body=collection.GarbageQuestion, answers=(shapes.CollectionReport,), changes=True,
+        body=collection.GarbageQuestion, bodiless=True, answers=(shapes.CollectionReport,), changes=True,
     ),
     Route("GET", "/health", journal.health, "Whether the process runs", answers=(shapes.Health,)),
     Route("GET", "/ready", journal.ready, "Whether it can serve", answers=(shapes.Ready,)),

@@ -190,3 +190,21 @@ def test_a_reader_that_lags_catches_up_and_reads_what_is_there_now(tmp_path: Pat
         assert lake.head() == before
         assert lake.get("k").body == b"three"
         refused(lake.get("k?as_of=2"), 410, "objects_collected")
+
+
+def test_a_collection_is_done_once_for_an_idempotency_key(lake: Lake) -> None:
+    lake.put("a", b"one")
+    lake.put("a", b"two")
+    headers = (("Idempotency-Key", "gc-1"),)
+    asked = {"dry_run": False, "older_than": "0s"}
+    first = lake.ask("POST", "/v1/gc", asked, headers)
+    assert (first.status, first.json["deleted"], first.json["object_count"]) == (200, 1, 1)
+    lake.put("a", b"three")
+    with nothing_changes(lake):
+        again = lake.ask("POST", "/v1/gc", asked, headers)
+        assert (again.status, again.seq, again.json) == (200, first.seq, first.json)
+        other = lake.ask("POST", "/v1/gc", {"dry_run": False, "older_than": "1s"}, headers)
+        refused(other, 422, "idempotency_key_reused")
+        assert lake.ask("POST", "/v1/gc", {"older_than": "0s"}, headers).json["object_count"] == 1
+    events = lake.ask("GET", "/v1/journal/events").json["events"]
+    assert [each["seq"] for each in events if each["key"] == "gc-1"] == [first.seq]

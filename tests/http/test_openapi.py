@@ -99,3 +99,11 @@ def test_answers_are_what_the_document_says(lake: Lake, document: dict[str, Any]
     answer = ask("POST", "/v1/catalog/restore", msgspec.json.encode(restored))
     assert answer.status == 200
     answered(document, answer, "POST", "/v1/catalog/restore")
+
+
+def test_a_body_is_required_where_asking_without_one_is_refused(lake: Lake) -> None:
+    paths = lake.ask("GET", "/openapi.json").json["paths"]
+    assert paths["/v1/gc"]["post"]["requestBody"]["required"] is False
+    assert lake.ask("POST", "/v1/gc").status == 200
+    assert paths["/v1/sql"]["post"]["requestBody"]["required"] is True
+    assert lake.ask("POST", "/v1/sql").status == 400

@@ -15,7 +15,8 @@ from journal.bucket.port import Stat
 from lakehouse.commands import MarkObjects, RecordCollected
 from lakehouse.rules import collecting
 from lakehouse.service.changes import Asking
-from lakehouse.service.collection import Collected, Collection
+from lakehouse.service.collected import Collected
+from lakehouse.service.collection import Collection
 from lakehouse.upkeep import garbage
 from lakehouse.upkeep.garbage import Finding, Plan
 from projections import inventory

@@ -5,18 +5,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import msgspec
 import pytest
 from builders import FakeClock, blob, chance, context
 from scripted_bucket import ScriptedBucket
 
 from journal.bucket.keys import Tag, object_blob
 from lakehouse.batch import Recorded
-from lakehouse.commands import ForgetObject, StoreObject
+from lakehouse.commands import Context, ForgetObject, StoreObject
 from lakehouse.errors import RefusedError
 from lakehouse.node import Node
-from lakehouse.service.changes import Asking
-from lakehouse.service.collection import Collected, Collection, Waits
+from lakehouse.service.changes import NOTHING_SHA256, Asking
+from lakehouse.service.collected import Collected
+from lakehouse.service.collection import Collection, Waits
 from lakehouse.service.queries import Queries
+from lakehouse.upkeep.garbage import Finding
 
 ASKING = Asking("collector", 0.0)
 SINCE_EVER = timedelta(0)
@@ -147,3 +150,84 @@ async def test_one_run_at_a_time_and_thousands_in_their_own_events(clock: FakeCl
         assert [len(keys) for _, keys in bucket.asked] == [1_000, 1_000, 345]
         assert bucket.lists.count("objects/") == 3
         assert node.state.head.seq == 6
+
+
+KEYED = Asking("collector", 0.0, key="k-1", route="POST /v1/gc")
+
+
+async def keyed(node: Node, asking: Asking = KEYED) -> tuple[Collected, list[Finding]]:
+    collection, told = Collection(node, Queries(node.clock), Waits()), list[Finding]()
+    plan = await collection.plan(SINCE_EVER)
+    done = await collection.collect(plan, asking, told.append)
+    return done, [finding for finding in told if finding.verdict != "foreign"]
+
+
+async def test_a_run_with_a_key_is_told_again_and_not_done_again(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "left")
+        bucket.deletes = 0
+        await run(node)
+        bucket.deletes = 1_000
+        await garbage(node, "a", "b")
+        first, findings = await keyed(node)
+        assert (first.marked, first.deleted, first.marked_bytes, first.left) == (2, 3, 20, 0)
+        await garbage(node, "c")
+    async with node_on(bucket, clock) as other:
+        head = other.state.head
+        assert await keyed(other) == (first, findings)
+        assert other.state.head == head
+        with pytest.raises(RefusedError) as caught:
+            await keyed(other, msgspec.structs.replace(KEYED, query=(("older", "1"),)))
+        assert caught.value.refused.code == "idempotency_key_reused"
+        assert (await keyed(other, msgspec.structs.replace(KEYED, key="k-2")))[0].deleted == 1
+
+
+async def test_what_was_never_registered_is_told_again_by_its_name(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        lake = node.follower.journal.lake.lake[:8]
+        orphan = object_blob("0" * 64, Tag(lake, 0, "r"))
+        await bucket.create(orphan, b"")
+        clock.pass_time(90_000)
+        first, _ = await keyed(node)
+        again, (finding,) = await keyed(node)
+        assert again == first
+        assert (finding.blob, finding.verdict) == (orphan, "never_registered")
+
+
+async def test_a_run_with_a_key_that_was_cut_off_is_gone_on_with(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "a")
+
+        async def dies(keys: Sequence[str]) -> list[str]:
+            raise RuntimeError("the process ends here")
+
+        bucket.delete_blobs, works = dies, bucket.delete_blobs
+        with pytest.raises(RuntimeError):
+            await keyed(node)
+        bucket.delete_blobs = works
+        done, _ = await keyed(node)
+        assert (done.marked, done.deleted) == (0, 1)
+        again, (finding,) = await keyed(node)
+        assert (again.run, again.deleted, finding.verdict) == (done.run, 1, "marked")
+
+
+async def test_two_nodes_with_the_same_key_record_what_each_has_deleted(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "a")
+
+        async def another_ends_first(keys: Sequence[str]) -> list[str]:
+            bucket.delete_blobs = works
+            request = KEYED.request_hash(NOTHING_SHA256)
+            keyed_elsewhere = Context(KEYED.actor, "c", key=KEYED.key, request=request)
+            await node.writer.submit(ForgetObject("b"), keyed_elsewhere)
+            return await works(keys)
+
+        await node.bucket.create(blob("b"), b"")
+        await node.writer.submit(StoreObject("b", 0, "0" * 64, "text/plain", blob("b")), context())
+        bucket.delete_blobs, works = another_ends_first, bucket.delete_blobs
+        done, _ = await keyed(node)
+        assert (done.deleted, list(node.state.inventory.gone)) == (1, [blob("a")])

@@ -53,9 +53,9 @@ def refused(refusal: Refused, as_json: bool) -> int:
     code = CODES[refusal.code]
     if as_json:
         body = {"code": refusal.code, "detail": refusal.detail, "errors": [*refusal.errors]}
-        print(msgspec.json.encode(body).decode(), file=sys.stderr)  # noqa: T201
+        print(escaped(msgspec.json.encode(body).decode()), file=sys.stderr)  # noqa: T201
     else:
-        line(f"lakehouse: {refusal.code}: {refusal.detail}", sys.stderr)
+        print(safe_lines(f"lakehouse: {refusal.code}: {refusal.detail}"), file=sys.stderr)  # noqa: T201
         for row in refusal.errors:
             line("  " + ", ".join(f"{name}: {value}" for name, value in row.items()), sys.stderr)
         line(f"  {code.hint}", sys.stderr)

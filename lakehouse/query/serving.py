@@ -92,7 +92,9 @@ class Worker(msgspec.Struct):
             _make_views(cursor, views, clean)
             return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:
-            return _failed(error.refused)
+            # What the statement itself says of a path is said to nobody either.
+            detail = clean.text(error.refused.detail)
+            return _failed(msgspec.structs.replace(error.refused, detail=detail))
         except Interrupted:
             return Failed("query_timeout", "interrupted")
         except _FAILURES as error:

@@ -45,7 +45,8 @@ def schema_conflict(live: Dataset, table: Table) -> Refused:
     told = tuple(
         row | {"line": lines[name]} if (name := str(row["name"])) in lines else row for row in rows
     )
-    detail = f"{len(rows)} columns of {live.name} differ"
+    count = "1 column differs" if len(rows) == 1 else f"{len(rows)} columns differ"
+    detail = f"{live.name}: {count}"
     first = min(table.lines, key=lambda each: each[1], default=None)
     if first is not None:
         detail += f"; line {first[1]} is the first, in column {first[0]}"

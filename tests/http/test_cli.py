@@ -183,6 +183,14 @@ def test_control_characters_never_reach_a_terminal(lakehouse: Told) -> None:
     for words in (("show", "a\x1b[31m"), ("sql", "SELECT '\x1b[31m"), ("\x1b[31m",)):
         code = 2 if len(words) == 1 else 1
         assert "\x1b" not in lakehouse(*words, code=code)
+    for flag in ((), ("--json",)):
+        out = lakehouse("sql", "SELECT '\x9b31m\x7f", *flag, code=1)
+        assert not [letter for letter in out if 127 <= ord(letter) < 160]
+
+
+def test_duckdbs_message_keeps_its_lines(lakehouse: Told) -> None:
+    lines = lakehouse("sql", "SELECT 1 +", code=1).splitlines()
+    assert lines[2:4] == ["LINE 1: SELECT 1 +", "                  ^"]
 
 
 def test_names_and_reasons_are_shown_safe_too(lakehouse: Told) -> None:

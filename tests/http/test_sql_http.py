@@ -83,6 +83,8 @@ def test_what_is_no_single_read_only_statement_is_refused(lake: Lake, text: str)
 def test_a_file_is_no_table(lake: Lake) -> None:
     refused(lake.sql("SELECT * FROM '/etc/passwd'"), 400, "sql_error")
     refused(lake.sql("SELECT * FROM 'objects/*.parquet'"), 400, "sql_error")
+    told = refused(lake.sql(f"SELECT * FROM '{lake.bucket}/_journal/lake.json'"), 400, "sql_error")
+    assert str(lake.bucket) not in told.body.decode()
 
 
 @pytest.mark.parametrize(

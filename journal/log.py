@@ -29,8 +29,8 @@ from journal.slot import (
     encode_lake,
     format_at,
     genesis,
+    seal_slot,
     sha256_hex,
-    split_slot,
 )
 
 WINDOW = 32
@@ -87,7 +87,7 @@ class Journal:
         Raises as read does.
         """
         body = await self._body(position)
-        return split_slot(body, position) if body is not None else None
+        return seal_slot(body, position) if body is not None else None
 
     async def slots(self, first: int) -> AsyncGenerator[Slot, None]:
         """Slots from position `first` up to the first gap, read in growing parallel windows.

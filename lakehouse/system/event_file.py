@@ -11,7 +11,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from journal.slot import Head, SealedSlot, check_link, split_slot
+from journal.slot import Head, SealedSlot, check_link, seal_slot
 from lakehouse.system.events import events
 from lakehouse.system.shapes import EVENTS
 
@@ -58,7 +58,7 @@ class EventFile:
 
     def add(self, slots: Sequence[Numbered]) -> None:
         """Add slots that stand behind those added before. Raises JournalCorrupt, UpgradeRequired."""
-        sealed = [self._linked(split_slot(body, position)) for position, body in slots]
+        sealed = [self._linked(seal_slot(body, position)) for position, body in slots]
         self._waiting.append(events(sealed, self._through_seq))
         rows = sum(table.num_rows for table in self._waiting)
         if rows >= GROUP_ROWS or sum(table.nbytes for table in self._waiting) >= GROUP_BYTES:

@@ -58,7 +58,7 @@ def _repeated(name: str, values: list[Any], found: list[list[Envelope]]) -> Any:
 
 
 def _texts(pieces: list[msgspec.Raw]) -> Any:
-    """Text out of UTF-8 that `split_slot` has checked, without a look at each piece."""
+    """Text out of UTF-8 that `seal_slot` has checked, without a look at each piece."""
     ends = pa.array([0, *accumulate(map(len, pieces))], pa.int32())
     joined = pa.py_buffer(b"".join(pieces))
     return pa.Array.from_buffers(pa.string(), len(pieces), [None, ends.buffers()[1], joined])

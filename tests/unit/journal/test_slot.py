@@ -30,8 +30,8 @@ from journal.slot import (
     format_at,
     next_at,
     parse_at,
+    seal_slot,
     sha256_hex,
-    split_slot,
 )
 from projections.fold import fold
 
@@ -155,13 +155,21 @@ def test_a_newer_lake_asks_for_an_upgrade() -> None:
 
 def test_one_event_is_read_without_a_look_at_the_others() -> None:
     damaged = BODY.replace(b'"object_stored"', b'"object_st\xc3\xb6red"')
-    sealed = split_slot(damaged, 1)
+    sealed = seal_slot(damaged, 1)
     assert event_in(sealed, 2) == decode_slot(BODY, 1).events[1]
     with pytest.raises(UpgradeRequired, match="event 1"):
         event_in(sealed, 1)
     for seq in (0, 3):
         with pytest.raises(JournalCorrupt, match=f"does not hold event {seq}"):
             event_in(sealed, seq)
+
+
+def test_an_event_is_found_however_its_line_is_spelled() -> None:
+    spaced = BODY.replace(b'{"seq":2,', b'{"seq": 2,')
+    assert event_in(seal_slot(spaced, 1), 2) == decode_slot(BODY, 1).events[1]
+    cut = b"\n".join(spaced.split(b"\n")[:2]) + b"\n"
+    with pytest.raises(JournalCorrupt, match="events: expected 2, seen 1"):
+        event_in(seal_slot(cut, 1), 2)
 
 
 @pytest.mark.parametrize(
@@ -175,16 +183,16 @@ def test_one_event_is_read_without_a_look_at_the_others() -> None:
 )
 def test_an_event_read_alone_is_checked_as_in_its_slot(was: bytes, becomes: bytes) -> None:
     with pytest.raises(JournalCorrupt):
-        event_in(split_slot(BODY.replace(was, becomes), 1), 2)
+        event_in(seal_slot(BODY.replace(was, becomes), 1), 2)
 
 
 def test_a_sealed_slot_has_the_head_and_the_links_of_a_decoded_one() -> None:
-    sealed = split_slot(BODY, 1)
+    sealed = seal_slot(BODY, 1)
     assert sealed.head == decode_slot(BODY, 1).head
     check_link(ORIGIN, sealed, LAKE.lake)
     assert [each.seq for each in envelopes(sealed)] == [1, 2]
     with pytest.raises(JournalCorrupt, match="its prev"):
-        check_link(sealed.head, split_slot(slot_body(EMPTY, stored("b")), 1), LAKE.lake)
+        check_link(sealed.head, seal_slot(slot_body(EMPTY, stored("b")), 1), LAKE.lake)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +208,9 @@ def test_damage_around_the_data_of_an_event_is_found_without_reading_it(
     was: bytes, becomes: bytes
 ) -> None:
     with pytest.raises(JournalCorrupt):
-        envelopes(split_slot(BODY.replace(was, becomes), 1))
+        envelopes(seal_slot(BODY.replace(was, becomes), 1))
 
 
 def test_bytes_that_are_no_text_are_damage_wherever_they_stand() -> None:
     with pytest.raises(JournalCorrupt, match="not UTF-8"):
-        split_slot(BODY.replace(b'"Workers"', b'"W\xffrkers"'), 1)
+        seal_slot(BODY.replace(b'"Workers"', b'"W\xffrkers"'), 1)

@@ -83,6 +83,11 @@ def stub_sql(view: View) -> str:
     return _create(view, f"{typed} WHERE false")
 
 
+def dropped_sql(view: View) -> str:
+    """Return the statement that drops the view, if it is there."""
+    return f"DROP VIEW IF EXISTS {_called(view)}"
+
+
 def quoted(name: str) -> str:
     """Return `name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -99,8 +104,11 @@ def duckdb_type(arrow: str) -> str:
 
 
 def _create(view: View, select: str) -> str:
-    schema = f"{quoted(view.schema)}." if view.schema else ""
-    return f"CREATE OR REPLACE VIEW {schema}{quoted(view.name)} AS SELECT {select}"
+    return f"CREATE OR REPLACE VIEW {_called(view)} AS SELECT {select}"
+
+
+def _called(view: View) -> str:
+    return f"{quoted(view.schema)}.{quoted(view.name)}" if view.schema else quoted(view.name)
 
 
 def _selected(view: View) -> str:

@@ -5,15 +5,13 @@ sure (a join, a subquery, a sample), it says all of them.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from lakehouse.query.relations import ALL_SEQS, ALL_TIMES, SCHEMA, Seen
-
-Node = dict[str, Any]
+from lakehouse.query.tree import Node
 
 _VIEW = "events"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -39,11 +37,14 @@ class _Axis(msgspec.Struct, frozen=True):
     value: Callable[[Node], int | None]
 
 
-def events_seen(document: Node) -> Seen:
-    """The smallest ranges that hold every event which the statement may see, and whose they are."""
-    nodes = list(_nodes(document))
+def events_seen(nodes: Sequence[Node]) -> Seen:
+    """The smallest ranges that hold every event which a statement of these nodes may see, and whose
+    they are."""
+    named = sum(map(_is_events, nodes))
+    if not named:
+        return Seen()
     plain = [node for node in nodes if node.get("type") == "SELECT_NODE" and _is_plain(node)]
-    if len(plain) != sum(map(_is_events, nodes)):
+    if len(plain) != named:
         return Seen()
     return Seen(_covered(plain, _SEQ), _covered(plain, _AT), _only_dataset(plain))
 
@@ -62,16 +63,6 @@ def _only_dataset(selects: list[Node]) -> str | None:
         for select in selects
     }
     return names.pop() if len(names) == 1 else None
-
-
-def _nodes(value: Any) -> Iterator[Node]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _nodes(item)
-    elif isinstance(value, dict):
-        yield value
-        for part in value.values():
-            yield from _nodes(part)
 
 
 def _is_events(node: Node) -> bool:

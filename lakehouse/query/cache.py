@@ -6,14 +6,18 @@ What depends on chance or on the time of day is never kept.
 """
 
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from lakehouse.errors import Json
 from lakehouse.query.messages import Reads
 
+T = TypeVar("T")
+_DIGITS = re.compile(r"[0-9]+")
 _PLANS = 4_096
 _LONGEST_TEXT = 64 * 1024
 _LARGEST_SHARE = 8
@@ -38,6 +42,7 @@ class ResultCache:
         self._size_bytes = 0
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._plans: OrderedDict[str, Reads] = OrderedDict()
+        self._shapes: OrderedDict[str, frozenset[str]] = OrderedDict()
 
     @property
     def largest_bytes(self) -> int:
@@ -48,12 +53,16 @@ class ResultCache:
         """What a statement was seen to read; None where it was not seen."""
         return self._plans.get(sql)
 
+    def likely(self, sql: str) -> frozenset[str]:
+        """The relations that statements read which differ in numbers alone. A guess, no more."""
+        return self._shapes.get(_shape(sql), frozenset())
+
     def learn(self, sql: str, reads: Reads) -> None:
         """Remember what a statement reads: that follows from its text alone."""
-        if len(sql) <= _LONGEST_TEXT:
-            self._plans[sql] = reads
-        while len(self._plans) > _PLANS:
-            self._plans.popitem(last=False)
+        if len(sql) > _LONGEST_TEXT:
+            return
+        _remember(self._plans, sql, reads)
+        _remember(self._shapes, _shape(sql), reads.names)
 
     def get(self, identity: str) -> Kept | None:
         """The result of that identity."""
@@ -71,6 +80,16 @@ class ResultCache:
         self._size_bytes += len(kept.body)
         while self._size_bytes > self._max_bytes:
             self._size_bytes -= len(self._kept.popitem(last=False)[1].body)
+
+
+def _shape(sql: str) -> str:
+    return _DIGITS.sub("0", sql)
+
+
+def _remember(among: OrderedDict[str, T], key: str, value: T) -> None:
+    among[key] = value
+    while len(among) > _PLANS:
+        among.popitem(last=False)
 
 
 def identity_of(

@@ -9,7 +9,7 @@ import sys
 
 from lakehouse.query.inbox import Inbox
 from lakehouse.query.messages import Ready, frame
-from lakehouse.query.sandbox import die_with, limit_memory, locked_connection
+from lakehouse.query.sandbox import die_with, limit_memory, locked_connection, parser_connection
 from lakehouse.query.serving import Worker
 
 _DEEPEST = 10_000
@@ -25,7 +25,8 @@ def main() -> None:
     inbox = Inbox(channel)
     configure = inbox.configure()
     limit_memory(configure.address_space_bytes)
-    worker = Worker(configure, locked_connection(configure), inbox, channel)
+    connections = locked_connection(configure), parser_connection()
+    worker = Worker(configure, *connections, inbox, channel)
     channel.sendall(frame(Ready()))
     for ask in inbox.asks():
         if not worker.serve(ask):

@@ -8,14 +8,14 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 
 from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.query.lease import Lease, out_of_time
 from lakehouse.query.messages import S3, Ask, Chunk, Configure, Done, Need, Started, Views, Whole
-from lakehouse.query.worker import WorkerDied, WorkerProcess, start_worker, sweep
+from lakehouse.query.pool import WorkerPool
+from lakehouse.query.worker import WorkerDied
 from projections.views import View
 
 Params = list[Json | float] | dict[str, Json | float]
@@ -24,6 +24,7 @@ Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
 for None, all of them, of which only names and columns are used. A RefusedError from it is the
 query's answer."""
 
+_NO_VIEWS: Mapping[str, View] = {}
 _INTEGERS = range(-(2**127), 2**128)
 
 
@@ -33,7 +34,9 @@ class EngineSettings(msgspec.Struct, frozen=True):
     data_prefixes: tuple[str, ...]
     s3: S3 | None = None
     workers: int = 2
+    """How many queries run at a time."""
     threads: int = 2
+    """DuckDB's, for a query that runs alone."""
     memory_limit_bytes: int = 1024**3
     address_space_bytes: int = 4 * 1024**3
     temp_directory: str | None = None
@@ -87,37 +90,35 @@ class QueryEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
-        self._configure = _configure(settings)
+        self._pool = WorkerPool(_configure(settings), settings.workers)
         self._slots = asyncio.Semaphore(settings.workers)
         self._waiting = 0
+        self._running = 0
         self._number = 0
-        self._idle: list[WorkerProcess] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Start every worker. Raises what keeps the first one from starting."""
-        await asyncio.to_thread(sweep, Path(self._configure.temp_directory))
-        starting = [start_worker(self._configure) for _ in range(self._settings.workers)]
-        started = await asyncio.gather(*starting, return_exceptions=True)
-        self._idle.extend(one for one in started if isinstance(one, WorkerProcess))
-        for failure in (one for one in started if isinstance(one, BaseException)):
-            await self.close()
-            raise failure
+        await self._pool.start()
 
     async def close(self) -> None:
         """End every worker, once the ones in use have been given back."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
-        await asyncio.gather(*(worker.close() for worker in self._idle))
-        self._idle.clear()
+        await self._pool.close()
 
     @asynccontextmanager
     async def run(
-        self, query: Query, resolve: Resolve, begun: Callable[[], None] = lambda: None
+        self,
+        query: Query,
+        resolve: Resolve,
+        begun: Callable[[], None] = lambda: None,
+        likely: Mapping[str, View] = _NO_VIEWS,
     ) -> AsyncIterator[Result]:
         """Run `query` and yield its result, whose first rows are ready then.
 
-        `begun` is called once it has a worker. The time limit counts the wait for one.
+        `begun` is called once it has a worker. The time limit counts the wait for one. `likely`
+        are views that `resolve` would answer with, should the query turn out to name them.
         Raises RefusedError with `sql_error`, `statement_not_allowed`, `invalid_request`, `busy`,
         `query_timeout`, `query_killed`, `query_out_of_memory`, `object_lost`, `bucket_unavailable`
         or `bucket_refused`. Leaving the context early, by cancellation too, calls the query off.
@@ -126,7 +127,8 @@ class QueryEngine:
         lease = await self._lease(query.timeout_s)
         try:
             begun()
-            await lease.send(Ask(lease.number, query.sql, params_json, query.format))
+            ask = Ask(lease.number, query.sql, params_json, query.format, dict(likely))
+            await lease.send(ask)
             yield Result(await _started(lease, resolve), lease)
         finally:
             lease.end()
@@ -136,13 +138,14 @@ class QueryEngine:
         asked_s = asyncio.get_running_loop().time()
         await self._slot(limit_s)
         try:
-            worker = self._idle.pop() if self._idle else await start_worker(self._configure)
+            worker = await self._pool.take(alone=not self._running and not self._waiting)
         except WorkerDied as error:
             self._slots.release()
             raise RefusedError(Refused("query_killed", "no process could be started")) from error
         except BaseException:
             self._slots.release()
             raise
+        self._running += 1
         self._number += 1
         waited_s = asyncio.get_running_loop().time() - asked_s
         lease = Lease(worker, self._number, limit_s, waited_s, self._settings.grace_s)
@@ -171,13 +174,13 @@ class QueryEngine:
         """Watch a query to its end, then give its slot on with a worker that is fit to use."""
         try:
             if await lease.watch():
-                self._idle.append(lease.worker)
+                self._pool.give_back(lease.worker)
             else:
-                await lease.worker.close()
-                self._idle.append(await start_worker(self._configure))
+                await self._pool.replace(lease.worker)
         except (WorkerDied, OSError):
             return  # the next query starts one itself, and says so when it cannot
         finally:
+            self._running -= 1
             self._slots.release()
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:

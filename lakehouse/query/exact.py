@@ -8,6 +8,7 @@ form that DuckDB alone can read: good enough for JSON, which we write, not for o
 from collections.abc import Sequence
 from typing import Any
 
+from lakehouse.query.statement import unterminated
 from projections.views import quoted
 
 
@@ -24,7 +25,7 @@ def exact_sql(sql: str, types: Sequence[Any], as_text: frozenset[str]) -> str | 
         f"CAST(c{number} AS {cast})" if cast else f"c{number}" for number, cast in enumerate(casts)
     )
     names = ", ".join(f"c{number}" for number in range(len(types)))
-    return f"SELECT {columns} FROM (\n{sql}\n) AS result({names})"  # noqa: S608 (judged text)
+    return f"SELECT {columns} FROM (\n{unterminated(sql)}\n) AS result({names})"  # noqa: S608 (judged text)
 
 
 def _cast(kind: Any, as_text: frozenset[str]) -> str | None:

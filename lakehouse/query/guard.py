@@ -6,14 +6,13 @@ sandbox: every relation that it lets through is a dataset, a CTE in scope or a l
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from lakehouse.errors import Refused
 from lakehouse.query import functions, relations
+from lakehouse.query.tree import Node
 
-Node = dict[str, Any]
 Scope = frozenset[str]
 
 _KINDS = frozenset(
@@ -60,6 +59,8 @@ _CLASSES = frozenset(
         "WINDOW",
     }
 )
+_INNER = (dict, list)
+"""What has parts. A number, a text, a null says nothing by itself, and most of a tree is these."""
 _SHOWN = frozenset({'"tables"', "__show_tables_expanded"})
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _CALLABLE = functions.SCALAR | functions.PARSED
@@ -143,7 +144,8 @@ def _visit(value: object, scope: Scope) -> Iterator[Finding]:
     """Every finding in any part of the tree: no field is skipped, known to us or not."""
     if isinstance(value, list):
         for item in value:
-            yield from _visit(item, scope)
+            if type(item) in _INNER:
+                yield from _visit(item, scope)
     elif isinstance(value, dict):
         yield from _judge(value, scope)
         yield from _descend(value, scope)
@@ -176,7 +178,7 @@ def _descend(node: Node, scope: Scope) -> Iterator[Finding]:
         inner = inner | {lower(entry["key"])}
     kind = node.get("type")
     for key, part in node.items():
-        if key == "cte_map":
+        if key == "cte_map" or type(part) not in _INNER:
             continue
         if kind == "CTE_NODE" and key == "query" and _is_repeated(node):
             continue

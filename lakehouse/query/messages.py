@@ -53,12 +53,16 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True):
-    """Run this. `params_json` is JSON, since MessagePack's integers end at 64 bits."""
+    """Run this. `params_json` is JSON, since MessagePack's integers end at 64 bits.
+
+    `likely` are views that it probably names: a statement that names no others needs not ask.
+    """
 
     number: int
     sql: str
     params_json: bytes | None = None
     format: str = "json"
+    likely: dict[str, View] = {}
 
 
 class Need(msgspec.Struct, frozen=True, tag=True):

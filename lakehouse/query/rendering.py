@@ -18,13 +18,15 @@ from lakehouse.query import unusual
 
 Array: TypeAlias = Any
 """A pyarrow.Array, which has no types."""
-_SAFE = 2**53
+SAFE = 2**53
 TEXT = pa.large_string()
 _CONTROLS = bytes(range(0x20))
 _ESCAPED = _CONTROLS + b'"\\'
 _FIRST_DAY, _LAST_DAY = -719162, 2932896
+_LAST_TICK = 2**63 - 2
+"""The next is DuckDB's infinity, in any unit."""
 _SECONDS_A_DAY = 86_400
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def json_text(array: Array) -> Array:
@@ -75,9 +77,9 @@ def _nothing(array: Array) -> Array:
 
 def _integers(array: Array) -> Array:
     text = array.cast(TEXT)
-    if array.type.bit_width <= 32 or _within(array, -_SAFE, _SAFE):
+    if array.type.bit_width <= 32 or _within(array, -SAFE, SAFE):
         return text
-    return pc.if_else(_beyond(array, pa.scalar(_SAFE, array.type)), _quoted(text), text)
+    return pc.if_else(_beyond(array, pa.scalar(SAFE, array.type)), _quoted(text), text)
 
 
 def _beyond(array: Array, limit: pa.Scalar) -> Array:
@@ -97,7 +99,7 @@ def hugeint_decimals(storage: Array) -> Array:
 def _hugeints(storage: Array) -> Array:
     decimals = hugeint_decimals(storage)
     text = decimals.cast(pa.string()).cast(TEXT)
-    return pc.if_else(_beyond(decimals, pa.scalar(_SAFE, decimals.type)), _quoted(text), text)
+    return pc.if_else(_beyond(decimals, pa.scalar(SAFE, decimals.type)), _quoted(text), text)
 
 
 def _floats(array: Array) -> Array:
@@ -170,9 +172,10 @@ def _dates(array: Array) -> Array:
 
 def _timestamps(array: Array) -> Array:
     unit, zone = array.type.unit, "Z" if array.type.tz else ""
-    ticks, per_day = array.view(pa.int64()), _PER_SECOND[unit] * _SECONDS_A_DAY
-    if not _within(ticks, _FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day - 1):
-        return _each(ticks, lambda tick: unusual.timestamp_text(tick, _PER_SECOND[unit], zone))
+    ticks, per_day = array.view(pa.int64()), PER_SECOND[unit] * _SECONDS_A_DAY
+    last = min((_LAST_DAY + 1) * per_day - 1, _LAST_TICK)
+    if not _within(ticks, max(_FIRST_DAY * per_day, -_LAST_TICK), last):
+        return _each(ticks, lambda tick: unusual.timestamp_text(tick, PER_SECOND[unit], zone))
     text = ticks.view(pa.timestamp(unit)).cast(TEXT)
     text = pc.replace_substring(text, " ", "T", max_replacements=1)
     return _quoted(_without_zeros(text, unit), zone)
@@ -182,8 +185,8 @@ def _times(array: Array) -> Array:
     unit = array.type.unit
     width = pa.int32() if array.type.bit_width == 32 else pa.int64()
     ticks = array.view(width)
-    if not _within(ticks, 0, _SECONDS_A_DAY * _PER_SECOND[unit] - 1):
-        return _each(ticks, lambda tick: unusual.time_text(tick, _PER_SECOND[unit]))
+    if not _within(ticks, 0, _SECONDS_A_DAY * PER_SECOND[unit] - 1):
+        return _each(ticks, lambda tick: unusual.time_text(tick, PER_SECOND[unit]))
     return _quoted(_without_zeros(array.cast(TEXT), unit))
 
 

@@ -3,11 +3,13 @@
 Owns what stands between the values; how a value looks is `rendering`'s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehouse.query.few import VALUES, json_texts
 from lakehouse.query.rendering import TEXT, Array, joined, json_text, member
 
 _NEEDS_QUOTES = '^$|[",\r\n]'
@@ -15,12 +17,16 @@ _NEEDS_QUOTES = '^$|[",\r\n]'
 
 def rows_json(batch: pa.RecordBatch) -> bytes:
     """Return the rows as JSON arrays with commas between them, without outer brackets."""
+    if _is_few(batch):
+        return f"[{'],['.join(_joined([json_texts(column) for column in batch.columns]))}]".encode()
     rows = _rows([json_text(column) for column in batch.columns], "],[")
     return b"".join((b"[", rows, b"]"))
 
 
 def rows_ndjson(batch: pa.RecordBatch, names: Sequence[str]) -> bytes:
     """Return the rows as JSON objects, one a line."""
+    if _is_few(batch):
+        return _few_objects(batch, names)
     columns = [
         member(name, json_text(column)) for name, column in zip(names, batch.columns, strict=True)
     ]
@@ -50,6 +56,23 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
         found.add(candidate)
         given.append(candidate)
     return tuple(given)
+
+
+def _is_few(batch: pa.RecordBatch) -> bool:
+    return bool(batch.num_rows * batch.num_columns <= VALUES)
+
+
+def _joined(columns: list[list[str]]) -> Iterator[str]:
+    return map(",".join, zip(*columns, strict=True))
+
+
+def _few_objects(batch: pa.RecordBatch, names: Sequence[str]) -> bytes:
+    keys = [msgspec.json.encode(name).decode() for name in names]
+    columns = [
+        [f"{key}:{text}" for text in json_texts(column)]
+        for key, column in zip(keys, batch.columns, strict=True)
+    ]
+    return "".join(f"{{{row}}}\n" for row in _joined(columns)).encode()
 
 
 def _field(column: Array) -> Array:

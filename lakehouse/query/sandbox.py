@@ -55,6 +55,15 @@ def locked_connection(configure: Configure) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def parser_connection() -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB of its own that parses and has no data: one thread, and nothing to optimise."""
+    connection = duckdb.connect(":memory:", config={"threads": "1"})
+    connection.execute("PRAGMA disable_optimizer")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
 def _config(configure: Configure) -> dict[str, str | bool | int | float | list[str]]:
     home = configure.temp_directory
     return {

@@ -1,11 +1,10 @@
 """One query inside a worker: judge, ask for the views, run, stream, leave nothing behind.
 
-Views are made in a transaction on a cursor of the query's own, and closing it rolls that back: a
-view with rows lives as long as its query, so a dropped dataset is gone with the drop's answer.
+The catalogue then has the views that the statement named, and no other that has rows.
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -14,12 +13,12 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.errors import Refused, RefusedError
+from lakehouse.query.catalogue import Catalogue
 from lakehouse.query.documents import DOCUMENTS, Counted
 from lakehouse.query.exact import exact_sql
 from lakehouse.query.formats import FORMATS
 from lakehouse.query.guard import Allowed
 from lakehouse.query.inbox import Inbox, Interrupted
-from lakehouse.query.listing import Listing
 from lakehouse.query.messages import (
     Ask,
     Chunk,
@@ -37,8 +36,8 @@ from lakehouse.query.messages import (
 )
 from lakehouse.query.relations import Seen, system_name
 from lakehouse.query.scrubbing import Scrubber, about_view, refusal, scrubber
-from lakehouse.query.statement import Statement, located, read_statement, unterminated
-from projections.views import View, view_sql
+from lakehouse.query.statement import Statement, located, read_statement
+from projections.views import View
 
 _BATCH_ROWS = 8192
 _CHUNK_BYTES = 256 * 1024
@@ -56,9 +55,10 @@ class Worker(msgspec.Struct):
 
     configure: Configure
     connection: duckdb.DuckDBPyConnection
+    parser: duckdb.DuckDBPyConnection
     inbox: Inbox
     channel: socket.socket
-    listing: Listing = msgspec.field(default_factory=Listing)
+    catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
     opened: set[int] = msgspec.field(default_factory=set)
     """Hashes of the objects that were opened: DuckDB keeps what it read about each, without a bound."""
 
@@ -80,38 +80,55 @@ class Worker(msgspec.Struct):
         return not (outcome.broken if isinstance(outcome, Failed) else outcome.spent)
 
     def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | Failed:
-        clean = scrubber(self.configure, ())
+        named: Mapping[str, View] = {}
         try:
-            statement = _stated(read_statement(cursor, ask.sql))
+            statement = _stated(read_statement(self.parser, ask.sql))
             reads = _reads(statement)
             views = self._views(ask, statement, reads)
-            clean = scrubber(self.configure, views.named.values())
+            named = views.named
             if statement.allowed.all_relations:
-                self.listing.show(cursor, views.listed)
-            self.opened.update(hash(path) for view in views.named.values() for path in view.objects)
-            _make_views(cursor, views, clean)
+                self.catalogue.list(cursor, views.listed)
+            self.opened.update(hash(path) for view in named.values() for path in view.objects)
+            self._make_views(cursor, named)
             return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:
             # What the statement itself says of a path is said to nobody either.
-            detail = clean.text(error.refused.detail)
+            detail = self._scrubber(named).text(error.refused.detail)
             return _failed(msgspec.structs.replace(error.refused, detail=detail))
         except Interrupted:
             return Failed("query_timeout", "interrupted")
         except _FAILURES as error:
-            return _failed(refusal(_message(error), clean))
+            return _failed(self._refusal(error, named))
 
     def _views(self, ask: Ask, statement: Statement, reads: Reads) -> Views:
         allowed = statement.allowed
         if not reads.names and not allowed.relations and not reads.listing:
             return Views(ask.number, {})
-        self.send(Need(reads.names, reads.listing))
-        views = self.inbox.views(ask.number)
+        if reads.names <= ask.likely.keys() and not reads.listing:
+            views = Views(ask.number, {name: ask.likely[name] for name in reads.names})
+        else:
+            self.send(Need(reads.names, reads.listing))
+            views = self.inbox.views(ask.number)
         if missing := sorted(
             allowed.relations - (views.named.keys() & _plain(allowed)),
             key=allowed.locations.__getitem__,
         ):
             raise RefusedError(_no_table(missing[0], statement))
         return views
+
+    def _make_views(self, cursor: Cursor, named: Mapping[str, View]) -> None:
+        self.catalogue.keep(cursor, named)
+        for relation, view in named.items():
+            try:
+                self.catalogue.make(cursor, relation, view)
+            except _FAILURES as error:
+                raise RefusedError(about_view(self._refusal(error, named), view)) from error
+
+    def _refusal(self, error: BaseException, named: Mapping[str, View]) -> Refused:
+        return refusal(_message(error), self._scrubber(named))
+
+    def _scrubber(self, named: Mapping[str, View]) -> Scrubber:
+        return scrubber(self.configure, named.values())
 
     def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> Whole | Done:
         values = _values(ask.params_json)
@@ -135,24 +152,10 @@ def document(
     cursor.execute(sql, values)
     columns = tuple(Column(name, str(kind)) for name, kind, *_ in cursor.description)
     types = [kind for _, kind, *_ in cursor.description]
-    if exact := exact_sql(unterminated(sql), types, FORMATS[format_].as_text):
+    if exact := exact_sql(sql, types, FORMATS[format_].as_text):
         cursor.execute(exact, values)
     counted = Counted(cursor.fetch_record_batch(_BATCH_ROWS))
     return columns, DOCUMENTS[format_](columns, counted), counted
-
-
-def _make_views(cursor: Cursor, views: Views, clean: Scrubber) -> None:
-    if views.named:
-        cursor.execute("BEGIN")
-    for view in views.named.values():
-        _make_view(cursor, view, clean)
-
-
-def _make_view(cursor: Cursor, view: View, clean: Scrubber) -> None:
-    try:
-        cursor.execute(view_sql(view))
-    except _FAILURES as error:
-        raise RefusedError(about_view(refusal(_message(error), clean), view)) from error
 
 
 def _plain(allowed: Allowed) -> set[str]:

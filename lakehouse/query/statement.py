@@ -12,9 +12,10 @@ import msgspec
 
 from lakehouse.errors import Refused
 from lakehouse.query.bounds import events_seen
-from lakehouse.query.guard import Allowed, Node, check
+from lakehouse.query.guard import Allowed, check
 from lakehouse.query.relations import Seen
-from lakehouse.query.travel import travelled
+from lakehouse.query.travel import travelled, travels
+from lakehouse.query.tree import Node, every_node
 
 _BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
 _OPTION = r"(?:analy[sz]e|verbose|format\s+\w+)"
@@ -83,17 +84,19 @@ def _judged(
         return _unreadable(document, body)
     if not document["statements"]:
         return Refused("sql_error", "the statement is empty")
-    moved = travelled(document)
+    nodes = every_node(document)
+    moved = travelled(document) if travels(nodes) else None
     if isinstance(moved, Refused):
         return moved
     if moved is not None:
         # DuckDB writes the text of the changed tree, and that text is judged, since it is what runs.
         body = _text(connection, moved)
         document = _tree(connection, body)
+        nodes = every_node(document)
     allowed = check(document, bool(prefix))
     if isinstance(allowed, Refused):
         return allowed
-    return Statement(prefix + body, body, allowed, events_seen(document))
+    return Statement(prefix + body, body, allowed, events_seen(nodes))
 
 
 def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:

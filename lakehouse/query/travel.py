@@ -5,14 +5,20 @@ become plain relations of another name (`relations.at`), which the lake resolves
 judged by the guard like any other tree.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.query.relations import SCHEMA, SYSTEM, at
+from lakehouse.query.tree import Node
 
-Node = dict[str, Any]
 _FUNCTION = "at"
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UBIGINT", "HUGEINT")
+
+
+def travels(nodes: Iterable[Node]) -> bool:
+    """Whether a tree of these nodes has a moment in it."""
+    return any(_has_moment(node) for node in nodes)
 
 
 def travelled(document: Node) -> Node | Refused | None:
@@ -43,13 +49,20 @@ def _walk(value: Any) -> tuple[Any, bool]:
 
 def _moved(node: Node) -> Node | None:
     """The relation that stands for `node`, None where there is nothing to do."""
-    if node.get("type") == "BASE_TABLE" and node.get("at_clause"):
+    if not _has_moment(node):
+        return None
+    if node["type"] == "BASE_TABLE":
         name = at(node["table_name"], _moment(node["at_clause"]["expr"]))
         alias = node["alias"] or node["table_name"]
         return node | {"table_name": name, "alias": alias, "at_clause": None}
-    if node.get("type") == "TABLE_FUNCTION" and _is_ours(node["function"]):
-        return _relation(node)
-    return None
+    return _relation(node)
+
+
+def _has_moment(node: Node) -> bool:
+    kind = node.get("type")
+    if kind == "BASE_TABLE":
+        return bool(node.get("at_clause"))
+    return kind == "TABLE_FUNCTION" and _is_ours(node["function"])
 
 
 def _is_ours(function: Node) -> bool:

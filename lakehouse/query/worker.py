@@ -39,7 +39,10 @@ class WorkerProcess:
         process: asyncio.subprocess.Process,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         directory: Path,
+        threads: int,
     ) -> None:
+        self.threads = threads
+        """DuckDB's, for as long as it lives."""
         self._process = process
         self._reader, self._writer = streams
         self._directory = directory
@@ -90,9 +93,8 @@ async def start_worker(configure: Configure) -> WorkerProcess:
     ours, theirs = socket.socketpair()
     with theirs:
         process = await _spawn(theirs, directory)
-    worker = WorkerProcess(
-        process, await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES), directory
-    )
+    streams = await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES)
+    worker = WorkerProcess(process, streams, directory, configure.threads)
     try:
         await _introduce(worker, configure, directory)
     except BaseException:

@@ -49,6 +49,10 @@ class Answers:
         reads = self._cache.reads(query.sql)
         return self._identity(query, state, reads) if reads else None
 
+    def likely(self, query: Query) -> frozenset[str]:
+        """The datasets that the query probably names, as they are at its own moment."""
+        return frozenset(name for name in self._cache.likely(query.sql) if _is_plain(name))
+
     def kept(self, identity: str | None, seq: int, entry: Entry) -> Answer | None:
         """The answer of that identity, if it was kept."""
         found = self._cache.get(identity) if identity else None
@@ -116,6 +120,11 @@ def _versions(state: State, now: State, reads: Reads) -> Versions | None:
         else:
             versions[name] = dataset.seq
     return versions
+
+
+def _is_plain(name: str) -> bool:
+    relation = wanted(name)
+    return not relation.system and relation.moment is None
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

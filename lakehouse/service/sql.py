@@ -82,8 +82,9 @@ class Sql:
 
     @asynccontextmanager
     async def _result(self, query: Query, asked: "_Asked", entry: Entry) -> AsyncIterator[Result]:
+        likely = await asked.resolve(self._answers.likely(query))
         try:
-            async with self._engine.run(query, asked.resolve, entry.begin) as result:
+            async with self._engine.run(query, asked.resolve, entry.begin, likely) as result:
                 yield result
         except RefusedError as error:
             if error.refused.code != "object_lost":

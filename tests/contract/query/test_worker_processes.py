@@ -37,8 +37,8 @@ def test_a_worker_does_not_outlive_a_killed_server(tmp_path: Path) -> None:
         assert server.stdout and server.stdout.readline() == b"started\n"
         time.sleep(0.3)
         pids = worker_pids(server.pid)
-        assert len(pids) == 2
-        # One computes; the other cannot even notice that its pipe closed: the kernel must see to it.
+        assert len(pids) >= 2
+        # One computes; an idle one cannot even notice that its pipe closed: the kernel must see to it.
         os.kill(min(pids, key=ticks), signal.SIGSTOP)
         server.kill()
         server.wait()

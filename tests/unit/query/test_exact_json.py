@@ -193,6 +193,11 @@ def test_negative_zero_keeps_its_sign_and_whole_doubles_stay_doubles(
     assert b'"rows":[[-0.0,1.0,1e+20]]' in b"".join(pieces)
 
 
+def test_the_infinities_of_nanoseconds_are_no_dates(ask: Callable[..., Any]) -> None:
+    answer = ask("SELECT 'infinity'::TIMESTAMP_NS, '-infinity'::TIMESTAMP_NS FROM range(1000)")
+    assert answer["rows"][0] == ["infinity", "-infinity"]
+
+
 def test_columns_of_one_name_are_both_kept(ask: Callable[..., Any]) -> None:
     answer = ask("SELECT 1 AS a, INTERVAL 1 day AS a, 'x' AS \"A\"")
     assert [column["name"] for column in answer["columns"]] == ["a", "a", "A"]

@@ -94,3 +94,11 @@ def test_chance_and_clock_are_found_anywhere(sql: str, deterministic: bool) -> N
     statement = read_statement(duckdb.connect(), sql)
     assert not isinstance(statement, Refused)
     assert statement.allowed.deterministic is deterministic
+
+
+def test_statements_that_differ_in_numbers_alone_are_guessed_to_read_the_same() -> None:
+    cache = ResultCache(80)
+    cache.learn("FROM t WHERE x > 5", Reads(frozenset({"t"}), False, True))
+    assert cache.likely("FROM t WHERE x > 1234") == {"t"}
+    assert cache.likely("FROM t WHERE y > 5") == frozenset()
+    assert cache.reads("FROM t WHERE x > 1234") is None, "a guess proves nothing"

@@ -1,0 +1,66 @@
+"""The idle worker processes: which of them a query gets, and that there are enough.
+
+DuckDB's threads wait for each other by spinning. Where each core has a query of its own, a second
+thread for one costs a fifth more work and gains nothing; a query that runs alone ends sooner with it.
+The number cannot be changed in a worker that is locked in, so there is one worker more, with all
+threads, for a query that has the machine to itself.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import msgspec
+
+from lakehouse.query.messages import Configure
+from lakehouse.query.worker import WorkerProcess, start_worker, sweep
+
+
+class WorkerPool:
+    """`size` workers for queries beside others, and one for a query alone where that differs."""
+
+    def __init__(self, configure: Configure, size: int) -> None:
+        cores = len(os.sched_getaffinity(0))
+        self._alone = configure
+        self._beside = msgspec.structs.replace(
+            configure, threads=max(1, min(configure.threads, cores // size))
+        )
+        self._size = size
+        self._idle: list[WorkerProcess] = []
+
+    async def start(self) -> None:
+        """Start every worker. Raises what keeps the first one from starting."""
+        await asyncio.to_thread(sweep, Path(self._alone.temp_directory))
+        wanted = [self._beside] * self._size
+        if self._alone.threads != self._beside.threads:
+            wanted.append(self._alone)
+        started = await asyncio.gather(*map(start_worker, wanted), return_exceptions=True)
+        self._idle.extend(one for one in started if not isinstance(one, BaseException))
+        for failure in (one for one in started if isinstance(one, BaseException)):
+            await self.close()
+            raise failure
+
+    async def close(self) -> None:
+        """End every idle worker."""
+        await asyncio.gather(*(worker.close() for worker in self._idle))
+        self._idle.clear()
+
+    async def take(self, alone: bool) -> WorkerProcess:
+        """A worker for a query that runs `alone` now, or beside others. Raises WorkerDied, OSError."""
+        wanted = self._alone if alone else self._beside
+        fitting = [each for each in self._idle if each.threads == wanted.threads]
+        if not self._idle:
+            return await start_worker(wanted)
+        worker = (fitting or self._idle)[-1]
+        self._idle.remove(worker)
+        return worker
+
+    def give_back(self, worker: WorkerProcess) -> None:
+        """Have it used again."""
+        self._idle.append(worker)
+
+    async def replace(self, worker: WorkerProcess) -> None:
+        """End it, and have another like it. Raises WorkerDied, OSError."""
+        await worker.close()
+        like = self._alone if worker.threads == self._alone.threads else self._beside
+        self._idle.append(await start_worker(like))

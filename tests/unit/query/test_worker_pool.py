@@ -1,0 +1,81 @@
+"""Which worker a query gets: one with all threads when it runs alone, one of its share beside others."""
+
+import os
+from typing import Any
+
+import pytest
+
+from lakehouse.query import pool
+from lakehouse.query.messages import Configure
+from lakehouse.query.pool import WorkerPool
+
+
+class Process:
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
+    found: list[Process] = []
+
+    async def start_worker(configure: Configure) -> Any:
+        found.append(Process(configure.threads))
+        return found[-1]
+
+    monkeypatch.setattr(pool, "start_worker", start_worker)
+    return found
+
+
+async def pool_of(
+    monkeypatch: pytest.MonkeyPatch, cores: int, size: int, folder: object
+) -> WorkerPool:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    made = WorkerPool(Configure((), str(folder), 1, 1, 1, threads=2, objects_opened=9), size)
+    await made.start()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("cores", "size", "threads"),
+    [(2, 2, [1, 1, 2]), (1, 2, [1, 1, 2]), (4, 2, [2, 2]), (2, 1, [2]), (2, 4, [1, 1, 1, 1, 2])],
+)
+async def test_there_is_one_more_where_cores_are_few(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: object,
+    started: list[Process],
+    cores: int,
+    size: int,
+    threads: list[int],
+) -> None:
+    await pool_of(monkeypatch, cores, size, tmp_path)
+    assert [each.threads for each in started] == threads
+
+
+async def test_a_query_alone_has_all_threads_and_one_beside_others_its_share(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, started: list[Process]
+) -> None:
+    workers = await pool_of(monkeypatch, 2, 2, tmp_path)
+    first = await workers.take(alone=True)
+    second = await workers.take(alone=False)
+    assert (first.threads, second.threads) == (2, 1)
+    third = await workers.take(alone=True)
+    assert third.threads == 1, "the one with all threads is taken, and none is started beside it"
+    assert len(started) == 3
+    await workers.take(alone=False)
+    assert len(started) == 4, "there is no idle one left"
+
+
+async def test_what_is_replaced_has_as_many_threads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, started: list[Process]
+) -> None:
+    workers = await pool_of(monkeypatch, 2, 2, tmp_path)
+    for alone in (True, False):
+        worker = await workers.take(alone)
+        await workers.replace(worker)
+        assert (await workers.take(alone)).threads == worker.threads
+    assert sum(each.closed for each in started) == 2

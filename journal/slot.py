@@ -274,7 +274,8 @@ def _decode_header(line: bytes, position: int) -> Header:
         preamble = _PREAMBLE.decode(line)
         if preamble.slot > FORMAT or preamble.min_reader > FORMAT:
             raise UpgradeRequired(
-                position, f"it is of format {preamble.slot}; this code reads {FORMAT}"
+                position,
+                f"a reader of format {preamble.min_reader} is needed; this code reads {FORMAT}",
             )
         return _HEADER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

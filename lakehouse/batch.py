@@ -101,16 +101,16 @@ class _Building:
         command, context = asked
         try:
             decision = decide(self.state, command, context)
-        except Exception as error:  # noqa: BLE001  a command that makes decide raise fails alone
+            if isinstance(decision, Unchanged | Replayed | NeedsData | Refused):
+                self.outcomes.append(Answered(decision, self.state))
+                return True
+            line = encode_event(_event(self.state, decision, context))
+        except Exception as error:  # noqa: BLE001  a command that makes these raise fails alone
             self.outcomes.append(Failed(error))
             return True
-        if isinstance(decision, Unchanged | Replayed | NeedsData | Refused):
-            self.outcomes.append(Answered(decision, self.state))
-            return True
-        return self._add_event(decision, context)
+        return self._add_event(line)
 
-    def _add_event(self, data: Data, context: Context) -> bool:
-        line = encode_event(_event(self.state, data, context))
+    def _add_event(self, line: bytes) -> bool:
         if len(line) > COMMAND_BYTES:
             told = (
                 f"its event would have {len(line):,} bytes; at most {COMMAND_BYTES:,} are allowed"

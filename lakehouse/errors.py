@@ -46,7 +46,7 @@ CODES: dict[str, Code] = {
     "empty_name": Code(400, "Empty name", "Give the dataset a name."),
     "empty_fingerprint": Code(400, "Empty fingerprint", "Give the schema's fingerprint."),
     "missing_file": Code(
-        400, "Missing file", "Send the file as form field `file`, or as the body."
+        400, "Missing file", "Name a file that can be read; over HTTP, send field `file` or a body."
     ),
     "as_of_in_future": Code(400, "Future moment", "Ask for an event that has happened."),
     "sql_error": Code(400, "SQL error", "Mend the statement; the message is DuckDB's."),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from journal.bucket import local_list, local_write
-from journal.bucket.errors import BucketUnavailable, ObjectMissing
+from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectMissing
 from journal.bucket.keys import check_blobs
 from journal.bucket.local_tree import TEMPORARY, Tree, translated
 from journal.bucket.port import Created, Stat
@@ -133,7 +133,11 @@ async def _run(
 
 def _open_tree(directory: Path) -> Tree:
     with translated(directory.name):
-        return Tree(directory)
+        try:
+            return Tree(directory)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            # No object is missing: the way to the directory is not there, and cannot be made.
+            raise BucketRefused(f"{directory.name}: {error.strerror}") from error
 
 
 def _read(tree: Tree, key: str) -> bytes:

@@ -58,4 +58,12 @@ def asking_for(service: Service, arguments: argparse.Namespace, route: str) -> A
 
 
 def _actor() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    return f"{_user()}@{socket.gethostname()}"
+
+
+def _user() -> str:
+    """The user's name; its number where it has none, as in many a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid{os.getuid()}"

@@ -111,9 +111,7 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
 
 async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal replay`: the state that the facts give, past every cache."""
-    point = point_in_time(arguments.to) if arguments.to is not None else None
-    seq = point if isinstance(point, int) else None
-    at = format_at(point) if isinstance(point, datetime) else None
+    seq, at = _until(arguments.to)
     if arguments.without is not None:
         return await _what_if(arguments, settings, seq, at)
     if arguments.repair:
@@ -121,6 +119,7 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
     async with journal_of(settings) as journal:
         with progress.counting("slots replayed") as reached:
             state = await replayed(journal, seq, at, reached) if journal else None
+        _expect_reached(seq, state.head.seq if state else 0)
         found = await _differences(journal) if arguments.diff and journal else []
     if found:
         told = f"{len(found)} caches say something else than the slots"
@@ -140,6 +139,7 @@ async def _what_if(
         if journal is None:
             raise RefusedError(Refused("event_not_found", "there is no journal"))
         sides = await without(journal, arguments.without, seq, at)
+        _expect_reached(seq, sides.was.head.seq)
     beyond = [each for each in arguments.without if not 0 < each <= sides.was.head.seq]
     if beyond:
         raise RefusedError(Refused("event_not_found", f"there is no event {min(beyond)}"))
@@ -158,6 +158,21 @@ async def _what_if(
             f"{each['name']}: {each['change']}, rows {msgspec.json.encode(each['rows']).decode()}"
         )
     return OK
+
+
+def _until(to: str | None) -> tuple[int | None, str | None]:
+    """What `--to` means: an event's number, or a time. Raises RefusedError `as_of_in_future`."""
+    point = point_in_time(to) if to is not None else None
+    if not isinstance(point, datetime):
+        return point, None
+    if point > SystemClock().now():
+        raise RefusedError(Refused("as_of_in_future", f"{to} has not come yet"))
+    return None, format_at(point)
+
+
+def _expect_reached(seq: int | None, head: int) -> None:
+    if seq is not None and seq > head:
+        raise RefusedError(Refused("as_of_in_future", f"event {seq} lies beyond the head, {head}"))
 
 
 COMMANDS = {"head": head, "events": events, "verify": verify, "replay": replay}

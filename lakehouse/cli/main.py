@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,13 +22,14 @@ from lakehouse.cli import (
     sql,
     upkeep,
 )
-from lakehouse.cli.parser import Usage, build
+from lakehouse.cli.parser import Usage, parse
 from lakehouse.config import ConfigError, Settings, load
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.faults import KNOWN, refusal
 from lakehouse.serve import bind, serve
 
 OK, USAGE = 0, 2
+STDERR = 2
 INTERRUPTED = 130
 """As shells tell it: 128 and the signal's number."""
 
@@ -35,10 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
+    _make_streams_usable()
     try:
-        arguments = build().parse_args(words)
+        arguments = parse(words)
         settings = _settings(arguments)
-        return _run(arguments, settings)
+        code = _run(arguments, settings)
+        sys.stdout.flush()
+        return code
     except Usage as error:
         if as_json:
             return printing.refused(Refused("usage", str(error)), as_json)
@@ -53,9 +59,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has seen enough; keep the interpreter from telling it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_stdout_up()
         return OK
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _give_stdout_up()
+        told = f"a file could not be written: {error.strerror}"
+        return printing.refused(Refused("insufficient_storage", told), as_json)
+
+
+def _make_streams_usable() -> None:
+    """Streams that the caller has closed give and take nothing; what cannot be said is escaped."""
+    # The lowest free number is taken: a file of a bucket must never become somebody's stdout.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(descriptor)
+    nowhere = Path(os.devnull)
+    sys.stdin = sys.stdin or nowhere.open()
+    sys.stdout = sys.stdout or nowhere.open("w")
+    sys.stderr = sys.stderr or nowhere.open("w")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _give_stdout_up() -> None:
+    """Nobody reads it, or it is full; keep the interpreter from telling so again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

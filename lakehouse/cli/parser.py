@@ -1,11 +1,17 @@
 """The words of the command line. Parses; does nothing."""
 
 import argparse
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
+from lakehouse.checks import check_idempotency_key, checked_words
+from lakehouse.errors import RefusedError
 from lakehouse.ingest.options import FORMATS as FILE_FORMATS
 from lakehouse.query.formats import FORMATS
+
+_PATHS = ("bucket", "config", "secrets_file", "file", "retry", "target")
+"""Words that name something of the system's, which may have any bytes in its name."""
 
 
 class Usage(Exception):
@@ -17,6 +23,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise Usage(f"{message}\n{self.format_usage().strip()}")
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The words, taken apart. Raises Usage, also for those that are not UTF-8."""
+    arguments = build().parse_args(words)
+    for name, value in vars(arguments).items():
+        if isinstance(value, str) and name not in _PATHS and not _is_text(value):
+            raise Usage(f"lakehouse: {name.replace('_', '-')} is not UTF-8: {value!r}")
+    return arguments
 
 
 def build() -> Parser:
@@ -127,8 +142,8 @@ def _gc(command: Parser) -> None:
 
 
 def _change(command: Parser) -> None:
-    command.add_argument("--reason", help="kept with the change")
-    command.add_argument("--idempotency-key", metavar="KEY")
+    command.add_argument("--reason", type=_reason, help="kept with the change")
+    command.add_argument("--idempotency-key", type=_key, metavar="KEY")
 
 
 def _as_of(command: Parser, required: bool = False) -> None:
@@ -175,3 +190,27 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def _reason(text: str) -> str | None:
+    return _checked(lambda: checked_words(text, "the reason"))
+
+
+def _key(text: str) -> str:
+    _checked(lambda: check_idempotency_key(text))
+    return text
+
+
+def _checked(check: Callable[[], str | None]) -> str | None:
+    try:
+        return check()
+    except RefusedError as error:
+        raise argparse.ArgumentTypeError(error.refused.detail) from error
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -52,10 +52,13 @@ def refused(refusal: Refused, as_json: bool) -> int:
     """Tell a refusal on stderr; its exit code."""
     code = CODES[refusal.code]
     if as_json:
-        body = {"code": refusal.code, "detail": refusal.detail, "errors": [*refusal.errors]}
+        # A detail may quote a file's name, which may have any bytes.
+        detail = refusal.detail.encode("utf-8", "backslashreplace").decode()
+        body = {"code": refusal.code, "detail": detail, "errors": [*refusal.errors]}
         print(escaped(msgspec.json.encode(body).decode()), file=sys.stderr)  # noqa: T201
     else:
-        print(safe_lines(f"lakehouse: {refusal.code}: {refusal.detail}"), file=sys.stderr)  # noqa: T201
+        told = f"lakehouse: {refusal.code}: {refusal.detail}"
+        print(safe_lines(told), file=sys.stderr)  # noqa: T201
         for row in refusal.errors:
             line("  " + ", ".join(f"{name}: {value}" for name, value in row.items()), sys.stderr)
         line(f"  {code.hint}", sys.stderr)

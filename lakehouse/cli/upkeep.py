@@ -11,7 +11,7 @@ from lakehouse.cli.journal import OK, journal_of, noted, tell
 from lakehouse.cli.progress import counting
 from lakehouse.commands import AdoptLake, RaiseFormat
 from lakehouse.config import Settings
-from lakehouse.errors import Json
+from lakehouse.errors import Json, Refused, RefusedError
 from lakehouse.receipts import Body
 from lakehouse.service.changes import NOTHING_SHA256, settle
 from lakehouse.upkeep.export import export as export_lake
@@ -81,6 +81,9 @@ COMMANDS = {
 async def _change(
     arguments: argparse.Namespace, settings: Settings, command: AdoptLake | RaiseFormat
 ) -> int:
+    async with journal_of(settings) as journal:
+        if journal is None:
+            raise RefusedError(Refused("event_not_found", "there is no journal"))
     async with service_for(settings) as service:
         asking = asking_for(service, arguments, arguments.subcommand)
         settled = await settle(service.node, command, asking, NOTHING_SHA256)

@@ -104,12 +104,12 @@ class Edge(web.Server):
         route, exchange.tail = match(request.method, exchange.target.path)
         request[ABANDONABLE] = route.abandonable
         request[ROUTE] = (route.method, route.path)
-        await self._reach(request)
+        await self._reach(exchange)
         return await route.handler(self._service, exchange)
 
-    async def _reach(self, request: web.BaseRequest) -> None:
+    async def _reach(self, exchange: Exchange) -> None:
         """Honour X-Min-Seq: a client reads what it wrote, on any node."""
-        text = request.headers.get("X-Min-Seq")
+        text = exchange.header("X-Min-Seq")
         if text is None:
             return
         if not text.isascii() or not text.isdigit() or len(text) > 16:

@@ -76,7 +76,7 @@ async def list_datasets(service: Service, exchange: Exchange) -> web.StreamRespo
     )
     body: Body = {"datasets": [*listing.rows], "seq": listing.seq, "next": listing.next}
     tag = hashlib.sha256(msgspec.json.encode(body)).hexdigest()
-    if matches(exchange.request.headers.get("If-None-Match"), tag):
+    if matches(exchange.request.headers.getall("If-None-Match", []), tag):
         headers = {"ETag": f'"{tag}"', "X-Journal-Seq": str(listing.seq)}
         return web.Response(status=304, headers=headers)
     response = answer(body, listing.seq)

@@ -1,6 +1,7 @@
 """Conditional and partial requests (RFC 9110, sections 13 and 14): ETags and one byte range. Pure."""
 
 import re
+from collections.abc import Sequence
 
 from lakehouse.errors import Refused
 
@@ -8,11 +9,12 @@ _RANGE = re.compile(r"bytes=([0-9]{0,100})-([0-9]{0,100})", re.IGNORECASE)
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
-def matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether the client has the entity `tag` already. Weak comparison, as If-None-Match asks."""
-    if if_none_match is None:
-        return False
-    return if_none_match.strip() == "*" or tag in _TAG.findall(if_none_match)
+def matches(if_none_match: Sequence[str], tag: str) -> bool:
+    """Whether the client has the entity `tag` already. Weak comparison, as If-None-Match asks.
+
+    A list may come as several lines of the header: each is a part of it.
+    """
+    return any(part.strip() == "*" or tag in _TAG.findall(part) for part in if_none_match)
 
 
 def byte_range(header: str | None, size_bytes: int) -> tuple[int, int] | Refused | None:

@@ -8,17 +8,16 @@ from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 import msgspec
 from aiohttp import web
 
+from lakehouse.checks import check_idempotency_key, checked_words
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.service.changes import Asking
 
-HEADER_BYTES = 1024
 DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 QUERY_ID = web.RequestKey("QUERY_ID", str)
 """Set on a request that asks a query, for every answer to it to carry."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}")
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -88,21 +87,26 @@ class Exchange:
         self.request[QUERY_ID] = identity
         return identity
 
+    def header(self, name: str) -> str | None:
+        """A header's one value. Raises RefusedError `invalid_request` for several."""
+        values = self.request.headers.getall(name, [])
+        if len(values) > 1:
+            raise _invalid(f"the header {name} is given {len(values)} times")
+        return values[0] if values else None
+
     def actor(self) -> str:
         """Who asks, by their own word."""
-        return _text(self.request.headers, "X-Actor") or DEFAULT_ACTOR
+        return checked_words(self.header("X-Actor"), "the header X-Actor") or DEFAULT_ACTOR
 
     def asking(self) -> Asking:
         """Who asks for a change, and how."""
-        headers = self.request.headers
-        key = headers.get("Idempotency-Key")
-        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-            raise _invalid("Idempotency-Key has 1 to 128 visible ASCII characters")
+        key = self.header("Idempotency-Key")
+        check_idempotency_key(key)
         return Asking(
             actor=self.actor(),
             accepted_s=self.accepted_s,
             correlation=self.request_id,
-            reason=_text(headers, "X-Change-Reason"),
+            reason=checked_words(self.header("X-Change-Reason"), "the header X-Change-Reason"),
             key=key,
             route=f"{self.request.method} {unquote(self.target.path)}",
             query=self.target.query,
@@ -145,19 +149,6 @@ def request_id(headers: Mapping[str, str]) -> str:
 def identity_of(given: str) -> str:
     """`given` if it is a name that may be echoed, else a new one."""
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _text(headers: Mapping[str, str], name: str) -> str | None:
-    text = headers.get(name)
-    if text is None or not text.strip():
-        return None
-    try:
-        size_bytes = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise _invalid(f"the header {name} is not UTF-8") from error
-    if size_bytes > HEADER_BYTES:
-        raise RefusedError(Refused("header_too_large", f"{name} has up to {HEADER_BYTES} bytes"))
-    return text
 
 
 def _invalid(detail: str) -> RefusedError:

@@ -52,7 +52,7 @@ async def stream(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 def _resume_after(exchange: Exchange) -> int:
     """Where to go on: what a client that was cut off has seen, else the parameter, else the beginning."""
-    text = exchange.request.headers.get("Last-Event-ID", "")
+    text = exchange.header("Last-Event-ID")
     if not text:
         return exchange.number("after", 0, 0, 2**53 - 1)
     if not text.isascii() or not text.isdigit() or len(text) > 16:

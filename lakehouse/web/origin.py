@@ -24,6 +24,7 @@ def foreign(method: str, raw_target: str, headers: CIMultiDictProxy[str]) -> Ref
     origins = headers.getall("Origin", [])
     if any(origin.lower() != f"http://{host.lower()}" for origin in origins):
         return Refused("foreign_origin", "the header Origin names another site")
-    if method not in READS and headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
+    sites = [site.lower() for site in headers.getall("Sec-Fetch-Site", [])]
+    if method not in READS and "cross-site" in sites:
         return Refused("foreign_origin", "a page of another site sent this")
     return None

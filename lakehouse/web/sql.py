@@ -43,7 +43,7 @@ async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
     async with service.sql.run(query, question.as_of, asker) as found:
         headers = _headers(found, format_)
         if found.identity and matches(
-            exchange.request.headers.get("If-None-Match"), found.identity
+            exchange.request.headers.getall("If-None-Match", []), found.identity
         ):
             return web.Response(status=304, headers=headers)
         headers["Content-Type"] = format_.media_type

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
+from lakehouse.checks import WORDS_BYTES
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.service import Service
 from lakehouse.service.storage import check_key
 from lakehouse.spool import spooled
 from lakehouse.web import bodies
 from lakehouse.web.conditions import byte_range, matches
-from lakehouse.web.exchange import HEADER_BYTES, Exchange
+from lakehouse.web.exchange import Exchange
 from lakehouse.web.problems import answer, problem
 from projections.inventory import Stored
 
@@ -50,7 +52,7 @@ async def get(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def _get(service: Service, exchange: Exchange) -> web.StreamResponse:
     headers = exchange.request.headers
     version, seq = await service.storage.find(exchange.key(), exchange.parameter("as_of"))
-    if matches(headers.get("If-None-Match"), version.sha256):
+    if matches(headers.getall("If-None-Match", []), version.sha256):
         return web.Response(status=304, headers=_headers(version, seq))
     wanted = byte_range(_range(headers, version.sha256), version.size_bytes)
     if isinstance(wanted, Refused):
@@ -90,20 +92,20 @@ async def delete(service: Service, exchange: Exchange) -> web.StreamResponse:
     return web.Response(status=204, headers={"X-Journal-Seq": str(receipt.seq)})
 
 
-def _only_if_absent(headers: Mapping[str, str]) -> bool:
+def _only_if_absent(headers: CIMultiDictProxy[str]) -> bool:
     """A condition that is not understood must not be passed over: something would be overwritten."""
     for name in ("If-Match", "If-Unmodified-Since", "Content-Range"):
         if name in headers:
             raise RefusedError(Refused("invalid_request", f"{name} is not offered on changes"))
-    condition = headers.get("If-None-Match")
-    if condition is not None and condition.strip() != "*":
+    conditions = headers.getall("If-None-Match", [])
+    if any(condition.strip() != "*" for condition in conditions):
         raise RefusedError(Refused("invalid_request", "If-None-Match is * or absent on changes"))
-    return condition is not None
+    return bool(conditions)
 
 
 def _content_type(headers: Mapping[str, str]) -> str:
-    content_type = headers.get("Content-Type", "application/octet-stream")
-    if len(content_type) > HEADER_BYTES:
+    content_type = headers.get("Content-Type", "").strip() or "application/octet-stream"
+    if len(content_type) > WORDS_BYTES:
         raise RefusedError(Refused("header_too_large", "Content-Type has up to 1 KiB"))
     if not content_type.isascii() or not content_type.isprintable():
         raise RefusedError(Refused("invalid_request", "Content-Type is printable ASCII"))

@@ -87,6 +87,17 @@ def test_any_other_request_id_is_not_echoed(lake: Lake, given: str) -> None:
     assert len(seen) == 2, "each request has one of its own"
 
 
+@pytest.mark.parametrize(
+    "header", ["Idempotency-Key", "X-Actor", "X-Change-Reason", "X-Min-Seq", "Last-Event-ID"]
+)
+def test_a_header_of_one_value_that_comes_twice_is_refused(lake: Lake, header: str) -> None:
+    listens = header == "Last-Event-ID"
+    asked = ("GET", "/v1/journal/stream") if listens else ("PUT", "/v1/storage/put/a", b"x")
+    with nothing_changes(lake):
+        answer = lake.ask(*asked, headers=[(header, "1"), (header, "2")])
+    refused(answer, 400, "invalid_request")
+
+
 def test_every_answer_says_nosniff_and_names_no_library(lake: Lake) -> None:
     for method, path in (("GET", "/health"), ("GET", "/none"), ("HEAD", "/health"), ("PUT", "/")):
         answer = lake.ask(method, path)

@@ -135,9 +135,10 @@ def test_stored_pages_cannot_run_as_this_site(lake: Lake, fresh: Fresh) -> None:
 
 
 def test_content_type_is_binary_where_none_was_sent(lake: Lake, fresh: Fresh) -> None:
-    key = fresh()
-    lake.put(key)
-    assert lake.get(key).headers["Content-Type"] == "application/octet-stream"
+    for headers in ({}, {"Content-Type": ""}):
+        key = fresh()
+        lake.put(key, headers=headers)
+        assert lake.get(key).headers["Content-Type"] == "application/octet-stream"
 
 
 def test_deleting_forgets_the_key_and_not_the_past(lake: Lake, fresh: Fresh) -> None:

@@ -98,6 +98,13 @@ def test_what_the_client_has_is_not_sent_again(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_list_of_etags_may_come_in_several_lines(lake: Lake, key: str) -> None:
+    tag = lake.get(key).headers["ETag"]
+    headers = [("If-None-Match", '"x"'), ("If-None-Match", tag)]
+    assert lake.get(key, headers).status == 304
+    assert lake.get(key, headers[:1] * 2).status == 200
+
+
 def test_another_etag_gets_the_bytes(lake: Lake, key: str) -> None:
     assert lake.get(key, {"If-None-Match": '"x"'}).body == BODY
     assert lake.get(key, {"If-None-Match": '"x"', "Range": "bytes=0-1"}).status == 206

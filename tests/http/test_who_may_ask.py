@@ -99,6 +99,11 @@ def test_a_cross_site_change_is_refused_even_without_an_origin(lake: Lake, site:
     assert lake.ask("GET", "/health", headers=headers).status == 200, "a link may lead here"
 
 
+def test_a_second_line_does_not_hide_a_cross_site_change(lake: Lake) -> None:
+    headers = [("Sec-Fetch-Site", "none"), ("Sec-Fetch-Site", "cross-site")]
+    refused(lake.put("a", b"x", headers), 403, "foreign_origin")
+
+
 @pytest.mark.parametrize("site", ["same-origin", "same-site", "none"])
 def test_other_fetches_pass(lake: Lake, site: str) -> None:
     assert lake.put("passes", site, {"Sec-Fetch-Site": site}).status == 200

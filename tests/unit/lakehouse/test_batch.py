@@ -77,6 +77,12 @@ def test_a_command_that_makes_decide_raise_fails_alone(monkeypatch: pytest.Monke
     assert [type(each) for each in outcomes] == [Recorded, Failed, Recorded]
 
 
+def test_a_command_that_no_line_can_hold_fails_alone() -> None:
+    odd = msgspec.structs.replace(context(), reason="half a surrogate: \udcff")
+    outcomes = built(register("a"), (register("odd"), odd), register("b")).outcomes
+    assert [type(each) for each in outcomes] == [Recorded, Failed, Recorded]
+
+
 def test_what_does_not_fit_waits_for_the_next_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "BATCH_EVENTS", 2)
     assert len(built(put("a"), DropDataset("x"), put("b"), put("c"), put("d")).outcomes) == 3

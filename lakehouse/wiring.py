@@ -84,6 +84,8 @@ async def service_of(
         sweep(spool_dir)
         pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="lakehouse")
         stack.callback(pool.shutdown)
+        lane = ThreadPoolExecutor(1, thread_name_prefix="small-files")
+        stack.callback(lane.shutdown)
         system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
         engine = QueryEngine(_engine_settings(settings, bucket, s3, system_dir))
         if queries:
@@ -93,7 +95,7 @@ async def service_of(
         stack.push_async_callback(engine.close)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
-        yield Service(node, engine, pool, spool_dir, system_dir, limits or _limits(settings))
+        yield Service(node, engine, pool, lane, spool_dir, system_dir, limits or _limits(settings))
 
 
 def _limits(settings: Settings) -> ServiceLimits:

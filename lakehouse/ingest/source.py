@@ -56,12 +56,21 @@ def _decompressed(source: Path | bytes, content_encoding: str | None, size: int)
             yield from iter(lambda: _read(stream, size, codec), b"")
 
 
+def is_compressed(head: bytes) -> bool:
+    """Whether a file that begins so is decompressed before it is read."""
+    return _compression(head) is not None
+
+
+def _compression(head: bytes) -> str | None:
+    return next((name for name, marks in _MAGIC.items() if head.startswith(marks)), None)
+
+
 def _opened(source: Path | bytes) -> pa.NativeFile:
     return pa.BufferReader(source) if isinstance(source, bytes) else pa.OSFile(str(source))
 
 
 def _codec(content_encoding: str | None, head: bytes) -> str | None:
-    found = next((name for name, marks in _MAGIC.items() if head.startswith(marks)), None)
+    found = _compression(head)
     name = (content_encoding or "identity").strip().lower()
     if name == "identity":
         return found

@@ -43,13 +43,17 @@ class ServiceLimits(msgspec.Struct, frozen=True):
 
 
 class Service:
-    """Everything that can be asked of one node. HTTP and the command line hold one each."""
+    """Everything that can be asked of one node. HTTP and the command line hold one each.
+
+    `pool` does blocking work; `lane`, of one thread, reads small files one after the other.
+    """
 
     def __init__(
         self,
         node: Node,
         engine: QueryEngine,
         pool: Executor,
+        lane: Executor,
         spool_dir: Path,
         system_dir: Path,
         limits: ServiceLimits,
@@ -67,7 +71,7 @@ class Service:
         self.why = Why(node, engine)
         self.feed = Feed(node, self.journal)
         self.rejections = Rejections(node.clock)
-        self.ingest = Ingest(node, pool, spool_dir, limits.upload_bytes, self.rejections)
+        self.ingest = Ingest(node, pool, lane, spool_dir, limits.upload_bytes, self.rejections)
         self.quarantine = Quarantine(node, pool, spool_dir)
         rejected = self.rejections.remembered
         self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejected)

@@ -8,6 +8,8 @@ from lakehouse import receipts
 from lakehouse.checks import check_name
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Limits
+from lakehouse.ingest.options import CSV, REJECT
+from lakehouse.ingest.source import is_compressed
 from lakehouse.node import Node
 from lakehouse.receipts import Receipt
 from lakehouse.service.bringing import Bringing
@@ -29,6 +31,7 @@ class Ingest:
         self,
         node: Node,
         pool: Executor,
+        lane: Executor,
         spool_dir: Path,
         upload_bytes: int,
         rejections: Rejections,
@@ -36,6 +39,7 @@ class Ingest:
         self._node = node
         self._rejections = rejections
         self._pool = pool
+        self._lane = lane
         self._spool_dir = spool_dir
         self._limits = Limits(decoded_bytes=upload_bytes)
 
@@ -52,7 +56,9 @@ class Ingest:
 
     async def _ingest(self, plan: Plan, file: Spooled, asking: Asking) -> Receipt:
         async with work_dir(self._spool_dir, self._pool) as place:
-            bringing = Bringing(self._node, self._pool, self._limits, plan, file, place)
+            bringing = Bringing(
+                self._node, self._reader(plan, file), self._limits, plan, file, place
+            )
             command = plan.command(file)
             settled = await settle(self._node, command, asking, file.sha256, bringing)
             return await self._receipt(plan, settled)
@@ -64,8 +70,22 @@ class Ingest:
         """
         check_name(plan.name)
         async with work_dir(self._spool_dir, self._pool) as place:
-            bringing = Bringing(self._node, self._pool, self._limits, plan, file, place)
+            bringing = Bringing(
+                self._node, self._reader(plan, file), self._limits, plan, file, place
+            )
             return await rehearse(self._node, plan, file, asking, bringing)
+
+    def _reader(self, plan: Plan, file: Spooled) -> Executor:
+        """Where a file is read. Small ones queue for one thread: reading one takes a millisecond,
+        and several threads at it would spend as much on passing the interpreter's lock around.
+        """
+        content = file.content
+        quick = (
+            isinstance(content, bytes)
+            and (plan.options.format, plan.options.on_error) == (CSV, REJECT)
+            and not is_compressed(content)
+        )
+        return self._lane if quick else self._pool
 
     async def _receipt(self, plan: Plan, settled: Settled) -> Receipt:
         dataset = catalog.find(settled.state.catalog, plan.name)

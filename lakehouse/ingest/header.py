@@ -57,7 +57,9 @@ def name_columns(written: Sequence[str], *, listed: bool = True) -> Header:
     filled = [name or f"column{position}" for position, name in enumerate(written, 1)]
     everywhere, taken = set(map(_key, filled)), set[str]()
     counters: dict[str, int] = {}
-    names = [_unique(name, everywhere, taken, counters) for name in filled]
+    names = filled
+    if len(everywhere) < len(filled):
+        names = [_unique(name, everywhere, taken, counters) for name in filled]
     renamed = (
         Renamed(position, was, name)
         for position, (was, name) in enumerate(zip(written, names, strict=True), 1)
@@ -77,7 +79,7 @@ def _unique(name: str, everywhere: set[str], taken: set[str], counters: dict[str
 
 
 def _key(name: str) -> str:
-    return name.translate(_ASCII_LOWER)
+    return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
 
 
 def _refuse_control_characters(header: Record) -> None:

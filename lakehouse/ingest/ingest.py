@@ -189,10 +189,11 @@ def _ingest(
         surveyed = survey(found, reader, wanted, forced, pool)
         columns = _decide(header, surveyed, overrides, _kept(contract, promised, header, surveyed))
         again = _again(surveyed.settled([column.type for column in columns]), text())
-        rows = in_order(pool, partial(_typed, reader, columns), again, limits.threads)
+        schema = arrow_schema(columns)
+        rows = in_order(pool, partial(_typed, reader, columns, schema), again, limits.threads)
         held = isinstance(source, bytes) and surveyed.is_small(limits.held_bytes)
         into = None if held else work_dir()
-        files = write_parquet(rows, arrow_schema(columns), into, limits)
+        files = write_parquet(rows, schema, into, limits)
     lines = {header.names[index]: line for index, line in surveyed.lines.items()}
     return Parsed(
         columns=columns,
@@ -210,9 +211,11 @@ def _again(settled: Sequence[Kept | Place], chunks: Iterable[bytes]) -> Iterator
     return (each if isinstance(each, Kept) else next(places) for each in settled)
 
 
-def _typed(reader: TextReader, columns: Sequence[Column], block: Kept | Block) -> pa.RecordBatch:
+def _typed(
+    reader: TextReader, columns: Sequence[Column], schema: pa.Schema, block: Kept | Block
+) -> pa.RecordBatch:
     rows = reader.read(block) if isinstance(block, Block) else block.rows
-    return typed(rows, columns, arrow_schema(columns))
+    return typed(rows, columns, schema)
 
 
 def _overrides(options: Options, header: Header) -> Mapping[str, str]:

@@ -5,16 +5,28 @@ nearly all is; of any other it says so, and the automaton of the dialect decides
 what the automaton does, whose every byte is a step.
 """
 
+import re
+from collections.abc import Sequence
+from itertools import chain
+from typing import SupportsInt
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehouse.ingest.records import line_ends
+
 _QUOTE, _RETURN, _NEWLINE = b'"\r\n'
+_QUOTES = re.compile(b'"')
+_SHORT_BYTES = 64 * 1024
+"""Up to here calling on Arrow's kernels takes longer than their work."""
 _MOST_FIELDS = 1_000
 """Quoted fields behind the last record's end; beyond, the automaton is the cheaper one."""
 
 
 def count_line_ends(data: bytes) -> int:
     """How many lines end in `data`: by LF, CRLF or a lone CR. Without the GIL, for large data."""
+    if len(data) <= _SHORT_BYTES:
+        return line_ends(data)
     values = _bytes(data)
     feeds = _is(values, _NEWLINE)
     if b"\r" not in data:
@@ -30,6 +42,8 @@ def last_end(data: bytes, delimiter: str, final: int) -> int | None:
     `data` begins at a record's start and holds a quote; `final` is the end of a line or 0. None
     where some quote is of another kind, or the answer is far to seek.
     """
+    if len(data) <= _SHORT_BYTES:
+        return _last_end_of_short(data, delimiter, final)
     values = _bytes(data)
     places = pc.indices_nonzero(_is(values, _QUOTE))
     if len(places) % 2:
@@ -41,6 +55,18 @@ def last_end(data: bytes, delimiter: str, final: int) -> int | None:
         if _regular(values, opens, closes, delimiter)
         else None
     )
+
+
+def _last_end_of_short(data: bytes, delimiter: str, final: int) -> int | None:
+    places = [quote.start() for quote in _QUOTES.finditer(data)]
+    places += [len(data)] * (len(places) % 2)
+    opens, closes = places[::2], places[1::2]
+    before = (data[place - 1] for place in opens if place)
+    after = (data[place + 1] for place in closes if place + 1 < len(data))
+    borders = (ord(delimiter), _RETURN, _NEWLINE, _QUOTE)
+    if not all(byte in borders for byte in chain(before, after)):
+        return None
+    return _last_gap(data, opens, closes, final)
 
 
 def _regular(values: pa.Array, opens: pa.Array, closes: pa.Array, delimiter: str) -> bool:
@@ -60,14 +86,16 @@ def _regular(values: pa.Array, opens: pa.Array, closes: pa.Array, delimiter: str
     )
 
 
-def _last_gap(data: bytes, opens: pa.Array, closes: pa.Array, final: int) -> int | None:
+def _last_gap(
+    data: bytes, opens: Sequence[SupportsInt], closes: Sequence[SupportsInt], final: int
+) -> int | None:
     """The end of the last line outside quotes, sought from the end, one gap after the other."""
     newline, stop = data[final - 1 : final], final
     for index in range(len(closes) - 1, max(-1, len(closes) - 1 - _MOST_FIELDS), -1):
-        found = data.rfind(newline, closes[index].as_py() + 1, stop)
+        found = data.rfind(newline, int(closes[index]) + 1, stop)
         if found >= 0:
             return found + 1
-        stop = min(final, opens[index].as_py())
+        stop = min(final, int(opens[index]))
     return data.rfind(newline, 0, stop) + 1 if len(closes) <= _MOST_FIELDS else None
 
 

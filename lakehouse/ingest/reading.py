@@ -41,7 +41,7 @@ class TextReader(msgspec.Struct, frozen=True):
         if not _is_utf8(block.data):
             raise self._explain(block)
         try:
-            return _only_batch(self._parse(block.data))
+            return self._parse(block.data)
         except pa.ArrowInvalid as error:
             raise self._explain(block) from error
 
@@ -52,10 +52,11 @@ class TextReader(msgspec.Struct, frozen=True):
                 return record.line
         raise AssertionError(f"the block at line {block.line} has no row {row}")
 
-    def _parse(self, data: bytes) -> pa.Table:
+    def _parse(self, data: bytes) -> pa.RecordBatch:
         # A block is a file of its own to pyarrow, which would take U+FEFF off as a BOM.
         data = b"\n" + data if data.startswith(_BOM) else data
-        return pa.csv.read_csv(
+        # The streaming reader stays in this thread; the other passes even one block to one more.
+        reader = pa.csv.open_csv(
             pa.BufferReader(data),
             pa.csv.ReadOptions(
                 column_names=self.names, use_threads=False, block_size=len(data) + 1
@@ -70,6 +71,8 @@ class TextReader(msgspec.Struct, frozen=True):
                 quoted_strings_can_be_null=False,
             ),
         )
+        with reader:
+            return reader.read_next_batch()
 
     def schema(self) -> pa.Schema:
         """Every column as text, under its name."""
@@ -102,7 +105,3 @@ def _is_utf8(data: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _only_batch(table: pa.Table) -> pa.RecordBatch:
-    return table.combine_chunks().to_batches()[0]

@@ -48,6 +48,7 @@ _DOUBLE = (
 )
 _ZERO = r"^-?[0.]+(?:[eE].*)?$"
 _BEYOND_DIGITS = r"^-?[0.]*|[eE].*$|\."
+_FEW = 64
 _MAX_DIGITS = 15
 _MIN_DOUBLE, _END_DOUBLE = 1e-307, 1e308
 # With an offset, the year 0000 may be within bounds in UTC; as written it is not.
@@ -90,8 +91,10 @@ def judged(values: pa.StringArray, candidates: tuple[str, ...]) -> Judged:
     if candidates == (STRING,) or values.null_count == len(values):
         return Judged(candidates, values)
     # No value belongs to two rows, but for the integers that are doubles too.
+    # One value tells most text apart; matching whole columns against it would cost the most.
+    first = next(value for value in values if value.is_valid).as_py()
     for found in candidates:
-        read = _read(values, found)
+        read = _read(values, first, found)
         if read is not None:
             break
     both = found == INT64 and DOUBLE in candidates and _are_short_or_doubles(values)
@@ -124,12 +127,10 @@ def is_lossless(was: str, name: str) -> bool:
     return was in (name, STRING) or (was, name) in _ONE_WAY
 
 
-def _read(values: pa.StringArray, name: str) -> pa.Array | None:
+def _read(values: pa.StringArray, first: str, name: str) -> pa.Array | None:
     row = _ROWS.get(name)
     if row is None:
         return values
-    # One value tells most text apart; matching whole columns against it would cost the most.
-    first = (values.drop_null() if values.null_count else values)[0].as_py()
     return row.read(values) if row.shape.match(first) else None
 
 
@@ -231,9 +232,11 @@ def _instants(values: pa.StringArray, pattern: str, usual: int, name: str) -> pa
 def _all_match(values: pa.StringArray, pattern: str) -> bool:
     """Whether each value, none of which has a newline, is of a pattern that has none.
 
-    In half the time of one by one.
+    In half the time of one by one; but for a few RE2 takes longer to make ready than to match.
     """
     present = values.drop_null() if values.null_count else values
+    if len(present) <= _FEW:
+        return all(map(re.compile(pattern).fullmatch, present.to_pylist()))
     every = pa.ListArray.from_arrays(pa.array([0, len(present)], pa.int32()), present)
     joined = pc.binary_join(every, "\n")
     return bool(pc.match_substring_regex(joined, f"^{pattern}(?:\n{pattern})*$")[0].as_py())
@@ -272,12 +275,12 @@ def _ends(numbers: pa.Array) -> tuple[Any, Any]:
 
 
 def _all(mask: pa.Array) -> bool:
-    return bool(pc.all(mask, min_count=0).as_py())
+    return bool(mask.false_count == 0)
 
 
 _ROWS: Mapping[str, _Row] = MappingProxyType(
     {
-        BOOL: _Row(re.compile("[tTfF]"), _bools),
+        BOOL: _Row(re.compile("|".join(_BOOLS)), _bools),
         INT64: _Row(re.compile("-?[0-9]+"), _integers),
         DOUBLE: _Row(re.compile(_DOUBLE + "$"), _doubles),
         DATE: _Row(re.compile("[0-9]{4}-"), _dates),

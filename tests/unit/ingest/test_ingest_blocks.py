@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lakehouse.ingest import Limits
 from lakehouse.ingest import blocks as module
+from lakehouse.ingest import quotes
 from lakehouse.ingest.blocks import Block, blocks, recut
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.quotes import count_line_ends, last_end
@@ -15,6 +16,9 @@ from lakehouse.ingest.records import line_ends
 
 COMMA = Dialect(",", "utf-8")
 SOUP = st.lists(st.sampled_from(['"', '""', ",", "\n", "\r", "\r\n", "x", '"a"', '"b\n"']))
+
+BY_KERNELS = patch.object(quotes, "_SHORT_BYTES", -1)
+"""As a long text is looked at."""
 
 
 @settings(deadline=None)
@@ -30,7 +34,10 @@ def test_the_look_at_quotes_agrees_with_the_automaton(text: str) -> None:
         # A piece a line, so that it sees every end of a record.
         with patch.object(module, "_PIECE_BYTES", 0):
             stop, sound = module._cut_by_automaton(data, final, COMMA)
-        assert last_end(data, ",", final) in (None, *((stop,) if sound else ()))
+        found = last_end(data, ",", final)
+        assert found in (None, *((stop,) if sound else ()))
+        with BY_KERNELS:
+            assert last_end(data, ",", final) == found
 
 
 @pytest.mark.parametrize("text", ['a,"b"\n', '"a ""b"" c",\n"x\ny"\n', '"",""""\n1,2\n'])
@@ -46,6 +53,8 @@ def test_other_quotes_need_it(text: str) -> None:
 def test_an_end_that_is_far_to_seek_is_the_automatons() -> None:
     far = b"x\n" + b'"a",' * 5_000 + b'"b\n'
     assert last_end(far, ",", len(far)) is None
+    with BY_KERNELS:
+        assert last_end(far, ",", len(far)) is None
     assert [block.whole for block in _cut([far + b'"\n'])] == [True]
     assert [block.whole for block in _cut([far])] == [False]
 
@@ -55,6 +64,8 @@ def test_an_end_that_is_far_to_seek_is_the_automatons() -> None:
 def test_lines_are_counted_alike(text: str) -> None:
     data = text.encode()
     assert count_line_ends(data) == line_ends(data)
+    with BY_KERNELS:
+        assert count_line_ends(data) == line_ends(data)
 
 
 @given(

@@ -115,7 +115,8 @@ VALUES = st.one_of(
 @example(["07", "0xFFFFFFFFFF"])  # as long as 7 and 1099511627775 are
 @example(["-10", "9", "99", "100", "-9223372036854775808", "9223372036854775807"])
 def test_slow_reading_agrees_on_any_column(values: list[str | None]) -> None:
-    assert _decided([values]) == type_of_column(values)
+    """A few values are matched by Python, many by Arrow."""
+    assert _decided([values]) == _decided([values * 65]) == type_of_column(values)
 
 
 @given(

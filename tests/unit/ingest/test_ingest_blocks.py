@@ -6,9 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakehouse.ingest import Limits
+from lakehouse.ingest import Limits, quotes
 from lakehouse.ingest import blocks as module
-from lakehouse.ingest import quotes
 from lakehouse.ingest.blocks import Block, blocks, recut
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.quotes import count_line_ends, last_end

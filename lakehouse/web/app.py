@@ -16,7 +16,8 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.faults import KNOWN, refusal
 from lakehouse.service import Service
 from lakehouse.web.connection import ABANDONABLE, Connection
-from lakehouse.web.exchange import Exchange, finish, request_id
+from lakehouse.web.encoding import encoded
+from lakehouse.web.exchange import Exchange, finish, name_query, request_id
 from lakehouse.web.origin import foreign
 from lakehouse.web.problems import problem
 from lakehouse.web.routes import match
@@ -80,8 +81,9 @@ class Edge(web.Server):
 
     async def _answer(self, request: web.BaseRequest, identity: str) -> web.StreamResponse:
         response: web.StreamResponse
+        name_query(request)
         try:
-            response = await self._route(request, identity)
+            response = await encoded(request, await self._route(request, identity))
         except RefusedError as error:
             response = _refuse(request, error.refused, identity)
         except KNOWN as error:

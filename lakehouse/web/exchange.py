@@ -15,6 +15,7 @@ from lakehouse.service.changes import Asking
 DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
+QUERIES = "/v1/sql"
 QUERY_ID = web.RequestKey("QUERY_ID", str)
 """Set on a request that asks a query, for every answer to it to carry."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -82,10 +83,8 @@ class Exchange:
         return text == "true"
 
     def query_id(self) -> str:
-        """The query's name: the client's own if it may be echoed, else a new one. Echoed from here on."""
-        identity = identity_of(self.request.headers.get("Query-Id", ""))
-        self.request[QUERY_ID] = identity
-        return identity
+        """The name of the query that this request asks."""
+        return self.request[QUERY_ID]
 
     def header(self, name: str) -> str | None:
         """A header's one value. Raises RefusedError `invalid_request` for several."""
@@ -113,6 +112,12 @@ class Exchange:
         )
 
 
+def name_query(request: web.BaseRequest) -> None:
+    """Name what asks a query, before anything is judged: the client's own name if it may be echoed."""
+    if _path(request.raw_path)[0] == QUERIES:
+        request[QUERY_ID] = identity_of(request.headers.get("Query-Id", ""))
+
+
 def finish(request: web.BaseRequest, response: web.StreamResponse, identity: str) -> None:
     """Make an answer ready to go. A body that nobody read, or that broke off, ends its connection."""
     if response.prepared:
@@ -133,12 +138,17 @@ def stamp(response: web.StreamResponse, identity: str) -> None:
 
 def target(raw_path: str) -> Target:
     """Split a request target as sent, absolute form included."""
-    path, _, query = _ABSOLUTE.sub("", raw_path, count=1).partition("?")
+    path, query = _path(raw_path)
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1_000)
     except ValueError as error:
         raise _invalid(f"the query string does not parse: {error}") from error
     return Target(path, tuple(pairs))
+
+
+def _path(raw_path: str) -> tuple[str, str]:
+    path, _, query = _ABSOLUTE.sub("", raw_path, count=1).partition("?")
+    return path, query
 
 
 def request_id(headers: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Which of the formats on offer a client wants (RFC 9110, section 12.5.1). Pure."""
+"""Which of the formats and codings on offer a client wants (RFC 9110, section 12.5). Pure."""
 
 from collections.abc import Sequence
 
@@ -16,6 +16,19 @@ def choose(accept: str | None, offered: Sequence[str]) -> str | None:
     if best <= 0:
         return None
     return next(media_type for weight, media_type in weighed if weight == best)
+
+
+def choose_coding(accept_encoding: str | None, offered: Sequence[str]) -> str | None:
+    """The content coding of `offered` that a client prefers, the earlier of equals; None for none.
+
+    Unlike a media type it must be asked for: a client that says nothing may understand none.
+    """
+    ranges = _ranges(accept_encoding or "")
+    weighed = [(ranges.get(each, ranges.get("*", 0.0)), each) for each in offered]
+    best = max(weight for weight, _ in weighed)
+    if best <= 0 or ranges.get("identity", 0.0) > best:
+        return None
+    return next(coding for weight, coding in weighed if weight == best)
 
 
 def _ranges(accept: str) -> dict[str, float]:

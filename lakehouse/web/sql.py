@@ -14,6 +14,7 @@ from lakehouse.service.answers import Answer
 from lakehouse.service.queries import Asker
 from lakehouse.web import bodies
 from lakehouse.web.conditions import matches
+from lakehouse.web.encoding import coding_for, in_pieces
 from lakehouse.web.exchange import Exchange
 from lakehouse.web.negotiation import choose
 from lakehouse.web.problems import answer
@@ -49,10 +50,19 @@ async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
         headers["Content-Type"] = format_.media_type
         if found.body is not None:
             return web.Response(body=found.body, headers=headers)
-        response = web.StreamResponse(headers=headers)
-        await exchange.begin(response)
-        async for chunk in found.chunks:
-            await response.write(chunk)
+        return await _streamed(exchange, found, web.StreamResponse(headers=headers))
+
+
+async def _streamed(
+    exchange: Exchange, found: Answer, response: web.StreamResponse
+) -> web.StreamResponse:
+    chunks = found.chunks
+    if coding := coding_for(exchange.request, response):
+        response.headers["Content-Encoding"] = coding
+        chunks = in_pieces(coding, chunks)
+    await exchange.begin(response)
+    async for chunk in chunks:
+        await response.write(chunk)
     return response
 
 

@@ -179,3 +179,20 @@ def test_what_ran_is_remembered_with_its_outcome(lake: Lake) -> None:
     assert ended(lake, "kept-2").state == "sql_error"
     lake.sql(f"SELECT '{'x' * 10_000}'", {"Query-Id": "kept-3"})
     assert len(ended(lake, "kept-3").sql) == 4096
+
+
+def test_what_fails_before_anything_is_judged_has_its_name_too(lake: Lake) -> None:
+    named = {"Query-Id": "early-1"}
+    for method, target, body, headers in (
+        ("POST", "/v1/sql", b"{", {}),
+        ("POST", "/v1/sql", b'{"sql": "SELECT 1"}', {"Host": "evil.example"}),
+        ("POST", "/v1/sql", b'{"sql": "SELECT 1"}', {"Origin": "null"}),
+        ("POST", "/v1/sql", b'{"sql": "SELECT 1"}', {"Accept": "image/png"}),
+        ("POST", "/v1/sql", b'{"sql": "SELECT 1"}', {"X-Min-Seq": "x"}),
+        ("POST", "/v1/sql?a=%FF", b'{"sql": "SELECT 1"}', {}),
+        ("POST", "/v1/sql", b" " * (1024 * 1024 + 1), {}),
+        ("GET", "/v1/sql", b"", {}),
+    ):
+        answer = lake.ask(method, target, body, named | headers)
+        assert answer.status >= 400 and answer.headers["Query-Id"] == "early-1"
+        assert lake.ask(method, target, body, headers).headers["Query-Id"]

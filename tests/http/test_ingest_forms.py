@@ -146,7 +146,7 @@ def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 _almost_boundaries = st.sampled_from([b"\r\n--", b"\r\n--A", b"--B-", b"\r", b"\n", b"\r\n-", b"x"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pieces=st.lists(_almost_boundaries | st.binary(max_size=20), max_size=12))
 def test_any_bytes_pass_through_a_form_unharmed(roomy: Lake, pieces: list[bytes]) -> None:
     data = b"".join(pieces)

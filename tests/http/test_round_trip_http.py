@@ -77,9 +77,7 @@ def _back(type_: str) -> Callable[[Any], Any]:
     }[type_]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(columns=_tables, order=st.permutations(range(6)))
 def test_a_table_comes_back_as_it_was_sent(
     lake: Lake, columns: list[Cells], order: list[int]

@@ -3,7 +3,7 @@
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lakehouse.ingest import Limits, quotes
@@ -20,7 +20,6 @@ BY_KERNELS = patch.object(quotes, "_SHORT_BYTES", -1)
 """As a long text is looked at."""
 
 
-@settings(deadline=None)
 @given(SOUP.map("".join))
 @example('"a\n",b\n"c\n')
 @example('"a"b",\n')
@@ -58,7 +57,6 @@ def test_an_end_that_is_far_to_seek_is_the_automatons() -> None:
     assert [block.whole for block in _cut([far])] == [False]
 
 
-@settings(deadline=None)
 @given(SOUP.map("".join))
 def test_lines_are_counted_alike(text: str) -> None:
     data = text.encode()

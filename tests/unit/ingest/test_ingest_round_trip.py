@@ -55,7 +55,7 @@ def tables(draw: st.DrawFn) -> list[Cells]:
     return draw(st.lists(st.tuples(*columns).map(list), max_size=12))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(tables(), st.sampled_from(["\n", "\r\n"]), st.randoms(use_true_random=False))
 @example([["x", "9223372036854775807"], ["x", "1.5"]], "\n", random.Random(1))
 @example(
@@ -103,7 +103,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(SOUP, OPTIONS, st.integers(1, 64), st.sampled_from([None, "gzip", "zstd"]))
 def test_any_bytes_are_read_or_refused(
     data: bytes, options: dict[str, Any], block: int, encoding: str | None
@@ -118,7 +118,7 @@ def test_any_bytes_are_read_or_refused(
             assert len(by_duckdb(result)) == result.row_count
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(SOUP, st.lists(st.integers(1, 64), min_size=2, max_size=2))
 def test_blocks_change_neither_what_is_read_nor_what_is_refused(
     data: bytes, sizes: list[int]

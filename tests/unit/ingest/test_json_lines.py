@@ -29,7 +29,7 @@ def only(line: bytes) -> Line:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(_names, _values), min_size=1, max_size=4), _separators, st.booleans())
 def test_members_are_those_of_the_standard_library(
     pairs: list[tuple[str, object]], separators: tuple[str, str], ascii_only: bool
@@ -65,6 +65,11 @@ def test_members_are_those_of_the_standard_library(
 )  # fmt: skip
 def test_a_name_that_stands_twice_is_never_passed_over(raw: bytes) -> None:
     assert only(raw).problem == "a name stands twice in one object"
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_what_python_alone_takes_for_json_is_refused(word: str) -> None:
+    assert only(b'{"a":%s}' % word.encode()).problem == f"{word} is not JSON"
 
 
 def test_values_are_texts_and_kinds() -> None:

@@ -148,7 +148,7 @@ _nasty = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(_nasty, max_size=40).map(b"".join), st.integers(1, 9), st.integers(1, 30))
 @example(b'"x\n""\n"', 1, 3)
 def test_every_byte_is_in_one_record_whatever_the_chunks(body: bytes, size: int, most: int) -> None:
@@ -173,7 +173,7 @@ def _placed(data: bytes, line: int, dialect: Dialect, columns: int) -> list[tupl
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_nasty, max_size=30).map(b"".join))
 def test_what_is_refused_whole_is_what_would_be_set_aside_first(body: bytes) -> None:
     data = b"a,b\n" + body
@@ -204,7 +204,7 @@ _values = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(_values | st.none(), max_size=8))
 def test_single_values_are_judged_as_the_table_says(values: list[str | None]) -> None:
     array = pa.array(values, pa.string())

@@ -284,7 +284,7 @@ def oracle(value: Any) -> Any:  # noqa: C901 (a table)
     raise TypeError(value)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.lists(
         st.tuples(

@@ -47,6 +47,7 @@ class WorkerPool:
 
     async def take(self, alone: bool) -> WorkerProcess:
         """A worker for a query that runs `alone` now, or beside others. Raises WorkerDied, OSError."""
+        await self._bury()
         wanted = self._alone if alone else self._beside
         fitting = [each for each in self._idle if each.threads == wanted.threads]
         if not self._idle:
@@ -54,6 +55,13 @@ class WorkerPool:
         worker = (fitting or self._idle)[-1]
         self._idle.remove(worker)
         return worker
+
+    async def _bury(self) -> None:
+        """Let go of what has died idle: that is no query's business."""
+        dead = [each for each in self._idle if not each.lives]
+        self._idle = [each for each in self._idle if each.lives]
+        for worker in dead:
+            await worker.close()
 
     def give_back(self, worker: WorkerProcess) -> None:
         """Have it used again."""

@@ -51,6 +51,11 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def lives(self) -> bool:
+        """Whether nothing says that it has ended; that may be a moment old."""
+        return self._process.returncode is None and not self._reader.at_eof()
+
     async def send(self, message: ToWorker) -> None:
         """Send one message. Raises WorkerDied."""
         try:

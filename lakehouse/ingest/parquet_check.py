@@ -46,6 +46,7 @@ def _by_arrow(path: Path) -> tuple[tuple[tuple[str, str], ...], int]:
         _check_places(file.metadata, path.stat().st_size)
         columns = tuple((field.name, str(_stored(field.type))) for field in file.schema_arrow)
         _check_names([name for name, _ in columns])
+        _check_decimals(file.schema_arrow)
         rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))
         if rows != file.metadata.num_rows:
             raise _Unfit(f"it says that it has {file.metadata.num_rows} rows and has {rows}")
@@ -77,6 +78,20 @@ def _check_names(names: list[str]) -> None:
         raise _Unfit("a column's name is empty or has a control character")
     if len({name.lower() for name in names}) < len(names):
         raise _Unfit("two columns have one name, case aside")
+
+
+def _check_decimals(schema: pa.Schema) -> None:
+    """Refuse decimals of more than 38 digits: DuckDB reads them as doubles, and wrong ones."""
+    for field in schema:
+        if any(pa.types.is_decimal(each) and each.precision > 38 for each in _within(field.type)):
+            raise _Unfit(f"column {field.name} has decimals of more than 38 digits")
+
+
+def _within(type_: pa.DataType) -> list[pa.DataType]:
+    """The type and all that it is made of, at any depth."""
+    stored = _stored(type_)
+    inner = [_within(stored.field(place).type) for place in range(stored.num_fields)]
+    return [stored, *(each for types in inner for each in types)]
 
 
 def _by_duckdb(path: Path, columns: tuple[tuple[str, str], ...], row_count: int) -> None:

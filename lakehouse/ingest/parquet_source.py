@@ -52,6 +52,8 @@ def take_parquet(
                 file.write(chunk)
         verified = _verified(path)
         columns = tuple(Column(name, type_) for name, type_ in verified.columns)
+        if len(columns) > limits.columns:
+            raise _malformed(f"it has {len(columns)} columns; at most {limits.columns} are allowed")
         _refuse_inexact(columns, contract)
     except RefusedError:
         path.unlink()

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -244,6 +245,8 @@ def _broken() -> list[bytes]:
         parquet(pa.table({"a\n": [1]})),
         parquet(pa.table({})),
         whole[:middle] + whole[middle + 9 :],
+        parquet(pa.table({"a": pa.array([[Decimal("1.5")]], pa.list_(pa.decimal256(39, 1)))})),
+        parquet(pa.table({f"c{place}": [place] for place in range(10_001)})),
     ]
 
 

@@ -82,7 +82,7 @@ async def encoded(request: web.BaseRequest, response: web.StreamResponse) -> web
     if tag.startswith('"'):
         tag = f'{tag[:-1]}-{coding}"'
         response.headers["ETag"] = tag
-        if matches(request.headers.get("If-None-Match"), tag.strip('"')):
+        if matches(request.headers.getall("If-None-Match", []), tag.strip('"')):
             del response.headers["Content-Type"]
             return web.Response(status=304, headers=response.headers)
     response.headers["Content-Encoding"] = coding

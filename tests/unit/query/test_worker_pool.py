@@ -14,6 +14,7 @@ class Process:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.closed = False
+        self.lives = True
 
     async def close(self) -> None:
         self.closed = True

@@ -18,3 +18,15 @@ async def in_thread(pool: Executor | None, work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([future])
         raise
+
+
+async def over(task: asyncio.Task[T]) -> None:
+    """Wait until `task` is over, however it ends, and even when told to leave."""
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+    finally:
+        if task.done() and not task.cancelled():
+            task.exception()

@@ -10,7 +10,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from asyncio import create_task
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import partial
@@ -18,8 +19,9 @@ from pathlib import Path
 
 import msgspec
 
-from journal.threads import in_thread
+from journal.threads import in_thread, over
 from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest.arriving import Arriving
 
 BUFFER_BYTES = 1024 * 1024
 """Pieces are gathered up to this size before a thread writes them."""
@@ -41,25 +43,32 @@ class _File:
     """An open spool file; its methods run in a thread, one at a time."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
+        self.arriving = Arriving(path)
         self.descriptor = descriptor
         self.digest = hashlib.sha256()
         self.size_bytes = 0
 
     def write(self, piece: bytes | bytearray) -> None:
         view = memoryview(piece)
-        self.digest.update(view)
         self.size_bytes += len(view)
         while view:
             view = view[os.write(self.descriptor, view) :]
+        self.arriving.grow(len(piece))
+        self.digest.update(piece)
 
 
 @asynccontextmanager
 async def spooled(
-    chunks: AsyncIterator[bytes], directory: Path, max_bytes: int, pool: Executor
+    chunks: AsyncIterator[bytes],
+    directory: Path,
+    max_bytes: int,
+    pool: Executor,
+    begun: Callable[[Arriving], None] = lambda _: None,
 ) -> AsyncIterator[Spooled]:
     """The body that `chunks` bring, spooled below `directory`, for as long as the context lasts.
 
+    `begun` is told of one of which more is to come when it begins to be written. What it is told
+    of is not ended here: whether to read on is for the reader's owner to say, all having come.
     Raises RefusedError: `too_large` as soon as more than `max_bytes` have come,
     `insufficient_storage` when the disk is full.
     """
@@ -69,28 +78,47 @@ async def spooled(
         if len(first) <= HELD_BYTES:
             yield Spooled(bytes(first), hashlib.sha256(first).hexdigest(), len(first))
             return
-        async with _on_disk(first, pieces, directory, pool) as file:
+        async with _on_disk(first, pieces, directory, pool, begun) as file:
             yield file
 
 
 @asynccontextmanager
 async def _on_disk(
-    first: bytearray, others: AsyncIterator[bytearray], directory: Path, pool: Executor
+    first: bytearray,
+    others: AsyncIterator[bytearray],
+    directory: Path,
+    pool: Executor,
+    begun: Callable[[Arriving], None],
 ) -> AsyncIterator[Spooled]:
     with full_disk_refused():
         descriptor, name = tempfile.mkstemp(prefix="spool-", dir=directory)
     file = _File(Path(name), descriptor)
     try:
+        if len(first) >= BUFFER_BYTES:
+            begun(file.arriving)
         try:
             with full_disk_refused():
-                await in_thread(pool, partial(file.write, first))
-                async for piece in others:
-                    await in_thread(pool, partial(file.write, piece))
+                await _write(file, first, others, pool)
         finally:
             os.close(descriptor)
-        yield Spooled(file.path, file.digest.hexdigest(), file.size_bytes)
+        yield Spooled(file.arriving.path, file.digest.hexdigest(), file.size_bytes)
     finally:
-        file.path.unlink(missing_ok=True)
+        file.arriving.give_up()
+        file.arriving.path.unlink(missing_ok=True)
+
+
+async def _write(
+    file: _File, first: bytearray, others: AsyncIterator[bytearray], pool: Executor
+) -> None:
+    """Write all pieces, each while the next one comes."""
+    writing = create_task(in_thread(pool, partial(file.write, first)))
+    try:
+        async for piece in others:
+            await writing
+            writing = create_task(in_thread(pool, partial(file.write, piece)))
+        await writing
+    finally:
+        await over(writing)
 
 
 @contextmanager

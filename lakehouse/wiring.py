@@ -27,6 +27,7 @@ from lakehouse.node import Node
 from lakehouse.query import S3, EngineSettings, QueryEngine
 from lakehouse.query.worker import OWNED_PREFIX
 from lakehouse.service import Service, ServiceLimits
+from lakehouse.service.ahead import PLACES
 from lakehouse.service.collection import Waits
 from lakehouse.spool import sweep
 
@@ -82,7 +83,7 @@ async def service_of(
         node = await Node.open(bucket, SystemClock(), random.SystemRandom())
         spool_dir = _spool_dir(settings, bucket)
         sweep(spool_dir)
-        pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="lakehouse")
+        pool = ThreadPoolExecutor(settings.threads + PLACES, thread_name_prefix="lakehouse")
         stack.callback(pool.shutdown)
         lane = ThreadPoolExecutor(1, thread_name_prefix="small-files")
         stack.callback(lane.shutdown)

@@ -1,5 +1,6 @@
 """Ingest: CSV, NDJSON or Parquet in, decided schema and Parquet out. Synchronous; knows files alone."""
 
+from lakehouse.ingest.arriving import Arriving, GivenUpError
 from lakehouse.ingest.ingest import Parsed, ingest_file
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.options import OPTION_NAMES, Options, format_of, parse_options
@@ -8,9 +9,11 @@ from lakehouse.ingest.schema import Column, Contract, Difference, Renamed, Stanc
 
 __all__ = [
     "OPTION_NAMES",
+    "Arriving",
     "Column",
     "Contract",
     "Difference",
+    "GivenUpError",
     "Limits",
     "Options",
     "ParquetFile",

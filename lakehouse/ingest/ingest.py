@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.errors import Refused, RefusedError
+from lakehouse.ingest.arriving import Arriving
 from lakehouse.ingest.blocks import Block, Place, blocks, recut
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.header import Header, take_header
@@ -37,7 +38,7 @@ from lakehouse.ingest.schema import (
 )
 from lakehouse.ingest.side_by_side import in_order
 from lakehouse.ingest.sifting import sift
-from lakehouse.ingest.source import text_chunks
+from lakehouse.ingest.source import Source, text_chunks
 from lakehouse.ingest.survey import Kept, Survey, survey
 from lakehouse.ingest.types import TYPES
 
@@ -59,7 +60,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ingest_file(
-    source: Path | bytes,
+    source: Source,
     *,
     content_encoding: str | None,
     options: Options,
@@ -94,13 +95,14 @@ def ingest_file(
 
 
 def _as_it_is(
-    source: Path | bytes,
+    source: Source,
     content_encoding: str | None,
     contract: Contract | None,
     work_dir: Path,
     limits: Limits,
 ) -> Parsed:
-    columns, file = take_parquet(source, content_encoding, contract, work_dir, limits)
+    whole = source.whole() if isinstance(source, Arriving) else source
+    columns, file = take_parquet(whole, content_encoding, contract, work_dir, limits)
     return Parsed(
         columns=columns,
         fingerprint=fingerprint(columns),
@@ -112,7 +114,7 @@ def _as_it_is(
 
 
 def _from_ndjson(
-    source: Path | bytes,
+    source: Source,
     content_encoding: str | None,
     options: Options,
     contract: Contract | None,
@@ -139,7 +141,7 @@ def _from_ndjson(
 
 
 def _sifted(
-    source: Path | bytes,
+    source: Source,
     content_encoding: str | None,
     options: Options,
     contract: Contract | None,
@@ -168,7 +170,7 @@ def _wanted(
 
 
 def _ingest(
-    source: Path | bytes,
+    source: Source,
     content_encoding: str | None,
     options: Options,
     contract: Contract | None,

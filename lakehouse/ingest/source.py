@@ -11,9 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakehouse.errors import RefusedError
+from lakehouse.ingest.arriving import Arriving, ArrivingReader
 from lakehouse.ingest.encoding import decoder, utf8
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.refusals import malformed, refusal, shown
+
+Source = Path | bytes | Arriving
+"""A file on disk, the bytes of a small one, or one that is still being written."""
 
 # A zstd file may begin with a skippable frame, as those of pzstd do.
 _SKIPPABLE = tuple(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60))
@@ -23,7 +27,7 @@ _BOM = codecs.BOM_UTF8
 
 
 def text_chunks(
-    source: Path | bytes, content_encoding: str | None, encoding: str, limits: Limits
+    source: Source, content_encoding: str | None, encoding: str, limits: Limits
 ) -> Iterator[bytes]:
     """The text of `source` as UTF-8, in chunks of about `limits.block_bytes`.
 
@@ -35,9 +39,7 @@ def text_chunks(
     return _without_bom(chunks if encoding == "utf-8" else _transcoded(chunks, encoding))
 
 
-def byte_chunks(
-    source: Path | bytes, content_encoding: str | None, limits: Limits
-) -> Iterator[bytes]:
+def byte_chunks(source: Source, content_encoding: str | None, limits: Limits) -> Iterator[bytes]:
     """The bytes of `source`, decompressed, in chunks of about `limits.block_bytes`.
 
     Raises RefusedError `unsupported_media_type`, `malformed_encoding`, `too_large`.
@@ -45,7 +47,7 @@ def byte_chunks(
     return _counted(_decompressed(source, content_encoding, limits.block_bytes), limits)
 
 
-def _decompressed(source: Path | bytes, content_encoding: str | None, size: int) -> Iterator[bytes]:
+def _decompressed(source: Source, content_encoding: str | None, size: int) -> Iterator[bytes]:
     with _opened(source) as file:
         codec = _codec(content_encoding, file.read(4))
         file.seek(0)
@@ -65,7 +67,9 @@ def _compression(head: bytes) -> str | None:
     return next((name for name, marks in _MAGIC.items() if head.startswith(marks)), None)
 
 
-def _opened(source: Path | bytes) -> pa.NativeFile:
+def _opened(source: Source) -> pa.NativeFile | ArrivingReader:
+    if isinstance(source, Arriving):
+        return source.open()
     return pa.BufferReader(source) if isinstance(source, bytes) else pa.OSFile(str(source))
 
 

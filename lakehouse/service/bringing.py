@@ -9,10 +9,12 @@ from journal.events import Object
 from journal.threads import in_thread
 from lakehouse.commands import Command, IngestDataset, Table
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.ingest import Contract, Limits, ParquetFile, Parsed, Stance, ingest_file
+from lakehouse.ingest import Contract, Limits, Options, ParquetFile, Parsed, Stance, ingest_file
 from lakehouse.ingest.options import PARQUET, QUARANTINE, REJECT
 from lakehouse.node import Node
+from lakehouse.service.ahead import Reading
 from lakehouse.service.changes import mint
+from lakehouse.service.contracts import asks_for_exact, contract_of
 from lakehouse.service.footers import exact_as_double
 from lakehouse.service.plan import Plan
 from lakehouse.service.work_dir import WorkDir
@@ -32,6 +34,7 @@ class Bringing:
         plan: Plan,
         file: Spooled,
         work_dir: WorkDir,
+        ahead: Reading | None = None,
     ) -> None:
         self._node = node
         self._pool = pool
@@ -39,6 +42,7 @@ class Bringing:
         self._plan = plan
         self._file = file
         self._work_dir = work_dir
+        self._ahead = ahead
         self._parsed: Parsed | None = None
         self._contract: Contract | None = None
         """What the file was read under."""
@@ -67,19 +71,10 @@ class Bringing:
 
     async def contract(self, live: Dataset | None) -> Contract | None:
         """What the live dataset is to the file, by what the plan says of its schema."""
-        if live is None or live.schema is None:
-            return None
-        match self._plan.schema_change:
-            case "replace":
-                return Contract(live.schema, Stance.OFFER)
-            case "widen" if self._plan.mode == "append":
-                exact = await exact_as_double(self._node.bucket, live)
-                return Contract(live.schema, Stance.WIDEN, exact)
-            case "widen":
-                # What is there now will not be, so that none of it must stay exact.
-                names = frozenset(column.name for column in live.schema)
-                return Contract(live.schema, Stance.WIDEN, names)
-        return Contract(live.schema)
+        exact = frozenset[str]()
+        if live is not None and asks_for_exact(self._plan):
+            exact = await exact_as_double(self._node.bucket, live)
+        return contract_of(self._plan, live, exact)
 
     async def read(self, contract: Contract | None, *, rehearsed: bool = False) -> Parsed:
         """The file as Parquet. Raises RefusedError.
@@ -93,20 +88,25 @@ class Bringing:
             if contract is not None and contract.stance is Stance.KEEP:
                 contract = msgspec.structs.replace(contract, stance=Stance.COMPARE)
         with full_disk_refused():
-            parsed = await in_thread(
-                self._pool,
-                lambda: ingest_file(
-                    self._file.content,
-                    content_encoding=self._plan.content_encoding,
-                    options=options,
-                    contract=contract,
-                    work_dir=self._work_dir.fresh,
-                    limits=self._limits,
-                ),
-            )
+            parsed = await self._ahead.end(options, contract) if self._ahead else None
+            if parsed is None:
+                parsed = await self._read(options, contract)
         if isinstance(parsed, Refused):
             raise RefusedError(parsed)
         return parsed
+
+    async def _read(self, options: Options, contract: Contract | None) -> Parsed | Refused:
+        return await in_thread(
+            self._pool,
+            lambda: ingest_file(
+                self._file.content,
+                content_encoding=self._plan.content_encoding,
+                options=options,
+                contract=contract,
+                work_dir=self._work_dir.fresh,
+                limits=self._limits,
+            ),
+        )
 
 
 def files_of(parsed: Parsed) -> tuple[ParquetFile, ...]:

@@ -12,6 +12,7 @@ from lakehouse.ingest.options import CSV, REJECT
 from lakehouse.ingest.source import is_compressed
 from lakehouse.node import Node
 from lakehouse.receipts import Receipt
+from lakehouse.service.ahead import Places, Reading
 from lakehouse.service.bringing import Bringing
 from lakehouse.service.changes import Asking, Settled, settle
 from lakehouse.service.plan import Plan
@@ -42,23 +43,28 @@ class Ingest:
         self._lane = lane
         self._spool_dir = spool_dir
         self._limits = Limits(decoded_bytes=upload_bytes)
+        self.ahead = Places(node, pool, spool_dir, self._limits)
 
-    async def ingest(self, plan: Plan, file: Spooled, asking: Asking) -> Receipt:
+    async def ingest(
+        self, plan: Plan, file: Spooled, asking: Asking, ahead: Reading | None = None
+    ) -> Receipt:
         """Make or extend the dataset by the file's rows: its manifest, and what the file brought.
 
+        `ahead` is the same file's reading that was begun while it came, if one was.
         Raises RefusedError: `invalid_name`, `name_taken`, `schema_conflict`, `empty_csv`,
         `malformed_csv`, `malformed_encoding`, `value_does_not_fit`, `too_large`, and what settle
         raises. Nothing is referred to before all of it is in the bucket.
         """
         check_name(plan.name)
         with self._rejections.noted(plan, file, asking):
-            return await self._ingest(plan, file, asking)
+            return await self._ingest(plan, file, asking, ahead)
 
-    async def _ingest(self, plan: Plan, file: Spooled, asking: Asking) -> Receipt:
+    async def _ingest(
+        self, plan: Plan, file: Spooled, asking: Asking, ahead: Reading | None
+    ) -> Receipt:
         async with work_dir(self._spool_dir, self._pool) as place:
-            bringing = Bringing(
-                self._node, self._reader(plan, file), self._limits, plan, file, place
-            )
+            reader = self._reader(plan, file)
+            bringing = Bringing(self._node, reader, self._limits, plan, file, place, ahead)
             command = plan.command(file)
             settled = await settle(self._node, command, asking, file.sha256, bringing)
             return await self._receipt(plan, settled)

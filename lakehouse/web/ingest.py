@@ -8,9 +8,10 @@ from aiohttp import web
 
 from lakehouse.checks import check_name
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.ingest import OPTION_NAMES, format_of, parse_options
+from lakehouse.ingest import OPTION_NAMES, Arriving, format_of, parse_options
 from lakehouse.ingest.options import CSV, NDJSON, PARQUET
 from lakehouse.service import Service
+from lakehouse.service.ahead import Reading
 from lakehouse.service.ingest import Plan
 from lakehouse.spool import Spooled, spooled
 from lakehouse.web import bodies
@@ -48,27 +49,36 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
     form = exchange.request.content_type == FORM
     bodies.check_declared_size(exchange.request, limit + (FRAMING_BYTES if form else 0))
     with service.ingests.slot():
-        async with _received(service, exchange, form=form) as (file, head):
+        async with _received(service, exchange, plan, form=form) as (file, head, ahead):
             if file.size_bytes == 0 and "Content-Type" not in exchange.request.headers:
                 raise RefusedError(Refused("missing_file", "there is no body, and no form"))
             plan = _in_format(plan, exchange, head)
-            work = service.ingest.rehearse if dry_run else service.ingest.ingest
-            receipt = await work(plan, file, asking)
+            if dry_run:
+                receipt = await service.ingest.rehearse(plan, file, asking)
+            else:
+                receipt = await service.ingest.ingest(plan, file, asking, ahead)
     return answer(receipt.body, receipt.seq)
 
 
 @asynccontextmanager
 async def _received(
-    service: Service, exchange: Exchange, *, form: bool
-) -> AsyncIterator[tuple[Spooled, bodies.FileHead]]:
-    """The file, spooled for as long as the context lasts, and what its sender says of it."""
+    service: Service, exchange: Exchange, plan: Plan, *, form: bool
+) -> AsyncIterator[tuple[Spooled, bodies.FileHead, Reading]]:
+    """The file, spooled for as long as the context lasts, what its sender says of it, and how far
+    it was read as it came."""
     head, limit = bodies.FileHead(), service.limits.upload_bytes
     chunks = _form(exchange, head) if form else _raw(exchange, head)
     async with AsyncExitStack() as stack:
+        ahead = await stack.enter_async_context(service.ingest.ahead.reading())
+
+        def begun(file: Arriving) -> None:
+            if not exchange.flag("dry_run"):
+                ahead.begin(_in_format(plan, exchange, head), file)
+
         async with bodies.in_time():
-            spooling = spooled(chunks, service.spool_dir, limit, service.pool)
+            spooling = spooled(chunks, service.spool_dir, limit, service.pool, begun)
             file = await stack.enter_async_context(spooling)
-        yield file, head
+        yield file, head, ahead
 
 
 def _form(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:

@@ -1,0 +1,102 @@
+"""A file that is read while it still arrives: one thread writes it, another reads what is there.
+
+It knows neither where the bytes come from nor what they are.
+"""
+
+import io
+import os
+import threading
+from pathlib import Path
+
+
+class GivenUpError(Exception):
+    """The file will not be whole, or nobody wants it to be read any more."""
+
+
+class Arriving:
+    """A file on disk that grows. Any number of threads may wait for more of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._size_bytes = 0
+        self._ended = False
+        self._given_up = False
+        self._changed = threading.Condition()
+
+    def grow(self, size_bytes: int) -> None:
+        """So many bytes more are on disk."""
+        with self._changed:
+            self._size_bytes += size_bytes
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """What is there is all there is."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def give_up(self) -> None:
+        """Whoever reads, now or later, gets GivenUpError."""
+        with self._changed:
+            self._given_up = True
+            self._changed.notify_all()
+
+    def wait_for(self, size_bytes: int) -> None:
+        """Blocks until so many bytes are there, or the file has ended. Raises GivenUpError."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._given_up or self._ended or self._size_bytes >= size_bytes
+            )
+            if self._given_up:
+                raise GivenUpError
+
+    def whole(self) -> Path:
+        """Where it is, once it has ended. Blocks; raises GivenUpError."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._given_up or self._ended)
+            if self._given_up:
+                raise GivenUpError
+        return self.path
+
+    def open(self) -> "ArrivingReader":
+        """The file from its start."""
+        return ArrivingReader(self)
+
+
+class ArrivingReader(io.RawIOBase):
+    """Reads an arriving file; a read is short only at the file's end."""
+
+    def __init__(self, file: Arriving) -> None:
+        self._file = file
+        self._descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+        self._position = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes, or what is left. Blocks; raises GivenUpError."""
+        if size < 0:
+            raise ValueError("an arriving file is read in pieces")
+        self._file.wait_for(self._position + size)
+        data = os.pread(self._descriptor, size, self._position)
+        self._position += len(data)
+        return data
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Goes to a place counted from the start."""
+        if whence != os.SEEK_SET:
+            raise ValueError("an arriving file has no known end")
+        self._position = offset
+        return offset
+
+    def close(self) -> None:
+        """Once is enough."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()

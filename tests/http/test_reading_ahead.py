@@ -1,0 +1,117 @@
+"""A large file is read while it is sent; nobody can tell, but by the time that it takes."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import pytest
+from lake_server import Lake
+from raw_http import Answer, read_answer
+
+from lakehouse.service.ahead import PLACES
+from lakehouse.service.bringing import Bringing
+
+Fresh = Callable[[], str]
+ROWS = 300_000
+HEAD, TAIL = b"a,b\n" + b"12,text\n" * ROWS, b"13,more\n"
+CSV = HEAD + TAIL
+
+
+@contextmanager
+def _sent(lake: Lake, name: str, query: str = "") -> Iterator[socket.socket]:
+    """All but the last line; the context ends with the connection."""
+    with closing(lake.connect()) as sock:
+        target = f"/v1/ingest?name={name}{query}"
+        request = lake.request("POST", target, CSV, {"Content-Type": "text/csv"})
+        sock.sendall(request[: -len(TAIL)])
+        yield sock
+
+
+def _ended(sock: socket.socket, tail: bytes = TAIL) -> Answer:
+    sock.sendall(tail)
+    return read_answer(sock)
+
+
+def _wait_until(true: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until_s
+        time.sleep(0.01)  # What is waited for is another thread's.
+
+
+def _read_ahead(lake: Lake, count: int) -> Callable[[], bool]:
+    return lambda: lake.service.ingest.ahead.taken == count
+
+
+@pytest.fixture
+def only_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is not read ahead is not read."""
+    monkeypatch.delattr(Bringing, "_read")
+
+
+@pytest.mark.usefixtures("only_ahead")
+def test_what_was_read_ahead_is_what_is_stored(lake: Lake, fresh: Fresh) -> None:
+    with _sent(lake, name := fresh()) as sock:
+        _wait_until(_read_ahead(lake, 1))
+        answer = _ended(sock)
+    assert (answer.status, answer.json["rows_ingested"]) == (200, ROWS + 1)
+    assert answer.json["schema"] == [
+        {"name": "a", "type": "int64"},
+        {"name": "b", "type": "string"},
+    ]
+    found = lake.ask("POST", "/v1/sql", {"sql": f"SELECT max(a), max(b) FROM {name}"})
+    assert found.json["rows"] == [[13, "text"]]
+    assert _read_ahead(lake, 0)()
+    assert lake.spooled() == []
+
+
+def test_a_file_that_is_there_already_is_reused(lake: Lake, fresh: Fresh) -> None:
+    first = lake.ask("POST", f"/v1/ingest?name={(name := fresh())}", CSV)
+    with _sent(lake, name) as sock:
+        _wait_until(_read_ahead(lake, 1))
+        again = _ended(sock)
+    assert (again.json["reused"], again.seq) == (True, first.seq)
+    _wait_until(_read_ahead(lake, 0))
+
+
+def test_a_contract_that_came_meanwhile_binds(lake: Lake, fresh: Fresh) -> None:
+    with _sent(lake, name := fresh()) as sock:
+        _wait_until(_read_ahead(lake, 1))
+        other = lake.ask("POST", f"/v1/ingest?name={name}&types=a:string", b"a,b\n12,x\n")
+        assert other.status == 200
+        answer = _ended(sock)
+    assert (answer.status, answer.json["rows_ingested"]) == (200, ROWS + 1)
+    assert answer.json["schema"][0] == {"name": "a", "type": "string"}
+    assert lake.spooled() == []
+
+
+def test_who_finds_no_place_is_read_when_all_has_come(lake: Lake, fresh: Fresh) -> None:
+    with ExitStack() as stack:
+        first = [stack.enter_context(_sent(lake, fresh())) for _ in range(PLACES)]
+        _wait_until(_read_ahead(lake, PLACES))
+        later = lake.ask("POST", f"/v1/ingest?name={fresh()}", CSV)
+        assert (later.status, later.json["rows_ingested"]) == (200, ROWS + 1)
+        assert [_ended(sock).status for sock in first] == [200] * PLACES
+    assert lake.spooled() == []
+
+
+def test_a_sender_who_leaves_gives_the_place_back(lake: Lake, fresh: Fresh) -> None:
+    with _sent(lake, fresh()):
+        _wait_until(_read_ahead(lake, 1))
+    _wait_until(_read_ahead(lake, 0))
+    _wait_until(lambda: lake.spooled() == [])
+
+
+def test_a_rehearsal_reads_nothing_ahead(lake: Lake, fresh: Fresh) -> None:
+    with _sent(lake, fresh(), "&dry_run=true") as sock:
+        _wait_until(lambda: len(lake.spooled()) == 1)
+        assert _read_ahead(lake, 0)()
+        assert _ended(sock).json["rows_good"] == ROWS + 1
+
+
+def test_the_line_that_cannot_be_read_is_named(lake: Lake, fresh: Fresh) -> None:
+    with _sent(lake, fresh()) as sock:
+        answer = _ended(sock, b"1,2,3,4\n")
+    assert (answer.status, answer.json["code"]) == (422, "malformed_csv")
+    assert f"line {ROWS + 2}" in answer.json["detail"]

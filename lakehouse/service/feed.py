@@ -7,7 +7,8 @@ Must never hold a commit up: it hears of slots after they are folded, and only n
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -90,6 +91,9 @@ class Feed:
         self._sent = (0, 0, b"")
         """The last piece that went out, and between which events it lies."""
         self._waking: asyncio.TimerHandle | None = None
+        self._next_beat: asyncio.TimerHandle | None = None
+        self._listening = 0
+        self._beats = 0
         self._closing = False
         self.gate = Gate(LISTENERS, "listeners", retry_after_s=5)
         node.follower.heard.append(self._hear)
@@ -105,35 +109,55 @@ class Feed:
         What it yields is server-sent events. It goes on until closed, or until the listener is
         more than KEPT_EVENTS behind, which is told by an event of type `end`.
         """
-        after, live = wish.after, False
-        while not self._closing:
-            head = self._node.state.head.seq
-            if after >= head:
-                live = True
-                yield await self._heartbeat()
-            elif self._kept and self._kept[0].first_seq <= after + 1:
-                live = True
-                piece, after = self._piece(after, wish)
-                yield piece
-            elif live:
-                yield end("too_slow", after)
-                return
-            else:
-                page = await self._reads.events(after, PAGE, wish.type, wish.dataset)
-                lake = self._node.follower.journal.lake.lake
-                yield b"".join(frame(row, lake) for row in page.rows)
-                after = page.next if isinstance(page.next, int) else page.seq
+        after, live, beats = wish.after, False, self._beats
+        with self._beating():
+            while not self._closing:
+                piece = b""
+                if after >= self._node.state.head.seq:
+                    live = True
+                    await self._more.wait()
+                elif self._kept and self._kept[0].first_seq <= after + 1:
+                    live = True
+                    piece, after = self._piece(after, wish)
+                elif live:
+                    yield end("too_slow", after)
+                    return
+                else:
+                    piece, after = await self._page(after, wish)
+                if not piece and self._beats > beats:
+                    # Also of a busy lake, for who wants to hear of little of it.
+                    piece = HEARTBEAT
+                beats = self._beats
+                if piece:
+                    yield piece
         yield end("shutting_down", after)
 
-    async def _heartbeat(self) -> bytes:
-        """Wait for more; what is to be sent meanwhile, if anything."""
-        more = self._more
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """One timer for all who listen: hundreds, set again at each wake-up, slow commits down."""
+        self._listening += 1
+        self._beat_later()
         try:
-            async with asyncio.timeout(HEARTBEAT_S):
-                await more.wait()
-        except TimeoutError:
-            return HEARTBEAT
-        return b""
+            yield
+        finally:
+            self._listening -= 1
+
+    def _beat_later(self) -> None:
+        if self._next_beat is None and self._listening:
+            self._next_beat = asyncio.get_running_loop().call_later(HEARTBEAT_S, self._beat)
+
+    def _beat(self) -> None:
+        self._next_beat = None
+        self._beats += 1
+        self._wake()
+        self._beat_later()
+
+    async def _page(self, after: int, wish: Wish) -> tuple[bytes, int]:
+        """What to send next of what is kept no more, and up to which event it goes."""
+        page = await self._reads.events(after, PAGE, wish.type, wish.dataset)
+        lake = self._node.follower.journal.lake.lake
+        told = b"".join(frame(row, lake) for row in page.rows)
+        return told, page.next if isinstance(page.next, int) else page.seq
 
     def _piece(self, after: int, wish: Wish) -> tuple[bytes, int]:
         """What to send next, and up to which event it goes. Those who keep up are sent the same."""
@@ -171,6 +195,8 @@ class Feed:
 
     def _wake(self) -> None:
         """One event for all who wait: set, and a new one for the next wait."""
+        if self._waking is not None:
+            self._waking.cancel()
         self._waking = None
         self._more.set()
         self._more = asyncio.Event()

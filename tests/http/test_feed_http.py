@@ -136,6 +136,57 @@ def test_it_beats_while_nothing_happens(lake: Lake, monkeypatch: pytest.MonkeyPa
         assert listener.events(1)[0]["id"] == "1"
 
 
+def test_it_beats_for_who_wants_little_of_a_busy_lake(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(feed, "GATHER_S", 0.001)
+    with listening(lake, "?dataset=none") as listener, writing(lake):
+        assert listener.next() == {"retry": "1000"}
+        for _ in range(3):
+            assert listener.next() == {"": "heartbeat"}
+
+
+def test_one_timer_beats_for_all_who_come_and_go(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "HEARTBEAT_S", 0.05)
+
+    async def beats() -> int:
+        listeners = [lake.service.feed.listen(feed.Wish()) for _ in range(20)]
+        for listener in listeners:
+            assert await anext(listener) == feed.HEARTBEAT
+        for listener in listeners[1:]:
+            await listener.aclose()
+        before = lake.service.feed._beats
+        for _ in range(3):
+            assert await anext(listeners[0]) == feed.HEARTBEAT
+        await listeners[0].aclose()
+        return lake.service.feed._beats - before
+
+    assert lake.run(beats()) == 3
+
+
+@contextmanager
+def writing(lake: Lake) -> Iterator[None]:
+    """Changes, one after the other, by another thread."""
+    ended = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not ended.is_set():
+            lake.run(lake.service.node.writer.submit(*change(number)))
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        writer.join()
+
+
 def test_who_is_too_slow_is_told_where_to_go_on(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -232,14 +232,14 @@ def _current_objects(
 
 def _reused(live: Dataset, command: IngestDataset) -> int | None:
     """The seq of the event that brought this very source, if it makes this command needless."""
+    if len(live.sources) != 1 if command.mode == "replace" else not command.dedupe:
+        return None
     same = [
         each.seq
         for each in live.sources
         if (each.sha256, each.options) == (command.source.sha256, command.source.options)
     ]
-    if command.mode == "replace":
-        return same[0] if same and len(live.sources) == 1 else None
-    return same[0] if same and command.dedupe else None
+    return same[0] if same else None
 
 
 def _not_in_quarantine(live: Dataset | None, keys: tuple[str, ...]) -> str | None:

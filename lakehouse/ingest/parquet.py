@@ -66,7 +66,8 @@ def write_parquet(
     # One chunk a column: where pages end depends on the chunks that the writer is given.
     groups = (_in_one_chunk(group) for group in row_groups(rows, limits))
     tables = one_ahead(groups, _is_large)
-    left = chain([next(tables, schema.empty_table())], tables)
+    some = next(tables, None)
+    left = chain([schema.empty_table() if some is None else some], tables)
     files: list[ParquetFile] = []
     for first in left:
         path = work_dir / f"part-{len(files) + 1:05}.parquet" if work_dir else None

@@ -115,18 +115,19 @@ def files_of(parsed: Parsed) -> tuple[ParquetFile, ...]:
 
 
 def table_of(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
-    """What was read, its objects under keys that never existed before."""
+    """What was read; its objects, once they are uploaded, under keys that never existed before."""
 
     def item(blob: str, file: ParquetFile) -> Object:
         return Object(blob, blob, file.size_bytes, file.sha256, file.row_count)
 
-    aside = (parsed.quarantine.file,) if parsed.quarantine else ()
+    rows = parsed.files if uploaded else ()
+    aside = (parsed.quarantine.file,) if uploaded and parsed.quarantine else ()
     return Table(
         parsed.columns,
         parsed.fingerprint,
         tuple(
             item(dataset_blob(name, parsed.fingerprint, file.sha256, mint(node)), file)
-            for file in parsed.files
+            for file in rows
         ),
         parsed.row_count,
         parsed.renamed,

@@ -70,7 +70,7 @@ async def in_time() -> AsyncIterator[None]:
 async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     """The body as sent. Raises RefusedError `incomplete_body` when it ends early or is malformed."""
     await _say_continue(request)
-    while True:
+    while request.content.exception() is not None or not request.content.at_eof():
         chunk = await _in_time(request.content.readany(), "it does not parse, or ended early")
         if not chunk:
             return

@@ -39,6 +39,6 @@ class Route(msgspec.Struct, frozen=True):
 
     def tail(self, path: str) -> str | None:
         """What `path` has beyond the fixed part; None when it is another route's."""
-        if self.fixed == self.path:
+        if not self.path.endswith("}"):
             return "" if path == self.path else None
         return path[len(self.fixed) :] if path.startswith(self.fixed) else None

@@ -59,6 +59,8 @@ _CLASSES = frozenset(
         "WINDOW",
     }
 )
+_SETTINGS = frozenset({"timezone"})
+"""What current_setting may be asked: others tell of the machine."""
 _INNER = (dict, list)
 """What has parts. A number, a text, a null says nothing by itself, and most of a tree is these."""
 _SHOWN = frozenset({'"tables"', "__show_tables_expanded"})
@@ -223,8 +225,16 @@ def _function(node: Node, allowed: frozenset[str]) -> Iterator[Finding]:
         yield _Volatile()
     if lower(node["schema"]) not in ("", "main") or lower(node["catalog"]) not in ("", "system"):
         yield _no(f"the function {name} of another schema")
-    elif name not in allowed:
+    elif name not in allowed and not _asks_setting(name, node):
         yield _no_function(name)
+
+
+def _asks_setting(name: str, node: Node) -> bool:
+    if name != "current_setting" or len(node["children"]) != 1:
+        return False
+    value = node["children"][0].get("value")
+    asked = value.get("value") if isinstance(value, dict) else None
+    return isinstance(asked, str) and lower(asked) in _SETTINGS
 
 
 def _table_function(node: Node) -> Iterator[Finding]:

@@ -117,6 +117,7 @@ LEGAL: list[tuple[str, Any]] = [
     ("SELECT now() IS NOT NULL, current_date >= DATE '2024-01-01', current_timestamp IS NOT NULL, today() > DATE '2020-01-01'",
      [[True] * 4]),
     ("SELECT current_setting IS NULL FROM (SELECT NULL AS current_setting)", [[True]]),
+    ("SELECT current_setting('TimeZone')", [["UTC"]]),
     ("SELECT CASE WHEN 1 > 2 THEN 'a' ELSE 'b' END, coalesce(NULL, 1), ifnull(NULL, 2), nullif(1, 1), if(true, 1, 2)",
      [["b", 1, 2, None, 1]]),
     ("SELECT 3 BETWEEN 1 AND 5, 1 IN (1, 2), 1 NOT IN (3), NULL IS NULL, 1 IS DISTINCT FROM NULL, NOT true",

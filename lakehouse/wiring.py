@@ -26,6 +26,7 @@ from lakehouse.memory import refuse_huge_pages
 from lakehouse.node import Node
 from lakehouse.query import S3, EngineSettings, QueryEngine
 from lakehouse.query.worker import OWNED_PREFIX
+from lakehouse.rotation import Rotation, running
 from lakehouse.service import Service, ServiceLimits
 from lakehouse.service.ahead import PLACES
 from lakehouse.service.collection import Waits
@@ -94,6 +95,10 @@ async def service_of(
             system_dir.mkdir(mode=0o700, exist_ok=True)
             stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
         stack.push_async_callback(engine.close)
+        if s3 and settings.secrets_file and queries:
+            rotation = _rotation(settings, environ, bucket, engine, s3)
+            watching = running(rotation.watch(settings.poll_interval_s), failed)
+            await stack.enter_async_context(watching)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
         yield Service(node, engine, pool, lane, spool_dir, system_dir, limits or _limits(settings))
@@ -108,6 +113,26 @@ def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings |
     if not settings.bucket.startswith("s3://"):
         return None
     return s3_settings_from_environment(settings.bucket, environ, load_secrets(settings))
+
+
+def _rotation(
+    settings: Settings,
+    environ: Mapping[str, str],
+    bucket: Bucket,
+    engine: QueryEngine,
+    known: S3Settings,
+) -> Rotation[S3Settings]:
+    from journal.bucket.s3 import S3Bucket  # slow to import, and here it has been
+
+    async def use(s3: S3Settings) -> None:
+        if isinstance(bucket, S3Bucket):
+            bucket.renew(s3)
+        await engine.renew(_access(s3))
+
+    def read() -> S3Settings:
+        return s3_settings_from_environment(settings.bucket, environ, load_secrets(settings))
+
+    return Rotation(read, use, known)
 
 
 def _spool_dir(settings: Settings, bucket: Bucket) -> Path:
@@ -131,21 +156,22 @@ def _check_private(path: Path) -> None:
         raise ConfigError(f"{path} is not a directory of ours alone; set spool_dir to one that is")
 
 
+def _access(s3: S3Settings) -> S3:
+    return S3(
+        s3.access_key_id or "",
+        s3.secret_access_key or "",
+        s3.region,
+        s3.endpoint_url,
+        s3.session_token,
+    )
+
+
 def _engine_settings(
     settings: Settings, bucket: Bucket, s3: S3Settings | None, system_dir: Path
 ) -> EngineSettings:
-    access = None
-    if s3 is not None:
-        access = S3(
-            s3.access_key_id or "",
-            s3.secret_access_key or "",
-            s3.region,
-            s3.endpoint_url,
-            s3.session_token,
-        )
     return EngineSettings(
         data_prefixes=(*(bucket.locate(prefix) for prefix in DATA), f"{system_dir}/"),
-        s3=access,
+        s3=_access(s3) if s3 else None,
         workers=settings.query_workers,
         max_waiting=settings.query_waiting,
         memory_limit_bytes=settings.query_memory_mb * MIB,

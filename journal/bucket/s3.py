@@ -54,6 +54,10 @@ class S3Bucket:
     def spool_dir(self) -> Path | None:
         return None
 
+    def renew(self, settings: S3Settings) -> None:
+        """Come with the credentials of `settings` from now on. It stays the same bucket."""
+        self._clients.renew(settings)
+
     async def create(self, key: str, body: bytes) -> Created:
         if fault := key_fault(key):
             return Created(Answer.REFUSED, fault)

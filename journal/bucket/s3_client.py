@@ -15,7 +15,11 @@ from typing import Any
 import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
-from aiobotocore.credentials import AioCredentialResolver, AioInstanceMetadataProvider
+from aiobotocore.credentials import (
+    AioCredentialResolver,
+    AioCredentials,
+    AioInstanceMetadataProvider,
+)
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from aiobotocore.utils import AioInstanceMetadataFetcher
@@ -37,9 +41,16 @@ _NO_FILES = {
 class S3Clients:
     """`once` sends exactly one request for one call; `data` retries what may be repeated."""
 
-    def __init__(self, once: Any, data: Any) -> None:
+    def __init__(self, once: Any, data: Any, credentials: AioCredentials) -> None:
         self.once = once
         self.data = data
+        self._credentials = credentials
+
+    def renew(self, settings: S3Settings) -> None:
+        """Sign what is sent from now on as `settings` say; nothing else of them is looked at."""
+        self._credentials.access_key = settings.access_key_id
+        self._credentials.secret_key = settings.secret_access_key
+        self._credentials.token = settings.session_token
 
 
 async def open_clients(settings: S3Settings, stack: AsyncExitStack) -> S3Clients:
@@ -49,12 +60,15 @@ async def open_clients(settings: S3Settings, stack: AsyncExitStack) -> S3Clients
             "no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             "or allow the instance metadata"
         )
-    session = aioboto3.Session(botocore_session=_session(settings))
+    credentials = AioCredentials(
+        settings.access_key_id, settings.secret_access_key, settings.session_token
+    )
+    session = aioboto3.Session(botocore_session=_session(settings, credentials))
     patient_s = 3 * settings.read_timeout_s
     once = _client(session, settings, 1, settings.read_timeout_s)
     data = _client(session, settings, DATA_ATTEMPTS, patient_s)
     clients = S3Clients(
-        await stack.enter_async_context(once), await stack.enter_async_context(data)
+        await stack.enter_async_context(once), await stack.enter_async_context(data), credentials
     )
     for client in (clients.once, clients.data):
         client.meta.events.register("before-call.s3", _refuse_region_redirect)
@@ -115,14 +129,27 @@ def _refuse_region_redirect(context: dict[str, Any], **_: Any) -> None:
     context.setdefault("s3_redirect", {})["redirected"] = True
 
 
-def _session(settings: S3Settings) -> AioSession:
+class _Given:
+    """A provider, as botocore calls it, of the credentials that the settings gave."""
+
+    METHOD = CANONICAL_NAME = "given"
+
+    def __init__(self, credentials: AioCredentials) -> None:
+        self._credentials = credentials
+
+    async def load(self) -> AioCredentials:
+        return self._credentials
+
+
+def _session(settings: S3Settings, credentials: AioCredentials) -> AioSession:
     session = AioSession(session_vars=_NO_FILES)
-    if settings.instance_metadata and settings.access_key_id is None:
+    provider: Any = _Given(credentials)
+    if settings.access_key_id is None:
         fetcher = AioInstanceMetadataFetcher(
             timeout=1, num_attempts=2, env={}, user_agent=session.user_agent()
         )
-        providers = [AioInstanceMetadataProvider(iam_role_fetcher=fetcher)]
-        session.register_component("credential_provider", AioCredentialResolver(providers))
+        provider = AioInstanceMetadataProvider(iam_role_fetcher=fetcher)
+    session.register_component("credential_provider", AioCredentialResolver([provider]))
     return session
 
 
@@ -133,9 +160,6 @@ def _client(
         "s3",
         region_name=settings.region,
         endpoint_url=settings.endpoint_url,
-        aws_access_key_id=settings.access_key_id,
-        aws_secret_access_key=settings.secret_access_key,
-        aws_session_token=settings.session_token,
         config=_config(settings, attempts, read_timeout_s),
     )
 

@@ -101,6 +101,14 @@ class QueryEngine:
         """Start every worker. Raises what keeps the first one from starting."""
         await self._pool.start()
 
+    async def renew(self, s3: S3) -> None:
+        """Read the bucket with these credentials: queries that begin from now on all do.
+
+        Those that run go on with what they have. Raises WorkerDied, OSError: then the next queries
+        start the processes that are missing.
+        """
+        await self._pool.renew(s3)
+
     async def close(self) -> None:
         """End every worker, once the ones in use have been given back."""
         while self._tasks:
@@ -174,7 +182,7 @@ class QueryEngine:
         """Watch a query to its end, then give its slot on with a worker that is fit to use."""
         try:
             if await lease.watch():
-                self._pool.give_back(lease.worker)
+                await self._pool.give_back(lease.worker)
             else:
                 await self._pool.replace(lease.worker)
         except (WorkerDied, OSError):

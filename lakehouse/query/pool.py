@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from lakehouse.query.messages import Configure
+from lakehouse.query.messages import S3, Configure
 from lakehouse.query.worker import WorkerProcess, start_worker, sweep
 
 
@@ -63,9 +63,20 @@ class WorkerPool:
         for worker in dead:
             await worker.close()
 
-    def give_back(self, worker: WorkerProcess) -> None:
-        """Have it used again."""
-        self._idle.append(worker)
+    async def give_back(self, worker: WorkerProcess) -> None:
+        """Have it used again, unless its credentials are old. Raises WorkerDied, OSError."""
+        if worker.s3 != self._alone.s3:
+            await self.replace(worker)
+        else:
+            self._idle.append(worker)
+
+    async def renew(self, s3: S3) -> None:
+        """Replace all workers by such as come with these credentials. Raises WorkerDied, OSError."""
+        self._alone = msgspec.structs.replace(self._alone, s3=s3)
+        self._beside = msgspec.structs.replace(self._beside, s3=s3)
+        old, self._idle = self._idle, []
+        for worker in old:
+            await self.replace(worker)
 
     async def replace(self, worker: WorkerProcess) -> None:
         """End it, and have another like it. Raises WorkerDied, OSError."""

@@ -39,10 +39,12 @@ class WorkerProcess:
         process: asyncio.subprocess.Process,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         directory: Path,
-        threads: int,
+        configure: Configure,
     ) -> None:
-        self.threads = threads
+        self.threads = configure.threads
         """DuckDB's, for as long as it lives."""
+        self.s3 = configure.s3
+        """As whom it comes to the bucket, for as long as it lives."""
         self._process = process
         self._reader, self._writer = streams
         self._directory = directory
@@ -99,7 +101,7 @@ async def start_worker(configure: Configure) -> WorkerProcess:
     with theirs:
         process = await _spawn(theirs, directory)
     streams = await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES)
-    worker = WorkerProcess(process, streams, directory, configure.threads)
+    worker = WorkerProcess(process, streams, directory, configure)
     try:
         await _introduce(worker, configure, directory)
     except BaseException:

@@ -49,6 +49,23 @@ async def test_wrong_credentials_are_refused(store: S3Store) -> None:
     await bucket.close()
 
 
+async def test_a_bucket_comes_with_new_credentials_without_being_opened_again(
+    store: S3Store,
+) -> None:
+    if store.server.kind == "moto":
+        pytest.skip("moto accepts any credentials")
+    bucket = await open_bucket(store.url, store.settings)
+    assert isinstance(bucket, S3Bucket)
+    await bucket.create("a", b"before")
+    bucket.renew(msgspec.structs.replace(store.settings, secret_access_key="revoked"))
+    assert (await bucket.create("b", b"")).answer is Answer.REFUSED
+    with pytest.raises(BucketRefused):
+        await bucket.read("a")
+    bucket.renew(store.settings)
+    assert await bucket.read("a") == b"before"
+    await bucket.close()
+
+
 async def test_a_bucket_that_does_not_exist_is_refused(store: S3Store) -> None:
     settings = msgspec.structs.replace(store.settings, bucket="no-such-bucket")
     bucket = await open_bucket("s3://no-such-bucket/some/prefix", settings)

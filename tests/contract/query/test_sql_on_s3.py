@@ -160,3 +160,24 @@ async def test_no_credential_is_visible_in_arguments_or_environment(remote: Remo
 
     await with_engine(remote, use)
     assert remote.server.secret_key not in repr(remote.settings)
+
+
+async def test_credentials_change_without_a_restart(remote: Remote) -> None:
+    """Also for the worker that is in use meanwhile, whose own query ends as it began."""
+    if remote.server.kind == "moto":
+        pytest.skip("moto accepts any credentials")
+    good = remote.settings.s3
+    assert good is not None
+    revoked = msgspec.structs.replace(good, secret_access_key="revoked-0123456789")
+
+    async def use(engine: QueryEngine) -> None:
+        assert await remote.rows(engine, "SELECT count(*) FROM sales") == [[1000]]
+        async with engine.run(Query("FROM range(100000)"), remote.resolve) as running:
+            await engine.renew(revoked)
+            assert len([chunk async for chunk in running.chunks]) > 1
+        refused = await remote.refused(engine, "SELECT sum(x) FROM sales")
+        assert refused.code == "bucket_refused"
+        await engine.renew(good)
+        assert await remote.rows(engine, "SELECT sum(x) FROM sales") == [[499500]]
+
+    await with_engine(remote, use)

@@ -1,5 +1,7 @@
 """What differs between two states, dataset by dataset. Pure."""
 
+import msgspec
+
 from lakehouse.errors import Json
 from lakehouse.receipts import Body
 from lakehouse.rules.contracts import schema_differences
@@ -8,14 +10,25 @@ from projections.fold import State
 
 
 def diff(was: State, now: State) -> list[Body]:
-    """A row for each dataset that was added, dropped or changed, in name order."""
+    """A row for each dataset that was added, dropped or changed, in name order.
+
+    One that was restored or made anew just as it was has not changed.
+    """
     before, after = was.catalog.datasets, now.catalog.datasets
     rows: list[Body] = []
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
-        if old != new:
+        if old != new and not _same(old, new):
             rows.append(_row(old, new))
     return rows
+
+
+def _same(old: Dataset | None, new: Dataset | None) -> bool:
+    """Whether they hold the same, whenever and from whatever it came."""
+    if old is None or new is None:
+        return False
+    made = {"sources": (), "created_at": "", "updated_at": "", "seq": 0}
+    return msgspec.structs.replace(old, **made) == msgspec.structs.replace(new, **made)
 
 
 def _row(old: Dataset | None, new: Dataset | None) -> Body:

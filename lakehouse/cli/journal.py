@@ -21,6 +21,7 @@ from journal.slot import Head, JournalCorrupt, Slot, format_at
 from journal.verify import verify as verify_slots
 from lakehouse import receipts
 from lakehouse.cli import printing, progress
+from lakehouse.cli.differing import tell_differences
 from lakehouse.config import Settings
 from lakehouse.diffing import diff
 from lakehouse.errors import Json, Refused, RefusedError
@@ -153,10 +154,7 @@ async def _what_if(
         printing.line(
             f"event {row.seq}, {row.type}, would have been refused: {row.code}: {row.why}"
         )
-    for each in diff(sides.was, sides.now):
-        printing.line(
-            f"{each['name']}: {each['change']}, rows {msgspec.json.encode(each['rows']).decode()}"
-        )
+    tell_differences(differs)
     return OK
 
 

@@ -1,9 +1,11 @@
 """Commands that put the past to use: pins, differences, undoing."""
 
 import argparse
+import sys
 
 from lakehouse.cli import printing
 from lakehouse.cli.asking import asking_for, service_for
+from lakehouse.cli.differing import tell_differences
 from lakehouse.config import Settings
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.receipts import Body
@@ -42,9 +44,7 @@ async def diff(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse diff --from A --to B`."""
     async with service_for(settings) as service:
         receipt = await service.past.diff(arguments.first, arguments.to)
-    return _table(
-        arguments, receipt.body, "datasets", ("change", "name", "rows", "objects", "schema")
-    )
+    return _differences(arguments, receipt.body)
 
 
 async def undo(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -57,7 +57,7 @@ async def undo(arguments: argparse.Namespace, settings: Settings) -> int:
         what = body["type"] or "nothing: it is so already"
         told = f"done, event {receipt.seq}" if arguments.apply else "--apply does it"
         printing.line(f"undoes {body['undone_type']} {body['undoes']} by {what}; {told}")
-    return _table(arguments, body, "datasets", ("change", "name", "rows", "objects", "schema"))
+    return _differences(arguments, body)
 
 
 async def why(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -68,6 +68,8 @@ async def why(arguments: argparse.Namespace, settings: Settings) -> int:
         printing.document(receipt.body)
         return 0
     objects = receipt.body["objects"]
+    if not objects:
+        printing.line("no object has such rows", sys.stderr)
     for each in objects if isinstance(objects, list) else []:
         if isinstance(each, dict):
             _why(each)
@@ -100,6 +102,14 @@ def _tell(arguments: argparse.Namespace, body: Body, text: str) -> int:
         printing.document(body)
     else:
         printing.line(text)
+    return 0
+
+
+def _differences(arguments: argparse.Namespace, body: Body) -> int:
+    if arguments.json:
+        printing.document(body)
+    else:
+        tell_differences(body["datasets"])
     return 0
 
 

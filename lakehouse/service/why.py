@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from journal.events import Event, Object, objects_of
+from journal.events import DatasetDropped, DatasetRestored, Object, objects_of
 from lakehouse import receipts
 from lakehouse.checks import check_name
 from lakehouse.errors import Json, Refused, RefusedError
@@ -47,15 +47,25 @@ class Why:
         return Receipt(body, state.head.seq)
 
     async def _brought(self, dataset: Dataset) -> dict[str, Body]:
-        """For each blob the first event since the dataset's last drop that gave it to the dataset."""
+        """For each blob the first event that gave it to the dataset since that was last made anew.
+
+        What was restored came from before the moment that it was restored from, whatever lies between.
+        """
         found: dict[str, Body] = {}
         entity = history.dataset_entity(dataset.name)
         place = self._node.state.history.links.get(entity)
+        before = dataset.seq + 1
         while place is not None:
             header, event = await self._node.past.event_at(place)
+            place = history.previous(event, entity)
+            if event.seq >= before:
+                continue
+            if isinstance(event.data, DatasetDropped):
+                break
             told = receipts.event(header, event)
             found |= {item.blob: told for item in objects_of(event.data)}
-            place = _before(event, entity)
+            if isinstance(event.data, DatasetRestored):
+                before = event.data.as_of_seq + 1
         return found
 
     async def _matching(self, dataset: Dataset, item: Object, row: str) -> int:
@@ -71,10 +81,6 @@ class Why:
         async with self._engine.run(Query(sql), resolve) as result:
             text = b"".join([chunk async for chunk in result.chunks])
         return int(msgspec.json.decode(text)["rows"][0][0])
-
-
-def _before(event: Event, entity: str) -> tuple[int, int] | None:
-    return None if event.type == "dataset_dropped" else history.previous(event, entity)
 
 
 def _row(item: Object, matching: int | None, event: Body | None) -> Body:

@@ -373,6 +373,19 @@ def test_it_tells_what_would_be_had_something_never_happened(lakehouse: Told) ->
     assert json.loads(lakehouse("journal", "head", "--json"))["seq"] == 2
 
 
+def test_people_read_what_differs(lakehouse: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    lakehouse("ingest", csv("a,b\n1,2\n"), "--name", "t")
+    lakehouse("ingest", csv("a,c\nx,2\ny,3\n"), "--name", "t", "--schema-change", "replace")
+    lakehouse("ingest", csv("a\n1\n"), "--name", "u")
+    changed = "changed  t     1 -> 2  +1 -1    a: int64 -> string, -b, +c: int64"
+    added = "added    u     1       +1 -0"
+    assert lakehouse("diff", "--from", "1").splitlines()[2:] == [changed, added]
+    assert lakehouse("undo", "3").splitlines()[-1] == "dropped  u     1     +0 -1"
+    assert "changed" in lakehouse("journal", "replay", "--without", "2")
+    capsys.readouterr()
+    assert lakehouse("diff", "--from", "3") == ""
+
+
 def test_it_tells_what_brought_a_row(lakehouse: Told) -> None:
     first, second = csv("a,b\n1,x\n2,y\n", "one.csv"), csv("a,b\n3,z\n", "two.csv")
     lakehouse("ingest", first, "--name", "t", "--reason", "monday")
@@ -385,4 +398,10 @@ def test_it_tells_what_brought_a_row(lakehouse: Told) -> None:
     assert "monday" in lakehouse("why", "t", "--row", "a < 3")
     assert lakehouse("why", "t", "--row", "a > 99") == ""
     lakehouse("why", "t", "--row", "nonsense(", code=1)
+    for command in (("drop", "t"), ("restore", "t", "--as-of", "2"),
+                    ("ingest", first, "--name", "t", "--mode", "append", "--reason", "friday"),
+                    ("undo", "5", "--apply"), ("restore", "t", "--as-of", "5")):  # fmt: skip
+        lakehouse(*command)
+    uploads = json.loads(lakehouse("why", "t", "--json"))["objects"]
+    assert [each["event"]["reason"] for each in uploads] == ["monday", "tuesday", "friday"]
     lakehouse("why", "u", code=1)

@@ -84,6 +84,14 @@ class TestDiff:
         (row,) = self.diff(lake, "from=1")
         assert {each["name"] for each in row["schema"]} == {"a", "b", "c"}
 
+    def test_what_is_again_as_it_was_has_not_changed(self, lake: Lake) -> None:
+        lake.ingest("name=t", b"a\n1\n")
+        lake.ingest("name=t&mode=append", b"a\n2\n")
+        lake.drop("t")
+        assert lake.ask("POST", "/v1/catalog/restore", {"name": "t", "as_of": 2}).seq == 4
+        assert self.diff(lake, "from=2") == []
+        assert [row["change"] for row in self.diff(lake, "from=1")] == ["changed"]
+
     def test_a_moment_must_be_one(self, lake: Lake) -> None:
         refused(lake.ask("GET", "/v1/catalog/diff"), 400, "invalid_request")
         refused(lake.ask("GET", "/v1/catalog/diff?from=soon"), 400, "invalid_request")

@@ -59,9 +59,9 @@ class WorkerPool:
     async def _bury(self) -> None:
         """Let go of what has died idle: that is no query's business."""
         dead = [each for each in self._idle if not each.lives]
-        self._idle = [each for each in self._idle if each.lives]
         for worker in dead:
-            await worker.close()
+            self._idle.remove(worker)
+        await asyncio.gather(*(worker.close() for worker in dead))
 
     async def give_back(self, worker: WorkerProcess) -> None:
         """Have it used again, unless its credentials are old. Raises WorkerDied, OSError."""
@@ -82,4 +82,5 @@ class WorkerPool:
         """End it, and have another like it. Raises WorkerDied, OSError."""
         await worker.close()
         like = self._alone if worker.threads == self._alone.threads else self._beside
-        self._idle.append(await start_worker(like))
+        started = await start_worker(like)
+        self._idle.append(started)

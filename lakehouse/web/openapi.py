@@ -60,6 +60,15 @@ _ASKING = {
     "X-Change-Reason": "why, up to 1 KiB; kept with the event",
 }
 _READING = {"X-Min-Seq": "answer from a state at or after this event"}
+HEADERS: Mapping[str, str] = {
+    "If-None-Match": "on a read, what is there already: 304; on a PUT, `*`: only where nothing is",
+    "Range": "one range of bytes: 206",
+    "If-Range": "the ETag that the range is of; of another version, the whole is answered",
+    "Accept": "media types, best first; the body's `format` goes before",
+    "Query-Id": "the query's name, `[A-Za-z0-9._-]{1,128}`",
+    "Last-Event-ID": "go on after this event",
+}
+"""Every header that a route may name beside those of all."""
 _ANSWERED = {
     "X-Request-Id": "the request's own, or a new one",
     "X-Journal-Seq": "the event at which the answer is, or became, true",
@@ -100,10 +109,7 @@ def _operation(route: Route) -> Document:
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}_{route.handler.__name__}",
         "summary": route.summary,
         "parameters": [*_path(route), *_query(route), *_headers(route)],
-        "responses": {
-            "200" if route.answers else "204": _answer(route),
-            "default": {"$ref": "#/components/responses/Problem"},
-        },
+        "responses": _answers(route) | {"default": {"$ref": "#/components/responses/Problem"}},
     }
     return found | ({"requestBody": _body(route)} if route.body else {})
 
@@ -118,7 +124,8 @@ def _query(route: Route) -> list[Document]:
 
 
 def _headers(route: Route) -> list[Document]:
-    told = _ASKING if route.changes else _READING
+    own = {name: HEADERS[name] for name in route.headers}
+    told = own | (_ASKING if route.changes else _READING)
     return [
         {"name": name, "in": "header", "description": text, "schema": _TEXT}
         for name, text in told.items()
@@ -131,6 +138,17 @@ def _body(route: Route) -> Document:
     else:
         content = {name: _raw(name) for name in route.body or ()}
     return {"required": not route.bodiless, "content": content}
+
+
+def _answers(route: Route) -> Document:
+    """The answers that are no refusals, by status."""
+    whole = _answer(route)
+    found = {"200" if route.answers else "204": whole}
+    if "Range" in route.headers:
+        found["206"] = whole
+    if "If-None-Match" in route.headers and not route.changes:
+        found["304"] = {name: part for name, part in whole.items() if name != "content"}
+    return found
 
 
 def _answer(route: Route) -> Document:

@@ -23,6 +23,8 @@ class Route(msgspec.Struct, frozen=True):
     """Whether a client that closes its side calls the work off."""
     query: tuple[str, ...] = ()
     """Parameters that it reads, by their names in `openapi.PARAMETERS`."""
+    headers: tuple[str, ...] = ()
+    """Headers that it reads beside every route's, by their names in `openapi.HEADERS`."""
     body: type[Any] | tuple[str, ...] | None = None
     """The shape of a JSON body, or the media types of a raw one."""
     bodiless: bool = False

@@ -26,11 +26,11 @@ _RESULTS = [each.media_type for each in FORMATS.values() if each.name != "json"]
 ROUTES = (
     Route(
         "PUT", "/v1/storage/put/{key}", storage.put, "Store an object",
-        body=_ANY_BYTES, answers=(shapes.StoredObject,), changes=True,
+        headers=("If-None-Match",), body=_ANY_BYTES, answers=(shapes.StoredObject,), changes=True,
     ),
     Route(
         "GET", "/v1/storage/get/{key}", storage.get, "Read an object",
-        query=("as_of",), answers=_ANY_BYTES,
+        query=("as_of",), headers=("If-None-Match", "Range", "If-Range"), answers=_ANY_BYTES,
     ),
     Route(
         "GET", "/v1/storage/list", storage.list_keys, "List keys",
@@ -55,7 +55,8 @@ ROUTES = (
     ),
     Route(
         "GET", "/v1/catalog/list", catalog.list_datasets, "List datasets",
-        query=(*_PAGE, "summary", "as_of"), answers=(shapes.DatasetPage,),
+        query=(*_PAGE, "summary", "as_of"), headers=("If-None-Match",),
+        answers=(shapes.DatasetPage,),
     ),
     Route(
         "GET", "/v1/catalog/history/{name}", catalog.history, "What happened to a dataset",
@@ -81,7 +82,7 @@ ROUTES = (
     ),
     Route(
         "POST", "/v1/sql", sql.run, "Ask a question in SQL", abandonable=True,
-        body=sql.Question,
+        headers=("If-None-Match", "Accept", "Query-Id"), body=sql.Question,
         answers=(shapes.SqlResult, *_RESULTS),
     ),
     Route(
@@ -100,7 +101,8 @@ ROUTES = (
     ),
     Route(
         "GET", "/v1/journal/stream", journal.stream, "What happens, as it happens",
-        query=("after", "type", "dataset"), answers=(journal.EVENTS,), abandonable=True,
+        query=("after", "type", "dataset"), headers=("Last-Event-ID",), answers=(journal.EVENTS,),
+        abandonable=True,
     ),
     Route(
         "POST", "/v1/journal/undo", past.undo, "Do the inverse of one change",

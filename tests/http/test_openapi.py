@@ -9,7 +9,7 @@ from lake_server import Answer, Lake
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from lakehouse.errors import CODES
-from lakehouse.web.openapi import PARAMETERS
+from lakehouse.web.openapi import HEADERS, PARAMETERS
 from lakehouse.web.routes import ROUTES
 
 REGISTRATION = {"name": "r", "schema_fingerprint": "f", "objects": [{"key": "k"}], "row_count": 1}
@@ -54,6 +54,26 @@ def test_each_code_is_told(document: dict[str, Any]) -> None:
 
 def test_each_parameter_is_some_route_s() -> None:
     assert set(PARAMETERS) == {name for route in ROUTES for name in route.query}
+
+
+def test_each_header_is_some_route_s() -> None:
+    assert set(HEADERS) == {name for route in ROUTES for name in route.headers}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"), [({}, 200), ({"Range": "bytes=0-0"}, 206), ({"If-None-Match": "*"}, 304)]
+)
+def test_partial_and_conditional_answers_are_told(
+    lake: Lake, document: dict[str, Any], headers: dict[str, str], status: int
+) -> None:
+    lake.put("part", b"bytes")
+    operation = document["paths"]["/v1/storage/get/{key}"]["get"]
+    answer = lake.get("part", headers)
+    assert answer.status == status
+    promised = operation["responses"][str(status)].get("content", {})
+    assert bool(answer.body) == (answer.headers["Content-Type"] in promised)
+    told = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+    assert set(headers) <= told
 
 
 def test_answers_are_what_the_document_says(lake: Lake, document: dict[str, Any]) -> None:

@@ -48,6 +48,8 @@ _DOUBLE = (
 )
 _ZERO = r"^-?[0.]+(?:[eE].*)?$"
 _BEYOND_DIGITS = r"^-?[0.]*|[eE].*$|\."
+_STARTS = frozenset("tTfF-0123456789")
+"""What a value that is not mere text begins with."""
 _FEW = 64
 _MAX_DIGITS = 15
 _MIN_DOUBLE, _END_DOUBLE = 1e-307, 1e308
@@ -92,7 +94,9 @@ def judged(values: pa.StringArray, candidates: tuple[str, ...]) -> Judged:
         return Judged(candidates, values)
     # No value belongs to two rows, but for the integers that are doubles too.
     # One value tells most text apart; matching whole columns against it would cost the most.
-    first = next(value for value in values if value.is_valid).as_py()
+    first = (values.drop_null() if values.null_count else values)[0].as_py()
+    if first[:1] not in _STARTS:
+        return Judged((STRING,), values)
     for found in candidates:
         read = _read(values, first, found)
         if read is not None:

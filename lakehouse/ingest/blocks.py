@@ -1,15 +1,15 @@
 """Blocks: a stream of UTF-8 text cut into pieces that each hold whole records.
 
-Between blocks no state is carried but the line number, so blocks can be read side by side and a
-refusal can be explained from one block alone. It looks at quotes and newlines, never at cells:
-how many fields a record has is the reader's to judge.
+Between blocks no state is carried but the offset, so blocks can be read side by side and a
+refusal can be explained from one block alone, once its line is counted. It looks at quotes and
+newlines, never at cells: how many fields a record has is the reader's to judge.
 
 A block without a quote needs no check, and one whose quotes are where they should be a look at
 those alone; any other is given to one RE2 automaton, over a few pieces, without the GIL.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 import pyarrow as pa
@@ -18,45 +18,59 @@ import pyarrow.compute as pc
 from lakehouse.errors import RefusedError
 from lakehouse.ingest.dialect import QUOTE, QUOTED, START, Dialect
 from lakehouse.ingest.limits import Limits
-from lakehouse.ingest.quotes import count_line_ends, last_end
+from lakehouse.ingest.quotes import last_end
 from lakehouse.ingest.records import records
 from lakehouse.ingest.refusals import malformed
 
 _PIECE_BYTES = 1 << 18
 
 
+Lines = Callable[[int], int]
+"""From an offset in a text at which a line begins to that line's number, from 1."""
+
+
+def on_first(start: int) -> int:
+    """For who counts lines otherwise: all is on line 1."""
+    return 1
+
+
 class Block(msgspec.Struct, frozen=True):
-    """Records as bytes; of the first one `line` is the physical line, from 1, `start` the offset
-    in the text.
+    """Records as bytes, the first of which stands at the offset `start` of the text.
 
     A block that is not `whole` begins at a record's start and holds one that cannot be read; it
-    is the last.
+    is the last. `lines` tells the physical line, from 1, of an offset.
     """
 
     data: bytes
-    line: int
+    lines: Lines
     start: int = 0
     whole: bool = True
 
+    @property
+    def line(self) -> int:
+        """The first record's physical line. It is counted for who asks: refusals do."""
+        return self.lines(self.start)
+
     def place(self) -> "Place":
         """Where it stands, to be read again by `recut`."""
-        return Place(self.line, self.start, len(self.data))
+        return Place(self.start, len(self.data))
 
 
 class Place(msgspec.Struct, frozen=True):
     """A block without its bytes: how to find it again. The text's last newline may be ours."""
 
-    line: int
     start: int
     size_bytes: int
 
 
-def blocks(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterator[Block]:
+def blocks(
+    chunks: Iterable[bytes], dialect: Dialect, limits: Limits, lines: Lines
+) -> Iterator[Block]:
     """Cut `chunks` at ends of records; a record beyond `limits.record_bytes` is malformed.
 
     The records do not depend on the chunks; where blocks end does.
     """
-    rest, fresh, line, start = b"", b"", 1, 0
+    rest, fresh, start = b"", b"", 0
     for chunk in chunks:
         fresh += chunk
         # A long record is looked at again only when it has doubled: linear, not quadratic.
@@ -66,17 +80,17 @@ def blocks(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterato
         stop, sound = _cut(buffer, dialect)
         done, rest = buffer[:stop], buffer[stop:]
         if done:
-            yield Block(done, line, start)
-        line, start = line + count_line_ends(done), start + stop
+            yield Block(done, lines, start)
+        start += stop
         if not sound:
-            yield Block(rest, line, start, whole=False)
+            yield Block(rest, lines, start, whole=False)
             return
         if len(rest) > limits.record_bytes:
-            raise _too_long(rest, line, dialect, limits)
-    yield from _last(Block(rest + fresh, line, start), dialect)
+            raise _too_long(Block(rest, lines, start), dialect, limits)
+    yield from _last(Block(rest + fresh, lines, start), dialect)
 
 
-def recut(chunks: Iterable[bytes], places: Iterable[Place]) -> Iterator[Block]:
+def recut(chunks: Iterable[bytes], places: Iterable[Place], lines: Lines) -> Iterator[Block]:
     """Blocks once more, out of the same text; `places` follow one another in it."""
     buffer, start, more = b"", 0, iter(chunks)
     for place in places:
@@ -87,23 +101,24 @@ def recut(chunks: Iterable[bytes], places: Iterable[Place]) -> Iterator[Block]:
         data, buffer = buffer[place.start - start : stop - start], buffer[stop - start :]
         start = stop
         data = data if len(data) == place.size_bytes else data + b"\n"
-        yield Block(data, place.line, place.start)
+        yield Block(data, lines, place.start)
 
 
 def _last(left: Block, dialect: Dialect) -> Iterator[Block]:
     # Every record ends in a newline from here on, the last one too.
-    data, line, start = left.data, left.line, left.start
+    data, start = left.data, left.start
     data = data if data.endswith(b"\n") or not data else data + b"\n"
     stop, _ = _cut(data, dialect)
     if stop:
-        yield Block(data[:stop], line, start)
+        yield Block(data[:stop], left.lines, start)
     if stop < len(data):
-        yield Block(data[stop:], line + count_line_ends(data[:stop]), start + stop, whole=False)
+        yield Block(data[stop:], left.lines, start + stop, whole=False)
 
 
-def _too_long(rest: bytes, line: int, dialect: Dialect, limits: Limits) -> RefusedError:
+def _too_long(block: Block, dialect: Dialect, limits: Limits) -> RefusedError:
     # Short records may stand before the long one, in the piece that it begins in.
-    for record in records(rest, line, dialect, limits.columns):
+    line = block.line
+    for record in records(block.data, line, dialect, limits.columns):
         line = record.line
     most = limits.record_bytes
     return malformed(line, f"a record of more than {most} bytes; is a quote left open?")

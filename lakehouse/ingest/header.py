@@ -12,7 +12,7 @@ import msgspec
 
 from lakehouse.ingest.blocks import Block
 from lakehouse.ingest.dialect import Dialect
-from lakehouse.ingest.records import Record, line_ends, records
+from lakehouse.ingest.records import Record, records
 from lakehouse.ingest.refusals import malformed, refusal
 from lakehouse.ingest.schema import Renamed
 
@@ -92,5 +92,4 @@ def _refuse_control_characters(header: Record) -> None:
 def _rest(block: Block, first: Record) -> Iterator[Block]:
     data = block.data[first.stop :]
     if data:
-        line = block.line + line_ends(block.data[: first.stop])
-        yield Block(data, line, block.start + first.stop, block.whole)
+        yield Block(data, block.lines, block.start + first.stop, block.whole)

@@ -5,7 +5,7 @@ write. Little of the text is kept between the readings: the source is on disk al
 no bucket, no journal and no HTTP; it blocks, and is run in a thread of the caller's.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from lakehouse.ingest.blocks import Block, Place, blocks, recut
 from lakehouse.ingest.dialect import Dialect
 from lakehouse.ingest.header import Header, take_header
 from lakehouse.ingest.limits import Limits
+from lakehouse.ingest.lines import LineCount
 from lakehouse.ingest.ndjson import read_ndjson
 from lakehouse.ingest.options import NDJSON, PARQUET, QUARANTINE, REJECT, Options
 from lakehouse.ingest.parquet import ParquetFile, arrow_schema, typed, write_parquet
@@ -179,37 +180,38 @@ def _ingest(
 ) -> Parsed:
     dialect = Dialect(options.delimiter, options.encoding)
     text = partial(text_chunks, source, content_encoding, options.encoding, limits)
-    header, found = take_header(
-        blocks(text(), dialect, limits), dialect, written=options.header, most=limits.columns
-    )
+    lines = LineCount(text).at
+    found = blocks(text(), dialect, limits, lines)
+    header, rows = take_header(found, dialect, written=options.header, most=limits.columns)
     overrides = _overrides(options, header)
     promised = _promised(contract, header)
     wanted = tuple(overrides.get(name, promised.get(name)) for name in header.names)
     forced = frozenset(i for i, name in enumerate(header.names) if name in overrides)
     reader = TextReader(dialect, header.names, options.null_tokens, limits)
     with ThreadPoolExecutor(limits.threads) as pool:
-        surveyed = survey(found, reader, wanted, forced, pool)
+        surveyed = survey(rows, reader, wanted, forced, pool)
         columns = _decide(header, surveyed, overrides, _kept(contract, promised, header, surveyed))
-        again = _again(surveyed.settled([column.type for column in columns]), text())
+        settled = surveyed.settled([column.type for column in columns])
+        places = (each for each in settled if isinstance(each, Place))
+        again = _again(settled, recut(text(), places, lines))
         schema = arrow_schema(columns)
-        rows = in_order(pool, partial(_typed, reader, columns, schema), again, limits.threads)
+        batches = in_order(pool, partial(_typed, reader, columns, schema), again, limits.threads)
         held = isinstance(source, bytes) and surveyed.is_small(limits.held_bytes)
         into = None if held else work_dir()
-        files = write_parquet(rows, schema, into, limits)
-    lines = {header.names[index]: line for index, line in surveyed.lines.items()}
+        files = write_parquet(batches, schema, into, limits)
+    misfits = {header.names[index]: line for index, line in surveyed.lines.items()}
     return Parsed(
         columns=columns,
         fingerprint=fingerprint(columns),
         renamed=header.renamed,
         row_count=sum(file.row_count for file in files),
         files=files,
-        differences=differences(contract, columns, lines),
+        differences=differences(contract, columns, misfits),
     )
 
 
-def _again(settled: Sequence[Kept | Place], chunks: Iterable[bytes]) -> Iterator[Kept | Block]:
+def _again(settled: Sequence[Kept | Place], places: Iterator[Block]) -> Iterator[Kept | Block]:
     """Every block, in file order: what is kept of it, or its bytes once more."""
-    places = recut(chunks, [each for each in settled if isinstance(each, Place)])
     return (each if isinstance(each, Kept) else next(places) for each in settled)
 
 

@@ -14,8 +14,6 @@ from typing import SupportsInt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.ingest.records import line_ends
-
 _QUOTE, _RETURN, _NEWLINE = b'"\r\n'
 _QUOTES = re.compile(b'"')
 _SHORT_BYTES = 64 * 1024
@@ -23,19 +21,6 @@ _SHORT_BYTES = 64 * 1024
 _MOST_FIELDS = 1_000
 """Quoted fields behind the last record's end; beyond, the automaton is the cheaper one."""
 _WINDOW_BYTES = 1 << 18
-
-
-def count_line_ends(data: bytes) -> int:
-    """How many lines end in `data`: by LF, CRLF or a lone CR. Without the GIL, for large data."""
-    if len(data) <= _SHORT_BYTES:
-        return line_ends(data)
-    values = _bytes(data)
-    feeds = _is(values, _NEWLINE)
-    if b"\r" not in data:
-        return int(feeds.true_count)
-    returns = _is(values, _RETURN)
-    pairs = pc.and_(returns.slice(0, len(data) - 1), feeds.slice(1))
-    return int(feeds.true_count + returns.true_count - pairs.true_count)
 
 
 def last_end(data: bytes, delimiter: str, final: int) -> int | None:
@@ -118,7 +103,9 @@ def _every_other(places: pa.Array, bits: bytes) -> pa.Array:
 
 @lru_cache(1)
 def _numbers() -> pa.Int64Array:
-    return pa.array(range(_WINDOW_BYTES), pa.int64())
+    """0, 1, 2, … for a window."""
+    ones = pa.repeat(pa.scalar(1, pa.int64()), _WINDOW_BYTES)
+    return pc.subtract(pc.cumulative_sum(ones), 1)
 
 
 @lru_cache(8)

@@ -4,6 +4,7 @@ pyarrow's CSV parser does the work, without the GIL, with every column declared 
 converts nothing and guesses nothing. What it refuses, the slow reader explains.
 """
 
+import re
 from array import array
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ from lakehouse.ingest.records import Record, records
 from lakehouse.ingest.refusals import malformed
 
 _BOM = "\ufeff".encode()
+_EMPTY = re.compile(rb"[\r\n]*+")
 
 
 class TextReader(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ class TextReader(msgspec.Struct, frozen=True):
         """
         if not block.whole:
             raise self._explain(block)
-        if not block.data.strip(b"\r\n"):
+        if _EMPTY.fullmatch(block.data):
             return pa.RecordBatch.from_pylist([], schema=self.schema())
         if not _is_utf8(block.data):
             raise self._explain(block)

@@ -13,7 +13,7 @@ from itertools import chain
 import msgspec
 
 from lakehouse.errors import RefusedError
-from lakehouse.ingest.blocks import blocks
+from lakehouse.ingest.blocks import blocks, on_first
 from lakehouse.ingest.dialect import QUOTE, Dialect
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.reading import miscounted
@@ -55,7 +55,7 @@ def pieces(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterato
         tape = _Tape(chain([rest], source))
         sound = True
         try:
-            for block in blocks(tape, dialect, limits):
+            for block in blocks(tape, dialect, limits, on_first):
                 if not block.whole:
                     sound = False
                     break

@@ -51,7 +51,7 @@ class Sieve(msgspec.Struct, frozen=True):
         if not piece.sound:
             return False
         try:
-            batch = self.reader.read(Block(piece.data, piece.line))
+            batch = self.reader.read(_block(piece.data, piece.line))
         except RefusedError:
             return False
         pairs = zip(batch.columns, self.wanted, strict=True)
@@ -60,7 +60,7 @@ class Sieve(msgspec.Struct, frozen=True):
     def _misfits(self, piece: Piece, rows: Sequence[Span]) -> list[Aside]:
         """Of these rows those that hold a value which is not of the type wanted, column by column."""
         data = b"".join(piece.data[row.start : row.stop] for row in rows)
-        batch = self.reader.read(Block(data, piece.line))
+        batch = self.reader.read(_block(data, piece.line))
         found: dict[int, Aside] = {}
         for column, name, values in zip(self.reader.names, self.wanted, batch.columns, strict=True):
             if name is None or holds(values, name):
@@ -112,7 +112,7 @@ def _header(
 ) -> tuple[Header, Piece | None]:
     """The header, once its lines are in `file`, and what follows it in its piece."""
     for piece in found:
-        block = Block(piece.data, piece.line)
+        block = _block(piece.data, piece.line)
         try:
             header, rest = take_header(iter([block]), dialect, written=written, most=limits.columns)
         except RefusedError as error:
@@ -123,8 +123,14 @@ def _header(
         left = next(rest, None)
         size_bytes = len(piece.data) - (len(left.data) if left else 0)
         file.write(piece.data[:size_bytes])
-        return header, Piece(left.data, left.line, piece.sound) if left else None
+        line = piece.line + line_ends(piece.data[:size_bytes])
+        return header, Piece(left.data, line, piece.sound) if left else None
     raise refusal("empty_csv", "the file has no header record")
+
+
+def _block(data: bytes, line: int) -> Block:
+    """Records, the first on `line`; only of a header more is asked than that."""
+    return Block(data, lambda _: line)
 
 
 def _and_then(first: Piece | None, found: Iterator[Piece]) -> Iterator[Piece]:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from lakehouse.ingest import Limits, quotes
 from lakehouse.ingest import blocks as module
-from lakehouse.ingest.blocks import Block, blocks, recut
+from lakehouse.ingest.blocks import Block, Lines, blocks, on_first, recut
 from lakehouse.ingest.dialect import Dialect
-from lakehouse.ingest.quotes import count_line_ends, last_end
+from lakehouse.ingest.lines import LineCount
+from lakehouse.ingest.quotes import last_end
 from lakehouse.ingest.records import line_ends
 
 COMMA = Dialect(",", "utf-8")
@@ -57,14 +58,6 @@ def test_an_end_that_is_far_to_seek_is_the_automatons() -> None:
     assert [block.whole for block in _cut([far])] == [False]
 
 
-@given(SOUP.map("".join))
-def test_lines_are_counted_alike(text: str) -> None:
-    data = text.encode()
-    assert count_line_ends(data) == line_ends(data)
-    with BY_KERNELS:
-        assert count_line_ends(data) == line_ends(data)
-
-
 @given(
     st.lists(st.sampled_from(['"a\nb"', "x,y", "", '"""",z', "long" * 9]), min_size=1),
     st.sampled_from(["\n", "\r\n", "\r"]),
@@ -80,21 +73,46 @@ def test_blocks_are_found_again_in_other_chunks(
         found = _cut(_chunks(data, sizes))
     assert b"".join(block.data for block in found).rstrip(b"\r\n") == data.rstrip(b"\r\n")
     wanted = found[skipped:]
-    again = recut(_chunks(data, sizes[::-1]), [block.place() for block in wanted])
+    again = recut(_chunks(data, sizes[::-1]), [block.place() for block in wanted], on_first)
     assert list(again) == wanted
+
+
+@given(
+    st.lists(st.sampled_from(["x", "\n", "\r", "\r\n", "\n\n"]), max_size=12),
+    st.lists(st.integers(0, 3), min_size=1).filter(any),
+    st.lists(st.integers(0, 12), max_size=6),
+)
+@example(["\r\n"], [1], [2])
+@example(["x", "\r\n", "x"], [2, 0, 1], [3, 1])
+def test_the_line_of_an_offset_is_that_of_the_text_before_it(
+    parts: list[str], sizes: list[int], places: list[int]
+) -> None:
+    data = "".join(parts).encode()
+    texts = list[int]()
+
+    def text() -> list[bytes]:
+        texts.append(1)
+        return _chunks(data, sizes)
+
+    count = LineCount(text)
+    assert texts == []
+    for place in places:
+        start = len("".join(parts[:place]).encode())
+        assert count.at(start) == 1 + line_ends(data[:start])
+    assert len(texts) <= max(1, len(places))
 
 
 def test_each_block_knows_its_line_and_its_place() -> None:
     data = b'a\r\n"b\nc"\r\nd\r\n'
-    found = _cut([data[:9], data[9:]])
+    found = _cut([data[:9], data[9:]], LineCount(lambda: [data]).at)
     assert [(block.line, block.start, block.data) for block in found] == [
         (1, 0, b"a\r\n"),
         (2, 3, b'"b\nc"\r\nd\r\n'),
     ]
 
 
-def _cut(chunks: list[bytes]) -> list[Block]:
-    return list(blocks(chunks, COMMA, Limits()))
+def _cut(chunks: list[bytes], lines: Lines = on_first) -> list[Block]:
+    return list(blocks(chunks, COMMA, Limits(), lines))
 
 
 def _chunks(data: bytes, sizes: list[int]) -> list[bytes]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from heapq import heapify, heappop
 from itertools import islice
 
 from journal.bucket.errors import ObjectMissing
@@ -43,7 +44,7 @@ def _existing(tree: Tree, keys: list[str]) -> Iterator[Stat]:
 
 
 def _keys(tree: Tree, directory: str, prefix: str, after: str) -> Generator[str]:
-    for name in _entries(tree, directory):
+    for name in _entries(tree, directory, _first_part(directory, after)):
         path = f"{directory}/{name}" if directory else name
         if not path.endswith("/"):
             if path.startswith(prefix) and path > after:
@@ -58,20 +59,33 @@ def _may_hold(path: str, prefix: str, after: str) -> bool:
     return on_the_way and (path > after or after.startswith(path))
 
 
-def _entries(tree: Tree, directory: str) -> list[str]:
-    """The names in a directory, sorted as parts of keys: a directory's with its slash."""
+def _first_part(directory: str, after: str) -> str:
+    """What no name in the directory may sort before, or '' where every name is wanted."""
+    inside = after.startswith(f"{directory}/") if directory else True
+    return after[len(directory) + 1 if directory else 0 :].partition("/")[0] if inside else ""
+
+
+def _entries(tree: Tree, directory: str, first: str) -> Iterator[str]:
+    """The names in a directory, in order as parts of keys: a directory's with its slash.
+
+    A large directory is read for each page, so that little is done for the names before `first`,
+    and those far behind are not sorted.
+    """
     try:
         with (
             translated(directory),
             tree.directory(directory) as descriptor,
             os.scandir(descriptor) as entries,
         ):
-            names = [name for name in map(_key_part, entries) if name and _is_utf8(name)]
+            wanted = (entry for entry in entries if f"{entry.name}/" >= first)
+            names = [name for name in map(_key_part, wanted) if name and _is_utf8(name)]
     except ObjectMissing:
-        return []
+        return
     if not directory:
         names = [name for name in names if name != f"{TEMPORARY}/"]
-    return sorted(names)  # code points sort as their UTF-8 bytes do
+    heapify(names)  # code points sort as their UTF-8 bytes do
+    while names:
+        yield heappop(names)
 
 
 def _key_part(entry: "os.DirEntry[str]") -> str | None:
@@ -81,4 +95,4 @@ def _key_part(entry: "os.DirEntry[str]") -> str | None:
 
 
 def _is_utf8(name: str) -> bool:
-    return not any("\udc80" <= character <= "\udcff" for character in name)
+    return name.isascii() or not any("\udc80" <= character <= "\udcff" for character in name)

@@ -5,7 +5,6 @@ readers elsewhere want the plain types. Types that Arrow cannot hold were cast b
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,10 +61,10 @@ class _Sink:
     closed = False
 
     def __init__(self) -> None:
-        self._parts = bytearray()
+        self._parts: list[bytes] = []
 
-    def write(self, data: Any) -> int:
-        self._parts += data
+    def write(self, data: bytes) -> int:
+        self._parts.append(data)
         return len(data)
 
     def flush(self) -> None: ...
@@ -73,7 +72,7 @@ class _Sink:
     def close(self) -> None: ...
 
     def take(self) -> bytes:
-        taken = bytes(self._parts)
+        taken = b"".join(self._parts)
         self._parts.clear()
         return taken
 

@@ -136,14 +136,24 @@ class Interrupt(msgspec.Struct, frozen=True, tag=True):
 
 ToWorker = Configure | Ask | Views | Interrupt
 FromWorker = Ready | Need | Started | Whole | Chunk | Done | Failed
+_encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
 
 
 def frame(message: ToWorker | FromWorker) -> bytes:
     """Return the bytes of one framed message."""
-    body = msgspec.msgpack.encode(message)
-    return _LENGTH.pack(len(body)) + body
+    framed = bytearray()
+    frame_into(framed, message)
+    return bytes(framed)
+
+
+def frame_into(framed: bytearray, message: ToWorker | FromWorker) -> None:
+    """Put one framed message behind what is in `framed`."""
+    start = len(framed)
+    framed += bytes(_LENGTH.size)
+    _encoder.encode_into(message, framed, -1)
+    _LENGTH.pack_into(framed, start, len(framed) - start - _LENGTH.size)
 
 
 def read_in_worker(connection: socket.socket) -> ToWorker | None:

@@ -149,5 +149,8 @@ def _environment(home: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "MALLOC_ARENA_MAX": "2",
+        "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+        "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
+        "MALLOC_TOP_PAD_": str(8 << 20),
         "ARROW_DEFAULT_MEMORY_POOL": "system",
     }

@@ -94,11 +94,15 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def look(self) -> None:
-        """Catch up now. What fails is kept in `behind` or `writer.fault`, for /ready to tell."""
+    async def look(self, *, afresh: bool = False) -> None:
+        """Catch up now. What fails is kept in `behind` or `writer.fault`, for /ready to tell.
+
+        `afresh` reads the journal's ends again, however lately they were: a bucket that was taken
+        away has no next slot either.
+        """
         try:
             await self.follower.catch_up()
-            await self.writer.check_head()
+            await (self.follower.check_head() if afresh else self.writer.check_head())
             self.behind = None
         except HALTING as error:
             self._halt(error)

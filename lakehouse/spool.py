@@ -73,7 +73,7 @@ async def spooled(
     `begun` is told of one of which more is to come when it begins to be written. What it is told
     of is not ended here: whether to read on is for the reader's owner to say, all having come.
     Raises RefusedError: `too_large` as soon as more than `max_bytes` have come,
-    `insufficient_storage` when the disk is full.
+    `insufficient_storage` when the disk is full, `bucket_unavailable` without the directory.
     """
     async with aclosing(_gathered(chunks, max_bytes)) as pieces:
         # Less than BUFFER_BYTES come at once only when there is no more.
@@ -94,7 +94,7 @@ async def _on_disk(
     begun: Callable[[Arriving], None],
 ) -> AsyncIterator[Spooled]:
     with full_disk_refused():
-        descriptor, name = tempfile.mkstemp(prefix="spool-", dir=directory)
+        descriptor, name = _made(directory)
     file = _File(Path(name), descriptor)
     try:
         if len(first) >= BUFFER_BYTES:
@@ -122,6 +122,15 @@ async def _write(
         await writing
     finally:
         await over(writing)
+
+
+def _made(directory: Path) -> tuple[int, str]:
+    try:
+        return tempfile.mkstemp(prefix="spool-", dir=directory)
+    except FileNotFoundError as error:
+        # It lies in a local bucket, and goes with it.
+        refused = Refused("bucket_unavailable", "the spool directory is gone")
+        raise RefusedError(refused) from error
 
 
 @contextmanager

@@ -55,6 +55,14 @@ def create(tree: Tree, key: str, body: bytes) -> Created:
 def upload(tree: Tree, key: str, source: Path | bytes, stopped: threading.Event) -> None:
     """Store a file, by a link of its own where the filesystem allows, else a copy; or bytes."""
     check_key(key)
+    try:
+        _store(tree, key, source, stopped)
+    except ObjectMissing as error:
+        # Nothing is read here: it is the bucket's directory that is gone, or the source.
+        raise BucketRefused(str(error)) from error
+
+
+def _store(tree: Tree, key: str, source: Path | bytes, stopped: threading.Event) -> None:
     if isinstance(source, bytes):
         _expect_stored(tree, key, _write_and_link(tree, key, source), len(source))
         return

@@ -103,7 +103,7 @@ class Service:
         """Why this node is not ready to serve, or None: a look at the journal's end, just now."""
         try:
             async with asyncio.timeout(READY_S):
-                await self.node.look()
+                await self.node.look(afresh=True)
         except TimeoutError:
             return Refused("bucket_unavailable", f"no answer within {READY_S:.0f} seconds")
         return self.node.writer.fault or self.node.behind

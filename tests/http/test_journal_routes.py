@@ -1,6 +1,7 @@
 """The journal over HTTP, and the routes that say how the process is."""
 
 import hashlib
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,6 +80,16 @@ def test_health_touches_nothing_and_ready_looks(own_lake: Lake) -> None:
     assert own_lake.ask("GET", "/health").status == 200
     assert own_lake.get("a").status == 200, "reads of the last good state go on"
     refused(own_lake.put("b"), 503, "journal_corrupt")
+
+
+def test_a_bucket_that_was_taken_away_is_not_ready(own_lake: Lake) -> None:
+    own_lake.put("a")
+    own_lake.bucket.rename(own_lake.bucket.with_name("elsewhere"))
+    shutil.rmtree(own_lake.bucket.with_name("elsewhere"))
+    refused(own_lake.put("b", b"other"), 503, "bucket_refused")
+    refused(own_lake.put("b", b"y" * 200_000), 503, "bucket_unavailable")
+    answer = refused(own_lake.ask("GET", "/ready"), 503, "journal_corrupt")
+    assert "is gone" in answer.json["detail"]
 
 
 def test_a_node_sees_what_another_wrote(own_lake: Lake) -> None:

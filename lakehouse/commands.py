@@ -3,7 +3,7 @@
 import msgspec
 
 from journal.events import Column, Data, Object, Renamed, Source
-from projections.catalog import Dataset
+from projections.catalog import Dataset, Ingested
 
 
 class StoreObject(msgspec.Struct, frozen=True):
@@ -50,6 +50,9 @@ class IngestDataset(msgspec.Struct, frozen=True):
     dedupe: bool = False
     retries: tuple[str, ...] = ()
     """Keys of the dataset's quarantine whose rows the file brings again."""
+    earlier: tuple[Ingested, ...] = ()
+    """What a restored dataset's unnamed source stands for, if its event was `earlier_at`."""
+    earlier_at: int | None = None
     read_at: int | None = None
     """The seq of the dataset's last event when its values were looked at, for widening."""
 

@@ -97,7 +97,7 @@ def _store(state: State, command: StoreObject) -> Decision:
     if command.blob is None:
         return NeedsData("the bytes are not uploaded yet")
     if why := _unusable(state, (command.blob,)):
-        return NeedsData(why)
+        return NeedsData(why, again=True)
     return ObjectStored(
         command.key, command.blob, command.size_bytes, command.sha256, command.content_type
     )
@@ -147,6 +147,12 @@ def _ingest(state: State, command: IngestDataset) -> Decision:
         return refused
     if live is not None and (since := _reused(live, command)) is not None:
         return Unchanged(since)
+    if (
+        live is not None
+        and command.dedupe
+        and catalog.unnamed(live) not in (None, command.earlier_at)
+    ):
+        return NeedsData("what the dataset was restored from is not looked up yet")
     if unknown := _not_in_quarantine(live, command.retries):
         return Refused("quarantine_not_found", f"{command.name} has no quarantine {unknown!r}")
     if command.table is None:
@@ -157,7 +163,7 @@ def _ingest(state: State, command: IngestDataset) -> Decision:
         return NeedsData("the objects are not uploaded yet")
     brought = command.table.objects + command.table.quarantine
     if why := _unusable(state, tuple(item.blob for item in brought)):
-        return NeedsData(why)
+        return NeedsData(why, again=True)
     if live is not None and command.mode == "append":
         return _appended(live, command, command.table)
     return _registered(command, command.table)
@@ -234,9 +240,10 @@ def _reused(live: Dataset, command: IngestDataset) -> int | None:
     """The seq of the event that brought this very source, if it makes this command needless."""
     if len(live.sources) != 1 if command.mode == "replace" else not command.dedupe:
         return None
+    looked = command.earlier_at is not None and command.earlier_at == catalog.unnamed(live)
     same = [
         each.seq
-        for each in live.sources
+        for each in (command.earlier if looked else ()) + live.sources
         if (each.sha256, each.options) == (command.source.sha256, command.source.options)
     ]
     return same[0] if same else None

@@ -79,6 +79,13 @@ def find(catalog: Catalog, name: str) -> Dataset | None:
     return catalog.datasets.get(name.lower())
 
 
+def unnamed(dataset: Dataset) -> int | None:
+    """The event that gave a dataset objects of which it cannot say what files they were read from."""
+    if not dataset.sources and dataset.objects:
+        return dataset.seq
+    return next((each.seq for each in dataset.sources if not each.sha256), None)
+
+
 def in_name_order(catalog: Catalog, after: str = "") -> list[Dataset]:
     """Live datasets whose names sort after `after`, by code point."""
     later = (dataset for dataset in catalog.datasets.values() if dataset.name > after)

@@ -23,6 +23,8 @@ class NeedsData(msgspec.Struct, frozen=True):
     """The change is wanted, but its bytes must be read or uploaded (again) first."""
 
     why: str
+    again: bool = False
+    """Whether they had been uploaded, and were marked for collection before anything referred to them."""
 
 
 Decision = Data | Unchanged | Replayed | NeedsData | Refused

@@ -16,6 +16,7 @@ from lakehouse.service.ahead import Reading
 from lakehouse.service.changes import mint
 from lakehouse.service.contracts import asks_for_exact, contract_of
 from lakehouse.service.footers import exact_as_double
+from lakehouse.service.lineage import looked_back
 from lakehouse.service.plan import Plan
 from lakehouse.service.work_dir import WorkDir
 from lakehouse.spool import Spooled, full_disk_refused
@@ -50,6 +51,9 @@ class Bringing:
     async def __call__(self, command: Command) -> Command:
         if not isinstance(command, IngestDataset):
             raise TypeError(f"an ingest does not advance {type(command).__name__}")
+        before, command = command, await looked_back(self._node, command)
+        if command is not before:
+            return command
         live = catalog.find(self._node.state.catalog, self._plan.name)
         fingerprint, seq = (live.schema_fingerprint, live.seq) if live else (None, None)
         widens = command.table is not None and command.table.schema_fingerprint != fingerprint

@@ -18,6 +18,8 @@ from projections.fold import State
 
 ATTEMPTS = 8
 """How often a change may find that its data must be read or uploaded: 3 times each, and to spare."""
+UPLOADS_AGAIN = 3
+"""How often of those because a collection has marked what was uploaded."""
 
 NOTHING_SHA256 = hashlib.sha256().hexdigest()
 """The payload of a change that has none."""
@@ -65,10 +67,13 @@ async def settle(
 
     Raises RefusedError.
     """
-    context = _context(node, asking, payload_sha256)
+    context, marked = _context(node, asking, payload_sha256), 0
     for _ in range(ATTEMPTS):
         decision = decide(node.state, command, context)
         if isinstance(decision, NeedsData) and advance is not None:
+            marked += decision.again
+            if marked > UPLOADS_AGAIN:
+                break
             command = await advance(command)
             continue
         outcome = await node.writer.submit(command, context, asking.accepted_s)

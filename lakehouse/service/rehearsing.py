@@ -17,6 +17,7 @@ from lakehouse.receipts import Body, Receipt
 from lakehouse.rules.decision import Unchanged
 from lakehouse.service.bringing import Bringing, table_of
 from lakehouse.service.changes import Asking
+from lakehouse.service.lineage import looked_back
 from lakehouse.service.plan import Plan
 from lakehouse.spool import Spooled
 from projections import catalog
@@ -28,7 +29,8 @@ async def rehearse(
     node: Node, plan: Plan, file: Spooled, asking: Asking, bringing: Bringing
 ) -> Receipt:
     """{dry_run, name, outcome, schema, rows_good, rows_bad, bad_rows, refused, …} as of the head."""
-    state, command = node.state, plan.command(file)
+    command = await looked_back(node, plan.command(file))
+    state = node.state
     live = catalog.find(state.catalog, plan.name)
     body: Body = {
         "dry_run": True,

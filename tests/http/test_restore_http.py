@@ -92,3 +92,38 @@ def test_a_key_makes_it_once(lake: Lake, fresh: Fresh) -> None:
         assert (again.json, again.seq) == (first.json, first.seq)
         refused(restore(lake, name, made + 1, key), 404, "dataset_not_found")
         refused(restore(lake, name, first.seq, key), 422, "idempotency_key_reused")
+
+
+def test_files_of_a_restored_dataset_are_known_to_dedupe(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    files = [b"a\n1\n", b"a\n2\n", b"a\n3\n"]
+    seqs = [lake.ingest(f"name={name}&mode=append", file).seq for file in files]
+    lake.drop(name)
+    body = {"name": name, "as_of": seqs[-1]}
+    again = lake.ask("POST", "/v1/catalog/restore", body).seq
+    for file, seq in zip(files, seqs, strict=True):
+        with nothing_changes(lake):
+            dry = lake.ingest(f"name={name}&mode=append&dedupe=source&dry_run=true", file)
+            answer = lake.ingest(f"name={name}&mode=append&dedupe=source", file)
+        assert (answer.status, answer.json["duplicate_of"], answer.json["reused"]) == (
+            200,
+            seq,
+            True,
+        )
+        assert dry.json["outcome"] == "reuse"
+    lake.ingest(f"name={name}&mode=append&dedupe=source", b"a\n4\n")
+    lake.ingest(f"name={name}", b"a\n5\n")
+    then = lake.ask("POST", "/v1/catalog/restore", {"name": name, "as_of": again + 1})
+    assert then.json["row_count"] == 4
+    for file in (*files, b"a\n4\n"):
+        assert lake.ingest(f"name={name}&mode=append&dedupe=source", file).json["reused"], file
+    assert not lake.ingest(f"name={name}&mode=append&dedupe=source", b"a\n5\n").json["reused"]
+
+
+def test_a_file_is_appended_to_registered_objects_once(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    made = lake.ingest(f"name={fresh()}", b"a\n1\n").json
+    lake.register(name, made["objects"][0]["key"], fingerprint=made["schema_fingerprint"])
+    first = lake.ingest(f"name={name}&mode=append&dedupe=source", b"a\n2\n")
+    assert first.status == 200, first
+    assert lake.ingest(f"name={name}&mode=append&dedupe=source", b"a\n2\n").json["reused"]

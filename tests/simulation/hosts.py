@@ -27,6 +27,7 @@ from lakehouse.faults import HALTING, KNOWN, refusal
 from lakehouse.node import Node
 from lakehouse.service.changes import Asking, mint, settle
 from lakehouse.service.collection import Collection, Waits
+from lakehouse.service.lineage import looked_back
 from lakehouse.service.queries import Queries
 from projections import catalog
 from projections.fold import State
@@ -174,6 +175,9 @@ class WriterHost(Host):
         if isinstance(command, StoreObject):
             return msgspec.structs.replace(command, blob=await self._uploaded(node, command.sha256))
         if not isinstance(command, IngestDataset) or command.table is None:
+            return command
+        before, command = command, await looked_back(node, command)
+        if command is not before:
             return command
         live = catalog.find(node.state.catalog, command.name)
         fingerprint = live.schema_fingerprint if live else None

@@ -252,17 +252,27 @@ def _register(state: PlainState, command: RegisterDataset) -> Verdict:
 
 def _ingest(state: PlainState, command: IngestDataset) -> Verdict:
     live = state.datasets.get(command.name.lower())
-    same = [
-        seq for sha256, seq in (live["sources"] if live else ()) if sha256 == command.source.sha256
-    ]
+    unnamed = _unnamed(live) if live else None
+    known = live["sources"] if live else []
+    if unnamed is not None and command.earlier_at == unnamed:
+        known = [(each.sha256, each.seq) for each in command.earlier] + known
+    same = [seq for sha256, seq in known if sha256 == command.source.sha256]
     if same and (command.dedupe if command.mode == "append" else len(live["sources"]) == 1):
         return ("unchanged", same[0])
+    if command.dedupe and unnamed not in (None, command.earlier_at):
+        return ("again",)
     appends = live is not None and command.mode == "append"
     blobs = [item.blob for item in command.table.objects]
     if any(map(state.lost, blobs)):
         return ("again",)
     kind = "dataset_appended" if appends else "dataset_registered"
     return ("event", kind, command.name, blobs, command.table.row_count)
+
+
+def _unnamed(live: dict[str, Any]) -> int | None:
+    if not live["sources"]:
+        return live["seq"] if live["blobs"] else None
+    return next((seq for sha256, seq in live["sources"] if not sha256), None)
 
 
 def _restore(state: PlainState, was: Dataset) -> Verdict:

@@ -9,6 +9,7 @@ from builders import (
     given,
     item,
     registered,
+    restored,
     schema,
     sha,
     slot,
@@ -295,6 +296,19 @@ class TestIngest:
         assert when(again, ingested("w", "p")) == _appended("w", "p")
         deduped = msgspec.structs.replace(again, dedupe=True)
         assert when(deduped, ingested("w", "p"), _appended("w", "q")) == Unchanged(1)
+
+    def test_what_a_restored_dataset_holds_must_be_looked_up_first(self) -> None:
+        facts = (ingested("w", "p"), _appended("w", "q"), restored("w", item("p"), item("q")))
+        again = ingest("w", "q", mode="append", read_under="f1")
+        again = msgspec.structs.replace(again, dedupe=True)
+        for stale in (again, msgspec.structs.replace(again, earlier_at=2)):
+            assert isinstance(when(stale, *facts), NeedsData)
+        was = given(*facts[:2]).catalog.datasets["w"]
+        looked = msgspec.structs.replace(again, earlier=was.sources, earlier_at=3)
+        assert when(looked, *facts) == Unchanged(2)
+        assert when(looked, *facts, _appended("w", "r")) == Unchanged(2)
+        other = msgspec.structs.replace(looked, source=source("z"))
+        assert isinstance(when(other, *facts), DatasetAppended)
 
     def test_columns_in_another_order_conflict_by_their_places(self) -> None:
         old = registered("w", item("q"), fingerprint="f0", schema=tuple(reversed(COLUMNS)))

@@ -7,7 +7,8 @@ from lakehouse.node import Node
 from lakehouse.query import Query, Result
 from lakehouse.query.cache import Kept, ResultCache, Versions, identity_of
 from lakehouse.query.messages import Reads
-from lakehouse.query.relations import wanted
+from lakehouse.query.relations import Wanted, wanted
+from lakehouse.service.moments import Fixed, Moments
 from lakehouse.service.queries import Entry
 from projections.fold import State
 
@@ -40,6 +41,8 @@ class Answers:
     """Makes answers of one node's queries, and keeps what may be kept."""
 
     def __init__(self, node: Node, max_bytes: int) -> None:
+        self.moments = Moments()
+        """Of what statements name at moments of their own; whoever resolves them notes it."""
         self._cache = ResultCache(max_bytes)
         self._node = node
         self._made_by = (version("lakehouse"), version("duckdb"), version("pyarrow"))
@@ -98,28 +101,32 @@ class Answers:
         self._note(result, entry, identity, None if gathered is None else b"".join(gathered))
 
     def _identity(self, query: Query, state: State, reads: Reads) -> str | None:
-        versions = _versions(state, self._node.state, reads)
+        versions = _versions(state, self._node.state, reads, self.moments)
         if versions is None or not reads.deterministic:
             return None
         lake = self._node.follower.journal.lake.lake
         return identity_of((*self._made_by, lake, query.sql, query.format), query.params, versions)
 
 
-def _versions(state: State, now: State, reads: Reads) -> Versions | None:
+def _versions(state: State, now: State, reads: Reads, moments: Moments) -> Versions | None:
     """Which event last changed each thing that is read; None where that cannot be said."""
     versions = {"": state.head.seq} if reads.listing else {}
     for name in reads.names:
         relation = wanted(name)
-        if relation.moment is not None or (relation.system and relation.name in _NEVER):
+        if relation.system and relation.name in _NEVER:
             return None
-        dataset = None if relation.system else state.catalog.datasets.get(relation.name)
-        if dataset is None:
-            versions[name] = state.head.seq
-        elif any(item.blob not in now.inventory.blobs for item in dataset.objects):
+        fixed = _fixed(relation, state) if relation.moment is None else moments.get(name)
+        if fixed is None or any(blob not in now.inventory.blobs for blob in fixed.blobs):
             return None  # collected since: what is gone from the bucket is gone from here
-        else:
-            versions[name] = dataset.seq
+        versions[name] = fixed.seq
     return versions
+
+
+def _fixed(relation: Wanted, state: State) -> Fixed:
+    dataset = None if relation.system else state.catalog.datasets.get(relation.name)
+    if dataset is None:
+        return Fixed(state.head.seq)
+    return Fixed(dataset.seq, tuple(item.blob for item in dataset.objects))
 
 
 def _is_plain(name: str) -> bool:

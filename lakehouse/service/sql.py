@@ -13,6 +13,7 @@ from lakehouse.query import Query, QueryEngine, Result
 from lakehouse.query.relations import Wanted, wanted
 from lakehouse.service import reading
 from lakehouse.service.answers import Answer, Answers
+from lakehouse.service.moments import Moments
 from lakehouse.service.queries import Asker, Entry, Queries
 from lakehouse.system import Loan, Remembered, SystemViews
 from projections import inventory
@@ -70,7 +71,7 @@ class Sql:
         current: bool,
     ) -> Answer:
         """The answer from `state`; from the `current` one if that was meant, and objects of it are gone."""
-        asked = _Asked(self._node, state, self._system, loan)
+        asked = _Asked(self._node, state, self._system, loan, self._answers.moments)
         try:
             result = await stack.enter_async_context(self._result(query, asked, entry))
         except RefusedError as error:
@@ -96,8 +97,11 @@ class Sql:
 class _Asked:
     """The relations that one query has asked for, out of one state."""
 
-    def __init__(self, node: Node, state: State, system: SystemViews, loan: Loan) -> None:
+    def __init__(
+        self, node: Node, state: State, system: SystemViews, loan: Loan, moments: Moments
+    ) -> None:
         self._node = node
+        self._moments = moments
         self._state = state
         self._system = system
         self._loan = loan
@@ -109,25 +113,35 @@ class _Asked:
             datasets = self._state.catalog.datasets
             # Nobody reads a listing's objects; with them it is large, and they change more often.
             return {name: View(each.name, (), each.schema) for name, each in datasets.items()}
-        found = [(name, await self._resolved(wanted(name))) for name in sorted(names)]
+        found = [(name, await self._resolved(name)) for name in sorted(names)]
         return {name: view for name, view in found if view is not None}
 
-    async def _resolved(self, relation: Wanted) -> View | None:
-        state = self._state
-        if relation.moment is not None:
-            state = await reading.state_as_of(self._node, relation.moment)
+    async def _resolved(self, name: str) -> View | None:
+        relation = wanted(name)
+        if relation.moment is None:
+            return await self._found(relation, self._state)
+        now = self._node.state
+        then = await reading.state_as_of(self._node, relation.moment)
+        view = await self._found(relation, then)
+        if view is None:
+            return None
+        dataset = None if relation.system else then.catalog.datasets[relation.name]
+        self._moments.note(name, relation.moment, then, now, dataset)
+        return msgspec.structs.replace(view, name=relation.called)
+
+    async def _found(self, relation: Wanted, state: State) -> View | None:
+        """The relation as it is in `state`, under its plain name."""
         if relation.system:
             if relation.name == "quarantine":
                 self._used.extend(
                     each for each in state.catalog.datasets.values() if each.quarantine
                 )
-            view = await self._system.view(self._loan, relation.name, state, relation.seen)
-        elif dataset := state.catalog.datasets.get(relation.name):
-            self._used.append(dataset)
-            view = self._view(dataset)
-        else:
+            return await self._system.view(self._loan, relation.name, state, relation.seen)
+        dataset = state.catalog.datasets.get(relation.name)
+        if dataset is None:
             return None
-        return msgspec.structs.replace(view, name=relation.called) if relation.moment else view
+        self._used.append(dataset)
+        return self._view(dataset)
 
     def lost(self, now: State, refused: Refused) -> Refused:
         """Why an object of these datasets is absent: collected, or lost."""

@@ -74,6 +74,33 @@ def test_the_past_is_kept_apart_from_the_present(lake: Lake, fresh: Fresh) -> No
         assert (past.json["rows"], past.seq) == ([[1]], then)
 
 
+def test_moments_in_a_statement_are_kept_once_they_cannot_change(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    then = lake.ingest(f"name={name}", b"a\n1\n").seq
+    lake.ingest(f"name={name}", b"a\n2\n")
+    sql = f"SELECT n.a - t.a AS d FROM {name} n, lake.at('{name}', {then}) t"
+    first, again = lake.sql(sql), lake.sql(sql)
+    assert (status(first), status(again)) == ("lakehouse; fwd=miss", "lakehouse; hit")
+    lake.ingest(f"name={name}", b"a\n5\n")
+    changed = lake.sql(sql)
+    assert (status(changed), changed.json["rows"]) == ("lakehouse; fwd=miss", [[4]])
+    lake.drop(name)
+    past = f"SELECT a FROM lake.at('{name}', {then})"
+    assert [status(lake.sql(past)) for _ in range(2)] == ["lakehouse; fwd=miss", "lakehouse; hit"]
+
+
+def test_a_time_is_a_moment_that_is_kept_only_once_an_event_came_after_it(
+    lake: Lake, fresh: Fresh
+) -> None:
+    name, other = fresh(), fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    at = lake.ask("GET", "/v1/journal/head").json["at"]
+    sql = f"SELECT a FROM lake.at('{name}', '{at}')"
+    assert [status(lake.sql(sql)) for _ in range(2)] == ["lakehouse; fwd=bypass"] * 2
+    lake.ingest(f"name={other}", b"a\n1\n")
+    assert [status(lake.sql(sql)) for _ in range(2)] == ["lakehouse; fwd=miss", "lakehouse; hit"]
+
+
 def test_listings_and_system_views_follow_every_event(lake: Lake, fresh: Fresh) -> None:
     asked = (
         "SHOW TABLES",

@@ -1,4 +1,5 @@
-"""A thousand small files, each one durable commit: by 16 HTTP clients, and into a Delta table."""
+"""A thousand small files, each one durable commit: by 16 HTTP clients, and into a Delta table; and
+what it costs to read what they became."""
 
 import http.client
 import json
@@ -8,13 +9,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 import deltalake
 import pyarrow.csv
 
 from tests.bench.ingest_ways import serving
+from tests.e2e.process import Client
 
 FILES, CLIENTS = 1_000, 16
+QUERIES = (
+    "SELECT count(*) + {number} FROM {name}",
+    "SELECT role, avg(rate) + {number} FROM {name} GROUP BY role",
+    "SELECT * FROM {name} WHERE id = {number}",
+)
 
 
 def small_files(csv: Path, count: int, size_bytes: int = 2_000) -> list[bytes]:
@@ -58,6 +66,33 @@ def delta_commits(files: list[bytes], into: Path) -> float:
     if deltalake.DeltaTable(into / "delta").version() != len(files) - 1:
         raise SystemExit("the Delta table has not every commit")
     return len(files) / seconds
+
+
+def seconds_of_reading(files: list[bytes], into: Path) -> tuple[float, float]:
+    """Of three queries on all files appended to one dataset, and on the same rows as one file.
+
+    Medians of five, added up; each asks for another literal, so that no answer was kept.
+    """
+    header = files[0][: files[0].index(b"\n") + 1]
+    with serving(into) as lakehouse:
+        _append_all(lakehouse.client.port, "many", files, threading.Barrier(1))
+        rows = b"".join(file.removeprefix(header) for file in files)
+        if lakehouse.client.ingest("name=one", header + rows).status != 200:
+            raise SystemExit("all rows as one file were refused")
+        many, one = (
+            sum(_median_s(lakehouse.client, query, name) for query in QUERIES)
+            for name in ("many", "one")
+        )
+    return many, one
+
+
+def _median_s(client: Client, query: str, name: str) -> float:
+    taken: list[float] = []
+    for number in range(5):
+        started_s = time.perf_counter()
+        client.sql(query.format(name=name, number=number))
+        taken.append(time.perf_counter() - started_s)
+    return median(taken)
 
 
 def _append_all(port: int, name: str, files: list[bytes], ready: threading.Barrier) -> int:

@@ -20,6 +20,7 @@ from tests.bench import sql_servers
 from tests.bench.report import circumstances, table, write_section
 from tests.bench.sql_asking import Asked, Connection, Whole, load, whole
 from tests.bench.sql_servers import Server
+from tests.bench.sql_start import DATASETS, starts
 from tests.bench.workers import write_workers
 
 NAME = "workers"
@@ -85,6 +86,7 @@ def main() -> None:
         found = asyncio.run(_loads([ours, *theirs], given.seconds, given.rounds))
         rows = [*_rates(found), *asyncio.run(_large(ours, given.rounds))]
         rows += asyncio.run(_endings(ours))
+        rows += _starts(folder, given.rounds)
     write_section("SQL", _section(where, rows, found, given))
 
 
@@ -165,6 +167,15 @@ async def _endings(ours: Server) -> list[Row]:
     alone = await load(ours, bare_select, 200, 5.0)
     rows.append(_at_most("SELECT 1, 200 clients: p99 ÷ p50", 20, alone.p99_s / alone.p50_s))
     return rows
+
+
+def _starts(folder: Path, rounds: int) -> list[Row]:
+    one, many = starts(folder / "bucket", folder / "many", NAME, rounds)
+    ready = f"{many.ready_s:.2f} s, with one dataset {one.ready_s:.2f} s"
+    return [
+        [f"start with {DATASETS:,} datasets: ready", "≤ 2 s", ready, _yes(many.ready_s <= 2)],
+        _at_most("first query on one of them ÷ on one alone", 1.5, many.query_s / one.query_s),
+    ]
 
 
 async def _cancelled(ours: Server, sql: str) -> float:

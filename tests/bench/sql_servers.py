@@ -61,11 +61,11 @@ def lakehouse(bucket: Path, csv: Path, name: str) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(bucket: Path) -> Iterator[Server]:
-    """Ours, on what lies in the bucket."""
+def serving(bucket: Path, until: str = "/health") -> Iterator[Server]:
+    """Ours, on what lies in the bucket, once the path `until` is answered with success."""
     bin_, port = str(BIN / "lakehouse"), _free_port()
     command = [bin_, "serve", "--bucket", str(bucket), "--port", str(port), "--log-level", "error"]
-    with _running(command, port, "/health") as pid:
+    with _running(command, port, until) as pid:
         yield Server("lakehouse", port, "/v1/sql", pid, json_body=True)
 
 

@@ -9,9 +9,10 @@ import msgspec
 from lakehouse import receipts
 from lakehouse.commands import Context, IngestDataset
 from lakehouse.decide import decide
-from lakehouse.errors import CODES, Refused, RefusedError
+from lakehouse.errors import CODES, Json, Refused, RefusedError
 from lakehouse.ingest import Parsed
 from lakehouse.ingest.options import REJECT
+from lakehouse.ingest.quarantine import Aside
 from lakehouse.node import Node
 from lakehouse.receipts import Body, Receipt
 from lakehouse.rules.decision import Unchanged
@@ -61,10 +62,7 @@ def _outcome(
 ) -> Refused | None:
     """The refusal that the file would meet, if any."""
     if parsed.quarantine is not None and plan.options.on_error == REJECT:
-        first = parsed.quarantine.examples[0]
-        where = f"line {first.line}" + (f", column {first.column}" if first.column else "")
-        code = "value_does_not_fit" if first.column else f"malformed_{plan.options.format}"
-        return Refused(code, f"{where}: {first.reason}")
+        return _first_refused(parsed.quarantine.examples[0], plan.options.format)
     live = catalog.find(state.catalog, plan.name)
     whole = msgspec.structs.replace(
         command,
@@ -74,6 +72,16 @@ def _outcome(
     )
     decision = decide(state, whole, nobody)
     return decision if isinstance(decision, Refused) else None
+
+
+def _first_refused(row: Aside, format_: str) -> Refused:
+    """The refusal that names `row`, as a file's first bad row is named."""
+    told: dict[str, Json] = {"line": row.line, "reason": row.reason}
+    if row.column is None:
+        return Refused(f"malformed_{format_}", f"line {row.line}: {row.reason}", (told,))
+    where = f"line {row.line}, column {row.column}"
+    told |= {"column": row.column}
+    return Refused("value_does_not_fit", f"{where}: {row.reason}", (told,))
 
 
 def _told(

@@ -95,6 +95,15 @@ def test_a_rehearsal_uses_no_key_up(lake: Lake, fresh: Fresh) -> None:
     assert lake.ingest(f"name={name}", b"a\n1\n", headers).status == 200
 
 
+@pytest.mark.parametrize("body", [b"a\n1\n\nx,y\n", b"a\n1\nx\n"])
+def test_a_bad_row_is_told_as_the_file_would_be(lake: Lake, fresh: Fresh, body: bytes) -> None:
+    name = fresh()
+    told = rehearsed(lake, f"name={name}&types=a:int64", body)["refused"]
+    real = lake.ingest(f"name={name}&types=a:int64", body).json
+    assert told == {member: real[member] for member in ("code", "status", "detail", "errors")}
+    assert told["errors"]
+
+
 def test_a_wrong_request_is_refused_as_ever(lake: Lake, fresh: Fresh) -> None:
     refused(lake.ingest(f"name={fresh()}&dry_run=maybe"), 400, "invalid_request")
     refused(lake.ingest("name=a%20b&dry_run=true"), 400, "invalid_name")

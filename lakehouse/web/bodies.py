@@ -113,8 +113,12 @@ async def file_chunks(request: web.BaseRequest, field: str, head: FileHead) -> A
 async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     """A JSON body as `shape`, and its bytes.
 
-    Raises RefusedError: `too_large`, `incomplete_body`, `invalid_request` with msgspec's message.
+    Raises RefusedError: `too_large`, `incomplete_body`, `unsupported_media_type` for a coded body,
+    `invalid_request` with msgspec's message.
     """
+    coding = exchange.request.headers.get(hdrs.CONTENT_ENCODING, "identity")
+    if coding.lower() not in ("", "identity"):
+        raise RefusedError(Refused("unsupported_media_type", "a JSON body is not compressed"))
     check_declared_size(exchange.request, JSON_BYTES)
     body = bytearray()
     async for chunk in chunks(exchange.request):

@@ -1,5 +1,6 @@
 """JSON bodies of the wrong shape: refused with the path to what is wrong, never with a 500."""
 
+import gzip
 import json
 
 import pytest
@@ -88,6 +89,12 @@ def test_unknown_members_are_ignored_and_the_type_is_not_asked_for(lake: Lake) -
     for content_type in ("application/json", "text/plain", "nonsense"):
         answer = lake.ask("POST", REGISTER, body, {"Content-Type": content_type})
         assert answer.status == 200
+
+
+def test_a_compressed_body_is_no_json(lake: Lake) -> None:
+    body = gzip.compress(json.dumps({"sql": "SELECT 1"}).encode())
+    answer = lake.ask("POST", SQL, body, {"Content-Encoding": "gzip"})
+    refused(answer, 415, "unsupported_media_type")
 
 
 def test_escapes_are_the_letters_they_stand_for(lake: Lake) -> None:

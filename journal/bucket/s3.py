@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from journal.bucket.errors import BucketBroken, BucketRefused
+from journal.bucket.errors import BucketBroken, BucketRefused, ObjectMissing
 from journal.bucket.keys import check_blobs, key_fault
 from journal.bucket.port import Answer, Created, Stat
 from journal.bucket.s3_answers import NO_ANSWER, created, status_of, translated
@@ -121,8 +121,12 @@ class S3Bucket:
         return True
 
     async def now(self) -> datetime:
-        with translated(self.url):
-            answer = await self._clients.data.head_bucket(Bucket=self._name)
+        try:
+            with translated(self.url):
+                answer = await self._clients.data.head_bucket(Bucket=self._name)
+        except ObjectMissing as error:
+            # An answer to HEAD has no body that could say NoSuchBucket.
+            raise BucketRefused(f"{self.url}: there is no such bucket") from error
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         if date is None:
             raise BucketBroken(f"{self.url}: the store's answers have no Date")

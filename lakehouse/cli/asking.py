@@ -31,10 +31,10 @@ _NOT_ASKED = (
 async def service_for(
     settings: Settings, *, queries: bool = False, begin: bool = False
 ) -> AsyncIterator[Service]:
-    """A service for one command; only one that brings data may begin a lake."""
+    """A service for one command; only one that brings data may begin a lake, and tries the store."""
     one_worker = msgspec.structs.replace(settings, query_workers=1)
     async with service_of(
-        one_worker, os.environ, lambda: None, queries=queries, begin=begin
+        one_worker, os.environ, lambda: None, queries=queries, begin=begin, probe=begin
     ) as service:
         yield service
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.cli import main
+from lakehouse.errors import Refused, RefusedError
 
 BAD = "bad\udcff"
 """As Python hands on a word with the byte 0xff."""
@@ -117,6 +118,17 @@ def test_a_directory_that_cannot_be_made_is_no_lost_object(
 ) -> None:
     words = ("ingest", csv("a\n1\n"), "--bucket", bucket)
     assert "bucket_refused" in lakehouse(*words, code=3)
+
+
+def test_a_store_that_ignores_conditions_gets_no_data(
+    lakehouse: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unfit(*_: object) -> None:
+        raise RefusedError(Refused("store_unfit", "it ignores If-None-Match"))
+
+    monkeypatch.setattr("lakehouse.wiring.refuse_unfit", unfit)
+    assert "store_unfit" in lakehouse("ingest", csv("a\n1\n"), code=4)
+    lakehouse("datasets")
 
 
 def test_a_user_without_a_name_is_told_by_number(

@@ -74,6 +74,8 @@ async def test_a_bucket_that_does_not_exist_is_refused(store: S3Store) -> None:
         await bucket.read("a")
     with pytest.raises(BucketRefused):
         await bucket.list_objects("")
+    with pytest.raises(BucketRefused, match="no such bucket"):
+        await bucket.now()
     await bucket.close()
 
 

@@ -8,8 +8,6 @@ from lakehouse import receipts
 from lakehouse.checks import check_name
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Limits
-from lakehouse.ingest.options import CSV, REJECT
-from lakehouse.ingest.source import is_compressed
 from lakehouse.node import Node
 from lakehouse.receipts import Receipt
 from lakehouse.service.ahead import Places, Reading
@@ -41,6 +39,8 @@ class Ingest:
         self._rejections = rejections
         self._pool = pool
         self._lane = lane
+        """For what is read in a millisecond: one file after the other, since several threads at it
+        would spend as much again on passing the interpreter's lock around."""
         self._spool_dir = spool_dir
         self._limits = Limits(decoded_bytes=upload_bytes)
         self.ahead = Places(node, pool, spool_dir, self._limits)
@@ -63,7 +63,7 @@ class Ingest:
         self, plan: Plan, file: Spooled, asking: Asking, ahead: Reading | None
     ) -> Receipt:
         async with work_dir(self._spool_dir, self._pool) as place:
-            reader = self._reader(plan, file)
+            reader = self._lane if plan.is_quick(file) else self._pool
             bringing = Bringing(self._node, reader, self._limits, plan, file, place, ahead)
             command = plan.command(file)
             settled = await settle(self._node, command, asking, file.sha256, bringing)
@@ -76,22 +76,8 @@ class Ingest:
         """
         check_name(plan.name)
         async with work_dir(self._spool_dir, self._pool) as place:
-            bringing = Bringing(
-                self._node, self._reader(plan, file), self._limits, plan, file, place
-            )
+            bringing = Bringing(self._node, self._pool, self._limits, plan, file, place)
             return await rehearse(self._node, plan, file, asking, bringing)
-
-    def _reader(self, plan: Plan, file: Spooled) -> Executor:
-        """Where a file is read. Small ones queue for one thread: reading one takes a millisecond,
-        and several threads at it would spend as much on passing the interpreter's lock around.
-        """
-        content = file.content
-        quick = (
-            isinstance(content, bytes)
-            and (plan.options.format, plan.options.on_error) == (CSV, REJECT)
-            and not is_compressed(content)
-        )
-        return self._lane if quick else self._pool
 
     async def _receipt(self, plan: Plan, settled: Settled) -> Receipt:
         dataset = catalog.find(settled.state.catalog, plan.name)

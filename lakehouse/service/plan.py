@@ -5,7 +5,12 @@ import msgspec
 from journal.events import RETRIES, Source
 from lakehouse.commands import IngestDataset
 from lakehouse.ingest import Options
+from lakehouse.ingest.options import CSV, REJECT
+from lakehouse.ingest.source import is_compressed
 from lakehouse.spool import Spooled
+
+MOST_COLUMNS = 200
+"""Of a file that is quick."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -25,6 +30,19 @@ class Plan(msgspec.Struct, frozen=True):
         retries = tuple((RETRIES, key) for key in self.retries)
         return Source(
             file.sha256, file.size_bytes, tuple(sorted(self.options.canonical() + retries))
+        )
+
+    def is_quick(self, file: Spooled) -> bool:
+        """Whether the file is read in milliseconds, so that others may wait for it.
+
+        Each column costs a fixed time; a compressed file may be of any size.
+        """
+        content, options = file.content, self.options
+        if not isinstance(content, bytes) or is_compressed(content):
+            return False
+        plain = (options.format, options.on_error) == (CSV, REJECT)
+        return (
+            plain and content.partition(b"\n")[0].count(options.delimiter.encode()) < MOST_COLUMNS
         )
 
     def command(self, file: Spooled) -> IngestDataset:

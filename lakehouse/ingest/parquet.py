@@ -19,6 +19,7 @@ from lakehouse.ingest.column_encodings import encodings
 from lakehouse.ingest.limits import Limits
 from lakehouse.ingest.schema import Column
 from lakehouse.ingest.side_by_side import one_ahead
+from lakehouse.ingest.striped import StripedWriter
 from lakehouse.ingest.types import TYPES, cast
 
 WRITER = {b"lakehouse.writer": b"lakehouse ingest 2"}
@@ -71,7 +72,7 @@ def write_parquet(
     files: list[ParquetFile] = []
     for first in left:
         path = work_dir / f"part-{len(files) + 1:05}.parquet" if work_dir else None
-        files.append(_write_file(path, first, left, limits.file_bytes))
+        files.append(_write_file(path, first, left, limits))
     return tuple(files)
 
 
@@ -139,29 +140,36 @@ def _texts(batch: pa.RecordBatch) -> Iterator[pa.StringArray]:
 
 
 def _write_file(
-    path: Path | None, first: pa.Table, left: Iterable[pa.Table], file_bytes: int
+    path: Path | None, first: pa.Table, left: Iterable[pa.Table], limits: Limits
 ) -> ParquetFile:
     """Write `first` and as much of what is `left` as fits."""
     if path is None:
         memory = pa.BufferOutputStream()
-        rows = _write(memory, first, left, file_bytes)
+        rows = _write(memory, first, left, limits)
         body = memory.getvalue().to_pybytes()
         return ParquetFile(body, hashlib.sha256(body).hexdigest(), len(body), rows)
     with pa.OSFile(str(path), "wb") as sink:
-        rows = _write(sink, first, left, file_bytes)
+        rows = _write(sink, first, left, limits)
     return ParquetFile(path, _sha256(path), path.stat().st_size, rows)
 
 
-def _write(sink: pa.NativeFile, first: pa.Table, left: Iterable[pa.Table], file_bytes: int) -> int:
+def _write(sink: pa.NativeFile, first: pa.Table, left: Iterable[pa.Table], limits: Limits) -> int:
     """The number of rows that were written."""
     rows = 0
-    with pq.ParquetWriter(sink, first.schema, **encodings(first)) as writer:
+    with _writer(sink, first, limits.threads) as writer:
         for table in chain([first], left):
             writer.write_table(table, row_group_size=max(1, table.num_rows))
             rows += table.num_rows
-            if sink.tell() >= file_bytes:
+            if sink.tell() >= limits.file_bytes:
                 break
     return rows
+
+
+def _writer(sink: pa.NativeFile, first: pa.Table, threads: int) -> pq.ParquetWriter | StripedWriter:
+    """A writer on so many threads, if they are worth it; to the bytes it makes no difference."""
+    if threads > 1 and _is_large(first):
+        return StripedWriter(sink, first.schema, encodings(first), threads)
+    return pq.ParquetWriter(sink, first.schema, **encodings(first))
 
 
 def _sha256(path: Path) -> str:

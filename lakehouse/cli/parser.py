@@ -38,6 +38,8 @@ def build() -> Parser:
     """The parser. The chosen command's name is in `command`, of a journal's in `subcommand`."""
     parser = Parser(prog="lakehouse", description="An event-sourced lakehouse: one bucket.")
     parser.add_argument("--version", action="version", version=f"lakehouse {version('lakehouse')}")
+    parser.set_defaults(bucket=None, config=None, secrets_file=None, json=False)
+    _everywhere(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _serve(_command(commands, "serve", "serve HTTP"))
     _ingest(_command(commands, "ingest", "make a dataset of a file"))
@@ -51,7 +53,7 @@ def build() -> Parser:
         ("history", "what happened to a dataset"),
     ):
         command = _command(commands, name, told)
-        command.add_argument("name", metavar="NAME")
+        command.add_argument("name", metavar="NAME", help="the dataset")
         if name in ("drop", "restore"):
             _change(command)
         if name in ("show", "restore"):
@@ -59,44 +61,66 @@ def build() -> Parser:
     _past(commands)
     _gc(_command(commands, "gc", "what nothing refers to any more, and its removal"))
     _command(commands, "doctor", "does this bucket keep the promises that the journal needs?")
-    _journal(commands.add_parser("journal", help="look into the journal"))
+    _journal(_command(commands, "journal", "look into the journal"))
     return parser
 
 
 def _command(commands: "argparse._SubParsersAction[Parser]", name: str, told: str) -> Parser:
     command = commands.add_parser(name, help=told, description=told)
-    command.add_argument("--bucket", metavar="URL", help="s3://name[/prefix], or a directory")
-    command.add_argument("--config", metavar="FILE", help="instead of ./lakehouse.toml")
-    command.add_argument("--secrets-file", metavar="FILE", help="credentials, of mode 0600")
-    command.add_argument("--json", action="store_true", help="for machines")
+    _everywhere(command)
     return command
 
 
+def _everywhere(parser: Parser) -> None:
+    """What may be said before a command as well as after it; the defaults are the outermost's."""
+    unsaid = argparse.SUPPRESS
+    parser.add_argument(
+        "--bucket", metavar="URL", default=unsaid, help="s3://name[/prefix], or a directory"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", default=unsaid, help="instead of ./lakehouse.toml"
+    )
+    parser.add_argument(
+        "--secrets-file", metavar="FILE", default=unsaid, help="credentials, of mode 0600"
+    )
+    parser.add_argument("--json", action="store_true", default=unsaid, help="for machines")
+
+
 def _serve(command: Parser) -> None:
-    command.add_argument("--host")
-    command.add_argument("--port")
-    command.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+    command.add_argument("--host", help="loopback only (127.0.0.1)")
+    command.add_argument("--port", help="0 takes any free one (3110)")
+    command.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), help="from which on (info)"
+    )
 
 
 def _ingest(command: Parser) -> None:
-    command.add_argument("file", metavar="FILE|-")
+    command.add_argument("file", metavar="FILE|-", help="CSV, NDJSON or Parquet; - is stdin")
     command.add_argument("--name", help="without, the file's name without its ending")
     command.add_argument("--format", choices=FILE_FORMATS, help="without, by the file's ending")
-    command.add_argument("--mode", choices=("replace", "append"), default="replace")
-    command.add_argument("--schema-change", choices=("replace", "widen"))
-    command.add_argument("--dedupe", choices=("source",))
-    command.add_argument("--delimiter")
-    command.add_argument("--encoding")
-    command.add_argument("--header", choices=("true", "false"))
-    command.add_argument("--on-error", choices=("reject", "quarantine"))
-    command.add_argument("--null", action="append", metavar="TOKEN")
-    command.add_argument("--types", action="append", metavar="COLUMN:TYPE,…")
+    command.add_argument(
+        "--mode", choices=("replace", "append"), default="replace", help="the whole, or more of it"
+    )
+    command.add_argument(
+        "--schema-change", choices=("replace", "widen"), help="where columns or types differ"
+    )
+    command.add_argument("--dedupe", choices=("source",), help="append no file twice")
+    command.add_argument("--delimiter", help="between fields (,)")
+    command.add_argument("--encoding", help="of the file (utf-8)")
+    command.add_argument("--header", choices=("true", "false"), help="has it a header (true)")
+    command.add_argument(
+        "--on-error", choices=("reject", "quarantine"), help="what becomes of bad rows"
+    )
+    command.add_argument("--null", action="append", metavar="TOKEN", help="means null, too")
+    command.add_argument(
+        "--types", action="append", metavar="COLUMN:TYPE,…", help="instead of those it would find"
+    )
     command.add_argument("--dry-run", action="store_true", help="only tell what would become of it")
     _change(command)
 
 
 def _quarantine(command: Parser) -> None:
-    command.add_argument("name", metavar="NAME")
+    command.add_argument("name", metavar="NAME", help="the dataset")
     command.add_argument("--key", help="only this quarantine file")
     done = command.add_mutually_exclusive_group()
     done.add_argument("--csv", action="store_true", help="the raw rows, as a file to mend")
@@ -107,30 +131,34 @@ def _quarantine(command: Parser) -> None:
         metavar="FILE|-",
         help="add the mended rows, or the rows as they are; they leave quarantine",
     )
-    command.add_argument("--on-error", choices=("reject", "quarantine"))
+    command.add_argument(
+        "--on-error", choices=("reject", "quarantine"), help="what becomes of bad rows"
+    )
     _change(command)
 
 
 def _sql(command: Parser) -> None:
-    command.add_argument("sql", metavar="SELECT …")
-    command.add_argument("--format", choices=("table", *FORMATS), default="table")
+    command.add_argument("sql", metavar="SELECT …", help="one read-only statement")
+    command.add_argument(
+        "--format", choices=("table", *FORMATS), default="table", help="of the answer (table)"
+    )
     _as_of(command)
 
 
 def _past(commands: "argparse._SubParsersAction[Parser]") -> None:
     for name, told in (("pin", "keep what a dataset was"), ("unpin", "keep it no longer")):
         command = _command(commands, name, told)
-        command.add_argument("moment", metavar="NAME@SEQ")
+        command.add_argument("moment", metavar="NAME@SEQ", help="a dataset, as of then")
         _change(command)
     _command(commands, "pins", "what is kept")
     diff = _command(commands, "diff", "what differs between two moments")
-    diff.add_argument("--from", dest="first", required=True, metavar="SEQ|TIME")
+    diff.add_argument("--from", dest="first", required=True, metavar="SEQ|TIME", help="from when")
     diff.add_argument("--to", metavar="SEQ|TIME", help="now, if it is not given")
     why = _command(commands, "why", "which events brought a dataset's rows")
-    why.add_argument("name", metavar="NAME")
+    why.add_argument("name", metavar="NAME", help="the dataset")
     why.add_argument("--row", metavar="WHERE …", help="only objects that hold such rows")
     undo = _command(commands, "undo", "do the inverse of one change")
-    undo.add_argument("seq", type=_count, metavar="SEQ")
+    undo.add_argument("seq", type=_count, metavar="SEQ", help="the change's event")
     undo.add_argument("--apply", action="store_true", help="do it; without, only tell")
     _change(undo)
 
@@ -143,24 +171,26 @@ def _gc(command: Parser) -> None:
 
 def _change(command: Parser) -> None:
     command.add_argument("--reason", type=_reason, help="kept with the change")
-    command.add_argument("--idempotency-key", type=_key, metavar="KEY")
+    command.add_argument(
+        "--idempotency-key", type=_key, metavar="KEY", help="given again, it is done once"
+    )
 
 
 def _as_of(command: Parser, required: bool = False) -> None:
-    command.add_argument("--as-of", metavar="SEQ|TIME", required=required)
+    command.add_argument("--as-of", metavar="SEQ|TIME", required=required, help="as it was then")
 
 
 def _journal(parser: Parser) -> None:
     commands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     _command(commands, "head", "where the journal stands")
     events = _command(commands, "events", "what has happened, oldest first")
-    events.add_argument("--after", type=_count, default=0, metavar="SEQ")
-    events.add_argument("--limit", type=_count, metavar="N")
+    events.add_argument("--after", type=_count, default=0, metavar="SEQ", help="only later ones")
+    events.add_argument("--limit", type=_count, metavar="N", help="so many at most")
     events.add_argument(
         "--follow", action="store_true", help="go on with what happens, until stopped"
     )
-    events.add_argument("--type")
-    events.add_argument("--dataset", metavar="NAME")
+    events.add_argument("--type", help="only events of this type")
+    events.add_argument("--dataset", metavar="NAME", help="only those about it")
     verify = _command(commands, "verify", "is every slot there, whole and in order?")
     verify.add_argument("--expect", metavar="SEQ:SHA256", help="a head that was noted elsewhere")
     verify.add_argument("--objects", action="store_true", help="read every object too")
@@ -172,13 +202,13 @@ def _journal(parser: Parser) -> None:
     _command(commands, "checkpoint", "keep the state at the head, so that opening is quick")
     _command(commands, "pack", "make the packs that are full and not there")
     export = _command(commands, "export", "copy the lake into another bucket")
-    export.add_argument("target", metavar="URL")
+    export.add_argument("target", metavar="URL", help="the other bucket")
     adopt = _command(commands, "adopt", "go on from a restored copy")
     adopt.add_argument("--previous", required=True, metavar="SEQ:SHA256", help="the lost head")
     adopt.add_argument("--note", default="", help="why, for those who read the journal")
     _change(adopt)
     raised = _command(commands, "raise-format", "write a newer format from here on")
-    raised.add_argument("slot", type=_count, metavar="FORMAT")
+    raised.add_argument("slot", type=_count, metavar="FORMAT", help="its number")
     _change(raised)
 
 

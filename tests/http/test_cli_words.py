@@ -120,6 +120,21 @@ def test_a_directory_that_cannot_be_made_is_no_lost_object(
     assert "bucket_refused" in lakehouse(*words, code=3)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--bucket", "b", "--json", "journal", "head"),
+        ("journal", "--bucket", "b", "--json", "head"),
+        ("--bucket", "other", "journal", "head", "--json", "--bucket", "b"),
+    ],
+)
+def test_where_and_how_may_be_said_before_the_command(
+    lakehouse: Told, words: tuple[str, ...]
+) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--bucket", "b")
+    assert json.loads(lakehouse(*words))["seq"] == 1
+
+
 def test_a_store_that_ignores_conditions_gets_no_data(
     lakehouse: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,21 @@ def commands(parser: argparse.ArgumentParser, before: str = "") -> list[str]:
     return found
 
 
+def unexplained(parser: argparse.ArgumentParser) -> list[str]:
+    """Words of a command, and of those below it, that `--help` says nothing of."""
+    found: list[str] = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [each for command in action.choices.values() for each in unexplained(command)]
+        elif not action.help:
+            found.append(f"{parser.prog}: {action.option_strings or action.dest}")
+    return found
+
+
+def test_each_word_of_a_command_is_explained_by_its_help() -> None:
+    assert unexplained(build()) == []
+
+
 def test_each_route_is_documented_and_nothing_else() -> None:
     assert rows("lakehouse/web/ROUTES.md") == [f"{route.method} {route.path}" for route in ROUTES]
 

@@ -26,14 +26,14 @@ class WorkerPool:
             configure, threads=max(1, min(configure.threads, cores // size))
         )
         self._size = size
+        self._total = size + (configure.threads != self._beside.threads)
         self._idle: list[WorkerProcess] = []
+        self._lent: set[WorkerProcess] = set()
 
     async def start(self) -> None:
         """Start every worker. Raises what keeps the first one from starting."""
         await asyncio.to_thread(sweep, Path(self._alone.temp_directory))
-        wanted = [self._beside] * self._size
-        if self._alone.threads != self._beside.threads:
-            wanted.append(self._alone)
+        wanted = [self._beside] * self._size + [self._alone] * (self._total - self._size)
         started = await asyncio.gather(*map(start_worker, wanted), return_exceptions=True)
         self._idle.extend(one for one in started if not isinstance(one, BaseException))
         for failure in (one for one in started if isinstance(one, BaseException)):
@@ -50,10 +50,12 @@ class WorkerPool:
         await self._bury()
         wanted = self._alone if alone else self._beside
         fitting = [each for each in self._idle if each.threads == wanted.threads]
-        if not self._idle:
-            return await start_worker(wanted)
-        worker = (fitting or self._idle)[-1]
-        self._idle.remove(worker)
+        if not self._idle or (not fitting and len(self._idle) + len(self._lent) < self._total):
+            worker = await start_worker(wanted)
+        else:
+            worker = (fitting or self._idle)[-1]
+            self._idle.remove(worker)
+        self._lent.add(worker)
         return worker
 
     async def _bury(self) -> None:
@@ -67,8 +69,12 @@ class WorkerPool:
         """Have it used again, unless its credentials are old. Raises WorkerDied, OSError."""
         if worker.s3 != self._alone.s3:
             await self.replace(worker)
-        else:
+            return
+        self._lent.discard(worker)
+        if len(self._idle) < self._total:
             self._idle.append(worker)
+        else:  # it was started while others were being replaced
+            await worker.close()
 
     async def renew(self, s3: S3) -> None:
         """Replace all workers by such as come with these credentials. Raises WorkerDied, OSError."""
@@ -79,8 +85,9 @@ class WorkerPool:
             await self.replace(worker)
 
     async def replace(self, worker: WorkerProcess) -> None:
-        """End it, and have another like it. Raises WorkerDied, OSError."""
+        """End it, and have another like it. Raises WorkerDied, OSError: then `take` starts one."""
         await worker.close()
+        self._lent.discard(worker)
         like = self._alone if worker.threads == self._alone.threads else self._beside
         started = await start_worker(like)
         self._idle.append(started)

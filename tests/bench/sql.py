@@ -243,7 +243,7 @@ Requests a second, medians of {given.rounds} rounds of {given.seconds:g} s in tu
   one process, `fetchall` and msgspec, without a guard, limits, streaming or exact JSON.
 - Varying: a literal differs each time, so nothing can be kept. The same again: ours answers from its cache.
 - The rivals of 1M rows run in this process, without HTTP.
-- Objects on S3 are read as fast as local ones once a worker has seen them: `ops/decisions/s3-reads-from-memory.md`.
+- Objects on S3 are read like local ones when seen before: `ops/decisions/s3-reads-from-memory.md`.
 """
 
 

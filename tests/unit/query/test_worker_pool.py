@@ -96,3 +96,16 @@ async def test_new_credentials_are_everybodys_from_the_next_query_on(
     again = await workers.take(alone=True)
     assert (again.threads, again.s3) == (2, new)
     assert sum(each.closed for each in started) == 3
+
+
+async def test_one_that_died_idle_is_started_anew_when_it_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, started: list[Process]
+) -> None:
+    workers = await pool_of(monkeypatch, 2, 2, tmp_path)
+    next(each for each in started if each.threads == 2).lives = False
+    assert (await workers.take(alone=False)).threads == 1
+    assert len(started) == 3, "that one was not wanted"
+    assert (await workers.take(alone=True)).threads == 2
+    assert len(started) == 4
+    assert (await workers.take(alone=True)).threads == 1
+    assert len(started) == 4, "all are there"

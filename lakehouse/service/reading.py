@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from journal.bucket.errors import ObjectMissing
 from lakehouse.errors import Refused, RefusedError
@@ -18,6 +18,8 @@ _RFC3339 = re.compile(
 )
 _SPACE_FOR_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
 """What an offset's + has become in a query string that did not escape it."""
+_LEAP = re.compile(r"(?<=[Tt][0-9]{2}:[0-9]{2}:)60")
+"""A second that RFC 3339 allows at the end of a day in UTC alone."""
 LATEST_SEQ = 2**53 - 1
 
 
@@ -94,10 +96,15 @@ def _time(text: str) -> datetime:
     written = _SPACE_FOR_PLUS.sub("+", text)
     if not _RFC3339.fullmatch(written):
         raise RefusedError(_no_point_in_time(text))
+    in_minute, leaps = _LEAP.subn("59", written)
     try:
-        return datetime.fromisoformat(written.upper()).astimezone(UTC)
+        # Clocks tell a leap second as the one after it.
+        at = datetime.fromisoformat(in_minute.upper()).astimezone(UTC) + timedelta(seconds=leaps)
     except (ValueError, OverflowError) as error:
         raise RefusedError(_no_point_in_time(text)) from error
+    if leaps and (at.hour, at.minute, at.second) != (0, 0, 0):
+        raise RefusedError(_no_point_in_time(text))
+    return at
 
 
 def _no_point_in_time(text: str) -> Refused:

@@ -57,6 +57,11 @@ def test_before_the_first_event_there_is_nothing(told: Lake) -> None:
     assert at(told, "/v1/storage/list", early) == 0
 
 
+@pytest.mark.parametrize("leap", ["1990-12-31T23:59:60Z", "1990-12-31t15:59:60.5-08:00"])
+def test_a_leap_second_is_a_time(told: Lake, leap: str) -> None:
+    assert at(told, "/v1/storage/list", leap) == 0
+
+
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize(
     "as_of",
@@ -110,6 +115,7 @@ def test_a_time_may_be_written_with_any_offset(told: Lake, times: dict[int, date
         "2026-02-30T00:00:00Z", "2026-01-01T24:00:01Z", "2026-01-01T00:00:00+25:00",
         "2026-01-01T00:00:00+0100", "2026-01-01T00:00:00 UTC", "0001-01-01T00:00:00+23:59",
         "2026-01-01T00:00:00.Z", "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z",
+        "2026-01-01T00:00:60Z", "2026-01-01T23:59:60-01:00", "9999-12-31T23:59:60Z",
         "2026-01-01T00:00:00,5Z", "2026-01-01T00:00:00+01:00:30",
     ],
 )  # fmt: skip

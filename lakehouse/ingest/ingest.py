@@ -5,6 +5,7 @@ write. Little of the text is kept between the readings: the source is on disk al
 no bucket, no journal and no HTTP; it blocks, and is run in a thread of the caller's.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -191,15 +192,16 @@ def _ingest(
     with ThreadPoolExecutor(limits.threads) as pool:
         surveyed = survey(rows, reader, wanted, forced, pool)
         columns = _decide(header, surveyed, overrides, _kept(contract, promised, header, surveyed))
+        misfits = {header.names[index]: line for index, line in surveyed.lines.items()}
         settled = surveyed.settled([column.type for column in columns])
-        places = (each for each in settled if isinstance(each, Place))
+        places = [each for each in settled if isinstance(each, Place)]
+        held = isinstance(source, bytes) and surveyed.is_small(limits.held_bytes)
+        # What is kept is let go as it is written, so that a file read twice takes no more memory.
+        del surveyed
         again = _again(settled, recut(text(), places, lines))
         schema = arrow_schema(columns)
         batches = in_order(pool, partial(_typed, reader, columns, schema), again, limits.threads)
-        held = isinstance(source, bytes) and surveyed.is_small(limits.held_bytes)
-        into = None if held else work_dir()
-        files = write_parquet(batches, schema, into, limits)
-    misfits = {header.names[index]: line for index, line in surveyed.lines.items()}
+        files = write_parquet(batches, schema, None if held else work_dir(), limits)
     return Parsed(
         columns=columns,
         fingerprint=fingerprint(columns),
@@ -210,9 +212,11 @@ def _ingest(
     )
 
 
-def _again(settled: Sequence[Kept | Place], places: Iterator[Block]) -> Iterator[Kept | Block]:
-    """Every block, in file order: what is kept of it, or its bytes once more."""
-    return (each if isinstance(each, Kept) else next(places) for each in settled)
+def _again(settled: deque[Kept | Place], places: Iterator[Block]) -> Iterator[Kept | Block]:
+    """Every block, in file order: what is kept of it, or its bytes once more. Empties `settled`."""
+    while settled:
+        each = settled.popleft()
+        yield each if isinstance(each, Kept) else next(places)
 
 
 def _typed(

@@ -66,7 +66,7 @@ def write_parquet(
     """
     # One chunk a column: where pages end depends on the chunks that the writer is given.
     groups = (_in_one_chunk(group) for group in row_groups(rows, limits))
-    tables = one_ahead(groups, _is_large)
+    tables = one_ahead(_given_back(groups), _is_large)
     some = next(tables, None)
     left = chain([schema.empty_table() if some is None else some], tables)
     files: list[ParquetFile] = []
@@ -74,6 +74,17 @@ def write_parquet(
         path = work_dir / f"part-{len(files) + 1:05}.parquet" if work_dir else None
         files.append(_write_file(path, first, left, limits))
     return tuple(files)
+
+
+def _given_back(groups: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """`groups`, after each of which Arrow gives back what it keeps of those before.
+
+    Each thread keeps memory that others need: a sixth of the peak of 5,000,000 rows.
+    """
+    for group in groups:
+        yield group
+        if _is_large(group):
+            pa.default_memory_pool().release_unused()
 
 
 def _in_one_chunk(group: pa.Table) -> pa.Table:

@@ -4,6 +4,7 @@ It reads blocks side by side and takes their results in file order, so that noth
 depends on threads. It decides no type and writes no Parquet.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 
@@ -43,12 +44,12 @@ class Survey(msgspec.Struct, frozen=True):
     lines: Mapping[int, int]
     blocks: tuple[Kept | Place, ...]
 
-    def settled(self, types: Sequence[str]) -> list[Kept | Place]:
+    def settled(self, types: Sequence[str]) -> deque[Kept | Place]:
         """The blocks, all types being known: kept rows that do not tell what they are are places."""
-        return [
+        return deque(
             block if isinstance(block, Place) or block.tells(types) else block.place
             for block in self.blocks
-        ]
+        )
 
     def is_small(self, size_bytes: int) -> bool:
         """Whether all of the file's rows are kept, in at most `size_bytes`."""

@@ -78,6 +78,12 @@ def test_value_outside_its_row_does_not_hold(name: str, value: str) -> None:
     assert name not in _judged([value])
 
 
+@pytest.mark.parametrize(("name", "value"), INSIDE + OUTSIDE)
+def test_the_last_of_many_values_counts_as_the_first(name: str, value: str) -> None:
+    fitting = TABLE[name][0].partition("|")[0]
+    assert (name in _judged([fitting] * 200 + [value])) == ((name, value) in INSIDE)
+
+
 @pytest.mark.parametrize("value", EDGES)
 def test_slow_reading_agrees_at_every_edge(value: str) -> None:
     assert _judged([value]) == types_of_value(value)

@@ -1,11 +1,13 @@
 """A server for each module that only adds to it, one for each test that needs its own; their logs."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from command_line import CommandLine
 from lake_server import Lake, running_lake
 from structlog.testing import LogCapture
 
@@ -29,6 +31,20 @@ def fresh() -> Callable[[], str]:
     """A name that no other test of the module has."""
     numbers = itertools.count(1)
     return lambda: f"fresh_{next(numbers)}"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty directory, and without settings from outside."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("LAKEHOUSE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def lakehouse(elsewhere: None, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    """The command line."""
+    return CommandLine(capsys)
 
 
 @pytest.fixture(autouse=True)

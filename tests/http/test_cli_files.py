@@ -14,19 +14,12 @@ import pytest
 
 from lakehouse.cli import main
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("LAKEHOUSE_")]:
-        monkeypatch.delenv(name)
-
-
+pytestmark = pytest.mark.usefixtures("elsewhere")
 Lakehouse = Callable[..., str]
 
 
 @pytest.fixture
-def lakehouse(capfdbinary: pytest.CaptureFixture[bytes]) -> Lakehouse:
+def lakehouse(elsewhere: None, capfdbinary: pytest.CaptureFixture[bytes]) -> Lakehouse:
     """Run a command, assert how it ends; its stdout, or stderr when it is to fail."""
 
     def run(*words: str, code: int = 0) -> str:

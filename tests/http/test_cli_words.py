@@ -1,50 +1,23 @@
 """Words and streams that a command line can be given and that nobody means well by."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import CommandLine, csv
 
-from lakehouse.cli import main
 from lakehouse.errors import Refused, RefusedError
 
 BAD = "bad\udcff"
 """As Python hands on a word with the byte 0xff."""
-Told = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("LAKEHOUSE_")]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def lakehouse(capsys: pytest.CaptureFixture[str]) -> Told:
-    """Run a command, assert how it ends; its stdout, or stderr when it is to fail."""
-
-    def run(*words: str, code: int = 0) -> str:
-        ended = main(list(words))
-        out, err = capsys.readouterr()
-        assert ended == code, (out, err)
-        return err if code else out
-
-    return run
-
-
-def csv(text: str) -> str:
-    Path("t.csv").write_text(text)
-    return "t.csv"
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 129, "é", BAD], ids=repr)
 def test_an_odd_idempotency_key_is_refused_before_anything_is_done(
-    lakehouse: Told,
+    lakehouse: CommandLine,
     key: str,
 ) -> None:
     words = ("ingest", csv("a\n1\n"), "--idempotency-key", key)
@@ -66,33 +39,33 @@ def test_an_odd_idempotency_key_is_refused_before_anything_is_done(
     ids=repr,
 )
 def test_words_that_no_event_can_hold_are_wrong_words(
-    lakehouse: Told,
+    lakehouse: CommandLine,
     words: tuple[str, ...],
 ) -> None:
     lakehouse(*words, code=2)
     assert json.loads(lakehouse(*words, "--json", code=2))["code"] == "usage"
 
 
-def test_a_blank_reason_is_none_and_a_long_one_is_kept(lakehouse: Told) -> None:
+def test_a_blank_reason_is_none_and_a_long_one_is_kept(lakehouse: CommandLine) -> None:
     for reason in (" ", "x" * 1024):
         lakehouse("ingest", csv(f"a\n{len(reason)}\n"), "--name", "t", "--reason", reason)
     lines = lakehouse("history", "t", "--json").splitlines()
     assert [json.loads(line)["reason"] for line in lines] == [None, "x" * 1024]
 
 
-def test_a_file_s_name_may_have_any_bytes(lakehouse: Told) -> None:
+def test_a_file_s_name_may_have_any_bytes(lakehouse: CommandLine) -> None:
     refused = json.loads(lakehouse("ingest", f"{BAD}.csv", "--name", "t", "--json", code=1))
     assert refused["code"] == "missing_file"
 
 
-def test_a_message_of_several_lines_keeps_them(lakehouse: Told) -> None:
+def test_a_message_of_several_lines_keeps_them(lakehouse: CommandLine) -> None:
     lines = lakehouse("sql", "SELEC", code=1).splitlines()
     assert lines[2:4] == ["LINE 1: SELEC", "        ^"]
 
 
 @pytest.mark.parametrize("words", [("adopt", "--previous", f"1:{'0' * 64}"), ("raise-format", "1")])
 def test_an_operator_s_event_needs_a_journal(
-    lakehouse: Told,
+    lakehouse: CommandLine,
     words: tuple[str, ...],
 ) -> None:
     assert "there is no journal" in lakehouse("journal", *words, code=1)
@@ -102,7 +75,7 @@ def test_an_operator_s_event_needs_a_journal(
 @pytest.mark.parametrize("to", ["2", "2999-01-01T00:00:00Z"])
 @pytest.mark.parametrize("more", [(), ("--without", "1")])
 def test_a_replay_goes_no_further_than_the_head(
-    lakehouse: Told,
+    lakehouse: CommandLine,
     to: str,
     more: tuple[str, ...],
 ) -> None:
@@ -113,7 +86,7 @@ def test_a_replay_goes_no_further_than_the_head(
 
 @pytest.mark.parametrize("bucket", ["/proc/nowhere", "t.csv/below", "t.csv"])
 def test_a_directory_that_cannot_be_made_is_no_lost_object(
-    lakehouse: Told,
+    lakehouse: CommandLine,
     bucket: str,
 ) -> None:
     words = ("ingest", csv("a\n1\n"), "--bucket", bucket)
@@ -129,14 +102,14 @@ def test_a_directory_that_cannot_be_made_is_no_lost_object(
     ],
 )
 def test_where_and_how_may_be_said_before_the_command(
-    lakehouse: Told, words: tuple[str, ...]
+    lakehouse: CommandLine, words: tuple[str, ...]
 ) -> None:
     lakehouse("ingest", csv("a\n1\n"), "--bucket", "b")
     assert json.loads(lakehouse(*words))["seq"] == 1
 
 
 def test_a_store_that_ignores_conditions_gets_no_data(
-    lakehouse: Told, monkeypatch: pytest.MonkeyPatch
+    lakehouse: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unfit(*_: object) -> None:
         raise RefusedError(Refused("store_unfit", "it ignores If-None-Match"))
@@ -147,7 +120,7 @@ def test_a_store_that_ignores_conditions_gets_no_data(
 
 
 def test_a_user_without_a_name_is_told_by_number(
-    lakehouse: Told,
+    lakehouse: CommandLine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def nameless() -> str:

@@ -7,12 +7,8 @@ import pytest
 
 from lakehouse.config import ConfigError, Settings, load, load_secrets
 
+pytestmark = pytest.mark.usefixtures("elsewhere")
 SECRET = "s3cr3t-v4lue"
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def write(text: str, name: str = "lakehouse.toml", mode: int = 0o600) -> Path:

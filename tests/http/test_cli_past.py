@@ -1,0 +1,171 @@
+"""The command line on the journal, the past, collection and copies."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine, csv
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+
+def test_a_journal_is_checked_against_a_head_that_was_noted(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    head = json.loads(lakehouse("journal", "head", "--json"))
+    noted = f"{head['seq']}:{head['sha256']}"
+    lakehouse("ingest", csv("a\n2\n"), "--name", "t")
+    assert json.loads(lakehouse("journal", "verify", "--expect", noted, "--json"))["verified"]
+    other = "0" * 64
+    assert other in lakehouse("journal", "verify", "--expect", f"1:{other}", code=4)
+    assert "9" in lakehouse("journal", "verify", "--expect", f"9:{other}", code=4)
+    lakehouse("journal", "verify", "--expect", "yesterday", code=2)
+
+
+def test_objects_are_read_and_the_damaged_one_is_named(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    assert json.loads(lakehouse("journal", "verify", "--objects", "--json"))["verified"]
+    (blob,) = Path("bucket/datasets/t").rglob("*.parquet")
+    body = blob.read_bytes()
+    blob.write_bytes(body[:-1] + bytes([body[-1] ^ 1]))
+    assert "SHA-256" in lakehouse("journal", "verify", "--objects", code=4)
+    blob.write_bytes(body + b"x")
+    assert "bytes" in lakehouse("journal", "verify", "--objects", code=4)
+    blob.unlink()
+    assert "absent" in lakehouse("journal", "verify", "--objects", code=4)
+
+
+def test_a_replay_stops_where_it_is_told_and_compares_checkpoints(lakehouse: CommandLine) -> None:
+    for number in range(3):
+        lakehouse("ingest", csv(f"a\n{number}\n"), "--name", f"t{number}")
+    replayed = json.loads(lakehouse("journal", "replay", "--to", "2", "--json"))
+    assert (replayed["seq"], replayed["datasets"]) == (2, 2)
+    assert (
+        json.loads(lakehouse("journal", "replay", "--to", "2020-01-01T00:00:00Z", "--json"))["seq"]
+        == 0
+    )
+    key = json.loads(lakehouse("journal", "checkpoint", "--json"))["checkpoint"]
+    whole = json.loads(lakehouse("journal", "replay", "--diff", "--json"))
+    assert whole["state_root"].startswith(key.split("-")[-1].removesuffix(".zst"))
+    (Path("bucket") / key).write_bytes(b"damage")
+    assert key in lakehouse("journal", "replay", "--diff", code=4)
+    assert "stands alone" in lakehouse("journal", "replay", "--repair", "--to", "2", code=2)
+    repaired = {"removed": 1, "checkpoints": 0, "packs": 0}
+    assert json.loads(lakehouse("journal", "replay", "--repair", "--json")) == repaired
+    assert not (Path("bucket") / key).exists()
+    lakehouse("journal", "replay", "--diff")
+    assert json.loads(lakehouse("journal", "head", "--json"))["seq"] == 3
+    assert json.loads(lakehouse("journal", "pack", "--json")) == {"packs": []}
+
+
+def test_a_lake_is_copied_and_the_copy_answers(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n2\n"), "--name", "t")
+    copied = json.loads(lakehouse("journal", "export", "copy", "--json"))
+    assert copied == {"objects": 1, "slots": 1, "copied": 2}
+    assert json.loads(lakehouse("journal", "export", "copy", "--json"))["copied"] == 0
+    told = lakehouse("sql", "SELECT sum(a) FROM t", "--bucket", "copy", "--json")
+    assert json.loads(told)["rows"] == [[3]]
+    roots = [
+        json.loads(lakehouse("journal", "replay", "--bucket", bucket, "--json"))["state_root"]
+        for bucket in ("bucket", "copy")
+    ]
+    assert roots[0] == roots[1]
+
+
+def test_an_operator_s_events_are_recorded(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    noted = f"7:{'a' * 64}"
+    words = ("journal", "adopt", "--previous", noted, "--note", "restored", "--json")
+    assert json.loads(lakehouse(*words)) == {"seq": 2, "recorded": True}
+    event = json.loads(lakehouse("journal", "events", "--type", "lake_adopted"))
+    assert event["data"]["previous_seq"] == 7
+    told = json.loads(lakehouse("journal", "raise-format", "1", "--json"))
+    assert told == {"seq": 2, "recorded": False}
+    assert "upgrade_required" in lakehouse("journal", "raise-format", "2", code=3)
+
+
+def test_a_dropped_dataset_is_restored(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("drop", "t")
+    lakehouse("restore", "t", "--as-of", "1", "--reason", "dropped by mistake")
+    assert json.loads(lakehouse("show", "t", "--json"))["row_count"] == 1
+    last = json.loads(lakehouse("history", "t", "--json").splitlines()[-1])
+    assert (last["type"], last["reason"]) == ("dataset_restored", "dropped by mistake")
+    assert "@" in last["actor"]
+    lakehouse("restore", "t", "--as-of", "2", code=1)
+    lakehouse("restore", "t", code=2)
+
+
+def test_collection_tells_and_then_removes(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("drop", "t")
+    assert "0 objects" in lakehouse("gc")
+    told = json.loads(lakehouse("gc", "--older-than", "0s", "--json"))
+    assert (told["dry_run"], told["object_count"]) == (True, 1)
+    assert told["objects"][0]["object"] in lakehouse("gc", "--older-than", "0s")
+    done = json.loads(lakehouse("gc", "--older-than", "0s", "--apply", "--json"))
+    assert (done["marked"], done["deleted"], done["left"]) == (1, 1, 0)
+    lakehouse("restore", "t", "--as-of", "1", code=1)
+    lakehouse("gc", "--older-than", "soon", code=1)
+
+
+def test_the_past_is_put_to_use_from_here_too(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("pin", "t@1", "--reason", "the audit")
+    assert "the audit" in lakehouse("pins")
+    lakehouse("drop", "t")
+    assert "dropped" in lakehouse("diff", "--from", "1")
+    assert "dataset_restored" in lakehouse("undo", "3")
+    assert json.loads(lakehouse("undo", "3", "--apply", "--json"))["seq"] == 4
+    assert json.loads(lakehouse("show", "t", "--json"))["row_count"] == 1
+    lakehouse("undo", "3", code=1)
+    lakehouse("unpin", "t@1")
+    for words in (("pin", "t"), ("unpin", "t@x"), ("pin", "t@"), ("undo", "x")):
+        lakehouse(*words, code=2)
+
+
+def test_it_tells_what_would_be_had_something_never_happened(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("drop", "t")
+    told = json.loads(lakehouse("journal", "replay", "--without", "2", "--json"))
+    assert [(row["name"], row["change"]) for row in told["datasets"]] == [("t", "added")]
+    assert told["refused"] == []
+    assert "dataset_not_found" in lakehouse("journal", "replay", "--without", "1")
+    lakehouse("journal", "replay", "--without", "9", code=1)
+    lakehouse("journal", "replay", "--without", "1,x", code=2)
+    assert json.loads(lakehouse("journal", "head", "--json"))["seq"] == 2
+
+
+def test_people_read_what_differs(
+    lakehouse: CommandLine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lakehouse("ingest", csv("a,b\n1,2\n"), "--name", "t")
+    lakehouse("ingest", csv("a,c\nx,2\ny,3\n"), "--name", "t", "--schema-change", "replace")
+    lakehouse("ingest", csv("a\n1\n"), "--name", "u")
+    changed = "changed  t     1 -> 2  +1 -1    a: int64 -> string, -b, +c: int64"
+    added = "added    u     1       +1 -0"
+    assert lakehouse("diff", "--from", "1").splitlines()[2:] == [changed, added]
+    assert lakehouse("undo", "3").splitlines()[-1] == "dropped  u     1     +0 -1"
+    assert "changed" in lakehouse("journal", "replay", "--without", "2")
+    capsys.readouterr()
+    assert lakehouse("diff", "--from", "3") == ""
+
+
+def test_it_tells_what_brought_a_row(lakehouse: CommandLine) -> None:
+    first, second = csv("a,b\n1,x\n2,y\n", "one.csv"), csv("a,b\n3,z\n", "two.csv")
+    lakehouse("ingest", first, "--name", "t", "--reason", "monday")
+    lakehouse("ingest", second, "--name", "t", "--mode", "append", "--reason", "tuesday")
+    both = json.loads(lakehouse("why", "t", "--json"))["objects"]
+    assert [each["event"]["reason"] for each in both] == ["monday", "tuesday"]
+    assert both[1]["source"]["size_bytes"] == len("a,b\n3,z\n")
+    (found,) = json.loads(lakehouse("why", "t", "--row", "WHERE b = 'z'", "--json"))["objects"]
+    assert (found["event"]["seq"], found["matching_rows"]) == (2, 1)
+    assert "monday" in lakehouse("why", "t", "--row", "a < 3")
+    assert lakehouse("why", "t", "--row", "a > 99") == ""
+    lakehouse("why", "t", "--row", "nonsense(", code=1)
+    for command in (("drop", "t"), ("restore", "t", "--as-of", "2"),
+                    ("ingest", first, "--name", "t", "--mode", "append", "--reason", "friday"),
+                    ("undo", "5", "--apply"), ("restore", "t", "--as-of", "5")):  # fmt: skip
+        lakehouse(*command)
+    uploads = json.loads(lakehouse("why", "t", "--json"))["objects"]
+    assert [each["event"]["reason"] for each in uploads] == ["monday", "tuesday", "friday"]
+    lakehouse("why", "u", code=1)

@@ -19,11 +19,11 @@ from lakehouse.config import Settings
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Options, format_of, parse_options
 from lakehouse.ingest.options import unpacked
+from lakehouse.reached import Reached
 from lakehouse.receipts import Body, Receipt
 from lakehouse.service import Service
 from lakehouse.service.ingest import Plan
 from lakehouse.spool import Spooled, spooled
-from lakehouse.upkeep.inspection import Reached
 
 PIECE_BYTES = 1024 * 1024
 STDIN = "-"
@@ -46,8 +46,8 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
         asking = asking_for(service, arguments, "ingest")
         async with received(service, arguments.file) as file:
             work = service.ingest.rehearse if arguments.dry_run else service.ingest.ingest
-            with progress.counting(f"{plan.name}: being read and stored"):
-                receipt = await work(plan, file, asking)
+            with progress.counting(f"{plan.name}: rows written") as reached:
+                receipt = await work(plan, file, asking, reached=reached)
     if arguments.json:
         printing.document(receipt.body)
     elif arguments.dry_run:

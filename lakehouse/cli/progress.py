@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lakehouse.upkeep.inspection import Reached, unwatched
+from lakehouse.reached import Reached, unwatched
 
 
 @contextmanager

@@ -43,6 +43,7 @@ from lakehouse.ingest.sifting import sift
 from lakehouse.ingest.source import Source, text_chunks
 from lakehouse.ingest.survey import Kept, Survey, survey
 from lakehouse.ingest.types import TYPES
+from lakehouse.reached import Reached, unwatched
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,23 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     """What was set aside, if anything was: only with `on_error=quarantine`."""
 
 
+class _Task(msgspec.Struct, frozen=True):
+    """One file to be read, and what it is read under."""
+
+    source: Source
+    content_encoding: str | None
+    options: Options
+    contract: Contract | None
+    work_dir: Callable[[], Path]
+    limits: Limits
+    reached: Reached
+
+    def text(self) -> Iterator[bytes]:
+        """The file's text as UTF-8, from its start."""
+        encoding = "utf-8" if self.options.format == NDJSON else self.options.encoding
+        return text_chunks(self.source, self.content_encoding, encoding, self.limits)
+
+
 def ingest_file(
     source: Source,
     *,
@@ -69,65 +87,58 @@ def ingest_file(
     contract: Contract | None,
     work_dir: Callable[[], Path],
     limits: Limits,
+    reached: Reached = unwatched,
 ) -> Parsed | Refused:
-    """Read the CSV in `source` and write it as Parquet into the directory that `work_dir` makes.
+    """Read the file in `source` and write it as Parquet into the directory that `work_dir` makes.
 
-    A source in memory whose text is small becomes Parquet in memory, and needs no directory.
+    A CSV in memory whose text is small becomes Parquet in memory, and needs no directory.
     Of a file with the contract's header each column whose values all fit the contract's type gets
     it; all else is inferred, and `differences` then says where the file departs from the contract.
-    Refused with `empty_csv`, `malformed_csv`, `malformed_encoding`, `too_large`, `unsupported_media_type`,
-    `value_does_not_fit` or, for an override of a column that is not there, `invalid_request`.
+    Refused with `empty_csv`, `malformed_csv`, `malformed_ndjson`, `malformed_parquet`,
+    `malformed_encoding`, `too_large`, `unsupported_media_type`, `value_does_not_fit` or, for an
+    override of a column that is not there, `invalid_request`.
     With `on_error=quarantine` rows that cannot be read, or do not fit an override or a binding
     contract with the file's header, are set aside instead.
     A refusal leaves no Parquet behind. Same bytes and options give the same Parquet bytes.
+    `reached` is told, from any thread, how many rows of a CSV or NDJSON have been written.
     """
+    task = _Task(source, content_encoding, options, contract, work_dir, limits, reached)
     try:
         if misplaced := options.misplaced():
             told = f"{misplaced} is not for {options.format} files"
             raise refusal("invalid_request", told)
         if options.format == PARQUET:
-            return _as_it_is(source, content_encoding, contract, work_dir(), limits)
+            return _as_it_is(task)
         if options.format == NDJSON:
-            return _from_ndjson(source, content_encoding, options, contract, work_dir(), limits)
-        if options.on_error == REJECT:
-            return _ingest(source, content_encoding, options, contract, work_dir, limits)
-        return _sifted(source, content_encoding, options, contract, work_dir(), limits)
+            return _from_ndjson(task)
+        return _ingest(task) if options.on_error == REJECT else _sifted(task)
     except RefusedError as error:
         return error.refused
 
 
-def _as_it_is(
-    source: Source,
-    content_encoding: str | None,
-    contract: Contract | None,
-    work_dir: Path,
-    limits: Limits,
-) -> Parsed:
-    whole = source.whole() if isinstance(source, Arriving) else source
-    columns, file = take_parquet(whole, content_encoding, contract, work_dir, limits)
+def _as_it_is(task: _Task) -> Parsed:
+    whole = task.source.whole() if isinstance(task.source, Arriving) else task.source
+    columns, file = take_parquet(
+        whole, task.content_encoding, task.contract, task.work_dir(), task.limits
+    )
     return Parsed(
         columns=columns,
         fingerprint=fingerprint(columns),
         renamed=(),
         row_count=file.row_count,
         files=(file,),
-        differences=differences(contract, columns, {}),
+        differences=differences(task.contract, columns, {}),
     )
 
 
-def _from_ndjson(
-    source: Source,
-    content_encoding: str | None,
-    options: Options,
-    contract: Contract | None,
-    work_dir: Path,
-    limits: Limits,
-) -> Parsed:
-    text = partial(text_chunks, source, content_encoding, "utf-8", limits)
+def _from_ndjson(task: _Task) -> Parsed:
+    work_dir, overrides = task.work_dir(), dict(task.options.types)
     aside = work_dir / "quarantine.parquet"
-    quarantine = QuarantineWriter(aside, "utf-8") if options.on_error == QUARANTINE else None
+    quarantine = QuarantineWriter(aside, "utf-8") if task.options.on_error == QUARANTINE else None
     try:
-        told = read_ndjson(text, dict(options.types), contract, quarantine, work_dir, limits)
+        told = read_ndjson(
+            task.text, overrides, task.contract, quarantine, work_dir, task.limits, task.reached
+        )
     except RefusedError:
         aside.unlink(missing_ok=True)
         raise
@@ -137,26 +148,26 @@ def _from_ndjson(
         renamed=told.renamed,
         row_count=sum(file.row_count for file in told.files),
         files=told.files,
-        differences=differences(contract, told.columns, told.lines),
+        differences=differences(task.contract, told.columns, told.lines),
         quarantine=told.quarantine,
     )
 
 
-def _sifted(
-    source: Source,
-    content_encoding: str | None,
-    options: Options,
-    contract: Contract | None,
-    work_dir: Path,
-    limits: Limits,
-) -> Parsed:
+def _sifted(task: _Task) -> Parsed:
+    work_dir, options = task.work_dir(), task.options
     dialect = Dialect(options.delimiter, options.encoding)
-    chunks = text_chunks(source, content_encoding, options.encoding, limits)
-    wanted = partial(_wanted, dict(options.types), contract)
+    wanted = partial(_wanted, dict(options.types), task.contract)
     plain = msgspec.structs.replace(options, encoding="utf-8", on_error=REJECT)
     with TemporaryDirectory(dir=work_dir) as place:
-        sifted = sift(chunks, Path(place), dialect, options, wanted, limits)
-        parsed = _ingest(sifted.path, None, plain, contract, lambda: work_dir, limits)
+        sifted = sift(task.text(), Path(place), dialect, options, wanted, task.limits)
+        good = msgspec.structs.replace(
+            task,
+            source=sifted.path,
+            content_encoding=None,
+            options=plain,
+            work_dir=lambda: work_dir,
+        )
+        parsed = _ingest(good)
         if sifted.quarantine is None:
             return parsed
         kept = sifted.quarantine.moved(work_dir / "quarantine.parquet")
@@ -171,18 +182,11 @@ def _wanted(
     return tuple(overrides.get(name, promised.get(name)) for name in names)
 
 
-def _ingest(
-    source: Source,
-    content_encoding: str | None,
-    options: Options,
-    contract: Contract | None,
-    work_dir: Callable[[], Path],
-    limits: Limits,
-) -> Parsed:
+def _ingest(task: _Task) -> Parsed:
+    options, contract, limits = task.options, task.contract, task.limits
     dialect = Dialect(options.delimiter, options.encoding)
-    text = partial(text_chunks, source, content_encoding, options.encoding, limits)
-    lines = LineCount(text).at
-    found = blocks(text(), dialect, limits, lines)
+    lines = LineCount(task.text).at
+    found = blocks(task.text(), dialect, limits, lines)
     header, rows = take_header(found, dialect, written=options.header, most=limits.columns)
     overrides = _overrides(options, header)
     promised = _promised(contract, header)
@@ -195,13 +199,14 @@ def _ingest(
         misfits = {header.names[index]: line for index, line in surveyed.lines.items()}
         settled = surveyed.settled([column.type for column in columns])
         places = [each for each in settled if isinstance(each, Place)]
-        held = isinstance(source, bytes) and surveyed.is_small(limits.held_bytes)
+        held = isinstance(task.source, bytes) and surveyed.is_small(limits.held_bytes)
         # What is kept is let go as it is written, so that a file read twice takes no more memory.
         del surveyed
-        again = _again(settled, recut(text(), places, lines))
+        again = _again(settled, recut(task.text(), places, lines))
         schema = arrow_schema(columns)
         batches = in_order(pool, partial(_typed, reader, columns, schema), again, limits.threads)
-        files = write_parquet(batches, schema, None if held else work_dir(), limits)
+        place = None if held else task.work_dir()
+        files = write_parquet(batches, schema, place, limits, task.reached)
     return Parsed(
         columns=columns,
         fingerprint=fingerprint(columns),

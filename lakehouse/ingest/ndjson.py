@@ -39,6 +39,7 @@ from lakehouse.ingest.types import (
     ZONED,
     judged,
 )
+from lakehouse.reached import Reached
 
 _OF_KIND: Mapping[Kind, tuple[str, ...]] = {
     "bool": (BOOL, STRING),
@@ -158,11 +159,12 @@ def read_ndjson(
     quarantine: QuarantineWriter | None,
     work_dir: Path,
     limits: Limits,
+    reached: Reached,
 ) -> Told:
     """Read the NDJSON that `text` brings, each time from its start, into Parquet in `work_dir`.
 
     Without a `quarantine` to set rows aside in, raises RefusedError `malformed_ndjson`,
-    `value_does_not_fit`.
+    `value_does_not_fit`. `reached` is told how many rows have been written.
     """
     file = _File(overrides, contract, limits, quarantine)
     for lines in parsed_lines(text(), limits):
@@ -173,7 +175,7 @@ def read_ndjson(
     types = file.decided()
     columns = tuple(Column(*pair) for pair in zip(header.names, types, strict=True))
     rows = _typed(parsed_lines(text(), limits), file, columns)
-    files = write_parquet(rows, arrow_schema(columns), work_dir, limits)
+    files = write_parquet(rows, arrow_schema(columns), work_dir, limits, reached)
     aside = quarantine.close() if quarantine is not None else None
     return Told(columns, header.renamed, files, file.lines, aside)
 

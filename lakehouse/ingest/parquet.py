@@ -21,6 +21,7 @@ from lakehouse.ingest.schema import Column
 from lakehouse.ingest.side_by_side import one_ahead
 from lakehouse.ingest.striped import StripedWriter
 from lakehouse.ingest.types import TYPES, cast
+from lakehouse.reached import Reached, unwatched
 
 WRITER = {b"lakehouse.writer": b"lakehouse ingest 2"}
 """In every footer. The number grows when the same cells would be written as other bytes."""
@@ -57,15 +58,19 @@ def typed(batch: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema) -
 
 
 def write_parquet(
-    rows: Iterable[pa.RecordBatch], schema: pa.Schema, work_dir: Path | None, limits: Limits
+    rows: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    work_dir: Path | None,
+    limits: Limits,
+    reached: Reached = unwatched,
 ) -> tuple[ParquetFile, ...]:
     """Write `rows` into `work_dir`: one file, or more beyond `file_bytes`; None: into memory.
 
     Where it is written makes no difference to the bytes. No rows make one file without rows, so
-    that the schema can be read from it.
+    that the schema can be read from it. `reached` is told how many rows have been taken.
     """
     # One chunk a column: where pages end depends on the chunks that the writer is given.
-    groups = (_in_one_chunk(group) for group in row_groups(rows, limits))
+    groups = (_in_one_chunk(group) for group in row_groups(_counted(rows, reached), limits))
     tables = one_ahead(_given_back(groups), _is_large)
     some = next(tables, None)
     left = chain([schema.empty_table() if some is None else some], tables)
@@ -74,6 +79,14 @@ def write_parquet(
         path = work_dir / f"part-{len(files) + 1:05}.parquet" if work_dir else None
         files.append(_write_file(path, first, left, limits))
     return tuple(files)
+
+
+def _counted(rows: Iterable[pa.RecordBatch], reached: Reached) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for batch in rows:
+        yield batch
+        done += batch.num_rows
+        reached(done)
 
 
 def _given_back(groups: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -12,6 +12,7 @@ from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Contract, Limits, Options, ParquetFile, Parsed, Stance, ingest_file
 from lakehouse.ingest.options import PARQUET, QUARANTINE, REJECT
 from lakehouse.node import Node
+from lakehouse.reached import Reached, unwatched
 from lakehouse.service.ahead import Reading
 from lakehouse.service.changes import mint
 from lakehouse.service.contracts import asks_for_exact, contract_of
@@ -36,6 +37,7 @@ class Bringing:
         file: Spooled,
         work_dir: WorkDir,
         ahead: Reading | None = None,
+        reached: Reached = unwatched,
     ) -> None:
         self._node = node
         self._pool = pool
@@ -44,6 +46,7 @@ class Bringing:
         self._file = file
         self._work_dir = work_dir
         self._ahead = ahead
+        self._reached = reached
         self._parsed: Parsed | None = None
         self._contract: Contract | None = None
         """What the file was read under."""
@@ -109,6 +112,7 @@ class Bringing:
                 contract=contract,
                 work_dir=self._work_dir.fresh,
                 limits=self._limits,
+                reached=self._reached,
             ),
         )
 

@@ -9,6 +9,7 @@ from lakehouse.checks import check_name
 from lakehouse.errors import Refused, RefusedError
 from lakehouse.ingest import Limits
 from lakehouse.node import Node
+from lakehouse.reached import Reached, unwatched
 from lakehouse.receipts import Receipt
 from lakehouse.service.ahead import Places, Reading
 from lakehouse.service.bringing import Bringing
@@ -46,37 +47,44 @@ class Ingest:
         self.ahead = Places(node, pool, spool_dir, self._limits)
 
     async def ingest(
-        self, plan: Plan, file: Spooled, asking: Asking, ahead: Reading | None = None
+        self,
+        plan: Plan,
+        file: Spooled,
+        asking: Asking,
+        ahead: Reading | None = None,
+        reached: Reached = unwatched,
     ) -> Receipt:
         """Make or extend the dataset by the file's rows: its manifest, and what the file brought.
 
-        `ahead` is the same file's reading that was begun while it came, if one was.
+        `ahead` is the same file's reading that was begun while it came, if one was; `reached` is
+        told of the rows that are written, where there was none.
         Raises RefusedError: `invalid_name`, `name_taken`, `schema_conflict`, `empty_csv`,
         `malformed_csv`, `malformed_encoding`, `value_does_not_fit`, `too_large`, and what settle
         raises. Nothing is referred to before all of it is in the bucket.
         """
         check_name(plan.name)
         with self._rejections.noted(plan, file, asking):
-            return await self._ingest(plan, file, asking, ahead)
+            async with work_dir(self._spool_dir, self._pool) as place:
+                reader = self._lane if plan.is_quick(file) else self._pool
+                bringing = Bringing(
+                    self._node, reader, self._limits, plan, file, place, ahead, reached
+                )
+                command = plan.command(file)
+                settled = await settle(self._node, command, asking, file.sha256, bringing)
+                return await self._receipt(plan, settled)
 
-    async def _ingest(
-        self, plan: Plan, file: Spooled, asking: Asking, ahead: Reading | None
+    async def rehearse(
+        self, plan: Plan, file: Spooled, asking: Asking, reached: Reached = unwatched
     ) -> Receipt:
-        async with work_dir(self._spool_dir, self._pool) as place:
-            reader = self._lane if plan.is_quick(file) else self._pool
-            bringing = Bringing(self._node, reader, self._limits, plan, file, place, ahead)
-            command = plan.command(file)
-            settled = await settle(self._node, command, asking, file.sha256, bringing)
-            return await self._receipt(plan, settled)
-
-    async def rehearse(self, plan: Plan, file: Spooled, asking: Asking) -> Receipt:
         """What `ingest` would do just now, and what it would refuse. Writes nothing to the bucket.
 
         Raises RefusedError only for what hinders the rehearsal itself.
         """
         check_name(plan.name)
         async with work_dir(self._spool_dir, self._pool) as place:
-            bringing = Bringing(self._node, self._pool, self._limits, plan, file, place)
+            bringing = Bringing(
+                self._node, self._pool, self._limits, plan, file, place, reached=reached
+            )
             return await rehearse(self._node, plan, file, asking, bringing)
 
     async def _receipt(self, plan: Plan, settled: Settled) -> Receipt:

@@ -1,7 +1,7 @@
 """Looking a lake over: caches against facts, and referenced objects against the bucket. Writes nothing."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from itertools import chain
 
 import msgspec
@@ -13,6 +13,7 @@ from journal.bucket.port import Bucket
 from journal.checkpoints import Checkpoint
 from journal.log import Journal
 from journal.slot import Slot, check_link
+from lakehouse.reached import Reached, unwatched
 from lakehouse.upkeep.whatif import WhatIf
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, Folding, State, empty
@@ -21,8 +22,6 @@ from projections.inventory import Stored
 from projections.moment import Moment
 
 PAGE = 1_000
-Reached = Callable[[int], object]
-"""Is told how many are done, whenever there are more."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -39,10 +38,6 @@ class Fault(msgspec.Struct, frozen=True):
     key: str
     blob: str
     reason: str
-
-
-def unwatched(_: int) -> None:
-    """Nobody wants to know how far it is."""
 
 
 async def replayed(

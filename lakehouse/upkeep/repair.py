@@ -12,7 +12,8 @@ from journal.log import Journal
 from journal.packs import SLOTS_A_PACK
 from journal.slot import check_link
 from lakehouse.errors import Refused, RefusedError
-from lakehouse.upkeep.inspection import Reached, checkpoints_by_position, differences
+from lakehouse.reached import Reached
+from lakehouse.upkeep.inspection import checkpoints_by_position, differences
 from projections.checkpointing import has_pack, is_due, keep_pack, keep_state
 from projections.fold import Folding, empty
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.errors import Refused
 from lakehouse.ingest import Contract, Limits, Options, Parsed, ingest_file
+from lakehouse.reached import Reached, unwatched
 
 Rows = list[tuple[Any, ...]]
 
@@ -21,6 +22,7 @@ def ingest(
     content_encoding: str | None = None,
     contract: Contract | None = None,
     limits: Limits = Limits(),  # noqa: B008  # frozen
+    reached: Reached = unwatched,
     **options: Any,
 ) -> Parsed | Refused:
     """Ingest `data`, which is written to a file first, into the directory `into`."""
@@ -35,6 +37,7 @@ def ingest(
         contract=contract,
         work_dir=lambda: into,
         limits=limits,
+        reached=reached,
     )
 
 

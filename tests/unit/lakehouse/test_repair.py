@@ -12,7 +12,8 @@ from journal import checkpoints, packs
 from journal.bucket import keys
 from journal.slot import JournalCorrupt
 from lakehouse.errors import RefusedError
-from lakehouse.upkeep.inspection import differences, unwatched
+from lakehouse.reached import unwatched
+from lakehouse.upkeep.inspection import differences
 from lakehouse.upkeep.repair import Repaired, repair
 from projections.checkpointing import newest_state
 from projections.codec import encode_state

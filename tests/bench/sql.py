@@ -242,9 +242,9 @@ Requests a second, medians of {given.rounds} rounds of {given.seconds:g} s in tu
 - roapi is DataFusion behind axum, JSON without types. The bare loop is aiohttp and DuckDB in four threads of
   one process, `fetchall` and msgspec, without a guard, limits, streaming or exact JSON.
 - Varying: a literal differs each time, so nothing can be kept. The same again: ours answers from its cache.
-- The rivals of 1M rows run in this process, without HTTP. A worker makes the JSON in 0.5 s on one core; on two
-  threads it took 0.44 s instead of 0.59 s in process and no less over HTTP, where server and asker have
-  the other core. The Arrow of it passes two sockets, which its rival does not.
+- The rivals of 1M rows run in this process, without HTTP. A worker makes the JSON in 0.5 s on one core;
+  on two threads it took 0.44 s instead of 0.59 s in process and no less over HTTP, where server and
+  asker have the other core. The Arrow of it passes two sockets, which its rival does not.
 - Objects on S3 are read like local ones when seen before: `ops/decisions/s3-reads-from-memory.md`.
 """
 

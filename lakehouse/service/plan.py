@@ -41,9 +41,8 @@ class Plan(msgspec.Struct, frozen=True):
         if not isinstance(content, bytes) or is_compressed(content):
             return False
         plain = (options.format, options.on_error) == (CSV, REJECT)
-        return (
-            plain and content.partition(b"\n")[0].count(options.delimiter.encode()) < MOST_COLUMNS
-        )
+        header = content.lstrip(b"\r\n").partition(b"\n")[0]
+        return plain and header.count(options.delimiter.encode()) < MOST_COLUMNS
 
     def command(self, file: Spooled) -> IngestDataset:
         """The change that is asked for, while the file has not been read."""

@@ -27,4 +27,5 @@ def test_what_may_take_long_is_not() -> None:
     assert not is_quick(SMALL, on_error="quarantine")
     assert not is_quick(SMALL, format="parquet")
     assert not is_quick(b"," * MOST_COLUMNS + b"\n")
+    assert not is_quick(b"\n\r\n" + b"," * MOST_COLUMNS + b"\n")
     assert not is_quick(b"\n".join([b";" * MOST_COLUMNS, SMALL]), delimiter=";")

@@ -21,6 +21,8 @@ SLOTS_A_PACK = 1_024
 LEVEL = 3
 PIECE_BYTES = 1024 * 1024
 """How much of a pack is decompressed at once: a pack may hold gigabytes."""
+HELD_BYTES = 64 * 1024 * 1024
+"""Slots up to this size in all are decompressed once, for their proof and for their reader."""
 _BEGINNING = b'\n{"slot":'
 
 
@@ -49,32 +51,41 @@ def writing(file: BinaryIO) -> Iterator[Callable[[bytes], object]]:
 
 
 class Pack(msgspec.Struct, frozen=True):
-    """A pack whose slots are proven: `body` is the object's bytes, compressed as they are."""
+    """A pack whose slots are proven: `body` is the object's bytes, compressed as they are.
+
+    `held` are the slots' bytes, as they came out while they were proven, where they are not large.
+    """
 
     first: int
     body: bytes
+    held: tuple[bytes, ...] = ()
 
     def slots(self) -> Iterator[tuple[int, bytes]]:
-        """Each slot's position and bytes, in order; decompressed as they are asked for."""
-        return enumerate(_slots(self.body), self.first)
+        """Each slot's position and bytes, in order; if need be, decompressed as they are asked for."""
+        return enumerate(self.held or _slots(self.body), self.first)
 
 
 async def read_pack(bucket: Bucket, first: int) -> Pack | None:
     """The pack whose first slot is `first`; None where there is none, or none that is proven."""
     try:
-        pack = Pack(first, await bucket.read(pack_key(first)))
+        body = await bucket.read(pack_key(first))
         last = sha256_hex(await bucket.read(slot_key(first + SLOTS_A_PACK - 1)))
-        await asyncio.to_thread(_prove, pack, last)
+        return await asyncio.to_thread(_proven, first, body, last)
     except (ObjectMissing, zstandard.ZstdError, JournalCorrupt):
         # A cache that cannot be used is passed over: the slots have it all.
         return None
-    return pack
 
 
-def _prove(pack: Pack, last: str) -> None:
+def _proven(first: int, body: bytes, last: str) -> Pack:
     """Raises JournalCorrupt when the pack's slots do not lead, hash by hash, to the hash `last`."""
+    pack, held, size_bytes = Pack(first, body), list[bytes](), 0
     count, sha256 = 0, ""
     for position, slot in pack.slots():
+        size_bytes += len(slot)
+        if size_bytes <= HELD_BYTES:
+            held.append(slot)
+        else:
+            held.clear()
         if count and decode_header(slot, position).prev != sha256:
             raise JournalCorrupt(position, "its pack holds other bytes")
         count, sha256 = count + 1, sha256_hex(slot)
@@ -82,6 +93,7 @@ def _prove(pack: Pack, last: str) -> None:
         raise JournalCorrupt(pack.first, "its pack", str(SLOTS_A_PACK), str(count))
     if sha256 != last:
         raise JournalCorrupt(pack.first + count - 1, "its pack holds other bytes")
+    return msgspec.structs.replace(pack, held=tuple(held))
 
 
 def _slots(body: bytes) -> Iterator[bytes]:

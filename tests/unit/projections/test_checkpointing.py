@@ -177,6 +177,22 @@ async def test_a_pack_s_slots_are_the_same_in_any_pieces(
     assert found == list(enumerate(long.bodies[:1024], 1))
 
 
+@pytest.mark.parametrize(("held_bytes", "held"), [(0, 0), (1_000, 0), (1 << 30, 1_024)])
+async def test_a_pack_s_slots_are_the_same_whether_they_are_held_or_not(
+    held_bytes: int,
+    held: int,
+    long: Long,
+    bucket: ScriptedBucket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await kept(bucket)
+    monkeypatch.setattr(packs, "HELD_BYTES", held_bytes)
+    pack = await packs.read_pack(bucket, 1025)
+    assert pack is not None
+    assert len(pack.held) == held
+    assert list(pack.slots()) == list(enumerate(long.bodies[1024:2048], 1025))
+
+
 async def test_a_pack_whose_slots_do_not_link_is_passed_over(
     long: Long, bucket: ScriptedBucket
 ) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from lakehouse.cli import main
+from lakehouse.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

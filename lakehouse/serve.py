@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from lakehouse.config import Settings
-from lakehouse.errors import Refused, RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.web.app import Edge
 from lakehouse.wiring import service_of
 

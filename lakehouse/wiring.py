@@ -10,27 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from journal.bucket import (
-    Bucket,
-    MemoryBucket,
-    S3Settings,
-    is_absent,
-    open_bucket,
-    s3_settings_from_environment,
-)
+from journal.bucket.memory import MemoryBucket
+from journal.bucket.opening import is_absent, open_bucket, s3_settings_from_environment
+from journal.bucket.port import Bucket
+from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
 from journal.log import holds_lake
+from lakehouse.admin.doctor.start import refuse_unfit
+from lakehouse.commit.node import Node
 from lakehouse.config import ConfigError, Settings, load_secrets
-from lakehouse.doctor import refuse_unfit
-from lakehouse.memory import refuse_huge_pages
-from lakehouse.node import Node
-from lakehouse.query import S3, EngineSettings, QueryEngine
-from lakehouse.query.worker import OWNED_PREFIX
-from lakehouse.rotation import Rotation, running
-from lakehouse.service import Service, ServiceLimits
-from lakehouse.service.ahead import PLACES
-from lakehouse.service.collection import Waits
-from lakehouse.spool import sweep
+from lakehouse.process.memory import refuse_huge_pages
+from lakehouse.process.rotation import Rotation, running
+from lakehouse.process.spool import sweep
+from lakehouse.query.engine import EngineSettings, QueryEngine
+from lakehouse.query.messages import S3
+from lakehouse.query.worker_handle import OWNED_PREFIX
+from lakehouse.service.gc.collector import Waits
+from lakehouse.service.ingest.prefetch import PLACES
+from lakehouse.service.service import Service, ServiceLimits
 
 MIB = 1024 * 1024
 DATA = ("datasets/", "objects/")
@@ -122,7 +119,7 @@ def _rotation(
     engine: QueryEngine,
     known: S3Settings,
 ) -> Rotation[S3Settings]:
-    from journal.bucket.s3 import S3Bucket  # slow to import, and here it has been
+    from journal.bucket.s3.bucket import S3Bucket  # slow to import, and here it has been
 
     async def use(s3: S3Settings) -> None:
         if isinstance(bucket, S3Bucket):

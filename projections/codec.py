@@ -17,8 +17,8 @@ from projections.catalog import Catalog
 from projections.fold import STATE_VERSION, State
 from projections.heap import growing
 from projections.history import History
+from projections.idempotency import Requests
 from projections.inventory import Inventory
-from projections.requests import Requests
 
 PARTS: tuple[tuple[str, type[Any]], ...] = (
     ("catalog", Catalog),

@@ -8,13 +8,13 @@ import msgspec
 
 from journal.events import Event, FormatRaised
 from journal.slot import FORMAT, Head, Slot
-from projections import catalog, history, inventory, requests
+from projections import catalog, history, idempotency, inventory
 from projections.catalog import Catalog
 from projections.history import Anchor, History
+from projections.idempotency import Requests
 from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
-from projections.requests import Requests
 
 STATE_VERSION = 3
 """Raised with every change of what a fold makes of the same events; golden roots hold it."""
@@ -33,7 +33,7 @@ class State(msgspec.Struct, frozen=True):
 
 def empty(origin: Head) -> State:
     """The state before slot 1; `origin` is the head of the lake's empty journal."""
-    return State(origin, FORMAT, catalog.EMPTY, inventory.EMPTY, history.EMPTY, requests.EMPTY)
+    return State(origin, FORMAT, catalog.EMPTY, inventory.EMPTY, history.EMPTY, idempotency.EMPTY)
 
 
 class Draft:
@@ -45,13 +45,13 @@ class Draft:
         self._inventory = inventory.Draft(state.inventory)
         self._links = Overlay(state.history.links)
         self._anchors = state.history.anchors
-        self._requests = requests.Draft(state.requests)
+        self._requests = idempotency.Draft(state.requests)
 
     def apply(self, event: Event, moment: Moment) -> None:
         """Fold one event. The inventory goes first: it reads what the catalog held before."""
         inventory.apply(self._inventory, self._datasets, event.data, moment)
         catalog.apply(self._datasets, event.data, moment)
-        requests.apply(self._requests, event, moment)
+        idempotency.apply(self._requests, event, moment)
         for each in event.about:
             self._links.put(each.entity, (moment.position, moment.seq))
         if isinstance(event.data, FormatRaised):

@@ -27,8 +27,8 @@ from journal.slot import (
     format_at,
     genesis,
 )
-from lakehouse.commands import Context
-from lakehouse.decide import dataset_id
+from lakehouse.domain.commands import Context
+from lakehouse.domain.decide import dataset_id
 from projections import history
 from projections.fold import State, apply, empty, fold
 from projections.moment import Moment

@@ -6,8 +6,8 @@ from builders import BEGAN, EMPTY, LAKE, blob, context, item, schema, sha, sourc
 from hypothesis import strategies as st
 
 from journal.slot import Slot
-from lakehouse.batch import Asked, Stamp, build
-from lakehouse.commands import (
+from lakehouse.commit.batch import Asked, Stamp, build
+from lakehouse.domain.commands import (
     Command,
     DropDataset,
     ForgetObject,

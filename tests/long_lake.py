@@ -16,7 +16,7 @@ from scripted_bucket import ScriptedBucket
 from journal.bucket import keys
 from journal.log import Journal
 from journal.slot import decode_slot
-from lakehouse.keeper import Keeper
+from lakehouse.commit.checkpointer import Keeper
 from projections.fold import State, fold
 from projections.follower import Follower
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from journal.bucket.keys import key_fault
-from journal.bucket.local import LocalBucket
+from journal.bucket.local.bucket import LocalBucket
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.port import Bucket
-from journal.bucket.s3_settings import S3Settings
+from journal.bucket.s3.settings import S3Settings
 
 _S3_URL = re.compile(r"s3://([A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9])(?:/(.*))?")
 _FORMS = "use s3://name[/prefix], file:///directory, a path, or memory://"
@@ -26,7 +26,7 @@ async def open_bucket(url: str, s3: S3Settings | None = None) -> Bucket:
         if s3 is None or (s3.bucket, s3.prefix) != parse_s3_url(url):
             raise ValueError("an s3:// bucket needs settings made for its URL")
         # Here and not above: botocore takes 0.4 s to import, and the pure core imports this package.
-        from journal.bucket.s3 import S3Bucket
+        from journal.bucket.s3.bucket import S3Bucket
 
         return await S3Bucket.open(s3)
     return await LocalBucket.open(directory_of(url))

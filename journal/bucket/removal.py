@@ -13,10 +13,10 @@ from pathlib import Path
 
 from journal.bucket.errors import BucketError
 from journal.bucket.keys import PROBES, is_removable
-from journal.bucket.local_tree import Tree, translated
-from journal.bucket.local_write import delete
+from journal.bucket.local.tree import Tree, translated
+from journal.bucket.local.write import delete
 from journal.bucket.opening import directory_of
-from journal.bucket.s3_settings import S3Settings
+from journal.bucket.s3.settings import S3Settings
 
 
 async def remove(url: str, s3: S3Settings | None, keys: Sequence[str]) -> list[str]:
@@ -36,15 +36,16 @@ async def remove(url: str, s3: S3Settings | None, keys: Sequence[str]) -> list[s
 
 async def _remove_from_s3(settings: S3Settings, keys: Sequence[str]) -> list[str]:
     # Here and not above: botocore takes 0.4 s to import.
-    from journal.bucket import s3_answers, s3_client
+    from journal.bucket.s3 import answers
+    from journal.bucket.s3.client import open_clients
 
     prefix = f"{settings.prefix}/" if settings.prefix else ""
     async with AsyncExitStack() as stack:
-        client = (await s3_client.open_clients(settings, stack)).data
+        client = (await open_clients(settings, stack)).data
 
         async def one(key: str) -> bool:
             try:
-                with s3_answers.translated(key):
+                with answers.translated(key):
                     await client.delete_object(Bucket=settings.bucket, Key=prefix + key)
             except BucketError:
                 return False

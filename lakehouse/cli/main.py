@@ -10,22 +10,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakehouse import logs
-from lakehouse.cli import (
-    collection,
+from lakehouse.cli import printing
+from lakehouse.cli.commands import (
+    admin,
     datasets,
     doctor,
+    gc,
     ingest,
     journal,
-    past,
-    printing,
     quarantine,
     sql,
-    upkeep,
+    time_travel,
 )
 from lakehouse.cli.parser import Usage, parse
+from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.config import ConfigError, Settings, load
-from lakehouse.errors import Refused, RefusedError
-from lakehouse.faults import KNOWN, refusal
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.serve import bind, serve
 
 OK, USAGE = 0, 2
@@ -103,14 +103,14 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         logs.configure(settings.log_level)
         return OK if asyncio.run(serve(settings, os.environ, listening)) else 1
     logs.configure("error")
-    about_journal = journal.COMMANDS | upkeep.COMMANDS
+    about_journal = journal.COMMANDS | admin.COMMANDS
     others = (
         ingest.COMMANDS
         | quarantine.COMMANDS
         | datasets.COMMANDS
         | sql.COMMANDS
-        | collection.COMMANDS
-        | past.COMMANDS
+        | gc.COMMANDS
+        | time_travel.COMMANDS
         | doctor.COMMANDS
     )
     command = about_journal if arguments.command == "journal" else others

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from lakehouse.checks import check_idempotency_key, checked_words
-from lakehouse.errors import RefusedError
-from lakehouse.ingest.options import FORMATS as FILE_FORMATS
-from lakehouse.query.formats import FORMATS
+from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.validation import check_idempotency_key, checked_words
+from lakehouse.formats.options import FORMATS as FILE_FORMATS
+from lakehouse.query.render.formats import FORMATS
 
 _PATHS = ("bucket", "config", "secrets_file", "file", "retry", "target")
 """Words that name something of the system's, which may have any bytes in its name."""

@@ -6,7 +6,7 @@ from typing import TextIO
 
 import msgspec
 
-from lakehouse.errors import CODES, Json, Refused
+from lakehouse.domain.errors import CODES, Json, Refused
 
 _SHOWN = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)]}
 

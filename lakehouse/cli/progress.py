@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lakehouse.reached import Reached, unwatched
+from lakehouse.domain.progress import Reached, unwatched
 
 
 @contextmanager

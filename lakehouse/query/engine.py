@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from lakehouse.errors import Json, Refused, RefusedError
+from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.query.lease import Lease, out_of_time
 from lakehouse.query.messages import S3, Ask, Chunk, Configure, Done, Need, Started, Views, Whole
 from lakehouse.query.pool import WorkerPool
-from lakehouse.query.worker import WorkerDied
+from lakehouse.query.worker_handle import WorkerDied
 from projections.views import View
 
 Params = list[Json | float] | dict[str, Json | float]

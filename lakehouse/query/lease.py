@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from lakehouse.errors import Refused, RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.messages import Ask, Done, Failed, FromWorker, Interrupt, Views, Whole
-from lakehouse.query.worker import WorkerDied, WorkerProcess
+from lakehouse.query.worker_handle import WorkerDied, WorkerProcess
 
 T = TypeVar("T")
 

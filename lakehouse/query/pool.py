@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.query.messages import S3, Configure
-from lakehouse.query.worker import WorkerProcess, start_worker, sweep
+from lakehouse.query.worker_handle import WorkerProcess, start_worker, sweep
 
 
 class WorkerPool:

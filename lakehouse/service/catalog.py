@@ -3,13 +3,13 @@
 import hashlib
 
 from journal.events import DatasetDropped
-from lakehouse import receipts
-from lakehouse.checks import check_fingerprint, check_name
-from lakehouse.commands import DropDataset, RegisterDataset, RestoreDataset
-from lakehouse.errors import Refused, RefusedError
-from lakehouse.node import Node
-from lakehouse.receipts import Listing, Receipt
-from lakehouse.service import reading
+from lakehouse.api import receipts
+from lakehouse.api.receipts import Listing, Receipt
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import DropDataset, RegisterDataset, RestoreDataset
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.validation import check_fingerprint, check_name
+from lakehouse.service import snapshot
 from lakehouse.service.changes import NOTHING_SHA256, Asking, settle
 from projections import catalog, history
 from projections.catalog import Dataset
@@ -60,7 +60,7 @@ class Catalog:
         check_name(name)
         # A time means the last event before it, which another node may just have committed.
         await self._node.look()
-        then = await reading.state_as_of(self._node, as_of)
+        then = await snapshot.state_as_of(self._node, as_of)
         was = catalog.find(then.catalog, name)
         if was is None:
             told = f"there was no dataset {name} as of event {then.head.seq}"
@@ -73,12 +73,12 @@ class Catalog:
     async def manifest(self, name: str, as_of: str | None) -> Receipt:
         """A dataset's manifest, and the seq of the state that it was read from."""
         check_name(name)
-        state = await reading.state_as_of(self._node, as_of)
+        state = await snapshot.state_as_of(self._node, as_of)
         return Receipt(receipts.manifest(_live(state, name), state.inventory), state.head.seq)
 
     async def list(self, after: str, limit: int, as_of: str | None, *, summary: bool) -> Listing:
         """Up to `limit` manifests of datasets whose names sort after `after`, in name order."""
-        state = await reading.state_as_of(self._node, as_of)
+        state = await snapshot.state_as_of(self._node, as_of)
         found = catalog.in_name_order(state.catalog, after)
         page = found[:limit]
         rows = [

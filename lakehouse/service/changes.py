@@ -8,12 +8,12 @@ import msgspec
 from journal.bucket.keys import Tag
 from journal.clock import random_name, uuid7
 from journal.events import Event
-from lakehouse.batch import Recorded
-from lakehouse.commands import Command, Context
-from lakehouse.decide import decide
-from lakehouse.errors import Refused, RefusedError
-from lakehouse.node import Node
-from lakehouse.rules.decision import NeedsData, Replayed, Unchanged
+from lakehouse.commit.batch import Recorded
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Command, Context
+from lakehouse.domain.decide import decide
+from lakehouse.domain.decision import NeedsData, Replayed, Unchanged
+from lakehouse.domain.errors import Refused, RefusedError
 from projections.fold import State
 
 ATTEMPTS = 8

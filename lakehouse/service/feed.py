@@ -13,11 +13,11 @@ from contextlib import contextmanager
 import msgspec
 
 from journal.slot import Slot
-from lakehouse import receipts
-from lakehouse.errors import Json
-from lakehouse.gate import Gate
-from lakehouse.node import Node
-from lakehouse.receipts import Body
+from lakehouse.api import receipts
+from lakehouse.api.receipts import Body
+from lakehouse.commit.limiter import Gate
+from lakehouse.commit.node import Node
+from lakehouse.domain.errors import Json
 from lakehouse.service.journal import JournalReads
 from projections import history
 

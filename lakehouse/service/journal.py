@@ -5,9 +5,9 @@ from contextlib import aclosing
 
 from journal.events import Event
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
-from lakehouse import receipts
-from lakehouse.node import Node
-from lakehouse.receipts import Body, Listing
+from lakehouse.api import receipts
+from lakehouse.api.receipts import Body, Listing
+from lakehouse.commit.node import Node
 from projections import history
 
 SCANNED_SLOTS = 1_000

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from journal.bucket.keys import is_reserved, key_fault, object_blob
-from lakehouse import receipts
-from lakehouse.commands import Command, ForgetObject, StoreObject
-from lakehouse.errors import Refused, RefusedError
-from lakehouse.node import Node
-from lakehouse.receipts import Listing, Receipt
-from lakehouse.service import reading
+from lakehouse.api import receipts
+from lakehouse.api.receipts import Listing, Receipt
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Command, ForgetObject, StoreObject
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.process.spool import Spooled
+from lakehouse.service import snapshot
 from lakehouse.service.changes import NOTHING_SHA256, Asking, mint, settle
-from lakehouse.spool import Spooled
 from projections import inventory
 from projections.inventory import Stored
 
@@ -56,23 +56,23 @@ class Storage:
         Raises RefusedError: `invalid_key`, `object_not_found`, `objects_collected`.
         """
         check_key(key, writing=False)
-        state = await reading.state_as_of(self._node, as_of)
+        state = await snapshot.state_as_of(self._node, as_of)
         version = inventory.current(state.inventory, key)
         if version is None:
             raise RefusedError(Refused("object_not_found", f"no object has the key {key!r}"))
         if version.blob in self._node.state.inventory.gone:
-            raise RefusedError(reading.gone(self._node.state, version.blob))
+            raise RefusedError(snapshot.gone(self._node.state, version.blob))
         return version, state.head.seq
 
     async def read(
         self, version: Stored, start: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
         """The bytes of a version, or `length` of them from `start`."""
-        return await reading.pieces(self._node, version.blob, start, length)
+        return await snapshot.pieces(self._node, version.blob, start, length)
 
     async def list(self, prefix: str, after: str, limit: int, as_of: str | None) -> Listing:
         """Up to `limit` keys with `prefix` that sort after `after`, in byte order."""
-        state = await reading.state_as_of(self._node, as_of)
+        state = await snapshot.state_as_of(self._node, as_of)
         found = inventory.in_key_order(state.inventory, prefix, after)
         page = found[:limit]
         more = page[-1].key if len(found) > limit else None

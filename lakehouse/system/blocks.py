@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from journal.packs import SLOTS_A_PACK
-
-SIZES = (SLOTS_A_PACK, 256, 64)
+SIZES = (1_024, 256, 64)
+"""Slots of a block. The largest is a pack's, so that one request reads it."""
 
 
 class Block(msgspec.Struct, frozen=True):

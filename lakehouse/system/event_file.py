@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from journal.slot import Head, SealedSlot, check_link, seal_slot
 from lakehouse.system.events import events
-from lakehouse.system.shapes import EVENTS
+from lakehouse.system.view_columns import EVENTS
 
 GROUP_ROWS = 122_880
 """DuckDB's own: it reads a row group by one thread, and each costs it a look."""

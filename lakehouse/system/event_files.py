@@ -13,9 +13,9 @@ from pathlib import Path
 from journal.log import Journal
 from journal.slot import JournalCorrupt
 from journal.threads import in_thread
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.process.spool import full_disk_refused
 from lakehouse.query.relations import ALL_TIMES, Seen
-from lakehouse.spool import full_disk_refused
 from lakehouse.system.blocks import Block, blocks
 from lakehouse.system.event_file import EventFile, Numbered
 from lakehouse.system.files import Loan, Make

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from journal.events import TYPES, Envelope
 from journal.slot import SealedSlot, envelopes
-from lakehouse.system.shapes import EVENTS
+from lakehouse.system.view_columns import EVENTS
 
 _NAMING = frozenset(data.TYPE for data in TYPES if "name" in data.__struct_fields__)
 _OWN = ("seq", "type", "v", "actor", "reason", "key", "request", "correlation", "command")

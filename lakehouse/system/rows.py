@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lakehouse.system import shapes
+from lakehouse.system import view_columns
 from projections import catalog, inventory
 from projections.catalog import Dataset
 from projections.fold import State
@@ -17,7 +17,7 @@ Row = tuple[Any, ...]
 
 def datasets(state: State) -> pa.Table:
     """`lake.datasets` of a state."""
-    return _table(shapes.DATASETS, map(_dataset, catalog.in_name_order(state.catalog)))
+    return _table(view_columns.DATASETS, map(_dataset, catalog.in_name_order(state.catalog)))
 
 
 def columns(state: State) -> pa.Table:
@@ -27,7 +27,7 @@ def columns(state: State) -> pa.Table:
         for dataset in catalog.in_name_order(state.catalog)
         for position, column in enumerate(dataset.schema or (), 1)
     )
-    return _table(shapes.COLUMNS, rows)
+    return _table(view_columns.COLUMNS, rows)
 
 
 def objects(state: State) -> pa.Table:
@@ -42,12 +42,12 @@ def objects(state: State) -> pa.Table:
     older = sorted((each for each in kept if each), key=lambda each: (each.key.encode(), each.seq))
     rows = [_object(each, True, holders) for each in current]
     rows += [_object(each, False, holders) for each in older]
-    return _table(shapes.OBJECTS, rows)
+    return _table(view_columns.OBJECTS, rows)
 
 
 def log(name: str, remembered: Iterable[Mapping[str, Any]]) -> pa.Table:
     """The view `name` of what a process remembers: mappings with the names of its columns."""
-    schema = shapes.LOGS[name]
+    schema = view_columns.LOGS[name]
     return _table(schema, ([each[column] for column in schema.names] for each in remembered))
 
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from journal.threads import in_thread
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.process.spool import full_disk_refused
 from lakehouse.query.relations import SCHEMA, Seen
-from lakehouse.spool import full_disk_refused
-from lakehouse.system import rows, shapes
+from lakehouse.system import rows, view_columns
 from lakehouse.system.event_files import EventFiles
 from lakehouse.system.files import Files, Loan, Make
 from projections import catalog
@@ -85,7 +85,7 @@ class SystemViews:
             Label("seq", tuple(versions[item.blob].seq for _, item in held)),
         )
         places = tuple(self._node.bucket.locate(item.blob) for _, item in held)
-        return View("quarantine", places, shapes.QUARANTINE, SCHEMA, labels)
+        return View("quarantine", places, view_columns.QUARANTINE, SCHEMA, labels)
 
     def _maker(self, table: Callable[[], pa.Table]) -> Make:
         async def make(path: Path) -> None:

@@ -12,14 +12,14 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from lakehouse.errors import Refused, RefusedError
-from lakehouse.faults import KNOWN, refusal
-from lakehouse.service import Service
-from lakehouse.web.connection import ABANDONABLE, Connection
-from lakehouse.web.encoding import encoded
-from lakehouse.web.exchange import Exchange, finish, name_query, request_id
-from lakehouse.web.origin import foreign
-from lakehouse.web.problems import problem
+from lakehouse.commit.faults import KNOWN, refusal
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.service import Service
+from lakehouse.web.http.connection import ABANDONABLE, Connection
+from lakehouse.web.http.encoding import encoded
+from lakehouse.web.http.exchange import Exchange, finish, name_query, request_id
+from lakehouse.web.http.origin import foreign
+from lakehouse.web.http.problems import problem
 from lakehouse.web.routes import match
 
 MIN_SEQ_WAIT_S = 5.0

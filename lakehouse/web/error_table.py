@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lakehouse.errors import CODES, Code
+from lakehouse.domain.errors import CODES, Code
 
 PAGE = Path(__file__).with_name("ERRORS.md")
 

@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from lakehouse.errors import CODES
-from lakehouse.web.problems import JSON, PROBLEM
+from lakehouse.domain.errors import CODES
+from lakehouse.web.http.problems import JSON, PROBLEM
 from lakehouse.web.route import Route
 from lakehouse.web.shapes import Problem
 

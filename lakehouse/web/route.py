@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from lakehouse.service import Service
-from lakehouse.web.exchange import Exchange
+from lakehouse.service.service import Service
+from lakehouse.web.http.exchange import Exchange
 
 Handler = Callable[[Service, Exchange], Awaitable[web.StreamResponse]]
 

@@ -3,14 +3,15 @@
 from aiohttp import web
 
 from lakehouse import metrics
-from lakehouse.errors import Json, Refused, RefusedError
-from lakehouse.ingest import OPTION_NAMES
-from lakehouse.query.formats import FORMATS
-from lakehouse.service import Service
-from lakehouse.web import catalog, collection, ingest, journal, past, shapes, sql, storage
-from lakehouse.web.exchange import Exchange
+from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.formats.options import OPTION_NAMES
+from lakehouse.query.render.formats import FORMATS
+from lakehouse.service.service import Service
+from lakehouse.web import shapes
+from lakehouse.web.handlers import catalog, gc, ingest, journal, sql, storage, time_travel
+from lakehouse.web.http.exchange import Exchange
+from lakehouse.web.http.problems import answer
 from lakehouse.web.openapi import document
-from lakehouse.web.problems import answer
 from lakehouse.web.route import Route
 
 
@@ -63,18 +64,18 @@ ROUTES = (
         query=_PAGE, answers=(shapes.EventPage,),
     ),
     Route(
-        "GET", "/v1/catalog/diff", past.diff, "What differs between two moments",
+        "GET", "/v1/catalog/diff", time_travel.diff, "What differs between two moments",
         query=("from", "to"), answers=(shapes.Differences,),
     ),
     Route(
-        "POST", "/v1/catalog/pin", past.pin, "Keep what a dataset was",
-        body=past.Pin, answers=(shapes.PinReceipt,), changes=True,
+        "POST", "/v1/catalog/pin", time_travel.pin, "Keep what a dataset was",
+        body=time_travel.Pin, answers=(shapes.PinReceipt,), changes=True,
     ),
     Route(
-        "POST", "/v1/catalog/unpin", past.unpin, "Keep it no longer",
-        body=past.Unpin, answers=(shapes.PinReceipt,), changes=True,
+        "POST", "/v1/catalog/unpin", time_travel.unpin, "Keep it no longer",
+        body=time_travel.Unpin, answers=(shapes.PinReceipt,), changes=True,
     ),
-    Route("GET", "/v1/catalog/pins", past.pins, "What is kept", answers=(shapes.Pins,)),
+    Route("GET", "/v1/catalog/pins", time_travel.pins, "What is kept", answers=(shapes.Pins,)),
     Route(
         "POST", "/v1/ingest", ingest.ingest, "Make a dataset of a file",
         query=(*ingest.OWN_PARAMETERS, *sorted(OPTION_NAMES)), body=(ingest.FORM, *ingest.RAW),
@@ -105,12 +106,12 @@ ROUTES = (
         abandonable=True,
     ),
     Route(
-        "POST", "/v1/journal/undo", past.undo, "Do the inverse of one change",
-        body=past.Undo, answers=(shapes.Undone,), changes=True,
+        "POST", "/v1/journal/undo", time_travel.undo, "Do the inverse of one change",
+        body=time_travel.Undo, answers=(shapes.Undone,), changes=True,
     ),
     Route(
-        "POST", "/v1/gc", collection.collect, "Remove what nothing refers to any more",
-        body=collection.GarbageQuestion, bodiless=True, answers=(shapes.CollectionReport,), changes=True,
+        "POST", "/v1/gc", gc.collect, "Remove what nothing refers to any more",
+        body=gc.GarbageQuestion, bodiless=True, answers=(shapes.CollectionReport,), changes=True,
     ),
     Route("GET", "/health", journal.health, "Whether the process runs", answers=(shapes.Health,)),
     Route("GET", "/ready", journal.ready, "Whether it can serve", answers=(shapes.Ready,)),

@@ -22,18 +22,18 @@ import duckdb
 import structlog
 
 from journal.bucket.keys import Tag, object_blob, slot_key
-from journal.bucket.local import LocalBucket
+from journal.bucket.local.bucket import LocalBucket
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.port import Stat
 from journal.clock import SystemClock, uuid7
-from lakehouse.commands import Context, ForgetObject, RegisterDataset, StoreObject
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Context, ForgetObject, RegisterDataset, StoreObject
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.changes import Asking
-from lakehouse.service.collection import Collection, Waits
 from lakehouse.service.feed import Feed, Wish
+from lakehouse.service.gc.collector import Collection, Waits
 from lakehouse.service.journal import JournalReads
-from lakehouse.service.queries import Queries
+from lakehouse.service.sql.queries import Queries
 from projections.codec import encode_state
 from tests.bench.long_journal import long_journal
 from tests.bench.report import circumstances, write_section

@@ -19,15 +19,15 @@ from pathlib import Path
 import msgspec
 
 from journal import checkpoints
-from journal.bucket import open_bucket
+from journal.bucket.opening import open_bucket
 from journal.clock import SystemClock
 from journal.events import decode_event
 from journal.log import Journal, open_journal
-from lakehouse.upkeep.inspection import replayed
+from lakehouse.admin.inspection import replayed
 from projections.codec import decode_state, state_root
 from projections.fold import STATE_VERSION, State
 from projections.follower import Follower
-from projections.past import Past
+from projections.snapshots import Past
 
 MB = 1 << 20
 

@@ -7,14 +7,15 @@ from collections.abc import Awaitable
 from pathlib import Path
 from statistics import median
 
-from journal.bucket import S3Settings, open_bucket
 from journal.bucket.keys import SLOTS
-from journal.bucket.local import LocalBucket
+from journal.bucket.local.bucket import LocalBucket
+from journal.bucket.opening import open_bucket
 from journal.bucket.port import Answer, Bucket, Created, Stat
+from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
-from lakehouse.commands import RegisterDataset
-from lakehouse.errors import RefusedError
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import RegisterDataset
+from lakehouse.domain.errors import RefusedError
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.changes import Asking
 from tests.s3_server import S3Server

@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
-from journal.bucket import open_bucket
+from journal.bucket.opening import open_bucket
 from journal.clock import SystemClock
-from lakehouse.commands import RegisterDataset
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import RegisterDataset
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.changes import Asking
 from tests.e2e.process import Lakehouse

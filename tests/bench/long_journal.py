@@ -20,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from journal.bucket import open_bucket
+from journal.bucket.opening import open_bucket
 from journal.clock import uuid7
 from journal.events import (
     VERSION,
@@ -38,8 +38,8 @@ from journal.events import (
 )
 from journal.log import Committed, open_journal
 from journal.slot import FORMAT, Header, decode_slot, encode_events, format_at
-from lakehouse.decide import dataset_id
-from lakehouse.keeper import Keeper
+from lakehouse.commit.checkpointer import Keeper
+from lakehouse.domain.decide import dataset_id
 from projections import history
 from projections.fold import STATE_VERSION
 from projections.follower import Follower

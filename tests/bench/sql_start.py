@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from journal.bucket.local import LocalBucket
+from journal.bucket.local.bucket import LocalBucket
 from journal.clock import SystemClock
-from lakehouse.commands import RegisterDataset
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import RegisterDataset
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.changes import Asking
 from tests.bench.sql_asking import whole

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.cli import main
+from lakehouse.cli.main import main
 
 
 class CommandLine:

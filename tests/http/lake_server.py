@@ -11,7 +11,7 @@ from aiohttp import web
 from raw_http import Answer, Body, Client, Headers
 
 from lakehouse.config import Settings
-from lakehouse.service import Service, ServiceLimits
+from lakehouse.service.service import Service, ServiceLimits
 from lakehouse.web.app import Edge
 from lakehouse.wiring import service_of
 

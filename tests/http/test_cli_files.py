@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lakehouse.cli import main
+from lakehouse.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 Lakehouse = Callable[..., str]

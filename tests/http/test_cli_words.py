@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine, csv
 
-from lakehouse.errors import Refused, RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 
 BAD = "bad\udcff"
 """As Python hands on a word with the byte 0xff."""

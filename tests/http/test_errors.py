@@ -7,7 +7,7 @@ import pytest
 from lake_server import Lake
 from refusals import nothing_changes, refused
 
-from lakehouse.errors import CODES
+from lakehouse.domain.errors import CODES
 from lakehouse.web.error_table import PAGE, page
 from lakehouse.web.routes import ROUTES
 

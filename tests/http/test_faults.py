@@ -14,7 +14,7 @@ from lake_server import Lake, running_lake
 from refusals import refused
 from structlog.testing import LogCapture
 
-import lakehouse.spool
+import lakehouse.process.spool
 from journal.bucket.errors import BucketBroken, BucketFull, BucketRefused, BucketUnavailable
 from journal.bucket.port import Answer, Created
 from journal.events import VERSION, Data, Event, ObjectsCollected, ObjectsMarked
@@ -122,7 +122,7 @@ def test_a_full_disk_below_the_spool(lake: Lake, monkeypatch: pytest.MonkeyPatch
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device", "/srv/secret/spool")
 
-    monkeypatch.setattr(lakehouse.spool.os, "write", full)
+    monkeypatch.setattr(lakehouse.process.spool.os, "write", full)
     answer = lake.put("a")
     monkeypatch.undo()
     refused(answer, 507, "insufficient_storage")

@@ -210,7 +210,7 @@ def test_who_is_too_slow_is_told_where_to_go_on(
 
 
 def change(number: int) -> tuple[Any, Any]:
-    from lakehouse.commands import Context, RegisterDataset
+    from lakehouse.domain.commands import Context, RegisterDataset
 
     return RegisterDataset(f"d{number}", "f", (), None), Context("a", f"c{number}")
 

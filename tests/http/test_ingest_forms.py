@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lake_server import Lake, running_lake
 from refusals import nothing_changes, refused
 
-from lakehouse.service import ServiceLimits
+from lakehouse.service.service import ServiceLimits
 
 Fresh = Callable[[], str]
 CSV = b"a,b\r\n1,2\r\n"

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from lake_server import Answer, Lake
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from lakehouse.errors import CODES
+from lakehouse.domain.errors import CODES
 from lakehouse.web.openapi import HEADERS, PARAMETERS
 from lakehouse.web.routes import ROUTES
 

@@ -9,8 +9,8 @@ import pytest
 from lake_server import Lake
 from raw_http import Answer, read_answer
 
-from lakehouse.service.ahead import PLACES
-from lakehouse.service.bringing import Bringing
+from lakehouse.service.ingest.job import Bringing
+from lakehouse.service.ingest.prefetch import PLACES
 
 Fresh = Callable[[], str]
 ROWS = 300_000

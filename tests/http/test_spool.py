@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import lakehouse.spool
-from lakehouse.errors import RefusedError
-from lakehouse.spool import BUFFER_BYTES, HELD_BYTES, spooled, sweep
+import lakehouse.process.spool
+from lakehouse.domain.errors import RefusedError
+from lakehouse.process.spool import BUFFER_BYTES, HELD_BYTES, spooled, sweep
 
 
 async def pieces(*sizes: int) -> AsyncIterator[bytes]:
@@ -71,8 +71,8 @@ async def test_a_cancelled_upload_waits_for_the_thread_that_writes_it(
         close(descriptor)
 
     with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patched:
-        patched.setattr(lakehouse.spool.os, "write", slow_write)
-        patched.setattr(lakehouse.spool.os, "close", noted_close)
+        patched.setattr(lakehouse.process.spool.os, "write", slow_write)
+        patched.setattr(lakehouse.process.spool.os, "close", noted_close)
         task = asyncio.create_task(spool(tmp_path, pool, BUFFER_BYTES))
         await asyncio.to_thread(begun.wait, 10)
         task.cancel()

@@ -10,8 +10,8 @@ from lake_server import Lake, running_lake
 from raw_http import read_answer
 from refusals import nothing_changes, refused
 
-from lakehouse.service import ServiceLimits
-from lakehouse.web import bodies
+from lakehouse.service.service import ServiceLimits
+from lakehouse.web.http import bodies
 
 OBJECT_BYTES = 256 * 1024 * 1024
 SMALL = 100_000

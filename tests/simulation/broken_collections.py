@@ -12,19 +12,19 @@ import msgspec
 
 from journal.bucket.keys import blob_tag
 from journal.bucket.port import Stat
-from lakehouse.commands import MarkObjects, RecordCollected
-from lakehouse.rules import collecting
+from lakehouse.domain import gc_rules
+from lakehouse.domain.commands import MarkObjects, RecordCollected
 from lakehouse.service.changes import Asking
-from lakehouse.service.collected import Collected
-from lakehouse.service.collection import Collection
-from lakehouse.upkeep import garbage
-from lakehouse.upkeep.garbage import Finding, Plan
+from lakehouse.service.gc import listing
+from lakehouse.service.gc.collector import Collection
+from lakehouse.service.gc.listing import Finding, Plan
+from lakehouse.service.gc.summary import Collected
 from projections import inventory
 from projections.fold import State
 from projections.inventory import Inventory
 
 _plan, _mark_some, _delete = Collection.plan, Collection._mark_some, Collection._delete
-_listed, _lost_to, _is_unneeded = garbage.listed, inventory.lost_to, inventory.is_unneeded
+_listed, _lost_to, _is_unneeded = listing.listed, inventory.lost_to, inventory.is_unneeded
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def the_candidates_are_marked_as_found() -> Iterator[None]:
     def broken(state: State, blob: str, cutoff_seq: int) -> bool:
         return blob not in state.inventory.marked and blob not in state.inventory.gone
 
-    with mock.patch.object(collecting, "_may_go", broken):
+    with mock.patch.object(gc_rules, "_may_go", broken):
         yield
 
 
@@ -154,9 +154,9 @@ def what_comes_again_is_left() -> Iterator[None]:
 
     def broken(plan: Plan, stat: Stat) -> Finding | None:
         found = _listed(plan, stat)
-        return None if found is not None and found.verdict == garbage.COLLECTED else found
+        return None if found is not None and found.verdict == listing.COLLECTED else found
 
-    with mock.patch.object(garbage, "listed", broken):
+    with mock.patch.object(listing, "listed", broken):
         yield
 
 
@@ -168,7 +168,7 @@ def whose_an_object_is_does_not_matter() -> Iterator[None]:
         tag = blob_tag(stat.key)
         return _listed(msgspec.structs.replace(plan, lake=tag.lake) if tag else plan, stat)
 
-    with mock.patch.object(garbage, "listed", broken):
+    with mock.patch.object(listing, "listed", broken):
         yield
 
 
@@ -178,7 +178,7 @@ def there_is_no_grace() -> Iterator[None]:
 
     async def broken(self: Collection, older_than: timedelta) -> Plan:
         plan = await _plan(self, older_than)
-        return msgspec.structs.replace(plan, grace_before=plan.grace_before + garbage.GRACE)
+        return msgspec.structs.replace(plan, grace_before=plan.grace_before + listing.GRACE)
 
     with mock.patch.object(Collection, "plan", broken):
         yield
@@ -212,12 +212,12 @@ def the_cutoff_is_the_clock_s() -> Iterator[None]:
 @contextmanager
 def the_cutoff_is_what_decide_is_told_later() -> Iterator[None]:
     """Decide judges by the head of now, not by the cut-off that the collector went by."""
-    mark = collecting._mark
+    mark = gc_rules._mark
 
     def broken(state: State, command: MarkObjects) -> object:
         return mark(state, msgspec.structs.replace(command, cutoff_seq=state.head.seq))
 
-    with mock.patch.object(collecting, "_mark", broken):
+    with mock.patch.object(gc_rules, "_mark", broken):
         yield
 
 

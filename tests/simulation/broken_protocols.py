@@ -14,14 +14,14 @@ import msgspec
 from journal.bucket.port import Answer
 from journal.commit import Found, Progress, Step, after_look, after_put
 from journal.slot import format_at
-from lakehouse import batch as batches
-from lakehouse import writer as writers
-from lakehouse.batch import Batch, Closed
-from lakehouse.commands import Command, Context
-from lakehouse.decide import decide
-from lakehouse.errors import Refused
-from lakehouse.rules.decision import Decision
-from lakehouse.writer import Pending, Writer
+from lakehouse.commit import batch as batches
+from lakehouse.commit import writer as writers
+from lakehouse.commit.batch import Batch, Closed
+from lakehouse.commit.writer import Pending, Writer
+from lakehouse.domain.commands import Command, Context
+from lakehouse.domain.decide import decide
+from lakehouse.domain.decision import Decision
+from lakehouse.domain.errors import Refused
 from projections.fold import State
 
 _commit, _init = Writer._commit, Writer.__init__

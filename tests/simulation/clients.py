@@ -5,7 +5,7 @@ import hashlib
 import random
 
 from journal.events import Column, Object, Source
-from lakehouse.commands import (
+from lakehouse.domain.commands import (
     Command,
     DropDataset,
     ForgetObject,
@@ -14,7 +14,7 @@ from lakehouse.commands import (
     StoreObject,
     Table,
 )
-from lakehouse.errors import Refused
+from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
 from tests.simulation.hosts import WriterHost
 from tests.simulation.record import Crashed, Past, Record, Request, Wanted

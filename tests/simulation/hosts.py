@@ -15,24 +15,24 @@ from journal.bucket.errors import BucketError
 from journal.bucket.keys import object_blob
 from journal.events import Object
 from journal.log import find_journal
-from lakehouse.commands import (
+from lakehouse.commit.faults import HALTING, KNOWN, refusal
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import (
     Command,
     IngestDataset,
     PinDataset,
     RestoreDataset,
     StoreObject,
 )
-from lakehouse.errors import Refused, RefusedError
-from lakehouse.faults import HALTING, KNOWN, refusal
-from lakehouse.node import Node
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.changes import Asking, mint, settle
-from lakehouse.service.collection import Collection, Waits
-from lakehouse.service.lineage import looked_back
-from lakehouse.service.queries import Queries
+from lakehouse.service.gc.collector import Collection, Waits
+from lakehouse.service.ingest.source_history import looked_back
+from lakehouse.service.sql.queries import Queries
 from projections import catalog
 from projections.fold import State
 from projections.follower import Follower
-from projections.past import BeyondHead
+from projections.snapshots import BeyondHead
 from tests.simulation.record import Crashed, Past, Read, Record, Request
 from tests.simulation.store import SimulatedBucket, Store
 from tests.simulation.trace import Trace

@@ -11,9 +11,9 @@ import zstandard
 
 from journal.bucket.keys import CHECKPOINTS, PACKS
 from journal.slot import decode_slot, genesis
-from lakehouse.errors import Refused
+from lakehouse.commit.writer import Limits
+from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
-from lakehouse.writer import Limits
 from projections.codec import state_root
 from projections.fold import empty, fold
 from tests.simulation.collected import COLLECTION

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lakehouse.commands import (
+from lakehouse.domain.commands import (
     Command,
     DropDataset,
     ForgetObject,

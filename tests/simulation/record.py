@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from lakehouse.commands import Command
-from lakehouse.errors import Refused
+from lakehouse.domain.commands import Command
+from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
 
 

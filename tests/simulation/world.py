@@ -158,8 +158,8 @@ def small_caches() -> Iterator[None]:
         mock.patch("projections.checkpointing.EVERY_SLOTS", 4),
         mock.patch("journal.packs.SLOTS_A_PACK", 32),
         mock.patch("journal.log.SLOTS_A_PACK", 32),
-        mock.patch("lakehouse.keeper.SLOTS_A_PACK", 32),
-        mock.patch("lakehouse.upkeep.garbage.GRACE", timedelta(seconds=GRACE_S)),
+        mock.patch("lakehouse.commit.checkpointer.SLOTS_A_PACK", 32),
+        mock.patch("lakehouse.service.gc.listing.GRACE", timedelta(seconds=GRACE_S)),
         mock.patch("projections.inventory.REMEMBERED_EVENTS", REMEMBERED_EVENTS),
     ):
         yield

@@ -1,121 +1,174 @@
-"""The arrows between the packages, and the purity of the pure files, read from the imports."""
+"""The arrows between the packages, and the purity of what claims to be pure: read from imports."""
 
 import ast
+import functools
+import json
+import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MAY_IMPORT = {
-    "journal": {"journal"},
-    "projections": {"journal", "projections"},
-    "lakehouse": {"journal", "projections", "lakehouse"},
-}
-PURE = [
-    "journal/events.py",
-    "journal/slot.py",
-    "journal/commit.py",
-    "journal/bucket/keys.py",
-    "projections/catalog.py",
-    "projections/fold.py",
-    "projections/history.py",
-    "projections/inventory.py",
-    "projections/moment.py",
-    "projections/requests.py",
-    "projections/views.py",
-    "lakehouse/batch.py",
-    "lakehouse/checks.py",
-    "lakehouse/rules/collecting.py",
-    "lakehouse/commands.py",
-    "lakehouse/rules/contracts.py",
-    "lakehouse/decide.py",
-    "lakehouse/rules/decision.py",
-    "lakehouse/diffing.py",
-    "lakehouse/errors.py",
-    "lakehouse/rules/restoring.py",
-    "lakehouse/receipts.py",
-    "lakehouse/query/bounds.py",
-    "lakehouse/query/cache.py",
-    "lakehouse/query/formats.py",
-    "lakehouse/rules/undoing.py",
-    "lakehouse/upkeep/garbage.py",
-    "lakehouse/upkeep/whatif.py",
-    "lakehouse/query/guard.py",
-    "lakehouse/query/relations.py",
-    "lakehouse/system/blocks.py",
-    "lakehouse/web/conditions.py",
-    "lakehouse/web/negotiation.py",
-    "lakehouse/web/origin.py",
-]
-CLOCKS_CHANCE_AND_IO = {
-    "asyncio", "io", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess",
-    "tempfile", "threading", "time", "aiohttp", "aioboto3", "duckdb", "pyarrow", "structlog",
+PACKAGES = ("journal", "projections", "lakehouse")
+FLOORS = (
+    {"domain", "api", "config", "logs", "metrics"},
+    {"commit", "formats", "query"},
+    {"process"},
+    {"system"},
+    {"service", "admin"},
+    {"web", "wiring"},
+    {"serve"},
+    {"cli"},
+    {"__main__"},
+)
+"""The packages and modules of `lakehouse/`; imports go to a lower floor, or stay where they are."""
+MAX_FILES, MAX_LINES = 20, 350
+IMPURE = {
+    "aioboto3", "aiohttp", "asyncio", "botocore", "concurrent", "ctypes", "duckdb", "multiprocessing", "os",
+    "random", "secrets", "select", "selectors", "shutil", "signal", "socket", "structlog", "subprocess",
+    "tempfile", "threading", "time",
 }  # fmt: skip
-UP_THE_STAIRS = {
-    # commands, errors ← decide ← service ← web, cli ← wiring
-    "service": {"web", "cli", "wiring", "serve"},
-    "ingest": {"web", "cli", "wiring", "serve", "service", "node", "writer"},
-    "query": {"web", "cli", "wiring", "serve", "service", "node", "writer"},
-    "system": {"web", "cli", "wiring", "serve", "service"},
-    "web": {"cli", "wiring"},
-}
+"""Modules of clocks, chance, threads, processes and I/O."""
+CLOCK = re.compile(r"\b(datetime\.now|datetime\.today|date\.today|utcnow)\(")
+LOADED_BY_LIBRARIES = "import msgspec, uuid, re, datetime, decimal, hashlib, zoneinfo, zstandard"
+LOADING_MORE = ("lakehouse.query", "lakehouse.formats", "lakehouse.system")
+LOADS_MORE = "import pyarrow, pyarrow.compute, duckdb"
 
 
 def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """Full names of what a file imports, relative imports resolved."""
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@functools.cache
+def imported(path: Path) -> frozenset[str]:
+    """Full names of the modules, and of the names in them, that a file imports for its work."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in _working(tree):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
-            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
-            found.add(".".join([*package, *([node.module] if node.module else [])]))
+            assert not node.level, f"{path}: a relative import"
+            found |= {f"{node.module}.{name.name}" for name in node.names} | {node.module or ""}
+    return frozenset(found)
+
+
+def _working(tree: ast.AST) -> list[ast.AST]:
+    """All nodes but those below `if TYPE_CHECKING:`, which are never run."""
+    found: list[ast.AST] = [tree]
+    for node in found:
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            found.extend(ast.iter_child_nodes(node))
     return found
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
+def ours(path: Path) -> set[str]:
+    """The first two parts of our own modules that a file imports: `lakehouse.domain`."""
+    parts = [name.split(".")[:2] for name in imported(path)]
+    return {".".join(each) for each in parts if each[0] in PACKAGES}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_arrows_point_from_facts_to_what_follows_to_what_we_do(package: str) -> None:
+    allowed = PACKAGES[: PACKAGES.index(package) + 1]
     for path in sources(package):
-        ours = {name.split(".")[0] for name in imported(path)} & set(MAY_IMPORT)
-        assert ours <= MAY_IMPORT[package], path
+        assert {name.split(".")[0] for name in ours(path)} <= {*allowed}, path
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_pure_files_import_no_clock_no_chance_no_io(name: str) -> None:
-    tops = {each.split(".")[0] for each in imported(ROOT / name)}
-    assert not tops & CLOCKS_CHANCE_AND_IO
-    assert "now(" not in (ROOT / name).read_text()
+def test_each_part_of_lakehouse_has_its_floor() -> None:
+    parts = {path.stem for path in (ROOT / "lakehouse").iterdir() if path.suffix == ".py"}
+    parts |= {path.parent.name for path in (ROOT / "lakehouse").glob("*/__init__.py")}
+    assert parts - {"__init__"} == set().union(*FLOORS)
 
 
-@pytest.mark.parametrize("room", UP_THE_STAIRS)
-def test_rooms_of_lakehouse_do_not_look_up_the_stairs(room: str) -> None:
-    above = {f"lakehouse.{each}" for each in UP_THE_STAIRS[room]}
-    for path in sources(f"lakehouse/{room}"):
-        reached = {".".join(name.split(".")[:2]) for name in imported(path)}
-        assert not reached & above, path
+@pytest.mark.parametrize("floor", range(len(FLOORS)))
+def test_imports_in_lakehouse_go_downward(floor: int) -> None:
+    below = set().union(*FLOORS[:floor])
+    for part in FLOORS[floor]:
+        paths = [*sources(f"lakehouse/{part}"), *(ROOT / "lakehouse").glob(f"{part}.py")]
+        for path in paths:
+            reached = {name.split(".")[1] for name in ours(path) if name.startswith("lakehouse.")}
+            assert reached <= below | {part}, path
 
 
-def test_decide_knows_commands_errors_and_projections_alone() -> None:
-    rules = {
-        "lakehouse",
-        "lakehouse.rules",
-        "lakehouse.rules.restoring",
-        "lakehouse.rules.collecting",
-        "lakehouse.rules.contracts",
-    }
-    for name in ("decide", "rules/restoring", "rules/collecting", "rules/contracts"):
-        path = ROOT / f"lakehouse/{name}.py"
-        ours = {each for each in imported(path) if each.startswith("lakehouse")}
-        assert ours - rules <= {
-            "lakehouse.commands",
-            "lakehouse.rules.decision",
-            "lakehouse.errors",
-        }
+def test_no_module_imports_itself_through_others() -> None:
+    paths = {module_of(path): path for package in PACKAGES for path in sources(package)}
+    arrows = {name: imported(path) & paths.keys() - {name} for name, path in paths.items()}
+    while leaves := [name for name, others in arrows.items() if not others & arrows.keys()]:
+        for name in leaves:
+            del arrows[name]
+    assert arrows == {}
+
+
+def test_folders_and_files_are_small() -> None:
+    for package in PACKAGES:
+        folders = {path.parent for path in sources(package)}
+        for folder in folders:
+            assert len([*folder.glob("*.py")]) <= MAX_FILES, folder
+        for path in sources(package):
+            assert len(path.read_text().splitlines()) <= MAX_LINES, path
+
+
+def claims_purity(path: Path) -> bool:
+    return "Pure" in (ast.get_docstring(ast.parse(path.read_text())) or "")
+
+
+PURE = [path for package in PACKAGES for path in sources(package) if claims_purity(path)]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """By pure module: what a fresh interpreter has loaded after importing it, beyond libraries."""
+    script = (
+        f"import os, sys, json; {LOADED_BY_LIBRARIES}\n"
+        "rows = {}\n"
+        "for name in sys.argv[1:]:\n"
+        "    reader, writer = os.pipe()\n"
+        "    if os.fork() == 0:\n"
+        "        os.close(reader)\n"
+        f"        if name.startswith({LOADING_MORE}): {LOADS_MORE}\n"
+        "        before = set(sys.modules)\n"
+        "        __import__(name)\n"
+        "        os.write(writer, json.dumps(sorted(set(sys.modules) - before)).encode())\n"
+        "        os._exit(0)\n"
+        "    os.close(writer)\n"
+        "    with os.fdopen(reader) as answer: rows[name] = answer.read()\n"
+        "    os.wait()\n"
+        "print(json.dumps(rows))\n"
+    )
+    names = [module_of(path) for path in PURE]
+    asked = [sys.executable, "-c", script, *names]
+    answer = subprocess.run(asked, capture_output=True, check=True, cwd=ROOT, text=True)
+    return {name: set(json.loads(text)) for name, text in json.loads(answer.stdout).items()}
+
+
+@pytest.mark.parametrize("path", PURE, ids=module_of)
+def test_what_claims_to_be_pure_loads_nothing_that_is_not(
+    path: Path, loaded: dict[str, set[str]]
+) -> None:
+    """Transitively: each of our modules that came along is looked at too."""
+    modules = loaded[module_of(path)]
+    assert not {name.split(".")[0] for name in modules} & IMPURE
+    for name in modules:
+        if name.split(".")[0] in PACKAGES:
+            source = ROOT / name.replace(".", "/")
+            file = source / "__init__.py" if source.is_dir() else source.with_suffix(".py")
+            assert not {each.split(".")[0] for each in imported(file)} & IMPURE, file
+            assert not CLOCK.search(file.read_text()), file
+
+
+def test_importing_the_port_loads_no_adapter() -> None:
+    script = "import sys, journal.bucket, journal.bucket.port; print(*sys.modules)"
+    asked = [sys.executable, "-c", script]
+    answer = subprocess.run(asked, capture_output=True, check=True, cwd=ROOT, text=True)
+    adapters = ("journal.bucket.local", "journal.bucket.s3", "journal.bucket.memory", "aioboto3")
+    assert not [name for name in answer.stdout.split() if name.startswith(adapters)]
 
 
 def test_the_journal_needs_little_besides_the_standard_library() -> None:

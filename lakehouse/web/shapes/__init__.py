@@ -1,6 +1,6 @@
 """The shapes of answers, for the OpenAPI document. Every answer's members are exactly these.
 
-The bodies themselves are made by `lakehouse.receipts` and the services; a test holds them to this.
+The bodies themselves are made by `lakehouse.api.receipts` and the services; a test holds them to this.
 """
 
 from lakehouse.web.shapes.catalog import (

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from s3_server import S3Server
 
-from journal.bucket import Answer, Bucket, MemoryBucket, S3Settings, open_bucket
+from journal.bucket.memory import MemoryBucket
+from journal.bucket.opening import open_bucket
+from journal.bucket.port import Answer, Bucket
+from journal.bucket.s3.settings import S3Settings
 
 
 class MemoryStore:

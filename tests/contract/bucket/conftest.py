@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from bucket_stores import LocalStore, MemoryStore, S3Store, Store
 
-from journal.bucket import Bucket
+from journal.bucket.port import Bucket
 
 
 @pytest.fixture(params=["memory", "local", "s3"])

@@ -11,13 +11,8 @@ from pathlib import Path
 import pytest
 from bucket_stores import LocalStore, MemoryStore, S3Store, Store, race, race_in_process
 
-from journal.bucket import (
-    Answer,
-    Bucket,
-    BucketRefused,
-    ObjectExists,
-    ObjectMissing,
-)
+from journal.bucket.errors import BucketRefused, ObjectExists, ObjectMissing
+from journal.bucket.port import Answer, Bucket
 
 MIB = 1 << 20
 BODIES = [b"", b"\x00", b"a\r\nb\n", bytes(range(256)) * 4096 + b"end", b"PAR1", b"\xff\xfe"]
@@ -276,7 +271,7 @@ async def test_a_cancelled_upload_leaves_no_part_behind(
     store: Store, bucket: Bucket, tmp_path: Path, delay_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if the source lay on another filesystem: a copy takes long enough to be cancelled.
-    monkeypatch.setattr("journal.bucket.local_write._linked", lambda *_: False)
+    monkeypatch.setattr("journal.bucket.local.write._linked", lambda *_: False)
     source = file_of(tmp_path / "source", 64 * MIB)
     descriptors = len(os.listdir("/proc/self/fd"))
     uploading = asyncio.ensure_future(bucket.upload("up", source))

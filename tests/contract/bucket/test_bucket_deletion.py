@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from bucket_stores import S3Store, Store
 
-from journal.bucket import Bucket, ObjectMissing
+from journal.bucket.errors import ObjectMissing
+from journal.bucket.port import Bucket
 
 
 def blob(name: str, lake: str = "0193aaaa") -> str:

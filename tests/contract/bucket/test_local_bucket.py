@@ -10,16 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from journal.bucket import (
-    Answer,
-    Bucket,
-    BucketBroken,
-    BucketFull,
-    BucketRefused,
-    LocalBucket,
-    ObjectMissing,
-    local_write,
-)
+from journal.bucket.errors import BucketBroken, BucketFull, BucketRefused, ObjectMissing
+from journal.bucket.local import write
+from journal.bucket.local.bucket import LocalBucket
+from journal.bucket.port import Answer, Bucket
 
 
 @pytest.fixture
@@ -74,25 +68,25 @@ async def test_an_upload_from_the_spool_is_a_link_and_not_a_copy(bucket: Bucket)
 async def test_a_cancelled_copy_stops_at_the_next_piece(
     bucket: Bucket, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "source").write_bytes(bytes(3 * local_write.PIECE_BYTES))
-    writing, cancelled, really = threading.Event(), threading.Event(), local_write._write_all
+    (tmp_path / "source").write_bytes(bytes(3 * write.PIECE_BYTES))
+    writing, cancelled, really = threading.Event(), threading.Event(), write._write_all
     written: list[int] = []
 
-    def write(descriptor: int, piece: bytes) -> None:
+    def write_one(descriptor: int, piece: bytes) -> None:
         writing.set()
         cancelled.wait(10)
         written.append(len(piece))
         really(descriptor, piece)
 
-    monkeypatch.setattr(local_write, "_linked", lambda *_: False)
-    monkeypatch.setattr(local_write, "_write_all", write)
+    monkeypatch.setattr(write, "_linked", lambda *_: False)
+    monkeypatch.setattr(write, "_write_all", write_one)
     uploading = asyncio.ensure_future(bucket.upload("up", tmp_path / "source"))
     await asyncio.to_thread(writing.wait, 10)
     uploading.cancel()
     asyncio.get_running_loop().call_later(0.01, cancelled.set)
     with pytest.raises(asyncio.CancelledError):
         await uploading
-    assert written == [local_write.PIECE_BYTES]
+    assert written == [write.PIECE_BYTES]
     assert os.listdir(root / ".tmp") == []
     assert await bucket.list_objects("") == []
 
@@ -206,7 +200,7 @@ async def test_an_upload_without_room_is_told_as_full(
     bucket: Bucket, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "source").write_bytes(b"x")
-    monkeypatch.setattr("journal.bucket.local_write._linked", lambda *_: False)
+    monkeypatch.setattr("journal.bucket.local.write._linked", lambda *_: False)
     monkeypatch.setattr(os, "write", failing(errno.ENOSPC))
     with pytest.raises(BucketFull):
         await bucket.upload("a", tmp_path / "source")

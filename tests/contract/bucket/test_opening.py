@@ -4,13 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from journal.bucket import (
-    LocalBucket,
-    MemoryBucket,
-    S3Settings,
-    open_bucket,
-    s3_settings_from_environment,
-)
+from journal.bucket.local.bucket import LocalBucket
+from journal.bucket.memory import MemoryBucket
+from journal.bucket.opening import open_bucket, s3_settings_from_environment
+from journal.bucket.s3.settings import S3Settings
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
 

@@ -9,9 +9,12 @@ import pytest
 from bucket_stores import S3Store
 from s3_server import Radosgw, S3Server
 
-from journal.bucket import Answer, BucketBroken, BucketRefused, S3Settings, open_bucket
-from journal.bucket.s3 import S3Bucket
-from journal.bucket.s3_upload import part_size
+from journal.bucket.errors import BucketBroken, BucketRefused
+from journal.bucket.opening import open_bucket
+from journal.bucket.port import Answer
+from journal.bucket.s3.bucket import S3Bucket
+from journal.bucket.s3.settings import S3Settings
+from journal.bucket.s3.upload import part_size
 
 
 @pytest.fixture

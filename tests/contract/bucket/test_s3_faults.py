@@ -11,18 +11,17 @@ import msgspec
 import pytest
 from fault_server import FaultServer
 
-from journal.bucket import (
-    Answer,
-    Bucket,
+from journal.bucket.errors import (
     BucketBroken,
     BucketError,
     BucketFull,
     BucketRefused,
     BucketUnavailable,
     ObjectMissing,
-    S3Settings,
-    open_bucket,
 )
+from journal.bucket.opening import open_bucket
+from journal.bucket.port import Answer, Bucket
+from journal.bucket.s3.settings import S3Settings
 
 SECRET = "the-very-secret-key"
 SETTINGS = S3Settings(

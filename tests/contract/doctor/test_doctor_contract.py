@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from s3_server import S3Server
 
-from lakehouse.cli import main
+from lakehouse.cli.main import main
 
 PROMISES = [
     "clock", "create_if_absent", "one_winner", "taken_is_412", "absent_is_404",
@@ -118,7 +118,7 @@ def test_a_store_that_ignores_conditions_is_refused_before_a_lake_begins(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Both commands, from their words to their exit codes."""
-    from journal.bucket import MemoryBucket
+    from journal.bucket.memory import MemoryBucket
 
     class IgnoresConditions(MemoryBucket):
         async def create(self, key: str, body: bytes):  # type: ignore[no-untyped-def]

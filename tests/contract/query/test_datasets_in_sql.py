@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from journal.events import Column
-from lakehouse.errors import RefusedError
+from lakehouse.domain.errors import RefusedError
 from projections.views import View
 
 

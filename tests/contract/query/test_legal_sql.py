@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse.errors import RefusedError
+from lakehouse.domain.errors import RefusedError
 
 LEGAL: list[tuple[str, Any]] = [
     ("SELECT 42", [[42]]),

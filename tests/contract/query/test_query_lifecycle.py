@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from worker_processes import busiest, resident_bytes, worker_pids
 
-from lakehouse.errors import RefusedError
+from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import Query
 
 ENDLESS = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sql_attacks import attacks
 
-from lakehouse.errors import CODES, RefusedError
+from lakehouse.domain.errors import CODES, RefusedError
 
 
 async def test_every_attack_is_refused_and_changes_nothing(
@@ -45,7 +45,7 @@ async def test_the_sandbox_holds_where_the_guard_is_not_asked(
 ) -> None:
     """A second wall: the locked connection itself opens nothing but the data."""
     from lakehouse.query.engine import _configure
-    from lakehouse.query.sandbox import locked_connection
+    from lakehouse.query.worker.sandbox import locked_connection
 
     lake = await make_lake(workers=1)
     connection = locked_connection(_configure(lake.settings()))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from journal.events import Column
-from lakehouse.errors import RefusedError
+from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import EngineSettings, Query, QueryEngine
 from lakehouse.query.messages import S3
 from projections.views import View
@@ -152,7 +152,7 @@ async def test_no_credential_is_visible_in_arguments_or_environment(remote: Remo
         await remote.rows(engine, "SELECT 1")
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         workers = [Path("/proc") / pid for pid in children]
-        workers = [pid for pid in workers if b"query.child" in (pid / "cmdline").read_bytes()]
+        workers = [pid for pid in workers if b"query.worker.main" in (pid / "cmdline").read_bytes()]
         assert len(workers) == 1
         for name in ("cmdline", "environ"):
             seen = await asyncio.to_thread((workers[0] / name).read_bytes)

@@ -11,7 +11,7 @@ WORKING_TICKS = 20
 def worker_pids(of: int | None = None) -> list[int]:
     of = of or os.getpid()
     children = Path(f"/proc/{of}/task/{of}/children").read_text().split()
-    ours = [int(pid) for pid in children if b"lakehouse.query.child" in cmdline(int(pid))]
+    ours = [int(pid) for pid in children if b"lakehouse.query.worker.main" in cmdline(int(pid))]
     return sorted(ours)
 
 

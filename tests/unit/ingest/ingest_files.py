@@ -8,9 +8,12 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from lakehouse.errors import Refused
-from lakehouse.ingest import Contract, Limits, Options, Parsed, ingest_file
-from lakehouse.reached import Reached, unwatched
+from lakehouse.domain.errors import Refused
+from lakehouse.domain.progress import Reached, unwatched
+from lakehouse.formats.csv.reader import Parsed, ingest_file
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.options import Options
+from lakehouse.formats.schema import Contract
 
 Rows = list[tuple[Any, ...]]
 

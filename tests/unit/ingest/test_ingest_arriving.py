@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from ingest_files import parsed
 
-from lakehouse.errors import Refused
-from lakehouse.ingest import Arriving, GivenUpError, Limits, Options, Parsed, ingest_file
+from lakehouse.domain.errors import Refused
+from lakehouse.formats.csv.reader import Parsed, ingest_file
+from lakehouse.formats.growing_file import Arriving, GivenUpError
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.options import Options
 
 ROWS = [f'{n},"note, {n}",{n / 4 if n > 900 else n}' for n in range(1000)]
 CSV = "\n".join(["a,b,c", *ROWS]).encode()

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lakehouse.ingest import Limits, quotes
-from lakehouse.ingest import blocks as module
-from lakehouse.ingest.blocks import Block, Lines, blocks, on_first, recut
-from lakehouse.ingest.dialect import Dialect
-from lakehouse.ingest.lines import LineCount
-from lakehouse.ingest.quotes import last_end
-from lakehouse.ingest.records import line_ends
+from lakehouse.formats.csv import blocks as module
+from lakehouse.formats.csv import quotes
+from lakehouse.formats.csv.blocks import Block, Lines, blocks, on_first, recut
+from lakehouse.formats.csv.dialect import Dialect
+from lakehouse.formats.csv.line_count import LineCount
+from lakehouse.formats.csv.quotes import last_end
+from lakehouse.formats.csv.records import line_ends
+from lakehouse.formats.limits import Limits
 
 COMMA = Dialect(",", "utf-8")
 SOUP = st.lists(st.sampled_from(['"', '""', ",", "\n", "\r", "\r\n", "x", '"a"', '"b\n"']))

@@ -9,7 +9,7 @@ import pytest
 import zstandard
 from ingest_files import by_duckdb, parsed, refused
 
-from lakehouse.ingest import Limits
+from lakehouse.formats.limits import Limits
 
 DATA = b"a,b\n" + b"1,x\n" * 1000
 ROWS = [(1, "x")] * 1000

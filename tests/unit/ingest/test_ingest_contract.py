@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_files import by_duckdb, parsed, refused, temporary, types_of
 
-from lakehouse.ingest import Column, Contract, Difference, Limits, Stance, fingerprint
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.schema import Column, Contract, Difference, Stance, fingerprint
 
 
 def _contract(**types: str) -> Contract:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, refused, temporary
 from slow_readings import Cells, read_slowly
 
-from lakehouse.errors import Refused
-from lakehouse.ingest import Limits
+from lakehouse.domain.errors import Refused
+from lakehouse.formats.limits import Limits
 
 SMALL = Limits(block_bytes=16)
 TEXT = (("a", "string"), ("b", "string"))
@@ -34,7 +34,7 @@ CELLS = st.one_of(
 @example('x,"a\nb"\nx,"a"b\n', 5, 3)
 def test_any_text_is_read_as_slowly_reading_it_says(text: str, block: int, piece: int) -> None:
     data = f"a,b\n{text}".encode()
-    with temporary() as folder, patch("lakehouse.ingest.blocks._PIECE_BYTES", piece):
+    with temporary() as folder, patch("lakehouse.formats.csv.blocks._PIECE_BYTES", piece):
         result = ingest(data, Path(folder), limits=Limits(block_bytes=block), types=TEXT)
         expected = read_slowly(data.decode())
         if isinstance(expected, int):

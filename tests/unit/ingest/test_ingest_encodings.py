@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ingest_files import by_duckdb, by_pyarrow, parsed
 
-from lakehouse.ingest.column_encodings import encodings
+from lakehouse.formats.parquet.column_encodings import encodings
 
 ROWS = 3_000
 

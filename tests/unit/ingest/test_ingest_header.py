@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_files import by_duckdb, parsed
 
-from lakehouse.ingest.header import name_columns
+from lakehouse.formats.csv.header import name_columns
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import Never
 import pytest
 from ingest_files import parsed
 
-from lakehouse.errors import Refused
-from lakehouse.ingest import Limits, Options, Parsed, ingest_file
+from lakehouse.domain.errors import Refused
+from lakehouse.formats.csv.reader import Parsed, ingest_file
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.options import Options
 
 FILES = {
     "plain": b"n,text\n1,a\n2,\n",

@@ -15,7 +15,9 @@ MIB = 1 << 20
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from lakehouse.ingest import Limits, Options, Parsed, ingest_file
+from lakehouse.formats.csv.reader import Parsed, ingest_file
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.options import Options
 
 def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

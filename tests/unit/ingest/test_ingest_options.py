@@ -2,8 +2,8 @@
 
 import pytest
 
-from lakehouse.errors import Refused
-from lakehouse.ingest import Options, parse_options
+from lakehouse.domain.errors import Refused
+from lakehouse.formats.options import Options, parse_options
 
 ZONED = "timestamp[us, tz=UTC]"
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, temporary, types_of
 
-from lakehouse.ingest import Limits, Parsed
+from lakehouse.formats.csv.reader import Parsed
+from lakehouse.formats.limits import Limits
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +134,8 @@ def test_negative_zero_keeps_its_sign(tmp_path: Path) -> None:
 def test_statistics_are_stored_and_nothing_that_varies(workers: Path, tmp_path: Path) -> None:
     metadata = pq.read_metadata(parsed(workers, tmp_path).files[0].content)
     assert metadata.row_group(0).column(0).statistics.max == 5000
-    assert set(metadata.metadata) == {b"ARROW:schema", b"lakehouse.writer"}
-    assert metadata.metadata[b"lakehouse.writer"] == b"lakehouse ingest 2"
+    assert set(metadata.metadata) == {b"ARROW:schema", b"lakehouse.commit.writer"}
+    assert metadata.metadata[b"lakehouse.commit.writer"] == b"lakehouse ingest 2"
     assert pa.__version__ in metadata.created_by
 
 
@@ -154,7 +155,7 @@ def test_a_full_disk_ends_the_work_and_its_threads(
             raise OSError(errno.ENOSPC, "no space left")
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", write_table)
-    monkeypatch.setattr("lakehouse.ingest.parquet._LARGE_ROWS", 1)
+    monkeypatch.setattr("lakehouse.formats.parquet.writer._LARGE_ROWS", 1)
     before = set(threading.enumerate())
     limits = Limits(row_group_rows=512, block_bytes=10_000, kept_bytes=0)
     with pytest.raises(OSError, match="no space left"):

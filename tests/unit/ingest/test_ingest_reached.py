@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ingest_files import parsed
 
-from lakehouse.ingest import Limits
+from lakehouse.formats.limits import Limits
 
 ROWS = 3_000
 TEXTS = {

@@ -15,7 +15,7 @@ from expectations import (
 )
 from ingest_files import ingest, parsed, text_rows
 
-from lakehouse.errors import Refused
+from lakehouse.domain.errors import Refused
 
 FILES = expectations()
 pytestmark = pytest.mark.skipif(not FILES, reason=ABSENT)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, temporary, types_of
 from slow_readings import Cells, type_of_column
 
-from lakehouse.errors import Refused
-from lakehouse.ingest import Limits, Parsed
+from lakehouse.domain.errors import Refused
+from lakehouse.formats.csv.reader import Parsed
+from lakehouse.formats.limits import Limits
 
 SMALL = Limits(block_bytes=64, row_group_rows=3, threads=2, kept_bytes=300)
 REFUSALS = {"empty_csv", "malformed_csv", "malformed_encoding", "too_large", "value_does_not_fit"}

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ingest_files import parsed, temporary, types_of
 from slow_readings import type_of_column, types_of_value
 
-from lakehouse.ingest import Limits
-from lakehouse.ingest.inference import Findings, judge, merge, nothing
-from lakehouse.ingest.types import TYPES, cast, first_misfit
+from lakehouse.formats.inference import Findings, judge, merge, nothing
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.types import TYPES, cast, first_misfit
 
 # Type: the values at its boundaries, inside and outside, divided by bars.
 TABLE: dict[str, tuple[str, str]] = {

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.ingest import Limits
-from lakehouse.ingest.json_columns import column
-from lakehouse.ingest.json_lines import Line, parsed_lines
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.ndjson.columns import column
+from lakehouse.formats.ndjson.lines import Line, parsed_lines
 
 _names = st.sampled_from(["a", "b", "", ":", " ", '"', "é", "a:"])
 _values = st.recursive(

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from ingest_files import by_duckdb, parsed, refused, temporary, types_of
 from slow_readings import types_of_value
 
-from lakehouse.ingest import Column, Contract, Limits, Parsed, Stance
-from lakehouse.ingest.dialect import Dialect
-from lakehouse.ingest.fitting import fitting, holds
-from lakehouse.ingest.records import line_ends
-from lakehouse.ingest.sieve import pieces, spans
-from lakehouse.ingest.types import TYPES
+from lakehouse.formats.csv.dialect import Dialect
+from lakehouse.formats.csv.reader import Parsed
+from lakehouse.formats.csv.record_scanner import pieces, spans
+from lakehouse.formats.csv.records import line_ends
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.schema import Column, Contract, Stance
+from lakehouse.formats.types import TYPES
+from lakehouse.formats.value_fit import fitting, holds
 
 Aside = tuple[int, str | None, str, bytes]
 

@@ -6,7 +6,7 @@ from threading import Event, active_count
 
 import pytest
 
-from lakehouse.ingest.side_by_side import in_order, one_ahead
+from lakehouse.formats.ordered_parallel import in_order, one_ahead
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.ingest import thrift
-from lakehouse.ingest.column_encodings import encodings
-from lakehouse.ingest.striped import StripedWriter
+from lakehouse.formats.parquet import thrift
+from lakehouse.formats.parquet.column_encodings import encodings
+from lakehouse.formats.parquet.parallel_writer import StripedWriter
 
 ROWS = 5_000
 
@@ -34,7 +34,7 @@ def _table() -> pa.Table:
         "good": pa.array(rng.choices([True, False, None], k=ROWS)),
         "none": pa.nulls(ROWS, pa.string()),
     }
-    return pa.table(columns).replace_schema_metadata({"lakehouse.writer": "a test"})
+    return pa.table(columns).replace_schema_metadata({"lakehouse.commit.writer": "a test"})
 
 
 def _by_one(table: pa.Table, groups: list[pa.Table]) -> bytes:

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from journal.bucket import Answer, BucketUnavailable, Created, MemoryBucket, ObjectMissing, Stat
+from journal.bucket.errors import BucketUnavailable, ObjectMissing
+from journal.bucket.memory import MemoryBucket
+from journal.bucket.port import Answer, Created, Stat
 
 
 class IgnoresConditions(MemoryBucket):

@@ -17,7 +17,7 @@ from journal.events import (
     DatasetAppended,
     Event,
 )
-from lakehouse.commands import (
+from lakehouse.domain.commands import (
     Command,
     IngestDataset,
     RegisterDataset,
@@ -25,9 +25,9 @@ from lakehouse.commands import (
     StoreObject,
     Table,
 )
-from lakehouse.decide import dataset_id, decide
-from lakehouse.errors import Refused
-from lakehouse.rules.decision import Decision
+from lakehouse.domain.decide import dataset_id, decide
+from lakehouse.domain.decision import Decision
+from lakehouse.domain.errors import Refused
 
 COLUMNS = schema(id="int64", zip="string")
 

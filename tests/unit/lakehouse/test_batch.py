@@ -5,11 +5,11 @@ import pytest
 from builders import BEGAN, EMPTY, LAKE, blob, context, sha
 
 from journal.slot import decode_slot
-from lakehouse import batch
-from lakehouse.batch import Answered, Batch, Failed, Recorded, Stamp, build
-from lakehouse.commands import Command, Context, DropDataset, RegisterDataset, StoreObject
-from lakehouse.errors import Refused
-from lakehouse.rules.decision import Replayed, Unchanged
+from lakehouse.commit import batch
+from lakehouse.commit.batch import Answered, Batch, Failed, Recorded, Stamp, build
+from lakehouse.domain.commands import Command, Context, DropDataset, RegisterDataset, StoreObject
+from lakehouse.domain.decision import Replayed, Unchanged
+from lakehouse.domain.errors import Refused
 from projections.fold import fold
 
 STAMP = Stamp(LAKE.lake, "mine", "w-1", BEGAN)

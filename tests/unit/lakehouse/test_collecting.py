@@ -14,10 +14,16 @@ from journal.events import (
     ObjectsMarked,
 )
 from journal.slot import Slot
-from lakehouse.commands import Command, MarkObjects, PinDataset, RecordCollected, UnpinDataset
-from lakehouse.decide import decide
-from lakehouse.errors import Refused
-from lakehouse.rules.decision import Decision, Unchanged
+from lakehouse.domain.commands import (
+    Command,
+    MarkObjects,
+    PinDataset,
+    RecordCollected,
+    UnpinDataset,
+)
+from lakehouse.domain.decide import decide
+from lakehouse.domain.decision import Decision, Unchanged
+from lakehouse.domain.errors import Refused
 from projections import inventory
 from projections.fold import State, fold_to
 

@@ -11,15 +11,15 @@ from builders import FakeClock, blob, chance, context
 from scripted_bucket import ScriptedBucket
 
 from journal.bucket.keys import Tag, object_blob
-from lakehouse.batch import Recorded
-from lakehouse.commands import Context, ForgetObject, StoreObject
-from lakehouse.errors import RefusedError
-from lakehouse.node import Node
+from lakehouse.commit.batch import Recorded
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Context, ForgetObject, StoreObject
+from lakehouse.domain.errors import RefusedError
 from lakehouse.service.changes import NOTHING_SHA256, Asking
-from lakehouse.service.collected import Collected
-from lakehouse.service.collection import Collection, Waits
-from lakehouse.service.queries import Queries
-from lakehouse.upkeep.garbage import Finding
+from lakehouse.service.gc.collector import Collection, Waits
+from lakehouse.service.gc.listing import Finding
+from lakehouse.service.gc.summary import Collected
+from lakehouse.service.sql.queries import Queries
 
 ASKING = Asking("collector", 0.0)
 SINCE_EVER = timedelta(0)

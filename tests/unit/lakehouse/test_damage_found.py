@@ -8,9 +8,9 @@ from scripted_bucket import ScriptedBucket
 
 from journal.bucket import keys
 from journal.slot import JournalCorrupt
-from lakehouse.commands import RegisterDataset
-from lakehouse.errors import RefusedError
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import RegisterDataset
+from lakehouse.domain.errors import RefusedError
 
 IDLE_S = 31.0
 

@@ -25,15 +25,10 @@ from journal.events import (
     ObjectStored,
 )
 from journal.slot import FORMAT
-from lakehouse.commands import (
-    AdoptLake,
-    DropDataset,
-    ForgetObject,
-    RaiseFormat,
-)
-from lakehouse.decide import dataset_id, decide
-from lakehouse.errors import Refused
-from lakehouse.rules.decision import NeedsData, Replayed, Unchanged
+from lakehouse.domain.commands import AdoptLake, DropDataset, ForgetObject, RaiseFormat
+from lakehouse.domain.decide import dataset_id, decide
+from lakehouse.domain.decision import NeedsData, Replayed, Unchanged
+from lakehouse.domain.errors import Refused
 from projections.fold import fold
 
 

@@ -15,8 +15,8 @@ from deciding import COLUMNS, appended, code, ingest, ingested, when
 from journal.events import (
     DatasetAppended,
 )
-from lakehouse.errors import Refused
-from lakehouse.rules.decision import NeedsData, Unchanged
+from lakehouse.domain.decision import NeedsData, Unchanged
+from lakehouse.domain.errors import Refused
 
 
 def test_a_file_becomes_a_dataset() -> None:

@@ -4,13 +4,18 @@ import bad_stores
 import pytest
 from bad_stores import IsOutOfReach, LosesAnswers, TakesNothing
 
-from journal.bucket import BucketRefused, MemoryBucket, S3Settings
+from journal.bucket.errors import BucketRefused
 from journal.bucket.keys import PROBED_ONCE, is_removable
+from journal.bucket.memory import MemoryBucket
 from journal.bucket.removal import remove
+from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
-from lakehouse.doctor import PROBES, Finding, Verdict, access, examine, refuse_unfit, verdict_on
-from lakehouse.doctor.site import Site
-from lakehouse.errors import CODES, RefusedError
+from lakehouse.admin.doctor import access
+from lakehouse.admin.doctor.examination import PROBES, examine, verdict_on
+from lakehouse.admin.doctor.finding import Finding, Verdict
+from lakehouse.admin.doctor.site import Site
+from lakehouse.admin.doctor.start import refuse_unfit
+from lakehouse.domain.errors import CODES, RefusedError
 
 RUN = "0193a000-0000-7000-8000-000000000000"
 

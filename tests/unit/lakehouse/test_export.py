@@ -12,11 +12,11 @@ from journal.bucket import keys
 from journal.bucket.memory import MemoryBucket
 from journal.clock import SystemClock
 from journal.log import Journal, find_journal
-from lakehouse.commands import RegisterDataset, StoreObject
-from lakehouse.errors import RefusedError
-from lakehouse.node import Node
+from lakehouse.admin.export import Progress, export
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import RegisterDataset, StoreObject
+from lakehouse.domain.errors import RefusedError
 from lakehouse.service.changes import NOTHING_SHA256, Asking, mint, settle
-from lakehouse.upkeep.export import Progress, export
 from projections.codec import state_root
 from projections.follower import Follower
 

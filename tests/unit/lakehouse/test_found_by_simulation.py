@@ -11,9 +11,9 @@ from journal.bucket import keys
 from journal.bucket.errors import ObjectMissing
 from journal.log import find_journal, open_journal
 from journal.slot import JournalCorrupt
-from lakehouse.batch import Recorded
-from lakehouse.commands import RegisterDataset
-from lakehouse.writer import Limits, Writer
+from lakehouse.commit.batch import Recorded
+from lakehouse.commit.writer import Limits, Writer
+from lakehouse.domain.commands import RegisterDataset
 from projections.follower import Follower
 
 REGISTER = RegisterDataset("a", "f", (), None)

@@ -7,8 +7,8 @@ from scripted_bucket import ScriptedBucket
 
 from journal.bucket.keys import SLOTS
 from journal.clock import SystemClock
-from lakehouse.commands import DropDataset, RegisterDataset
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import DropDataset, RegisterDataset
 from lakehouse.service.catalog import Catalog
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakehouse.web.negotiation import choose
+from lakehouse.web.http.negotiation import choose
 
 OFFERED = ("application/json", "application/x-ndjson", "text/csv")
 

@@ -8,13 +8,13 @@ from builders import FakeClock, chance, context
 from scripted_bucket import ScriptedBucket
 
 from journal.bucket import keys
-from journal.bucket.local import LocalBucket
+from journal.bucket.local.bucket import LocalBucket
 from journal.clock import SystemClock
 from journal.slot import JournalCorrupt
-from lakehouse.batch import Recorded
-from lakehouse.commands import RegisterDataset
-from lakehouse.errors import RefusedError
-from lakehouse.node import Node
+from lakehouse.commit.batch import Recorded
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import RegisterDataset
+from lakehouse.domain.errors import RefusedError
 from projections.codec import state_root
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.ingest import Options
-from lakehouse.service.plan import MOST_COLUMNS, Plan
-from lakehouse.spool import Spooled
+from lakehouse.formats.options import Options
+from lakehouse.process.spool import Spooled
+from lakehouse.service.ingest.plan import MOST_COLUMNS, Plan
 
 SMALL = b"a,b\n1,2\n"
 

@@ -11,10 +11,10 @@ from scripted_bucket import ScriptedBucket
 from journal import checkpoints, packs
 from journal.bucket import keys
 from journal.slot import JournalCorrupt
-from lakehouse.errors import RefusedError
-from lakehouse.reached import unwatched
-from lakehouse.upkeep.inspection import differences
-from lakehouse.upkeep.repair import Repaired, repair
+from lakehouse.admin.inspection import differences
+from lakehouse.admin.repair import Repaired, repair
+from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.progress import unwatched
 from projections.checkpointing import newest_state
 from projections.codec import encode_state
 from projections.fold import STATE_VERSION

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from lakehouse.config import ConfigError
-from lakehouse.query.worker import WorkerDied
-from lakehouse.rotation import Rotation, running
+from lakehouse.process.rotation import Rotation, running
+from lakehouse.query.worker_handle import WorkerDied
 
 
 class Source:

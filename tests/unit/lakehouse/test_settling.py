@@ -9,9 +9,9 @@ from builders import chance
 from journal.bucket.keys import object_blob
 from journal.bucket.memory import MemoryBucket
 from journal.clock import SystemClock
-from lakehouse.commands import Command, Context, MarkObjects, StoreObject
-from lakehouse.errors import RefusedError
-from lakehouse.node import Node
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Command, Context, MarkObjects, StoreObject
+from lakehouse.domain.errors import RefusedError
 from lakehouse.service.changes import NOTHING_SHA256, Asking, mint, settle
 
 

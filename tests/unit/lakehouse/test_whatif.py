@@ -3,8 +3,8 @@
 from builders import EMPTY, blob, event, given, item, registered, stored
 
 from journal.events import Data, DatasetAppended, DatasetDropped, ObjectForgotten, ObjectsMarked
-from lakehouse.diffing import diff
-from lakehouse.upkeep.whatif import WhatIf
+from lakehouse.admin.what_if import WhatIf
+from lakehouse.domain.diff import diff
 from projections.moment import Moment
 
 

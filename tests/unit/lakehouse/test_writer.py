@@ -11,12 +11,12 @@ from scripted_bucket import ScriptedBucket
 from journal.bucket import keys
 from journal.log import open_journal
 from journal.slot import decode_slot
-from lakehouse import writer as writers
-from lakehouse.batch import Answered, Recorded, Stamp, build
-from lakehouse.commands import Command, Context, DropDataset, RegisterDataset
-from lakehouse.errors import RefusedError
-from lakehouse.rules.decision import Replayed, Unchanged
-from lakehouse.writer import Limits, Writer
+from lakehouse.commit import writer as writers
+from lakehouse.commit.batch import Answered, Recorded, Stamp, build
+from lakehouse.commit.writer import Limits, Writer
+from lakehouse.domain.commands import Command, Context, DropDataset, RegisterDataset
+from lakehouse.domain.decision import Replayed, Unchanged
+from lakehouse.domain.errors import RefusedError
 from projections.codec import state_root
 from projections.follower import Follower
 

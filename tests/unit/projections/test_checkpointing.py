@@ -26,13 +26,13 @@ from scripted_bucket import ScriptedBucket
 from journal import checkpoints, packs
 from journal.bucket import keys
 from journal.slot import decode_slot
-from lakehouse.keeper import Keeper
+from lakehouse.commit.checkpointer import Keeper
 from projections import checkpointing
 from projections.checkpointing import is_due, keep_pack, keep_state, newest_state
 from projections.codec import encode_state, state_root
 from projections.fold import STATE_VERSION, fold
 from projections.follower import Follower
-from projections.past import Past
+from projections.snapshots import Past
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from journal.events import FormatRaised, LakeAdopted
 from journal.slot import Slot, decode_slot
-from lakehouse.batch import Stamp, build
-from lakehouse.commands import DropDataset, RegisterDataset
+from lakehouse.commit.batch import Stamp, build
+from lakehouse.domain.commands import DropDataset, RegisterDataset
 from projections.codec import state_root
 from projections.fold import State, apply, close, counts, fold, fold_to
 from projections.moment import Moment

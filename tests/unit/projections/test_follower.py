@@ -23,7 +23,7 @@ from journal.log import Journal
 from journal.slot import JournalCorrupt, UpgradeRequired, decode_slot
 from projections.fold import State, fold
 from projections.follower import Follower
-from projections.past import BeyondHead, Past
+from projections.snapshots import BeyondHead, Past
 
 
 async def follower_of(*facts: object) -> tuple[Follower, ScriptedBucket]:

@@ -4,7 +4,7 @@ import pytest
 from builders import ACTOR, EMPTY, event, given, registered, slot, stored
 
 from journal.events import DatasetDropped
-from projections import history, requests
+from projections import history, idempotency
 from projections.fold import fold
 
 
@@ -40,29 +40,29 @@ def test_every_so_many_slots_there_is_an_anchor_to_look_from(
 
 def test_a_keyed_change_is_remembered_for_its_actor_alone() -> None:
     state = fold(EMPTY, slot(EMPTY, event(EMPTY, stored("a"), key="k", request="r1")))
-    seen = requests.find(state.requests, ACTOR, "k")
+    seen = idempotency.find(state.requests, ACTOR, "k")
     assert seen is not None
     assert (seen.request, seen.position, seen.seq) == ("r1", 1, 1)
-    assert requests.find(state.requests, "another", "k") is None
+    assert idempotency.find(state.requests, "another", "k") is None
 
 
 def test_the_oldest_keyed_change_is_evicted_by_the_fold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "REMEMBERED", 2)
+    monkeypatch.setattr(idempotency, "REMEMBERED", 2)
     state = EMPTY
     for key in ("k1", "k2", None, "k3"):
         state = fold(state, slot(state, event(state, stored("a"), key=key)))
-    assert requests.find(state.requests, ACTOR, "k1") is None
-    assert requests.find(state.requests, ACTOR, "k2") is not None
+    assert idempotency.find(state.requests, ACTOR, "k1") is None
+    assert idempotency.find(state.requests, ACTOR, "k2") is not None
     assert len(state.requests.order) == 2
 
 
 def test_a_key_that_comes_again_is_remembered_under_its_later_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(requests, "REMEMBERED", 2)
+    monkeypatch.setattr(idempotency, "REMEMBERED", 2)
     state = EMPTY
     for key in ("k1", "k2", "k1"):
         state = fold(state, slot(state, event(state, stored("a"), key=key)))
-    seen = requests.find(state.requests, ACTOR, "k1")
+    seen = idempotency.find(state.requests, ACTOR, "k1")
     assert seen is not None
     assert seen.seq == 3

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from journal.events import Column
-from lakehouse.query.catalogue import Catalogue
+from lakehouse.query.worker.view_catalog import Catalogue
 from projections.views import View
 
 

@@ -3,9 +3,9 @@
 import duckdb
 import pytest
 
-from lakehouse.errors import Refused
+from lakehouse.domain.errors import Refused
+from lakehouse.query.policy.statement import read_statement
 from lakehouse.query.relations import ALL_SEQS, ALL_TIMES, Seen, Wanted, system_name, wanted
-from lakehouse.query.statement import read_statement
 
 END = ALL_SEQS.stop
 

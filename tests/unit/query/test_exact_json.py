@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.query.exact import exact_sql
-from lakehouse.query.formats import FORMATS
-from lakehouse.query.rows import rows_json
-from lakehouse.query.serving import document
+from lakehouse.query.render.exact_casts import exact_sql
+from lakehouse.query.render.formats import FORMATS
+from lakehouse.query.render.rows import rows_json
+from lakehouse.query.worker.session import document
 
 SAFE = 2**53
 

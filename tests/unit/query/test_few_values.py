@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_exact_json import VALUES as LITERALS
 
-from lakehouse.query import rows
-from lakehouse.query.exact import exact_sql
-from lakehouse.query.few import json_texts
-from lakehouse.query.formats import FORMATS
-from lakehouse.query.rendering import json_text
+from lakehouse.query.render import rows
+from lakehouse.query.render.exact_casts import exact_sql
+from lakehouse.query.render.formats import FORMATS
+from lakehouse.query.render.json_columns import json_text
+from lakehouse.query.render.render_small import json_texts
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TICKS = st.one_of(INT64, st.integers(-(10**17), 10**17), st.sampled_from([0, 2**63 - 1, -1]))

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lakehouse.query.documents import DOCUMENTS
-from lakehouse.query.formats import FORMATS, named
-from lakehouse.query.rows import distinct
-from lakehouse.query.serving import document
+from lakehouse.query.render.documents import DOCUMENTS
+from lakehouse.query.render.formats import FORMATS, named
+from lakehouse.query.render.rows import distinct
+from lakehouse.query.worker.session import document
 
 Ask = Callable[..., bytes]
 

@@ -5,10 +5,10 @@ import re
 import duckdb
 import pytest
 
-from lakehouse.errors import Refused
-from lakehouse.query import functions, guard
-from lakehouse.query.guard import Allowed
-from lakehouse.query.statement import _text, _tree, located, read_statement, unterminated
+from lakehouse.domain.errors import Refused
+from lakehouse.query.policy import functions, guard
+from lakehouse.query.policy.guard import Allowed
+from lakehouse.query.policy.statement import _text, _tree, located, read_statement, unterminated
 
 
 def judge(sql: str) -> Allowed | Refused:

@@ -3,11 +3,11 @@
 import duckdb
 import pytest
 
-from lakehouse.errors import Refused
-from lakehouse.query import functions
-from lakehouse.query.cache import Kept, ResultCache, identity_of
+from lakehouse.domain.errors import Refused
 from lakehouse.query.messages import Reads
-from lakehouse.query.statement import read_statement
+from lakehouse.query.policy import functions
+from lakehouse.query.policy.statement import read_statement
+from lakehouse.query.result_cache import Kept, ResultCache, identity_of
 
 
 def body(size: int) -> Kept:

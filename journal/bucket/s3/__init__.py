@@ -1,0 +1,1 @@
+"""A bucket in an S3 store."""

@@ -1,0 +1,151 @@
+"""Looking a lake over: caches against facts, and referenced objects against the bucket. Writes nothing."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from itertools import chain
+
+import msgspec
+
+from journal import checkpoints, packs
+from journal.bucket.errors import ObjectMissing
+from journal.bucket.keys import CHECKPOINTS, PACKS
+from journal.bucket.port import Bucket
+from journal.checkpoints import Checkpoint
+from journal.log import Journal
+from journal.slot import Slot, check_link
+from lakehouse.admin.what_if import WhatIf
+from lakehouse.domain.progress import Reached, unwatched
+from projections.codec import state_root
+from projections.fold import STATE_VERSION, Folding, State, empty
+from projections.heap import growing
+from projections.inventory import Stored
+from projections.moment import Moment
+
+PAGE = 1_000
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A cache that says something else than the facts."""
+
+    key: str
+    says: str
+    facts: str
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A referenced object that is not what the journal says."""
+
+    key: str
+    blob: str
+    reason: str
+
+
+async def replayed(
+    journal: Journal, seq: int | None = None, at: str | None = None, reached: Reached = unwatched
+) -> State:
+    """The state that the slots give, past every cache: at the end, or as of a seq or a time."""
+    folding = Folding(empty(journal.origin))
+    with growing():
+        async for slot in journal.slots(1):
+            if _is_beyond(slot, seq, at):
+                break
+            check_link(folding.head, slot, journal.lake.lake)
+            folding.add(slot, seq)
+            reached(folding.head.position)
+        return folding.finish()
+
+
+async def without(
+    journal: Journal, seqs: frozenset[int], seq: int | None = None, at: str | None = None
+) -> WhatIf:
+    """The state that is, or was, beside the one that would be had these events never happened."""
+    sides = WhatIf(empty(journal.origin), seqs)
+    async for slot in journal.slots(1):
+        if _is_beyond(slot, seq, at):
+            break
+        for event in slot.events:
+            if seq is None or event.seq <= seq:
+                sides.add(event, Moment(slot.header.position, event.seq, slot.header.at))
+    return sides
+
+
+async def differences(journal: Journal, reached: Reached = unwatched) -> AsyncIterator[Difference]:
+    """Each checkpoint of this version, and each pack, that is not what the slots say."""
+    kept = await checkpoints_by_position(journal.bucket)
+    folding = Folding(empty(journal.origin))
+    async for slot in journal.slots(1):
+        check_link(folding.head, slot, journal.lake.lake)
+        folding.add(slot)
+        reached(folding.head.position)
+        if found := kept.pop(folding.head.position, None):
+            state = folding.finish()
+            facts = state_root(state)
+            for checkpoint in found:
+                says = await _root_in(journal.bucket, checkpoint)
+                if facts != says or checkpoint.seq != state.head.seq:
+                    yield Difference(checkpoint.key, says, facts)
+            folding = Folding(state)
+    for checkpoint in chain(*kept.values()):
+        yield Difference(checkpoint.key, "a state", "the journal has no such slot")
+    for key in await _keys(journal.bucket, PACKS):
+        first = packs.parse(key)
+        if first is not None and await packs.read_pack(journal.bucket, first) is None:
+            yield Difference(key, "other bytes", "the slots' own")
+
+
+async def checkpoints_by_position(bucket: Bucket) -> dict[int, list[Checkpoint]]:
+    """The checkpoints of this version; more than one at a position are never all right."""
+    found: dict[int, list[Checkpoint]] = {}
+    for key in await _keys(bucket, f"{CHECKPOINTS}{STATE_VERSION}/"):
+        checkpoint = checkpoints.parse(key)
+        if checkpoint is not None:
+            found.setdefault(checkpoint.position, []).append(checkpoint)
+    return found
+
+
+async def object_faults(
+    bucket: Bucket, state: State, reached: Reached = unwatched
+) -> AsyncIterator[Fault]:
+    """Each version that may still be read and is absent, or has another size or SHA-256."""
+    for number, version in enumerate(state.inventory.blobs.values(), 1):
+        reached(number)
+        if version.blob in state.inventory.marked:
+            # Final: it may be deleted at any moment, and nothing may refer to it again.
+            continue
+        reason = await _fault(bucket, version)
+        if reason is not None:
+            yield Fault(version.key, version.blob, reason)
+
+
+def _is_beyond(slot: Slot, seq: int | None, at: str | None) -> bool:
+    return (seq is not None and slot.header.first_seq > seq) or (
+        at is not None and slot.header.at > at
+    )
+
+
+async def _keys(bucket: Bucket, prefix: str) -> list[str]:
+    """Keys of caches: one for a thousand slots or more, so all of them at once are few."""
+    found: list[str] = []
+    page = await bucket.list_objects(prefix, "", PAGE)
+    while page:
+        found += [stat.key for stat in page]
+        page = await bucket.list_objects(prefix, page[-1].key, PAGE)
+    return found
+
+
+async def _root_in(bucket: Bucket, checkpoint: Checkpoint) -> str:
+    body = await checkpoints.load(bucket, checkpoint)
+    return hashlib.sha256(body).hexdigest() if body is not None else "damaged bytes"
+
+
+async def _fault(bucket: Bucket, version: Stored) -> str | None:
+    digest, size_bytes = hashlib.sha256(), 0
+    try:
+        async for piece in bucket.stream(version.blob):
+            digest.update(piece)
+            size_bytes += len(piece)
+    except ObjectMissing:
+        return "it is absent"
+    if size_bytes != version.size_bytes:
+        return f"it has {size_bytes:,} bytes, not {version.size_bytes:,}"
+    return None if digest.hexdigest() == version.sha256 else "its SHA-256 differs"

@@ -1,0 +1,69 @@
+"""Repair: a lake's caches made anew from its slots.
+
+Removes and makes what can be made again, and nothing else: never a slot, never an object, never a
+cache of another state version. A crash in between costs time at the next start, not truth.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from journal.log import Journal
+from journal.packs import SLOTS_A_PACK
+from journal.slot import check_link
+from lakehouse.admin.inspection import checkpoints_by_position, differences
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.progress import Reached
+from projections.checkpointing import has_pack, is_due, keep_pack, keep_state
+from projections.fold import Folding, empty
+
+Remove = Callable[[Sequence[str]], Awaitable[list[str]]]
+"""Removes caches by key; the keys that could not be removed."""
+
+
+class Repaired(msgspec.Struct, frozen=True):
+    """How many caches that lied were removed, and how many of each kind were made."""
+
+    removed: int
+    checkpoints: int
+    packs: int
+
+
+async def repair(journal: Journal, remove: Remove, reached: Reached) -> Repaired:
+    """Remove every cache that says something else than the slots, and make those that are due.
+
+    Reads the journal twice. `reached` is told slots, for each of both readings. Raises
+    JournalCorrupt, UpgradeRequired, BucketError, RefusedError `bucket_refused`.
+    """
+    wrong = [each.key async for each in differences(journal, reached)]
+    left = await remove(wrong)
+    if left:
+        told = f"{len(left)} caches could not be removed, beginning with {left[0]}"
+        raise RefusedError(Refused("bucket_refused", told))
+    made, slots = await _keep_states(journal, reached)
+    return Repaired(len(wrong), made, await _keep_packs(journal, slots))
+
+
+async def _keep_states(journal: Journal, reached: Reached) -> tuple[int, int]:
+    """How many states were kept, and how many slots there are."""
+    there, made = await checkpoints_by_position(journal.bucket), 0
+    folding = Folding(empty(journal.origin))
+    async for slot in journal.slots(1):
+        before = folding.head
+        check_link(before, slot, journal.lake.lake)
+        folding.add(slot)
+        reached(folding.head.position)
+        if is_due(before, folding.head) and folding.head.position not in there:
+            state = folding.finish()
+            await keep_state(journal, state, journal.bucket.spool_dir)
+            folding, made = Folding(state), made + 1
+    return made, folding.head.position
+
+
+async def _keep_packs(journal: Journal, slots: int) -> int:
+    made = 0
+    for first in range(1, slots - SLOTS_A_PACK + 2, SLOTS_A_PACK):
+        if not await has_pack(journal, first):
+            await keep_pack(journal, first, journal.bucket.spool_dir)
+            made += 1
+    return made

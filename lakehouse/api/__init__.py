@@ -1,0 +1,1 @@
+"""Every answer and parameter, described once, as typed structs."""

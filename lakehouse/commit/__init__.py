@@ -1,0 +1,1 @@
+"""Group commit: batches of commands become slots of the journal."""

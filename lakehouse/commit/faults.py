@@ -1,0 +1,36 @@
+"""What users are told when machinery below fails: exceptions of the journal and the bucket as refusals."""
+
+from journal.bucket.errors import (
+    BucketBroken,
+    BucketError,
+    BucketFull,
+    BucketRefused,
+    BucketUnavailable,
+    ObjectExists,
+    ObjectMissing,
+)
+from journal.log import StoreBroken
+from journal.slot import JournalCorrupt, UpgradeRequired
+from lakehouse.domain.errors import Refused
+
+KNOWN = (BucketError, StoreBroken, JournalCorrupt, UpgradeRequired)
+"""The exceptions that `refusal` understands; all others are bugs."""
+HALTING = (BucketBroken, StoreBroken, JournalCorrupt, UpgradeRequired)
+"""After one of these a node writes no more; it goes on answering reads of its last good state."""
+
+_CODES: dict[type[Exception], str] = {
+    ObjectMissing: "object_lost",
+    ObjectExists: "bucket_broken",
+    BucketUnavailable: "bucket_unavailable",
+    BucketRefused: "bucket_refused",
+    BucketFull: "insufficient_storage",
+    BucketBroken: "bucket_broken",
+    StoreBroken: "bucket_broken",
+    JournalCorrupt: "journal_corrupt",
+    UpgradeRequired: "upgrade_required",
+}
+
+
+def refusal(error: Exception) -> Refused:
+    """The refusal that a known fault amounts to. Raises KeyError for an unknown one: a bug."""
+    return Refused(_CODES[type(error)], str(error))

@@ -1,0 +1,28 @@
+"""A bound on how many may be inside at once; whoever comes then is told so at once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lakehouse.domain.errors import Refused, RefusedError
+
+
+class Gate:
+    """Lets `limit` in at a time. For one event loop."""
+
+    def __init__(self, limit: int, what: str, retry_after_s: int) -> None:
+        self._limit = limit
+        self._what = what
+        self._retry_after_s = retry_after_s
+        self.inside = 0
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Be inside for as long as the context lasts. Raises RefusedError `busy`."""
+        if self.inside >= self._limit:
+            told = f"{self.inside} {self._what} are in flight"
+            raise RefusedError(Refused("busy", told, retry_after_s=self._retry_after_s))
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1

@@ -1,0 +1,148 @@
+"""A node: one process's journal, state and writer on one bucket, and the tasks that keep them going.
+
+Owns start and stop. Must never answer a user: that is the service's part.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Self
+
+import structlog
+
+from journal.bucket.errors import BucketError
+from journal.bucket.port import Bucket
+from journal.clock import Clock
+from journal.log import open_journal
+from journal.slot import JournalCorrupt, UpgradeRequired
+from lakehouse.commit.checkpointer import Keeper
+from lakehouse.commit.faults import HALTING, refusal
+from lakehouse.commit.writer import Limits, Writer
+from lakehouse.domain.errors import Refused, RefusedError
+from projections import heap
+from projections.fold import State
+from projections.follower import Follower
+from projections.snapshots import Past
+
+log = structlog.get_logger()
+
+
+class Node:
+    """Keeps a follower caught up and a writer running."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        follower: Follower,
+        writer: Writer,
+        clock: Clock,
+        chance: random.Random,
+    ) -> None:
+        self.bucket = bucket
+        self.follower = follower
+        self.past = Past(follower)
+        self.keeper = Keeper(follower, clock, chance, bucket.spool_dir)
+        self.writer = writer
+        self.clock = clock
+        self.chance = chance
+        self.behind: Refused | None = None
+        """Why the last look at the journal failed, if it did."""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(
+        cls, bucket: Bucket, clock: Clock, chance: random.Random, limits: Limits | None = None
+    ) -> Self:
+        """Open the bucket's journal and fold it. Raises what faults.KNOWN names.
+
+        A journal that a newer version wrote is opened up to there, for reading.
+        """
+        follower = Follower(await open_journal(bucket, clock, chance))
+        node = cls(bucket, follower, Writer(follower, clock, chance, limits), clock, chance)
+        try:
+            await follower.open()
+            # A missing slot reads like the journal's end; a second one must not be written there.
+            await follower.journal.expect_no_gap(follower.state.head.position)
+        except UpgradeRequired as error:
+            node.writer.halt(error)
+        heap.settle()
+        return node
+
+    @property
+    def state(self) -> State:
+        """The committed state as far as this node has folded it."""
+        return self.follower.state
+
+    def start(self, poll_interval_s: float, failed: Callable[[], None]) -> None:
+        """Run the writer and the poll for other writers' slots; `failed` is called if one dies."""
+        self._tasks = [
+            asyncio.create_task(self.writer.run(), name="writer"),
+            asyncio.create_task(self._poll(poll_interval_s), name="poll"),
+            asyncio.create_task(self.keeper.run(), name="keeper"),
+        ]
+        for task in self._tasks:
+            task.add_done_callback(lambda done: _report(done, failed))
+
+    async def stop(self, drain_s: float) -> None:
+        """Answer what was accepted, for at most `drain_s` seconds, then end the tasks."""
+        try:
+            async with asyncio.timeout(drain_s):
+                await self.writer.drain()
+        except TimeoutError:
+            log.warning("drain_cut_short", after_s=drain_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def look(self, *, afresh: bool = False) -> None:
+        """Catch up now. What fails is kept in `behind` or `writer.fault`, for /ready to tell.
+
+        `afresh` reads the journal's ends again, however lately they were: a bucket that was taken
+        away has no next slot either.
+        """
+        try:
+            await self.follower.catch_up()
+            await (self.follower.check_head() if afresh else self.writer.check_head())
+            self.behind = None
+        except HALTING as error:
+            self._halt(error)
+        except BucketError as error:
+            self.behind = refusal(error)
+
+    def note(self, error: Exception) -> None:
+        """Write no more if a read has met damage to the journal."""
+        if isinstance(error, JournalCorrupt):
+            self._halt(error)
+
+    async def reach(self, seq: int, within_s: float) -> State:
+        """The state once it has reached `seq`. Raises RefusedError `not_caught_up` after a while."""
+        until_s = self.clock.monotonic() + within_s
+        while self.state.head.seq < seq:
+            if self.clock.monotonic() >= until_s:
+                told = f"this node is at {self.state.head.seq}, {seq} is asked for"
+                raise RefusedError(Refused("not_caught_up", told, retry_after_s=1))
+            await self.look()
+            if self.state.head.seq < seq:
+                await self.clock.sleep(0.05)
+        return self.state
+
+    def _halt(self, error: Exception) -> None:
+        """The first fault stands, and is logged once."""
+        if self.writer.fault is None:
+            log.error("journal_unreadable", fault=str(error))
+            self.writer.halt(error)
+
+    async def _poll(self, interval_s: float) -> None:
+        while True:
+            await self.clock.sleep(interval_s * self.chance.uniform(0.8, 1.2))
+            await self.look()
+            if self.behind:
+                log.warning(
+                    "journal_out_of_reach", code=self.behind.code, detail=self.behind.detail
+                )
+
+
+def _report(task: asyncio.Task[None], failed: Callable[[], None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("task_died", task=task.get_name(), exc_info=error)
+        failed()

@@ -1,0 +1,177 @@
+"""Blocks: a stream of UTF-8 text cut into pieces that each hold whole records.
+
+Between blocks no state is carried but the offset, so blocks can be read side by side and a
+refusal can be explained from one block alone, once its line is counted. It looks at quotes and
+newlines, never at cells: how many fields a record has is the reader's to judge.
+
+A block without a quote needs no check, and one whose quotes are where they should be a look at
+those alone; any other is given to one RE2 automaton, over a few pieces, without the GIL.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.domain.errors import RefusedError
+from lakehouse.formats.csv.dialect import QUOTE, QUOTED, START, Dialect
+from lakehouse.formats.csv.quotes import last_end
+from lakehouse.formats.csv.records import records
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.refusals import malformed
+
+_PIECE_BYTES = 1 << 18
+
+
+Lines = Callable[[int], int]
+"""From an offset in a text at which a line begins to that line's number, from 1."""
+
+
+def on_first(start: int) -> int:
+    """For who counts lines otherwise: all is on line 1."""
+    return 1
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Records as bytes, the first of which stands at the offset `start` of the text.
+
+    A block that is not `whole` begins at a record's start and holds one that cannot be read; it
+    is the last. `lines` tells the physical line, from 1, of an offset.
+    """
+
+    data: bytes
+    lines: Lines
+    start: int = 0
+    whole: bool = True
+
+    @property
+    def line(self) -> int:
+        """The first record's physical line. It is counted for who asks: refusals do."""
+        return self.lines(self.start)
+
+    def place(self) -> "Place":
+        """Where it stands, to be read again by `recut`."""
+        return Place(self.start, len(self.data))
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A block without its bytes: how to find it again. The text's last newline may be ours."""
+
+    start: int
+    size_bytes: int
+
+
+def blocks(
+    chunks: Iterable[bytes], dialect: Dialect, limits: Limits, lines: Lines
+) -> Iterator[Block]:
+    """Cut `chunks` at ends of records; a record beyond `limits.record_bytes` is malformed.
+
+    The records do not depend on the chunks; where blocks end does.
+    """
+    rest, fresh, start = b"", b"", 0
+    for chunk in chunks:
+        fresh += chunk
+        # A long record is looked at again only when it has doubled: linear, not quadratic.
+        if len(fresh) < len(rest):
+            continue
+        buffer, fresh = rest + fresh, b""
+        stop, sound = _cut(buffer, dialect)
+        done, rest = buffer[:stop], buffer[stop:]
+        if done:
+            yield Block(done, lines, start)
+        start += stop
+        if not sound:
+            yield Block(rest, lines, start, whole=False)
+            return
+        if len(rest) > limits.record_bytes:
+            raise _too_long(Block(rest, lines, start), dialect, limits)
+    yield from _last(Block(rest + fresh, lines, start), dialect)
+
+
+def recut(chunks: Iterable[bytes], places: Iterable[Place], lines: Lines) -> Iterator[Block]:
+    """Blocks once more, out of the same text; `places` follow one another in it."""
+    buffer, start, more = b"", 0, iter(chunks)
+    for place in places:
+        stop = place.start + place.size_bytes
+        while start + len(buffer) < stop and (chunk := next(more, None)) is not None:
+            passed = min(len(buffer), place.start - start)
+            buffer, start = buffer[passed:] + chunk, start + passed
+        data, buffer = buffer[place.start - start : stop - start], buffer[stop - start :]
+        start = stop
+        data = data if len(data) == place.size_bytes else data + b"\n"
+        yield Block(data, lines, place.start)
+
+
+def _last(left: Block, dialect: Dialect) -> Iterator[Block]:
+    # Every record ends in a newline from here on, the last one too.
+    data, start = left.data, left.start
+    data = data if data.endswith(b"\n") or not data else data + b"\n"
+    stop, _ = _cut(data, dialect)
+    if stop:
+        yield Block(data[:stop], left.lines, start)
+    if stop < len(data):
+        yield Block(data[stop:], left.lines, start + stop, whole=False)
+
+
+def _too_long(block: Block, dialect: Dialect, limits: Limits) -> RefusedError:
+    # Short records may stand before the long one, in the piece that it begins in.
+    line = block.line
+    for record in records(block.data, line, dialect, limits.columns):
+        line = record.line
+    most = limits.record_bytes
+    return malformed(line, f"a record of more than {most} bytes; is a quote left open?")
+
+
+def _cut(buffer: bytes, dialect: Dialect) -> tuple[int, bool]:
+    """Where the last record known to be whole ends, and whether what was looked at is sound."""
+    final = _final(buffer)
+    if not final or QUOTE not in buffer:
+        return final, True
+    stop = last_end(buffer, dialect.delimiter, final)
+    return _cut_by_automaton(buffer, final, dialect) if stop is None else (stop, True)
+
+
+def _cut_by_automaton(buffer: bytes, final: int, dialect: Dialect) -> tuple[int, bool]:
+    ends, grammar = _piece_ends(buffer, final), dialect.transitions()
+    pieces = _pieces(buffer, ends)
+    state, stop = START, 0
+    for index, end in enumerate(ends):
+        after = _after(pieces.slice(index, 1), state, grammar)
+        if after is None:
+            return stop, False
+        state, stop = after, end if after == START else stop
+    return stop, True
+
+
+def _after(
+    piece: pa.BinaryArray, before: str, grammar: Mapping[tuple[str, str], str]
+) -> str | None:
+    """The state after one piece, or None where no record can be read so."""
+    # A record's end first: a newline inside quotes is the rarer one, even where there are many.
+    for after in (START, QUOTED):
+        if pc.match_substring_regex(piece, grammar[before, after])[0].as_py():
+            return after
+    return None
+
+
+def _final(buffer: bytes) -> int:
+    """The end of the last line; 0 where none is known to end."""
+    newline = b"\n" if b"\n" in buffer else b"\r"
+    # Whether a CR at the very end is a CRLF, only the next chunk tells.
+    return buffer.rfind(newline, 0, len(buffer) - (newline == b"\r")) + 1
+
+
+def _piece_ends(buffer: bytes, final: int) -> list[int]:
+    """Ends of pieces of about 256 KiB, each after a newline, the last at `final`."""
+    newline, ends = buffer[final - 1 : final], list[int]()
+    while not ends or ends[-1] < final:
+        found = buffer.find(newline, (ends[-1] if ends else 0) + _PIECE_BYTES, final)
+        ends.append(found + 1 if found >= 0 else final)
+    return ends
+
+
+def _pieces(buffer: bytes, ends: list[int]) -> pa.BinaryArray:
+    offsets = pa.py_buffer(array("i", [0, *ends]))
+    return pa.Array.from_buffers(pa.binary(), len(ends), [None, offsets, pa.py_buffer(buffer)])

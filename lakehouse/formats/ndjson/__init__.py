@@ -1,0 +1,1 @@
+"""NDJSON: one JSON object per line."""

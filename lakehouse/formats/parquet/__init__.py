@@ -1,0 +1,1 @@
+"""Parquet: written from typed text, and read as a source."""

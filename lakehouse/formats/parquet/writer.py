@@ -1,0 +1,201 @@
+"""Parquet out of text: the same cells always give the same bytes.
+
+Row groups and files end where the cells say so, never where a block or a thread did; nothing that
+varies between two runs of one version goes into the files. It decides no type: every value is
+known to fit.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lakehouse.domain.progress import Reached, unwatched
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.ordered_parallel import one_ahead
+from lakehouse.formats.parquet.column_encodings import encodings
+from lakehouse.formats.parquet.parallel_writer import StripedWriter
+from lakehouse.formats.schema import Column
+from lakehouse.formats.types import TYPES, cast
+
+WRITER = {b"lakehouse.commit.writer": b"lakehouse ingest 2"}
+"""In every footer. The number grows when the same cells would be written as other bytes."""
+
+_CELL_BYTES = 8
+"""What a cell counts for, and its text where it is text, towards `row_group_bytes`."""
+_LARGE_ROWS = 10_000
+"""With fewer in the first row group, making the next one is not worth a thread."""
+
+
+class ParquetFile(msgspec.Struct, frozen=True):
+    """One file: where it is on disk or, of a small one, its bytes; its lower-case hex SHA-256, its
+    size, its rows."""
+
+    content: Path | bytes
+    sha256: str
+    size_bytes: int
+    row_count: int
+
+
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
+    """`columns` in Arrow's words, as they stand in each file."""
+    return pa.schema([(column.name, TYPES[column.type]) for column in columns], WRITER)
+
+
+def typed(batch: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema) -> pa.RecordBatch:
+    """Text, or what it was read as before, as `columns`, whose types hold for every value.
+
+    `schema` is theirs.
+    """
+    pairs = zip(batch.columns, columns, strict=True)
+    arrays = [cast(values, column.type) for values, column in pairs]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def write_parquet(
+    rows: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    work_dir: Path | None,
+    limits: Limits,
+    reached: Reached = unwatched,
+) -> tuple[ParquetFile, ...]:
+    """Write `rows` into `work_dir`: one file, or more beyond `file_bytes`; None: into memory.
+
+    Where it is written makes no difference to the bytes. No rows make one file without rows, so
+    that the schema can be read from it. `reached` is told how many rows have been taken.
+    """
+    # One chunk a column: where pages end depends on the chunks that the writer is given.
+    groups = (_in_one_chunk(group) for group in row_groups(_counted(rows, reached), limits))
+    tables = one_ahead(_given_back(groups), _is_large)
+    some = next(tables, None)
+    left = chain([schema.empty_table() if some is None else some], tables)
+    files: list[ParquetFile] = []
+    for first in left:
+        path = work_dir / f"part-{len(files) + 1:05}.parquet" if work_dir else None
+        files.append(_write_file(path, first, left, limits))
+    return tuple(files)
+
+
+def _counted(rows: Iterable[pa.RecordBatch], reached: Reached) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for batch in rows:
+        yield batch
+        done += batch.num_rows
+        reached(done)
+
+
+def _given_back(groups: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """`groups`, after each of which Arrow gives back what it keeps of those before.
+
+    Each thread keeps memory that others need: a sixth of the peak of 5,000,000 rows.
+    """
+    for group in groups:
+        yield group
+        if _is_large(group):
+            pa.default_memory_pool().release_unused()
+
+
+def _in_one_chunk(group: pa.Table) -> pa.Table:
+    return group if len(group.to_batches()) == 1 else group.combine_chunks()
+
+
+def _is_large(table: pa.Table) -> bool:
+    return bool(table.num_rows >= _LARGE_ROWS)
+
+
+def row_groups(rows: Iterable[pa.RecordBatch], limits: Limits) -> Iterator[pa.Table]:
+    """The rows, regrouped: a group ends with the row that reaches either limit."""
+    group: list[pa.RecordBatch] = []
+    count, size = limits.row_group_rows, limits.row_group_bytes
+    for left in rows:
+        while left.num_rows:
+            taken, left, taken_bytes = _split(left, count, size)
+            group.append(taken)
+            count, size = count - taken.num_rows, size - taken_bytes
+            if count <= 0 or size <= 0:
+                yield pa.Table.from_batches(group)
+                group, count, size = [], limits.row_group_rows, limits.row_group_bytes
+    if group:
+        yield pa.Table.from_batches(group)
+
+
+def _split(
+    rows: pa.RecordBatch, count: int, size: int
+) -> tuple[pa.RecordBatch, pa.RecordBatch, int]:
+    """At most `count` rows that end with the first to reach `size`, the rest, the bytes taken."""
+    most = rows.slice(0, count)
+    total, stop = _bytes(most), most.num_rows
+    if total >= size:
+        sizes = pc.cumulative_sum(_row_bytes(most))
+        stop = pc.index(pc.greater_equal(sizes, size), True).as_py() + 1
+        total = sizes[stop - 1].as_py()
+    return rows.slice(0, stop), rows.slice(stop), total
+
+
+def _bytes(batch: pa.RecordBatch) -> int:
+    cells: int = batch.num_rows * batch.num_columns
+    return sum(map(_text_bytes, _texts(batch))) + _CELL_BYTES * cells
+
+
+def _text_bytes(column: pa.StringArray) -> int:
+    if not column.null_count and len(column):
+        # Where the last value ends less where the first begins, without a look at the others.
+        ends = memoryview(column.buffers()[1]).cast("B").cast("i")
+        return int(ends[column.offset + len(column)] - ends[column.offset])
+    total: int = pc.sum(pc.binary_length(column), min_count=0).as_py()
+    return total
+
+
+def _row_bytes(batch: pa.RecordBatch) -> pa.Array:
+    sizes = pa.repeat(pa.scalar(_CELL_BYTES * batch.num_columns, pa.int64()), batch.num_rows)
+    for column in _texts(batch):
+        sizes = pc.add(sizes, pc.fill_null(pc.binary_length(column), 0))
+    return sizes
+
+
+def _texts(batch: pa.RecordBatch) -> Iterator[pa.StringArray]:
+    """The columns whose values have sizes of their own."""
+    return (column for column in batch.columns if pa.types.is_string(column.type))
+
+
+def _write_file(
+    path: Path | None, first: pa.Table, left: Iterable[pa.Table], limits: Limits
+) -> ParquetFile:
+    """Write `first` and as much of what is `left` as fits."""
+    if path is None:
+        memory = pa.BufferOutputStream()
+        rows = _write(memory, first, left, limits)
+        body = memory.getvalue().to_pybytes()
+        return ParquetFile(body, hashlib.sha256(body).hexdigest(), len(body), rows)
+    with pa.OSFile(str(path), "wb") as sink:
+        rows = _write(sink, first, left, limits)
+    return ParquetFile(path, _sha256(path), path.stat().st_size, rows)
+
+
+def _write(sink: pa.NativeFile, first: pa.Table, left: Iterable[pa.Table], limits: Limits) -> int:
+    """The number of rows that were written."""
+    rows = 0
+    with _writer(sink, first, limits.threads) as writer:
+        for table in chain([first], left):
+            writer.write_table(table, row_group_size=max(1, table.num_rows))
+            rows += table.num_rows
+            if sink.tell() >= limits.file_bytes:
+                break
+    return rows
+
+
+def _writer(sink: pa.NativeFile, first: pa.Table, threads: int) -> pq.ParquetWriter | StripedWriter:
+    """A writer on so many threads, if they are worth it; to the bytes it makes no difference."""
+    if threads > 1 and _is_large(first):
+        return StripedWriter(sink, first.schema, encodings(first), threads)
+    return pq.ParquetWriter(sink, first.schema, **encodings(first))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,132 @@
+"""A source file as chunks of UTF-8 text: decompressed, counted, transcoded, without its BOM.
+
+It streams: neither a gzip nor a zstd bomb is ever inflated beyond a block or past the limit. It
+knows nothing of CSV.
+"""
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from lakehouse.domain.errors import RefusedError
+from lakehouse.formats.growing_file import Arriving, ArrivingReader
+from lakehouse.formats.limits import Limits
+from lakehouse.formats.refusals import malformed, refusal, shown
+from lakehouse.formats.text_encoding import decoder, utf8
+
+Source = Path | bytes | Arriving
+"""A file on disk, the bytes of a small one, or one that is still being written."""
+
+# A zstd file may begin with a skippable frame, as those of pzstd do.
+_SKIPPABLE = tuple(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60))
+_MAGIC = {"gzip": (b"\x1f\x8b",), "zstd": (b"\x28\xb5\x2f\xfd", *_SKIPPABLE)}
+_CODECS = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
+_BOM = codecs.BOM_UTF8
+
+
+def text_chunks(
+    source: Source, content_encoding: str | None, encoding: str, limits: Limits
+) -> Iterator[bytes]:
+    """The text of `source` as UTF-8, in chunks of about `limits.block_bytes`.
+
+    Where bytes cannot be decoded from `encoding`, the text has bytes that are not UTF-8, so that
+    one reader finds both kinds of damage at its line. Raises RefusedError
+    `unsupported_media_type`, `malformed_encoding`, `malformed_csv`, `too_large`.
+    """
+    chunks = byte_chunks(source, content_encoding, limits)
+    return _without_bom(chunks if encoding == "utf-8" else _transcoded(chunks, encoding))
+
+
+def byte_chunks(source: Source, content_encoding: str | None, limits: Limits) -> Iterator[bytes]:
+    """The bytes of `source`, decompressed, in chunks of about `limits.block_bytes`.
+
+    Raises RefusedError `unsupported_media_type`, `malformed_encoding`, `too_large`.
+    """
+    return _counted(_decompressed(source, content_encoding, limits.block_bytes), limits)
+
+
+def _decompressed(source: Source, content_encoding: str | None, size: int) -> Iterator[bytes]:
+    with _opened(source) as file:
+        codec = _codec(content_encoding, file.read(4))
+        file.seek(0)
+        if codec is None:
+            yield from iter(lambda: file.read(size), b"")
+            return
+        with pa.CompressedInputStream(file, codec) as stream:
+            yield from iter(lambda: _read(stream, size, codec), b"")
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether a file that begins so is decompressed before it is read."""
+    return _compression(head) is not None
+
+
+def _compression(head: bytes) -> str | None:
+    return next((name for name, marks in _MAGIC.items() if head.startswith(marks)), None)
+
+
+def _opened(source: Source) -> pa.NativeFile | ArrivingReader:
+    if isinstance(source, Arriving):
+        return source.open()
+    return pa.BufferReader(source) if isinstance(source, bytes) else pa.OSFile(str(source))
+
+
+def _codec(content_encoding: str | None, head: bytes) -> str | None:
+    found = _compression(head)
+    name = (content_encoding or "identity").strip().lower()
+    if name == "identity":
+        return found
+    if name not in _CODECS:
+        detail = f"Content-Encoding {shown(name)} is not one of gzip, zstd, identity"
+        raise refusal("unsupported_media_type", detail)
+    if found != _CODECS[name]:
+        raise _damaged(f"the bytes do not begin as {name} does")
+    return found
+
+
+def _read(stream: pa.NativeFile, size: int, codec: str) -> bytes:
+    try:
+        data: bytes = stream.read(size)
+    except OSError as error:
+        # pyarrow raises OSError for damage too; only the system's own carries an errno.
+        if error.errno is not None:
+            raise
+        raise _damaged(f"the {codec} data is damaged or cut short") from error
+    return data
+
+
+def _counted(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > limits.decoded_bytes:
+            detail = f"the file has more than {limits.decoded_bytes} bytes when decompressed"
+            raise refusal("too_large", detail)
+        yield chunk
+
+
+def _transcoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    text = decoder(encoding)
+    try:
+        for chunk in chunks:
+            yield utf8(text.decode(chunk))
+        yield utf8(text.decode(b"", final=True))
+    except UnicodeError as error:
+        # All that is left: utf-16 and utf-32 without the mark that tells their byte order.
+        raise malformed(1, f"the file does not begin as {encoding} does") from error
+
+
+def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= len(_BOM):
+            break
+    yield head.removeprefix(_BOM)
+    yield from chunks
+
+
+def _damaged(detail: str) -> RefusedError:
+    return refusal("malformed_encoding", detail)

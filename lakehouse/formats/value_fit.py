@@ -1,0 +1,120 @@
+"""Fitting: which single values of a text column are of a type, where the column as a whole is not.
+
+Pure. The table of types answers for whole columns at memory speed and cannot say which value it
+was; this module says it for every value, and is only asked once a column is known to hold a
+misfit. The tests hold both to one slow reading of the contract's table.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.formats.types import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED, judged
+
+_BOOLS = pa.array(["true", "false", "TRUE", "FALSE", "True", "False"])
+_INT64 = r"^(?:0|-?[1-9][0-9]{0,18})$"
+_MOST, _LEAST = "9223372036854775807", "9223372036854775808"
+_DOUBLE = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
+_ZERO = r"^-?[0.]+(?:[eE].*)?$"
+_BEYOND_DIGITS = r"^-?[0.]*|[eE].*$|\."
+_MAX_DIGITS = 15
+_MIN_DOUBLE, _END_DOUBLE = 1e-307, 1e308
+_DATE = r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+_TIME = r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+_ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
+_OUTER_DAYS = r"^(?:0001-01-01|9999-12-31)"
+_SOME_DAY = "2000-01-01"
+_MONTH_DAYS = pa.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], pa.int32())
+
+
+def fitting(values: pa.StringArray, name: str) -> pa.BooleanArray:
+    """Whether each value is of the type `name`; a null is of every type."""
+    judge = _JUDGES.get(name)
+    if judge is None:
+        return pa.repeat(pa.scalar(True), len(values))
+    return pc.if_else(pc.is_null(values), True, judge(values))
+
+
+def holds(values: pa.StringArray, name: str) -> bool:
+    """Whether every value is of the type `name`."""
+    return name == STRING or judged(values, (name, STRING)).types[0] == name
+
+
+def _bools(values: pa.StringArray) -> pa.BooleanArray:
+    return pc.is_in(values, value_set=_BOOLS)
+
+
+def _integers(values: pa.StringArray) -> pa.BooleanArray:
+    digits = pc.utf8_ltrim(values, "-")
+    most = pc.if_else(pc.starts_with(values, "-"), _LEAST, _MOST)
+    # Digits of one length are in order as text.
+    within = pc.or_(pc.less(pc.binary_length(digits), len(_MOST)), pc.less_equal(digits, most))
+    return pc.and_(pc.match_substring_regex(values, _INT64), within)
+
+
+def _doubles(values: pa.StringArray) -> pa.BooleanArray:
+    shaped = pc.and_(
+        pc.match_substring_regex(values, _DOUBLE), pc.not_equal(values, pa.scalar("-0"))
+    )
+    numbers = pc.if_else(shaped, values, "0")
+    digits = pc.utf8_rtrim(pc.replace_substring_regex(numbers, _BEYOND_DIGITS, ""), "0")
+    few = pc.less_equal(pc.binary_length(digits), _MAX_DIGITS)
+    size = pc.abs(pc.cast(numbers, pa.float64()))
+    sized = pc.and_(pc.greater_equal(size, _MIN_DOUBLE), pc.less(size, _END_DOUBLE))
+    return pc.and_(pc.and_(shaped, few), pc.or_(sized, pc.match_substring_regex(numbers, _ZERO)))
+
+
+def _dates(values: pa.StringArray) -> pa.BooleanArray:
+    return pc.and_(pc.match_substring_regex(values, _DATE + "$"), _real_days(values))
+
+
+def _instants(values: pa.StringArray) -> pa.BooleanArray:
+    return pc.and_(pc.match_substring_regex(values, _DATE + _TIME + "$"), _real_days(values))
+
+
+def _zoned(values: pa.StringArray) -> pa.BooleanArray:
+    shaped = pc.match_substring_regex(values, _DATE + _TIME + _ZONE + "$")
+    outer = pc.and_(shaped, pc.match_substring_regex(values, _OUTER_DAYS))
+    # An offset can carry the first and the last day of all out of the years; few values can.
+    beyond = [
+        place
+        for place in pc.indices_nonzero(pc.fill_null(outer, False)).to_pylist()
+        if not holds(values.slice(place, 1), ZONED)
+    ]
+    inside = pc.invert(pc.is_in(pa.array(range(len(values))), value_set=pa.array(beyond, "int64")))
+    return pc.and_(pc.and_(shaped, _real_days(values)), inside)
+
+
+def _real_days(values: pa.StringArray) -> pa.BooleanArray:
+    """Whether the date in front is one of the calendar; only for values of that shape."""
+    shaped = pc.match_substring_regex(values, _DATE)
+    days = pc.if_else(shaped, values, _SOME_DAY)
+    year, month, day = (_number(days, *place) for place in ((0, 4), (5, 7), (8, 10)))
+    leap = _divides(year, 4, but=_divides(year, 100, but=_divides(year, 400)))
+    in_month = pc.less_equal(day, pc.take(_MONTH_DAYS, pc.subtract(month, 1)))
+    late_february = pc.and_(pc.equal(month, 2), pc.equal(day, 29))
+    real = pc.and_(in_month, pc.or_(leap, pc.invert(late_february)))
+    return pc.and_(real, pc.greater_equal(year, 1))
+
+
+def _number(texts: pa.StringArray, start: int, stop: int) -> pa.Array:
+    return pc.cast(pc.utf8_slice_codeunits(texts, start, stop), pa.int32())
+
+
+def _divides(numbers: pa.Array, by: int, *, but: pa.BooleanArray | None = None) -> pa.BooleanArray:
+    even = pc.equal(pc.multiply(pc.divide(numbers, by), by), numbers)
+    return even if but is None else pc.and_not(even, but)
+
+
+_JUDGES: Mapping[str, Callable[[pa.StringArray], pa.BooleanArray]] = MappingProxyType(
+    {
+        BOOL: _bools,
+        INT64: _integers,
+        DOUBLE: _doubles,
+        DATE: _dates,
+        TIMESTAMP: _instants,
+        ZONED: _zoned,
+    }
+)

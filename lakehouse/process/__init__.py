@@ -1,0 +1,1 @@
+"""How this process deals with its machine: memory, rotated credentials."""

@@ -1,0 +1,185 @@
+"""Which events a statement can see of `lake.events`, from its syntax tree. Pure.
+
+Only a hint: what it leaves out, the statement's own WHERE would have thrown away. So where it is not
+sure (a join, a subquery, a sample), it says all of them.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from lakehouse.query.policy.syntax_tree import Node
+from lakehouse.query.relations import ALL_SEQS, ALL_TIMES, SCHEMA, Seen
+
+_VIEW = "events"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_WRITTEN = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:\d\d)?)?)?", re.ASCII
+)
+_TIMES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MIRRORED = {
+    "COMPARE_GREATERTHAN": "COMPARE_LESSTHAN",
+    "COMPARE_LESSTHAN": "COMPARE_GREATERTHAN",
+    "COMPARE_GREATERTHANOREQUALTO": "COMPARE_LESSTHANOREQUALTO",
+    "COMPARE_LESSTHANOREQUALTO": "COMPARE_GREATERTHANOREQUALTO",
+    "COMPARE_EQUAL": "COMPARE_EQUAL",
+}
+
+
+class _Axis(msgspec.Struct, frozen=True):
+    """A column whose values lie in a range: what a constant means on it, None where not sure."""
+
+    column: str
+    all: range
+    value: Callable[[Node], int | None]
+
+
+def events_seen(nodes: Sequence[Node]) -> Seen:
+    """The smallest ranges that hold every event which a statement of these nodes may see, and whose
+    they are."""
+    named = sum(map(_is_events, nodes))
+    if not named:
+        return Seen()
+    plain = [node for node in nodes if node.get("type") == "SELECT_NODE" and _is_plain(node)]
+    if len(plain) != named:
+        return Seen()
+    return Seen(_covered(plain, _SEQ), _covered(plain, _AT), _only_dataset(plain))
+
+
+def _covered(selects: list[Node], axis: _Axis) -> range:
+    found = [_of_select(select, axis) for select in selects]
+    if not found:
+        return axis.all
+    return range(min(each.start for each in found), max(each.stop for each in found))
+
+
+def _only_dataset(selects: list[Node]) -> str | None:
+    """The one dataset whose events they all look for."""
+    names = {
+        None if _renames(select, "dataset") else _dataset(select["where_clause"], _alias(select))
+        for select in selects
+    }
+    return names.pop() if len(names) == 1 else None
+
+
+def _is_events(node: Node) -> bool:
+    return node.get("type") == "BASE_TABLE" and (
+        node["schema_name"].lower(),
+        node["table_name"].lower(),
+    ) == (SCHEMA, _VIEW)
+
+
+def _is_plain(select: Node) -> bool:
+    """Whether it reads the events alone, all of them, and calls their columns by their names."""
+    source = select["from_table"]
+    return _is_events(source) and not source.get("sample") and not source.get("column_name_alias")
+
+
+def _renames(select: Node, column: str) -> bool:
+    return any(each["alias"].lower() == column for each in select["select_list"])
+
+
+def _alias(select: Node) -> str:
+    alias: str = select["from_table"]["alias"] or _VIEW
+    return alias.lower()
+
+
+def _of_select(select: Node, axis: _Axis) -> range:
+    renamed = _renames(select, axis.column)
+    return axis.all if renamed else _of_where(select["where_clause"], _alias(select), axis)
+
+
+def _of_where(condition: Node | None, alias: str, axis: _Axis) -> range:
+    if condition is None:
+        return axis.all
+    if condition["type"] == "CONJUNCTION_AND":
+        parts = [_of_where(child, alias, axis) for child in condition["children"]]
+        return _within(max(each.start for each in parts), min(each.stop for each in parts), axis)
+    if condition["class"] == "BETWEEN" and _is_column(condition["input"], alias, axis.column):
+        low, high = axis.value(condition["lower"]), axis.value(condition["upper"])
+        return axis.all if low is None or high is None else _within(low, high + 1, axis)
+    return _of_comparison(condition, alias, axis) if condition["type"] in _MIRRORED else axis.all
+
+
+def _of_comparison(condition: Node, alias: str, axis: _Axis) -> range:
+    kind, left, right = condition["type"], condition["left"], condition["right"]
+    if not _is_column(left, alias, axis.column):
+        kind, left, right = _MIRRORED[kind], right, left
+    value = axis.value(right)
+    if value is None or not _is_column(left, alias, axis.column):
+        return axis.all
+    return {
+        "COMPARE_GREATERTHAN": _within(value + 1, axis.all.stop, axis),
+        "COMPARE_GREATERTHANOREQUALTO": _within(value, axis.all.stop, axis),
+        "COMPARE_LESSTHAN": _within(0, value, axis),
+        "COMPARE_LESSTHANOREQUALTO": _within(0, value + 1, axis),
+        "COMPARE_EQUAL": _within(value, value + 1, axis),
+    }[kind]
+
+
+def _within(start: int, stop: int, axis: _Axis) -> range:
+    low, high = max(start, 0), min(stop, axis.all.stop)
+    return range(low, max(low, high))
+
+
+def _dataset(condition: Node | None, alias: str) -> str | None:
+    if condition is None:
+        return None
+    if condition["type"] == "CONJUNCTION_AND":
+        found = (_dataset(child, alias) for child in condition["children"])
+        return next((name for name in found if name is not None), None)
+    if condition["type"] != "COMPARE_EQUAL":
+        return None
+    left, right = condition["left"], condition["right"]
+    if not _is_column(left, alias, "dataset"):
+        left, right = right, left
+    text = _text(right) if _is_column(left, alias, "dataset") else None
+    return text if text is not None and _NAME.fullmatch(text) else None
+
+
+def _is_column(expression: Node, alias: str, name: str) -> bool:
+    if expression["class"] != "COLUMN_REF":
+        return False
+    *qualifier, column = (part.lower() for part in expression["column_names"])
+    return column == name and qualifier in ([], [alias])
+
+
+def _number(expression: Node) -> int | None:
+    if expression["class"] != "CONSTANT" or expression["value"]["is_null"]:
+        return None
+    value = expression["value"]["value"]
+    return value if type(value) is int and expression["value"]["type"]["id"] != "DECIMAL" else None
+
+
+def _text(expression: Node) -> str | None:
+    if expression["class"] != "CONSTANT" or expression["value"]["is_null"]:
+        return None
+    value = expression["value"]["value"]
+    return value if isinstance(value, str) else None
+
+
+def _microseconds(expression: Node) -> int | None:
+    """A time that is written out, by itself or cast to one: since 1970, in UTC as queries run."""
+    zoned = True
+    if expression["class"] == "CAST" and expression["cast_type"]["id"] in _TIMES:
+        # A cast to a time without a zone drops the one that stands there.
+        zoned = expression["cast_type"]["id"] != "TIMESTAMP"
+        expression = expression["child"]
+    text = _text(expression)
+    if text is None or not _WRITTEN.fullmatch(text):
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if at.tzinfo and not zoned:
+        return None
+    # A zone that is not told is UTC, the one that every query runs in.
+    return (at.replace(tzinfo=at.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+_SEQ = _Axis("seq", ALL_SEQS, _number)
+_AT = _Axis("at", ALL_TIMES, _microseconds)

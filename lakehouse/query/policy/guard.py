@@ -1,0 +1,294 @@
+"""Decides whether a statement may run, from DuckDB's own syntax tree. Pure.
+
+An allow-list of node kinds, relations and functions: what it does not know, it refuses. It never
+parses text and never runs anything. It must hold on its own, also against a DuckDB without any
+sandbox: every relation that it lets through is a dataset, a CTE in scope or a listing.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from lakehouse.domain.errors import Refused
+from lakehouse.query import relations
+from lakehouse.query.policy import functions
+from lakehouse.query.policy.syntax_tree import Node
+
+Scope = frozenset[str]
+
+_KINDS = frozenset(
+    {
+        "SELECT_NODE",
+        "SET_OPERATION_NODE",
+        "RECURSIVE_CTE_NODE",
+        "CTE_NODE",
+        "EMPTY",
+        "JOIN",
+        "SUBQUERY",
+        "PIVOT",
+        "EXPRESSION_LIST",
+        "BASE_TABLE",
+        "TABLE_FUNCTION",
+        "SHOW_REF",
+        "ORDER_MODIFIER",
+        "LIMIT_MODIFIER",
+        "LIMIT_PERCENT_MODIFIER",
+        "DISTINCT_MODIFIER",
+        "ORDER_DEFAULT",
+        "ASCENDING",
+        "DESCENDING",
+    }
+)
+_CLASSES = frozenset(
+    {
+        "BETWEEN",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "COLUMN_REF",
+        "COMPARISON",
+        "CONJUNCTION",
+        "CONSTANT",
+        "FUNCTION",
+        "LAMBDA",
+        "LAMBDA_REF",
+        "OPERATOR",
+        "PARAMETER",
+        "POSITIONAL_REFERENCE",
+        "STAR",
+        "SUBQUERY",
+        "WINDOW",
+    }
+)
+_SETTINGS = frozenset({"timezone"})
+"""What current_setting may be asked: others tell of the machine."""
+_INNER = (dict, list)
+"""What has parts. A number, a text, a null says nothing by itself, and most of a tree is these."""
+_SHOWN = frozenset({'"tables"', "__show_tables_expanded"})
+_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_CALLABLE = functions.SCALAR | functions.PARSED
+_KNOWN = _CALLABLE | functions.WINDOW | functions.TABLE | functions.REFUSED
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """A statement that may run, and the datasets (lower-case names) that it reads.
+
+    `system` are the system views that it reads. `all_relations`: it lists datasets, so it wants
+    to know them all. `deterministic`: it asks neither chance nor clock. `locations` maps each
+    relation to the byte where it is first named.
+    """
+
+    relations: frozenset[str]
+    all_relations: bool = False
+    explain: bool = False
+    locations: dict[str, int] = {}
+    system: frozenset[str] = frozenset()
+    deterministic: bool = True
+
+
+class _Relation(msgspec.Struct, frozen=True):
+    name: str
+    location: int
+
+
+class _System(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Volatile(msgspec.Struct, frozen=True):
+    """A part that may answer otherwise the next time."""
+
+
+class _Listing(msgspec.Struct, frozen=True):
+    """The statement asks which datasets there are."""
+
+
+Judged = _Relation | _System | _Volatile | _Listing
+Finding = Judged | Refused
+
+
+def check(document: Node, explain: bool = False) -> Allowed | Refused:
+    """Judge what json_serialize_sql answered for one statement.
+
+    Returns Refused `statement_not_allowed` for what may not run and `sql_error` for a function
+    that does not exist, which is then not left to DuckDB to find out.
+    """
+    statements = document.get("statements", [])
+    if len(statements) != 1:
+        return _no("one statement at a time")
+    found: list[Judged] = []
+    try:
+        for finding in _visit(statements[0]["node"], frozenset()):
+            if isinstance(finding, Refused):
+                return finding
+            found.append(finding)
+    except RecursionError:
+        return Refused("sql_error", "the statement is nested too deeply")
+    return _allowed(found, explain)
+
+
+def lower(name: str) -> str:
+    """Return `name` folded as DuckDB folds names: ASCII only (U+212A is no k)."""
+    return name.translate(_ASCII_LOWER)
+
+
+def _allowed(found: list[Judged], explain: bool) -> Allowed:
+    locations: dict[str, int] = {}
+    for finding in found:
+        if isinstance(finding, _Relation):
+            locations.setdefault(finding.name, finding.location)
+    listing = any(isinstance(finding, _Listing) for finding in found)
+    system = frozenset(each.name for each in found if isinstance(each, _System))
+    volatile = any(isinstance(finding, _Volatile) for finding in found)
+    return Allowed(frozenset(locations), listing, explain, locations, system, not volatile)
+
+
+def _visit(value: object, scope: Scope) -> Iterator[Finding]:
+    """Every finding in any part of the tree: no field is skipped, known to us or not."""
+    if isinstance(value, list):
+        for item in value:
+            if type(item) in _INNER:
+                yield from _visit(item, scope)
+    elif isinstance(value, dict):
+        yield from _judge(value, scope)
+        yield from _descend(value, scope)
+
+
+def _judge(node: Node, scope: Scope) -> Iterator[Finding]:
+    """What this node says by itself, its parts aside."""
+    kind = node.get("type")
+    if node.get("sample"):
+        yield _Volatile()
+    if "class" in node:
+        yield from _expression(node)
+    elif kind == "BASE_TABLE":
+        yield from _relation(node, scope)
+    elif kind == "TABLE_FUNCTION":
+        yield from _table_function(node)
+    elif kind == "SHOW_REF":
+        yield from _shown(node)
+    elif isinstance(kind, str) and kind not in _KINDS and not kind.endswith("_TYPE_INFO"):
+        yield _no(f"{kind} is not part of a read-only statement")
+
+
+def _descend(node: Node, scope: Scope) -> Iterator[Finding]:
+    """Walk the parts, each with the CTE names that DuckDB sees there."""
+    inner = scope
+    for entry in node.get("cte_map", {}).get("map", ()):
+        # An earlier CTE is visible to a later one; a CTE does not see itself unless recursive.
+        yield from _cte_name(entry["key"])
+        yield from _visit(entry["value"], inner)
+        inner = inner | {lower(entry["key"])}
+    kind = node.get("type")
+    for key, part in node.items():
+        if key == "cte_map" or type(part) not in _INNER:
+            continue
+        if kind == "CTE_NODE" and key == "query" and _is_repeated(node):
+            continue
+        if kind == "TABLE_FUNCTION" and key == "function":
+            yield from _visit(part["children"], inner)
+            yield from _visit(
+                {k: v for k, v in part.items() if k in ("filter", "order_bys")}, inner
+            )
+            continue
+        recursive = kind == "RECURSIVE_CTE_NODE" and key == "right"
+        yield from _visit(part, inner | {lower(node["cte_name"])} if recursive else inner)
+
+
+def _is_repeated(node: Node) -> bool:
+    """Whether a CTE_NODE's query stands in its own map too, where it was seen in its own scope."""
+    return any(
+        entry["key"] == node["cte_name"] and entry["value"]["query"]["node"] == node["query"]
+        for entry in node["cte_map"]["map"]
+    )
+
+
+def _cte_name(name: str) -> Iterator[Refused]:
+    # If our idea of scope were ever wider than DuckDB's, such a name would be opened as a file.
+    if any(sign in name for sign in "./\\:*?"):
+        yield Refused("sql_error", f"a CTE cannot be named {name!r}: it reads like a file")
+
+
+def _expression(node: Node) -> Iterator[Finding]:
+    if node["class"] not in _CLASSES:
+        yield _no(f"{node['class']} is not an expression of a read-only statement")
+    if node["class"] == "COLUMN_REF" and lower(node["column_names"][-1]) in functions.VOLATILE:
+        yield _Volatile()  # CURRENT_DATE looks like a column; so a column of that name looks like it
+    if node["class"] == "FUNCTION":
+        yield from _function(node, _CALLABLE)
+    if node["class"] == "WINDOW":
+        yield from _function(node, _CALLABLE | functions.WINDOW)
+
+
+def _function(node: Node, allowed: frozenset[str]) -> Iterator[Finding]:
+    name = lower(node["function_name"])
+    if name in functions.VOLATILE:
+        yield _Volatile()
+    if lower(node["schema"]) not in ("", "main") or lower(node["catalog"]) not in ("", "system"):
+        yield _no(f"the function {name} of another schema")
+    elif name not in allowed and not _asks_setting(name, node):
+        yield _no_function(name)
+
+
+def _asks_setting(name: str, node: Node) -> bool:
+    if name != "current_setting" or len(node["children"]) != 1:
+        return False
+    value = node["children"][0].get("value")
+    asked = value.get("value") if isinstance(value, dict) else None
+    return isinstance(asked, str) and lower(asked) in _SETTINGS
+
+
+def _table_function(node: Node) -> Iterator[Finding]:
+    function = node["function"]
+    if function.get("class") != "FUNCTION":
+        yield _no("a table function of this kind")
+    else:
+        yield from _function(function, functions.TABLE)
+
+
+def _no_function(name: str) -> Refused:
+    internal = name.startswith(functions.INTERNAL_PREFIXES)
+    if name in _KNOWN or internal:
+        return _no(f"the function {name} is not available here")
+    return Refused("sql_error", f"Catalog Error: Function with name {name} does not exist!")
+
+
+def _relation(node: Node, scope: Scope) -> Iterator[Finding]:
+    catalog, schema, name = (
+        lower(node[key]) for key in ("catalog_name", "schema_name", "table_name")
+    )
+    if node.get("at_clause"):
+        yield _no("AT on what is no relation of the lake")
+    elif catalog:
+        yield _no(f"{catalog}.{schema}.{name}: there is one catalog, unnamed")
+    elif schema == "information_schema" and name in relations.LISTED:
+        yield _Listing()
+    elif schema == "recurring" and name in scope:
+        return
+    elif schema == relations.SCHEMA:
+        yield _system(name)
+    elif schema not in ("", "main"):
+        yield _no(f"{schema}.{name}: datasets have no schema")
+    elif schema or name not in scope:
+        yield _Relation(name, node["query_location"])
+
+
+def _system(name: str) -> Finding:
+    wanted = relations.wanted(relations.system_name(name))
+    if not wanted.system:
+        known = ", ".join(sorted(relations.SYSTEM))
+        return Refused("sql_error", f"Catalog Error: there is no lake.{name}, but {known}")
+    return _System(name)
+
+
+def _shown(node: Node) -> Iterator[Finding]:
+    if node["query"] is not None:
+        return
+    if node["table_name"] in _SHOWN and not node["schema_name"] and not node["catalog_name"]:
+        yield _Listing()
+    else:
+        yield _no("SHOW of anything but TABLES, ALL TABLES or a dataset")
+
+
+def _no(detail: str) -> Refused:
+    return Refused("statement_not_allowed", detail)

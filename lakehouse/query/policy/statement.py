@@ -1,0 +1,126 @@
+"""From a text to a statement that was judged: what will run is exactly what was looked at.
+
+Owns the parsing, which is DuckDB's own, and the one prefix that its tree does not cover (EXPLAIN).
+It never runs the statement.
+"""
+
+import re
+from typing import Any
+
+import duckdb
+import msgspec
+
+from lakehouse.domain.errors import Refused
+from lakehouse.query.policy.event_bounds import events_seen
+from lakehouse.query.policy.guard import Allowed, check
+from lakehouse.query.policy.syntax_tree import Node, every_node
+from lakehouse.query.policy.time_travel import travelled, travels
+from lakehouse.query.relations import Seen
+
+_BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
+_OPTION = r"(?:analy[sz]e|verbose|format\s+\w+)"
+_EXPLAIN = re.compile(
+    rf"\A{_BLANK}explain\b{_BLANK}"
+    rf"(?P<options>\(\s*{_OPTION}\s*(?:,\s*{_OPTION}\s*)*\)|analy[sz]e\b)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_READ_ONLY = (
+    "only SELECT, FROM, VALUES, TABLE, DESCRIBE, SHOW TABLES, SUMMARIZE and EXPLAIN of these; "
+    "PIVOT needs its values: PIVOT … ON … IN (…)"
+)
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """`sql` is what runs, `body` the part that was judged and to which locations refer."""
+
+    sql: str
+    body: str
+    allowed: Allowed
+    events: Seen = Seen()
+    """What it may see of lake.events."""
+
+
+def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:
+    """Parse and judge `text`.
+
+    By json_serialize_sql alone, which only parses: extract_statements opens files already (it
+    expands IMPORT DATABASE and PRAGMA).
+    """
+    document = _tree(connection, text)
+    if document.get("error_type") == "not implemented" and (prefix := _EXPLAIN.match(text)):
+        # Put together anew: comments could make us and DuckDB see different statements there.
+        body = text[prefix.end() :]
+        return _judged(
+            connection, body, _tree(connection, body), f"EXPLAIN {prefix['options'] or ''} "
+        )
+    return _judged(connection, text, document, "")
+
+
+def unterminated(sql: str) -> str:
+    """Return `sql` without the semicolon that may end it, ready to stand in parentheses."""
+    data = sql.encode()
+    for start, _ in duckdb.tokenize(sql):
+        if data[start : start + 1] == b";":
+            return data[:start].decode()
+    return sql
+
+
+def located(text: str, location: int) -> str:
+    """Return DuckDB's way to point at a byte of a statement: the line, and a caret under it."""
+    before = text.encode()[:location].decode(errors="ignore")
+    line_number, column = before.count("\n") + 1, len(before) - before.rfind("\n") - 1
+    prefix = f"LINE {line_number}: "
+    line = text.split("\n")[line_number - 1]
+    start = max(0, column - 60)
+    shown = ("..." if start else "") + line[start : start + 120]
+    caret = len(prefix) + column - start + (3 if start else 0)
+    return f"{prefix}{shown}\n{' ' * caret}^"
+
+
+def _judged(
+    connection: duckdb.DuckDBPyConnection, body: str, document: Node, prefix: str
+) -> Statement | Refused:
+    if document["error"]:
+        return _unreadable(document, body)
+    if not document["statements"]:
+        return Refused("sql_error", "the statement is empty")
+    nodes = every_node(document)
+    moved = travelled(document) if travels(nodes) else None
+    if isinstance(moved, Refused):
+        return moved
+    if moved is not None:
+        # DuckDB writes the text of the changed tree, and that text is judged, since it is what runs.
+        body = _text(connection, moved)
+        document = _tree(connection, body)
+        nodes = every_node(document)
+    allowed = check(document, bool(prefix))
+    if isinstance(allowed, Refused):
+        return allowed
+    return Statement(prefix + body, body, allowed, events_seen(nodes))
+
+
+def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:
+    tree = msgspec.json.encode(document).decode()
+    row: Any = connection.execute("SELECT json_deserialize_sql(CAST($1 AS JSON))", [tree])
+    return str(row.fetchone()[0])
+
+
+def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
+    if text.isascii() and "\0" not in text:
+        # A parameter costs three times the parsing itself (0.28 ms, 0.09 ms).
+        literal = text.replace("'", "''")
+        row: Any = connection.execute(f"SELECT json_serialize_sql('{literal}')")
+    else:
+        row = connection.execute("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", [text])
+    document: Node = msgspec.json.decode(row.fetchone()[0])
+    return document
+
+
+def _unreadable(document: Node, text: str) -> Refused:
+    message = document["error_message"]
+    if message.startswith(("Only SELECT", "A CTE needs")):
+        return Refused("statement_not_allowed", _READ_ONLY)
+    if "memory" in document["error_type"].lower():
+        return Refused("query_out_of_memory", "the statement is too large to be read")
+    where = f"\n\n{located(text, int(document['position']))}" if "position" in document else ""
+    return Refused("sql_error", f"{document['error_type'].title()} Error: {message}{where}")

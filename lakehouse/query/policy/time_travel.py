@@ -1,0 +1,117 @@
+"""Relations as they were: `name AT (VERSION => 5)` and `lake.at('name', 5)` in a syntax tree. Pure.
+
+DuckDB parses the first and can do it for no catalog of ours, and knows nothing of the second. Both
+become plain relations of another name (`relations.at`), which the lake resolves. What comes out is
+judged by the guard like any other tree.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.query.policy.syntax_tree import Node
+from lakehouse.query.relations import SCHEMA, SYSTEM, at
+
+_FUNCTION = "at"
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UBIGINT", "HUGEINT")
+
+
+def travels(nodes: Iterable[Node]) -> bool:
+    """Whether a tree of these nodes has a moment in it."""
+    return any(_has_moment(node) for node in nodes)
+
+
+def travelled(document: Node) -> Node | Refused | None:
+    """Return the tree without its moments, None when it has none.
+
+    Returns Refused `sql_error` for a moment that is no constant number or text.
+    """
+    try:
+        rewritten, changed = _walk(document)
+    except RefusedError as error:
+        return error.refused
+    except RecursionError:
+        return None  # the guard says so, in its words
+    return rewritten if changed else None
+
+
+def _walk(value: Any) -> tuple[Any, bool]:
+    if isinstance(value, list):
+        items = [_walk(item) for item in value]
+        return [item for item, _ in items], any(changed for _, changed in items)
+    if not isinstance(value, dict):
+        return value, False
+    moved = _moved(value)
+    parts = {key: _walk(part) for key, part in (moved or value).items()}
+    changed = any(changed for _, changed in parts.values())
+    return {key: part for key, (part, _) in parts.items()}, changed or moved is not None
+
+
+def _moved(node: Node) -> Node | None:
+    """The relation that stands for `node`, None where there is nothing to do."""
+    if not _has_moment(node):
+        return None
+    if node["type"] == "BASE_TABLE":
+        name = at(node["table_name"], _moment(node["at_clause"]["expr"]))
+        alias = node["alias"] or node["table_name"]
+        return node | {"table_name": name, "alias": alias, "at_clause": None}
+    return _relation(node)
+
+
+def _has_moment(node: Node) -> bool:
+    kind = node.get("type")
+    if kind == "BASE_TABLE":
+        return bool(node.get("at_clause"))
+    return kind == "TABLE_FUNCTION" and _is_ours(node["function"])
+
+
+def _is_ours(function: Node) -> bool:
+    name, schema = function.get("function_name", ""), function.get("schema", "")
+    return (schema.lower(), name.lower()) == (SCHEMA, _FUNCTION) and not function.get("catalog")
+
+
+def _relation(node: Node) -> Node:
+    arguments = node["function"]["children"]
+    if len(arguments) != 2:
+        raise RefusedError(_not_a_moment())
+    name = _constant(arguments[0])
+    if not isinstance(name, str):
+        raise RefusedError(_not_a_moment())
+    schema, _, inner = name.rpartition(".")
+    if schema and (schema.lower() != SCHEMA or inner.lower() not in SYSTEM):
+        raise RefusedError(Refused("sql_error", f"Catalog Error: there is no {name!r}"))
+    return {
+        "type": "BASE_TABLE",
+        "alias": node["alias"] or inner,
+        "sample": node["sample"],
+        "query_location": node["query_location"],
+        "schema_name": schema,
+        "table_name": at(inner, _moment(arguments[1])),
+        "column_name_alias": node["column_name_alias"],
+        "catalog_name": "",
+        "at_clause": None,
+    }
+
+
+def _moment(expression: Node) -> str:
+    """A moment's text. Casts of constants are looked through: TIMESTAMPTZ '…' is one."""
+    while expression.get("class") == "CAST":
+        expression = expression["child"]
+    value = _constant(expression)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise RefusedError(_not_a_moment())
+    return str(value)
+
+
+def _constant(expression: Node) -> Any:
+    if expression.get("class") != "CONSTANT" or expression["value"]["is_null"]:
+        return None
+    value, kind = expression["value"]["value"], expression["value"]["type"]["id"]
+    return value if kind in (*_WHOLE, "VARCHAR") else None
+
+
+def _not_a_moment() -> Refused:
+    told = (
+        "AT (VERSION => …), AT (TIMESTAMP => …) and lake.at('name', …) take a constant: an event's"
+    )
+    return Refused("sql_error", f"{told} number, or a time like '2026-11-21T02:10:33Z'")

@@ -1,0 +1,1 @@
+"""Results as bytes: JSON, NDJSON, CSV, Arrow, Parquet."""

@@ -1,0 +1,161 @@
+"""DuckDB's Arrow as everybody's Arrow, and as Parquet. Pure.
+
+With lossless export DuckDB 1.4.4 tells booleans as an extension (bool8) and time zones as Etc/UTC;
+readers elsewhere want the plain types. Types that Arrow cannot hold were cast before (`exact.py`).
+"""
+
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lakehouse.query.render.json_columns import Array, extension_name, hugeint_decimals
+
+_ROW_GROUP_ROWS = 128 * 1024
+_ROW_GROUP_BYTES = 16 * 1024 * 1024
+_OWN_BUFFERS = ((pa.types.is_struct, 1), (pa.types.is_fixed_size_list, 1), (pa.types.is_nested, 2))
+"""How many of its buffers are a nested array's own, before its children's."""
+
+Batches = Iterator[pa.RecordBatch]
+
+
+def plain_schema(schema: pa.Schema, names: tuple[str, ...]) -> pa.Schema:
+    """Return the schema that readers see, its columns named by `names`."""
+    kinds = (_plain_type(field.type) for field in schema)
+    return pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
+
+
+def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return `batch` in the types of `schema`, which `plain_schema` made."""
+    columns = [
+        _plain(column, kind, inside=False)
+        for column, kind in zip(batch.columns, schema.types, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def arrow_pieces(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
+    """Yield an Arrow IPC stream; its end mark is in the last piece."""
+    sink = _Sink()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            yield sink.take()
+    yield sink.take()
+
+
+def parquet_pieces(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
+    """Yield a Parquet file, a row group a piece; without its last piece no reader opens it."""
+    sink = _Sink()
+    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
+        for group in _row_groups(batches):
+            writer.write_table(pa.Table.from_batches(group, schema))
+            yield sink.take()
+    yield sink.take()
+
+
+class _Sink:
+    """A file that is written and emptied by turns."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(data)
+        return len(data)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def take(self) -> bytes:
+        taken = b"".join(self._parts)
+        self._parts.clear()
+        return taken
+
+
+def _row_groups(batches: Batches) -> Iterator[list[pa.RecordBatch]]:
+    group: list[pa.RecordBatch] = []
+    rows = size_bytes = 0
+    for batch in batches:
+        group.append(batch)
+        rows, size_bytes = rows + batch.num_rows, size_bytes + batch.nbytes
+        if rows >= _ROW_GROUP_ROWS or size_bytes >= _ROW_GROUP_BYTES:
+            yield group
+            group, rows, size_bytes = [], 0, 0
+    if group:
+        yield group
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if isinstance(kind, pa.BaseExtensionType):
+        known = _EXTENSIONS.get(extension_name(kind))
+        return known if known is not None else _plain_type(kind.storage_type)
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return pa.timestamp(kind.unit, "UTC")
+    return _rebuilt(kind)
+
+
+def _rebuilt(kind: pa.DataType) -> pa.DataType:
+    """A nested type with its parts made plain; any other as it is."""
+    fields = [kind.field(number) for number in range(kind.num_fields)]
+    parts = [field.with_type(_plain_type(field.type)) for field in fields]
+    for matches, make in _NESTED:
+        if matches(kind):
+            return make(kind, parts)
+    return kind
+
+
+_EXTENSIONS = {"bool8": pa.bool_(), "hugeint": pa.string()}
+_NESTED: tuple[tuple[Callable[[pa.DataType], bool], Callable[..., pa.DataType]], ...] = (
+    (pa.types.is_map, lambda kind, parts: pa.map_(parts[0].type.field(0), parts[0].type.field(1))),
+    (pa.types.is_fixed_size_list, lambda kind, parts: pa.list_(parts[0], kind.list_size)),
+    (pa.types.is_list, lambda kind, parts: pa.list_(parts[0])),
+    (pa.types.is_struct, lambda kind, parts: pa.struct(parts)),
+    (pa.types.is_union, lambda kind, parts: pa.sparse_union(parts, kind.type_codes)),
+)
+
+
+def _plain(array: Array, kind: pa.DataType, inside: bool) -> Array:
+    if array.type == kind:
+        return array
+    if isinstance(array.type, pa.BaseExtensionType):
+        return _plain_extension(array, kind, inside)
+    if pa.types.is_union(kind):
+        parts = _parts(array, kind)
+        names = [field.name for field in kind]
+        return pa.UnionArray.from_sparse(array.type_codes, parts, names, kind.type_codes)
+    if pa.types.is_nested(kind):
+        own = next(count for matches, count in _OWN_BUFFERS if matches(kind))
+        parts = _parts(array, kind)
+        buffers = array.buffers()[:own]
+        return pa.Array.from_buffers(kind, len(array), buffers, offset=array.offset, children=parts)
+    return array.cast(kind)
+
+
+def _plain_extension(array: Array, kind: pa.DataType, inside: bool) -> Array:
+    storage = array.storage
+    if extension_name(array.type) == "hugeint":
+        return hugeint_decimals(storage).cast(kind)
+    if not pa.types.is_boolean(kind):
+        return _plain(storage, kind, inside)
+    if not inside:
+        return pc.not_equal(storage, 0)
+    # Packed bits, whatever their type says: duckdb issue 22444, as in rendering.py.
+    return pa.Array.from_buffers(kind, len(array), storage.buffers(), offset=storage.offset)
+
+
+def _parts(array: Array, kind: pa.DataType) -> list[Array]:
+    """The children of a nested array as they lie in memory, whatever part of them it shows."""
+    if pa.types.is_map(kind):
+        whole = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
+        return [_plain(whole, kind.field(0).type, inside=True)]
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        return [_plain(array.values, kind.value_type, inside=True)]
+    return [
+        _plain(array.field(number), kind.field(number).type, inside=True)
+        for number in range(kind.num_fields)
+    ]

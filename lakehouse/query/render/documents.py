@@ -1,0 +1,100 @@
+"""A result as bytes, in each of the formats: one function from columns and batches to pieces. Pure.
+
+A document is complete only with its last piece, so one that fails midway never looks complete where
+its format can tell; where it cannot (NDJSON, CSV), whoever sends it must break off. The first piece
+holds the first rows, so that a statement which fails at once has sent nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+import pyarrow as pa
+
+from lakehouse.query.messages import Column
+from lakehouse.query.render import arrow
+from lakehouse.query.render.rows import distinct, header_csv, rows_csv, rows_json, rows_ndjson
+
+_LARGEST_BATCH_BYTES = 16 * 1024 * 1024
+
+Columns = tuple[Column, ...]
+Batches = Iterable[pa.RecordBatch]
+
+
+class Counted:
+    """The batches of a result, to be read once, and how many rows have been read of it."""
+
+    def __init__(self, reader: pa.RecordBatchReader) -> None:
+        self.schema = reader.schema
+        self.row_count = 0
+        self._reader = reader
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._reader:
+            self.row_count += batch.num_rows
+            yield batch
+
+
+Document = Callable[[Columns, Counted], Iterator[bytes]]
+
+
+def json_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
+    """Yield `{"columns":[…],"rows":[…],"row_count":N}` in pieces of about one batch."""
+    opening = b'{"columns":' + msgspec.json.encode(columns) + b',"rows":['
+    for batch in _bounded(reader):
+        yield opening + rows_json(batch)
+        opening = b","
+    ending = b'],"row_count":%d}' % reader.row_count
+    yield ending if reader.row_count else opening + ending
+
+
+def ndjson_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
+    """Yield one JSON object a row; a repeated name is suffixed, since an object has each once."""
+    names = distinct([column.name for column in columns])
+    for batch in _bounded(reader):
+        yield rows_ndjson(batch, names)
+
+
+def csv_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
+    """Yield a header and a line a row, RFC 4180 but for its line ends, which are LF."""
+    opening = header_csv([column.name for column in columns])
+    for batch in _bounded(reader):
+        yield opening + rows_csv(batch)
+        opening = b""
+    if opening:
+        yield opening
+
+
+def arrow_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
+    """Yield an Arrow IPC stream."""
+    schema = arrow.plain_schema(reader.schema, tuple(column.name for column in columns))
+    return arrow.arrow_pieces(schema, _plain(reader, schema))
+
+
+def parquet_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
+    """Yield a Parquet file; repeated names are suffixed, since readers choose columns by name."""
+    names = distinct([column.name for column in columns])
+    schema = arrow.plain_schema(reader.schema, names)
+    return arrow.parquet_pieces(schema, _plain(reader, schema))
+
+
+DOCUMENTS: dict[str, Document] = {
+    "json": json_document,
+    "ndjson": ndjson_document,
+    "csv": csv_document,
+    "arrow": arrow_document,
+    "parquet": parquet_document,
+}
+
+
+def _plain(reader: Counted, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    return (arrow.plain_batch(batch, schema) for batch in reader if batch.num_rows)
+
+
+def _bounded(batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Halve a batch of wide rows until its text fits in memory beside it; leave out empty ones."""
+    for batch in batches:
+        if batch.num_rows > 1 and batch.nbytes > _LARGEST_BATCH_BYTES:
+            half = batch.num_rows // 2
+            yield from _bounded((batch.slice(0, half), batch.slice(half)))
+        elif batch.num_rows:
+            yield batch

@@ -1,0 +1,63 @@
+"""Which columns must be cast before Arrow carries them, since it cannot hold them exactly. Pure.
+
+Measured on DuckDB 1.4.4: INTERVAL wraps around beyond 292 years, TIME_NS and VARIANT have no Arrow
+form. HUGEINT, UHUGEINT, BIGNUM, BIT and TIMETZ are exact under arrow_lossless_conversion, but in a
+form that DuckDB alone can read: good enough for JSON, which we write, not for others (`formats.py`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from projections.views import quoted
+
+
+def exact_sql(sql: str, types: Sequence[Any], as_text: frozenset[str]) -> str | None:
+    """Return a statement like `sql` without columns `as_text`, or None when `sql` is one.
+
+    `sql` has no semicolon at its end. `types` are the DuckDBPyTypes of its columns, `as_text` a
+    format's. Columns are taken by position, so that two of the same name stay two.
+    """
+    casts = [_cast(kind, as_text) for kind in types]
+    if not any(casts):
+        return None
+    columns = ", ".join(
+        f"CAST(c{number} AS {cast})" if cast else f"c{number}" for number, cast in enumerate(casts)
+    )
+    names = ", ".join(f"c{number}" for number in range(len(types)))
+    return f"SELECT {columns} FROM (\n{sql}\n) AS result({names})"  # noqa: S608 (judged text)
+
+
+def _cast(kind: Any, as_text: frozenset[str]) -> str | None:
+    """The type to cast to, or None when `kind` is exact as it is."""
+    replaced = _replaced(kind, as_text)
+    return None if replaced == str(kind) else replaced
+
+
+def _replaced(kind: Any, as_text: frozenset[str]) -> str:
+    match kind.id:
+        case name if name in as_text:
+            return "VARCHAR"
+        case "list":
+            return f"{_replaced(kind.children[0][1], as_text)}[]"
+        case "array":
+            return f"{_replaced(kind.children[0][1], as_text)}[{kind.children[1][1]}]"
+        case "map":
+            key, value = (child for _, child in kind.children)
+            return f"MAP({_replaced(key, as_text)}, {_replaced(value, as_text)})"
+        case "struct" | "union":
+            return _members(kind, as_text)
+    return str(kind)
+
+
+def _members(kind: Any, as_text: frozenset[str]) -> str:
+    # A union's first child is its tag. Quoting every name is right, but then the text differs
+    # from DuckDB's own, so a type in which nothing was replaced must be returned as it came.
+    children = kind.children[1:] if kind.id == "union" else kind.children
+    if "tuple" in as_text and not any(name for name, _ in children):
+        return "VARCHAR"
+    if all(_replaced(child, as_text) == str(child) for _, child in children):
+        return str(kind)
+    parts = ", ".join(
+        f"{quoted(name)} {_replaced(child, as_text)}".strip() for name, child in children
+    )
+    return f"{kind.id.upper()}({parts})"

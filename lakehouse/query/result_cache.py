@@ -1,0 +1,102 @@
+"""Results kept for who asks the same again. Pure: it runs nothing and knows no clock.
+
+Objects never change and a dataset's last event names its version, so a kept result can be proven
+current: it goes by the statement, its parameters, its format, and the version of all that it read.
+What depends on chance or on the time of day is never kept.
+"""
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from lakehouse.domain.errors import Json
+from lakehouse.query.messages import Reads
+
+T = TypeVar("T")
+_DIGITS = re.compile(r"[0-9]+")
+_PLANS = 4_096
+_LONGEST_TEXT = 64 * 1024
+_LARGEST_SHARE = 8
+"""A single result may have this part of all the room."""
+
+Versions = Mapping[str, int]
+"""Relation → the number of the event that last changed it."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A whole result."""
+
+    body: bytes
+    row_count: int | None
+
+
+class ResultCache:
+    """Whole results, the longest unused first; and what each statement reads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._size_bytes = 0
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._plans: OrderedDict[str, Reads] = OrderedDict()
+        self._shapes: OrderedDict[str, frozenset[str]] = OrderedDict()
+
+    @property
+    def largest_bytes(self) -> int:
+        """The largest result that is kept."""
+        return self._max_bytes // _LARGEST_SHARE
+
+    def reads(self, sql: str) -> Reads | None:
+        """What a statement was seen to read; None where it was not seen."""
+        return self._plans.get(sql)
+
+    def likely(self, sql: str) -> frozenset[str]:
+        """The relations that statements read which differ in numbers alone. A guess, no more."""
+        return self._shapes.get(_shape(sql), frozenset())
+
+    def learn(self, sql: str, reads: Reads) -> None:
+        """Remember what a statement reads: that follows from its text alone."""
+        if len(sql) > _LONGEST_TEXT:
+            return
+        _remember(self._plans, sql, reads)
+        _remember(self._shapes, _shape(sql), reads.names)
+
+    def get(self, identity: str) -> Kept | None:
+        """The result of that identity."""
+        kept = self._kept.get(identity)
+        if kept is not None:
+            self._kept.move_to_end(identity)
+        return kept
+
+    def put(self, identity: str, kept: Kept) -> None:
+        """Keep a result, and let others go for it."""
+        if len(kept.body) > self.largest_bytes or not self._max_bytes:
+            return
+        self._size_bytes -= len(self._kept.pop(identity, Kept(b"", 0)).body)
+        self._kept[identity] = kept
+        self._size_bytes += len(kept.body)
+        while self._size_bytes > self._max_bytes:
+            self._size_bytes -= len(self._kept.popitem(last=False)[1].body)
+
+
+def _shape(sql: str) -> str:
+    return _DIGITS.sub("0", sql)
+
+
+def _remember(among: OrderedDict[str, T], key: str, value: T) -> None:
+    among[key] = value
+    while len(among) > _PLANS:
+        among.popitem(last=False)
+
+
+def identity_of(
+    asked: Iterable[Json],
+    params: list[Json | float] | dict[str, Json | float] | None,
+    versions: Versions,
+) -> str:
+    """Hex SHA-256 of all that a result follows from. The same for equal questions on any node."""
+    told = msgspec.json.encode([*asked, params, versions], order="deterministic")
+    return hashlib.sha256(told).hexdigest()

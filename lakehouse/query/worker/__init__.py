@@ -1,0 +1,1 @@
+"""The worker process: runs one query at a time in a locked-down DuckDB."""

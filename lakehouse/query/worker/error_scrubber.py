@@ -1,0 +1,93 @@
+"""Turns DuckDB's errors into refusals that name datasets, never files, hosts or credentials. Pure.
+
+The text of an error decides its code: errors that come through Arrow's stream arrive as pyarrow
+exceptions which keep DuckDB's text and nothing else.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from lakehouse.domain.errors import Refused
+from lakehouse.query.messages import Configure
+from projections.views import View
+
+_ELLIPSIS = "…"
+_URL = re.compile(r"""\b(?:https?|s3)://[^\s"']+""")
+"""httpfs names objects by the URLs that it makes of them, in one of several styles."""
+_CODES = (
+    (r"INTERRUPT Error", "query_timeout"),
+    (r"Out of Memory Error|std::bad_alloc", "query_out_of_memory"),
+    (r"(INTERNAL|FATAL) Error", "query_killed"),
+    (r"Permission Error", "statement_not_allowed"),
+    (r"IO Error: (No files found that match|Cannot open file .*No such file)", "object_lost"),
+    (r"HTTP Error: .*\b404\b", "object_lost"),
+    (
+        r"(HTTP|IO) Error: .*(\b50[0-9]\b|[Cc]onnect|[Tt]imeout|Could not establish)",
+        "bucket_unavailable",
+    ),
+    (r"(HTTP|IO) Error: .*\b(401|403)\b", "bucket_refused"),
+)
+_OURS = {
+    "query_out_of_memory": "the query needs more memory than one query may have",
+    "query_killed": "DuckDB failed on this query",
+    "statement_not_allowed": "the statement reaches outside the datasets",
+    "bucket_unavailable": "the bucket does not answer",
+    "bucket_refused": "the bucket refuses the lakehouse's credentials",
+}
+"""Codes whose DuckDB text would help nobody, or tell too much (INTERNAL has a stack trace)."""
+
+
+class Scrubber(msgspec.Struct, frozen=True):
+    """What must not appear in any text, and what stands there instead; longest first."""
+
+    replacements: tuple[tuple[str, str], ...]
+
+    def text(self, message: str) -> str:
+        """Return `message` cleaned. In an echo of the statement lengths stay, for the caret's sake."""
+        head, line, echo = message.partition("\nLINE ")
+        said = _URL.sub(_ELLIPSIS, self._clean(head))
+        return said + line + self._clean(echo, keep_length=True)
+
+    def _clean(self, text: str, keep_length: bool = False) -> str:
+        for needle, instead in self.replacements:
+            text = text.replace(needle, _ELLIPSIS * len(needle) if keep_length else instead)
+        return text
+
+
+def scrubber(configure: Configure, views: Iterable[View]) -> Scrubber:
+    """Return what cleans the errors of a query over `views` in a worker so configured."""
+    named = [(path, view.name) for view in views for path in view.objects]
+    secret = [(needle, _ELLIPSIS) for needle in _secrets(configure)]
+    pairs = {needle: instead for needle, instead in secret + named if needle}
+    return Scrubber(tuple(sorted(pairs.items(), key=lambda pair: -len(pair[0]))))
+
+
+def refusal(message: str, clean: Scrubber) -> Refused:
+    """Return the refusal for an error of DuckDB, Arrow or Python with this text."""
+    code = next((code for pattern, code in _CODES if re.match(pattern, message, re.DOTALL)), None)
+    if code == "object_lost":
+        return Refused(code, clean.text(message.partition("\n")[0]))
+    return Refused(code or "sql_error", _OURS.get(code or "", clean.text(message)))
+
+
+def about_view(refused: Refused, view: View) -> Refused:
+    """Return `refused` with the dataset's name in front and without the echo of our own SQL."""
+    detail = refused.detail.partition("\n\nLINE ")[0]
+    return msgspec.structs.replace(refused, detail=f"dataset {view.name}: {detail}")
+
+
+def _secrets(configure: Configure) -> Iterable[str]:
+    yield configure.temp_directory
+    for prefix in configure.data_prefixes:
+        yield from (prefix, prefix.rstrip("/"), prefix.rsplit("/", 2)[0])
+        if prefix.startswith("s3://"):
+            yield "s3://" + urlsplit(prefix).netloc
+    if s3 := configure.s3:
+        keys = (s3.access_key_id, s3.secret_access_key, s3.session_token or "")
+        yield from keys
+        yield from (quote(key, safe="") for key in keys)
+        if s3.endpoint_url:
+            yield urlsplit(s3.endpoint_url).netloc

@@ -1,0 +1,220 @@
+"""One query inside a worker: judge, ask for the views, run, stream, leave nothing behind.
+
+The catalogue then has the views that the statement named, and no other that has rows.
+"""
+
+import socket
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.query.framing import frame_into
+from lakehouse.query.messages import (
+    Ask,
+    Chunk,
+    Column,
+    Configure,
+    Done,
+    Failed,
+    FromWorker,
+    Need,
+    Reads,
+    Started,
+    Views,
+    Whole,
+)
+from lakehouse.query.policy.guard import Allowed
+from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
+from lakehouse.query.relations import Seen, system_name
+from lakehouse.query.render.documents import DOCUMENTS, Counted
+from lakehouse.query.render.exact_casts import exact_sql
+from lakehouse.query.render.formats import FORMATS
+from lakehouse.query.worker.error_scrubber import Scrubber, about_view, refusal, scrubber
+from lakehouse.query.worker.inbox import Inbox, Interrupted
+from lakehouse.query.worker.view_catalog import Catalogue
+from projections.views import View
+
+_BATCH_ROWS = 8192
+_CHUNK_BYTES = 1024 * 1024
+_INT64 = range(-(2**63), 2**63)
+_HUGEINT = range(-(2**127), 2**127)
+_BREAKING = frozenset({"query_out_of_memory", "query_killed"})
+_FAILURES = (duckdb.Error, pa.ArrowInvalid, OSError, RuntimeError, MemoryError, ValueError)
+"""All that a query can cause. RuntimeError: pybind's std::bad_alloc; OSError: Arrow's stream."""
+
+Cursor = duckdb.DuckDBPyConnection
+
+
+class Worker(msgspec.Struct):
+    """The parts of a worker process: where it reads, where it writes, what it asks DuckDB."""
+
+    configure: Configure
+    connection: duckdb.DuckDBPyConnection
+    parser: duckdb.DuckDBPyConnection
+    inbox: Inbox
+    channel: socket.socket
+    catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
+    frames: bytearray = msgspec.field(default_factory=bytearray)
+    """What is just being sent: one place in memory for all, since new ones cost a fault a page."""
+    opened: set[int] = msgspec.field(default_factory=set)
+    """Hashes of the objects that were opened: DuckDB keeps what it read about each, without a bound."""
+
+    def send(self, *messages: FromWorker) -> None:
+        """Blocks while the engine does not read: that is the back-pressure."""
+        self.frames.clear()
+        for message in messages:
+            frame_into(self.frames, message)
+        self.channel.sendall(self.frames)
+
+    def serve(self, ask: Ask) -> bool:
+        """Answer one query. Returns whether this process may be asked again."""
+        cursor = self.connection.cursor()
+        try:
+            with self.inbox.interruptible(ask.number, cursor):
+                outcome = self._outcome(cursor, ask)
+        finally:
+            cursor.close()
+        if len(self.opened) > self.configure.objects_opened and not isinstance(outcome, Failed):
+            outcome = msgspec.structs.replace(outcome, spent=True)
+        self.send(outcome)
+        return not (outcome.broken if isinstance(outcome, Failed) else outcome.spent)
+
+    def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | Failed:
+        named: Mapping[str, View] = {}
+        try:
+            statement = _stated(read_statement(self.parser, ask.sql))
+            reads = _reads(statement)
+            views = self._views(ask, statement, reads)
+            named = views.named
+            if statement.allowed.all_relations:
+                self.catalogue.list(cursor, views.listed)
+            self.opened.update(hash(path) for view in named.values() for path in view.objects)
+            self._make_views(cursor, named)
+            return self._stream(cursor, statement, ask, reads)
+        except RefusedError as error:
+            # What the statement itself says of a path is said to nobody either.
+            detail = self._scrubber(named).text(error.refused.detail)
+            return _failed(msgspec.structs.replace(error.refused, detail=detail))
+        except Interrupted:
+            return Failed("query_timeout", "interrupted")
+        except _FAILURES as error:
+            return _failed(self._refusal(error, named))
+
+    def _views(self, ask: Ask, statement: Statement, reads: Reads) -> Views:
+        allowed = statement.allowed
+        if not reads.names and not allowed.relations and not reads.listing:
+            return Views(ask.number, {})
+        if reads.names <= ask.likely.keys() and not reads.listing:
+            views = Views(ask.number, {name: ask.likely[name] for name in reads.names})
+        else:
+            self.send(Need(reads.names, reads.listing))
+            views = self.inbox.views(ask.number)
+        if missing := sorted(
+            allowed.relations - (views.named.keys() & _plain(allowed)),
+            key=allowed.locations.__getitem__,
+        ):
+            raise RefusedError(_no_table(missing[0], statement))
+        return views
+
+    def _make_views(self, cursor: Cursor, named: Mapping[str, View]) -> None:
+        self.catalogue.keep(cursor, named)
+        for relation, view in named.items():
+            try:
+                self.catalogue.make(cursor, relation, view)
+            except _FAILURES as error:
+                raise RefusedError(about_view(self._refusal(error, named), view)) from error
+
+    def _refusal(self, error: BaseException, named: Mapping[str, View]) -> Refused:
+        return refusal(_message(error), self._scrubber(named))
+
+    def _scrubber(self, named: Mapping[str, View]) -> Scrubber:
+        return scrubber(self.configure, named.values())
+
+    def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> Whole | Done:
+        values = _values(ask.params_json)
+        columns, pieces, counted = document(cursor, statement.sql, values, ask.format)
+        first = next(pieces, b"")
+        if counted.row_count < _BATCH_ROWS:  # that was all, so the rest is but the document's end
+            first += b"".join(pieces)
+            if len(first) <= _CHUNK_BYTES:
+                return Whole(columns, reads, first, counted.row_count)
+        chunk, *others = _chunks(first)
+        self.send(Started(columns, reads), chunk)
+        for chunk in chain(others, chain.from_iterable(map(_chunks, pieces))):
+            self.send(chunk)
+        return Done(counted.row_count)
+
+
+def document(
+    cursor: Cursor, sql: str, values: Any, format_: str = "json"
+) -> tuple[tuple[Column, ...], Iterator[bytes], Counted]:
+    """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
+    cursor.execute(sql, values)
+    columns = tuple(Column(name, str(kind)) for name, kind, *_ in cursor.description)
+    types = [kind for _, kind, *_ in cursor.description]
+    if exact := exact_sql(unterminated(sql), types, FORMATS[format_].as_text):
+        cursor.execute(exact, values)
+    counted = Counted(cursor.fetch_record_batch(_BATCH_ROWS))
+    return columns, DOCUMENTS[format_](columns, counted), counted
+
+
+def _plain(allowed: Allowed) -> set[str]:
+    """No dataset has a dot in its name; a relation that has would read like a system view."""
+    return {name for name in allowed.relations if "." not in name.partition("@")[0]}
+
+
+def _reads(statement: Statement) -> Reads:
+    allowed = statement.allowed
+    seen = {"events": statement.events}
+    system = {system_name(name, seen.get(name, Seen())) for name in allowed.system}
+    names = frozenset(_plain(allowed) | system)
+    return Reads(names, allowed.all_relations, allowed.deterministic and not allowed.explain)
+
+
+def _stated(statement: Statement | Refused) -> Statement:
+    if isinstance(statement, Refused):
+        raise RefusedError(statement)
+    return statement
+
+
+def _values(params_json: bytes | None) -> Any:
+    if params_json is None:
+        return None
+    params = msgspec.json.decode(params_json)
+    if isinstance(params, dict):
+        return {name: _value(value) for name, value in params.items()}
+    return [_value(value) for value in params]
+
+
+def _value(value: Any) -> Any:
+    """DuckDB takes an int beyond 64 bits for a DOUBLE unless told otherwise."""
+    if type(value) is not int or value in _INT64:
+        return value
+    return duckdb.Value(
+        str(value), duckdb.sqltypes.HUGEINT if value in _HUGEINT else duckdb.sqltypes.UHUGEINT
+    )
+
+
+def _chunks(piece: bytes) -> Iterator[Chunk]:
+    for start in range(0, len(piece) or 1, _CHUNK_BYTES):
+        yield Chunk(piece[start : start + _CHUNK_BYTES])
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "Out of Memory Error: "
+    return str(error)
+
+
+def _failed(refused: Refused) -> Failed:
+    return Failed(refused.code, refused.detail, broken=refused.code in _BREAKING)
+
+
+def _no_table(name: str, statement: Statement) -> Refused:
+    where = located(statement.body, statement.allowed.locations[name])
+    return Refused("sql_error", f"Catalog Error: Table with name {name} does not exist!\n\n{where}")

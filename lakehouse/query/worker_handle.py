@@ -1,0 +1,150 @@
+"""The engine's hand on one worker process: start it, talk to it, end it.
+
+It knows processes and pipes, nothing of queries. A process has no environment but what it needs,
+no arguments that tell anything, and a temporary directory of its own that goes with it.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import lakehouse
+from lakehouse.query.framing import frame, read_from_worker
+from lakehouse.query.messages import Configure, FromWorker, Ready, ToWorker
+
+_BUFFER_BYTES = 512 * 1024
+OWNED_PREFIX = "lakehouse-query-"
+"""Then a process id: directories below the temporary one that go when that process is gone."""
+
+
+class WorkerDied(Exception):
+    """The process ended without an answer."""
+
+
+class WorkerProcess:
+    """One process; whoever holds this object has it alone."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        directory: Path,
+        configure: Configure,
+    ) -> None:
+        self.threads = configure.threads
+        """DuckDB's, for as long as it lives."""
+        self.s3 = configure.s3
+        """As whom it comes to the bucket, for as long as it lives."""
+        self._process = process
+        self._reader, self._writer = streams
+        self._directory = directory
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def lives(self) -> bool:
+        """Whether nothing says that it has ended; that may be a moment old."""
+        return self._process.returncode is None and not self._reader.at_eof()
+
+    async def send(self, message: ToWorker) -> None:
+        """Send one message. Raises WorkerDied."""
+        try:
+            self._writer.write(frame(message))
+            await self._writer.drain()
+        except ConnectionError as error:
+            raise WorkerDied from error
+
+    async def receive(self) -> FromWorker:
+        """Return the next message. Raises WorkerDied."""
+        message = await read_from_worker(self._reader)
+        if message is None:
+            raise WorkerDied
+        return message
+
+    def kill(self) -> None:
+        """End the process now, whatever it does."""
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def close(self) -> None:
+        """Kill, reap, and remove all that the process had."""
+        self.kill()
+        await self._process.wait()
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except ConnectionError:
+            pass  # it died with our message unread: that is how it was meant to go
+        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+
+async def start_worker(configure: Configure) -> WorkerProcess:
+    """Start a process, lock it in, and return it when it is ready for a query.
+
+    `configure.temp_directory` is the directory in which the process gets one of its own.
+    """
+    parent = configure.temp_directory
+    directory = Path(tempfile.mkdtemp(prefix=f"{OWNED_PREFIX}{os.getpid()}-", dir=parent))
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await _spawn(theirs, directory)
+    streams = await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES)
+    worker = WorkerProcess(process, streams, directory, configure)
+    try:
+        await _introduce(worker, configure, directory)
+    except BaseException:
+        await worker.close()
+        raise
+    return worker
+
+
+def sweep(parent: Path) -> None:
+    """Make `parent`, and remove the directories of workers whose engine was killed before it could."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{OWNED_PREFIX}*"):
+        owner = left.name.removeprefix(OWNED_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+async def _introduce(worker: WorkerProcess, configure: Configure, directory: Path) -> None:
+    told = {name: getattr(configure, name) for name in configure.__struct_fields__}
+    await worker.send(Configure(**told | {"temp_directory": str(directory)}))
+    message = await worker.receive()
+    if not isinstance(message, Ready):
+        raise TypeError(f"a worker began with {type(message).__name__}")
+
+
+async def _spawn(theirs: socket.socket, directory: Path) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "lakehouse.query.worker.main"),
+        *(str(theirs.fileno()), str(os.getpid())),
+        pass_fds=(theirs.fileno(),),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        cwd=directory,
+        env=_environment(directory),
+        start_new_session=True,  # Ctrl-C in a terminal is for the server alone
+    )
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Nothing of ours: no credential, no proxy. Few malloc arenas: RLIMIT_AS counts them."""
+    package_root = str(Path(lakehouse.__file__).parents[1])
+    return {
+        "PYTHONPATH": package_root,
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "MALLOC_ARENA_MAX": "2",
+        "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+        "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
+        "MALLOC_TOP_PAD_": str(8 << 20),
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }

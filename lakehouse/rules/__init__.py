@@ -1,1 +1,0 @@
-"""The rules, by what they are about; `lakehouse.decide` is the table that asks them. All pure."""

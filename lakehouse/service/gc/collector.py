@@ -1,0 +1,265 @@
+"""Collection: find what nothing refers to, mark it, wait, delete it, record it.
+
+Owns the order of those steps; FORMAT.md, "Collection cannot race", has the reason for each. Must never
+delete a key that is not marked in the journal, or recorded there as collected. A run may end at any
+point, by a crash too: what is marked stays marked, and the next run on any node goes on with it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from datetime import timedelta
+from itertools import islice
+
+import msgspec
+
+from journal.bucket.keys import BLOBS, MAX_DELETED
+from journal.bucket.port import Stat
+from journal.clock import uuid7
+from journal.slot import parse_at
+from lakehouse.api.receipts import Body
+from lakehouse.commit.batch import Recorded
+from lakehouse.commit.limiter import Gate
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Command, Context, MarkObjects, RecordCollected
+from lakehouse.domain.decide import decide
+from lakehouse.domain.decision import Replayed, Unchanged
+from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.service.changes import NOTHING_SHA256, Asking
+from lakehouse.service.gc import listing
+from lakehouse.service.gc.listing import Finding, Plan
+from lakehouse.service.gc.summary import Collected, Retold, retold
+from lakehouse.service.sql.queries import Queries
+
+PAGE = 1_000
+REMOVED = (listing.UNREFERENCED, listing.NEVER_REGISTERED)
+
+
+class Waits(msgspec.Struct, frozen=True):
+    """How long marked objects are left to those who may still read them. Seconds."""
+
+    lag_s: float = 2.0
+    """Until every follower knows of the marks."""
+    query_s: float = 60.0
+    """The longest query of another process."""
+
+
+class Collection:
+    """Collects for one node; one run at a time."""
+
+    def __init__(self, node: Node, queries: Queries, waits: Waits) -> None:
+        self._node = node
+        self._queries = queries
+        self._waits = waits
+        self._gate = Gate(1, "collections", retry_after_s=60)
+
+    async def plan(self, older_than: timedelta) -> Plan:
+        """What a run that begins now goes by: the journal's present, and how old is old.
+
+        Raises RefusedError where the present is out of reach.
+        """
+        node = self._node
+        await node.look()
+        if refused := node.writer.fault or node.behind:
+            raise RefusedError(refused)
+        state = node.state
+        # A clock that is fast must destroy nothing: of an idle lake nothing grows old.
+        now = min(node.clock.now(), parse_at(state.head.at)) if state.head.at else node.clock.now()
+        cutoff_seq = await node.past.seq_at(now - older_than)
+        run = uuid7(node.clock.now(), node.chance)
+        lake = node.follower.journal.lake.lake[:8]
+        grace_before = await node.bucket.now() - listing.GRACE
+        return Plan(run, state, cutoff_seq, lake, grace_before)
+
+    async def survey(self, plan: Plan) -> AsyncIterator[Finding]:
+        """Everything that may go, and what is foreign. One LIST for each 1,000 objects that are there."""
+        for number, finding in enumerate(listing.known(plan)):
+            yield finding
+            if number % PAGE == 0:
+                # What the state tells comes without a wait; others want the loop too.
+                await asyncio.sleep(0)
+        async for stat in self._listed():
+            if (found := listing.listed(plan, stat)) is not None:
+                yield found
+
+    async def collect(
+        self,
+        plan: Plan,
+        asking: Asking,
+        told: Callable[[Finding], None] = lambda _: None,
+        payload_sha256: str = NOTHING_SHA256,
+    ) -> Collected:
+        """Carry it out; `told` hears of each finding on the way.
+
+        A run is several events, the last of which keeps the idempotency key: a run that has ended is told
+        again, one that was cut off is gone on with.
+        Raises RefusedError: `busy` while another run is under way here, `idempotency_key_reused`, and
+        what submitting raises.
+        """
+        with self._gate.slot():
+            if asking.key is not None:
+                plan = msgspec.structs.replace(plan, request=asking.request_hash(payload_sha256))
+                if (was := await self._ended(plan, asking)) is not None:
+                    return _retell(was, told)
+            done = Collected(plan.run, plan.cutoff_seq, seq=plan.state.head.seq)
+            await self._mark(plan, asking, told, done)
+            await self._delete(plan, asking, done)
+            uploads = await self._node.bucket.abort_uploads(plan.lake, plan.grace_before)
+            done.aborted_uploads = len(uploads)
+            return done
+
+    async def _ended(self, plan: Plan, asking: Asking) -> Retold | None:
+        """The run that this request has brought about before."""
+        context = self._context(asking, plan.request)
+        match decide(plan.state, RecordCollected(plan.run, ()), context):
+            case Replayed(position, seq):
+                return await retold(self._node, plan, (position, seq))
+            case Refused() as refused:
+                raise RefusedError(refused)
+        return None
+
+    async def _mark(
+        self, plan: Plan, asking: Asking, told: Callable[[Finding], None], done: Collected
+    ) -> None:
+        found: list[Finding] = []
+        again: list[str] = []
+        async for finding in self.survey(plan):
+            told(finding)
+            if finding.verdict in REMOVED:
+                found.append(finding)
+            elif finding.verdict == listing.COLLECTED:
+                again.append(finding.blob)
+            if len(found) == MAX_DELETED:
+                await self._mark_some(plan, found, asking, done)
+                found = []
+            if len(again) == MAX_DELETED:
+                done.deleted_again += len(await self._node.bucket.delete_blobs(again))
+                again = []
+        await self._mark_some(plan, found, asking, done)
+        done.deleted_again += len(await self._node.bucket.delete_blobs(again))
+
+    async def _mark_some(
+        self, plan: Plan, found: list[Finding], asking: Asking, done: Collected
+    ) -> None:
+        """One event, or none. One at a time, so that at most one mark stands before a user's change."""
+        blobs = tuple(finding.blob for finding in found)
+        recorded = await self._submit(MarkObjects(plan.run, plan.cutoff_seq, blobs), asking)
+        if recorded is None:
+            return
+        marked = set(recorded.event.data.blobs)  # type: ignore[union-attr]  # of ObjectsMarked
+        done.marked += len(marked)
+        done.marked_bytes += sum(each.size_bytes or 0 for each in found if each.blob in marked)
+        done.seq = recorded.event.seq
+
+    async def _delete(self, plan: Plan, asking: Asking, done: Collected) -> None:
+        """Delete what is marked by now: whoever marked it, everybody has had the same wait since."""
+        marked = self._node.state.inventory.marked
+        if not marked:
+            return
+        await self._wait()
+        batches = list(_thousands(marked))
+        for number, blobs in enumerate(batches, 1):
+            # Another run may have been faster; deleting twice does no harm, recording twice is refused.
+            gone = await self._node.bucket.delete_blobs(blobs)
+            record = RecordCollected(plan.run, tuple(gone))
+            request = plan.request if number == len(batches) else None
+            recorded = await self._submit(record, asking, request)
+            done.deleted += len(gone)
+            done.left += len(blobs) - len(gone)
+            done.seq = recorded.event.seq if recorded else done.seq
+
+    async def _wait(self) -> None:
+        """Until nobody can be reading by a state from before the marks. Queries here are known."""
+        shared = await self._node.bucket.is_shared()
+        if shared:
+            await self._node.clock.sleep(self._waits.lag_s + self._waits.query_s)
+        await self._queries.outlast()
+
+    async def _submit(
+        self, command: Command, asking: Asking, request: str | None = None
+    ) -> Recorded | None:
+        """The event that came of it; it keeps the idempotency key if `request` is given."""
+        outcome = await self._node.writer.submit(command, self._context(asking, request))
+        if isinstance(outcome, Recorded):
+            return outcome
+        if request is not None and not isinstance(outcome.decision, Unchanged):
+            # The key has been used on another node meanwhile: what was done here is done all the same.
+            return await self._submit(command, asking)
+        return None
+
+    def _context(self, asking: Asking, request: str | None) -> Context:
+        identity = uuid7(self._node.clock.now(), self._node.chance)
+        key = asking.key if request is not None else None
+        return Context(asking.actor, identity, asking.correlation, asking.reason, key, request)
+
+    async def _listed(self) -> AsyncIterator[Stat]:
+        for prefix in BLOBS:
+            page = await self._node.bucket.list_objects(prefix, limit=PAGE)
+            while page:
+                for stat in page:
+                    yield stat
+                full = len(page) == PAGE
+                page = await self._node.bucket.list_objects(prefix, page[-1].key) if full else []
+
+
+class Report:
+    """What one asking tells: the objects by name, as many as `named`, and how much there is of all."""
+
+    def __init__(self, plan: Plan, *, dry_run: bool, named: int | None) -> None:
+        self._plan = plan
+        self._dry_run = dry_run
+        self._named = named
+        self._objects: list[Json] = []
+        self._foreign: list[Json] = []
+        self.count = 0
+        self.size_bytes = 0
+        self.foreign_count = 0
+
+    def add(self, finding: Finding) -> None:
+        """Take one finding in."""
+        rows = self._objects
+        if finding.verdict == listing.FOREIGN:
+            rows = self._foreign
+            self.foreign_count += 1
+        else:
+            self.count += 1
+            self.size_bytes += finding.size_bytes or 0
+        if self._named is None or len(rows) < self._named:
+            rows.append(row(finding))
+
+    def body(self, done: Collected | None = None) -> Body:
+        """The answer, with what was `done` unless this was a dry run."""
+        told: Body = {
+            "dry_run": self._dry_run,
+            "run": self._plan.run,
+            "cutoff_seq": self._plan.cutoff_seq,
+            "objects": self._objects,
+            "object_count": self.count,
+            "size_bytes": self.size_bytes,
+            "foreign": self._foreign,
+            "foreign_count": self.foreign_count,
+        }
+        return told | (msgspec.to_builtins(done) if done else {"seq": self._plan.state.head.seq})
+
+
+def _retell(was: Retold, told: Callable[[Finding], None]) -> Collected:
+    for finding in was.findings:
+        told(finding)
+    return was.done
+
+
+def row(finding: Finding) -> Body:
+    """An object as users see it: by its own name in the bucket, and by the key it once had."""
+    return {
+        "object": finding.blob,
+        "key": finding.key,
+        "size_bytes": finding.size_bytes,
+        "verdict": finding.verdict,
+        "why": finding.why,
+        "since": finding.since,
+    }
+
+
+def _thousands(blobs: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(blobs)
+    while some := list(islice(rest, MAX_DELETED)):
+        yield some

@@ -1,0 +1,102 @@
+"""What a collector sees in a listing: whose a key is, and what may become of it. Pure.
+
+Judges by exact forms: a key that this lake did not mint is foreign, and is reported and left.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from journal.bucket.keys import blob_tag
+from journal.bucket.port import Stat
+from journal.slot import format_at
+from lakehouse.domain.errors import Refused, RefusedError
+from projections import inventory
+from projections.fold import State
+
+RETENTION = timedelta(days=7)
+"""How far back everything can be read, unless somebody asks for less or more."""
+GRACE = timedelta(hours=24)
+"""How old an object must be that was never registered. A change is refused an hour after it was
+accepted, so an upload that is older than that refers to nothing any more."""
+
+UNREFERENCED = "unreferenced"
+NEVER_REGISTERED = "never_registered"
+MARKED = "marked"
+COLLECTED = "collected"
+FOREIGN = "foreign"
+
+_AGE = re.compile(r"([0-9]{1,9})(s|m|h|d|w)?")
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """An object and what it is to collection; `key` is the user's, None where there never was one."""
+
+    blob: str
+    key: str | None
+    size_bytes: int | None
+    verdict: str
+    why: str
+    since: int | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a run goes by: the state it began on, its cut-off, and the grace, in the store's time."""
+
+    run: str
+    state: State
+    cutoff_seq: int
+    lake: str
+    """As in a blob's tag."""
+    grace_before: datetime
+    request: str | None = None
+    """The hash of the request, where its last event remembers an idempotency key."""
+
+
+def age(text: str | int) -> timedelta:
+    """A span such as 7d, 12h, 30m, 45s or 2w; a bare number is seconds. Raises `invalid_request`."""
+    match = _AGE.fullmatch(str(text))
+    seconds = int(match[1]) * _UNITS[match[2] or "s"] if match else -1
+    if not 0 <= seconds <= 36_525 * 86_400:
+        told = f"older_than is a span such as 7d, 12h or 0s, not {str(text)[:64]!r}"
+        raise RefusedError(Refused("invalid_request", told))
+    return timedelta(seconds=seconds)
+
+
+def known(plan: Plan) -> Iterator[Finding]:
+    """What the state alone tells: what nothing needs any more, and what earlier runs have marked."""
+    inside = plan.state.inventory
+    for stored, seq in inventory.garbage(inside, plan.cutoff_seq):
+        why = f"nothing refers to it since event {seq}"
+        yield Finding(stored.blob, stored.key, stored.size_bytes, UNREFERENCED, why, seq)
+    for blob, seq in inside.marked.items():
+        was = inside.blobs.get(blob)
+        key, size_bytes = (was.key, was.size_bytes) if was else (None, None)
+        yield Finding(blob, key, size_bytes, MARKED, f"marked for removal by event {seq}", seq)
+
+
+def listed(plan: Plan, stat: Stat) -> Finding | None:
+    """What a listed object is, if it is not one that the state alone tells of, or must stay."""
+    inside = plan.state.inventory
+    tag = blob_tag(stat.key)
+    if tag is None or tag.lake != plan.lake:
+        return _finding(stat, FOREIGN, "this lake did not make it")
+    if (seq := inside.gone.get(stat.key)) is not None:
+        told = f"collected by event {seq}, and stored again by a late request"
+        return _finding(stat, COLLECTED, told, seq)
+    if stat.key in inside.blobs or stat.key in inside.marked:
+        return None
+    if tag.mint_seq > plan.state.head.seq:
+        # Of a future that this journal does not have: it was restored, and somebody may want this.
+        return _finding(stat, FOREIGN, f"made at event {tag.mint_seq}, beyond this journal's head")
+    if stat.modified_at >= plan.grace_before:
+        return None
+    told = f"never registered, and there since {format_at(stat.modified_at)}"
+    return _finding(stat, NEVER_REGISTERED, told)
+
+
+def _finding(stat: Stat, verdict: str, why: str, since: int | None = None) -> Finding:
+    return Finding(stat.key, None, stat.size_bytes, verdict, why, since)

@@ -1,0 +1,98 @@
+"""What a collection did: counted while it runs, told again from its events.
+
+Must never ask the store: what is told again is what the journal knows.
+"""
+
+from contextlib import aclosing
+from datetime import timedelta
+
+import msgspec
+
+from journal.clock import uuid7_time
+from journal.events import Event, ObjectsCollected, ObjectsMarked, Place
+from lakehouse.commit.node import Node
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.gc import listing
+from lakehouse.service.gc.listing import NEVER_REGISTERED, Finding, Plan
+
+
+class Collected(msgspec.Struct):
+    """What a run has done so far. Numbers of objects, but for `marked_bytes` and the seqs."""
+
+    run: str
+    cutoff_seq: int
+    marked: int = 0
+    marked_bytes: int = 0
+    deleted: int = 0
+    deleted_again: int = 0
+    """Of those that were collected before, and listed again."""
+    left: int = 0
+    """Marked, and not answered deleted: the next run goes on with them."""
+    aborted_uploads: int = 0
+    seq: int = 0
+
+
+class Retold(msgspec.Struct, frozen=True):
+    """What a run that has ended found and did."""
+
+    findings: list[Finding]
+    done: Collected
+
+
+async def retold(node: Node, plan: Plan, last: Place) -> Retold:
+    """The run whose last event lies at `last`; `plan` is that of the same request, made now.
+
+    Not in the journal, and so not told: what was foreign, what came again, the sizes of what was
+    never registered, and uploads that were aborted. Costs what was committed while the run went on.
+    """
+    events = await _events(node, last)
+    marks = [event.data for event in events if isinstance(event.data, ObjectsMarked)]
+    marked = {blob for mark in marks for blob in mark.blobs}
+    deleted = {blob for event in events for blob in _deleted(event)}
+    before = await node.past.state_at(events[0].seq - 1)
+    cutoff_seq = marks[0].cutoff_seq if marks else plan.cutoff_seq
+    known = list(listing.known(msgspec.structs.replace(plan, state=before, cutoff_seq=cutoff_seq)))
+    strange = marked - {finding.blob for finding in known}
+    findings = known + [_never_registered(blob) for blob in sorted(strange)]
+    done = Collected(
+        _run(events[-1]),
+        cutoff_seq,
+        marked=len(marked),
+        marked_bytes=sum(each.size_bytes or 0 for each in findings if each.blob in marked),
+        deleted=len(deleted),
+        left=len(marked.union(before.inventory.marked) - deleted),
+        seq=last[1],
+    )
+    return Retold(findings, done)
+
+
+async def _events(node: Node, last: Place) -> list[Event]:
+    """The events of a run, oldest first: a run's id tells when it began."""
+    _, event = await node.past.event_at(last)
+    run = _run(event)
+    before = await node.past.seq_at(uuid7_time(run) - timedelta(microseconds=1))
+    first = (await node.past.slot_of(min(before + 1, last[1]))).header.position
+    found: list[Event] = []
+    async with aclosing(node.follower.journal.history(first, last[0])) as slots:
+        async for slot in slots:
+            found += [each for each in slot.events if each.seq <= last[1] and _is_of(each, run)]
+    return found
+
+
+def _is_of(event: Event, run: str) -> bool:
+    return isinstance(event.data, ObjectsMarked | ObjectsCollected) and event.data.run == run
+
+
+def _run(event: Event) -> str:
+    if not isinstance(event.data, ObjectsCollected):
+        told = f"event {event.seq} is no end of a collection"
+        raise RefusedError(Refused("internal_error", told))
+    return event.data.run
+
+
+def _deleted(event: Event) -> tuple[str, ...]:
+    return event.data.blobs if isinstance(event.data, ObjectsCollected) else ()
+
+
+def _never_registered(blob: str) -> Finding:
+    return Finding(blob, None, None, NEVER_REGISTERED, "never registered")

@@ -1,0 +1,1 @@
+"""Ingest: a spooled file becomes a dataset's objects, or is refused as a whole."""

@@ -1,0 +1,70 @@
+"""What the footers of stored Parquet tell of the values in it. Reads ends of objects, never rows."""
+
+import asyncio
+import struct
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from journal.bucket.port import Bucket
+from journal.events import Object
+from lakehouse.formats.types import INT64
+from projections.catalog import Dataset
+
+END_BYTES = 64 * 1024
+"""Read at once; most footers fit."""
+AT_ONCE = 16
+_TRAILER = struct.Struct("<I4s")
+_EXACT = 2**53
+"""Up to here every integer is a double."""
+
+
+async def exact_as_double(bucket: Bucket, dataset: Dataset) -> frozenset[str]:
+    """The int64 columns all of whose values, in every object, are the same as doubles.
+
+    A column of whose values a footer says nothing is not among them. Raises BucketError.
+    """
+    names = frozenset(column.name for column in dataset.schema or () if column.type == INT64)
+    if not names:
+        return names
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def inexact(item: Object) -> frozenset[str]:
+        async with gate:
+            footer = await _footer(bucket, item)
+        return frozenset(name for name in names if not _is_exact(footer, name))
+
+    return names.difference(*await asyncio.gather(*map(inexact, dataset.objects)))
+
+
+def _is_exact(footer: pq.FileMetaData, name: str) -> bool:
+    """Whether the values of a column, if the file has it, lie where integers are doubles."""
+    if name not in footer.schema.names:
+        return True
+    place = footer.schema.names.index(name)
+    return all(
+        _chunk_is_exact(footer.row_group(group).column(place))
+        for group in range(footer.num_row_groups)
+    )
+
+
+def _chunk_is_exact(chunk: pq.ColumnChunkMetaData) -> bool:
+    found = chunk.statistics
+    if found is None:
+        return False
+    if not found.has_min_max:
+        return bool(found.has_null_count and found.null_count == chunk.num_values)
+    return bool(found.min >= -_EXACT and found.max <= _EXACT)
+
+
+async def _footer(bucket: Bucket, item: Object) -> pq.FileMetaData:
+    end = await _end(bucket, item, min(END_BYTES, item.size_bytes))
+    size_bytes, _ = _TRAILER.unpack(end[-_TRAILER.size :])
+    if size_bytes + _TRAILER.size > len(end):
+        end = await _end(bucket, item, size_bytes + _TRAILER.size)
+    return pq.read_metadata(pa.BufferReader(end))
+
+
+async def _end(bucket: Bucket, item: Object, size_bytes: int) -> bytes:
+    pieces = bucket.stream(item.blob, item.size_bytes - size_bytes, size_bytes)
+    return b"".join([piece async for piece in pieces])

@@ -1,0 +1,119 @@
+"""What every read has in common: which state it is answered from, and which bytes."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from journal.bucket.errors import ObjectMissing
+from lakehouse.commit.node import Node
+from lakehouse.domain.errors import Refused, RefusedError
+from projections import inventory
+from projections.fold import State
+from projections.snapshots import BeyondHead
+
+_SEQ = re.compile(r"[0-9]+")
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_SPACE_FOR_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
+"""What an offset's + has become in a query string that did not escape it."""
+_LEAP = re.compile(r"(?<=[Tt][0-9]{2}:[0-9]{2}:)60")
+"""A second that RFC 3339 allows at the end of a day in UTC alone."""
+LATEST_SEQ = 2**53 - 1
+
+
+async def state_as_of(node: Node, as_of: str | int | None) -> State:
+    """The state that a read is answered from: as of an event's number, a time, or now.
+
+    Raises RefusedError: `as_of_in_future`, `invalid_request` for what is neither.
+    """
+    if as_of is None:
+        return node.state
+    point = point_in_time(as_of)
+    if isinstance(point, int):
+        return await _as_of_seq(node, point)
+    return await _as_of_time(node, point)
+
+
+def point_in_time(as_of: str | int) -> int | datetime:
+    """What an `as_of` means: an event's number, or a time. Raises RefusedError `invalid_request`."""
+    if isinstance(as_of, str) and not _SEQ.fullmatch(as_of):
+        return _time(as_of)
+    return _seq(as_of)
+
+
+async def pieces(
+    node: Node, blob: str, start: int = 0, length: int | None = None
+) -> AsyncIterator[bytes]:
+    """A blob's bytes, opened: that it exists is known when this returns.
+
+    Raises RefusedError: 410 `objects_collected` naming the event, else 500 `object_lost`.
+    """
+    stream = node.bucket.stream(blob, start, length)
+    try:
+        first = await anext(stream, b"")
+    except ObjectMissing as error:
+        await node.look()
+        raise RefusedError(gone(node.state, blob)) from error
+    return _joined(first, stream)
+
+
+def gone(state: State, blob: str) -> Refused:
+    """Why a blob that was referred to is not there."""
+    seq = inventory.lost_to(state.inventory, blob)
+    if seq is None:
+        return Refused("object_lost", "a referenced object is absent from the bucket")
+    return Refused("objects_collected", f"the bytes were collected, event {seq}")
+
+
+async def _as_of_seq(node: Node, seq: int) -> State:
+    if seq > node.state.head.seq:
+        await node.look()
+    try:
+        return await node.past.state_at(seq)
+    except BeyondHead as error:
+        raise RefusedError(Refused("as_of_in_future", str(error))) from error
+
+
+async def _as_of_time(node: Node, at: datetime) -> State:
+    if at > node.clock.now():
+        raise RefusedError(Refused("as_of_in_future", f"{at.isoformat()} has not come yet"))
+    return await node.past.state_at(await node.past.seq_at(at))
+
+
+def _seq(number: str | int) -> int:
+    """An event's number; one that no journal can reach, of however many digits, is LATEST_SEQ."""
+    if isinstance(number, str):
+        digits = number.lstrip("0") or "0"
+        return min(int(digits[:17]), LATEST_SEQ)
+    if number < 0:
+        raise RefusedError(_no_point_in_time(str(number)))
+    return min(number, LATEST_SEQ)
+
+
+def _time(text: str) -> datetime:
+    written = _SPACE_FOR_PLUS.sub("+", text)
+    if not _RFC3339.fullmatch(written):
+        raise RefusedError(_no_point_in_time(text))
+    in_minute, leaps = _LEAP.subn("59", written)
+    try:
+        # Clocks tell a leap second as the one after it.
+        at = datetime.fromisoformat(in_minute.upper()).astimezone(UTC) + timedelta(seconds=leaps)
+    except (ValueError, OverflowError) as error:
+        raise RefusedError(_no_point_in_time(text)) from error
+    if leaps and (at.hour, at.minute, at.second) != (0, 0, 0):
+        raise RefusedError(_no_point_in_time(text))
+    return at
+
+
+def _no_point_in_time(text: str) -> Refused:
+    told = "as_of is an event's number, or an RFC 3339 time with Z or an offset"
+    return Refused("invalid_request", f"{told}; {text[:64]!r} is neither")
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in rest:
+        yield piece

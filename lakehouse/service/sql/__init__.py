@@ -1,0 +1,1 @@
+"""SQL: one read-only statement over the datasets as they are, or were."""

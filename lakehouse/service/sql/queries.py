@@ -1,0 +1,187 @@
+"""Which queries run here and which ran: listed, called off, remembered within bounds.
+
+Owns no process: calling off cancels the task that asks, and the engine sees to its worker.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from journal.clock import Clock
+from journal.slot import format_at
+from lakehouse.api.receipts import Body
+from lakehouse.domain.errors import Refused, RefusedError
+
+REMEMBERED = 1_000
+SHOWN_CHARACTERS = 4_096
+"""How much of a statement's text is kept."""
+CALL_OFF_S = 1.0
+
+_REMEMBERED = (
+    "query_id",
+    "actor",
+    "started_at",
+    "sql",
+    "format",
+    "seq",
+    "rows",
+    "size_bytes",
+    "cached",
+)
+WAITING, RUNNING = "waiting", "running"
+DONE, ABANDONED, FAILED = "done", "abandoned", "failed"
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """Who asks, and by what name the query goes; several may go by the same."""
+
+    query_id: str
+    actor: str
+    anew: bool = False
+    """Whether only a fresh answer will do."""
+
+
+class Entry(msgspec.Struct):
+    """One query. `state` is waiting, running, and in the end its outcome: done, abandoned or a code."""
+
+    query_id: str
+    actor: str
+    sql: str
+    format: str
+    seq: int
+    started_at: str
+    started_s: float
+    state: str = WAITING
+    rows: int | None = None
+    size_bytes: int = 0
+    ms: float = 0.0
+    cached: bool = False
+
+    def begin(self) -> None:
+        """It has a worker."""
+        self.state = RUNNING
+
+
+class Queries:
+    """The queries of one process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._running: dict[int, _Running] = {}
+        self._ended: deque[Entry] = deque(maxlen=REMEMBERED)
+        self._number = 0
+
+    def running(self) -> list[Body]:
+        """What runs or waits, oldest first."""
+        now_s = self._clock.monotonic()
+        return [_row(each.entry, now_s - each.entry.started_s) for each in self._running.values()]
+
+    def count(self) -> int:
+        """How many run or wait."""
+        return len(self._running)
+
+    async def outlast(self) -> None:
+        """Wait until the queries that run now have ended; their time limit bounds it."""
+        for each in list(self._running.values()):
+            await each.over.wait()
+
+    def ended(self) -> list[Entry]:
+        """What ran, oldest first; older ones are forgotten."""
+        return list(self._ended)
+
+    def remembered(self) -> list[dict[str, Any]]:
+        """What ran and what runs, oldest first, by the names of `lake.queries`."""
+        now_s = self._clock.monotonic()
+        running = [_remembered(each.entry, None, now_s) for each in self._running.values()]
+        return [_remembered(entry, entry.state, now_s) for entry in self._ended] + running
+
+    async def cancel(self, query_id: str) -> Body:
+        """Call off every query of that name; they have ended when this returns, within a second.
+
+        Raises RefusedError `query_not_found`.
+        """
+        found = [each for each in self._running.values() if each.entry.query_id == query_id]
+        if not found:
+            raise RefusedError(Refused("query_not_found", f"no query {query_id!r} runs here"))
+        for each in found:
+            each.cancel()
+        await asyncio.wait([asyncio.create_task(each.over.wait()) for each in found],
+                           timeout=CALL_OFF_S)  # fmt: skip
+        return {"query_id": query_id, "cancelled": len(found)}
+
+    @asynccontextmanager
+    async def track(self, asker: Asker, sql: str, format_: str, seq: int) -> AsyncIterator[Entry]:
+        """Have the query that runs inside listed, and remembered with how it ended.
+
+        Raises RefusedError `query_cancelled` inside when it is called off.
+        """
+        entry = Entry(
+            *(asker.query_id, asker.actor, sql[:SHOWN_CHARACTERS], format_, seq),
+            *(format_at(self._clock.now()), self._clock.monotonic()),
+        )
+        running = _Running(entry)
+        self._number += 1
+        number = self._number
+        self._running[number] = running
+        outcome = FAILED
+        try:
+            yield entry
+            outcome = DONE
+        except RefusedError as error:
+            outcome = error.refused.code
+            raise
+        except asyncio.CancelledError as error:
+            outcome = ABANDONED
+            if running.was_called_off():
+                outcome = "query_cancelled"
+                raise RefusedError(Refused(outcome, "it was called off by request")) from error
+            raise
+        finally:
+            entry.state = outcome
+            entry.ms = (self._clock.monotonic() - entry.started_s) * 1000
+            del self._running[number]
+            self._ended.append(entry)
+            running.over.set()
+
+
+class _Running:
+    """A query and the task that asks it."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.over = asyncio.Event()
+        self._task = asyncio.current_task()
+        self._called_off = False
+
+    def cancel(self) -> None:
+        if self._task is not None and not self._called_off:
+            self._called_off = True
+            self._task.cancel()
+
+    def was_called_off(self) -> bool:
+        """Whether that, and not the client's leaving as well, ended it. To be asked once."""
+        return self._called_off and self._task is not None and self._task.uncancel() == 0
+
+
+def _remembered(entry: Entry, outcome: str | None, now_s: float) -> dict[str, Any]:
+    told = {name: getattr(entry, name) for name in _REMEMBERED}
+    ms = (now_s - entry.started_s) * 1000 if outcome is None else entry.ms
+    return told | {"outcome": outcome, "ms": ms}
+
+
+def _row(entry: Entry, elapsed_s: float) -> Body:
+    return {
+        "query_id": entry.query_id,
+        "state": entry.state,
+        "actor": entry.actor,
+        "sql": entry.sql,
+        "format": entry.format,
+        "seq": entry.seq,
+        "started_at": entry.started_at,
+        "elapsed_ms": round(elapsed_s * 1000),
+        "size_bytes": entry.size_bytes,
+    }

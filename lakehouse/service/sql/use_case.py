@@ -1,0 +1,157 @@
+"""SQL: one read-only question over the datasets as they are, or were."""
+
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from lakehouse.commit.node import Node
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.query.engine import Query, QueryEngine, Result
+from lakehouse.query.relations import Wanted, wanted
+from lakehouse.service import snapshot
+from lakehouse.service.sql.answers import Answer, Answers
+from lakehouse.service.sql.fixed_relations import Moments
+from lakehouse.service.sql.queries import Asker, Entry, Queries
+from lakehouse.system.files import Loan
+from lakehouse.system.views import Remembered, SystemViews
+from projections import inventory
+from projections.catalog import Dataset
+from projections.fold import State
+from projections.views import View
+
+
+class Sql:
+    """Answers queries."""
+
+    def __init__(
+        self,
+        node: Node,
+        engine: QueryEngine,
+        pool: Executor,
+        system_dir: Path,
+        cache_bytes: int,
+        rejected: Remembered,
+    ) -> None:
+        self.queries = Queries(node.clock)
+        self._answers = Answers(node, cache_bytes)
+        self._node = node
+        self._engine = engine
+        logs = {"queries": self.queries.remembered, "rejections": rejected}
+        self._system = SystemViews(node, system_dir, pool, logs)
+
+    @asynccontextmanager
+    async def run(
+        self, query: Query, as_of: str | int | None, asker: Asker
+    ) -> AsyncIterator[Answer]:
+        """The answer to `query`, first rows ready.
+
+        Raises what QueryEngine.run and reading.state_as_of raise; `query_cancelled`;
+        `objects_collected` naming the event where an object is absent because it was collected.
+        """
+        state = await snapshot.state_as_of(self._node, as_of)
+        async with self.queries.track(asker, query.sql, query.format, state.head.seq) as entry:
+            identity = self._answers.identity(query, state)
+            if not asker.anew and (kept := self._answers.kept(identity, state.head.seq, entry)):
+                yield kept
+                return
+            async with self._system.loan() as loan, AsyncExitStack() as stack:
+                current = as_of is None
+                yield await self._begun(stack, query, loan, entry, state, current=current)
+
+    async def _begun(
+        self,
+        stack: AsyncExitStack,
+        query: Query,
+        loan: Loan,
+        entry: Entry,
+        state: State,
+        *,
+        current: bool,
+    ) -> Answer:
+        """The answer from `state`; from the `current` one if that was meant, and objects of it are gone."""
+        asked = _Asked(self._node, state, self._system, loan, self._answers.moments)
+        try:
+            result = await stack.enter_async_context(self._result(query, asked, entry))
+        except RefusedError as error:
+            now = self._node.state
+            if not current or now is state or error.refused.code != "objects_collected":
+                raise
+            return await self._begun(stack, query, loan, entry, now, current=False)
+        return self._answers.fresh(query, state, result, entry)
+
+    @asynccontextmanager
+    async def _result(self, query: Query, asked: "_Asked", entry: Entry) -> AsyncIterator[Result]:
+        likely = await asked.resolve(self._answers.likely(query))
+        try:
+            async with self._engine.run(query, asked.resolve, entry.begin, likely) as result:
+                yield result
+        except RefusedError as error:
+            if error.refused.code != "object_lost":
+                raise
+            await self._node.look()
+            raise RefusedError(asked.lost(self._node.state, error.refused)) from error
+
+
+class _Asked:
+    """The relations that one query has asked for, out of one state."""
+
+    def __init__(
+        self, node: Node, state: State, system: SystemViews, loan: Loan, moments: Moments
+    ) -> None:
+        self._node = node
+        self._moments = moments
+        self._state = state
+        self._system = system
+        self._loan = loan
+        self._used: list[Dataset] = []
+
+    async def resolve(self, names: frozenset[str] | None) -> Mapping[str, View]:
+        """Views by relation; all datasets for None. Raises RefusedError."""
+        if names is None:
+            datasets = self._state.catalog.datasets
+            # Nobody reads a listing's objects; with them it is large, and they change more often.
+            return {name: View(each.name, (), each.schema) for name, each in datasets.items()}
+        found = [(name, await self._resolved(name)) for name in sorted(names)]
+        return {name: view for name, view in found if view is not None}
+
+    async def _resolved(self, name: str) -> View | None:
+        relation = wanted(name)
+        if relation.moment is None:
+            return await self._found(relation, self._state)
+        now = self._node.state
+        then = await snapshot.state_as_of(self._node, relation.moment)
+        view = await self._found(relation, then)
+        if view is None:
+            return None
+        dataset = None if relation.system else then.catalog.datasets[relation.name]
+        self._moments.note(name, relation.moment, then, now, dataset)
+        return msgspec.structs.replace(view, name=relation.called)
+
+    async def _found(self, relation: Wanted, state: State) -> View | None:
+        """The relation as it is in `state`, under its plain name."""
+        if relation.system:
+            if relation.name == "quarantine":
+                self._used.extend(
+                    each for each in state.catalog.datasets.values() if each.quarantine
+                )
+            return await self._system.view(self._loan, relation.name, state, relation.seen)
+        dataset = state.catalog.datasets.get(relation.name)
+        if dataset is None:
+            return None
+        self._used.append(dataset)
+        return self._view(dataset)
+
+    def lost(self, now: State, refused: Refused) -> Refused:
+        """Why an object of these datasets is absent: collected, or lost."""
+        for dataset in self._used:
+            for item in dataset.objects + dataset.quarantine:
+                if inventory.lost_to(now.inventory, item.blob) is not None:
+                    return snapshot.gone(now, item.blob)
+        return refused
+
+    def _view(self, dataset: Dataset) -> View:
+        places = tuple(self._node.bucket.locate(item.blob) for item in dataset.objects)
+        return View(dataset.name, places, dataset.schema)

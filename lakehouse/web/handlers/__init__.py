@@ -1,0 +1,1 @@
+"""Route handlers, one module per subject: extract, one call to the service, convert."""

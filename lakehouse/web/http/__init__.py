@@ -1,0 +1,1 @@
+"""HTTP below the handlers: connections, bodies, conditional requests, encodings, problems."""

@@ -271,8 +271,8 @@ def open_envelope(envelope: Envelope) -> Event:
     """Read an event's data. Raises as decode_event does."""
     decoder = _DATA.get(envelope.type)
     if decoder is None or envelope.v != VERSION:
-        told = f"event {envelope.seq} is a {envelope.type!r} of version {envelope.v}"
-        raise UnknownEvent(told)
+        detail = f"event {envelope.seq} is a {envelope.type!r} of version {envelope.v}"
+        raise UnknownEvent(detail)
     return Event(
         envelope.seq,
         envelope.type,

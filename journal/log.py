@@ -45,13 +45,13 @@ class Committed(msgspec.Struct, frozen=True):
     """Our slot is in the journal."""
 
 
-class Lost(msgspec.Struct, frozen=True):
+class RaceLost(msgspec.Struct, frozen=True):
     """Another's slot stands there. Ours never will."""
 
     slot: Slot
 
 
-class Failed(msgspec.Struct, frozen=True):
+class CommitFailed(msgspec.Struct, frozen=True):
     """Our slot is certainly not in the journal, and the store says why."""
 
     detail: str
@@ -172,7 +172,9 @@ class Journal:
             seen = keys.slot_position(first[0].key) or first[0].key
             raise JournalCorrupt(position + 1, "it is missing", str(position + 1), str(seen))
 
-    async def commit(self, position: int, body: bytes, commit: str) -> Committed | Lost | Failed:
+    async def commit(
+        self, position: int, body: bytes, commit: str
+    ) -> Committed | RaceLost | CommitFailed:
         """Put `body` at `position` and settle what became of it, however long that takes.
 
         Answers only what is certain; while it is not, it goes on asking. Cancelling it leaves the
@@ -191,12 +193,12 @@ class Journal:
                     found, slot = await self._look(position, commit)
                     progress = after_look(progress, found)
                     if slot is not None and progress.step is Step.LOST:
-                        return Lost(slot)
+                        return RaceLost(slot)
             match progress.step:
                 case Step.COMMITTED:
                     return Committed()
                 case Step.FAILED:
-                    return Failed(detail)
+                    return CommitFailed(detail)
                 case Step.BROKEN:
                     raise StoreBroken(f"slot {position}: the store said 412, then 404")
 

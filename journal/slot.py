@@ -100,8 +100,8 @@ class JournalCorrupt(Exception):
     """The bytes are not what a writer promised: where, what was expected, what was seen."""
 
     def __init__(self, position: int, reason: str, expected: str = "", seen: str = "") -> None:
-        told = f": expected {expected}, seen {seen}" if expected or seen else ""
-        super().__init__(f"slot {position}: {reason}{told}")
+        detail = f": expected {expected}, seen {seen}" if expected or seen else ""
+        super().__init__(f"slot {position}: {reason}{detail}")
         self.position = position
         self.reason = reason
         self.expected = expected

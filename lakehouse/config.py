@@ -80,8 +80,8 @@ def load_secrets(settings: Settings) -> dict[str, str]:
     try:
         mode = path.stat().st_mode
         if stat.S_IMODE(mode) & 0o077:
-            told = f"others can use it (mode {stat.S_IMODE(mode):04o}); chmod 600 it"
-            raise ConfigError(f"secrets file {path}: {told}")
+            detail = f"others can use it (mode {stat.S_IMODE(mode):04o}); chmod 600 it"
+            raise ConfigError(f"secrets file {path}: {detail}")
         entries = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"secrets file {path}: {type(error).__name__}") from error

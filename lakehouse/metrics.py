@@ -81,6 +81,6 @@ class _Standing(Collector):
         )
         build.add_metric([version("lakehouse")], 1)
         yield build
-        for name, told, value in self._standing():
+        for name, detail, value in self._standing():
             grows = name.endswith("_total")
-            yield (CounterMetricFamily if grows else GaugeMetricFamily)(name, told, value=value)
+            yield (CounterMetricFamily if grows else GaugeMetricFamily)(name, detail, value=value)

@@ -32,8 +32,8 @@ def bind(settings: Settings) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        told = f"{settings.host}:{settings.port}: {error.strerror}"
-        raise RefusedError(Refused("cannot_listen", told)) from error
+        detail = f"{settings.host}:{settings.port}: {error.strerror}"
+        raise RefusedError(Refused("cannot_listen", detail)) from error
     return listening
 
 

@@ -25,7 +25,7 @@ from lakehouse.process.spool import sweep
 from lakehouse.query.engine import EngineSettings, QueryEngine
 from lakehouse.query.messages import S3
 from lakehouse.query.worker_handle import OWNED_PREFIX
-from lakehouse.service.gc.collector import Waits
+from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.ingest.prefetch import PLACES
 from lakehouse.service.service import Service, ServiceLimits
 
@@ -102,7 +102,7 @@ async def service_of(
 
 
 def _limits(settings: Settings) -> ServiceLimits:
-    waits = Waits(2 * settings.poll_interval_s, settings.query_timeout_s)
+    waits = GcWaits(2 * settings.poll_interval_s, settings.query_timeout_s)
     return ServiceLimits(cache_bytes=settings.query_cache_mb * MIB, waits=waits)
 
 

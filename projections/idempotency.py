@@ -13,7 +13,7 @@ REMEMBERED = 100_000
 """How many keyed changes are remembered; eviction is part of the fold, so every node agrees."""
 
 
-class Seen(msgspec.Struct, frozen=True, gc=False):
+class KeyedRequest(msgspec.Struct, frozen=True, gc=False):
     """The hash of the request that used a key, the place of its event, its number in `order`."""
 
     request: str
@@ -25,7 +25,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
 class Requests(msgspec.Struct, frozen=True):
     """`seen` by the hash of actor and key; `order` numbers them from `evicted` to `count`."""
 
-    seen: Map[str, Seen] = Map()
+    seen: Map[str, KeyedRequest] = Map()
     order: Map[int, str] = Map()
     count: int = 0
     evicted: int = 0
@@ -39,7 +39,7 @@ def identity(actor: str, key: str) -> str:
     return hashlib.sha256(f"{actor}\n{key}".encode()).hexdigest()
 
 
-def find(requests: Requests, actor: str, key: str) -> Seen | None:
+def find(requests: Requests, actor: str, key: str) -> KeyedRequest | None:
     """The request that this actor sent under this key, if it is among those remembered."""
     return requests.seen.get(identity(actor, key))
 
@@ -63,7 +63,7 @@ def apply(draft: Draft, event: Event, moment: Moment) -> None:
     if event.key is None or event.request is None:
         return
     hashed = identity(event.actor, event.key)
-    draft.seen.put(hashed, Seen(event.request, moment.position, moment.seq, draft.count))
+    draft.seen.put(hashed, KeyedRequest(event.request, moment.position, moment.seq, draft.count))
     draft.order.put(draft.count, hashed)
     draft.count += 1
     if draft.count - draft.evicted > REMEMBERED:

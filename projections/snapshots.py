@@ -24,7 +24,7 @@ class BeyondHead(Exception):
     """A seq was asked for that the journal does not have."""
 
 
-class Past:
+class Snapshots:
     """What a follower's journal was."""
 
     def __init__(self, follower: Follower) -> None:

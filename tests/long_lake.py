@@ -16,7 +16,7 @@ from scripted_bucket import ScriptedBucket
 from journal.bucket import keys
 from journal.log import Journal
 from journal.slot import decode_slot
-from lakehouse.commit.checkpointer import Keeper
+from lakehouse.commit.checkpointer import Checkpointer
 from projections.fold import State, fold
 from projections.follower import Follower
 
@@ -51,7 +51,7 @@ async def kept(bucket: ScriptedBucket) -> Follower:
     """A follower that has read everything, and whose keeper has kept what was due."""
     follower = Follower(journal_on(bucket))
     await follower.catch_up()
-    await Keeper(follower, FakeClock(), chance(), None).keep_due()
+    await Checkpointer(follower, FakeClock(), chance(), None).keep_due()
     bucket.reads.clear()
     bucket.lists.clear()
     return follower

@@ -14,7 +14,7 @@ from journal.checkpoints import Checkpoint
 from journal.log import Journal
 from journal.slot import Slot, check_link
 from lakehouse.admin.what_if import WhatIf
-from lakehouse.domain.progress import Reached, unwatched
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, Folding, State, empty
 from projections.heap import growing
@@ -24,7 +24,7 @@ from projections.moment import Moment
 PAGE = 1_000
 
 
-class Difference(msgspec.Struct, frozen=True):
+class CacheDifference(msgspec.Struct, frozen=True):
     """A cache that says something else than the facts."""
 
     key: str
@@ -32,7 +32,7 @@ class Difference(msgspec.Struct, frozen=True):
     facts: str
 
 
-class Fault(msgspec.Struct, frozen=True):
+class ObjectFault(msgspec.Struct, frozen=True):
     """A referenced object that is not what the journal says."""
 
     key: str
@@ -41,7 +41,10 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 async def replayed(
-    journal: Journal, seq: int | None = None, at: str | None = None, reached: Reached = unwatched
+    journal: Journal,
+    seq: int | None = None,
+    at: str | None = None,
+    reached: ProgressCallback = ignore_progress,
 ) -> State:
     """The state that the slots give, past every cache: at the end, or as of a seq or a time."""
     folding = Folding(empty(journal.origin))
@@ -69,7 +72,9 @@ async def without(
     return sides
 
 
-async def differences(journal: Journal, reached: Reached = unwatched) -> AsyncIterator[Difference]:
+async def differences(
+    journal: Journal, reached: ProgressCallback = ignore_progress
+) -> AsyncIterator[CacheDifference]:
     """Each checkpoint of this version, and each pack, that is not what the slots say."""
     kept = await checkpoints_by_position(journal.bucket)
     folding = Folding(empty(journal.origin))
@@ -83,14 +88,14 @@ async def differences(journal: Journal, reached: Reached = unwatched) -> AsyncIt
             for checkpoint in found:
                 says = await _root_in(journal.bucket, checkpoint)
                 if facts != says or checkpoint.seq != state.head.seq:
-                    yield Difference(checkpoint.key, says, facts)
+                    yield CacheDifference(checkpoint.key, says, facts)
             folding = Folding(state)
     for checkpoint in chain(*kept.values()):
-        yield Difference(checkpoint.key, "a state", "the journal has no such slot")
+        yield CacheDifference(checkpoint.key, "a state", "the journal has no such slot")
     for key in await _keys(journal.bucket, PACKS):
         first = packs.parse(key)
         if first is not None and await packs.read_pack(journal.bucket, first) is None:
-            yield Difference(key, "other bytes", "the slots' own")
+            yield CacheDifference(key, "other bytes", "the slots' own")
 
 
 async def checkpoints_by_position(bucket: Bucket) -> dict[int, list[Checkpoint]]:
@@ -104,8 +109,8 @@ async def checkpoints_by_position(bucket: Bucket) -> dict[int, list[Checkpoint]]
 
 
 async def object_faults(
-    bucket: Bucket, state: State, reached: Reached = unwatched
-) -> AsyncIterator[Fault]:
+    bucket: Bucket, state: State, reached: ProgressCallback = ignore_progress
+) -> AsyncIterator[ObjectFault]:
     """Each version that may still be read and is absent, or has another size or SHA-256."""
     for number, version in enumerate(state.inventory.blobs.values(), 1):
         reached(number)
@@ -114,7 +119,7 @@ async def object_faults(
             continue
         reason = await _fault(bucket, version)
         if reason is not None:
-            yield Fault(version.key, version.blob, reason)
+            yield ObjectFault(version.key, version.blob, reason)
 
 
 def _is_beyond(slot: Slot, seq: int | None, at: str | None) -> bool:

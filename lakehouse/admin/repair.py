@@ -13,7 +13,7 @@ from journal.packs import SLOTS_A_PACK
 from journal.slot import check_link
 from lakehouse.admin.inspection import checkpoints_by_position, differences
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.progress import Reached
+from lakehouse.domain.progress import ProgressCallback
 from projections.checkpointing import has_pack, is_due, keep_pack, keep_state
 from projections.fold import Folding, empty
 
@@ -29,7 +29,7 @@ class Repaired(msgspec.Struct, frozen=True):
     packs: int
 
 
-async def repair(journal: Journal, remove: Remove, reached: Reached) -> Repaired:
+async def repair(journal: Journal, remove: Remove, reached: ProgressCallback) -> Repaired:
     """Remove every cache that says something else than the slots, and make those that are due.
 
     Reads the journal twice. `reached` is told slots, for each of both readings. Raises
@@ -38,13 +38,13 @@ async def repair(journal: Journal, remove: Remove, reached: Reached) -> Repaired
     wrong = [each.key async for each in differences(journal, reached)]
     left = await remove(wrong)
     if left:
-        told = f"{len(left)} caches could not be removed, beginning with {left[0]}"
-        raise RefusedError(Refused("bucket_refused", told))
+        detail = f"{len(left)} caches could not be removed, beginning with {left[0]}"
+        raise RefusedError(Refused("bucket_refused", detail))
     made, slots = await _keep_states(journal, reached)
     return Repaired(len(wrong), made, await _keep_packs(journal, slots))
 
 
-async def _keep_states(journal: Journal, reached: Reached) -> tuple[int, int]:
+async def _keep_states(journal: Journal, reached: ProgressCallback) -> tuple[int, int]:
     """How many states were kept, and how many slots there are."""
     there, made = await checkpoints_by_position(journal.bucket), 0
     folding = Folding(empty(journal.origin))

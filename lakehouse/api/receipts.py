@@ -6,12 +6,10 @@ import msgspec
 
 from journal.events import Content, DatasetRestored, Event, Object, Renamed, Source
 from journal.slot import Header
-from lakehouse.domain.errors import Json
+from lakehouse.domain.errors import Body, Json
 from projections.catalog import Dataset
 from projections.fold import State
 from projections.inventory import Inventory, Stored
-
-Body = dict[str, Json]
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -105,9 +103,9 @@ def renamed(columns: Sequence[Renamed]) -> list[Json]:
     return [msgspec.to_builtins(each) for each in columns]
 
 
-def event(header: Header, told: Event) -> Body:
+def event(header: Header, detail: Event) -> Body:
     """One event as the feed tells it: its line, and the position and the time of its slot."""
-    line: Mapping[str, Json] = msgspec.to_builtins(told)
+    line: Mapping[str, Json] = msgspec.to_builtins(detail)
     place: Body = {"seq": line["seq"], "position": header.position, "at": header.at}
     return place | {name: value for name, value in line.items() if name != "seq"}
 

@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         _give_stdout_up()
-        told = f"a file could not be written: {error.strerror}"
-        return printing.refused(Refused("insufficient_storage", told), as_json)
+        detail = f"a file could not be written: {error.strerror}"
+        return printing.refused(Refused("insufficient_storage", detail), as_json)
 
 
 def _make_streams_usable() -> None:

@@ -46,13 +46,13 @@ def build() -> Parser:
     _quarantine(_command(commands, "quarantine", "rows that were set aside"))
     _sql(_command(commands, "sql", "ask a question in SQL"))
     _command(commands, "datasets", "list the datasets")
-    for name, told in (
+    for name, summary in (
         ("show", "show a dataset"),
         ("drop", "drop a dataset"),
         ("restore", "bring a dataset back as it was"),
         ("history", "what happened to a dataset"),
     ):
-        command = _command(commands, name, told)
+        command = _command(commands, name, summary)
         command.add_argument("name", metavar="NAME", help="the dataset")
         if name in ("drop", "restore"):
             _change(command)
@@ -65,8 +65,8 @@ def build() -> Parser:
     return parser
 
 
-def _command(commands: "argparse._SubParsersAction[Parser]", name: str, told: str) -> Parser:
-    command = commands.add_parser(name, help=told, description=told)
+def _command(commands: "argparse._SubParsersAction[Parser]", name: str, summary: str) -> Parser:
+    command = commands.add_parser(name, help=summary, description=summary)
     _everywhere(command)
     return command
 
@@ -146,8 +146,8 @@ def _sql(command: Parser) -> None:
 
 
 def _past(commands: "argparse._SubParsersAction[Parser]") -> None:
-    for name, told in (("pin", "keep what a dataset was"), ("unpin", "keep it no longer")):
-        command = _command(commands, name, told)
+    for name, summary in (("pin", "keep what a dataset was"), ("unpin", "keep it no longer")):
+        command = _command(commands, name, summary)
         command.add_argument("moment", metavar="NAME@SEQ", help="a dataset, as of then")
         _change(command)
     _command(commands, "pins", "what is kept")

@@ -57,8 +57,8 @@ def refused(refusal: Refused, as_json: bool) -> int:
         body = {"code": refusal.code, "detail": detail, "errors": [*refusal.errors]}
         print(escaped(msgspec.json.encode(body).decode()), file=sys.stderr)  # noqa: T201
     else:
-        told = f"lakehouse: {refusal.code}: {refusal.detail}"
-        print(safe_lines(told), file=sys.stderr)  # noqa: T201
+        text = f"lakehouse: {refusal.code}: {refusal.detail}"
+        print(safe_lines(text), file=sys.stderr)  # noqa: T201
         for row in refusal.errors:
             line("  " + ", ".join(f"{name}: {value}" for name, value in row.items()), sys.stderr)
         line(f"  {code.hint}", sys.stderr)

@@ -44,13 +44,13 @@ class Answered(msgspec.Struct, frozen=True):
     state: State
 
 
-class Failed(msgspec.Struct, frozen=True):
+class CommandFailed(msgspec.Struct, frozen=True):
     """Deciding this command failed; the rest of the batch goes on."""
 
     error: Exception
 
 
-Outcome = Recorded | Answered | Failed
+Outcome = Recorded | Answered | CommandFailed
 Asked = tuple[Command, Context]
 
 
@@ -106,16 +106,16 @@ class _Building:
                 return True
             line = encode_event(_event(self.state, decision, context))
         except Exception as error:  # noqa: BLE001  a command that makes these raise fails alone
-            self.outcomes.append(Failed(error))
+            self.outcomes.append(CommandFailed(error))
             return True
         return self._add_event(line)
 
     def _add_event(self, line: bytes) -> bool:
         if len(line) > COMMAND_BYTES:
-            told = (
+            detail = (
                 f"its event would have {len(line):,} bytes; at most {COMMAND_BYTES:,} are allowed"
             )
-            self.outcomes.append(Answered(Refused("command_too_large", told), self.state))
+            self.outcomes.append(Answered(Refused("command_too_large", detail), self.state))
             return True
         full = self.size_bytes + len(line) > BATCH_BYTES or len(self.lines) >= BATCH_EVENTS
         if self.lines and full:

@@ -23,7 +23,7 @@ PAUSE_S = 30.0
 log = structlog.get_logger()
 
 
-class Keeper:
+class Checkpointer:
     """Keeps what one follower finds due. `directory`: where bytes wait on their way in."""
 
     def __init__(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from lakehouse.domain.errors import Refused, RefusedError
 
 
-class Gate:
+class Limiter:
     """Lets `limit` in at a time. For one event loop."""
 
     def __init__(self, limit: int, what: str, retry_after_s: int) -> None:
@@ -19,8 +19,8 @@ class Gate:
     def slot(self) -> Iterator[None]:
         """Be inside for as long as the context lasts. Raises RefusedError `busy`."""
         if self.inside >= self._limit:
-            told = f"{self.inside} {self._what} are in flight"
-            raise RefusedError(Refused("busy", told, retry_after_s=self._retry_after_s))
+            detail = f"{self.inside} {self._what} are in flight"
+            raise RefusedError(Refused("busy", detail, retry_after_s=self._retry_after_s))
         self.inside += 1
         try:
             yield

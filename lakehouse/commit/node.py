@@ -15,14 +15,14 @@ from journal.bucket.port import Bucket
 from journal.clock import Clock
 from journal.log import open_journal
 from journal.slot import JournalCorrupt, UpgradeRequired
-from lakehouse.commit.checkpointer import Keeper
+from lakehouse.commit.checkpointer import Checkpointer
 from lakehouse.commit.faults import HALTING, refusal
-from lakehouse.commit.writer import Limits, Writer
+from lakehouse.commit.writer import CommitLimits, Writer
 from lakehouse.domain.errors import Refused, RefusedError
 from projections import heap
 from projections.fold import State
 from projections.follower import Follower
-from projections.snapshots import Past
+from projections.snapshots import Snapshots
 
 log = structlog.get_logger()
 
@@ -40,18 +40,18 @@ class Node:
     ) -> None:
         self.bucket = bucket
         self.follower = follower
-        self.past = Past(follower)
-        self.keeper = Keeper(follower, clock, chance, bucket.spool_dir)
+        self.past = Snapshots(follower)
+        self.keeper = Checkpointer(follower, clock, chance, bucket.spool_dir)
         self.writer = writer
         self.clock = clock
         self.chance = chance
-        self.behind: Refused | None = None
+        self.lag_error: Refused | None = None
         """Why the last look at the journal failed, if it did."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
     async def open(
-        cls, bucket: Bucket, clock: Clock, chance: random.Random, limits: Limits | None = None
+        cls, bucket: Bucket, clock: Clock, chance: random.Random, limits: CommitLimits | None = None
     ) -> Self:
         """Open the bucket's journal and fold it. Raises what faults.KNOWN names.
 
@@ -94,7 +94,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def look(self, *, afresh: bool = False) -> None:
+    async def refresh(self, *, verify: bool = False) -> None:
         """Catch up now. What fails is kept in `behind` or `writer.fault`, for /ready to tell.
 
         `afresh` reads the journal's ends again, however lately they were: a bucket that was taken
@@ -102,26 +102,26 @@ class Node:
         """
         try:
             await self.follower.catch_up()
-            await (self.follower.check_head() if afresh else self.writer.check_head())
-            self.behind = None
+            await (self.follower.check_head() if verify else self.writer.check_head())
+            self.lag_error = None
         except HALTING as error:
             self._halt(error)
         except BucketError as error:
-            self.behind = refusal(error)
+            self.lag_error = refusal(error)
 
     def note(self, error: Exception) -> None:
         """Write no more if a read has met damage to the journal."""
         if isinstance(error, JournalCorrupt):
             self._halt(error)
 
-    async def reach(self, seq: int, within_s: float) -> State:
+    async def wait_for_seq(self, seq: int, within_s: float) -> State:
         """The state once it has reached `seq`. Raises RefusedError `not_caught_up` after a while."""
         until_s = self.clock.monotonic() + within_s
         while self.state.head.seq < seq:
             if self.clock.monotonic() >= until_s:
-                told = f"this node is at {self.state.head.seq}, {seq} is asked for"
-                raise RefusedError(Refused("not_caught_up", told, retry_after_s=1))
-            await self.look()
+                detail = f"this node is at {self.state.head.seq}, {seq} is asked for"
+                raise RefusedError(Refused("not_caught_up", detail, retry_after_s=1))
+            await self.refresh()
             if self.state.head.seq < seq:
                 await self.clock.sleep(0.05)
         return self.state
@@ -135,10 +135,10 @@ class Node:
     async def _poll(self, interval_s: float) -> None:
         while True:
             await self.clock.sleep(interval_s * self.chance.uniform(0.8, 1.2))
-            await self.look()
-            if self.behind:
+            await self.refresh()
+            if self.lag_error:
                 log.warning(
-                    "journal_out_of_reach", code=self.behind.code, detail=self.behind.detail
+                    "journal_out_of_reach", code=self.lag_error.code, detail=self.lag_error.detail
                 )
 
 

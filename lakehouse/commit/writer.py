@@ -13,7 +13,7 @@ import msgspec
 
 from journal.bucket.errors import BucketError
 from journal.clock import Clock, random_name, uuid7
-from journal.log import Committed, Failed, Lost, pause_s
+from journal.log import CommitFailed, Committed, RaceLost, pause_s
 from journal.slot import FORMAT, UpgradeRequired
 from lakehouse.commit import batch as batches
 from lakehouse.commit.batch import Answered, Batch, Closed, Recorded, Stamp
@@ -23,7 +23,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from projections.follower import Follower
 
 
-class Limits(msgspec.Struct, frozen=True):
+class CommitLimits(msgspec.Struct, frozen=True):
     """Bounds of the writer; times in seconds."""
 
     queue: int = 4_096
@@ -67,12 +67,16 @@ class Writer:
     """Commits commands for one node."""
 
     def __init__(
-        self, follower: Follower, clock: Clock, chance: random.Random, limits: Limits | None = None
+        self,
+        follower: Follower,
+        clock: Clock,
+        chance: random.Random,
+        limits: CommitLimits | None = None,
     ) -> None:
         self._follower = follower
         self._clock = clock
         self._chance = chance
-        self._limits = limits or Limits()
+        self._limits = limits or CommitLimits()
         self._name = f"w-{random_name(chance, 6)}"
         self._queue: deque[Pending] = deque()
         self._wake = asyncio.Event()
@@ -102,8 +106,8 @@ class Writer:
         if self.fault or self._draining:
             raise RefusedError(self.fault or Refused("shutting_down", "this process is stopping"))
         if len(self._queue) >= self._limits.queue:
-            told = f"{len(self._queue)} changes are waiting"
-            raise RefusedError(Refused("busy", told, retry_after_s=1))
+            detail = f"{len(self._queue)} changes are waiting"
+            raise RefusedError(Refused("busy", detail, retry_after_s=1))
         accepted_s = self._clock.monotonic() if accepted_s is None else accepted_s
         pending = Pending(command, context, accepted_s)
         self._queue.append(pending)
@@ -201,10 +205,10 @@ class Writer:
                 self.counts.events += closed.slot.header.events
                 _answer_all(decided, batch)
                 return []
-            case Failed(detail):
+            case CommitFailed(detail):
                 _refuse_all(decided, Refused("not_committed", f"the store refused: {detail}"))
                 return []
-            case Lost(slot):
+            case RaceLost(slot):
                 self.counts.races_lost += 1
                 self._follower.accept(slot)
                 await self._follower.catch_up()
@@ -223,8 +227,8 @@ class Writer:
         for pending in pendings:
             pending.races += 1
             if pending.races >= self._limits.races:
-                told = f"other writers were faster {pending.races} times"
-                pending.refuse(Refused("not_committed", told))
+                detail = f"other writers were faster {pending.races} times"
+                pending.refuse(Refused("not_committed", detail))
         return pendings
 
     def _still_wanted(self, pending: Pending) -> bool:

@@ -196,8 +196,8 @@ def _undo(state: State, command: UndoChange, context: Context) -> Decision:
     """What came later would be undone with it, so it must be undone first."""
     later = restore_rules.overtaken(state, command.seq, command.did)
     if later is not None:
-        told = f"{later}; undo that first, or restore by name"
-        return Refused("undo_conflict", told)
+        detail = f"{later}; undo that first, or restore by name"
+        return Refused("undo_conflict", detail)
     decision = decide(state, command.inverse, context)
     if isinstance(decision, NeedsData):
         return Refused("objects_collected", f"what was before cannot be had: {decision.why}")
@@ -218,8 +218,8 @@ def _operate(
 
 def _raise_format(state: State, command: RaiseFormat) -> Decision:
     if command.slot > FORMAT:
-        told = f"this code writes slots of format {FORMAT} at most, not {command.slot}"
-        return Refused("upgrade_required", told)
+        detail = f"this code writes slots of format {FORMAT} at most, not {command.slot}"
+        return Refused("upgrade_required", detail)
     return Unchanged(None) if command.slot <= state.format else FormatRaised(command.slot)
 
 

@@ -2,8 +2,7 @@
 
 import msgspec
 
-from lakehouse.api.receipts import Body
-from lakehouse.domain.errors import Json
+from lakehouse.domain.errors import Body, Json
 from lakehouse.domain.schema_rules import schema_differences
 from projections.catalog import Dataset
 from projections.fold import State

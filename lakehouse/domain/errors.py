@@ -7,6 +7,7 @@ carried by `RefusedError`. A fault is broken machinery and is raised as it is.
 import msgspec
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
+Body = dict[str, Json]
 
 
 class Code(msgspec.Struct, frozen=True):

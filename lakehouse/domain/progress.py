@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-Reached = Callable[[int], object]
+ProgressCallback = Callable[[int], object]
 """Is told how many are done, whenever there are more; from any thread."""
 
 
-def unwatched(_: int) -> None:
+def ignore_progress(_: int) -> None:
     """Nobody wants to know how far it is."""

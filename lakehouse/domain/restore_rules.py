@@ -88,8 +88,8 @@ def _pin(state: State, command: PinDataset) -> Decision:
 def _unpin(state: State, command: UnpinDataset) -> Decision:
     """Kept no longer, if it was."""
     if inventory.pin_name(command.name, command.as_of_seq) not in state.inventory.pins:
-        told = f"{command.name}@{command.as_of_seq} is not pinned"
-        return Refused("pin_not_found", told)
+        detail = f"{command.name}@{command.as_of_seq} is not pinned"
+        return Refused("pin_not_found", detail)
     return DatasetUnpinned(command.name, command.as_of_seq)
 
 
@@ -121,5 +121,5 @@ def _collected(state: State, was: Dataset) -> Refused | None:
     ]
     if not rows:
         return None
-    told = f"{len(rows)} of the objects of {was.name} were collected, event {rows[0]['event']}"
-    return Refused("objects_collected", told, tuple(rows[:NAMED_OBJECTS]))
+    detail = f"{len(rows)} of the objects of {was.name} were collected, event {rows[0]['event']}"
+    return Refused("objects_collected", detail, tuple(rows[:NAMED_OBJECTS]))

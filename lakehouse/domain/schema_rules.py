@@ -42,7 +42,7 @@ def schema_conflict(live: Dataset, table: Table) -> Refused:
         return Refused("schema_conflict", detail)
     rows = schema_differences(live.schema, table.schema)
     lines = dict(table.lines)
-    told = tuple(
+    errors = tuple(
         row | {"line": lines[name]} if (name := str(row["name"])) in lines else row for row in rows
     )
     count = "1 column differs" if len(rows) == 1 else f"{len(rows)} columns differ"
@@ -50,7 +50,7 @@ def schema_conflict(live: Dataset, table: Table) -> Refused:
     first = min(table.lines, key=lambda each: each[1], default=None)
     if first is not None:
         detail += f"; line {first[1]} is the first, in column {first[0]}"
-    return Refused("schema_conflict", detail, told)
+    return Refused("schema_conflict", detail, errors)
 
 
 def schema_differences(

@@ -16,8 +16,8 @@ def check_name(name: str) -> None:
     if not name:
         raise RefusedError(Refused("empty_name", "the dataset's name is empty"))
     if not _NAME.fullmatch(name):
-        told = "a name has 1 to 128 of A-Z, a-z, 0-9 and _, and does not begin with a digit"
-        raise RefusedError(Refused("invalid_name", told))
+        detail = "a name has 1 to 128 of A-Z, a-z, 0-9 and _, and does not begin with a digit"
+        raise RefusedError(Refused("invalid_name", detail))
 
 
 def check_fingerprint(fingerprint: str) -> None:
@@ -25,15 +25,15 @@ def check_fingerprint(fingerprint: str) -> None:
     if not fingerprint:
         raise RefusedError(Refused("empty_fingerprint", "schema_fingerprint is empty"))
     if not _FINGERPRINT.fullmatch(fingerprint):
-        told = "schema_fingerprint has 1 to 256 visible ASCII characters"
-        raise RefusedError(Refused("invalid_request", told))
+        detail = "schema_fingerprint has 1 to 256 visible ASCII characters"
+        raise RefusedError(Refused("invalid_request", detail))
 
 
 def check_idempotency_key(key: str | None) -> None:
     """Raises `invalid_request`. None: the change has none."""
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        told = "an idempotency key has 1 to 128 visible ASCII characters"
-        raise RefusedError(Refused("invalid_request", told))
+        detail = "an idempotency key has 1 to 128 visible ASCII characters"
+        raise RefusedError(Refused("invalid_request", detail))
 
 
 def checked_words(text: str | None, what: str) -> str | None:

@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 
 
-class GivenUpError(Exception):
+class ReadAbandonedError(Exception):
     """The file will not be whole, or nobody wants it to be read any more."""
 
 
-class Arriving:
+class GrowingFile:
     """A file on disk that grows. Any number of threads may wait for more of it."""
 
     def __init__(self, path: Path) -> None:
@@ -48,25 +48,25 @@ class Arriving:
                 lambda: self._given_up or self._ended or self._size_bytes >= size_bytes
             )
             if self._given_up:
-                raise GivenUpError
+                raise ReadAbandonedError
 
     def whole(self) -> Path:
         """Where it is, once it has ended. Blocks; raises GivenUpError."""
         with self._changed:
             self._changed.wait_for(lambda: self._given_up or self._ended)
             if self._given_up:
-                raise GivenUpError
+                raise ReadAbandonedError
         return self.path
 
-    def open(self) -> "ArrivingReader":
+    def open(self) -> "GrowingFileReader":
         """The file from its start."""
-        return ArrivingReader(self)
+        return GrowingFileReader(self)
 
 
-class ArrivingReader(io.RawIOBase):
+class GrowingFileReader(io.RawIOBase):
     """Reads an arriving file; a read is short only at the file's end."""
 
-    def __init__(self, file: Arriving) -> None:
+    def __init__(self, file: GrowingFile) -> None:
         self._file = file
         self._descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         self._position = 0

@@ -5,7 +5,7 @@ import msgspec
 MIB = 1 << 20
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class IngestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of one ingest; each has a default that suits one machine.
 
     Memory is about `kept_bytes` and `threads` x (`block_bytes` as bytes and as text) plus a few

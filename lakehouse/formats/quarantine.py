@@ -25,7 +25,7 @@ EXAMPLES = 100
 """How many of the first rows a report shows without the file being read."""
 
 
-class Aside(msgspec.Struct, frozen=True, gc=False):
+class QuarantinedRow(msgspec.Struct, frozen=True, gc=False):
     """A record that is no row: the line that it begins on, its bytes without the newline, and why.
 
     `column` names the column whose value does not fit; None where the record cannot be read.
@@ -41,7 +41,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     """A finished quarantine file, and the first of what it holds, without the bytes."""
 
     file: ParquetFile
-    examples: tuple[Aside, ...]
+    examples: tuple[QuarantinedRow, ...]
 
     def moved(self, path: Path) -> "Quarantined":
         """The same at `path`, on the same disk."""
@@ -58,12 +58,12 @@ class QuarantineWriter:
         self._path = path
         self._encoding = encoding
         self._writer: pq.ParquetWriter | None = None
-        self._waiting: list[Aside] = []
+        self._waiting: list[QuarantinedRow] = []
         self._waiting_bytes = 0
         self._row_count = 0
-        self._examples: list[Aside] = []
+        self._examples: list[QuarantinedRow] = []
 
-    def add(self, aside: Sequence[Aside]) -> None:
+    def add(self, aside: Sequence[QuarantinedRow]) -> None:
         """Take these records; a group is written whenever enough have come."""
         for each in aside:
             self._waiting.append(each)
@@ -105,9 +105,9 @@ class QuarantineWriter:
         self._examples += [msgspec.structs.replace(each, raw=b"") for each in few]
 
 
-def read_quarantine(path: Path) -> Iterator[Aside]:
+def read_quarantine(path: Path) -> Iterator[QuarantinedRow]:
     """What a quarantine file holds, in its order, a row group at a time."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(GROUP_ROWS):
             for row in batch.to_pylist():
-                yield Aside(row["line"], row["column"], row["reason"], row["raw"])
+                yield QuarantinedRow(row["line"], row["column"], row["reason"], row["raw"])

@@ -14,10 +14,10 @@ from lakehouse.formats.types import DOUBLE, INT64, STRING
 
 __all__ = [
     "Column",
+    "ColumnDifference",
     "Contract",
-    "Difference",
     "Renamed",
-    "Stance",
+    "SchemaPolicy",
     "Wanted",
     "differences",
     "fingerprint",
@@ -27,7 +27,7 @@ Wanted = Callable[[tuple[str, ...]], tuple[str | None, ...]]
 """From a file's column names the type that each column's values must be of, None where any will do."""
 
 
-class Stance(enum.Enum):
+class SchemaPolicy(enum.Enum):
     """What a contract is to a file whose values do not all fit it."""
 
     KEEP = "keep"
@@ -48,13 +48,13 @@ class Contract(msgspec.Struct, frozen=True):
     """
 
     columns: tuple[Column, ...]
-    stance: Stance = Stance.KEEP
+    stance: SchemaPolicy = SchemaPolicy.KEEP
     exact: frozenset[str] = frozenset()
 
     def concerns(self, names: tuple[str, ...]) -> bool:
         """Whether a file with this header is read with the contract's types."""
         mine = tuple(column.name for column in self.columns)
-        return mine == (names[: len(mine)] if self.stance is Stance.WIDEN else names)
+        return mine == (names[: len(mine)] if self.stance is SchemaPolicy.WIDEN else names)
 
     def widened(self, column: Column, possible: tuple[str, ...]) -> str:
         """The type of a column that a file does not fit, whose values there can be of `possible`.
@@ -65,7 +65,7 @@ class Contract(msgspec.Struct, frozen=True):
         return DOUBLE if exact and DOUBLE in possible else STRING
 
 
-class Difference(msgspec.Struct, frozen=True):
+class ColumnDifference(msgspec.Struct, frozen=True):
     """One column where a file and its contract differ; `was` or `is_` is None where it is absent.
 
     `line` is the file's first line whose value does not fit `was`; None where all values fit or
@@ -86,7 +86,7 @@ def fingerprint(columns: Iterable[Column]) -> str:
 
 def differences(
     contract: Contract | None, columns: tuple[Column, ...], misfits: dict[str, int]
-) -> tuple[Difference, ...]:
+) -> tuple[ColumnDifference, ...]:
     """Every column that differs from `contract`, in the contract's order, then the file's.
 
     `misfits` maps a column to the first line whose value does not fit the contract. The same
@@ -105,7 +105,7 @@ def differences(
     }
     same_names = was.keys() == now.keys()
     return tuple(
-        Difference(name, was.get(name), now.get(name), misfits.get(name))
+        ColumnDifference(name, was.get(name), now.get(name), misfits.get(name))
         for name in was | now
         if was.get(name) != now.get(name) or (same_names and name in moved)
     )

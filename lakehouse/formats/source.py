@@ -11,12 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakehouse.domain.errors import RefusedError
-from lakehouse.formats.growing_file import Arriving, ArrivingReader
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.growing_file import GrowingFile, GrowingFileReader
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import malformed, refusal, shown
 from lakehouse.formats.text_encoding import decoder, utf8
 
-Source = Path | bytes | Arriving
+Source = Path | bytes | GrowingFile
 """A file on disk, the bytes of a small one, or one that is still being written."""
 
 # A zstd file may begin with a skippable frame, as those of pzstd do.
@@ -27,7 +27,7 @@ _BOM = codecs.BOM_UTF8
 
 
 def text_chunks(
-    source: Source, content_encoding: str | None, encoding: str, limits: Limits
+    source: Source, content_encoding: str | None, encoding: str, limits: IngestLimits
 ) -> Iterator[bytes]:
     """The text of `source` as UTF-8, in chunks of about `limits.block_bytes`.
 
@@ -39,7 +39,9 @@ def text_chunks(
     return _without_bom(chunks if encoding == "utf-8" else _transcoded(chunks, encoding))
 
 
-def byte_chunks(source: Source, content_encoding: str | None, limits: Limits) -> Iterator[bytes]:
+def byte_chunks(
+    source: Source, content_encoding: str | None, limits: IngestLimits
+) -> Iterator[bytes]:
     """The bytes of `source`, decompressed, in chunks of about `limits.block_bytes`.
 
     Raises RefusedError `unsupported_media_type`, `malformed_encoding`, `too_large`.
@@ -67,8 +69,8 @@ def _compression(head: bytes) -> str | None:
     return next((name for name, marks in _MAGIC.items() if head.startswith(marks)), None)
 
 
-def _opened(source: Source) -> pa.NativeFile | ArrivingReader:
-    if isinstance(source, Arriving):
+def _opened(source: Source) -> pa.NativeFile | GrowingFileReader:
+    if isinstance(source, GrowingFile):
         return source.open()
     return pa.BufferReader(source) if isinstance(source, bytes) else pa.OSFile(str(source))
 
@@ -97,7 +99,7 @@ def _read(stream: pa.NativeFile, size: int, codec: str) -> bytes:
     return data
 
 
-def _counted(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+def _counted(chunks: Iterator[bytes], limits: IngestLimits) -> Iterator[bytes]:
     total = 0
     for chunk in chunks:
         total += len(chunk)

@@ -21,7 +21,7 @@ import msgspec
 
 from journal.threads import in_thread, over
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.formats.growing_file import Arriving
+from lakehouse.formats.growing_file import GrowingFile
 
 BUFFER_BYTES = 1024 * 1024
 """Pieces are gathered up to this size before a thread writes them."""
@@ -46,7 +46,7 @@ class _File:
     """An open spool file; its methods run in a thread, one at a time."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        self.arriving = Arriving(path)
+        self.arriving = GrowingFile(path)
         self.descriptor = descriptor
         self.digest = hashlib.sha256()
         self.size_bytes = 0
@@ -66,7 +66,7 @@ async def spooled(
     directory: Path,
     max_bytes: int,
     pool: Executor,
-    begun: Callable[[Arriving], None] = lambda _: None,
+    begun: Callable[[GrowingFile], None] = lambda _: None,
 ) -> AsyncIterator[Spooled]:
     """The body that `chunks` bring, spooled below `directory`, for as long as the context lasts.
 
@@ -91,7 +91,7 @@ async def _on_disk(
     others: AsyncIterator[bytearray],
     directory: Path,
     pool: Executor,
-    begun: Callable[[Arriving], None],
+    begun: Callable[[GrowingFile], None],
 ) -> AsyncIterator[Spooled]:
     with full_disk_refused():
         descriptor, name = _made(directory)
@@ -141,8 +141,8 @@ def full_disk_refused() -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        told = "no room in the spool directory"
-        raise RefusedError(Refused("insufficient_storage", told)) from error
+        detail = "no room in the spool directory"
+        raise RefusedError(Refused("insufficient_storage", detail)) from error
 
 
 def sweep(directory: Path) -> None:

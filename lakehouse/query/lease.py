@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.messages import Ask, Done, Failed, FromWorker, Interrupt, Views, Whole
+from lakehouse.query.messages import Ask, Done, FromWorker, Interrupt, QueryFailed, Views, Whole
 from lakehouse.query.worker_handle import WorkerDied, WorkerProcess
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Lease:
             self._settle(fit=False)
             raise RefusedError(self._died()) from error
         self._note(message)
-        if isinstance(message, Failed):
+        if isinstance(message, QueryFailed):
             raise RefusedError(self._failed(message))
         return message
 
@@ -91,7 +91,7 @@ class Lease:
     def _note(self, message: FromWorker) -> None:
         if isinstance(message, Done | Whole):
             self._settle(fit=not message.spent)
-        elif isinstance(message, Failed):
+        elif isinstance(message, QueryFailed):
             self._settle(fit=not message.broken)
 
     def _settle(self, fit: bool) -> None:
@@ -99,7 +99,7 @@ class Lease:
         self._settled = True
         self._over.set()
 
-    def _failed(self, message: Failed) -> Refused:
+    def _failed(self, message: QueryFailed) -> Refused:
         if message.code == "query_timeout" and self._expired:
             return out_of_time(self._limit_s)
         return Refused(message.code, message.detail)

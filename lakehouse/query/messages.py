@@ -113,7 +113,7 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     spent: bool = False
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
+class QueryFailed(msgspec.Struct, frozen=True, tag=True):
     """The statement was refused or failed. `broken`: this worker must not be used again."""
 
     code: str
@@ -128,4 +128,4 @@ class Interrupt(msgspec.Struct, frozen=True, tag=True):
 
 
 ToWorker = Configure | Ask | Views | Interrupt
-FromWorker = Ready | Need | Started | Whole | Chunk | Done | Failed
+FromWorker = Ready | Need | Started | Whole | Chunk | Done | QueryFailed

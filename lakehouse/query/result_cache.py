@@ -27,7 +27,7 @@ Versions = Mapping[str, int]
 """Relation → the number of the event that last changed it."""
 
 
-class Kept(msgspec.Struct, frozen=True):
+class CachedResult(msgspec.Struct, frozen=True):
     """A whole result."""
 
     body: bytes
@@ -40,7 +40,7 @@ class ResultCache:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._size_bytes = 0
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, CachedResult] = OrderedDict()
         self._plans: OrderedDict[str, Reads] = OrderedDict()
         self._shapes: OrderedDict[str, frozenset[str]] = OrderedDict()
 
@@ -64,18 +64,18 @@ class ResultCache:
         _remember(self._plans, sql, reads)
         _remember(self._shapes, _shape(sql), reads.names)
 
-    def get(self, identity: str) -> Kept | None:
+    def get(self, identity: str) -> CachedResult | None:
         """The result of that identity."""
         kept = self._kept.get(identity)
         if kept is not None:
             self._kept.move_to_end(identity)
         return kept
 
-    def put(self, identity: str, kept: Kept) -> None:
+    def put(self, identity: str, kept: CachedResult) -> None:
         """Keep a result, and let others go for it."""
         if len(kept.body) > self.largest_bytes or not self._max_bytes:
             return
-        self._size_bytes -= len(self._kept.pop(identity, Kept(b"", 0)).body)
+        self._size_bytes -= len(self._kept.pop(identity, CachedResult(b"", 0)).body)
         self._kept[identity] = kept
         self._size_bytes += len(kept.body)
         while self._size_bytes > self._max_bytes:
@@ -98,5 +98,5 @@ def identity_of(
     versions: Versions,
 ) -> str:
     """Hex SHA-256 of all that a result follows from. The same for equal questions on any node."""
-    told = msgspec.json.encode([*asked, params, versions], order="deterministic")
-    return hashlib.sha256(told).hexdigest()
+    detail = msgspec.json.encode([*asked, params, versions], order="deterministic")
+    return hashlib.sha256(detail).hexdigest()

@@ -114,8 +114,8 @@ def sweep(parent: Path) -> None:
 
 
 async def _introduce(worker: WorkerProcess, configure: Configure, directory: Path) -> None:
-    told = {name: getattr(configure, name) for name in configure.__struct_fields__}
-    await worker.send(Configure(**told | {"temp_directory": str(directory)}))
+    detail = {name: getattr(configure, name) for name in configure.__struct_fields__}
+    await worker.send(Configure(**detail | {"temp_directory": str(directory)}))
     message = await worker.receive()
     if not isinstance(message, Ready):
         raise TypeError(f"a worker began with {type(message).__name__}")

@@ -7,7 +7,7 @@ from lakehouse.api import receipts
 from lakehouse.api.receipts import Listing, Receipt
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import DropDataset, RegisterDataset, RestoreDataset
-from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.errors import Body, Refused, RefusedError
 from lakehouse.domain.validation import check_fingerprint, check_name
 from lakehouse.service import snapshot
 from lakehouse.service.changes import NOTHING_SHA256, Asking, settle
@@ -44,7 +44,7 @@ class Catalog:
         if settled.event is None or not isinstance(settled.event.data, DatasetDropped):
             raise RefusedError(Refused("internal_error", "a drop made no event"))
         dropped = settled.event.data
-        body: receipts.Body = {
+        body: Body = {
             "name": dropped.name,
             "dataset_id": dropped.dataset_id,
             "seq": settled.seq,
@@ -59,12 +59,12 @@ class Catalog:
         """
         check_name(name)
         # A time means the last event before it, which another node may just have committed.
-        await self._node.look()
+        await self._node.refresh()
         then = await snapshot.state_as_of(self._node, as_of)
         was = catalog.find(then.catalog, name)
         if was is None:
-            told = f"there was no dataset {name} as of event {then.head.seq}"
-            raise RefusedError(Refused("dataset_not_found", told))
+            detail = f"there was no dataset {name} as of event {then.head.seq}"
+            raise RefusedError(Refused("dataset_not_found", detail))
         command = RestoreDataset(then.head.seq, was)
         settled = await settle(self._node, command, asking, hashlib.sha256(payload).hexdigest())
         dataset = _live(settled.state, name)
@@ -97,7 +97,7 @@ class Catalog:
         place = state.history.links.get(entity)
         if place is None:
             raise RefusedError(Refused("dataset_not_found", f"nothing ever had the name {name}"))
-        rows: list[receipts.Body] = []
+        rows: list[Body] = []
         while place is not None and place[1] > after:
             header, event = await self._node.past.event_at(place)
             rows.append(receipts.event(header, event))
@@ -116,8 +116,8 @@ def _live(state: State, name: str) -> Dataset:
 
 def _check_keys(keys: tuple[str, ...]) -> None:
     if len(keys) > MAX_OBJECTS:
-        told = f"{len(keys):,} objects; at most {MAX_OBJECTS:,} are allowed"
-        raise RefusedError(Refused("invalid_request", told))
+        detail = f"{len(keys):,} objects; at most {MAX_OBJECTS:,} are allowed"
+        raise RefusedError(Refused("invalid_request", detail))
     if len(set(keys)) < len(keys):
         raise RefusedError(
             Refused("invalid_request", "a key is listed twice: its rows would be too")

@@ -14,10 +14,9 @@ import msgspec
 
 from journal.slot import Slot
 from lakehouse.api import receipts
-from lakehouse.api.receipts import Body
-from lakehouse.commit.limiter import Gate
+from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
-from lakehouse.domain.errors import Json
+from lakehouse.domain.errors import Body, Json
 from lakehouse.service.journal import JournalReads
 from projections import history
 
@@ -33,7 +32,7 @@ PAGE = 1_000
 HEARTBEAT = b": heartbeat\n\n"
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Subscription(msgspec.Struct, frozen=True):
     """What a listener wants to hear: events after a seq, that pass the filters."""
 
     after: int = 0
@@ -62,7 +61,7 @@ class _Kept:
         self._frames: list[tuple[Body, bytes]] | None = None
         self._whole: bytes | None = None
 
-    def told(self, after: int, wish: "Wish") -> bytes:
+    def detail(self, after: int, wish: "Subscription") -> bytes:
         """What a listener that has heard up to `after` is sent; most want all of it, as one piece."""
         if after < self.first_seq and wish.is_all:
             if self._whole is None:
@@ -95,7 +94,7 @@ class Feed:
         self._listening = 0
         self._beats = 0
         self._closing = False
-        self.gate = Gate(LISTENERS, "listeners", retry_after_s=5)
+        self.gate = Limiter(LISTENERS, "listeners", retry_after_s=5)
         node.follower.heard.append(self._hear)
 
     def close(self) -> None:
@@ -103,7 +102,7 @@ class Feed:
         self._closing = True
         self._more.set()
 
-    async def listen(self, wish: Wish) -> AsyncIterator[bytes]:
+    async def listen(self, wish: Subscription) -> AsyncIterator[bytes]:
         """Events after `wish.after` in order and without a gap, with heartbeats between; then its end.
 
         What it yields is server-sent events. It goes on until closed, or until the listener is
@@ -152,26 +151,26 @@ class Feed:
         self._wake()
         self._beat_later()
 
-    async def _page(self, after: int, wish: Wish) -> tuple[bytes, int]:
+    async def _page(self, after: int, wish: Subscription) -> tuple[bytes, int]:
         """What to send next of what is kept no more, and up to which event it goes."""
         page = await self._reads.events(after, PAGE, wish.type, wish.dataset)
         lake = self._node.follower.journal.lake.lake
-        told = b"".join(frame(row, lake) for row in page.rows)
-        return told, page.next if isinstance(page.next, int) else page.seq
+        detail = b"".join(frame(row, lake) for row in page.rows)
+        return detail, page.next if isinstance(page.next, int) else page.seq
 
-    def _piece(self, after: int, wish: Wish) -> tuple[bytes, int]:
+    def _piece(self, after: int, wish: Subscription) -> tuple[bytes, int]:
         """What to send next, and up to which event it goes. Those who keep up are sent the same."""
         newest = self._kept[-1].last_seq
         if wish.is_all and self._sent[:2] == (after, newest):
             return self._sent[2], newest
-        told: list[bytes] = []
+        detail: list[bytes] = []
         last, size_bytes = after, 0
         for kept in self._since(after):
-            told.append(kept.told(after, wish))
-            last, size_bytes = kept.last_seq, size_bytes + len(told[-1])
+            detail.append(kept.detail(after, wish))
+            last, size_bytes = kept.last_seq, size_bytes + len(detail[-1])
             if size_bytes > PIECE_BYTES:
                 break
-        piece = b"".join(told)
+        piece = b"".join(detail)
         if wish.is_all and last == newest:
             self._sent = (after, newest, piece)
         return piece, last
@@ -215,8 +214,8 @@ def frame(event: Body, lake: str) -> bytes:
         **{name: value for name, value in event.items() if name not in ("about", "type", "data")},
         "data": event["data"],
     }
-    told = {name: value for name, value in body.items() if value is not None}
-    return b"id: %d\ndata: %s\n\n" % (_seq(event), msgspec.json.encode(told))
+    detail = {name: value for name, value in body.items() if value is not None}
+    return b"id: %d\ndata: %s\n\n" % (_seq(event), msgspec.json.encode(detail))
 
 
 def end(code: str, after: int) -> bytes:

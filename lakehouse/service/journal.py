@@ -6,8 +6,9 @@ from contextlib import aclosing
 from journal.events import Event
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from lakehouse.api import receipts
-from lakehouse.api.receipts import Body, Listing
+from lakehouse.api.receipts import Listing
 from lakehouse.commit.node import Node
+from lakehouse.domain.errors import Body
 from projections import history
 
 SCANNED_SLOTS = 1_000

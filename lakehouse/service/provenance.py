@@ -7,9 +7,9 @@ import msgspec
 
 from journal.events import DatasetDropped, DatasetRestored, Object, objects_of
 from lakehouse.api import receipts
-from lakehouse.api.receipts import Body, Receipt
+from lakehouse.api.receipts import Receipt
 from lakehouse.commit.node import Node
-from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.domain.errors import Body, Json, Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.query.engine import Query, QueryEngine
 from projections import catalog, history
@@ -19,7 +19,7 @@ from projections.views import View, quoted
 _WHERE = re.compile(r"\s*where\b", re.IGNORECASE)
 
 
-class Why:
+class Provenance:
     """Asks the journal, and for single rows the objects."""
 
     def __init__(self, node: Node, engine: QueryEngine) -> None:
@@ -62,8 +62,8 @@ class Why:
                 continue
             if isinstance(event.data, DatasetDropped):
                 break
-            told = receipts.event(header, event)
-            found |= {item.blob: told for item in objects_of(event.data)}
+            detail = receipts.event(header, event)
+            found |= {item.blob: detail for item in objects_of(event.data)}
             if isinstance(event.data, DatasetRestored):
                 before = event.data.as_of_seq + 1
         return found
@@ -86,13 +86,13 @@ class Why:
 def _row(item: Object, matching: int | None, event: Body | None) -> Body:
     data = event["data"] if event else None
     source = data.get("source") if isinstance(data, dict) else None
-    told = ("seq", "at", "type", "actor", "reason", "correlation")
+    detail = ("seq", "at", "type", "actor", "reason", "correlation")
     body: Body = {
         "key": item.key,
         "size_bytes": item.size_bytes,
         "sha256": item.sha256,
         "row_count": item.row_count,
-        "event": {name: event[name] for name in told} if event else None,
+        "event": {name: event[name] for name in detail} if event else None,
         "source": source,
     }
     return body if matching is None else body | {"matching_rows": matching}

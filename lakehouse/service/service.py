@@ -6,22 +6,22 @@ from pathlib import Path
 
 import msgspec
 
-from lakehouse.commit.limiter import Gate
+from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
 from lakehouse.metrics import Metrics, Standing
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.feed import Feed
-from lakehouse.service.gc.collector import Collection, Waits
+from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
-from lakehouse.service.provenance import Why
+from lakehouse.service.provenance import Provenance
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.storage import Storage
-from lakehouse.service.time_travel import PastUse
+from lakehouse.service.time_travel import TimeTravel
 from projections.fold import counts
 
 MIB = 1024 * 1024
@@ -39,7 +39,7 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     puts: int = 4
     ingests: int = 32
     """How many may be received at once; as many as there are threads are read at once."""
-    waits: Waits = Waits()
+    waits: GcWaits = GcWaits()
 
 
 class Service:
@@ -62,20 +62,20 @@ class Service:
         self.pool = pool
         self.spool_dir = spool_dir
         self.limits = limits
-        self.puts = Gate(limits.puts, "PUTs", retry_after_s=5)
-        self.ingests = Gate(limits.ingests, "ingests", retry_after_s=5)
+        self.puts = Limiter(limits.puts, "PUTs", retry_after_s=5)
+        self.ingests = Limiter(limits.ingests, "ingests", retry_after_s=5)
         self.storage = Storage(node)
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
-        self.past = PastUse(node)
-        self.why = Why(node, engine)
+        self.past = TimeTravel(node)
+        self.why = Provenance(node, engine)
         self.feed = Feed(node, self.journal)
         self.rejections = Rejections(node.clock)
         self.ingest = Ingest(node, pool, lane, spool_dir, limits.upload_bytes, self.rejections)
         self.quarantine = Quarantine(node, pool, spool_dir)
         rejected = self.rejections.remembered
         self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejected)
-        self.collection = Collection(node, self.sql.queries, limits.waits)
+        self.collection = GarbageCollector(node, self.sql.queries, limits.waits)
         self.metrics = Metrics(self._standing)
 
     def _standing(self) -> list[Standing]:
@@ -103,7 +103,7 @@ class Service:
         """Why this node is not ready to serve, or None: a look at the journal's end, just now."""
         try:
             async with asyncio.timeout(READY_S):
-                await self.node.look(afresh=True)
+                await self.node.refresh(verify=True)
         except TimeoutError:
             return Refused("bucket_unavailable", f"no answer within {READY_S:.0f} seconds")
-        return self.node.writer.fault or self.node.behind
+        return self.node.writer.fault or self.node.lag_error

@@ -54,7 +54,7 @@ async def pieces(
     try:
         first = await anext(stream, b"")
     except ObjectMissing as error:
-        await node.look()
+        await node.refresh()
         raise RefusedError(gone(node.state, blob)) from error
     return _joined(first, stream)
 
@@ -69,7 +69,7 @@ def gone(state: State, blob: str) -> Refused:
 
 async def _as_of_seq(node: Node, seq: int) -> State:
     if seq > node.state.head.seq:
-        await node.look()
+        await node.refresh()
     try:
         return await node.past.state_at(seq)
     except BeyondHead as error:
@@ -108,8 +108,8 @@ def _time(text: str) -> datetime:
 
 
 def _no_point_in_time(text: str) -> Refused:
-    told = "as_of is an event's number, or an RFC 3339 time with Z or an offset"
-    return Refused("invalid_request", f"{told}; {text[:64]!r} is neither")
+    detail = "as_of is an event's number, or an RFC 3339 time with Z or an offset"
+    return Refused("invalid_request", f"{detail}; {text[:64]!r} is neither")
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -3,12 +3,12 @@
 import hashlib
 
 from journal.events import Event
-from lakehouse.api.receipts import Body, Receipt
-from lakehouse.commit.batch import Answered, Failed, Recorded, Stamp, build
+from lakehouse.api.receipts import Receipt
+from lakehouse.commit.batch import Answered, CommandFailed, Recorded, Stamp, build
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, PinDataset, UndoChange, UnpinDataset
 from lakehouse.domain.diff import diff
-from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.domain.errors import Body, Json, Refused, RefusedError
 from lakehouse.domain.undo_rules import inverse
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
@@ -18,7 +18,7 @@ from projections.fold import State
 from projections.snapshots import BeyondHead
 
 
-class PastUse:
+class TimeTravel:
     """The past of one node's lake."""
 
     def __init__(self, node: Node) -> None:
@@ -38,12 +38,12 @@ class PastUse:
         Raises RefusedError: `dataset_not_found`, `objects_collected`, and what settle raises.
         """
         check_name(name)
-        await self._node.look()
+        await self._node.refresh()
         then = await snapshot.state_as_of(self._node, as_of)
         was = catalog.find(then.catalog, name)
         if was is None:
-            told = f"there was no dataset {name} as of event {then.head.seq}"
-            raise RefusedError(Refused("dataset_not_found", told))
+            detail = f"there was no dataset {name} as of event {then.head.seq}"
+            raise RefusedError(Refused("dataset_not_found", detail))
         command = PinDataset(then.head.seq, was)
         settled = await settle(self._node, command, asking, _sha256(payload))
         return _pinned(was.name, then.head.seq, settled.seq)
@@ -80,7 +80,7 @@ class PastUse:
         Raises RefusedError: `event_not_found`, `cannot_undo` where there is no inverse,
         `undo_conflict` where something came later, and what settle raises.
         """
-        await self._node.look()
+        await self._node.refresh()
         command = await self._inverse(seq)
         if dry_run:
             return await self._foreseen(command)
@@ -109,7 +109,7 @@ class PastUse:
                 return _undone(command, event.type, state, then, state.head.seq, dry_run=True)
             case Answered(Refused() as refused):
                 raise RefusedError(refused)
-            case Failed(error):
+            case CommandFailed(error):
                 raise error
         return _undone(command, None, state, state, state.head.seq, dry_run=True)
 

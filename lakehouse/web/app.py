@@ -94,8 +94,8 @@ class Edge(web.Server):
             raise
         except Exception:
             log.exception("bug")
-            told = "this is a bug; the log has it under the request id"
-            response = _refuse(request, Refused("internal_error", told), identity)
+            detail = "this is a bug; the log has it under the request id"
+            response = _refuse(request, Refused("internal_error", detail), identity)
         finish(request, response, identity)
         return response
 
@@ -116,7 +116,7 @@ class Edge(web.Server):
             return
         if not text.isascii() or not text.isdigit() or len(text) > 16:
             raise RefusedError(Refused("invalid_request", "X-Min-Seq is an event's number"))
-        await self._service.node.reach(int(text), MIN_SEQ_WAIT_S)
+        await self._service.node.wait_for_seq(int(text), MIN_SEQ_WAIT_S)
 
 
 def _refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Response:

@@ -96,7 +96,7 @@ def document(routes: Iterable[Route]) -> Document:
         "components": {
             "schemas": schemas,
             "responses": {"Problem": _problem()},
-            "headers": {name: _header(told) for name, told in _ANSWERED.items()},
+            "headers": {name: _header(detail) for name, detail in _ANSWERED.items()},
         },
     }
 
@@ -125,10 +125,10 @@ def _query(route: Route) -> list[Document]:
 
 def _headers(route: Route) -> list[Document]:
     own = {name: HEADERS[name] for name in route.headers}
-    told = own | (_ASKING if route.changes else _READING)
+    detail = own | (_ASKING if route.changes else _READING)
     return [
         {"name": name, "in": "header", "description": text, "schema": _TEXT}
-        for name, text in told.items()
+        for name, text in detail.items()
     ]
 
 
@@ -181,9 +181,9 @@ def _shapes(route: Route) -> list[type[Any]]:
 def _problem() -> Document:
     """Every code that a problem may have, with its status and what to do."""
     rows = sorted(CODES.items(), key=lambda item: (item[1].status, item[0]))
-    told = "; ".join(f"{code.status} `{name}`: {code.hint}" for name, code in rows)
-    return {"description": told, "content": {PROBLEM: {"schema": _reference(Problem)}}}
+    detail = "; ".join(f"{code.status} `{name}`: {code.hint}" for name, code in rows)
+    return {"description": detail, "content": {PROBLEM: {"schema": _reference(Problem)}}}
 
 
-def _header(told: str) -> Document:
-    return {"description": told, "schema": _TEXT}
+def _header(detail: str) -> Document:
+    return {"description": detail, "schema": _TEXT}

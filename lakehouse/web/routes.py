@@ -65,7 +65,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/v1/catalog/diff", time_travel.diff, "What differs between two moments",
-        query=("from", "to"), answers=(shapes.Differences,),
+        query=("from", "to"), answers=(shapes.CatalogDiff,),
     ),
     Route(
         "POST", "/v1/catalog/pin", time_travel.pin, "Keep what a dataset was",

@@ -30,8 +30,8 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, ForgetObject, RegisterDataset, StoreObject
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.changes import Asking
-from lakehouse.service.feed import Feed, Wish
-from lakehouse.service.gc.collector import Collection, Waits
+from lakehouse.service.feed import Feed, Subscription
+from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.sql.queries import Queries
 from projections.codec import encode_state
@@ -180,7 +180,7 @@ async def collection() -> str:
     state_bytes = sum(map(len, encode_state(node.state)))
     bucket.asked.clear()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    runs = Collection(node, Queries(node.clock), Waits(0, 0))
+    runs = GarbageCollector(node, Queries(node.clock), GcWaits(0, 0))
     began_s = time.perf_counter()
     done = await runs.collect(await runs.plan(timedelta(0)), ASKING)
     took_s = time.perf_counter() - began_s
@@ -242,12 +242,12 @@ async def _commits(node: Node) -> tuple[int, float]:
 
 
 async def _listen(node: Node, feed: Feed) -> None:
-    async for _ in feed.listen(Wish(after=node.state.head.seq)):
+    async for _ in feed.listen(Subscription(after=node.state.head.seq)):
         pass
 
 
 async def _collect(node: Node) -> None:
-    runs = Collection(node, Queries(node.clock), Waits(0, 0))
+    runs = GarbageCollector(node, Queries(node.clock), GcWaits(0, 0))
     while True:
         await runs.collect(await runs.plan(timedelta(0)), ASKING)
         await asyncio.sleep(0.1)

@@ -27,7 +27,7 @@ from lakehouse.admin.inspection import replayed
 from projections.codec import decode_state, state_root
 from projections.fold import STATE_VERSION, State
 from projections.follower import Follower
-from projections.snapshots import Past
+from projections.snapshots import Snapshots
 
 MB = 1 << 20
 
@@ -76,7 +76,7 @@ async def past(journal: Journal, _: Path) -> dict[str, object]:
     await follower.open()
     seq = int(sys.argv[3])
     began_s = time.perf_counter()
-    state: State = await Past(follower).state_at(seq)
+    state: State = await Snapshots(follower).state_at(seq)
     took_s = time.perf_counter() - began_s
     if state.head.seq != seq:
         raise SystemExit(f"as of {seq} the state is at {state.head.seq}")

@@ -38,7 +38,7 @@ from journal.events import (
 )
 from journal.log import Committed, open_journal
 from journal.slot import FORMAT, Header, decode_slot, encode_events, format_at
-from lakehouse.commit.checkpointer import Keeper
+from lakehouse.commit.checkpointer import Checkpointer
 from lakehouse.domain.decide import dataset_id
 from projections import history
 from projections.fold import STATE_VERSION
@@ -157,7 +157,7 @@ async def _make(directory: Path, events: int, seed: int) -> None:
     bucket = await open_bucket(str(directory))
     clock, chance = SteppingClock(), random.Random(seed)
     follower = Follower(await open_journal(bucket, clock, chance))
-    keeper = Keeper(follower, clock, chance, bucket.spool_dir)
+    keeper = Checkpointer(follower, clock, chance, bucket.spool_dir)
     facts = Facts(follower.journal.lake.lake, chance)
     while follower.state.head.seq < events:
         clock.at += timedelta(seconds=1)

@@ -16,14 +16,18 @@ from lakehouse.domain import gc_rules
 from lakehouse.domain.commands import MarkObjects, RecordCollected
 from lakehouse.service.changes import Asking
 from lakehouse.service.gc import listing
-from lakehouse.service.gc.collector import Collection
-from lakehouse.service.gc.listing import Finding, Plan
-from lakehouse.service.gc.summary import Collected
+from lakehouse.service.gc.collector import GarbageCollector
+from lakehouse.service.gc.listing import GcCandidate, GcScope
+from lakehouse.service.gc.summary import GcProgress
 from projections import inventory
 from projections.fold import State
 from projections.inventory import Inventory
 
-_plan, _mark_some, _delete = Collection.plan, Collection._mark_some, Collection._delete
+_plan, _mark_some, _delete = (
+    GarbageCollector.plan,
+    GarbageCollector._mark_some,
+    GarbageCollector._delete,
+)
 _listed, _lost_to, _is_unneeded = listing.listed, inventory.lost_to, inventory.is_unneeded
 
 
@@ -89,12 +93,16 @@ def deletion_comes_before_the_mark() -> Iterator[None]:
     """Candidates are deleted as they are found, and marked for the record."""
 
     async def broken(
-        self: Collection, plan: Plan, found: list[Finding], asking: Asking, done: Collected
+        self: GarbageCollector,
+        plan: GcScope,
+        found: list[GcCandidate],
+        asking: Asking,
+        done: GcProgress,
     ) -> None:
         await self._node.bucket.delete_blobs([finding.blob for finding in found])
         await _mark_some(self, plan, found, asking, done)
 
-    with mock.patch.object(Collection, "_mark_some", broken):
+    with mock.patch.object(GarbageCollector, "_mark_some", broken):
         yield
 
 
@@ -104,19 +112,25 @@ def deletion_does_not_wait_for_the_mark() -> Iterator[None]:
     found_by: dict[str, list[str]] = {}
 
     async def mark(
-        self: Collection, plan: Plan, found: list[Finding], asking: Asking, done: Collected
+        self: GarbageCollector,
+        plan: GcScope,
+        found: list[GcCandidate],
+        asking: Asking,
+        done: GcProgress,
     ) -> None:
         found_by.setdefault(plan.run, []).extend(finding.blob for finding in found)
         await _mark_some(self, plan, found, asking, done)
 
-    async def delete(self: Collection, plan: Plan, asking: Asking, done: Collected) -> None:
+    async def delete(
+        self: GarbageCollector, plan: GcScope, asking: Asking, done: GcProgress
+    ) -> None:
         await self._wait()
         await self._node.bucket.delete_blobs(found_by.get(plan.run, []))
         await _delete(self, plan, asking, done)
 
     with (
-        mock.patch.object(Collection, "_mark_some", mark),
-        mock.patch.object(Collection, "_delete", delete),
+        mock.patch.object(GarbageCollector, "_mark_some", mark),
+        mock.patch.object(GarbageCollector, "_delete", delete),
     ):
         yield
 
@@ -125,10 +139,10 @@ def deletion_does_not_wait_for_the_mark() -> Iterator[None]:
 def nobody_is_waited_for() -> Iterator[None]:
     """Deletion follows the mark at once: queries and followers still read what it takes."""
 
-    async def broken(self: Collection) -> None:
+    async def broken(self: GarbageCollector) -> None:
         return None
 
-    with mock.patch.object(Collection, "_wait", broken):
+    with mock.patch.object(GarbageCollector, "_wait", broken):
         yield
 
 
@@ -136,7 +150,9 @@ def nobody_is_waited_for() -> Iterator[None]:
 def what_was_asked_is_recorded() -> Iterator[None]:
     """Recorded as collected is what the store was asked to delete, not what it answered."""
 
-    async def broken(self: Collection, plan: Plan, asking: Asking, done: Collected) -> None:
+    async def broken(
+        self: GarbageCollector, plan: GcScope, asking: Asking, done: GcProgress
+    ) -> None:
         marked = tuple(self._node.state.inventory.marked)
         if not marked:
             return
@@ -144,7 +160,7 @@ def what_was_asked_is_recorded() -> Iterator[None]:
         await self._node.bucket.delete_blobs(marked)
         await self._submit(RecordCollected(plan.run, marked), asking)
 
-    with mock.patch.object(Collection, "_delete", broken):
+    with mock.patch.object(GarbageCollector, "_delete", broken):
         yield
 
 
@@ -152,7 +168,7 @@ def what_was_asked_is_recorded() -> Iterator[None]:
 def what_comes_again_is_left() -> Iterator[None]:
     """A collected object that a late request stores again is nobody's any more."""
 
-    def broken(plan: Plan, stat: Stat) -> Finding | None:
+    def broken(plan: GcScope, stat: Stat) -> GcCandidate | None:
         found = _listed(plan, stat)
         return None if found is not None and found.verdict == listing.COLLECTED else found
 
@@ -164,7 +180,7 @@ def what_comes_again_is_left() -> Iterator[None]:
 def whose_an_object_is_does_not_matter() -> Iterator[None]:
     """Every key of a blob's form is this lake's."""
 
-    def broken(plan: Plan, stat: Stat) -> Finding | None:
+    def broken(plan: GcScope, stat: Stat) -> GcCandidate | None:
         tag = blob_tag(stat.key)
         return _listed(msgspec.structs.replace(plan, lake=tag.lake) if tag else plan, stat)
 
@@ -176,11 +192,11 @@ def whose_an_object_is_does_not_matter() -> Iterator[None]:
 def there_is_no_grace() -> Iterator[None]:
     """What was never registered goes as soon as it is seen."""
 
-    async def broken(self: Collection, older_than: timedelta) -> Plan:
+    async def broken(self: GarbageCollector, older_than: timedelta) -> GcScope:
         plan = await _plan(self, older_than)
         return msgspec.structs.replace(plan, grace_before=plan.grace_before + listing.GRACE)
 
-    with mock.patch.object(Collection, "plan", broken):
+    with mock.patch.object(GarbageCollector, "plan", broken):
         yield
 
 
@@ -188,11 +204,11 @@ def there_is_no_grace() -> Iterator[None]:
 def there_is_no_retention() -> Iterator[None]:
     """What nothing refers to now goes now."""
 
-    async def broken(self: Collection, older_than: timedelta) -> Plan:
+    async def broken(self: GarbageCollector, older_than: timedelta) -> GcScope:
         plan = await _plan(self, older_than)
         return msgspec.structs.replace(plan, cutoff_seq=plan.state.head.seq)
 
-    with mock.patch.object(Collection, "plan", broken):
+    with mock.patch.object(GarbageCollector, "plan", broken):
         yield
 
 
@@ -200,12 +216,12 @@ def there_is_no_retention() -> Iterator[None]:
 def the_cutoff_is_the_clock_s() -> Iterator[None]:
     """The cut-off is now − retention, whatever the head's time: a fast clock destroys history."""
 
-    async def broken(self: Collection, older_than: timedelta) -> Plan:
+    async def broken(self: GarbageCollector, older_than: timedelta) -> GcScope:
         plan = await _plan(self, older_than)
         cutoff_seq = await self._node.past.seq_at(self._node.clock.now() - older_than)
         return msgspec.structs.replace(plan, cutoff_seq=cutoff_seq)
 
-    with mock.patch.object(Collection, "plan", broken):
+    with mock.patch.object(GarbageCollector, "plan", broken):
         yield
 
 

@@ -26,7 +26,7 @@ from lakehouse.domain.commands import (
 )
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.changes import Asking, mint, settle
-from lakehouse.service.gc.collector import Collection, Waits
+from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.ingest.source_history import looked_back
 from lakehouse.service.sql.queries import Queries
 from projections import catalog
@@ -203,8 +203,8 @@ class WriterHost(Host):
 
         async def work() -> None:
             node = self.node
-            waits = Waits(lag_s=LAG_S, query_s=QUERY_S)
-            collection = Collection(node, Queries(self.clock), waits)
+            waits = GcWaits(lag_s=LAG_S, query_s=QUERY_S)
+            collection = GarbageCollector(node, Queries(self.clock), waits)
             asking = Asking("collector", self.clock.monotonic(), COLLECTOR)
             try:
                 plan = await collection.plan(timedelta(seconds=self.record.retention_s))
@@ -223,7 +223,7 @@ class WriterHost(Host):
 
         async def work() -> None:
             try:
-                state = await self.node.reach(min_seq, within_s=20)
+                state = await self.node.wait_for_seq(min_seq, within_s=20)
             except RefusedError:
                 return
             seen.append(_read(self.name, min_seq, state))

@@ -11,7 +11,7 @@ import zstandard
 
 from journal.bucket.keys import CHECKPOINTS, PACKS
 from journal.slot import decode_slot, genesis
-from lakehouse.commit.writer import Limits
+from lakehouse.commit.writer import CommitLimits
 from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
 from projections.codec import state_root
@@ -236,7 +236,7 @@ def every_answer_comes_in_time(evidence: Evidence) -> Iterator[str]:
     """
     for request in evidence.answered():
         took_s = request.answered_at - request.sent_at - request.stood_still_s
-        allowed_s = Limits().deadline_s * (1 + request.read_again) + request.bringing_s + 1
+        allowed_s = CommitLimits().deadline_s * (1 + request.read_again) + request.bringing_s + 1
         if not _is_of_memory(request.answer) and took_s > allowed_s:
             yield f"{request.id} waited {took_s:.1f} s, at most {allowed_s:.1f} s are allowed"
 

@@ -17,8 +17,8 @@ async def delete_objects(client: Any, bucket: str, prefix: str, keys: Sequence[s
     wanted = {"Objects": [{"Key": prefix + key} for key in keys], "Quiet": False}
     with translated(f"{len(keys)} blobs"):
         answer = await client.delete_objects(Bucket=bucket, Delete=wanted)
-    told = {each["Key"].removeprefix(prefix) for each in answer.get("Deleted", ())}
-    return [key for key in keys if key in told]
+    detail = {each["Key"].removeprefix(prefix) for each in answer.get("Deleted", ())}
+    return [key for key in keys if key in detail]
 
 
 async def abort_uploads(

@@ -33,8 +33,8 @@ async def one_winner(site: Site) -> str:
     """
     settled = [await _race(site, site.key(f"race/{number:02d}")) for number in range(KEYS)]
     if not all(settled):
-        told = f"{settled.count(False)} of {KEYS} races had no winner that answered"
-        raise BucketUnavailable(told)
+        detail = f"{settled.count(False)} of {KEYS} races had no winner that answered"
+        raise BucketUnavailable(detail)
     return f"{KEYS} keys, {RACERS} creates at once for each: one winner each, with its bytes"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from lakehouse.admin.doctor import access, creating, listing, reading
-from lakehouse.admin.doctor.finding import Finding, Probe, Verdict, find
+from lakehouse.admin.doctor.finding import Probe, ProbeResult, Verdict, find
 from lakehouse.admin.doctor.site import Site
 from lakehouse.domain.errors import Refused
 
@@ -24,7 +24,7 @@ PROBES: dict[str, Probe] = {
 ON_S3_ALONE = ("credentials",)
 
 
-async def examine(site: Site) -> AsyncIterator[Finding]:
+async def examine(site: Site) -> AsyncIterator[ProbeResult]:
     """One finding a promise, as they come. A bucket that does not answer is not asked on."""
     for promise, probe in PROBES.items():
         if promise in ON_S3_ALONE and site.s3 is None:
@@ -35,7 +35,7 @@ async def examine(site: Site) -> AsyncIterator[Finding]:
             return
 
 
-def verdict_on(url: str, findings: Sequence[Finding]) -> Refused | None:
+def verdict_on(url: str, findings: Sequence[ProbeResult]) -> Refused | None:
     """None for a bucket that keeps every promise; else why it may not be used, or not yet."""
     broken = [each.promise for each in findings if each.verdict is Verdict.BROKEN]
     if broken == ["clock"]:

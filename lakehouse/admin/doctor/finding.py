@@ -16,7 +16,7 @@ class Verdict(enum.Enum):
     UNJUDGED = "could not be judged"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class ProbeResult(msgspec.Struct, frozen=True):
     """One promise, whether it holds, and why we say so."""
 
     promise: str
@@ -30,15 +30,15 @@ Probe = Callable[[Site], Awaitable[str]]
 """Answers what it saw when the promise holds; raises BucketBroken when it does not."""
 
 
-async def find(promise: str, probe: Probe, site: Site) -> Finding:
+async def find(promise: str, probe: Probe, site: Site) -> ProbeResult:
     """What `probe` found. An object that is missing is the fault of read-after-write alone, and
     its own probe says so; here it means that nothing can be said."""
     try:
-        return Finding(promise, Verdict.HOLDS, await probe(site))
+        return ProbeResult(promise, Verdict.HOLDS, await probe(site))
     except BucketBroken as error:
-        return Finding(promise, Verdict.BROKEN, str(error))
+        return ProbeResult(promise, Verdict.BROKEN, str(error))
     except ObjectMissing as error:
-        told = f"what was just stored is not found: {error}"
-        return Finding(promise, Verdict.UNJUDGED, told, "bucket_broken")
+        detail = f"what was just stored is not found: {error}"
+        return ProbeResult(promise, Verdict.UNJUDGED, detail, "bucket_broken")
     except BucketError as error:
-        return Finding(promise, Verdict.UNJUDGED, str(error), refusal(error).code)
+        return ProbeResult(promise, Verdict.UNJUDGED, str(error), refusal(error).code)

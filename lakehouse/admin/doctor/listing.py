@@ -35,7 +35,7 @@ async def list_from_a_point(site: Site) -> str:
         await site.store(name, b"")
     mine = [site.prefix(f"page/{number}") for number in ("1", "2", "3", "30")]
     _expect_all(len(await _listed(site, "page")), len(mine) + 2)
-    for told, listed, wanted in (
+    for detail, listed, wanted in (
         ("prefix", await _listed(site, "page/"), mine),
         ("prefix of a part", await _listed(site, "page/3"), mine[2:]),
         ("prefix of nothing", await _listed(site, "page/4"), []),
@@ -44,7 +44,9 @@ async def list_from_a_point(site: Site) -> str:
         ("after the last", await _listed(site, "page/", mine[-1]), []),
         ("limit", await _listed(site, "page/", limit=2), mine[:2]),
     ):
-        expect(sorted(listed) == wanted, f"LIST with {told}: {len(listed)} keys for {len(wanted)}")
+        expect(
+            sorted(listed) == wanted, f"LIST with {detail}: {len(listed)} keys for {len(wanted)}"
+        )
     return "prefix, after and limit are honoured"
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from journal.bucket.errors import BucketBroken, ObjectMissing
 from lakehouse.admin.doctor.site import Site, expect
-from lakehouse.commit.writer import Limits
+from lakehouse.commit.writer import CommitLimits
 
 TRIES = 5
 BODY = bytes(range(256)) * 4
@@ -20,7 +20,7 @@ RANGES: tuple[tuple[int, int | None], ...] = (
 async def absent_is_404(site: Site) -> str:
     """A GET of what is not there says so: that is how the journal's end is found."""
     key = site.key("absent")
-    for told, asked in (
+    for detail, asked in (
         ("GET", site.bucket.read),
         ("HEAD", site.bucket.stat),
         ("a range's GET", lambda key: _gathered(site.bucket.stream(key, 0, 5))),
@@ -29,7 +29,7 @@ async def absent_is_404(site: Site) -> str:
             await asked(key)
         except ObjectMissing:
             continue
-        raise BucketBroken(f"{told} of a key never used does not say that it is absent (404)")
+        raise BucketBroken(f"{detail} of a key never used does not say that it is absent (404)")
     return "a key never used is answered 404"
 
 
@@ -61,7 +61,7 @@ async def ranges(site: Site) -> str:
 async def clock(site: Site) -> str:
     """The store's clock and ours agree, so that times in the journal mean something."""
     skew_s = (site.clock.now() - await site.bucket.now()).total_seconds()
-    limit_s = Limits().clock_skew_s
+    limit_s = CommitLimits().clock_skew_s
     expect(abs(skew_s) <= limit_s, f"this clock is {skew_s:+.0f} s off the store's")
     return f"this clock and the store's agree within {limit_s:.0f} s"
 

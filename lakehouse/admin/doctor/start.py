@@ -13,7 +13,7 @@ from journal.bucket import keys
 from journal.bucket.errors import BucketBroken, BucketError, BucketUnavailable, ObjectMissing
 from journal.bucket.port import Answer, Bucket
 from journal.clock import Clock
-from lakehouse.commit.writer import Limits
+from lakehouse.commit.writer import CommitLimits
 from lakehouse.domain.errors import Refused, RefusedError
 
 ABSENT = f"{keys.PROBES}absent"
@@ -37,8 +37,8 @@ async def refuse_unfit(bucket: Bucket, clock: Clock) -> None:
     answers = await asyncio.gather(*questions.values(), return_exceptions=True)
     for promise, answer in zip(questions, answers, strict=True):
         if isinstance(answer, BucketBroken):
-            told = f"{bucket.url} does not keep {promise}: {answer}"
-            raise RefusedError(Refused("store_unfit", told)) from answer
+            detail = f"{bucket.url} does not keep {promise}: {answer}"
+            raise RefusedError(Refused("store_unfit", detail)) from answer
         if isinstance(answer, BucketError):
             log.warning("promise_not_judged", promise=promise, detail=str(answer))
         elif isinstance(answer, BaseException):
@@ -65,5 +65,5 @@ async def _absence(bucket: Bucket) -> None:
 
 async def _clock(bucket: Bucket, clock: Clock) -> None:
     skew_s = (clock.now() - await bucket.now()).total_seconds()
-    if abs(skew_s) > Limits().clock_skew_s:
+    if abs(skew_s) > CommitLimits().clock_skew_s:
         log.warning("clock_skew", skew_s=round(skew_s), effect="changes are refused")

@@ -7,13 +7,12 @@ import msgspec
 
 from journal.packs import SLOTS_A_PACK
 from lakehouse.admin.export import export as export_lake
-from lakehouse.api.receipts import Body
 from lakehouse.cli.caller import asking_for, service_for
 from lakehouse.cli.commands.journal import OK, journal_of, noted, tell
 from lakehouse.cli.progress import counting
 from lakehouse.config import Settings
 from lakehouse.domain.commands import AdoptLake, RaiseFormat
-from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.domain.errors import Body, Json, Refused, RefusedError
 from lakehouse.service.changes import NOTHING_SHA256, settle
 from lakehouse.wiring import bucket_of
 from projections.checkpointing import has_pack, keep_pack, keep_state

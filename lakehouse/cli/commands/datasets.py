@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine
 
 import msgspec
 
-from lakehouse.api.receipts import Body
 from lakehouse.cli import printing
 from lakehouse.cli.caller import asking_for, service_for
 from lakehouse.config import Settings
+from lakehouse.domain.errors import Body
 
 
 async def list_datasets(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -11,7 +11,7 @@ from journal.bucket.removal import remove
 from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock, uuid7
 from lakehouse.admin.doctor.examination import examine, verdict_on
-from lakehouse.admin.doctor.finding import Finding
+from lakehouse.admin.doctor.finding import ProbeResult
 from lakehouse.admin.doctor.site import Site
 from lakehouse.cli import printing
 from lakehouse.config import Settings
@@ -26,7 +26,7 @@ async def doctor(arguments: argparse.Namespace, settings: Settings) -> int:
     return printing.refused(refusal, arguments.json) if refusal else 0
 
 
-async def _examined(bucket: Bucket, s3: S3Settings | None, as_json: bool) -> list[Finding]:
+async def _examined(bucket: Bucket, s3: S3Settings | None, as_json: bool) -> list[ProbeResult]:
     clock = SystemClock()
     site = Site(bucket, s3, clock, uuid7(clock.now(), random.SystemRandom()))
     findings = []
@@ -37,12 +37,12 @@ async def _examined(bucket: Bucket, s3: S3Settings | None, as_json: bool) -> lis
     finally:
         left = await remove(bucket.url, s3, site.keys)
         if left:
-            told = f"{len(left)} objects could not be removed and stay below {keys.PROBES}"
-            printing.line(f"lakehouse: {told}, beginning with {left[0]}", sys.stderr)
+            detail = f"{len(left)} objects could not be removed and stay below {keys.PROBES}"
+            printing.line(f"lakehouse: {detail}, beginning with {left[0]}", sys.stderr)
     return findings
 
 
-def _tell(finding: Finding, as_json: bool) -> None:
+def _tell(finding: ProbeResult, as_json: bool) -> None:
     if as_json:
         printing.document(
             {

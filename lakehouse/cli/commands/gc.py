@@ -6,8 +6,8 @@ from lakehouse.cli import printing
 from lakehouse.cli.caller import asking_for, service_for
 from lakehouse.config import Settings
 from lakehouse.service.gc import listing
-from lakehouse.service.gc.collector import Report
-from lakehouse.service.gc.listing import Finding
+from lakehouse.service.gc.collector import GcReport
+from lakehouse.service.gc.listing import GcCandidate
 
 OK, LEFT = 0, 3
 
@@ -19,9 +19,9 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
         asking = asking_for(service, arguments, "gc")
         plan = await service.collection.plan(older_than)
         named = None if arguments.json else 0
-        report = Report(plan, dry_run=not arguments.apply, named=named)
+        report = GcReport(plan, dry_run=not arguments.apply, named=named)
 
-        def tell(finding: Finding) -> None:
+        def tell(finding: GcCandidate) -> None:
             report.add(finding)
             if not arguments.json:
                 _line(finding)
@@ -43,7 +43,7 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
     return LEFT if done is not None and done.left else OK
 
 
-def _line(finding: Finding) -> None:
+def _line(finding: GcCandidate) -> None:
     size = "?" if finding.size_bytes is None else f"{finding.size_bytes:,}"
     printing.line(f"{finding.blob}  {size} bytes  {finding.verdict}: {finding.why}")
 

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import msgspec
 
-from lakehouse.api.receipts import Body, Receipt
+from lakehouse.api.receipts import Receipt
 from lakehouse.cli import printing, progress
 from lakehouse.cli.caller import asking_for, service_for
 from lakehouse.config import Settings
-from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.progress import Reached
+from lakehouse.domain.errors import Body, Refused, RefusedError
+from lakehouse.domain.progress import ProgressCallback
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.options import Options, format_of, parse_options, unpacked
 from lakehouse.process.spool import Spooled, spooled
-from lakehouse.service.ingest.use_case import Plan
+from lakehouse.service.ingest.use_case import IngestPlan
 from lakehouse.service.service import Service
 
 PIECE_BYTES = 1024 * 1024
@@ -32,7 +32,7 @@ _ODD = re.compile(r"[^A-Za-z0-9_]")
 
 async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse ingest FILE|- [--name NAME]`."""
-    plan = Plan(
+    plan = IngestPlan(
         _name(arguments),
         arguments.mode,
         options_of(arguments),
@@ -79,8 +79,8 @@ async def received(
 def tell(receipt: Receipt, elapsed_s: float) -> None:
     """The receipt to stdout; how long it took to stderr, for a person who watches."""
     body = receipt.body
-    told = "already there" if body["reused"] else f"{body['rows_ingested']} rows"
-    printing.line(f"{body['name']}: {told}, {body['row_count']} in all, event {receipt.seq}")
+    detail = "already there" if body["reused"] else f"{body['rows_ingested']} rows"
+    printing.line(f"{body['name']}: {detail}, {body['row_count']} in all, event {receipt.seq}")
     if body["rows_quarantined"]:
         printing.line(
             f"{body['rows_quarantined']} rows are in quarantine: lakehouse quarantine {body['name']}",
@@ -141,7 +141,7 @@ def _size_bytes(name: str) -> int | None:
     return found.st_size if found and stat.S_ISREG(found.st_mode) else None
 
 
-async def _pieces(name: str, reached: Reached) -> AsyncIterator[bytes]:
+async def _pieces(name: str, reached: ProgressCallback) -> AsyncIterator[bytes]:
     done = 0
     try:
         opened = sys.stdin.buffer if name == STDIN else await asyncio.to_thread(open, name, "rb")
@@ -151,5 +151,5 @@ async def _pieces(name: str, reached: Reached) -> AsyncIterator[bytes]:
                 done += len(piece)
                 reached(done)
     except OSError as error:
-        told = f"{name}: {error.strerror}"
-        raise RefusedError(Refused("missing_file", told)) from error
+        detail = f"{name}: {error.strerror}"
+        raise RefusedError(Refused("missing_file", detail)) from error

@@ -20,8 +20,8 @@ from journal.log import Journal, find_journal
 from journal.slot import Head, JournalCorrupt, Slot, format_at
 from journal.verify import verify as verify_slots
 from lakehouse.admin.inspection import (
-    Difference,
-    Fault,
+    CacheDifference,
+    ObjectFault,
     differences,
     object_faults,
     replayed,
@@ -29,12 +29,11 @@ from lakehouse.admin.inspection import (
 )
 from lakehouse.admin.repair import Repaired, repair
 from lakehouse.api import receipts
-from lakehouse.api.receipts import Body
 from lakehouse.cli import printing, progress
 from lakehouse.cli.differences import tell_differences
 from lakehouse.config import Settings
 from lakehouse.domain.diff import diff
-from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.domain.errors import Body, Json, Refused, RefusedError
 from lakehouse.service.snapshot import point_in_time
 from lakehouse.wiring import bucket_of
 from projections import history
@@ -104,8 +103,8 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
             raise JournalCorrupt(0, f"no slot ends with event {expected[0]}, which was noted")
         faults = await _object_faults(journal) if arguments.objects and journal else []
     if faults:
-        told = f"{len(faults)} objects are not what the journal says"
-        raise RefusedError(Refused("object_lost", told, _rows(faults)))
+        detail = f"{len(faults)} objects are not what the journal says"
+        raise RefusedError(Refused("object_lost", detail, _rows(faults)))
     tell(arguments, found | {"verified": True})
     return OK
 
@@ -123,8 +122,8 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
         _expect_reached(seq, state.head.seq if state else 0)
         found = await _differences(journal) if arguments.diff and journal else []
     if found:
-        told = f"{len(found)} caches say something else than the slots"
-        raise RefusedError(Refused("cache_differs", told, _rows(found)))
+        detail = f"{len(found)} caches say something else than the slots"
+        raise RefusedError(Refused("cache_differs", detail, _rows(found)))
     if state is None:
         tell(arguments, NOTHING)
     else:
@@ -223,17 +222,17 @@ async def _repair(arguments: argparse.Namespace, settings: Settings) -> int:
     return OK
 
 
-async def _differences(journal: Journal) -> list[Difference]:
+async def _differences(journal: Journal) -> list[CacheDifference]:
     with progress.counting("slots compared") as reached:
         return [each async for each in differences(journal, reached)]
 
 
-async def _object_faults(journal: Journal) -> list[Fault]:
+async def _object_faults(journal: Journal) -> list[ObjectFault]:
     with progress.counting("slots replayed") as reached:
         state = await replayed(journal, reached=reached)
     with progress.counting("objects read", len(state.inventory.blobs)) as reached:
         return [fault async for fault in object_faults(journal.bucket, state, reached)]
 
 
-def _rows(found: list[Fault] | list[Difference]) -> tuple[Body, ...]:
+def _rows(found: list[ObjectFault] | list[CacheDifference]) -> tuple[Body, ...]:
     return tuple(msgspec.to_builtins(each) for each in found)

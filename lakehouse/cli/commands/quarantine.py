@@ -7,15 +7,14 @@ from itertools import islice
 
 import msgspec
 
-from lakehouse.api.receipts import Body
 from lakehouse.cli import printing
 from lakehouse.cli.caller import asking_for, service_for
 from lakehouse.cli.commands.ingest import received, tell
 from lakehouse.config import Settings
-from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.formats.quarantine import Aside
+from lakehouse.domain.errors import Body, Refused, RefusedError
+from lakehouse.formats.quarantine import QuarantinedRow
 from lakehouse.service.ingest.quarantine import Held, options_of
-from lakehouse.service.ingest.use_case import Plan
+from lakehouse.service.ingest.use_case import IngestPlan
 from lakehouse.service.service import Service
 from projections.catalog import Dataset
 
@@ -30,8 +29,8 @@ async def quarantine(arguments: argparse.Namespace, settings: Settings) -> int:
         dataset, held = service.quarantine.held(arguments.name)
         chosen = [each for each in held if arguments.key in (None, each.key)]
         if arguments.key is not None and not chosen:
-            told = f"{dataset.name} has no quarantine {arguments.key!r}"
-            raise RefusedError(Refused("quarantine_not_found", told))
+            detail = f"{dataset.name} has no quarantine {arguments.key!r}"
+            raise RefusedError(Refused("quarantine_not_found", detail))
         if arguments.retry is not None:
             return await _retry(arguments, service, dataset, chosen)
         if arguments.csv:
@@ -62,7 +61,7 @@ async def _list(arguments: argparse.Namespace, service: Service, chosen: list[He
             printing.line(f"and {left} more: --csv or --json have them all", sys.stderr)
 
 
-def _row(held: Held, aside: Aside) -> Body:
+def _row(held: Held, aside: QuarantinedRow) -> Body:
     text = aside.raw.decode(held.options.encoding, "backslashreplace")
     where: Body = {"key": held.key, "seq": held.seq, "line": aside.line, "column": aside.column}
     return where | {"reason": aside.reason, "raw": text}
@@ -89,7 +88,7 @@ async def _retry(
     if arguments.on_error is not None:
         options = msgspec.structs.replace(options, on_error=arguments.on_error)
     keys = tuple(sorted(each.key for each in chosen))
-    plan = Plan(dataset.name, "append", options, retries=keys)
+    plan = IngestPlan(dataset.name, "append", options, retries=keys)
     asking = asking_for(service, arguments, "quarantine")
     # Without a file the rows are sent as they are: the dataset may have become wider since.
     own = service.quarantine.as_file(dataset, chosen, options)

@@ -3,12 +3,11 @@
 import argparse
 import sys
 
-from lakehouse.api.receipts import Body
 from lakehouse.cli import printing
 from lakehouse.cli.caller import asking_for, service_for
 from lakehouse.cli.differences import tell_differences
 from lakehouse.config import Settings
-from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.errors import Body, Refused, RefusedError
 
 
 async def pin(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -55,8 +54,8 @@ async def undo(arguments: argparse.Namespace, settings: Settings) -> int:
     body = receipt.body
     if not arguments.json:
         what = body["type"] or "nothing: it is so already"
-        told = f"done, event {receipt.seq}" if arguments.apply else "--apply does it"
-        printing.line(f"undoes {body['undone_type']} {body['undoes']} by {what}; {told}")
+        detail = f"done, event {receipt.seq}" if arguments.apply else "--apply does it"
+        printing.line(f"undoes {body['undone_type']} {body['undoes']} by {what}; {detail}")
     return _differences(arguments, body)
 
 
@@ -84,8 +83,8 @@ def _why(row: Body) -> None:
     rows = f"{row['matching_rows']} of " if "matching_rows" in row else ""
     printing.line(f"{row['key']}: {rows}{row['row_count']} rows, {row['size_bytes']} bytes")
     if isinstance(event, dict):
-        told = f"event {event['seq']}, {event['type']}, {event['at']}, {event['actor']}"
-        printing.line(f"  {told}" + (f": {event['reason']}" if event["reason"] else ""))
+        detail = f"event {event['seq']}, {event['type']}, {event['at']}, {event['actor']}"
+        printing.line(f"  {detail}" + (f": {event['reason']}" if event["reason"] else ""))
     if isinstance(source, dict):
         printing.line(f"  of a file of {source['size_bytes']} bytes, sha256 {source['sha256']}")
 

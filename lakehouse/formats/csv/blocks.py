@@ -19,7 +19,7 @@ from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.csv.dialect import QUOTE, QUOTED, START, Dialect
 from lakehouse.formats.csv.quotes import last_end
 from lakehouse.formats.csv.records import records
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import malformed
 
 _PIECE_BYTES = 1 << 18
@@ -64,7 +64,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def blocks(
-    chunks: Iterable[bytes], dialect: Dialect, limits: Limits, lines: Lines
+    chunks: Iterable[bytes], dialect: Dialect, limits: IngestLimits, lines: Lines
 ) -> Iterator[Block]:
     """Cut `chunks` at ends of records; a record beyond `limits.record_bytes` is malformed.
 
@@ -115,7 +115,7 @@ def _last(left: Block, dialect: Dialect) -> Iterator[Block]:
         yield Block(data[stop:], left.lines, start + stop, whole=False)
 
 
-def _too_long(block: Block, dialect: Dialect, limits: Limits) -> RefusedError:
+def _too_long(block: Block, dialect: Dialect, limits: IngestLimits) -> RefusedError:
     # Short records may stand before the long one, in the piece that it begins in.
     line = block.line
     for record in records(block.data, line, dialect, limits.columns):

@@ -18,9 +18,9 @@ from lakehouse.formats.csv.header import Header, take_header
 from lakehouse.formats.csv.record_scanner import Piece, Span, pieces, spans
 from lakehouse.formats.csv.records import line_ends
 from lakehouse.formats.csv.text_reader import TextReader
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
-from lakehouse.formats.quarantine import Aside, Quarantined, QuarantineWriter
+from lakehouse.formats.quarantine import Quarantined, QuarantinedRow, QuarantineWriter
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.schema import Wanted
 from lakehouse.formats.value_fit import fitting, holds
@@ -34,7 +34,7 @@ class Sieve(msgspec.Struct, frozen=True):
     reader: TextReader
     wanted: tuple[str | None, ...]
 
-    def sift(self, piece: Piece) -> tuple[bytes, Sequence[Aside]]:
+    def sift(self, piece: Piece) -> tuple[bytes, Sequence[QuarantinedRow]]:
         """What stays of a piece, each line in its place, and what does not, in its order."""
         if self._is_clean(piece):
             return piece.data, ()
@@ -57,11 +57,11 @@ class Sieve(msgspec.Struct, frozen=True):
         pairs = zip(batch.columns, self.wanted, strict=True)
         return all(name is None or holds(column, name) for column, name in pairs)
 
-    def _misfits(self, piece: Piece, rows: Sequence[Span]) -> list[Aside]:
+    def _misfits(self, piece: Piece, rows: Sequence[Span]) -> list[QuarantinedRow]:
         """Of these rows those that hold a value which is not of the type wanted, column by column."""
         data = b"".join(piece.data[row.start : row.stop] for row in rows)
         batch = self.reader.read(_block(data, piece.line))
-        found: dict[int, Aside] = {}
+        found: dict[int, QuarantinedRow] = {}
         for column, name, values in zip(self.reader.names, self.wanted, batch.columns, strict=True):
             if name is None or holds(values, name):
                 continue
@@ -84,7 +84,7 @@ def sift(
     dialect: Dialect,
     options: Options,
     wanted: Wanted,
-    limits: Limits,
+    limits: IngestLimits,
 ) -> Sifted:
     """Sift the text that `chunks` bring into the directory `into`.
 
@@ -108,7 +108,7 @@ def sift(
 
 
 def _header(
-    found: Iterator[Piece], file: BinaryIO, dialect: Dialect, written: bool, limits: Limits
+    found: Iterator[Piece], file: BinaryIO, dialect: Dialect, written: bool, limits: IngestLimits
 ) -> tuple[Header, Piece | None]:
     """The header, once its lines are in `file`, and what follows it in its piece."""
     for piece in found:
@@ -139,9 +139,9 @@ def _and_then(first: Piece | None, found: Iterator[Piece]) -> Iterator[Piece]:
     yield from found
 
 
-def _aside(piece: Piece, span: Span, column: str | None, reason: str | None) -> Aside:
+def _aside(piece: Piece, span: Span, column: str | None, reason: str | None) -> QuarantinedRow:
     raw = piece.data[span.start : span.stop].removesuffix(b"\n").removesuffix(b"\r")
-    return Aside(span.line, column, reason or "", raw)
+    return QuarantinedRow(span.line, column, reason or "", raw)
 
 
 def _without(data: bytes, found: Sequence[Span], lines: set[int]) -> bytes:

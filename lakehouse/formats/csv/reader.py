@@ -16,16 +16,16 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.progress import Reached, unwatched
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.csv.blocks import Block, Place, blocks, recut
 from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.header import Header, take_header
 from lakehouse.formats.csv.line_count import LineCount
 from lakehouse.formats.csv.quarantine_filter import sift
-from lakehouse.formats.csv.survey import Kept, Survey, survey
+from lakehouse.formats.csv.survey import KeptBlocks, Survey, survey
 from lakehouse.formats.csv.text_reader import TextReader
-from lakehouse.formats.growing_file import Arriving
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.growing_file import GrowingFile
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.ndjson.reader import read_ndjson
 from lakehouse.formats.options import NDJSON, PARQUET, QUARANTINE, REJECT, Options
 from lakehouse.formats.ordered_parallel import in_order
@@ -35,10 +35,10 @@ from lakehouse.formats.quarantine import Quarantined, QuarantineWriter
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.schema import (
     Column,
+    ColumnDifference,
     Contract,
-    Difference,
     Renamed,
-    Stance,
+    SchemaPolicy,
     differences,
     fingerprint,
 )
@@ -57,7 +57,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     renamed: tuple[Renamed, ...]
     row_count: int
     files: tuple[ParquetFile, ...]
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ColumnDifference, ...] = ()
     quarantine: Quarantined | None = None
     """What was set aside, if anything was: only with `on_error=quarantine`."""
 
@@ -70,8 +70,8 @@ class _Task(msgspec.Struct, frozen=True):
     options: Options
     contract: Contract | None
     work_dir: Callable[[], Path]
-    limits: Limits
-    reached: Reached
+    limits: IngestLimits
+    reached: ProgressCallback
 
     def text(self) -> Iterator[bytes]:
         """The file's text as UTF-8, from its start."""
@@ -86,8 +86,8 @@ def ingest_file(
     options: Options,
     contract: Contract | None,
     work_dir: Callable[[], Path],
-    limits: Limits,
-    reached: Reached = unwatched,
+    limits: IngestLimits,
+    reached: ProgressCallback = ignore_progress,
 ) -> Parsed | Refused:
     """Read the file in `source` and write it as Parquet into the directory that `work_dir` makes.
 
@@ -105,8 +105,8 @@ def ingest_file(
     task = _Task(source, content_encoding, options, contract, work_dir, limits, reached)
     try:
         if misplaced := options.misplaced():
-            told = f"{misplaced} is not for {options.format} files"
-            raise refusal("invalid_request", told)
+            detail = f"{misplaced} is not for {options.format} files"
+            raise refusal("invalid_request", detail)
         if options.format == PARQUET:
             return _as_it_is(task)
         if options.format == NDJSON:
@@ -117,7 +117,7 @@ def ingest_file(
 
 
 def _as_it_is(task: _Task) -> Parsed:
-    whole = task.source.whole() if isinstance(task.source, Arriving) else task.source
+    whole = task.source.whole() if isinstance(task.source, GrowingFile) else task.source
     columns, file = take_parquet(
         whole, task.content_encoding, task.contract, task.work_dir(), task.limits
     )
@@ -136,20 +136,20 @@ def _from_ndjson(task: _Task) -> Parsed:
     aside = work_dir / "quarantine.parquet"
     quarantine = QuarantineWriter(aside, "utf-8") if task.options.on_error == QUARANTINE else None
     try:
-        told = read_ndjson(
+        parsed = read_ndjson(
             task.text, overrides, task.contract, quarantine, work_dir, task.limits, task.reached
         )
     except RefusedError:
         aside.unlink(missing_ok=True)
         raise
     return Parsed(
-        columns=told.columns,
-        fingerprint=fingerprint(told.columns),
-        renamed=told.renamed,
-        row_count=sum(file.row_count for file in told.files),
-        files=told.files,
-        differences=differences(task.contract, told.columns, told.lines),
-        quarantine=told.quarantine,
+        columns=parsed.columns,
+        fingerprint=fingerprint(parsed.columns),
+        renamed=parsed.renamed,
+        row_count=sum(file.row_count for file in parsed.files),
+        files=parsed.files,
+        differences=differences(task.contract, parsed.columns, parsed.lines),
+        quarantine=parsed.quarantine,
     )
 
 
@@ -177,7 +177,7 @@ def _sifted(task: _Task) -> Parsed:
 def _wanted(
     overrides: Mapping[str, str], contract: Contract | None, names: tuple[str, ...]
 ) -> tuple[str | None, ...]:
-    binding = contract if contract is not None and contract.stance is Stance.KEEP else None
+    binding = contract if contract is not None and contract.stance is SchemaPolicy.KEEP else None
     promised = _promised(binding, Header(names))
     return tuple(overrides.get(name, promised.get(name)) for name in names)
 
@@ -217,15 +217,17 @@ def _ingest(task: _Task) -> Parsed:
     )
 
 
-def _again(settled: deque[Kept | Place], places: Iterator[Block]) -> Iterator[Kept | Block]:
+def _again(
+    settled: deque[KeptBlocks | Place], places: Iterator[Block]
+) -> Iterator[KeptBlocks | Block]:
     """Every block, in file order: what is kept of it, or its bytes once more. Empties `settled`."""
     while settled:
         each = settled.popleft()
-        yield each if isinstance(each, Kept) else next(places)
+        yield each if isinstance(each, KeptBlocks) else next(places)
 
 
 def _typed(
-    reader: TextReader, columns: Sequence[Column], schema: pa.Schema, block: Kept | Block
+    reader: TextReader, columns: Sequence[Column], schema: pa.Schema, block: KeptBlocks | Block
 ) -> pa.RecordBatch:
     rows = reader.read(block) if isinstance(block, Block) else block.rows
     return typed(rows, columns, schema)
@@ -260,12 +262,12 @@ def _kept(
     contract: Contract | None, promised: Mapping[str, str], header: Header, surveyed: Survey
 ) -> Mapping[str, str]:
     """What the contract says of the columns' types, all values being known."""
-    if contract is None or contract.stance is Stance.OFFER:
+    if contract is None or contract.stance is SchemaPolicy.OFFER:
         # A schema that may be given up is kept as a whole, or not at all.
         return {} if surveyed.lines or len(promised) < len(header.names) else promised
     misfits = {header.names[index] for index in surveyed.lines}
     kept = {name: type_ for name, type_ in promised.items() if name not in misfits}
-    if contract.stance is not Stance.WIDEN:
+    if contract.stance is not SchemaPolicy.WIDEN:
         return kept
     possible = dict(zip(header.names, surveyed.findings.types, strict=True))
     return kept | {

@@ -17,7 +17,7 @@ from lakehouse.formats.csv.blocks import blocks, on_first
 from lakehouse.formats.csv.dialect import QUOTE, Dialect
 from lakehouse.formats.csv.records import line_ends
 from lakehouse.formats.csv.text_reader import miscounted
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import malformed
 
 _EMPTY_LINES = re.compile(rb"[\r\n]*+")
@@ -44,7 +44,7 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     problem: str | None
 
 
-def pieces(chunks: Iterable[bytes], dialect: Dialect, limits: Limits) -> Iterator[Piece]:
+def pieces(chunks: Iterable[bytes], dialect: Dialect, limits: IngestLimits) -> Iterator[Piece]:
     """Cut `chunks` at ends of records, also of those that cannot be read.
 
     Raises RefusedError `malformed_csv` for a line of more than `limits.record_bytes`.

@@ -19,7 +19,7 @@ from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.types import STRING, is_lossless
 
 
-class Kept(msgspec.Struct, frozen=True):
+class KeptBlocks(msgspec.Struct, frozen=True):
     """A block's rows as they were read: each column as the type that held for it so far, or text."""
 
     place: Place
@@ -42,9 +42,9 @@ class Survey(msgspec.Struct, frozen=True):
 
     findings: Findings
     lines: Mapping[int, int]
-    blocks: tuple[Kept | Place, ...]
+    blocks: tuple[KeptBlocks | Place, ...]
 
-    def settled(self, types: Sequence[str]) -> deque[Kept | Place]:
+    def settled(self, types: Sequence[str]) -> deque[KeptBlocks | Place]:
         """The blocks, all types being known: kept rows that do not tell what they are are places."""
         return deque(
             block if isinstance(block, Place) or block.tells(types) else block.place
@@ -53,7 +53,7 @@ class Survey(msgspec.Struct, frozen=True):
 
     def is_small(self, size_bytes: int) -> bool:
         """Whether all of the file's rows are kept, in at most `size_bytes`."""
-        kept = [block.rows for block in self.blocks if isinstance(block, Kept)]
+        kept = [block.rows for block in self.blocks if isinstance(block, KeptBlocks)]
         room_bytes = sum(rows.get_total_buffer_size() for rows in kept)
         return len(kept) == len(self.blocks) and room_bytes <= size_bytes
 
@@ -79,7 +79,7 @@ def survey(
     Raises RefusedError `malformed_csv`, and `value_does_not_fit` for a column in `forced`.
     """
     findings, lines = nothing(len(reader.names)), dict[int, int]()
-    found, room = list[Kept | Place](), reader.limits.kept_bytes
+    found, room = list[KeptBlocks | Place](), reader.limits.kept_bytes
 
     def read(block: Block) -> _Read:
         before = findings
@@ -95,7 +95,7 @@ def survey(
         findings = merge(findings, done.findings)
         room -= done.rows.get_total_buffer_size()
         place = done.block.place()
-        found.append(Kept(place, done.rows) if room >= 0 else place)
+        found.append(KeptBlocks(place, done.rows) if room >= 0 else place)
     return Survey(findings, lines, tuple(found))
 
 

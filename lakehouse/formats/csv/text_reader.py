@@ -15,7 +15,7 @@ import pyarrow.csv
 from lakehouse.formats.csv.blocks import Block
 from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.records import Record, records
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import malformed
 
 _BOM = "\ufeff".encode()
@@ -28,7 +28,7 @@ class TextReader(msgspec.Struct, frozen=True):
     dialect: Dialect
     names: tuple[str, ...]
     null_tokens: tuple[str, ...]
-    limits: Limits
+    limits: IngestLimits
 
     def read(self, block: Block) -> pa.RecordBatch:
         """All rows of `block`, every column text; no rows where it holds empty lines only.

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import refusal
 
 BLOCK_BYTES = 1 << 20
@@ -45,7 +45,7 @@ class _Bad(Exception):
     """A line is no row; the message says why."""
 
 
-def parsed_lines(chunks: Iterable[bytes], limits: Limits) -> Iterator[list[Line]]:
+def parsed_lines(chunks: Iterable[bytes], limits: IngestLimits) -> Iterator[list[Line]]:
     """The lines of the text, a block at a time. Raises RefusedError for one that is too long."""
     number = 1
     for block in _blocks(chunks, limits):
@@ -76,7 +76,7 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _blocks(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
+def _blocks(chunks: Iterable[bytes], limits: IngestLimits) -> Iterator[bytes]:
     """The text cut after newlines; the last block may lack one."""
     rest: list[bytes] = []
     size = 0

@@ -19,15 +19,15 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.domain.progress import Reached
+from lakehouse.domain.progress import ProgressCallback
 from lakehouse.formats.csv.header import name_columns
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.ndjson.columns import Kind, column, kinds_of
 from lakehouse.formats.ndjson.lines import Line, parsed_lines
 from lakehouse.formats.parquet.writer import ParquetFile, arrow_schema, typed, write_parquet
-from lakehouse.formats.quarantine import Aside, Quarantined, QuarantineWriter
+from lakehouse.formats.quarantine import Quarantined, QuarantinedRow, QuarantineWriter
 from lakehouse.formats.refusals import refusal, shown
-from lakehouse.formats.schema import Column, Contract, Renamed, Stance
+from lakehouse.formats.schema import Column, Contract, Renamed, SchemaPolicy
 from lakehouse.formats.types import (
     BOOL,
     DATE,
@@ -80,17 +80,19 @@ class _File:
         self,
         overrides: Mapping[str, str],
         contract: Contract | None,
-        limits: Limits,
+        limits: IngestLimits,
         quarantine: QuarantineWriter | None,
     ) -> None:
         self._overrides = overrides
         self._contract = contract
         self._limits = limits
         self._quarantine = quarantine
-        seeded = contract.columns if contract and contract.stance is not Stance.OFFER else ()
+        seeded = contract.columns if contract and contract.stance is not SchemaPolicy.OFFER else ()
         self.seen = {column.name: _Seen() for column in seeded}
         self._promised = {column.name: column.type for column in seeded if column.type in TYPES}
-        keeps = quarantine is not None and contract is not None and contract.stance is Stance.KEEP
+        keeps = (
+            quarantine is not None and contract is not None and contract.stance is SchemaPolicy.KEEP
+        )
         self._binding = (self._promised if keeps else {}) | dict(overrides)
         self.lines: dict[str, int] = {}
 
@@ -109,7 +111,7 @@ class _File:
         for key, seen in self.seen.items():
             self._judge(key, seen, rows)
 
-    def sift(self, lines: list[Line]) -> tuple[list[Line], list[Aside]]:
+    def sift(self, lines: list[Line]) -> tuple[list[Line], list[QuarantinedRow]]:
         """The rows of a block, and what of it is none."""
         rows = [line for line in lines if line.problem is None]
         aside = [_aside(line, None, line.problem) for line in lines if line.problem is not None]
@@ -147,7 +149,7 @@ class _File:
             return seen.inferred()
         if key not in self.lines:
             return promised
-        if self._contract is not None and self._contract.stance is Stance.WIDEN:
+        if self._contract is not None and self._contract.stance is SchemaPolicy.WIDEN:
             return self._contract.widened(Column(key, promised), seen.types)
         return seen.inferred()
 
@@ -158,8 +160,8 @@ def read_ndjson(
     contract: Contract | None,
     quarantine: QuarantineWriter | None,
     work_dir: Path,
-    limits: Limits,
-    reached: Reached,
+    limits: IngestLimits,
+    reached: ProgressCallback,
 ) -> Told:
     """Read the NDJSON that `text` brings, each time from its start, into Parquet in `work_dir`.
 
@@ -200,18 +202,18 @@ def _misfits(rows: list[Line], key: str, type_: str) -> set[int]:
     return set(pc.indices_nonzero(pc.invert(pc.fill_null(fits, True))).to_pylist())
 
 
-def _misfit(line: Line, key: str, type_: str) -> Aside:
+def _misfit(line: Line, key: str, type_: str) -> QuarantinedRow:
     texts, kinds = column([line], key)
     text, kind = texts[0].as_py(), kinds[0].as_py()
-    told = shown(text) if kind == "string" else f"{kind} {text}"[:80]
-    return _aside(line, key, f"{told} does not fit {type_}")
+    value = shown(text) if kind == "string" else f"{kind} {text}"[:80]
+    return _aside(line, key, f"{value} does not fit {type_}")
 
 
-def _aside(line: Line, column: str | None, reason: str | None) -> Aside:
-    return Aside(line.line, column, reason or "", line.raw)
+def _aside(line: Line, column: str | None, reason: str | None) -> QuarantinedRow:
+    return QuarantinedRow(line.line, column, reason or "", line.raw)
 
 
-def _refused(first: Aside) -> Exception:
+def _refused(first: QuarantinedRow) -> Exception:
     if first.column is None:
         return refusal(
             "malformed_ndjson",

@@ -36,8 +36,8 @@ def verified(path: Path) -> Verified:
     except _Unfit as error:
         return Verified(problem=str(error))
     except (pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
-        told = str(error).replace(str(path), "the file").partition("\n")[0]
-        return Verified(problem=told[:_SHOWN])
+        detail = str(error).replace(str(path), "the file").partition("\n")[0]
+        return Verified(problem=detail[:_SHOWN])
     return Verified(columns=columns, row_count=row_count)
 
 

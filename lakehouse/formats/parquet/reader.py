@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.domain.errors import RefusedError
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.refusals import refusal
-from lakehouse.formats.schema import Column, Contract, Stance
+from lakehouse.formats.schema import Column, Contract, SchemaPolicy
 from lakehouse.formats.source import byte_chunks
 from lakehouse.formats.types import DOUBLE, INT64
 
@@ -37,7 +37,7 @@ def take_parquet(
     content_encoding: str | None,
     contract: Contract | None,
     work_dir: Path,
-    limits: Limits,
+    limits: IngestLimits,
 ) -> tuple[tuple[Column, ...], ParquetFile]:
     """The columns of the Parquet in `source`, and the file, in `work_dir`.
 
@@ -89,15 +89,15 @@ def _verified(path: Path) -> Verified:
 
 def _refuse_inexact(columns: tuple[Column, ...], contract: Contract | None) -> None:
     """Stored as it is, a double's column stays double: then the integers there must be doubles."""
-    if contract is None or contract.stance is not Stance.WIDEN:
+    if contract is None or contract.stance is not SchemaPolicy.WIDEN:
         return
     types = {column.name: column.type for column in columns}
     for column in contract.columns:
         widens = (column.type, types.get(column.name)) == (INT64, DOUBLE)
         if widens and column.name not in contract.exact:
-            told = f"column {column.name} holds integers beyond ±2^53, which no double holds"
+            detail = f"column {column.name} holds integers beyond ±2^53, which no double holds"
             raise refusal(
-                "schema_conflict", told, **{"name": column.name, "was": INT64, "is": DOUBLE}
+                "schema_conflict", detail, **{"name": column.name, "was": INT64, "is": DOUBLE}
             )
 
 

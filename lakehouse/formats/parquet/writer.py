@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lakehouse.domain.progress import Reached, unwatched
-from lakehouse.formats.limits import Limits
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.ordered_parallel import one_ahead
 from lakehouse.formats.parquet.column_encodings import encodings
 from lakehouse.formats.parquet.parallel_writer import StripedWriter
@@ -61,8 +61,8 @@ def write_parquet(
     rows: Iterable[pa.RecordBatch],
     schema: pa.Schema,
     work_dir: Path | None,
-    limits: Limits,
-    reached: Reached = unwatched,
+    limits: IngestLimits,
+    reached: ProgressCallback = ignore_progress,
 ) -> tuple[ParquetFile, ...]:
     """Write `rows` into `work_dir`: one file, or more beyond `file_bytes`; None: into memory.
 
@@ -81,7 +81,7 @@ def write_parquet(
     return tuple(files)
 
 
-def _counted(rows: Iterable[pa.RecordBatch], reached: Reached) -> Iterator[pa.RecordBatch]:
+def _counted(rows: Iterable[pa.RecordBatch], reached: ProgressCallback) -> Iterator[pa.RecordBatch]:
     done = 0
     for batch in rows:
         yield batch
@@ -108,7 +108,7 @@ def _is_large(table: pa.Table) -> bool:
     return bool(table.num_rows >= _LARGE_ROWS)
 
 
-def row_groups(rows: Iterable[pa.RecordBatch], limits: Limits) -> Iterator[pa.Table]:
+def row_groups(rows: Iterable[pa.RecordBatch], limits: IngestLimits) -> Iterator[pa.Table]:
     """The rows, regrouped: a group ends with the row that reaches either limit."""
     group: list[pa.RecordBatch] = []
     count, size = limits.row_group_rows, limits.row_group_bytes
@@ -164,7 +164,7 @@ def _texts(batch: pa.RecordBatch) -> Iterator[pa.StringArray]:
 
 
 def _write_file(
-    path: Path | None, first: pa.Table, left: Iterable[pa.Table], limits: Limits
+    path: Path | None, first: pa.Table, left: Iterable[pa.Table], limits: IngestLimits
 ) -> ParquetFile:
     """Write `first` and as much of what is `left` as fits."""
     if path is None:
@@ -177,7 +177,9 @@ def _write_file(
     return ParquetFile(path, _sha256(path), path.stat().st_size, rows)
 
 
-def _write(sink: pa.NativeFile, first: pa.Table, left: Iterable[pa.Table], limits: Limits) -> int:
+def _write(
+    sink: pa.NativeFile, first: pa.Table, left: Iterable[pa.Table], limits: IngestLimits
+) -> int:
     """The number of rows that were written."""
     rows = 0
     with _writer(sink, first, limits.threads) as writer:

@@ -111,7 +111,7 @@ def _constant(expression: Node) -> Any:
 
 
 def _not_a_moment() -> Refused:
-    told = (
+    detail = (
         "AT (VERSION => …), AT (TIMESTAMP => …) and lake.at('name', …) take a constant: an event's"
     )
-    return Refused("sql_error", f"{told} number, or a time like '2026-11-21T02:10:33Z'")
+    return Refused("sql_error", f"{detail} number, or a time like '2026-11-21T02:10:33Z'")

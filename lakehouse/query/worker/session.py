@@ -20,9 +20,9 @@ from lakehouse.query.messages import (
     Column,
     Configure,
     Done,
-    Failed,
     FromWorker,
     Need,
+    QueryFailed,
     Reads,
     Started,
     Views,
@@ -79,12 +79,14 @@ class Worker(msgspec.Struct):
                 outcome = self._outcome(cursor, ask)
         finally:
             cursor.close()
-        if len(self.opened) > self.configure.objects_opened and not isinstance(outcome, Failed):
+        if len(self.opened) > self.configure.objects_opened and not isinstance(
+            outcome, QueryFailed
+        ):
             outcome = msgspec.structs.replace(outcome, spent=True)
         self.send(outcome)
-        return not (outcome.broken if isinstance(outcome, Failed) else outcome.spent)
+        return not (outcome.broken if isinstance(outcome, QueryFailed) else outcome.spent)
 
-    def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | Failed:
+    def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | QueryFailed:
         named: Mapping[str, View] = {}
         try:
             statement = _stated(read_statement(self.parser, ask.sql))
@@ -101,7 +103,7 @@ class Worker(msgspec.Struct):
             detail = self._scrubber(named).text(error.refused.detail)
             return _failed(msgspec.structs.replace(error.refused, detail=detail))
         except Interrupted:
-            return Failed("query_timeout", "interrupted")
+            return QueryFailed("query_timeout", "interrupted")
         except _FAILURES as error:
             return _failed(self._refusal(error, named))
 
@@ -211,8 +213,8 @@ def _message(error: BaseException) -> str:
     return str(error)
 
 
-def _failed(refused: Refused) -> Failed:
-    return Failed(refused.code, refused.detail, broken=refused.code in _BREAKING)
+def _failed(refused: Refused) -> QueryFailed:
+    return QueryFailed(refused.code, refused.detail, broken=refused.code in _BREAKING)
 
 
 def _no_table(name: str, statement: Statement) -> Refused:

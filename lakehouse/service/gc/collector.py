@@ -16,25 +16,24 @@ from journal.bucket.keys import BLOBS, MAX_DELETED
 from journal.bucket.port import Stat
 from journal.clock import uuid7
 from journal.slot import parse_at
-from lakehouse.api.receipts import Body
 from lakehouse.commit.batch import Recorded
-from lakehouse.commit.limiter import Gate
+from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, Context, MarkObjects, RecordCollected
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Replayed, Unchanged
-from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.domain.errors import Body, Json, Refused, RefusedError
 from lakehouse.service.changes import NOTHING_SHA256, Asking
 from lakehouse.service.gc import listing
-from lakehouse.service.gc.listing import Finding, Plan
-from lakehouse.service.gc.summary import Collected, Retold, retold
+from lakehouse.service.gc.listing import GcCandidate, GcScope
+from lakehouse.service.gc.summary import GcProgress, GcSummary, retold
 from lakehouse.service.sql.queries import Queries
 
 PAGE = 1_000
 REMOVED = (listing.UNREFERENCED, listing.NEVER_REGISTERED)
 
 
-class Waits(msgspec.Struct, frozen=True):
+class GcWaits(msgspec.Struct, frozen=True):
     """How long marked objects are left to those who may still read them. Seconds."""
 
     lag_s: float = 2.0
@@ -43,23 +42,23 @@ class Waits(msgspec.Struct, frozen=True):
     """The longest query of another process."""
 
 
-class Collection:
+class GarbageCollector:
     """Collects for one node; one run at a time."""
 
-    def __init__(self, node: Node, queries: Queries, waits: Waits) -> None:
+    def __init__(self, node: Node, queries: Queries, waits: GcWaits) -> None:
         self._node = node
         self._queries = queries
         self._waits = waits
-        self._gate = Gate(1, "collections", retry_after_s=60)
+        self._gate = Limiter(1, "collections", retry_after_s=60)
 
-    async def plan(self, older_than: timedelta) -> Plan:
+    async def plan(self, older_than: timedelta) -> GcScope:
         """What a run that begins now goes by: the journal's present, and how old is old.
 
         Raises RefusedError where the present is out of reach.
         """
         node = self._node
-        await node.look()
-        if refused := node.writer.fault or node.behind:
+        await node.refresh()
+        if refused := node.writer.fault or node.lag_error:
             raise RefusedError(refused)
         state = node.state
         # A clock that is fast must destroy nothing: of an idle lake nothing grows old.
@@ -68,9 +67,9 @@ class Collection:
         run = uuid7(node.clock.now(), node.chance)
         lake = node.follower.journal.lake.lake[:8]
         grace_before = await node.bucket.now() - listing.GRACE
-        return Plan(run, state, cutoff_seq, lake, grace_before)
+        return GcScope(run, state, cutoff_seq, lake, grace_before)
 
-    async def survey(self, plan: Plan) -> AsyncIterator[Finding]:
+    async def survey(self, plan: GcScope) -> AsyncIterator[GcCandidate]:
         """Everything that may go, and what is foreign. One LIST for each 1,000 objects that are there."""
         for number, finding in enumerate(listing.known(plan)):
             yield finding
@@ -83,11 +82,11 @@ class Collection:
 
     async def collect(
         self,
-        plan: Plan,
+        plan: GcScope,
         asking: Asking,
-        told: Callable[[Finding], None] = lambda _: None,
+        detail: Callable[[GcCandidate], None] = lambda _: None,
         payload_sha256: str = NOTHING_SHA256,
-    ) -> Collected:
+    ) -> GcProgress:
         """Carry it out; `told` hears of each finding on the way.
 
         A run is several events, the last of which keeps the idempotency key: a run that has ended is told
@@ -99,15 +98,15 @@ class Collection:
             if asking.key is not None:
                 plan = msgspec.structs.replace(plan, request=asking.request_hash(payload_sha256))
                 if (was := await self._ended(plan, asking)) is not None:
-                    return _retell(was, told)
-            done = Collected(plan.run, plan.cutoff_seq, seq=plan.state.head.seq)
-            await self._mark(plan, asking, told, done)
+                    return _retell(was, detail)
+            done = GcProgress(plan.run, plan.cutoff_seq, seq=plan.state.head.seq)
+            await self._mark(plan, asking, detail, done)
             await self._delete(plan, asking, done)
             uploads = await self._node.bucket.abort_uploads(plan.lake, plan.grace_before)
             done.aborted_uploads = len(uploads)
             return done
 
-    async def _ended(self, plan: Plan, asking: Asking) -> Retold | None:
+    async def _ended(self, plan: GcScope, asking: Asking) -> GcSummary | None:
         """The run that this request has brought about before."""
         context = self._context(asking, plan.request)
         match decide(plan.state, RecordCollected(plan.run, ()), context):
@@ -118,12 +117,12 @@ class Collection:
         return None
 
     async def _mark(
-        self, plan: Plan, asking: Asking, told: Callable[[Finding], None], done: Collected
+        self, plan: GcScope, asking: Asking, detail: Callable[[GcCandidate], None], done: GcProgress
     ) -> None:
-        found: list[Finding] = []
+        found: list[GcCandidate] = []
         again: list[str] = []
         async for finding in self.survey(plan):
-            told(finding)
+            detail(finding)
             if finding.verdict in REMOVED:
                 found.append(finding)
             elif finding.verdict == listing.COLLECTED:
@@ -138,7 +137,7 @@ class Collection:
         done.deleted_again += len(await self._node.bucket.delete_blobs(again))
 
     async def _mark_some(
-        self, plan: Plan, found: list[Finding], asking: Asking, done: Collected
+        self, plan: GcScope, found: list[GcCandidate], asking: Asking, done: GcProgress
     ) -> None:
         """One event, or none. One at a time, so that at most one mark stands before a user's change."""
         blobs = tuple(finding.blob for finding in found)
@@ -150,7 +149,7 @@ class Collection:
         done.marked_bytes += sum(each.size_bytes or 0 for each in found if each.blob in marked)
         done.seq = recorded.event.seq
 
-    async def _delete(self, plan: Plan, asking: Asking, done: Collected) -> None:
+    async def _delete(self, plan: GcScope, asking: Asking, done: GcProgress) -> None:
         """Delete what is marked by now: whoever marked it, everybody has had the same wait since."""
         marked = self._node.state.inventory.marked
         if not marked:
@@ -201,10 +200,10 @@ class Collection:
                 page = await self._node.bucket.list_objects(prefix, page[-1].key) if full else []
 
 
-class Report:
+class GcReport:
     """What one asking tells: the objects by name, as many as `named`, and how much there is of all."""
 
-    def __init__(self, plan: Plan, *, dry_run: bool, named: int | None) -> None:
+    def __init__(self, plan: GcScope, *, dry_run: bool, named: int | None) -> None:
         self._plan = plan
         self._dry_run = dry_run
         self._named = named
@@ -214,7 +213,7 @@ class Report:
         self.size_bytes = 0
         self.foreign_count = 0
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: GcCandidate) -> None:
         """Take one finding in."""
         rows = self._objects
         if finding.verdict == listing.FOREIGN:
@@ -226,9 +225,9 @@ class Report:
         if self._named is None or len(rows) < self._named:
             rows.append(row(finding))
 
-    def body(self, done: Collected | None = None) -> Body:
+    def body(self, done: GcProgress | None = None) -> Body:
         """The answer, with what was `done` unless this was a dry run."""
-        told: Body = {
+        detail: Body = {
             "dry_run": self._dry_run,
             "run": self._plan.run,
             "cutoff_seq": self._plan.cutoff_seq,
@@ -238,16 +237,16 @@ class Report:
             "foreign": self._foreign,
             "foreign_count": self.foreign_count,
         }
-        return told | (msgspec.to_builtins(done) if done else {"seq": self._plan.state.head.seq})
+        return detail | (msgspec.to_builtins(done) if done else {"seq": self._plan.state.head.seq})
 
 
-def _retell(was: Retold, told: Callable[[Finding], None]) -> Collected:
+def _retell(was: GcSummary, detail: Callable[[GcCandidate], None]) -> GcProgress:
     for finding in was.findings:
-        told(finding)
+        detail(finding)
     return was.done
 
 
-def row(finding: Finding) -> Body:
+def row(finding: GcCandidate) -> Body:
     """An object as users see it: by its own name in the bucket, and by the key it once had."""
     return {
         "object": finding.blob,

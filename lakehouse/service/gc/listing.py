@@ -32,7 +32,7 @@ _AGE = re.compile(r"([0-9]{1,9})(s|m|h|d|w)?")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 
-class Finding(msgspec.Struct, frozen=True, gc=False):
+class GcCandidate(msgspec.Struct, frozen=True, gc=False):
     """An object and what it is to collection; `key` is the user's, None where there never was one."""
 
     blob: str
@@ -43,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     since: int | None = None
 
 
-class Plan(msgspec.Struct, frozen=True):
+class GcScope(msgspec.Struct, frozen=True):
     """What a run goes by: the state it began on, its cut-off, and the grace, in the store's time."""
 
     run: str
@@ -61,32 +61,32 @@ def age(text: str | int) -> timedelta:
     match = _AGE.fullmatch(str(text))
     seconds = int(match[1]) * _UNITS[match[2] or "s"] if match else -1
     if not 0 <= seconds <= 36_525 * 86_400:
-        told = f"older_than is a span such as 7d, 12h or 0s, not {str(text)[:64]!r}"
-        raise RefusedError(Refused("invalid_request", told))
+        detail = f"older_than is a span such as 7d, 12h or 0s, not {str(text)[:64]!r}"
+        raise RefusedError(Refused("invalid_request", detail))
     return timedelta(seconds=seconds)
 
 
-def known(plan: Plan) -> Iterator[Finding]:
+def known(plan: GcScope) -> Iterator[GcCandidate]:
     """What the state alone tells: what nothing needs any more, and what earlier runs have marked."""
     inside = plan.state.inventory
     for stored, seq in inventory.garbage(inside, plan.cutoff_seq):
         why = f"nothing refers to it since event {seq}"
-        yield Finding(stored.blob, stored.key, stored.size_bytes, UNREFERENCED, why, seq)
+        yield GcCandidate(stored.blob, stored.key, stored.size_bytes, UNREFERENCED, why, seq)
     for blob, seq in inside.marked.items():
         was = inside.blobs.get(blob)
         key, size_bytes = (was.key, was.size_bytes) if was else (None, None)
-        yield Finding(blob, key, size_bytes, MARKED, f"marked for removal by event {seq}", seq)
+        yield GcCandidate(blob, key, size_bytes, MARKED, f"marked for removal by event {seq}", seq)
 
 
-def listed(plan: Plan, stat: Stat) -> Finding | None:
+def listed(plan: GcScope, stat: Stat) -> GcCandidate | None:
     """What a listed object is, if it is not one that the state alone tells of, or must stay."""
     inside = plan.state.inventory
     tag = blob_tag(stat.key)
     if tag is None or tag.lake != plan.lake:
         return _finding(stat, FOREIGN, "this lake did not make it")
     if (seq := inside.gone.get(stat.key)) is not None:
-        told = f"collected by event {seq}, and stored again by a late request"
-        return _finding(stat, COLLECTED, told, seq)
+        detail = f"collected by event {seq}, and stored again by a late request"
+        return _finding(stat, COLLECTED, detail, seq)
     if stat.key in inside.blobs or stat.key in inside.marked:
         return None
     if tag.mint_seq > plan.state.head.seq:
@@ -94,9 +94,9 @@ def listed(plan: Plan, stat: Stat) -> Finding | None:
         return _finding(stat, FOREIGN, f"made at event {tag.mint_seq}, beyond this journal's head")
     if stat.modified_at >= plan.grace_before:
         return None
-    told = f"never registered, and there since {format_at(stat.modified_at)}"
-    return _finding(stat, NEVER_REGISTERED, told)
+    detail = f"never registered, and there since {format_at(stat.modified_at)}"
+    return _finding(stat, NEVER_REGISTERED, detail)
 
 
-def _finding(stat: Stat, verdict: str, why: str, since: int | None = None) -> Finding:
-    return Finding(stat.key, None, stat.size_bytes, verdict, why, since)
+def _finding(stat: Stat, verdict: str, why: str, since: int | None = None) -> GcCandidate:
+    return GcCandidate(stat.key, None, stat.size_bytes, verdict, why, since)

@@ -13,10 +13,10 @@ from journal.events import Event, ObjectsCollected, ObjectsMarked, Place
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.gc import listing
-from lakehouse.service.gc.listing import NEVER_REGISTERED, Finding, Plan
+from lakehouse.service.gc.listing import NEVER_REGISTERED, GcCandidate, GcScope
 
 
-class Collected(msgspec.Struct):
+class GcProgress(msgspec.Struct):
     """What a run has done so far. Numbers of objects, but for `marked_bytes` and the seqs."""
 
     run: str
@@ -32,14 +32,14 @@ class Collected(msgspec.Struct):
     seq: int = 0
 
 
-class Retold(msgspec.Struct, frozen=True):
+class GcSummary(msgspec.Struct, frozen=True):
     """What a run that has ended found and did."""
 
-    findings: list[Finding]
-    done: Collected
+    findings: list[GcCandidate]
+    done: GcProgress
 
 
-async def retold(node: Node, plan: Plan, last: Place) -> Retold:
+async def retold(node: Node, plan: GcScope, last: Place) -> GcSummary:
     """The run whose last event lies at `last`; `plan` is that of the same request, made now.
 
     Not in the journal, and so not told: what was foreign, what came again, the sizes of what was
@@ -54,7 +54,7 @@ async def retold(node: Node, plan: Plan, last: Place) -> Retold:
     known = list(listing.known(msgspec.structs.replace(plan, state=before, cutoff_seq=cutoff_seq)))
     strange = marked - {finding.blob for finding in known}
     findings = known + [_never_registered(blob) for blob in sorted(strange)]
-    done = Collected(
+    done = GcProgress(
         _run(events[-1]),
         cutoff_seq,
         marked=len(marked),
@@ -63,7 +63,7 @@ async def retold(node: Node, plan: Plan, last: Place) -> Retold:
         left=len(marked.union(before.inventory.marked) - deleted),
         seq=last[1],
     )
-    return Retold(findings, done)
+    return GcSummary(findings, done)
 
 
 async def _events(node: Node, last: Place) -> list[Event]:
@@ -85,8 +85,8 @@ def _is_of(event: Event, run: str) -> bool:
 
 def _run(event: Event) -> str:
     if not isinstance(event.data, ObjectsCollected):
-        told = f"event {event.seq} is no end of a collection"
-        raise RefusedError(Refused("internal_error", told))
+        detail = f"event {event.seq} is no end of a collection"
+        raise RefusedError(Refused("internal_error", detail))
     return event.data.run
 
 
@@ -94,5 +94,5 @@ def _deleted(event: Event) -> tuple[str, ...]:
     return event.data.blobs if isinstance(event.data, ObjectsCollected) else ()
 
 
-def _never_registered(blob: str) -> Finding:
-    return Finding(blob, None, None, NEVER_REGISTERED, "never registered")
+def _never_registered(blob: str) -> GcCandidate:
+    return GcCandidate(blob, None, None, NEVER_REGISTERED, "never registered")

@@ -7,19 +7,19 @@ asks wants to know them all.
 import msgspec
 
 from lakehouse.api import receipts
-from lakehouse.api.receipts import Body, Receipt
+from lakehouse.api.receipts import Receipt
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, IngestDataset
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Unchanged
-from lakehouse.domain.errors import CODES, Json, Refused, RefusedError
+from lakehouse.domain.errors import CODES, Body, Json, Refused, RefusedError
 from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.options import REJECT
-from lakehouse.formats.quarantine import Aside
+from lakehouse.formats.quarantine import QuarantinedRow
 from lakehouse.process.spool import Spooled
 from lakehouse.service.changes import Asking
-from lakehouse.service.ingest.job import Bringing, table_of
-from lakehouse.service.ingest.plan import Plan
+from lakehouse.service.ingest.job import IngestJob, table_of
+from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.source_history import looked_back
 from projections import catalog
 from projections.catalog import Dataset
@@ -27,7 +27,7 @@ from projections.fold import State
 
 
 async def rehearse(
-    node: Node, plan: Plan, file: Spooled, asking: Asking, bringing: Bringing
+    node: Node, plan: IngestPlan, file: Spooled, asking: Asking, bringing: IngestJob
 ) -> Receipt:
     """{dry_run, name, outcome, schema, rows_good, rows_bad, bad_rows, refused, …} as of the head."""
     command = await looked_back(node, plan.command(file))
@@ -55,7 +55,7 @@ async def rehearse(
 def _outcome(
     node: Node,
     state: State,
-    plan: Plan,
+    plan: IngestPlan,
     command: IngestDataset,
     parsed: Parsed,
     nobody: Context,
@@ -74,18 +74,21 @@ def _outcome(
     return decision if isinstance(decision, Refused) else None
 
 
-def _first_refused(row: Aside, format_: str) -> Refused:
+def _first_refused(row: QuarantinedRow, format_: str) -> Refused:
     """The refusal that names `row`, as a file's first bad row is named."""
-    told: dict[str, Json] = {"line": row.line, "reason": row.reason}
+    row_error: dict[str, Json] = {"line": row.line, "reason": row.reason}
     if row.column is None:
-        return Refused(f"malformed_{format_}", f"line {row.line}: {row.reason}", (told,))
+        return Refused(f"malformed_{format_}", f"line {row.line}: {row.reason}", (row_error,))
     where = f"line {row.line}, column {row.column}"
-    told |= {"column": row.column}
-    return Refused("value_does_not_fit", f"{where}: {row.reason}", (told,))
+    row_error |= {"column": row.column}
+    return Refused("value_does_not_fit", f"{where}: {row.reason}", (row_error,))
 
 
 def _told(
-    plan: Plan, live: Dataset | None, parsed: Parsed | None, outcome: Unchanged | Refused | None
+    plan: IngestPlan,
+    live: Dataset | None,
+    parsed: Parsed | None,
+    outcome: Unchanged | Refused | None,
 ) -> Body:
     aside = parsed.quarantine if parsed else None
     come_in = parsed.row_count if parsed and outcome is None else 0
@@ -112,7 +115,7 @@ def _told(
 
 
 def _row_count(
-    plan: Plan, live: Dataset | None, come_in: int, outcome: Unchanged | Refused | None
+    plan: IngestPlan, live: Dataset | None, come_in: int, outcome: Unchanged | Refused | None
 ) -> int | None:
     """How many rows the dataset would have; None where it does not know how many it has."""
     if live is None:
@@ -122,7 +125,7 @@ def _row_count(
     return None if live.row_count is None else live.row_count + come_in
 
 
-def _word(plan: Plan, live: Dataset | None, outcome: Unchanged | Refused | None) -> str:
+def _word(plan: IngestPlan, live: Dataset | None, outcome: Unchanged | Refused | None) -> str:
     if isinstance(outcome, Refused):
         return "refuse"
     if isinstance(outcome, Unchanged):

@@ -10,37 +10,37 @@ from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, IngestDataset, Table
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.progress import Reached, unwatched
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.csv.reader import Parsed, ingest_file
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import PARQUET, QUARANTINE, REJECT, Options
 from lakehouse.formats.parquet.writer import ParquetFile
-from lakehouse.formats.schema import Contract, Stance
+from lakehouse.formats.schema import Contract, SchemaPolicy
 from lakehouse.process.spool import Spooled, full_disk_refused
 from lakehouse.service.changes import mint
 from lakehouse.service.ingest.contracts import asks_for_exact, contract_of
 from lakehouse.service.ingest.footers import exact_as_double
-from lakehouse.service.ingest.plan import Plan
-from lakehouse.service.ingest.prefetch import Reading
+from lakehouse.service.ingest.plan import IngestPlan
+from lakehouse.service.ingest.prefetch import Prefetch
 from lakehouse.service.ingest.source_history import looked_back
 from lakehouse.service.ingest.work_dir import WorkDir
 from projections import catalog
 from projections.catalog import Dataset
 
 
-class Bringing:
+class IngestJob:
     """Brings the data of one ingest closer: read the file, then upload what it became."""
 
     def __init__(
         self,
         node: Node,
         pool: Executor,
-        limits: Limits,
-        plan: Plan,
+        limits: IngestLimits,
+        plan: IngestPlan,
         file: Spooled,
         work_dir: WorkDir,
-        ahead: Reading | None = None,
-        reached: Reached = unwatched,
+        ahead: Prefetch | None = None,
+        reached: ProgressCallback = ignore_progress,
     ) -> None:
         self._node = node
         self._pool = pool
@@ -95,8 +95,8 @@ class Bringing:
         options = self._plan.options
         if rehearsed and options.on_error == REJECT and options.format != PARQUET:
             options = msgspec.structs.replace(options, on_error=QUARANTINE)
-            if contract is not None and contract.stance is Stance.KEEP:
-                contract = msgspec.structs.replace(contract, stance=Stance.COMPARE)
+            if contract is not None and contract.stance is SchemaPolicy.KEEP:
+                contract = msgspec.structs.replace(contract, stance=SchemaPolicy.COMPARE)
         with full_disk_refused():
             parsed = await self._ahead.end(options, contract) if self._ahead else None
             if parsed is None:

@@ -12,7 +12,7 @@ MOST_COLUMNS = 200
 """Of a file that is quick."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class IngestPlan(msgspec.Struct, frozen=True):
     """What is to become of a file: its dataset, the mode, and how its bytes are read."""
 
     name: str

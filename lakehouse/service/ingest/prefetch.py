@@ -14,12 +14,12 @@ from journal.threads import in_thread, over
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.csv.reader import Parsed, ingest_file
-from lakehouse.formats.growing_file import Arriving
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.growing_file import GrowingFile
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.schema import Contract
 from lakehouse.service.ingest.contracts import asks_for_exact, contract_of
-from lakehouse.service.ingest.plan import Plan
+from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from projections import catalog
 
@@ -28,17 +28,17 @@ PLACES = 2
 for as long as its sender takes; who finds no place is read when all has come."""
 
 
-class Reading:
+class Prefetch:
     """The reading ahead of one file. Until it is begun, and where it cannot be, it is of no use."""
 
-    def __init__(self, places: "Places", work: WorkDir) -> None:
+    def __init__(self, places: "Prefetcher", work: WorkDir) -> None:
         self._places = places
         self._work = work
-        self._file: Arriving | None = None
+        self._file: GrowingFile | None = None
         self._under: tuple[Options, Contract | None] | None = None
         self._task: asyncio.Task[Parsed | Refused] | None = None
 
-    def begin(self, plan: Plan, file: Arriving) -> None:
+    def begin(self, plan: IngestPlan, file: GrowingFile) -> None:
         """Begin to read `file`, if there is a place and the contract is known at once."""
         if self._places.taken >= PLACES or asks_for_exact(plan):
             return
@@ -64,10 +64,10 @@ class Reading:
         await over(self._task)
 
 
-class Places:
+class Prefetcher:
     """Where files are read ahead: a bounded number of threads of the pool."""
 
-    def __init__(self, node: Node, pool: Executor, spool_dir: Path, limits: Limits) -> None:
+    def __init__(self, node: Node, pool: Executor, spool_dir: Path, limits: IngestLimits) -> None:
         self.node = node
         self.taken = 0
         self._pool = pool
@@ -75,17 +75,17 @@ class Places:
         self._limits = limits
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Reading]:
+    async def reading(self) -> AsyncIterator[Prefetch]:
         """A reading that may be begun; what came of it is gone when the context ends."""
         async with work_dir(self._spool_dir, self._pool) as work:
-            reading = Reading(self, work)
+            reading = Prefetch(self, work)
             try:
                 yield reading
             finally:
                 await reading.give_up()
 
     async def read(
-        self, plan: Plan, contract: Contract | None, file: Arriving, work: WorkDir
+        self, plan: IngestPlan, contract: Contract | None, file: GrowingFile, work: WorkDir
     ) -> Parsed | Refused:
         """Read `file` in a thread, keeping a place for as long as that takes."""
         self.taken += 1

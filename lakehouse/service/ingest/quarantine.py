@@ -18,7 +18,7 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.options import CSV, REJECT, Options, parse_options
-from lakehouse.formats.quarantine import Aside, read_quarantine
+from lakehouse.formats.quarantine import QuarantinedRow, read_quarantine
 from lakehouse.formats.text_encoding import UNDECODABLE
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.service import snapshot
@@ -55,7 +55,7 @@ class Quarantine:
         return dataset, [self._held(dataset, item) for item in dataset.quarantine]
 
     @asynccontextmanager
-    async def rows(self, held: Held) -> AsyncIterator[Iterator[Aside]]:
+    async def rows(self, held: Held) -> AsyncIterator[Iterator[QuarantinedRow]]:
         """The rows of one file, in the order of its source. Raises what reading.pieces raises."""
         with full_disk_refused():
             place = tempfile.TemporaryDirectory(prefix="ingest-", dir=self._spool_dir)
@@ -98,8 +98,8 @@ def options_of(chosen: Sequence[Held]) -> Options:
     if not found:
         raise RefusedError(Refused("quarantine_not_found", "nothing is in quarantine"))
     if len(found) > 1:
-        told = "the rows came in files that were read differently: choose one by its key"
-        raise RefusedError(Refused("invalid_request", told))
+        detail = "the rows came in files that were read differently: choose one by its key"
+        raise RefusedError(Refused("invalid_request", detail))
     return found.pop()
 
 

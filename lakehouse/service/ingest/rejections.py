@@ -18,7 +18,7 @@ from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled
 from lakehouse.service.changes import Asking
-from lakehouse.service.ingest.plan import Plan
+from lakehouse.service.ingest.plan import IngestPlan
 
 REMEMBERED = 1_000
 DETAIL_CHARACTERS = 1_024
@@ -53,7 +53,7 @@ class Rejections:
         return [msgspec.structs.asdict(each) for each in self._kept]
 
     @contextmanager
-    def noted(self, plan: Plan, file: Spooled, asking: Asking) -> Iterator[None]:
+    def noted(self, plan: IngestPlan, file: Spooled, asking: Asking) -> Iterator[None]:
         """Note what ends the ingest inside, and let it go on its way."""
         try:
             yield
@@ -64,7 +64,7 @@ class Rejections:
             self._note(plan, file, asking, refusal(error))
             raise
 
-    def _note(self, plan: Plan, file: Spooled, asking: Asking, refused: Refused) -> None:
+    def _note(self, plan: IngestPlan, file: Spooled, asking: Asking, refused: Refused) -> None:
         at, detail = format_at(self._clock.now()), refused.detail[:DETAIL_CHARACTERS]
         kept = Rejection(
             *(at, plan.name, plan.mode, refused.code, detail),

@@ -8,20 +8,20 @@ from lakehouse.api import receipts
 from lakehouse.api.receipts import Receipt
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.progress import Reached, unwatched
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.process.spool import Spooled
 from lakehouse.service.changes import Asking, Settled, settle
 from lakehouse.service.ingest.dry_run import rehearse
-from lakehouse.service.ingest.job import Bringing
-from lakehouse.service.ingest.plan import Plan
-from lakehouse.service.ingest.prefetch import Places, Reading
+from lakehouse.service.ingest.job import IngestJob
+from lakehouse.service.ingest.plan import IngestPlan
+from lakehouse.service.ingest.prefetch import Prefetch, Prefetcher
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.work_dir import work_dir
 from projections import catalog
 
-__all__ = ["Ingest", "Plan"]
+__all__ = ["Ingest", "IngestPlan"]
 
 
 class Ingest:
@@ -43,16 +43,16 @@ class Ingest:
         """For what is read in a millisecond: one file after the other, since several threads at it
         would spend as much again on passing the interpreter's lock around."""
         self._spool_dir = spool_dir
-        self._limits = Limits(decoded_bytes=upload_bytes)
-        self.ahead = Places(node, pool, spool_dir, self._limits)
+        self._limits = IngestLimits(decoded_bytes=upload_bytes)
+        self.ahead = Prefetcher(node, pool, spool_dir, self._limits)
 
     async def ingest(
         self,
-        plan: Plan,
+        plan: IngestPlan,
         file: Spooled,
         asking: Asking,
-        ahead: Reading | None = None,
-        reached: Reached = unwatched,
+        ahead: Prefetch | None = None,
+        reached: ProgressCallback = ignore_progress,
     ) -> Receipt:
         """Make or extend the dataset by the file's rows: its manifest, and what the file brought.
 
@@ -66,7 +66,7 @@ class Ingest:
         with self._rejections.noted(plan, file, asking):
             async with work_dir(self._spool_dir, self._pool) as place:
                 reader = self._lane if plan.is_quick(file) else self._pool
-                bringing = Bringing(
+                bringing = IngestJob(
                     self._node, reader, self._limits, plan, file, place, ahead, reached
                 )
                 command = plan.command(file)
@@ -74,7 +74,11 @@ class Ingest:
                 return await self._receipt(plan, settled)
 
     async def rehearse(
-        self, plan: Plan, file: Spooled, asking: Asking, reached: Reached = unwatched
+        self,
+        plan: IngestPlan,
+        file: Spooled,
+        asking: Asking,
+        reached: ProgressCallback = ignore_progress,
     ) -> Receipt:
         """What `ingest` would do just now, and what it would refuse. Writes nothing to the bucket.
 
@@ -82,12 +86,12 @@ class Ingest:
         """
         check_name(plan.name)
         async with work_dir(self._spool_dir, self._pool) as place:
-            bringing = Bringing(
+            bringing = IngestJob(
                 self._node, self._pool, self._limits, plan, file, place, reached=reached
             )
             return await rehearse(self._node, plan, file, asking, bringing)
 
-    async def _receipt(self, plan: Plan, settled: Settled) -> Receipt:
+    async def _receipt(self, plan: IngestPlan, settled: Settled) -> Receipt:
         dataset = catalog.find(settled.state.catalog, plan.name)
         event = settled.event or await self._event(settled.seq)
         if dataset is None:

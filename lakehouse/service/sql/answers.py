@@ -7,8 +7,8 @@ from lakehouse.commit.node import Node
 from lakehouse.query.engine import Query, Result
 from lakehouse.query.messages import Reads
 from lakehouse.query.relations import Wanted, wanted
-from lakehouse.query.result_cache import Kept, ResultCache, Versions, identity_of
-from lakehouse.service.sql.fixed_relations import Fixed, Moments
+from lakehouse.query.result_cache import CachedResult, ResultCache, Versions, identity_of
+from lakehouse.service.sql.fixed_relations import FixedRelation, FixedRelations
 from lakehouse.service.sql.queries import Entry
 from projections.fold import State
 
@@ -41,7 +41,7 @@ class Answers:
     """Makes answers of one node's queries, and keeps what may be kept."""
 
     def __init__(self, node: Node, max_bytes: int) -> None:
-        self.moments = Moments()
+        self.moments = FixedRelations()
         """Of what statements name at moments of their own; whoever resolves them notes it."""
         self._cache = ResultCache(max_bytes)
         self._node = node
@@ -85,7 +85,7 @@ class Answers:
         if body is not None:
             entry.size_bytes = len(body)
         if identity and body is not None:
-            self._cache.put(identity, Kept(body, result.row_count))
+            self._cache.put(identity, CachedResult(body, result.row_count))
 
     async def _passing(
         self, result: Result, entry: Entry, identity: str | None
@@ -108,7 +108,7 @@ class Answers:
         return identity_of((*self._made_by, lake, query.sql, query.format), query.params, versions)
 
 
-def _versions(state: State, now: State, reads: Reads, moments: Moments) -> Versions | None:
+def _versions(state: State, now: State, reads: Reads, moments: FixedRelations) -> Versions | None:
     """Which event last changed each thing that is read; None where that cannot be said."""
     versions = {"": state.head.seq} if reads.listing else {}
     for name in reads.names:
@@ -122,11 +122,11 @@ def _versions(state: State, now: State, reads: Reads, moments: Moments) -> Versi
     return versions
 
 
-def _fixed(relation: Wanted, state: State) -> Fixed:
+def _fixed(relation: Wanted, state: State) -> FixedRelation:
     dataset = None if relation.system else state.catalog.datasets.get(relation.name)
     if dataset is None:
-        return Fixed(state.head.seq)
-    return Fixed(dataset.seq, tuple(item.blob for item in dataset.objects))
+        return FixedRelation(state.head.seq)
+    return FixedRelation(dataset.seq, tuple(item.blob for item in dataset.objects))
 
 
 def _is_plain(name: str) -> bool:

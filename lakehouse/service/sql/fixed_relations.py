@@ -14,20 +14,20 @@ from projections.fold import State
 _REMEMBERED = 256
 
 
-class Fixed(msgspec.Struct, frozen=True):
+class FixedRelation(msgspec.Struct, frozen=True):
     """A relation at its moment: which event had last changed it, and the blobs that it lies in."""
 
     seq: int
     blobs: tuple[str, ...] = ()
 
 
-class Moments:
+class FixedRelations:
     """The last of them that were asked for, by the names of `query.relations`."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, Fixed] = OrderedDict()
+        self._known: OrderedDict[str, FixedRelation] = OrderedDict()
 
-    def get(self, relation: str) -> Fixed | None:
+    def get(self, relation: str) -> FixedRelation | None:
         """What `relation` was; None where that is not known, or may change."""
         return self._known.get(relation)
 
@@ -38,9 +38,9 @@ class Moments:
         if not moment.isdigit() and then.head.seq >= now.head.seq:
             return
         if dataset is None:
-            fixed = Fixed(then.head.seq)
+            fixed = FixedRelation(then.head.seq)
         else:
-            fixed = Fixed(dataset.seq, tuple(item.blob for item in dataset.objects))
+            fixed = FixedRelation(dataset.seq, tuple(item.blob for item in dataset.objects))
         self._known[relation] = fixed
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)

@@ -13,8 +13,7 @@ import msgspec
 
 from journal.clock import Clock
 from journal.slot import format_at
-from lakehouse.api.receipts import Body
-from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.errors import Body, Refused, RefusedError
 
 REMEMBERED = 1_000
 SHOWN_CHARACTERS = 4_096
@@ -168,9 +167,9 @@ class _Running:
 
 
 def _remembered(entry: Entry, outcome: str | None, now_s: float) -> dict[str, Any]:
-    told = {name: getattr(entry, name) for name in _REMEMBERED}
+    detail = {name: getattr(entry, name) for name in _REMEMBERED}
     ms = (now_s - entry.started_s) * 1000 if outcome is None else entry.ms
-    return told | {"outcome": outcome, "ms": ms}
+    return detail | {"outcome": outcome, "ms": ms}
 
 
 def _row(entry: Entry, elapsed_s: float) -> Body:

@@ -13,7 +13,7 @@ from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.relations import Wanted, wanted
 from lakehouse.service import snapshot
 from lakehouse.service.sql.answers import Answer, Answers
-from lakehouse.service.sql.fixed_relations import Moments
+from lakehouse.service.sql.fixed_relations import FixedRelations
 from lakehouse.service.sql.queries import Asker, Entry, Queries
 from lakehouse.system.files import Loan
 from lakehouse.system.views import Remembered, SystemViews
@@ -91,7 +91,7 @@ class Sql:
         except RefusedError as error:
             if error.refused.code != "object_lost":
                 raise
-            await self._node.look()
+            await self._node.refresh()
             raise RefusedError(asked.lost(self._node.state, error.refused)) from error
 
 
@@ -99,7 +99,7 @@ class _Asked:
     """The relations that one query has asked for, out of one state."""
 
     def __init__(
-        self, node: Node, state: State, system: SystemViews, loan: Loan, moments: Moments
+        self, node: Node, state: State, system: SystemViews, loan: Loan, moments: FixedRelations
     ) -> None:
         self._node = node
         self._moments = moments

@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from lakehouse.api.receipts import Body
 from lakehouse.domain.commands import RegisterDataset
+from lakehouse.domain.errors import Body
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.conditions import matches

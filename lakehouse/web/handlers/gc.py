@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from lakehouse.service.gc import listing
-from lakehouse.service.gc.collector import Report
+from lakehouse.service.gc.collector import GcReport
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
@@ -33,7 +33,7 @@ async def collect(service: Service, exchange: Exchange) -> web.StreamResponse:
     if asked.older_than is not None:
         older_than = listing.age(asked.older_than)
     plan = await service.collection.plan(older_than)
-    report = Report(plan, dry_run=asked.dry_run, named=NAMED)
+    report = GcReport(plan, dry_run=asked.dry_run, named=NAMED)
     if not asked.dry_run:
         sha256 = hashlib.sha256(payload).hexdigest()
         done = await service.collection.collect(plan, asking, report.add, sha256)

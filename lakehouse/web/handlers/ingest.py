@@ -8,11 +8,11 @@ from aiohttp import web
 
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
-from lakehouse.formats.growing_file import Arriving
+from lakehouse.formats.growing_file import GrowingFile
 from lakehouse.formats.options import CSV, NDJSON, OPTION_NAMES, PARQUET, format_of, parse_options
 from lakehouse.process.spool import Spooled, spooled
-from lakehouse.service.ingest.prefetch import Reading
-from lakehouse.service.ingest.use_case import Plan
+from lakehouse.service.ingest.prefetch import Prefetch
+from lakehouse.service.ingest.use_case import IngestPlan
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
@@ -62,8 +62,8 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 @asynccontextmanager
 async def _received(
-    service: Service, exchange: Exchange, plan: Plan, *, form: bool
-) -> AsyncIterator[tuple[Spooled, bodies.FileHead, Reading]]:
+    service: Service, exchange: Exchange, plan: IngestPlan, *, form: bool
+) -> AsyncIterator[tuple[Spooled, bodies.FileHead, Prefetch]]:
     """The file, spooled for as long as the context lasts, what its sender says of it, and how far
     it was read as it came."""
     head, limit = bodies.FileHead(), service.limits.upload_bytes
@@ -71,7 +71,7 @@ async def _received(
     async with AsyncExitStack() as stack:
         ahead = await stack.enter_async_context(service.ingest.ahead.reading())
 
-        def begun(file: Arriving) -> None:
+        def begun(file: GrowingFile) -> None:
             if not exchange.flag("dry_run"):
                 ahead.begin(_in_format(plan, exchange, head), file)
 
@@ -83,21 +83,21 @@ async def _received(
 
 def _form(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:
     if exchange.request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        told = "a form is not encoded as a whole; compress the file in it"
-        raise RefusedError(Refused("unsupported_media_type", told))
+        detail = "a form is not encoded as a whole; compress the file in it"
+        raise RefusedError(Refused("unsupported_media_type", detail))
     return bodies.file_chunks(exchange.request, FIELD, head)
 
 
 def _raw(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:
     headers = exchange.request.headers
     if "Content-Type" in headers and exchange.request.content_type not in RAW:
-        told = f"{exchange.request.content_type} is not read; send text/csv or {FORM}"
-        raise RefusedError(Refused("unsupported_media_type", told))
+        detail = f"{exchange.request.content_type} is not read; send text/csv or {FORM}"
+        raise RefusedError(Refused("unsupported_media_type", detail))
     head.content_type = exchange.request.content_type
     return bodies.chunks(exchange.request)
 
 
-def _in_format(plan: Plan, exchange: Exchange, head: bodies.FileHead) -> Plan:
+def _in_format(plan: IngestPlan, exchange: Exchange, head: bodies.FileHead) -> IngestPlan:
     """The plan with the file's format: as asked for, else its type's, else its name's, else CSV."""
     if exchange.parameter("format") is not None:
         return plan
@@ -107,7 +107,7 @@ def _in_format(plan: Plan, exchange: Exchange, head: bodies.FileHead) -> Plan:
     return msgspec.structs.replace(plan, options=options)
 
 
-def _plan(exchange: Exchange) -> Plan:
+def _plan(exchange: Exchange) -> IngestPlan:
     """The query string as a plan. A parameter that is unknown would be passed over: refused."""
     pairs = exchange.target.query
     unknown = {name for name, _ in pairs} - {*OWN_PARAMETERS, *OPTION_NAMES}
@@ -121,13 +121,13 @@ def _plan(exchange: Exchange) -> Plan:
     mode = _choice(exchange, "mode", ("replace", "append")) or "replace"
     schema_change = _choice(exchange, "schema_change", ("replace", "widen"))
     if schema_change == "replace" and mode == "append":
-        told = "schema_change=replace goes with mode=replace: an append keeps what is there"
-        raise RefusedError(Refused("invalid_request", told))
+        detail = "schema_change=replace goes with mode=replace: an append keeps what is there"
+        raise RefusedError(Refused("invalid_request", detail))
     retries = tuple(sorted({value for each, value in pairs if each == "retries"}))
     if retries and mode != "append":
-        told = "retries goes with mode=append: what comes again is added to what is there"
-        raise RefusedError(Refused("invalid_request", told))
-    return Plan(
+        detail = "retries goes with mode=append: what comes again is added to what is there"
+        raise RefusedError(Refused("invalid_request", detail))
+    return IngestPlan(
         name=name,
         mode=mode,
         options=options,
@@ -146,6 +146,6 @@ def _content_encoding(exchange: Exchange) -> str | None:
 def _choice(exchange: Exchange, name: str, offered: tuple[str, ...]) -> str | None:
     value = exchange.parameter(name)
     if value is not None and value not in offered:
-        told = f"{name}={value[:64]!r}: what is offered is {', '.join(offered)}"
-        raise RefusedError(Refused("invalid_request", told))
+        detail = f"{name}={value[:64]!r}: what is offered is {', '.join(offered)}"
+        raise RefusedError(Refused("invalid_request", detail))
     return value

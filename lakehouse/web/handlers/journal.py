@@ -6,7 +6,7 @@ from aiohttp import web
 
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.metrics import CONTENT_TYPE
-from lakehouse.service.feed import Wish
+from lakehouse.service.feed import Subscription
 from lakehouse.service.service import Service
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import answer, problem
@@ -35,7 +35,9 @@ async def events(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 async def stream(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/journal/stream: server-sent events, until the client leaves or is too slow."""
-    wish = Wish(_resume_after(exchange), exchange.parameter("type"), exchange.parameter("dataset"))
+    wish = Subscription(
+        _resume_after(exchange), exchange.parameter("type"), exchange.parameter("dataset")
+    )
     seq = service.node.state.head.seq
     headers = {"Content-Type": EVENTS, "Cache-Control": "no-store", "X-Journal-Seq": str(seq)}
     response = web.StreamResponse(headers=headers)

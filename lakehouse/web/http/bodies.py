@@ -53,8 +53,8 @@ T = TypeVar("T")
 def check_declared_size(request: web.BaseRequest, max_bytes: int) -> None:
     """Raises RefusedError `too_large` by Content-Length, before a byte is read."""
     if (request.content_length or 0) > max_bytes:
-        told = f"the body has {request.content_length:,} bytes; at most {max_bytes:,} are allowed"
-        raise RefusedError(Refused("too_large", told))
+        detail = f"the body has {request.content_length:,} bytes; at most {max_bytes:,} are allowed"
+        raise RefusedError(Refused("too_large", detail))
 
 
 @asynccontextmanager
@@ -104,8 +104,8 @@ async def file_chunks(request: web.BaseRequest, field: str, head: FileHead) -> A
             if wanted:
                 yield chunk
             elif (around := around + len(chunk)) > AROUND_BYTES:
-                told = f"the form's other fields have more than {AROUND_BYTES:,} bytes"
-                raise RefusedError(Refused("too_large", told))
+                detail = f"the form's other fields have more than {AROUND_BYTES:,} bytes"
+                raise RefusedError(Refused("too_large", detail))
     if not found:
         raise RefusedError(Refused("missing_file", f"the form has no field {field!r}"))
 
@@ -124,8 +124,8 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     async for chunk in chunks(exchange.request):
         body += chunk
         if len(body) > JSON_BYTES:
-            told = f"a JSON body has at most {JSON_BYTES:,} bytes"
-            raise RefusedError(Refused("too_large", told))
+            detail = f"a JSON body has at most {JSON_BYTES:,} bytes"
+            raise RefusedError(Refused("too_large", detail))
     try:
         return msgspec.json.decode(body, type=shape), bytes(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -30,9 +30,9 @@ from lakehouse.web.shapes.journal import (
     Ready,
 )
 from lakehouse.web.shapes.past import (
+    CatalogDiff,
     CollectionReport,
-    Difference,
-    Differences,
+    DatasetChange,
     FoundObject,
     ListedPin,
     ObjectChanges,
@@ -54,10 +54,10 @@ from lakehouse.web.shapes.storage import ListedObject, ObjectPage, StoredObject
 __all__ = [
     "BadRow",
     "CalledOff",
+    "CatalogDiff",
     "CollectionReport",
+    "DatasetChange",
     "DatasetPage",
-    "Difference",
-    "Differences",
     "Dropped",
     "EventPage",
     "FoundObject",

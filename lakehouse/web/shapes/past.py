@@ -21,7 +21,7 @@ class ObjectChanges(Shape, frozen=True):
     removed: list[str]
 
 
-class Difference(Shape, frozen=True):
+class DatasetChange(Shape, frozen=True):
     """What became of one dataset: `added`, `dropped` or `changed`; columns as schema_conflict has them."""
 
     name: str
@@ -32,12 +32,12 @@ class Difference(Shape, frozen=True):
     seq: Span
 
 
-class Differences(Shape, frozen=True, rename={"first": "from"}):
+class CatalogDiff(Shape, frozen=True, rename={"first": "from"}):
     """What differs between two moments."""
 
     first: int
     to: int
-    datasets: list[Difference]
+    datasets: list[DatasetChange]
 
 
 class PinReceipt(Shape, frozen=True):
@@ -70,7 +70,7 @@ class Undone(Shape, frozen=True):
     undoes: int
     undone_type: str
     type: str | None
-    datasets: list[Difference]
+    datasets: list[DatasetChange]
     key: str | None
     seq: int
 

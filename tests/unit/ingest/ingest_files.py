@@ -9,9 +9,9 @@ import duckdb
 import pyarrow.parquet as pq
 
 from lakehouse.domain.errors import Refused
-from lakehouse.domain.progress import Reached, unwatched
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.csv.reader import Parsed, ingest_file
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.schema import Contract
 
@@ -24,8 +24,8 @@ def ingest(
     *,
     content_encoding: str | None = None,
     contract: Contract | None = None,
-    limits: Limits = Limits(),  # noqa: B008  # frozen
-    reached: Reached = unwatched,
+    limits: IngestLimits = IngestLimits(),  # noqa: B008  # frozen
+    reached: ProgressCallback = ignore_progress,
     **options: Any,
 ) -> Parsed | Refused:
     """Ingest `data`, which is written to a file first, into the directory `into`."""

@@ -13,17 +13,17 @@ from ingest_files import parsed
 
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.csv.reader import Parsed, ingest_file
-from lakehouse.formats.growing_file import Arriving, GivenUpError
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.growing_file import GrowingFile, ReadAbandonedError
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 
 ROWS = [f'{n},"note, {n}",{n / 4 if n > 900 else n}' for n in range(1000)]
 CSV = "\n".join(["a,b,c", *ROWS]).encode()
 NDJSON = b"\n".join(b'{"a":%d}' % n for n in range(1000))
-LIMITS = Limits(block_bytes=1000, kept_bytes=5000)
+LIMITS = IngestLimits(block_bytes=1000, kept_bytes=5000)
 
 
-def _read(file: Arriving, into: Path, options: Options) -> Parsed | Refused:
+def _read(file: GrowingFile, into: Path, options: Options) -> Parsed | Refused:
     return ingest_file(
         file,
         content_encoding=None,
@@ -37,9 +37,9 @@ def _read(file: Arriving, into: Path, options: Options) -> Parsed | Refused:
 @contextmanager
 def _reading(
     into: Path,
-) -> Iterator[tuple[Arriving, "_Writer", "ThreadPoolExecutor"]]:
+) -> Iterator[tuple[GrowingFile, "_Writer", "ThreadPoolExecutor"]]:
     into.mkdir()
-    file = Arriving(into / "source")
+    file = GrowingFile(into / "source")
     writer = _Writer(file)
     with ThreadPoolExecutor(1) as pool:
         try:
@@ -50,7 +50,7 @@ def _reading(
 
 
 class _Writer:
-    def __init__(self, file: Arriving) -> None:
+    def __init__(self, file: GrowingFile) -> None:
         self._file = file
         self._descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT)
 
@@ -111,7 +111,7 @@ def test_what_is_given_up_is_read_no_further(format_: str, packed: bool, tmp_pat
         result = pool.submit(_read, file, into, Options(format=format_))
         writer.write(gzip.compress(os.urandom(9000)) if packed else CSV[:9000])
         file.give_up()
-        with pytest.raises(GivenUpError):
+        with pytest.raises(ReadAbandonedError):
             result.result(20)
 
 

@@ -13,7 +13,7 @@ from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.line_count import LineCount
 from lakehouse.formats.csv.quotes import last_end
 from lakehouse.formats.csv.records import line_ends
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 
 COMMA = Dialect(",", "utf-8")
 SOUP = st.lists(st.sampled_from(['"', '""', ",", "\n", "\r", "\r\n", "x", '"a"', '"b\n"']))
@@ -113,7 +113,7 @@ def test_each_block_knows_its_line_and_its_place() -> None:
 
 
 def _cut(chunks: list[bytes], lines: Lines = on_first) -> list[Block]:
-    return list(blocks(chunks, COMMA, Limits(), lines))
+    return list(blocks(chunks, COMMA, IngestLimits(), lines))
 
 
 def _chunks(data: bytes, sizes: list[int]) -> list[bytes]:

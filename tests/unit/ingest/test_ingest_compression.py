@@ -9,7 +9,7 @@ import pytest
 import zstandard
 from ingest_files import by_duckdb, parsed, refused
 
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 
 DATA = b"a,b\n" + b"1,x\n" * 1000
 ROWS = [(1, "x")] * 1000
@@ -32,7 +32,7 @@ def test_members_are_read_as_one(name: str, named: bool, cuts: list[int], tmp_pa
     parts = [DATA[a:b] for a, b in pairwise(edges)]
     body = b"".join(PACK[name](part) for part in parts)
     encoding = name if named else None
-    limits = Limits(block_bytes=700)
+    limits = IngestLimits(block_bytes=700)
     assert by_duckdb(parsed(body, tmp_path, content_encoding=encoding, limits=limits)) == ROWS
 
 
@@ -65,7 +65,7 @@ def test_truncated_is_refused_where_bad_rows_are_set_aside_too(
 
 
 def test_too_many_bytes_are_refused_where_bad_rows_are_set_aside_too(tmp_path: Path) -> None:
-    limits = Limits(decoded_bytes=len(DATA) - 1, block_bytes=700)
+    limits = IngestLimits(decoded_bytes=len(DATA) - 1, block_bytes=700)
     assert refused(DATA, tmp_path, on_error="quarantine", limits=limits).code == "too_large"
 
 
@@ -96,14 +96,14 @@ def test_unknown_encoding_is_refused(encoding: str, tmp_path: Path) -> None:
 @BOTH
 def test_decoded_bytes_are_counted_to_the_last(name: str, tmp_path: Path) -> None:
     body = PACK[name](DATA)
-    exact = Limits(decoded_bytes=len(DATA), block_bytes=700)
+    exact = IngestLimits(decoded_bytes=len(DATA), block_bytes=700)
     assert by_duckdb(parsed(body, tmp_path / "exact", limits=exact)) == ROWS
-    over = Limits(decoded_bytes=len(DATA) - 1, block_bytes=700)
+    over = IngestLimits(decoded_bytes=len(DATA) - 1, block_bytes=700)
     assert refused(body, tmp_path / "over", limits=over).code == "too_large"
 
 
 def test_plain_bytes_are_counted_too(tmp_path: Path) -> None:
-    assert refused(DATA, tmp_path, limits=Limits(decoded_bytes=100)).code == "too_large"
+    assert refused(DATA, tmp_path, limits=IngestLimits(decoded_bytes=100)).code == "too_large"
 
 
 @BOTH

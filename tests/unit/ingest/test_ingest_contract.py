@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_files import by_duckdb, parsed, refused, temporary, types_of
 
-from lakehouse.formats.limits import Limits
-from lakehouse.formats.schema import Column, Contract, Difference, Stance, fingerprint
+from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.schema import Column, ColumnDifference, Contract, SchemaPolicy, fingerprint
 
 
 def _contract(**types: str) -> Contract:
@@ -57,15 +57,15 @@ def test_column_without_values_fits_any_type(tmp_path: Path) -> None:
 def test_columns_that_do_not_fit_are_inferred_and_say_where(block: int, tmp_path: Path) -> None:
     contract = _contract(a="int64", b="double", c="string")
     data = b'a,b,c\n1,1,"x\ny"\n2,2,z\n1.5,3,z\nq,4,z\n'
-    result = parsed(data, tmp_path, contract=contract, limits=Limits(block_bytes=block))
+    result = parsed(data, tmp_path, contract=contract, limits=IngestLimits(block_bytes=block))
     assert types_of(result) == {"a": "string", "b": "double", "c": "string"}
-    assert result.differences == (Difference("a", "int64", "string", line=5),)
+    assert result.differences == (ColumnDifference("a", "int64", "string", line=5),)
 
 
 def test_file_that_does_not_fit_what_may_be_given_up_is_inferred_as_a_whole(
     tmp_path: Path,
 ) -> None:
-    contract = Contract(_contract(a="int64", b="double").columns, Stance.OFFER)
+    contract = Contract(_contract(a="int64", b="double").columns, SchemaPolicy.OFFER)
     result = parsed(b"a,b\nq,1\n", tmp_path, contract=contract)
     assert types_of(result) == {"a": "string", "b": "int64"}
 
@@ -74,9 +74,9 @@ def test_other_header_is_inferred_and_compared_by_name(tmp_path: Path) -> None:
     result = parsed(b"a,c\n1,2\n", tmp_path, contract=_contract(a="double", b="bool"))
     assert types_of(result) == {"a": "int64", "c": "int64"}
     assert result.differences == (
-        Difference("a", "double", "int64"),
-        Difference("b", "bool", None),
-        Difference("c", None, "int64"),
+        ColumnDifference("a", "double", "int64"),
+        ColumnDifference("b", "bool", None),
+        ColumnDifference("c", None, "int64"),
     )
 
 
@@ -96,7 +96,7 @@ def test_override_wins_over_inference(tmp_path: Path) -> None:
 def test_first_value_that_does_not_fit_is_named(block: int, tmp_path: Path) -> None:
     data = b'a,b\n"1\n2",1\n3,2.5\n,x\ny,z\n'
     types = (("b", "int64"),)
-    answer = refused(data, tmp_path, types=types, limits=Limits(block_bytes=block))
+    answer = refused(data, tmp_path, types=types, limits=IngestLimits(block_bytes=block))
     assert answer.code == "value_does_not_fit"
     assert answer.detail == "line 4, column b: '2.5' does not fit int64"
     assert answer.errors[0]["line"] == 4
@@ -123,7 +123,7 @@ def test_override_against_the_contract_is_a_difference(tmp_path: Path) -> None:
     contract = _contract(a="int64", b="double")
     result = parsed(b"a,b\n1,1\n", tmp_path, contract=contract, types=(("a", "string"),))
     assert types_of(result) == {"a": "string", "b": "double"}
-    assert result.differences == (Difference("a", "int64", "string"),)
+    assert result.differences == (ColumnDifference("a", "int64", "string"),)
 
 
 @given(st.lists(st.sampled_from(["1", "-7", "1.5", "x", "", "true", "2024-01-01"])))

@@ -12,9 +12,9 @@ from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, refused, tempora
 from slow_readings import Cells, read_slowly
 
 from lakehouse.domain.errors import Refused
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 
-SMALL = Limits(block_bytes=16)
+SMALL = IngestLimits(block_bytes=16)
 TEXT = (("a", "string"), ("b", "string"))
 # The pieces of structure that meet in odd ways, and a word that may fill a block.
 SOUP = st.lists(
@@ -35,7 +35,7 @@ CELLS = st.one_of(
 def test_any_text_is_read_as_slowly_reading_it_says(text: str, block: int, piece: int) -> None:
     data = f"a,b\n{text}".encode()
     with temporary() as folder, patch("lakehouse.formats.csv.blocks._PIECE_BYTES", piece):
-        result = ingest(data, Path(folder), limits=Limits(block_bytes=block), types=TEXT)
+        result = ingest(data, Path(folder), limits=IngestLimits(block_bytes=block), types=TEXT)
         expected = read_slowly(data.decode())
         if isinstance(expected, int):
             assert isinstance(result, Refused)
@@ -107,7 +107,7 @@ MALFORMED = [
 def test_malformed_names_line_and_reason(
     data: bytes, line: int, reason: str, block: int, tmp_path: Path
 ) -> None:
-    answer = refused(data, tmp_path, limits=Limits(block_bytes=block))
+    answer = refused(data, tmp_path, limits=IngestLimits(block_bytes=block))
     assert answer.code == "malformed_csv"
     assert answer.errors == ({"line": line, "reason": reason},)
     assert answer.detail == f"line {line}: {reason}"
@@ -120,7 +120,7 @@ def test_first_of_several_faults_is_named(tmp_path: Path) -> None:
 
 def test_line_is_the_files_far_down(tmp_path: Path) -> None:
     rows = b'"x\ny",2\n' * 40_000
-    answer = refused(b"a,b\n" + rows + b"1\n", tmp_path, limits=Limits(block_bytes=50_000))
+    answer = refused(b"a,b\n" + rows + b"1\n", tmp_path, limits=IngestLimits(block_bytes=50_000))
     assert answer.errors[0]["line"] == 80_002
 
 
@@ -178,7 +178,7 @@ def test_one_column_skips_empty_lines_and_keeps_quoted_empties(tmp_path: Path) -
 @pytest.mark.parametrize("block", [1, 3, 1000])
 def test_other_encodings_are_read(encoding: str, text: str, block: int, tmp_path: Path) -> None:
     data = f"a,b\n{text},1\n".encode(encoding)
-    limits = Limits(block_bytes=block)
+    limits = IngestLimits(block_bytes=block)
     if encoding == "utf-8-sig":
         encoding = "utf-8"
     assert by_pyarrow(parsed(data, tmp_path, encoding=encoding, limits=limits)) == [(text, 1)]
@@ -198,13 +198,13 @@ def test_other_encodings_are_read(encoding: str, text: str, block: int, tmp_path
 def test_undecodable_bytes_are_found_at_their_line(
     encoding: str, data: bytes, line: int, block: int, tmp_path: Path
 ) -> None:
-    limits = Limits(block_bytes=block)
+    limits = IngestLimits(block_bytes=block)
     answer = refused(data, tmp_path, encoding=encoding, limits=limits)
     assert answer.errors == ({"line": line, "reason": f"bytes that are not {encoding}"},)
 
 
 def test_record_beyond_the_limit_is_refused_without_reading_on(tmp_path: Path) -> None:
-    limits = Limits(block_bytes=64, record_bytes=1000)
+    limits = IngestLimits(block_bytes=64, record_bytes=1000)
     answer = refused(b'a,b\n1,2\n"' + b"x\n" * 5000, tmp_path, limits=limits)
     assert answer.code == "malformed_csv"
     assert answer.errors[0]["line"] == 3
@@ -212,7 +212,7 @@ def test_record_beyond_the_limit_is_refused_without_reading_on(tmp_path: Path) -
 
 
 def test_too_many_columns_are_refused(tmp_path: Path) -> None:
-    answer = refused(b"a,b,c,d\n", tmp_path, limits=Limits(columns=3))
+    answer = refused(b"a,b,c,d\n", tmp_path, limits=IngestLimits(columns=3))
     assert answer.detail == "line 1: more than 3 fields"
 
 

@@ -9,7 +9,7 @@ from ingest_files import parsed
 
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.csv.reader import Parsed, ingest_file
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 
 FILES = {
@@ -24,7 +24,7 @@ def no_directory() -> Never:
     raise AssertionError("a directory was asked for")
 
 
-def in_memory(data: bytes, limits: Limits) -> Parsed | Refused:
+def in_memory(data: bytes, limits: IngestLimits) -> Parsed | Refused:
     return ingest_file(
         data,
         content_encoding=None,
@@ -39,7 +39,7 @@ def in_memory(data: bytes, limits: Limits) -> Parsed | Refused:
 def test_a_small_file_in_memory_becomes_the_bytes_that_it_becomes_on_disk(
     tmp_path: Path, data: bytes
 ) -> None:
-    here, there = in_memory(data, Limits()), parsed(data, tmp_path)
+    here, there = in_memory(data, IngestLimits()), parsed(data, tmp_path)
     assert isinstance(here, Parsed)
     [mine], [file] = here.files, there.files
     assert isinstance(file.content, Path)
@@ -48,7 +48,9 @@ def test_a_small_file_in_memory_becomes_the_bytes_that_it_becomes_on_disk(
     assert (here.columns, here.row_count) == (there.columns, there.row_count)
 
 
-@pytest.mark.parametrize("limits", [Limits(held_bytes=50_000), Limits(kept_bytes=0)])
-def test_what_a_small_file_inflates_to_goes_to_disk_when_it_is_not_small(limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [IngestLimits(held_bytes=50_000), IngestLimits(kept_bytes=0)])
+def test_what_a_small_file_inflates_to_goes_to_disk_when_it_is_not_small(
+    limits: IngestLimits,
+) -> None:
     with pytest.raises(AssertionError, match="a directory was asked for"):
         in_memory(FILES["gzip"], limits)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, temporary, types_of
 
 from lakehouse.formats.csv.reader import Parsed
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def test_blocks_threads_and_what_is_kept_change_no_byte(
     block: int, threads: int, kept: int, workers: Path, tmp_path: Path
 ) -> None:
     small = {"row_group_rows": 700, "row_group_bytes": 100_000, "file_bytes": 60_000}
-    expected = parsed(workers, tmp_path / "expected", limits=Limits(**small))
-    limits = Limits(block_bytes=block, threads=threads, kept_bytes=kept, **small)
+    expected = parsed(workers, tmp_path / "expected", limits=IngestLimits(**small))
+    limits = IngestLimits(block_bytes=block, threads=threads, kept_bytes=kept, **small)
     result = parsed(workers, tmp_path / "result", limits=limits)
     assert _hashes(result) == _hashes(expected)
     assert len(result.files) > 1
@@ -51,8 +51,8 @@ def test_a_value_that_comes_late_finds_the_ones_before_it_as_they_were_written(
         data = "\n".join([",a", *(f",{row}" for row in rows)]).encode()
         into, small = tmp_path / str(place), {"block_bytes": 100, "row_group_rows": 16}
         into.mkdir()
-        kept = parsed(data, into / "kept", limits=Limits(**small))
-        read = parsed(data, into / "read", limits=Limits(**small, kept_bytes=0))
+        kept = parsed(data, into / "kept", limits=IngestLimits(**small))
+        read = parsed(data, into / "read", limits=IngestLimits(**small, kept_bytes=0))
         assert _hashes(kept) == _hashes(read)
         if types_of(kept)["a"] == "string":
             assert [row[1] for row in by_pyarrow(kept)] == [row or None for row in rows]
@@ -64,13 +64,15 @@ def test_blocks_change_no_byte_where_columns_have_many_pages(tmp_path: Path) -> 
         f"{rng.random()},{rng.randrange(10**9)},{rng.randbytes(30).hex()}" for _ in range(60_000)
     )
     data = "\n".join(["a,b,c", *rows]).encode()
-    once = parsed(data, tmp_path / "once", limits=Limits(block_bytes=1 << 24))
-    again = parsed(data, tmp_path / "again", limits=Limits(block_bytes=77_777, kept_bytes=10**6))
+    once = parsed(data, tmp_path / "once", limits=IngestLimits(block_bytes=1 << 24))
+    again = parsed(
+        data, tmp_path / "again", limits=IngestLimits(block_bytes=77_777, kept_bytes=10**6)
+    )
     assert _hashes(once) == _hashes(again)
 
 
 def test_rows_keep_their_order_across_groups_and_files(workers: Path, tmp_path: Path) -> None:
-    limits = Limits(row_group_rows=512, file_bytes=1, block_bytes=10_000)
+    limits = IngestLimits(row_group_rows=512, file_bytes=1, block_bytes=10_000)
     result = parsed(workers, tmp_path, limits=limits)
     assert [file.row_count for file in result.files] == [512] * 9 + [5000 - 9 * 512]
     assert [row[0] for row in by_duckdb(result)] == list(range(1, 5001))
@@ -87,7 +89,7 @@ def test_groups_end_with_the_row_that_reaches_a_limit(
     cells: list[str], rows: int, size: int, block: int
 ) -> None:
     data = "a\n" + "".join(f'"{cell}"\n' for cell in cells)
-    limits = Limits(row_group_rows=rows, row_group_bytes=size, block_bytes=block)
+    limits = IngestLimits(row_group_rows=rows, row_group_bytes=size, block_bytes=block)
     expected, group = [], list[str]()
     for cell in cells:
         group.append(cell)
@@ -157,7 +159,7 @@ def test_a_full_disk_ends_the_work_and_its_threads(
     monkeypatch.setattr(pq.ParquetWriter, "write_table", write_table)
     monkeypatch.setattr("lakehouse.formats.parquet.writer._LARGE_ROWS", 1)
     before = set(threading.enumerate())
-    limits = Limits(row_group_rows=512, block_bytes=10_000, kept_bytes=0)
+    limits = IngestLimits(row_group_rows=512, block_bytes=10_000, kept_bytes=0)
     with pytest.raises(OSError, match="no space left"):
         ingest(workers, tmp_path, limits=limits)
     for thread in set(threading.enumerate()) - before:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ingest_files import parsed
 
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 
 ROWS = 3_000
 TEXTS = {
@@ -20,7 +20,7 @@ def test_rows_are_told_and_in_the_end_all_of_them(
     format_: str, on_error: str, tmp_path: Path
 ) -> None:
     told: list[int] = []
-    limits = Limits(block_bytes=1_000, threads=2)
+    limits = IngestLimits(block_bytes=1_000, threads=2)
     parsed(
         TEXTS[format_].encode(),
         tmp_path,

@@ -13,9 +13,9 @@ from slow_readings import Cells, type_of_column
 
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.csv.reader import Parsed
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 
-SMALL = Limits(block_bytes=64, row_group_rows=3, threads=2, kept_bytes=300)
+SMALL = IngestLimits(block_bytes=64, row_group_rows=3, threads=2, kept_bytes=300)
 REFUSALS = {"empty_csv", "malformed_csv", "malformed_encoding", "too_large", "value_does_not_fit"}
 
 INTS = st.one_of(
@@ -109,7 +109,7 @@ OPTIONS = st.fixed_dictionaries(
 def test_any_bytes_are_read_or_refused(
     data: bytes, options: dict[str, Any], block: int, encoding: str | None
 ) -> None:
-    limits = Limits(block_bytes=block, record_bytes=256, columns=50, decoded_bytes=10_000)
+    limits = IngestLimits(block_bytes=block, record_bytes=256, columns=50, decoded_bytes=10_000)
     with temporary() as folder:
         result = ingest(data, Path(folder), content_encoding=encoding, limits=limits, **options)
         if isinstance(result, Refused):
@@ -129,7 +129,7 @@ def test_blocks_change_neither_what_is_read_nor_what_is_refused(
 
 def _outcome(data: bytes, block: int) -> object:
     with temporary() as folder:
-        result = ingest(data, Path(folder), limits=Limits(block_bytes=block))
+        result = ingest(data, Path(folder), limits=IngestLimits(block_bytes=block))
         if isinstance(result, Parsed):
             return result.fingerprint, [file.sha256 for file in result.files]
         return result.code, result.errors

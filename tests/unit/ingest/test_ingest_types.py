@@ -12,7 +12,7 @@ from ingest_files import parsed, temporary, types_of
 from slow_readings import type_of_column, types_of_value
 
 from lakehouse.formats.inference import Findings, judge, merge, nothing
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.types import TYPES, cast, first_misfit
 
 # Type: the values at its boundaries, inside and outside, divided by bars.
@@ -148,7 +148,7 @@ def test_files_types_do_not_depend_on_blocks_or_threads(
 ) -> None:
     data = "a,b\n" + "".join(f"{cell},\n" for cell in cells)
     with temporary() as folder:
-        limits = Limits(block_bytes=block, threads=threads)
+        limits = IngestLimits(block_bytes=block, threads=threads)
         result = parsed(data.encode(), Path(folder), limits=limits)
     assert types_of(result)["a"] == type_of_column([cell or None for cell in cells])
 

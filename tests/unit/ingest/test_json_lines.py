@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.formats.limits import Limits
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.ndjson.columns import column
 from lakehouse.formats.ndjson.lines import Line, parsed_lines
 
@@ -25,7 +25,7 @@ _separators = st.sampled_from([(",", ":"), (", ", ": "), (" , ", " : "), (",", "
 
 
 def only(line: bytes) -> Line:
-    [[found]] = [block for block in parsed_lines([line], Limits()) if block]
+    [[found]] = [block for block in parsed_lines([line], IngestLimits()) if block]
     return found
 
 

@@ -14,8 +14,8 @@ from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.csv.record_scanner import pieces, spans
 from lakehouse.formats.csv.records import line_ends
-from lakehouse.formats.limits import Limits
-from lakehouse.formats.schema import Column, Contract, Stance
+from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.schema import Column, Contract, SchemaPolicy
 from lakehouse.formats.types import TYPES
 from lakehouse.formats.value_fit import fitting, holds
 
@@ -61,7 +61,7 @@ def test_records_that_cannot_be_read_are_set_aside(
     data: bytes, rows: list[tuple[object]], bad: list[tuple[int, str, bytes]], block: int,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    result = sifted(data, tmp_path, limits=Limits(block_bytes=block))
+    result = sifted(data, tmp_path, limits=IngestLimits(block_bytes=block))
     assert by_duckdb(result) == rows
     assert aside(result) == [(line, None, reason, raw) for line, reason, raw in bad]
     assert result.row_count == len(rows)
@@ -75,7 +75,7 @@ def test_types_are_those_of_the_rows_that_stay(tmp_path: Path) -> None:
 def test_rows_that_break_the_contract_are_set_aside(block: int, tmp_path: Path) -> None:
     contract = Contract((Column("a", "int64"), Column("b", "bool")))
     data = b"a,b\n1,true\nx,no\n,\n2,no\n\n3,TRUE\n"
-    result = sifted(data, tmp_path, contract=contract, limits=Limits(block_bytes=block))
+    result = sifted(data, tmp_path, contract=contract, limits=IngestLimits(block_bytes=block))
     assert (result.columns, result.differences) == (contract.columns, ())
     assert by_duckdb(result) == [(1, True), (None, None), (3, True)]
     assert aside(result) == [
@@ -90,7 +90,7 @@ def test_types_that_are_asked_for_set_aside_what_does_not_fit(tmp_path: Path) ->
 
 
 def test_a_contract_that_is_to_be_given_up_sets_nothing_aside(tmp_path: Path) -> None:
-    contract = Contract((Column("a", "int64"),), stance=Stance.OFFER)
+    contract = Contract((Column("a", "int64"),), stance=SchemaPolicy.OFFER)
     result = sifted(b"a\n1\nx\n", tmp_path, contract=contract)
     assert (types_of(result), aside(result)) == ({"a": "string"}, [])
     assert [each.line for each in result.differences] == [3]
@@ -133,13 +133,13 @@ def test_raw_bytes_are_the_file_s_own_in_other_encodings(tmp_path: Path) -> None
 
 
 def test_one_line_without_an_end_refuses_the_file(tmp_path: Path) -> None:
-    limits = Limits(record_bytes=1000, block_bytes=100)
+    limits = IngestLimits(record_bytes=1000, block_bytes=100)
     data = b"a\n1\n" + b"x" * 5000 + b"\n2\n"
     assert refused(data, tmp_path, limits=limits, on_error="quarantine").code == "malformed_csv"
 
 
 def test_a_quote_left_open_costs_one_line_of_a_long_file(tmp_path: Path) -> None:
-    limits = Limits(record_bytes=1000, block_bytes=100)
+    limits = IngestLimits(record_bytes=1000, block_bytes=100)
     data = b'a\n1\n"open\n' + b"2\n" * 5000
     result = sifted(data, tmp_path, limits=limits)
     assert (result.row_count, [row[0] for row in aside(result)]) == (5001, [3])
@@ -154,7 +154,7 @@ _nasty = st.sampled_from(
 @given(st.lists(_nasty, max_size=40).map(b"".join), st.integers(1, 9), st.integers(1, 30))
 @example(b'"x\n""\n"', 1, 3)
 def test_every_byte_is_in_one_record_whatever_the_chunks(body: bytes, size: int, most: int) -> None:
-    dialect, limits = Dialect(",", "utf-8"), Limits(record_bytes=1 << 20)
+    dialect, limits = Dialect(",", "utf-8"), IngestLimits(record_bytes=1 << 20)
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
     found = list(pieces(chunks, dialect, limits))
     joined = b"".join(piece.data for piece in found)

@@ -6,7 +6,15 @@ from scripted_bucket import ScriptedBucket
 
 from journal.bucket import keys
 from journal.bucket.errors import BucketUnavailable
-from journal.log import Committed, Failed, Journal, Lost, StoreBroken, find_journal, open_journal
+from journal.log import (
+    CommitFailed,
+    Committed,
+    Journal,
+    RaceLost,
+    StoreBroken,
+    find_journal,
+    open_journal,
+)
 from journal.slot import JournalCorrupt, decode_lake
 from projections.fold import fold
 
@@ -19,7 +27,7 @@ def journal_on(bucket: ScriptedBucket) -> Journal:
     return Journal(bucket, LAKE, ORIGIN, FakeClock(), chance())
 
 
-async def commit(bucket: ScriptedBucket) -> Committed | Lost | Failed:
+async def commit(bucket: ScriptedBucket) -> Committed | RaceLost | CommitFailed:
     return await journal_on(bucket).commit(1, OURS, "ours")
 
 
@@ -40,14 +48,14 @@ async def test_another_s_slot_is_a_lost_race() -> None:
     bucket = ScriptedBucket()
     await bucket.put_by_another(KEY, THEIRS)
     result = await commit(bucket)
-    assert isinstance(result, Lost)
+    assert isinstance(result, RaceLost)
     assert result.slot.header.commit == "theirs"
 
 
 async def test_another_may_win_while_our_own_attempt_is_unknown() -> None:
     bucket = ScriptedBucket("never")
     bucket.before_create.append(lambda: bucket.put_by_another(KEY, THEIRS))
-    assert isinstance(await commit(bucket), Lost)
+    assert isinstance(await commit(bucket), RaceLost)
 
 
 async def test_a_late_write_of_ours_counts_as_ours() -> None:
@@ -59,7 +67,7 @@ async def test_a_late_write_of_ours_counts_as_ours() -> None:
 
 async def test_a_refusal_fails_at_once_and_says_why() -> None:
     bucket = ScriptedBucket("refused")
-    assert await commit(bucket) == Failed("403")
+    assert await commit(bucket) == CommitFailed("403")
     assert len(bucket.creates) == 1
 
 

@@ -6,7 +6,7 @@ from builders import BEGAN, EMPTY, LAKE, blob, context, sha
 
 from journal.slot import decode_slot
 from lakehouse.commit import batch
-from lakehouse.commit.batch import Answered, Batch, Failed, Recorded, Stamp, build
+from lakehouse.commit.batch import Answered, Batch, CommandFailed, Recorded, Stamp, build
 from lakehouse.domain.commands import Command, Context, DropDataset, RegisterDataset, StoreObject
 from lakehouse.domain.decision import Replayed, Unchanged
 from lakehouse.domain.errors import Refused
@@ -74,13 +74,13 @@ def test_a_command_that_makes_decide_raise_fails_alone(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(batch, "decide", brittle)
     outcomes = built(register("a"), register("poison"), register("b")).outcomes
-    assert [type(each) for each in outcomes] == [Recorded, Failed, Recorded]
+    assert [type(each) for each in outcomes] == [Recorded, CommandFailed, Recorded]
 
 
 def test_a_command_that_no_line_can_hold_fails_alone() -> None:
     odd = msgspec.structs.replace(context(), reason="half a surrogate: \udcff")
     outcomes = built(register("a"), (register("odd"), odd), register("b")).outcomes
-    assert [type(each) for each in outcomes] == [Recorded, Failed, Recorded]
+    assert [type(each) for each in outcomes] == [Recorded, CommandFailed, Recorded]
 
 
 def test_what_does_not_fit_waits_for_the_next_slot(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,9 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, ForgetObject, StoreObject
 from lakehouse.domain.errors import RefusedError
 from lakehouse.service.changes import NOTHING_SHA256, Asking
-from lakehouse.service.gc.collector import Collection, Waits
-from lakehouse.service.gc.listing import Finding
-from lakehouse.service.gc.summary import Collected
+from lakehouse.service.gc.collector import GarbageCollector, GcWaits
+from lakehouse.service.gc.listing import GcCandidate
+from lakehouse.service.gc.summary import GcProgress
 from lakehouse.service.sql.queries import Queries
 
 ASKING = Asking("collector", 0.0)
@@ -64,8 +64,8 @@ async def garbage(node: Node, *names: str) -> None:
             node.clock.pass_time(1)  # type: ignore[attr-defined]
 
 
-async def run(node: Node, older_than: timedelta = SINCE_EVER) -> Collected:
-    collection = Collection(node, Queries(node.clock), Waits(lag_s=2, query_s=60))
+async def run(node: Node, older_than: timedelta = SINCE_EVER) -> GcProgress:
+    collection = GarbageCollector(node, Queries(node.clock), GcWaits(lag_s=2, query_s=60))
     return await collection.collect(await collection.plan(older_than), ASKING)
 
 
@@ -140,7 +140,7 @@ async def test_one_run_at_a_time_and_thousands_in_their_own_events(clock: FakeCl
             await bucket.create(object_blob("0" * 64, Tag(lake, 0, f"{number}")), b"")
         clock.pass_time(90_000)
         bucket.lists.clear()
-        collection = Collection(node, Queries(clock), Waits())
+        collection = GarbageCollector(node, Queries(clock), GcWaits())
         plan = await collection.plan(timedelta(days=7))
         with collection._gate.slot(), pytest.raises(RefusedError) as caught:
             await collection.collect(plan, ASKING)
@@ -155,8 +155,8 @@ async def test_one_run_at_a_time_and_thousands_in_their_own_events(clock: FakeCl
 KEYED = Asking("collector", 0.0, key="k-1", route="POST /v1/gc")
 
 
-async def keyed(node: Node, asking: Asking = KEYED) -> tuple[Collected, list[Finding]]:
-    collection, told = Collection(node, Queries(node.clock), Waits()), list[Finding]()
+async def keyed(node: Node, asking: Asking = KEYED) -> tuple[GcProgress, list[GcCandidate]]:
+    collection, told = GarbageCollector(node, Queries(node.clock), GcWaits()), list[GcCandidate]()
     plan = await collection.plan(SINCE_EVER)
     done = await collection.collect(plan, asking, told.append)
     return done, [finding for finding in told if finding.verdict != "foreign"]

@@ -43,7 +43,7 @@ async def test_an_older_copy_is_noticed_by_a_node_that_only_reads() -> None:
     node, _ = await idle_node(bucket)
     bucket.remove(keys.slot_key(3))
     bucket.remove(keys.slot_key(2))
-    await node.look()
+    await node.refresh()
     assert "slot 3" in fault_of(node)
     assert node.state.head.seq == 3
 
@@ -52,7 +52,7 @@ async def test_a_head_that_was_changed_is_noticed_with_both_hashes() -> None:
     bucket = ScriptedBucket()
     node, _ = await idle_node(bucket)
     bucket.overwrite(keys.slot_key(3), b"changed\n")
-    await node.look()
+    await node.refresh()
     assert node.state.head.sha256 in fault_of(node)
 
 
@@ -60,7 +60,7 @@ async def test_a_lake_that_lost_its_name_is_noticed() -> None:
     bucket = ScriptedBucket()
     node, _ = await idle_node(bucket)
     bucket.remove(keys.LAKE)
-    await node.look()
+    await node.refresh()
     assert "lake.json" in fault_of(node)
 
 
@@ -68,7 +68,7 @@ async def test_a_slot_that_stands_behind_a_gap_is_noticed() -> None:
     bucket = ScriptedBucket()
     node, _ = await idle_node(bucket)
     await bucket.put_by_another(keys.slot_key(5), await bucket.read(keys.slot_key(3)))
-    await node.look()
+    await node.refresh()
     assert "slot 4" in fault_of(node)
 
 
@@ -83,10 +83,10 @@ async def test_a_start_on_a_journal_with_a_gap_is_refused() -> None:
 async def test_looks_soon_after_each_other_read_the_head_once() -> None:
     bucket = ScriptedBucket()
     node, clock = await idle_node(bucket)
-    await node.look()
+    await node.refresh()
     bucket.reads.clear()
     clock.pass_time(1)
-    await node.look()
+    await node.refresh()
     assert bucket.reads == [keys.slot_key(4)]
 
 

@@ -12,7 +12,7 @@ from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
 from lakehouse.admin.doctor import access
 from lakehouse.admin.doctor.examination import PROBES, examine, verdict_on
-from lakehouse.admin.doctor.finding import Finding, Verdict
+from lakehouse.admin.doctor.finding import ProbeResult, Verdict
 from lakehouse.admin.doctor.site import Site
 from lakehouse.admin.doctor.start import refuse_unfit
 from lakehouse.domain.errors import CODES, RefusedError
@@ -27,11 +27,11 @@ class QuickClock(SystemClock):
         return
 
 
-async def examined(bucket: MemoryBucket) -> list[Finding]:
+async def examined(bucket: MemoryBucket) -> list[ProbeResult]:
     return [each async for each in examine(Site(bucket, None, QuickClock(), RUN))]
 
 
-def those(findings: list[Finding], verdict: Verdict) -> set[str]:
+def those(findings: list[ProbeResult], verdict: Verdict) -> set[str]:
     return {each.promise for each in findings if each.verdict is verdict}
 
 

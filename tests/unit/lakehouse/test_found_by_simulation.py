@@ -12,7 +12,7 @@ from journal.bucket.errors import ObjectMissing
 from journal.log import find_journal, open_journal
 from journal.slot import JournalCorrupt
 from lakehouse.commit.batch import Recorded
-from lakehouse.commit.writer import Limits, Writer
+from lakehouse.commit.writer import CommitLimits, Writer
 from lakehouse.domain.commands import RegisterDataset
 from projections.follower import Follower
 
@@ -25,7 +25,10 @@ async def writer() -> AsyncIterator[Writer]:
     bucket, clock = ScriptedBucket(), FakeClock()
     clock.at = await bucket.now()
     made = Writer(
-        Follower(await open_journal(bucket, clock, chance())), clock, chance(), Limits(deadline_s=0)
+        Follower(await open_journal(bucket, clock, chance())),
+        clock,
+        chance(),
+        CommitLimits(deadline_s=0),
     )
     running = asyncio.create_task(made.run())
     yield made

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 PROGRAM = """
-from lakehouse.memory import refuse_huge_pages
+from lakehouse.process.memory import refuse_huge_pages
 refuse_huge_pages()
 print(next(line for line in open("/proc/self/status") if line.startswith("THP_enabled")))
 """

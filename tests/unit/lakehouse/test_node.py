@@ -43,7 +43,7 @@ async def test_looking_finds_what_another_has_committed() -> None:
     bucket = ScriptedBucket()
     reader = await Node.open(bucket, SystemClock(), chance())
     writer = await node_on(bucket, "a")
-    assert (await reader.reach(1, within_s=1)).head.seq == 1
+    assert (await reader.wait_for_seq(1, within_s=1)).head.seq == 1
     await writer.stop(1)
 
 
@@ -51,7 +51,7 @@ async def test_what_is_not_reached_in_time_is_said_so() -> None:
     bucket = ScriptedBucket()
     node = await Node.open(bucket, FakeClock(), chance())
     with pytest.raises(RefusedError) as caught:
-        await node.reach(5, within_s=1)
+        await node.wait_for_seq(5, within_s=1)
     assert caught.value.refused.code == "not_caught_up"
 
 
@@ -59,12 +59,12 @@ async def test_a_bucket_out_of_reach_leaves_the_state_and_is_told() -> None:
     bucket = ScriptedBucket()
     node = await node_on(bucket, "a")
     bucket.reads_fail = 1
-    await node.look()
-    assert node.behind is not None
-    assert node.behind.code == "bucket_unavailable"
+    await node.refresh()
+    assert node.lag_error is not None
+    assert node.lag_error.code == "bucket_unavailable"
     assert node.state.head.seq == 1
-    await node.look()
-    assert node.behind is None
+    await node.refresh()
+    assert node.lag_error is None
     await node.stop(1)
 
 
@@ -72,7 +72,7 @@ async def test_damage_found_while_running_stops_writing_and_not_reading() -> Non
     bucket = ScriptedBucket()
     node = await node_on(bucket, "a")
     await bucket.put_by_another(keys.slot_key(2), b"damage\n")
-    await node.look()
+    await node.refresh()
     assert node.writer.fault is not None
     assert node.writer.fault.code == "journal_corrupt"
     assert node.state.head.seq == 1
@@ -123,7 +123,7 @@ async def test_two_nodes_on_one_directory_agree_whoever_is_faster(tmp_path: Path
     ]
     outcomes = await asyncio.gather(*tasks)
     for node in nodes:
-        await node.look()
+        await node.refresh()
     roots = {state_root(node.state) for node in nodes}
     assert len(roots) == 1
     recorded = [each.event.seq for each in outcomes if isinstance(each, Recorded)]

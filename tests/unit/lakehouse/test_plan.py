@@ -7,13 +7,13 @@ import pytest
 
 from lakehouse.formats.options import Options
 from lakehouse.process.spool import Spooled
-from lakehouse.service.ingest.plan import MOST_COLUMNS, Plan
+from lakehouse.service.ingest.plan import MOST_COLUMNS, IngestPlan
 
 SMALL = b"a,b\n1,2\n"
 
 
 def is_quick(content: Path | bytes, **options: str) -> bool:
-    return Plan("t", options=Options(**options)).is_quick(Spooled(content, "", 0))
+    return IngestPlan("t", options=Options(**options)).is_quick(Spooled(content, "", 0))
 
 
 @pytest.mark.parametrize("content", [SMALL, b"", b"a", b"," * (MOST_COLUMNS - 1) + b"\n"])

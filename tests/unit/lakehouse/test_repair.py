@@ -14,7 +14,7 @@ from journal.slot import JournalCorrupt
 from lakehouse.admin.inspection import differences
 from lakehouse.admin.repair import Repaired, repair
 from lakehouse.domain.errors import RefusedError
-from lakehouse.domain.progress import unwatched
+from lakehouse.domain.progress import ignore_progress
 from projections.checkpointing import newest_state
 from projections.codec import encode_state
 from projections.fold import STATE_VERSION
@@ -48,7 +48,7 @@ async def repaired(bucket: ScriptedBucket) -> Repaired:
             bucket.remove(key)
         return []
 
-    return await repair(journal_on(bucket), remove, unwatched)
+    return await repair(journal_on(bucket), remove, ignore_progress)
 
 
 async def lie(bucket: ScriptedBucket, seq: int, position: int) -> str:
@@ -110,7 +110,7 @@ async def test_what_cannot_be_removed_is_told(bucket: ScriptedBucket) -> None:
         return [*wrong]
 
     with pytest.raises(RefusedError, match="1 caches could not be removed"):
-        await repair(journal_on(bucket), refuses, unwatched)
+        await repair(journal_on(bucket), refuses, ignore_progress)
 
 
 @pytest.mark.parametrize("key", [keys.slot_key(1), keys.LAKE, "datasets/a", "_journal/packs/x"])

@@ -13,7 +13,7 @@ from journal.log import open_journal
 from journal.slot import decode_slot
 from lakehouse.commit import writer as writers
 from lakehouse.commit.batch import Answered, Recorded, Stamp, build
-from lakehouse.commit.writer import Limits, Writer
+from lakehouse.commit.writer import CommitLimits, Writer
 from lakehouse.domain.commands import Command, Context, DropDataset, RegisterDataset
 from lakehouse.domain.decision import Replayed, Unchanged
 from lakehouse.domain.errors import RefusedError
@@ -25,7 +25,7 @@ class Rig:
     """One writer on a scripted bucket, and another process's follower on the same bucket."""
 
     def __init__(
-        self, bucket: ScriptedBucket, mine: Follower, other: Follower, limits: Limits
+        self, bucket: ScriptedBucket, mine: Follower, other: Follower, limits: CommitLimits
     ) -> None:
         self.bucket = bucket
         self.clock = FakeClock()
@@ -52,10 +52,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(*script: str, limits: Limits | None = None) -> AsyncIterator[Rig]:
+async def rig(*script: str, limits: CommitLimits | None = None) -> AsyncIterator[Rig]:
     bucket = ScriptedBucket(*script)
     journal = await open_journal(bucket, FakeClock(), chance())
-    made = Rig(bucket, Follower(journal), Follower(journal), limits or Limits())
+    made = Rig(bucket, Follower(journal), Follower(journal), limits or CommitLimits())
     made.clock.at = await bucket.now()
     running = asyncio.create_task(made.writer.run())
     try:
@@ -180,7 +180,7 @@ async def test_twelve_lost_races_are_enough() -> None:
 
 
 async def test_unknown_at_the_deadline_is_said_so_and_goes_on_in_the_background() -> None:
-    async with rig("never", limits=Limits(deadline_s=0.05)) as it:
+    async with rig("never", limits=CommitLimits(deadline_s=0.05)) as it:
         held = asyncio.Event()
         it.bucket.before_create.append(held.wait)
         assert await refusal(it.submit(register("a"))) == "outcome_unknown"
@@ -190,7 +190,7 @@ async def test_unknown_at_the_deadline_is_said_so_and_goes_on_in_the_background(
 
 
 async def test_still_waiting_at_the_deadline_is_certainly_not_done() -> None:
-    async with rig(limits=Limits(deadline_s=0.05)) as it:
+    async with rig(limits=CommitLimits(deadline_s=0.05)) as it:
         held = asyncio.Event()
         it.bucket.before_create.append(held.wait)
         first = asyncio.create_task(it.submit(register("a")))
@@ -222,7 +222,7 @@ async def test_a_sender_that_goes_away_before_the_put_leaves_no_event() -> None:
 
 
 async def test_the_queue_is_bounded() -> None:
-    async with rig(limits=Limits(queue=1)) as it:
+    async with rig(limits=CommitLimits(queue=1)) as it:
         first = asyncio.create_task(it.submit(register("a")))
         await asyncio.sleep(0)
         assert await refusal(it.submit(register("b"))) == "busy"

@@ -26,13 +26,13 @@ from scripted_bucket import ScriptedBucket
 from journal import checkpoints, packs
 from journal.bucket import keys
 from journal.slot import decode_slot
-from lakehouse.commit.checkpointer import Keeper
+from lakehouse.commit.checkpointer import Checkpointer
 from projections import checkpointing
 from projections.checkpointing import is_due, keep_pack, keep_state, newest_state
 from projections.codec import encode_state, state_root
 from projections.fold import STATE_VERSION, fold
 from projections.follower import Follower
-from projections.snapshots import Past
+from projections.snapshots import Snapshots
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ async def test_every_node_makes_the_same_objects(long: Long) -> None:
     follower = Follower(journal_on(other))
     for position in range(1, SLOTS + 1):
         follower.accept(decode_slot(long.bodies[position - 1], position))
-    await Keeper(follower, FakeClock(), chance(9), None).keep_due()
+    await Checkpointer(follower, FakeClock(), chance(9), None).keep_due()
     for key in await checkpoint_keys(one):
         assert await one.read(key) == await other.read(key)
 
@@ -90,7 +90,7 @@ async def test_any_past_state_is_a_checkpoint_and_at_most_a_pack_away(
     long: Long, bucket: ScriptedBucket, seq: int
 ) -> None:
     follower = await kept(bucket)
-    state = await Past(follower).state_at(seq)
+    state = await Snapshots(follower).state_at(seq)
     whole = long.states[(seq + 1) // 2]
     assert state.head.seq == seq
     if seq % 2 == 0:
@@ -163,7 +163,7 @@ async def test_a_pack_that_is_of_no_use_is_passed_over(
 ) -> None:
     follower = await kept(bucket)
     await spoil(bucket, packs.pack_key(1025))  # type: ignore[operator]
-    assert await Past(follower).state_at(3000) == long.states[1500]
+    assert await Snapshots(follower).state_at(3000) == long.states[1500]
 
 
 @pytest.mark.parametrize("piece_bytes", [100, 1_000_003])
@@ -201,7 +201,7 @@ async def test_a_pack_whose_slots_do_not_link_is_passed_over(
     with packs.writing(forged := BytesIO()) as write:
         write(joined.replace(b'"tester"', b'"forger"'))
     bucket.overwrite(packs.pack_key(1025), forged.getvalue())
-    assert await Past(follower).state_at(3000) == long.states[1500]
+    assert await Snapshots(follower).state_at(3000) == long.states[1500]
 
 
 async def test_keeping_twice_is_keeping_once(long: Long, bucket: ScriptedBucket) -> None:

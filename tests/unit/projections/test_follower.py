@@ -23,7 +23,7 @@ from journal.log import Journal
 from journal.slot import JournalCorrupt, UpgradeRequired, decode_slot
 from projections.fold import State, fold
 from projections.follower import Follower
-from projections.snapshots import BeyondHead, Past
+from projections.snapshots import BeyondHead, Snapshots
 
 
 async def follower_of(*facts: object) -> tuple[Follower, ScriptedBucket]:
@@ -57,13 +57,14 @@ async def test_any_seq_has_its_state(seq: int) -> None:
     facts = [stored(f"k{n}") for n in range(5)]
     follower, _ = await follower_of(*facts)
     await follower.catch_up()
-    assert await Past(follower).state_at(seq) == given(*facts[:seq])
+    assert await Snapshots(follower).state_at(seq) == given(*facts[:seq])
 
 
 async def test_a_seq_beyond_the_head_is_refused() -> None:
     follower, _ = await follower_of(stored("a"))
     await follower.catch_up()
-    for ask in (Past(follower).state_at(2), Past(follower).slot_of(2), Past(follower).slot_of(0)):
+    past = Snapshots(follower)
+    for ask in (past.state_at(2), past.slot_of(2), past.slot_of(0)):
         with pytest.raises(BeyondHead):
             await ask
 
@@ -73,14 +74,14 @@ async def test_a_time_means_the_last_slot_that_is_not_after_it() -> None:
     await follower.catch_up()
     offsets = {0: 0, 0.5: 0, 1: 1, 1.5: 1, 2: 2, 4.999999: 4, 5: 5, 900: 5}
     for offset_s, seq in offsets.items():
-        assert await Past(follower).seq_at(BEGAN + timedelta(seconds=offset_s)) == seq
+        assert await Snapshots(follower).seq_at(BEGAN + timedelta(seconds=offset_s)) == seq
 
 
 async def test_a_slot_is_found_by_any_of_its_seqs() -> None:
     follower, _ = await follower_of(*(stored(f"k{n}") for n in range(9)))
     await follower.catch_up()
     for seq in range(1, 10):
-        assert (await Past(follower).slot_of(seq)).header.position == seq
+        assert (await Snapshots(follower).slot_of(seq)).header.position == seq
 
 
 async def test_damage_stops_it_at_the_last_good_state() -> None:

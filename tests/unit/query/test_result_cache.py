@@ -7,11 +7,11 @@ from lakehouse.domain.errors import Refused
 from lakehouse.query.messages import Reads
 from lakehouse.query.policy import functions
 from lakehouse.query.policy.statement import read_statement
-from lakehouse.query.result_cache import Kept, ResultCache, identity_of
+from lakehouse.query.result_cache import CachedResult, ResultCache, identity_of
 
 
-def body(size: int) -> Kept:
-    return Kept(b"x" * size, 1)
+def body(size: int) -> CachedResult:
+    return CachedResult(b"x" * size, 1)
 
 
 def test_the_longest_unused_go_first() -> None:

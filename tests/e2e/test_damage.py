@@ -1,6 +1,6 @@
 """Damage beneath a running process: found and named, no change is taken, the last good state read on.
 
-How a head is looked at after idling, to the second, stands in tests/unit/lakehouse; here one wait of
+How a head is looked at after idling, to the second, stands in tests/unit/commit; here one wait of
 that length, in real time, is shared by all damages that only such a look can find.
 """
 

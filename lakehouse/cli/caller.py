@@ -1,4 +1,4 @@
-"""How a command reaches the service, and who it says is asking."""
+"""How a command opens the service, and the caller that it passes to each use case."""
 
 import argparse
 import getpass
@@ -10,12 +10,11 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from lakehouse.config import Settings
-from lakehouse.service.changes import Asking
+from lakehouse.service.caller import CLI, Caller
 from lakehouse.service.service import Service
-from lakehouse.service.sql.queries import Asker
 from lakehouse.wiring import service_of
 
-_NOT_ASKED = (
+_NOT_COMPARED = (
     "bucket",
     "config",
     "secrets_file",
@@ -39,19 +38,16 @@ async def service_for(
         yield service
 
 
-def asker() -> Asker:
-    """Who asks a question from here: user@host."""
-    return Asker("cli", _actor())
-
-
-def asking_for(service: Service, arguments: argparse.Namespace, route: str) -> Asking:
-    """Who: user@host. What makes two requests the same: every word but where the bucket is."""
-    words = {name: value for name, value in vars(arguments).items() if name not in _NOT_ASKED}
-    return Asking(
+def caller_of(service: Service, arguments: argparse.Namespace, route: str) -> Caller:
+    """The caller of a command: user@host. Two commands are the same request if all their words are
+    the same but those of _NOT_COMPARED."""
+    words = {name: value for name, value in vars(arguments).items() if name not in _NOT_COMPARED}
+    return Caller(
         actor=_actor(),
+        door=CLI,
         accepted_s=service.node.clock.monotonic(),
-        reason=arguments.reason,
-        key=arguments.idempotency_key,
+        reason=getattr(arguments, "reason", None),
+        idempotency_key=getattr(arguments, "idempotency_key", None),
         route=f"cli {route}",
         query=tuple((name, str(value)) for name, value in words.items()),
     )

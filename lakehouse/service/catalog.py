@@ -10,7 +10,8 @@ from lakehouse.domain.commands import DropDataset, RegisterDataset, RestoreDatas
 from lakehouse.domain.errors import Body, Refused, RefusedError
 from lakehouse.domain.validation import check_fingerprint, check_name
 from lakehouse.service import snapshot
-from lakehouse.service.changes import NOTHING_SHA256, Asking, settle
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import NOTHING_SHA256, settle
 from projections import catalog, history
 from projections.catalog import Dataset
 from projections.fold import State
@@ -24,7 +25,7 @@ class Catalog:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def register(self, command: RegisterDataset, asking: Asking, payload: bytes) -> Receipt:
+    async def register(self, command: RegisterDataset, caller: Caller, payload: bytes) -> Receipt:
         """Make a dataset over the current versions of keys; its manifest.
 
         Raises RefusedError: `empty_name`, `empty_fingerprint`, `invalid_name`, `invalid_request`,
@@ -33,14 +34,14 @@ class Catalog:
         check_name(command.name)
         check_fingerprint(command.schema_fingerprint)
         _check_keys(command.keys)
-        settled = await settle(self._node, command, asking, hashlib.sha256(payload).hexdigest())
+        settled = await settle(self._node, command, caller, hashlib.sha256(payload).hexdigest())
         dataset = _live(settled.state, command.name)
         return Receipt(receipts.manifest(dataset, settled.state.inventory), settled.seq)
 
-    async def drop(self, name: str, asking: Asking) -> Receipt:
+    async def drop(self, name: str, caller: Caller) -> Receipt:
         """Let a dataset be no more: {name, dataset_id, seq}. Raises `dataset_not_found`."""
         check_name(name)
-        settled = await settle(self._node, DropDataset(name), asking, NOTHING_SHA256)
+        settled = await settle(self._node, DropDataset(name), caller, NOTHING_SHA256)
         if settled.event is None or not isinstance(settled.event.data, DatasetDropped):
             raise RefusedError(Refused("internal_error", "a drop made no event"))
         dropped = settled.event.data
@@ -51,7 +52,7 @@ class Catalog:
         }
         return Receipt(body, settled.seq)
 
-    async def restore(self, name: str, as_of: str | int, asking: Asking, payload: bytes) -> Receipt:
+    async def restore(self, name: str, as_of: str | int, caller: Caller, payload: bytes) -> Receipt:
         """Make a dataset again what it was as of an event or a time; its manifest.
 
         Raises RefusedError: `dataset_not_found` (there was none then), `name_taken`,
@@ -66,7 +67,7 @@ class Catalog:
             detail = f"there was no dataset {name} as of event {then.head.seq}"
             raise RefusedError(Refused("dataset_not_found", detail))
         command = RestoreDataset(then.head.seq, was)
-        settled = await settle(self._node, command, asking, hashlib.sha256(payload).hexdigest())
+        settled = await settle(self._node, command, caller, hashlib.sha256(payload).hexdigest())
         dataset = _live(settled.state, name)
         return Receipt(receipts.manifest(dataset, settled.state.inventory), settled.seq)
 

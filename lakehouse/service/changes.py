@@ -14,6 +14,7 @@ from lakehouse.domain.commands import Command, Context
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.caller import Caller
 from projections.fold import State
 
 ATTEMPTS = 8
@@ -25,29 +26,12 @@ NOTHING_SHA256 = hashlib.sha256().hexdigest()
 """The payload of a change that has none."""
 
 
-class Asking(msgspec.Struct, frozen=True):
-    """Who asks for a change, and how; `accepted_s` is when, by the node's monotonic clock."""
-
-    actor: str
-    accepted_s: float
-    correlation: str | None = None
-    reason: str | None = None
-    key: str | None = None
-    route: str = ""
-    query: tuple[tuple[str, str], ...] = ()
-
-    def request_hash(self, payload_sha256: str) -> str:
-        """What makes two requests the same: route, sorted query, actor, payload."""
-        parts = [self.route, sorted(self.query), self.actor, payload_sha256]
-        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
-
-
 class Settled(msgspec.Struct, frozen=True):
     """What came of a change that was not refused.
 
     `seq` is the receipt's: of the event that made it so, or the head's where there is none.
     `state` is the state right after that event, or the one that proved that nothing was needed;
-    `event` is None in the latter case, `fresh` tells whether this asking made the event.
+    `event` is None in the latter case, `fresh` tells whether this caller made the event.
     """
 
     seq: int
@@ -59,7 +43,7 @@ class Settled(msgspec.Struct, frozen=True):
 async def settle(
     node: Node,
     command: Command,
-    asking: Asking,
+    caller: Caller,
     payload_sha256: str,
     advance: Callable[[Command], Awaitable[Command]] | None = None,
 ) -> Settled:
@@ -67,7 +51,7 @@ async def settle(
 
     Raises RefusedError.
     """
-    context, marked = _context(node, asking, payload_sha256), 0
+    context, marked = _context(node, caller, payload_sha256), 0
     for _ in range(ATTEMPTS):
         decision = decide(node.state, command, context)
         if isinstance(decision, NeedsData) and advance is not None:
@@ -76,7 +60,7 @@ async def settle(
                 break
             command = await advance(command)
             continue
-        outcome = await node.writer.submit(command, context, asking.accepted_s)
+        outcome = await node.writer.submit(command, context, caller.accepted_s)
         if isinstance(outcome, Recorded):
             return Settled(outcome.event.seq, outcome.state, outcome.event, fresh=True)
         match outcome.decision:
@@ -98,15 +82,11 @@ def mint(node: Node) -> Tag:
     return Tag(lake[:8], node.state.head.seq, random_name(node.chance, 12))
 
 
-def _context(node: Node, asking: Asking, payload_sha256: str) -> Context:
-    return Context(
-        asking.actor,
-        uuid7(node.clock.now(), node.chance),
-        asking.correlation,
-        asking.reason,
-        asking.key,
-        asking.request_hash(payload_sha256) if asking.key is not None else None,
-    )
+def _context(node: Node, caller: Caller, payload_sha256: str) -> Context:
+    command_id = uuid7(node.clock.now(), node.chance)
+    if caller.idempotency_key is None:
+        return caller.context(command_id)
+    return caller.context(command_id, caller.request_hash(payload_sha256))
 
 
 async def _replayed(node: Node, position: int, seq: int) -> Settled:

@@ -12,7 +12,8 @@ from lakehouse.domain.commands import Command, ForgetObject, StoreObject
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled
 from lakehouse.service import snapshot
-from lakehouse.service.changes import NOTHING_SHA256, Asking, mint, settle
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import NOTHING_SHA256, mint, settle
 from projections import inventory
 from projections.inventory import Stored
 
@@ -24,7 +25,7 @@ class Storage:
         self._node = node
 
     async def put(
-        self, key: str, body: Spooled, content_type: str, asking: Asking, *, only_if_absent: bool
+        self, key: str, body: Spooled, content_type: str, caller: Caller, *, only_if_absent: bool
     ) -> Receipt:
         """Store a spooled body as the key's current version: {key, size_bytes, sha256, seq}.
 
@@ -38,16 +39,16 @@ class Storage:
             return msgspec.structs.replace(command, blob=blob)
 
         command = StoreObject(key, body.size_bytes, body.sha256, content_type, None, only_if_absent)
-        settled = await settle(self._node, command, asking, body.sha256, upload)
+        settled = await settle(self._node, command, caller, body.sha256, upload)
         version = inventory.current(settled.state.inventory, key)
         if version is None:
             raise RefusedError(Refused("object_lost", f"{key!r} was stored and is unknown now"))
         return Receipt(receipts.stored(version), settled.seq)
 
-    async def forget(self, key: str, asking: Asking) -> Receipt:
+    async def forget(self, key: str, caller: Caller) -> Receipt:
         """Let the key name nothing. Raises RefusedError: `invalid_key`, `object_in_use`."""
         check_key(key, writing=True)
-        settled = await settle(self._node, ForgetObject(key), asking, NOTHING_SHA256)
+        settled = await settle(self._node, ForgetObject(key), caller, NOTHING_SHA256)
         return Receipt({}, settled.seq)
 
     async def find(self, key: str, as_of: str | None) -> tuple[Stored, int]:

@@ -12,7 +12,8 @@ from lakehouse.domain.errors import Body, Json, Refused, RefusedError
 from lakehouse.domain.undo_rules import inverse
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
-from lakehouse.service.changes import Asking, settle
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import settle
 from projections import catalog
 from projections.fold import State
 from projections.snapshots import BeyondHead
@@ -32,7 +33,7 @@ class TimeTravel:
         body: Body = {"from": was.head.seq, "to": now.head.seq, "datasets": rows}
         return Receipt(body, now.head.seq)
 
-    async def pin(self, name: str, as_of: str | int, asking: Asking, payload: bytes) -> Receipt:
+    async def pin(self, name: str, as_of: str | int, caller: Caller, payload: bytes) -> Receipt:
         """Keep what a dataset was then: {name, as_of_seq, seq}.
 
         Raises RefusedError: `dataset_not_found`, `objects_collected`, and what settle raises.
@@ -45,13 +46,13 @@ class TimeTravel:
             detail = f"there was no dataset {name} as of event {then.head.seq}"
             raise RefusedError(Refused("dataset_not_found", detail))
         command = PinDataset(then.head.seq, was)
-        settled = await settle(self._node, command, asking, _sha256(payload))
+        settled = await settle(self._node, command, caller, _sha256(payload))
         return _pinned(was.name, then.head.seq, settled.seq)
 
-    async def unpin(self, name: str, as_of: int, asking: Asking, payload: bytes) -> Receipt:
+    async def unpin(self, name: str, as_of: int, caller: Caller, payload: bytes) -> Receipt:
         """Keep it no longer: {name, as_of_seq, seq}. Raises RefusedError `pin_not_found`."""
         check_name(name)
-        settled = await settle(self._node, UnpinDataset(name, as_of), asking, _sha256(payload))
+        settled = await settle(self._node, UnpinDataset(name, as_of), caller, _sha256(payload))
         return _pinned(name, as_of, settled.seq)
 
     async def pins(self) -> Receipt:
@@ -74,7 +75,7 @@ class TimeTravel:
             )
         return Receipt({"pins": rows}, state.head.seq)
 
-    async def undo(self, seq: int, asking: Asking, payload: bytes, *, dry_run: bool) -> Receipt:
+    async def undo(self, seq: int, caller: Caller, payload: bytes, *, dry_run: bool) -> Receipt:
         """Do the inverse of one change: {dry_run, undoes, type, datasets, seq}.
 
         Raises RefusedError: `event_not_found`, `cannot_undo` where there is no inverse,
@@ -84,7 +85,7 @@ class TimeTravel:
         command = await self._inverse(seq)
         if dry_run:
             return await self._foreseen(command)
-        settled = await settle(self._node, command, asking, _sha256(payload))
+        settled = await settle(self._node, command, caller, _sha256(payload))
         before = await self._node.past.state_at(settled.seq - 1)
         type_ = settled.event.type if settled.event else None
         return _undone(command, type_, before, settled.state, settled.seq, dry_run=False)

@@ -104,6 +104,7 @@ class Edge(web.Server):
             raise RefusedError(refused)
         exchange = Exchange(request, identity, self._service.node.clock.monotonic())
         route, exchange.tail = match(request.method, exchange.target.path)
+        exchange.changes = route.changes
         request[ABANDONABLE] = route.abandonable
         request[ROUTE] = (route.method, route.path)
         await self._reach(exchange)

@@ -28,8 +28,8 @@ from journal.bucket.port import Stat
 from journal.clock import SystemClock, uuid7
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, ForgetObject, RegisterDataset, StoreObject
+from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
-from lakehouse.service.changes import Asking
 from lakehouse.service.feed import Feed, Subscription
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.journal import JournalReads
@@ -56,7 +56,7 @@ ROUNDS = 5
 LISTENERS, SENDERS, ROUND_S, BESIDE_ROUNDS = 100, 32, 1.0, 15
 OBJECTS, GARBAGE = 100_000, 10_000
 CHANCE = random.Random(1)
-ASKING = Asking("bench", 0.0)
+CALLER = Caller("bench", 0.0)
 
 
 class CountingBucket(MemoryBucket):
@@ -182,7 +182,7 @@ async def collection() -> str:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     runs = GarbageCollector(node, Queries(node.clock), GcWaits(0, 0))
     began_s = time.perf_counter()
-    done = await runs.collect(await runs.plan(timedelta(0)), ASKING)
+    done = await runs.collect(await runs.plan(timedelta(0)), CALLER)
     took_s = time.perf_counter() - began_s
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     await node.stop(1)
@@ -249,7 +249,7 @@ async def _listen(node: Node, feed: Feed) -> None:
 async def _collect(node: Node) -> None:
     runs = GarbageCollector(node, Queries(node.clock), GcWaits(0, 0))
     while True:
-        await runs.collect(await runs.plan(timedelta(0)), ASKING)
+        await runs.collect(await runs.plan(timedelta(0)), CALLER)
         await asyncio.sleep(0.1)
 
 

@@ -16,8 +16,8 @@ from journal.clock import SystemClock
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import RegisterDataset
 from lakehouse.domain.errors import RefusedError
+from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
-from lakehouse.service.changes import Asking
 from tests.s3_server import S3Server
 
 COMMITS = 200
@@ -77,7 +77,7 @@ async def requests_of_commits(directory: Path) -> tuple[float, dict[str, int]]:
     made, slots = bucket.counted.total(), node.state.head.position - 1
     bucket.counted.clear()
     try:
-        await Catalog(node).drop("absent", Asking("bench", node.clock.monotonic()))
+        await Catalog(node).drop("absent", Caller("bench", node.clock.monotonic()))
         raise SystemExit("what is not there was dropped")
     except RefusedError:
         proof = dict(bucket.counted)
@@ -98,7 +98,7 @@ async def requests_of_opening(directory: Path) -> dict[str, int]:
 
 async def _register(node: Node, number: int) -> None:
     command = RegisterDataset(f"d{number}", "v1", (), 0)
-    await Catalog(node).register(command, Asking("bench", node.clock.monotonic()), b"")
+    await Catalog(node).register(command, Caller("bench", node.clock.monotonic()), b"")
 
 
 async def _put(bucket: Bucket, key: str, body: bytes) -> None:

@@ -20,8 +20,8 @@ from journal.bucket.opening import open_bucket
 from journal.clock import SystemClock
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import RegisterDataset
+from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
-from lakehouse.service.changes import Asking
 from tests.e2e.process import Lakehouse
 from tests.s3_server import free_ports
 
@@ -105,7 +105,7 @@ async def _register_all(node: Node, at_once: int, goes_on: Callable[[], bool]) -
         done = 0
         while goes_on():
             command = RegisterDataset(f"new_{next(numbers)}", "v1", (), 0)
-            await catalog.register(command, Asking("bench", clock.monotonic()), b"")
+            await catalog.register(command, Caller("bench", clock.monotonic()), b"")
             done += 1
         return done
 

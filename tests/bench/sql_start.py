@@ -12,8 +12,8 @@ from journal.bucket.local.bucket import LocalBucket
 from journal.clock import SystemClock
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import RegisterDataset
+from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
-from lakehouse.service.changes import Asking
 from tests.bench.sql_asking import whole
 from tests.bench.sql_servers import serving
 
@@ -49,8 +49,8 @@ async def _registered(bucket: Path, name: str) -> None:
             RegisterDataset(f"d{number}", f"v{number}", (key,), None)
             for number in range(first, min(first + AT_ONCE, DATASETS))
         ]
-        asking = Asking("bench", node.clock.monotonic())
-        await asyncio.gather(*(catalog.register(each, asking, b"") for each in commands))
+        caller = Caller("bench", node.clock.monotonic())
+        await asyncio.gather(*(catalog.register(each, caller, b"") for each in commands))
     await node.stop(5.0)
     await node.bucket.close()
 

@@ -14,7 +14,7 @@ from journal.bucket.keys import blob_tag
 from journal.bucket.port import Stat
 from lakehouse.domain import gc_rules
 from lakehouse.domain.commands import MarkObjects, RecordCollected
-from lakehouse.service.changes import Asking
+from lakehouse.service.caller import Caller
 from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GarbageCollector
 from lakehouse.service.gc.listing import GcCandidate, GcScope
@@ -96,11 +96,11 @@ def deletion_comes_before_the_mark() -> Iterator[None]:
         self: GarbageCollector,
         plan: GcScope,
         found: list[GcCandidate],
-        asking: Asking,
+        caller: Caller,
         done: GcProgress,
     ) -> None:
         await self._node.bucket.delete_blobs([finding.blob for finding in found])
-        await _mark_some(self, plan, found, asking, done)
+        await _mark_some(self, plan, found, caller, done)
 
     with mock.patch.object(GarbageCollector, "_mark_some", broken):
         yield
@@ -115,18 +115,18 @@ def deletion_does_not_wait_for_the_mark() -> Iterator[None]:
         self: GarbageCollector,
         plan: GcScope,
         found: list[GcCandidate],
-        asking: Asking,
+        caller: Caller,
         done: GcProgress,
     ) -> None:
         found_by.setdefault(plan.run, []).extend(finding.blob for finding in found)
-        await _mark_some(self, plan, found, asking, done)
+        await _mark_some(self, plan, found, caller, done)
 
     async def delete(
-        self: GarbageCollector, plan: GcScope, asking: Asking, done: GcProgress
+        self: GarbageCollector, plan: GcScope, caller: Caller, done: GcProgress
     ) -> None:
         await self._wait()
         await self._node.bucket.delete_blobs(found_by.get(plan.run, []))
-        await _delete(self, plan, asking, done)
+        await _delete(self, plan, caller, done)
 
     with (
         mock.patch.object(GarbageCollector, "_mark_some", mark),
@@ -151,14 +151,14 @@ def what_was_asked_is_recorded() -> Iterator[None]:
     """Recorded as collected is what the store was asked to delete, not what it answered."""
 
     async def broken(
-        self: GarbageCollector, plan: GcScope, asking: Asking, done: GcProgress
+        self: GarbageCollector, plan: GcScope, caller: Caller, done: GcProgress
     ) -> None:
         marked = tuple(self._node.state.inventory.marked)
         if not marked:
             return
         await self._wait()
         await self._node.bucket.delete_blobs(marked)
-        await self._submit(RecordCollected(plan.run, marked), asking)
+        await self._submit(RecordCollected(plan.run, marked), caller)
 
     with mock.patch.object(GarbageCollector, "_delete", broken):
         yield

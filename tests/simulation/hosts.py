@@ -25,7 +25,8 @@ from lakehouse.domain.commands import (
     StoreObject,
 )
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.service.changes import Asking, mint, settle
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import mint, settle
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.ingest.source_history import looked_back
 from lakehouse.service.sql.queries import Queries
@@ -148,8 +149,12 @@ class WriterHost(Host):
 
     async def _settle(self, request: Request) -> object:
         node = self.node
-        asking = Asking(
-            request.actor, self.clock.monotonic(), request.id, None, request.key, "simulation"
+        caller = Caller(
+            request.actor,
+            self.clock.monotonic(),
+            route="simulation",
+            correlation=request.id,
+            idempotency_key=request.key,
         )
 
         async def advance(command: Command) -> Command:
@@ -164,7 +169,7 @@ class WriterHost(Host):
                 began_s = self.loop.time()
                 request.command = await _found(node, request.command)
                 request.bringing_s += self.loop.time() - began_s
-            return await settle(node, request.command, asking, request.payload, advance)
+            return await settle(node, request.command, caller, request.payload, advance)
         except RefusedError as error:
             return error.refused
         except KNOWN as error:
@@ -205,10 +210,10 @@ class WriterHost(Host):
             node = self.node
             waits = GcWaits(lag_s=LAG_S, query_s=QUERY_S)
             collection = GarbageCollector(node, Queries(self.clock), waits)
-            asking = Asking("collector", self.clock.monotonic(), COLLECTOR)
+            caller = Caller("collector", self.clock.monotonic(), correlation=COLLECTOR)
             try:
                 plan = await collection.plan(timedelta(seconds=self.record.retention_s))
-                done = await collection.collect(plan, asking)
+                done = await collection.collect(plan, caller)
                 self.trace.add(self.process.name, f"collected: {done}")
             except RefusedError as error:
                 self.trace.add(self.process.name, f"stops collecting: {error}")

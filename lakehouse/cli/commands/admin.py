@@ -7,7 +7,7 @@ import msgspec
 
 from journal.packs import SLOTS_A_PACK
 from lakehouse.admin.export import export as export_lake
-from lakehouse.cli.caller import asking_for, service_for
+from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.commands.journal import OK, journal_of, noted, tell
 from lakehouse.cli.progress import counting
 from lakehouse.config import Settings
@@ -84,7 +84,7 @@ async def _change(
         if journal is None:
             raise RefusedError(Refused("event_not_found", "there is no journal"))
     async with service_for(settings) as service:
-        asking = asking_for(service, arguments, arguments.subcommand)
-        settled = await settle(service.node, command, asking, NOTHING_SHA256)
+        caller = caller_of(service, arguments, arguments.subcommand)
+        settled = await settle(service.node, command, caller, NOTHING_SHA256)
     tell(arguments, {"seq": settled.seq, "recorded": settled.event is not None})
     return OK

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 import msgspec
 
 from lakehouse.cli import printing
-from lakehouse.cli.caller import asking_for, service_for
+from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Body
 
@@ -36,7 +36,7 @@ async def show(arguments: argparse.Namespace, settings: Settings) -> int:
 async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse drop NAME`."""
     async with service_for(settings) as service:
-        receipt = await service.catalog.drop(arguments.name, asking_for(service, arguments, "drop"))
+        receipt = await service.catalog.drop(arguments.name, caller_of(service, arguments, "drop"))
     if arguments.json:
         printing.document(receipt.body)
     else:
@@ -47,8 +47,8 @@ async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
 async def restore(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse restore NAME --as-of SEQ|TIME`."""
     async with service_for(settings) as service:
-        asking = asking_for(service, arguments, "restore")
-        receipt = await service.catalog.restore(arguments.name, arguments.as_of, asking, b"")
+        caller = caller_of(service, arguments, "restore")
+        receipt = await service.catalog.restore(arguments.name, arguments.as_of, caller, b"")
     if arguments.json:
         printing.document(receipt.body)
     else:

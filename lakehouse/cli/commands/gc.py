@@ -3,7 +3,7 @@
 import argparse
 
 from lakehouse.cli import printing
-from lakehouse.cli.caller import asking_for, service_for
+from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
 from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GcReport
@@ -16,7 +16,7 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse gc [--older-than 7d] [--apply]`: 3 when something marked is left for the next run."""
     older_than = listing.age(arguments.older_than)
     async with service_for(settings) as service:
-        asking = asking_for(service, arguments, "gc")
+        caller = caller_of(service, arguments, "gc")
         plan = await service.collection.plan(older_than)
         named = None if arguments.json else 0
         report = GcReport(plan, dry_run=not arguments.apply, named=named)
@@ -28,7 +28,7 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
 
         done = None
         if arguments.apply:
-            done = await service.collection.collect(plan, asking, tell)
+            done = await service.collection.collect(plan, caller, tell)
         else:
             async for finding in service.collection.survey(plan):
                 tell(finding)

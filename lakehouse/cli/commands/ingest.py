@@ -14,7 +14,7 @@ import msgspec
 
 from lakehouse.api.receipts import Receipt
 from lakehouse.cli import printing, progress
-from lakehouse.cli.caller import asking_for, service_for
+from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Body, Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback
@@ -42,11 +42,11 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     check_name(plan.name)
     began_s = time.monotonic()
     async with service_for(settings, begin=not arguments.dry_run) as service:
-        asking = asking_for(service, arguments, "ingest")
+        caller = caller_of(service, arguments, "ingest")
         async with received(service, arguments.file) as file:
             work = service.ingest.rehearse if arguments.dry_run else service.ingest.ingest
             with progress.counting(f"{plan.name}: rows written") as reached:
-                receipt = await work(plan, file, asking, reached=reached)
+                receipt = await work(plan, file, caller, reached=reached)
     if arguments.json:
         printing.document(receipt.body)
     elif arguments.dry_run:

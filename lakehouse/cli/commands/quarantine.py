@@ -8,7 +8,7 @@ from itertools import islice
 import msgspec
 
 from lakehouse.cli import printing
-from lakehouse.cli.caller import asking_for, service_for
+from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.commands.ingest import received, tell
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Body, Refused, RefusedError
@@ -89,12 +89,12 @@ async def _retry(
         options = msgspec.structs.replace(options, on_error=arguments.on_error)
     keys = tuple(sorted(each.key for each in chosen))
     plan = IngestPlan(dataset.name, "append", options, retries=keys)
-    asking = asking_for(service, arguments, "quarantine")
+    caller = caller_of(service, arguments, "quarantine")
     # Without a file the rows are sent as they are: the dataset may have become wider since.
     own = service.quarantine.as_file(dataset, chosen, options)
     incoming = received(service, arguments.retry, None if arguments.retry else own)
     async with incoming as file:
-        receipt = await service.ingest.ingest(plan, file, asking)
+        receipt = await service.ingest.ingest(plan, file, caller)
     if arguments.json:
         printing.document(receipt.body)
     else:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from lakehouse.cli import printing
-from lakehouse.cli.caller import asker, service_for
+from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.engine import Query
@@ -25,7 +25,9 @@ async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     query = Query(arguments.sql, format=JSON if shape == TABLE else shape)
     async with (
         service_for(settings, queries=True) as service,
-        service.sql.run(query, arguments.as_of, asker()) as answer,
+        service.sql.run(
+            caller_of(service, arguments, "sql"), query, arguments.as_of, query_id="cli"
+        ) as answer,
     ):
         if shape == TABLE:
             _table(b"".join([chunk async for chunk in answer.chunks]))

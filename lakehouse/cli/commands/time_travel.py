@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from lakehouse.cli import printing
-from lakehouse.cli.caller import asking_for, service_for
+from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.differences import tell_differences
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Body, Refused, RefusedError
@@ -14,8 +14,8 @@ async def pin(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse pin NAME@SEQ`."""
     name, as_of = _moment(arguments.moment)
     async with service_for(settings) as service:
-        asking = asking_for(service, arguments, "pin")
-        receipt = await service.past.pin(name, as_of, asking, b"")
+        caller = caller_of(service, arguments, "pin")
+        receipt = await service.past.pin(name, as_of, caller, b"")
     return _tell(arguments, receipt.body, f"{name}@{as_of}: kept, event {receipt.seq}")
 
 
@@ -25,8 +25,8 @@ async def unpin(arguments: argparse.Namespace, settings: Settings) -> int:
     if not as_of.isdecimal() or not as_of.isascii():
         raise RefusedError(Refused("usage", "a pin is named by its event, as `pins` tells"))
     async with service_for(settings) as service:
-        asking = asking_for(service, arguments, "unpin")
-        receipt = await service.past.unpin(name, int(as_of), asking, b"")
+        caller = caller_of(service, arguments, "unpin")
+        receipt = await service.past.unpin(name, int(as_of), caller, b"")
     return _tell(arguments, receipt.body, f"{name}@{as_of}: no longer kept, event {receipt.seq}")
 
 
@@ -49,8 +49,8 @@ async def diff(arguments: argparse.Namespace, settings: Settings) -> int:
 async def undo(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse undo SEQ [--apply]`: tells what would differ, and does it if it is told to."""
     async with service_for(settings) as service:
-        asking = asking_for(service, arguments, "undo")
-        receipt = await service.past.undo(arguments.seq, asking, b"", dry_run=not arguments.apply)
+        caller = caller_of(service, arguments, "undo")
+        receipt = await service.past.undo(arguments.seq, caller, b"", dry_run=not arguments.apply)
     body = receipt.body
     if not arguments.json:
         what = body["type"] or "nothing: it is so already"

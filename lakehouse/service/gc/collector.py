@@ -23,7 +23,8 @@ from lakehouse.domain.commands import Command, Context, MarkObjects, RecordColle
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Replayed, Unchanged
 from lakehouse.domain.errors import Body, Json, Refused, RefusedError
-from lakehouse.service.changes import NOTHING_SHA256, Asking
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.gc import listing
 from lakehouse.service.gc.listing import GcCandidate, GcScope
 from lakehouse.service.gc.summary import GcProgress, GcSummary, retold
@@ -83,7 +84,7 @@ class GarbageCollector:
     async def collect(
         self,
         plan: GcScope,
-        asking: Asking,
+        caller: Caller,
         detail: Callable[[GcCandidate], None] = lambda _: None,
         payload_sha256: str = NOTHING_SHA256,
     ) -> GcProgress:
@@ -95,20 +96,20 @@ class GarbageCollector:
         what submitting raises.
         """
         with self._gate.slot():
-            if asking.key is not None:
-                plan = msgspec.structs.replace(plan, request=asking.request_hash(payload_sha256))
-                if (was := await self._ended(plan, asking)) is not None:
+            if caller.idempotency_key is not None:
+                plan = msgspec.structs.replace(plan, request=caller.request_hash(payload_sha256))
+                if (was := await self._ended(plan, caller)) is not None:
                     return _retell(was, detail)
             done = GcProgress(plan.run, plan.cutoff_seq, seq=plan.state.head.seq)
-            await self._mark(plan, asking, detail, done)
-            await self._delete(plan, asking, done)
+            await self._mark(plan, caller, detail, done)
+            await self._delete(plan, caller, done)
             uploads = await self._node.bucket.abort_uploads(plan.lake, plan.grace_before)
             done.aborted_uploads = len(uploads)
             return done
 
-    async def _ended(self, plan: GcScope, asking: Asking) -> GcSummary | None:
+    async def _ended(self, plan: GcScope, caller: Caller) -> GcSummary | None:
         """The run that this request has brought about before."""
-        context = self._context(asking, plan.request)
+        context = self._context(caller, plan.request)
         match decide(plan.state, RecordCollected(plan.run, ()), context):
             case Replayed(position, seq):
                 return await retold(self._node, plan, (position, seq))
@@ -117,7 +118,7 @@ class GarbageCollector:
         return None
 
     async def _mark(
-        self, plan: GcScope, asking: Asking, detail: Callable[[GcCandidate], None], done: GcProgress
+        self, plan: GcScope, caller: Caller, detail: Callable[[GcCandidate], None], done: GcProgress
     ) -> None:
         found: list[GcCandidate] = []
         again: list[str] = []
@@ -128,20 +129,20 @@ class GarbageCollector:
             elif finding.verdict == listing.COLLECTED:
                 again.append(finding.blob)
             if len(found) == MAX_DELETED:
-                await self._mark_some(plan, found, asking, done)
+                await self._mark_some(plan, found, caller, done)
                 found = []
             if len(again) == MAX_DELETED:
                 done.deleted_again += len(await self._node.bucket.delete_blobs(again))
                 again = []
-        await self._mark_some(plan, found, asking, done)
+        await self._mark_some(plan, found, caller, done)
         done.deleted_again += len(await self._node.bucket.delete_blobs(again))
 
     async def _mark_some(
-        self, plan: GcScope, found: list[GcCandidate], asking: Asking, done: GcProgress
+        self, plan: GcScope, found: list[GcCandidate], caller: Caller, done: GcProgress
     ) -> None:
         """One event, or none. One at a time, so that at most one mark stands before a user's change."""
         blobs = tuple(finding.blob for finding in found)
-        recorded = await self._submit(MarkObjects(plan.run, plan.cutoff_seq, blobs), asking)
+        recorded = await self._submit(MarkObjects(plan.run, plan.cutoff_seq, blobs), caller)
         if recorded is None:
             return
         marked = set(recorded.event.data.blobs)  # type: ignore[union-attr]  # of ObjectsMarked
@@ -149,7 +150,7 @@ class GarbageCollector:
         done.marked_bytes += sum(each.size_bytes or 0 for each in found if each.blob in marked)
         done.seq = recorded.event.seq
 
-    async def _delete(self, plan: GcScope, asking: Asking, done: GcProgress) -> None:
+    async def _delete(self, plan: GcScope, caller: Caller, done: GcProgress) -> None:
         """Delete what is marked by now: whoever marked it, everybody has had the same wait since."""
         marked = self._node.state.inventory.marked
         if not marked:
@@ -161,7 +162,7 @@ class GarbageCollector:
             gone = await self._node.bucket.delete_blobs(blobs)
             record = RecordCollected(plan.run, tuple(gone))
             request = plan.request if number == len(batches) else None
-            recorded = await self._submit(record, asking, request)
+            recorded = await self._submit(record, caller, request)
             done.deleted += len(gone)
             done.left += len(blobs) - len(gone)
             done.seq = recorded.event.seq if recorded else done.seq
@@ -174,21 +175,20 @@ class GarbageCollector:
         await self._queries.outlast()
 
     async def _submit(
-        self, command: Command, asking: Asking, request: str | None = None
+        self, command: Command, caller: Caller, request: str | None = None
     ) -> Recorded | None:
         """The event that came of it; it keeps the idempotency key if `request` is given."""
-        outcome = await self._node.writer.submit(command, self._context(asking, request))
+        outcome = await self._node.writer.submit(command, self._context(caller, request))
         if isinstance(outcome, Recorded):
             return outcome
         if request is not None and not isinstance(outcome.decision, Unchanged):
             # The key has been used on another node meanwhile: what was done here is done all the same.
-            return await self._submit(command, asking)
+            return await self._submit(command, caller)
         return None
 
-    def _context(self, asking: Asking, request: str | None) -> Context:
+    def _context(self, caller: Caller, request: str | None) -> Context:
         identity = uuid7(self._node.clock.now(), self._node.chance)
-        key = asking.key if request is not None else None
-        return Context(asking.actor, identity, asking.correlation, asking.reason, key, request)
+        return caller.context(identity, request)
 
     async def _listed(self) -> AsyncIterator[Stat]:
         for prefix in BLOBS:
@@ -201,7 +201,7 @@ class GarbageCollector:
 
 
 class GcReport:
-    """What one asking tells: the objects by name, as many as `named`, and how much there is of all."""
+    """What one caller tells: the objects by name, as many as `named`, and how much there is of all."""
 
     def __init__(self, plan: GcScope, *, dry_run: bool, named: int | None) -> None:
         self._plan = plan

@@ -17,7 +17,7 @@ from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.options import REJECT
 from lakehouse.formats.quarantine import QuarantinedRow
 from lakehouse.process.spool import Spooled
-from lakehouse.service.changes import Asking
+from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.job import IngestJob, table_of
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.source_history import looked_back
@@ -27,7 +27,7 @@ from projections.fold import State
 
 
 async def rehearse(
-    node: Node, plan: IngestPlan, file: Spooled, asking: Asking, bringing: IngestJob
+    node: Node, plan: IngestPlan, file: Spooled, caller: Caller, bringing: IngestJob
 ) -> Receipt:
     """{dry_run, name, outcome, schema, rows_good, rows_bad, bad_rows, refused, …} as of the head."""
     command = await looked_back(node, plan.command(file))
@@ -39,7 +39,7 @@ async def rehearse(
         "source": {"sha256": file.sha256, "size_bytes": file.size_bytes},
         "seq": state.head.seq,
     }
-    parsed, nobody = None, Context(asking.actor, "")
+    parsed, nobody = None, Context(caller.actor, "")
     # Without its key: a rehearsal is no use of one.
     early = decide(state, command, nobody)
     if isinstance(early, Unchanged | Refused):

@@ -17,7 +17,7 @@ from journal.slot import format_at
 from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled
-from lakehouse.service.changes import Asking
+from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.plan import IngestPlan
 
 REMEMBERED = 1_000
@@ -53,22 +53,22 @@ class Rejections:
         return [msgspec.structs.asdict(each) for each in self._kept]
 
     @contextmanager
-    def noted(self, plan: IngestPlan, file: Spooled, asking: Asking) -> Iterator[None]:
+    def noted(self, plan: IngestPlan, file: Spooled, caller: Caller) -> Iterator[None]:
         """Note what ends the ingest inside, and let it go on its way."""
         try:
             yield
         except RefusedError as error:
-            self._note(plan, file, asking, error.refused)
+            self._note(plan, file, caller, error.refused)
             raise
         except KNOWN as error:
-            self._note(plan, file, asking, refusal(error))
+            self._note(plan, file, caller, refusal(error))
             raise
 
-    def _note(self, plan: IngestPlan, file: Spooled, asking: Asking, refused: Refused) -> None:
+    def _note(self, plan: IngestPlan, file: Spooled, caller: Caller, refused: Refused) -> None:
         at, detail = format_at(self._clock.now()), refused.detail[:DETAIL_CHARACTERS]
         kept = Rejection(
             *(at, plan.name, plan.mode, refused.code, detail),
-            *(asking.actor, asking.reason, asking.correlation, file.sha256, file.size_bytes),
+            *(caller.actor, caller.reason, caller.correlation, file.sha256, file.size_bytes),
         )
         self._kept.append(kept)
         log.info("ingest_rejected", dataset=plan.name, code=refused.code, sha256=file.sha256)

@@ -12,7 +12,8 @@ from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.process.spool import Spooled
-from lakehouse.service.changes import Asking, Settled, settle
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import Settled, settle
 from lakehouse.service.ingest.dry_run import rehearse
 from lakehouse.service.ingest.job import IngestJob
 from lakehouse.service.ingest.plan import IngestPlan
@@ -50,7 +51,7 @@ class Ingest:
         self,
         plan: IngestPlan,
         file: Spooled,
-        asking: Asking,
+        caller: Caller,
         ahead: Prefetch | None = None,
         reached: ProgressCallback = ignore_progress,
     ) -> Receipt:
@@ -63,21 +64,21 @@ class Ingest:
         raises. Nothing is referred to before all of it is in the bucket.
         """
         check_name(plan.name)
-        with self._rejections.noted(plan, file, asking):
+        with self._rejections.noted(plan, file, caller):
             async with work_dir(self._spool_dir, self._pool) as place:
                 reader = self._lane if plan.is_quick(file) else self._pool
                 bringing = IngestJob(
                     self._node, reader, self._limits, plan, file, place, ahead, reached
                 )
                 command = plan.command(file)
-                settled = await settle(self._node, command, asking, file.sha256, bringing)
+                settled = await settle(self._node, command, caller, file.sha256, bringing)
                 return await self._receipt(plan, settled)
 
     async def rehearse(
         self,
         plan: IngestPlan,
         file: Spooled,
-        asking: Asking,
+        caller: Caller,
         reached: ProgressCallback = ignore_progress,
     ) -> Receipt:
         """What `ingest` would do just now, and what it would refuse. Writes nothing to the bucket.
@@ -89,7 +90,7 @@ class Ingest:
             bringing = IngestJob(
                 self._node, self._pool, self._limits, plan, file, place, reached=reached
             )
-            return await rehearse(self._node, plan, file, asking, bringing)
+            return await rehearse(self._node, plan, file, caller, bringing)
 
     async def _receipt(self, plan: IngestPlan, settled: Settled) -> Receipt:
         dataset = catalog.find(settled.state.catalog, plan.name)

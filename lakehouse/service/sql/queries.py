@@ -14,6 +14,7 @@ import msgspec
 from journal.clock import Clock
 from journal.slot import format_at
 from lakehouse.domain.errors import Body, Refused, RefusedError
+from lakehouse.service.caller import Caller
 
 REMEMBERED = 1_000
 SHOWN_CHARACTERS = 4_096
@@ -33,15 +34,6 @@ _REMEMBERED = (
 )
 WAITING, RUNNING = "waiting", "running"
 DONE, ABANDONED, FAILED = "done", "abandoned", "failed"
-
-
-class Asker(msgspec.Struct, frozen=True):
-    """Who asks, and by what name the query goes; several may go by the same."""
-
-    query_id: str
-    actor: str
-    anew: bool = False
-    """Whether only a fresh answer will do."""
 
 
 class Entry(msgspec.Struct):
@@ -113,13 +105,15 @@ class Queries:
         return {"query_id": query_id, "cancelled": len(found)}
 
     @asynccontextmanager
-    async def track(self, asker: Asker, sql: str, format_: str, seq: int) -> AsyncIterator[Entry]:
-        """Have the query that runs inside listed, and remembered with how it ended.
+    async def track(
+        self, caller: Caller, query_id: str, sql: str, format_: str, seq: int
+    ) -> AsyncIterator[Entry]:
+        """List the query that runs inside, and remember how it ended. Several may have one id.
 
         Raises RefusedError `query_cancelled` inside when it is called off.
         """
         entry = Entry(
-            *(asker.query_id, asker.actor, sql[:SHOWN_CHARACTERS], format_, seq),
+            *(query_id, caller.actor, sql[:SHOWN_CHARACTERS], format_, seq),
             *(format_at(self._clock.now()), self._clock.monotonic()),
         )
         running = _Running(entry)

@@ -12,9 +12,10 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.relations import Wanted, wanted
 from lakehouse.service import snapshot
+from lakehouse.service.caller import Caller
 from lakehouse.service.sql.answers import Answer, Answers
 from lakehouse.service.sql.fixed_relations import FixedRelations
-from lakehouse.service.sql.queries import Asker, Entry, Queries
+from lakehouse.service.sql.queries import Entry, Queries
 from lakehouse.system.files import Loan
 from lakehouse.system.views import Remembered, SystemViews
 from projections import inventory
@@ -44,17 +45,25 @@ class Sql:
 
     @asynccontextmanager
     async def run(
-        self, query: Query, as_of: str | int | None, asker: Asker
+        self,
+        caller: Caller,
+        query: Query,
+        as_of: str | int | None,
+        query_id: str,
+        *,
+        fresh: bool = False,
     ) -> AsyncIterator[Answer]:
-        """The answer to `query`, first rows ready.
+        """The answer to `query`, first rows ready; a `fresh` one does not come from the cache.
 
         Raises what QueryEngine.run and reading.state_as_of raise; `query_cancelled`;
         `objects_collected` naming the event where an object is absent because it was collected.
         """
         state = await snapshot.state_as_of(self._node, as_of)
-        async with self.queries.track(asker, query.sql, query.format, state.head.seq) as entry:
+        async with self.queries.track(
+            caller, query_id, query.sql, query.format, state.head.seq
+        ) as entry:
             identity = self._answers.identity(query, state)
-            if not asker.anew and (kept := self._answers.kept(identity, state.head.seq, entry)):
+            if not fresh and (kept := self._answers.kept(identity, state.head.seq, entry)):
                 yield kept
                 return
             async with self._system.loan() as loan, AsyncExitStack() as stack:

@@ -44,19 +44,19 @@ class Restoration(msgspec.Struct, frozen=True):
 
 async def register(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/catalog/register."""
-    asking = exchange.asking()
+    caller = exchange.caller()
     body, raw = await bodies.read_json(exchange, Registration)
     keys = tuple(item.key for item in body.objects)
     command = RegisterDataset(body.name, body.schema_fingerprint, keys, body.row_count)
-    receipt = await service.catalog.register(command, asking, raw)
+    receipt = await service.catalog.register(command, caller, raw)
     return answer(receipt.body, receipt.seq)
 
 
 async def restore(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/catalog/restore."""
-    asking = exchange.asking()
+    caller = exchange.caller()
     body, raw = await bodies.read_json(exchange, Restoration)
-    receipt = await service.catalog.restore(body.name, body.as_of, asking, raw)
+    receipt = await service.catalog.restore(body.name, body.as_of, caller, raw)
     return answer(receipt.body, receipt.seq)
 
 
@@ -86,7 +86,7 @@ async def list_datasets(service: Service, exchange: Exchange) -> web.StreamRespo
 
 async def drop(service: Service, exchange: Exchange) -> web.StreamResponse:
     """DELETE /v1/catalog/manifest/{name}."""
-    receipt = await service.catalog.drop(exchange.name(), exchange.asking())
+    receipt = await service.catalog.drop(exchange.name(), exchange.caller())
     return answer(receipt.body, receipt.seq)
 
 

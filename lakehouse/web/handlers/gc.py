@@ -25,7 +25,7 @@ class GarbageQuestion(msgspec.Struct, frozen=True):
 
 async def collect(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/gc: tells what nothing refers to any more, and removes it if it is told to."""
-    asking = exchange.asking()
+    caller = exchange.caller()
     asked, payload = GarbageQuestion(), b""
     if exchange.request.can_read_body:
         asked, payload = await bodies.read_json(exchange, GarbageQuestion)
@@ -36,7 +36,7 @@ async def collect(service: Service, exchange: Exchange) -> web.StreamResponse:
     report = GcReport(plan, dry_run=asked.dry_run, named=NAMED)
     if not asked.dry_run:
         sha256 = hashlib.sha256(payload).hexdigest()
-        done = await service.collection.collect(plan, asking, report.add, sha256)
+        done = await service.collection.collect(plan, caller, report.add, sha256)
         return answer(report.body(done), done.seq)
     async for finding in service.collection.survey(plan):
         report.add(finding)

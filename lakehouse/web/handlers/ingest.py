@@ -44,7 +44,7 @@ FRAMING_BYTES = 128 * 1024
 
 async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/ingest: the file as a form's field, or as the raw body."""
-    asking, plan, dry_run = exchange.asking(), _plan(exchange), exchange.flag("dry_run")
+    caller, plan, dry_run = exchange.caller(), _plan(exchange), exchange.flag("dry_run")
     limit = service.limits.upload_bytes
     form = exchange.request.content_type == FORM
     bodies.check_declared_size(exchange.request, limit + (FRAMING_BYTES if form else 0))
@@ -54,9 +54,9 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
                 raise RefusedError(Refused("missing_file", "there is no body, and no form"))
             plan = _in_format(plan, exchange, head)
             if dry_run:
-                receipt = await service.ingest.rehearse(plan, file, asking)
+                receipt = await service.ingest.rehearse(plan, file, caller)
             else:
-                receipt = await service.ingest.ingest(plan, file, asking, ahead)
+                receipt = await service.ingest.ingest(plan, file, caller, ahead)
     return answer(receipt.body, receipt.seq)
 
 

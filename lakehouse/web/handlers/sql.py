@@ -11,7 +11,6 @@ from lakehouse.query.engine import Query
 from lakehouse.query.render.formats import FORMATS, Format, named
 from lakehouse.service.service import Service
 from lakehouse.service.sql.answers import Answer
-from lakehouse.service.sql.queries import Asker
 from lakehouse.web.http import bodies
 from lakehouse.web.http.conditions import matches
 from lakehouse.web.http.encoding import coding_for, in_pieces
@@ -39,9 +38,9 @@ async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
     format_ = _format(question.format, exchange.request.headers.get("Accept"))
     timeout_s = question.timeout_ms / 1000 if question.timeout_ms else None
     query = Query(question.sql, question.params, timeout_s, format_.name)
-    anew = "no-cache" in exchange.request.headers.get("Cache-Control", "").lower()
-    asker = Asker(query_id, exchange.actor(), anew)
-    async with service.sql.run(query, question.as_of, asker) as found:
+    fresh = "no-cache" in exchange.request.headers.get("Cache-Control", "").lower()
+    caller = exchange.caller()
+    async with service.sql.run(caller, query, question.as_of, query_id, fresh=fresh) as found:
         headers = _headers(found, format_)
         if found.identity and matches(
             exchange.request.headers.getall("If-None-Match", []), found.identity

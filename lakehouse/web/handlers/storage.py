@@ -23,7 +23,7 @@ MAX_LIMIT = 10_000
 async def put(service: Service, exchange: Exchange) -> web.StreamResponse:
     """PUT /v1/storage/put/{key}: what can be judged is, before a byte of the body is asked for."""
     headers = exchange.request.headers
-    key, asking = exchange.key(), exchange.asking()
+    key, caller = exchange.key(), exchange.caller()
     check_key(key, writing=True)
     only_if_absent = _only_if_absent(headers)
     content_type = _content_type(headers)
@@ -33,7 +33,7 @@ async def put(service: Service, exchange: Exchange) -> web.StreamResponse:
         body = bodies.chunks(exchange.request)
         async with spooled(body, service.spool_dir, limit, service.pool) as file:
             receipt = await service.storage.put(
-                key, file, content_type, asking, only_if_absent=only_if_absent
+                key, file, content_type, caller, only_if_absent=only_if_absent
             )
     return answer(receipt.body, receipt.seq)
 
@@ -88,7 +88,7 @@ async def list_keys(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def delete(service: Service, exchange: Exchange) -> web.StreamResponse:
     """DELETE /v1/storage/delete/{key}: 204, also when it is absent."""
     _only_if_absent(exchange.request.headers)
-    receipt = await service.storage.forget(exchange.key(), exchange.asking())
+    receipt = await service.storage.forget(exchange.key(), exchange.caller())
     return web.Response(status=204, headers={"X-Journal-Seq": str(receipt.seq)})
 
 

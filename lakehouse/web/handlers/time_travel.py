@@ -37,17 +37,17 @@ class Undo(msgspec.Struct, frozen=True):
 
 async def pin(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/catalog/pin."""
-    asking = exchange.asking()
+    caller = exchange.caller()
     body, raw = await bodies.read_json(exchange, Pin)
-    receipt = await service.past.pin(body.name, body.as_of, asking, raw)
+    receipt = await service.past.pin(body.name, body.as_of, caller, raw)
     return answer(receipt.body, receipt.seq)
 
 
 async def unpin(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/catalog/unpin."""
-    asking = exchange.asking()
+    caller = exchange.caller()
     body, raw = await bodies.read_json(exchange, Unpin)
-    receipt = await service.past.unpin(body.name, body.as_of_seq, asking, raw)
+    receipt = await service.past.unpin(body.name, body.as_of_seq, caller, raw)
     return answer(receipt.body, receipt.seq)
 
 
@@ -68,7 +68,7 @@ async def diff(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 async def undo(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/journal/undo."""
-    asking = exchange.asking()
+    caller = exchange.caller()
     body, raw = await bodies.read_json(exchange, Undo)
-    receipt = await service.past.undo(body.seq, asking, raw, dry_run=body.dry_run)
+    receipt = await service.past.undo(body.seq, caller, raw, dry_run=body.dry_run)
     return answer(receipt.body, receipt.seq)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_idempotency_key, checked_words
-from lakehouse.service.changes import Asking
+from lakehouse.service.caller import Caller
 
 DEFAULT_ACTOR = "local"
 
@@ -36,7 +36,8 @@ class Exchange:
         self.request_id = request_id
         self.accepted_s = accepted_s
         self.target = target(request.raw_path)
-        self.route = ""
+        self.changes = False
+        """Whether its route may make an event."""
         self.tail = ""
         """What followed the route's fixed part, still percent-encoded."""
 
@@ -93,20 +94,21 @@ class Exchange:
             raise _invalid(f"the header {name} is given {len(values)} times")
         return values[0] if values else None
 
-    def actor(self) -> str:
-        """Who asks, by their own word."""
-        return checked_words(self.header("X-Actor"), "the header X-Actor") or DEFAULT_ACTOR
+    def caller(self) -> Caller:
+        """Who sent the request, and what it says of itself. Raises RefusedError.
 
-    def asking(self) -> Asking:
-        """Who asks for a change, and how."""
-        key = self.header("Idempotency-Key")
+        The idempotency key and the reason belong to changes; a read ignores them.
+        """
+        actor = checked_words(self.header("X-Actor"), "the header X-Actor")
+        key = self.header("Idempotency-Key") if self.changes else None
         check_idempotency_key(key)
-        return Asking(
-            actor=self.actor(),
+        reason = self.header("X-Change-Reason") if self.changes else None
+        return Caller(
+            actor=actor or DEFAULT_ACTOR,
             accepted_s=self.accepted_s,
             correlation=self.request_id,
-            reason=checked_words(self.header("X-Change-Reason"), "the header X-Change-Reason"),
-            key=key,
+            reason=checked_words(reason, "the header X-Change-Reason"),
+            idempotency_key=key,
             route=f"{self.request.method} {unquote(self.target.path)}",
             query=self.target.query,
         )

@@ -16,7 +16,8 @@ from lakehouse.admin.export import Progress, export
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import RegisterDataset, StoreObject
 from lakehouse.domain.errors import RefusedError
-from lakehouse.service.changes import NOTHING_SHA256, Asking, mint, settle
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import NOTHING_SHA256, mint, settle
 from projections.codec import state_root
 from projections.follower import Follower
 
@@ -42,8 +43,8 @@ async def put(node: Node, tmp_path: Path, key: str, body: bytes) -> None:
     blob = keys.object_blob(digest, mint(node))
     await node.bucket.upload(blob, path)
     command = StoreObject(key, len(body), digest, "text/plain", blob)
-    asking = Asking("tester", node.clock.monotonic())
-    await settle(node, command, asking, NOTHING_SHA256)
+    caller = Caller("tester", node.clock.monotonic())
+    await settle(node, command, caller, NOTHING_SHA256)
 
 
 async def journal_of(bucket: MemoryBucket) -> Journal:

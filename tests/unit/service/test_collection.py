@@ -15,13 +15,14 @@ from lakehouse.commit.batch import Recorded
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, ForgetObject, StoreObject
 from lakehouse.domain.errors import RefusedError
-from lakehouse.service.changes import NOTHING_SHA256, Asking
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.listing import GcCandidate
 from lakehouse.service.gc.summary import GcProgress
 from lakehouse.service.sql.queries import Queries
 
-ASKING = Asking("collector", 0.0)
+CALLER = Caller("collector", 0.0)
 SINCE_EVER = timedelta(0)
 
 
@@ -66,7 +67,7 @@ async def garbage(node: Node, *names: str) -> None:
 
 async def run(node: Node, older_than: timedelta = SINCE_EVER) -> GcProgress:
     collection = GarbageCollector(node, Queries(node.clock), GcWaits(lag_s=2, query_s=60))
-    return await collection.collect(await collection.plan(older_than), ASKING)
+    return await collection.collect(await collection.plan(older_than), CALLER)
 
 
 @pytest.fixture
@@ -143,22 +144,22 @@ async def test_one_run_at_a_time_and_thousands_in_their_own_events(clock: FakeCl
         collection = GarbageCollector(node, Queries(clock), GcWaits())
         plan = await collection.plan(timedelta(days=7))
         with collection._gate.slot(), pytest.raises(RefusedError) as caught:
-            await collection.collect(plan, ASKING)
+            await collection.collect(plan, CALLER)
         assert caught.value.refused.code == "busy"
-        done = await collection.collect(plan, ASKING)
+        done = await collection.collect(plan, CALLER)
         assert (done.marked, done.deleted) == (2_345, 2_345)
         assert [len(keys) for _, keys in bucket.asked] == [1_000, 1_000, 345]
         assert bucket.lists.count("objects/") == 3
         assert node.state.head.seq == 6
 
 
-KEYED = Asking("collector", 0.0, key="k-1", route="POST /v1/gc")
+KEYED = Caller("collector", 0.0, idempotency_key="k-1", route="POST /v1/gc")
 
 
-async def keyed(node: Node, asking: Asking = KEYED) -> tuple[GcProgress, list[GcCandidate]]:
+async def keyed(node: Node, caller: Caller = KEYED) -> tuple[GcProgress, list[GcCandidate]]:
     collection, told = GarbageCollector(node, Queries(node.clock), GcWaits()), list[GcCandidate]()
     plan = await collection.plan(SINCE_EVER)
-    done = await collection.collect(plan, asking, told.append)
+    done = await collection.collect(plan, caller, told.append)
     return done, [finding for finding in told if finding.verdict != "foreign"]
 
 
@@ -180,7 +181,9 @@ async def test_a_run_with_a_key_is_told_again_and_not_done_again(clock: FakeCloc
         with pytest.raises(RefusedError) as caught:
             await keyed(other, msgspec.structs.replace(KEYED, query=(("older", "1"),)))
         assert caught.value.refused.code == "idempotency_key_reused"
-        assert (await keyed(other, msgspec.structs.replace(KEYED, key="k-2")))[0].deleted == 1
+        assert (await keyed(other, msgspec.structs.replace(KEYED, idempotency_key="k-2")))[
+            0
+        ].deleted == 1
 
 
 async def test_what_was_never_registered_is_told_again_by_its_name(clock: FakeClock) -> None:
@@ -222,7 +225,7 @@ async def test_two_nodes_with_the_same_key_record_what_each_has_deleted(clock: F
         async def another_ends_first(keys: Sequence[str]) -> list[str]:
             bucket.delete_blobs = works
             request = KEYED.request_hash(NOTHING_SHA256)
-            keyed_elsewhere = Context(KEYED.actor, "c", key=KEYED.key, request=request)
+            keyed_elsewhere = Context(KEYED.actor, "c", key=KEYED.idempotency_key, request=request)
             await node.writer.submit(ForgetObject("b"), keyed_elsewhere)
             return await works(keys)
 

@@ -12,7 +12,8 @@ from journal.clock import SystemClock
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, Context, MarkObjects, StoreObject
 from lakehouse.domain.errors import RefusedError
-from lakehouse.service.changes import NOTHING_SHA256, Asking, mint, settle
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import NOTHING_SHA256, mint, settle
 
 
 @pytest.mark.parametrize(("marked", "uploads"), [(0, 1), (3, 4), (99, 4)])
@@ -32,7 +33,7 @@ async def test_what_a_collection_marks_is_uploaded_again_three_times_at_most(
         return msgspec.structs.replace(command, blob=blobs[-1])
 
     store = StoreObject("key", 0, "0" * 64, "text/plain", None)
-    change = settle(node, store, Asking("a", node.clock.monotonic()), NOTHING_SHA256, upload)
+    change = settle(node, store, Caller("a", node.clock.monotonic()), NOTHING_SHA256, upload)
     if marked < uploads:
         assert (await change).seq == node.state.head.seq
     else:

@@ -1,0 +1,46 @@
+"""Who calls a use case: one value that every door makes and every use case takes first.
+
+Nothing is decided by it: whoever checks access will do so with this value, in one place. Must never
+hold what a single use case needs; that is the use case's own parameter.
+"""
+
+import hashlib
+
+import msgspec
+
+from lakehouse.domain.commands import Context
+
+HTTP, CLI = "http", "cli"
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who calls, through which door, and what the call says of itself."""
+
+    actor: str
+    """The name that the caller gives; it is not verified."""
+    accepted_s: float
+    """When the call was accepted, by the node's monotonic clock."""
+    door: str = HTTP
+    """What the call came through: `http` or `cli`."""
+    route: str = ""
+    """What was called: method and path, or the command."""
+    query: tuple[tuple[str, str], ...] = ()
+    """The parameters of the route, as sent."""
+    correlation: str | None = None
+    """The request id, for logs and events."""
+    reason: str | None = None
+    """Why a change is made; it is stored with the event."""
+    idempotency_key: str | None = None
+
+    def request_hash(self, payload_sha256: str) -> str:
+        """What makes two requests the same: route, sorted query, actor, payload."""
+        parts = [self.route, sorted(self.query), self.actor, payload_sha256]
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+    def context(self, command_id: str, request: str | None = None) -> Context:
+        """What a decision and its event need of the caller.
+
+        `request` is the hash of the request; without it the event does not store the idempotency key.
+        """
+        key = self.idempotency_key if request is not None else None
+        return Context(self.actor, command_id, self.correlation, self.reason, key, request)

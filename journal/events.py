@@ -15,6 +15,8 @@ Place = tuple[Count, Count]
 """(position of the slot, seq of the event)."""
 
 VERSION = 1
+BLOCKS_VERSION = 2
+"""Of an event that records block hashes: a reader of version 1 stops at it, and needs an upgrade."""
 
 RETRIES = "retries"
 """The option of an append's source that names a quarantine blob whose rows it brings again."""
@@ -24,14 +26,18 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A part of an event. Unknown fields are damage: who adds one raises the version."""
 
 
-class Object(Record, frozen=True):
-    """One version of one key: `blob` is the physical object that holds its bytes."""
+class Object(Record, frozen=True, omit_defaults=True):
+    """One version of one key: `blob` is the physical object that holds its bytes.
+
+    `block_hashes` stand in the event that first names the blob, and in no other.
+    """
 
     key: str
     blob: str
     size_bytes: Count
     sha256: str
     row_count: Count | None
+    block_hashes: str = ""
 
 
 class Column(Record, frozen=True):
@@ -71,7 +77,7 @@ class Content(Record, frozen=True):
     quarantine: tuple[Object, ...]
 
 
-class ObjectStored(Record, frozen=True):
+class ObjectStored(Record, frozen=True, omit_defaults=True):
     """A key got a first or a new version."""
 
     TYPE: ClassVar[str] = "object_stored"
@@ -80,6 +86,7 @@ class ObjectStored(Record, frozen=True):
     size_bytes: Count
     sha256: str
     content_type: str
+    block_hashes: str = ""
 
 
 class ObjectForgotten(Record, frozen=True):
@@ -270,9 +277,13 @@ def decode_envelope(line: bytes) -> Envelope:
 def open_envelope(envelope: Envelope) -> Event:
     """Read an event's data. Raises as decode_event does."""
     decoder = _DATA.get(envelope.type)
-    if decoder is None or envelope.v != VERSION:
-        detail = f"event {envelope.seq} is a {envelope.type!r} of version {envelope.v}"
-        raise UnknownEvent(detail)
+    if decoder is None or envelope.v not in (VERSION, BLOCKS_VERSION):
+        raise _unknown(envelope)
+    data: Data = decoder.decode(envelope.data)
+    if envelope.v > version_of(data):
+        raise _unknown(envelope)
+    if envelope.v < version_of(data):
+        raise msgspec.ValidationError(f"event {envelope.seq} of version 1 has block hashes")
     return Event(
         envelope.seq,
         envelope.type,
@@ -284,8 +295,24 @@ def open_envelope(envelope: Envelope) -> Event:
         envelope.reason,
         envelope.correlation,
         envelope.about,
-        decoder.decode(envelope.data),
+        data,
     )
+
+
+def _unknown(envelope: Envelope) -> UnknownEvent:
+    return UnknownEvent(f"event {envelope.seq} is a {envelope.type!r} of version {envelope.v}")
+
+
+def version_of(data: Data) -> int:
+    """The version that an event with this data has."""
+    return BLOCKS_VERSION if any(blocks for _, blocks in block_hashes_of(data)) else VERSION
+
+
+def block_hashes_of(data: Data) -> list[tuple[int, str]]:
+    """(size in bytes, block hashes) of each object that an event names with its size."""
+    if isinstance(data, ObjectStored):
+        return [(data.size_bytes, data.block_hashes)]
+    return [(item.size_bytes, item.block_hashes) for item in objects_of(data)]
 
 
 def objects_of(data: Data) -> tuple[Object, ...]:

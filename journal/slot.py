@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from journal.block_hashes import record_fault
 from journal.bucket.keys import are_blobs, key_fault
 from journal.events import (
     Count,
@@ -17,6 +18,7 @@ from journal.events import (
     Event,
     Record,
     UnknownEvent,
+    block_hashes_of,
     decode_envelope,
     decode_event,
     encode_event,
@@ -326,6 +328,9 @@ def _check_names(events: tuple[Event, ...], position: int) -> None:
     for event in events:
         keys, named = names_of(event.data)
         blobs += named
+        for size_bytes, block_hashes in block_hashes_of(event.data):
+            if block_hashes and (fault := record_fault(size_bytes, block_hashes)):
+                raise JournalCorrupt(position, f"event {event.seq}: {fault}")
         for key in keys:
             if fault := key_fault(key):
                 raise JournalCorrupt(position, f"event {event.seq}: {fault}")

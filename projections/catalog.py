@@ -106,11 +106,11 @@ def _whole(data: Content | DatasetRestored, was: Dataset | None, moment: Moment)
         data.name,
         data.schema_fingerprint,
         data.schema,
-        data.objects,
+        _plain(data.objects),
         data.row_count,
         _sources(data, moment),
         data.renamed,
-        data.quarantine,
+        _plain(data.quarantine),
         was.created_at if was else moment.at,
         moment.at,
         moment.seq,
@@ -124,15 +124,22 @@ def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
         was,
         schema_fingerprint=data.schema_fingerprint,
         schema=data.schema,
-        objects=was.objects + data.objects,
+        objects=was.objects + _plain(data.objects),
         row_count=(was.row_count or 0) + (data.row_count or 0) if known else None,
         sources=_all_sources(was) + _sources(data, moment),
         renamed=data.renamed,
         quarantine=tuple(each for each in was.quarantine if each.blob not in retried)
-        + data.quarantine,
+        + _plain(data.quarantine),
         updated_at=moment.at,
         seq=moment.seq,
     )
+
+
+def _plain(objects: tuple[Object, ...]) -> tuple[Object, ...]:
+    """`objects` without their block hashes, which the inventory has: once for each blob."""
+    if not any(item.block_hashes for item in objects):
+        return objects
+    return tuple(msgspec.structs.replace(item, block_hashes="") for item in objects)
 
 
 def _all_sources(was: Dataset) -> tuple[Ingested, ...]:

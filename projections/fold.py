@@ -16,7 +16,7 @@ from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 """Raised with every change of what a fold makes of the same events; golden roots hold it."""
 
 

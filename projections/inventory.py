@@ -34,8 +34,11 @@ REMEMBERED_EVENTS = 100_000
 """For how many events a collected blob's name is kept before only the mark horizon guards it."""
 
 
-class Stored(msgspec.Struct, frozen=True, gc=False):
-    """One version of one key; `seq` and `at` are those of the event that first named its blob."""
+class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One version of one key; `seq` and `at` are those of the event that first named its blob.
+
+    `block_hashes` as in the journal: of an object of several blocks, if they were recorded.
+    """
 
     key: str
     blob: str
@@ -45,6 +48,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     content_type: str | None
     at: str
     seq: int
+    block_hashes: str = ""
 
 
 class Inventory(msgspec.Struct, frozen=True):
@@ -197,7 +201,7 @@ def garbage(inventory: Inventory, cutoff_seq: int) -> Iterator[tuple[Stored, int
 def _store(draft: Draft, data: ObjectStored, moment: Moment) -> None:
     stored = Stored(
         data.key, data.blob, data.size_bytes, data.sha256, None, data.content_type,
-        moment.at, moment.seq,
+        moment.at, moment.seq, data.block_hashes,
     )  # fmt: skip
     before = draft.keys.find(data.key)
     draft.keys.put(data.key, data.blob)
@@ -219,7 +223,7 @@ def _hold(draft: Draft, objects: tuple[Object, ...], moment: Moment) -> None:
         if draft.blobs.find(item.blob) is None:
             stored = Stored(
                 item.key, item.blob, item.size_bytes, item.sha256, item.row_count, None,
-                moment.at, moment.seq,
+                moment.at, moment.seq, item.block_hashes,
             )  # fmt: skip
             draft.blobs.put(item.blob, stored)
         _take_up(draft, item.blob)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from journal.events import (
-    VERSION,
     Column,
     Data,
     DatasetRegistered,
@@ -15,6 +14,7 @@ from journal.events import (
     Object,
     ObjectStored,
     Source,
+    version_of,
 )
 from journal.slot import (
     FORMAT,
@@ -113,7 +113,7 @@ def event(state: State, data: Data, key: str | None = None, request: str = "r") 
     return Event(
         state.head.seq + 1,
         data.TYPE,
-        VERSION,
+        version_of(data),
         "c",
         key,
         request if key else None,

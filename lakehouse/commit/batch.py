@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from journal.events import VERSION, Data, Event, decode_event, encode_event
+from journal.events import Data, Event, decode_event, encode_event, version_of
 from journal.slot import (
     BATCH_BYTES,
     BATCH_EVENTS,
@@ -170,7 +170,7 @@ def _event(state: State, data: Data, context: Context) -> Event:
     return Event(
         state.head.seq + 1,
         data.TYPE,
-        VERSION,
+        version_of(data),
         context.command,
         context.key,
         context.request,

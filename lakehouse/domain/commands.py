@@ -15,6 +15,7 @@ class StoreObject(msgspec.Struct, frozen=True):
     content_type: str
     blob: str | None
     only_if_absent: bool = False
+    block_hashes: str = ""
 
 
 class ForgetObject(msgspec.Struct, frozen=True):

@@ -99,7 +99,12 @@ def _store(state: State, command: StoreObject) -> Decision:
     if why := _unusable(state, (command.blob,)):
         return NeedsData(why, again=True)
     return ObjectStored(
-        command.key, command.blob, command.size_bytes, command.sha256, command.content_type
+        command.key,
+        command.blob,
+        command.size_bytes,
+        command.sha256,
+        command.content_type,
+        command.block_hashes,
     )
 
 

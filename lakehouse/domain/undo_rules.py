@@ -59,4 +59,6 @@ def _key(key: str, before: State) -> Command:
     if was is None:
         return ForgetObject(key)
     content_type = was.content_type or "application/octet-stream"
-    return StoreObject(key, was.size_bytes, was.sha256, content_type, was.blob)
+    return StoreObject(
+        key, was.size_bytes, was.sha256, content_type, was.blob, block_hashes=was.block_hashes
+    )

@@ -5,7 +5,6 @@ Columns `line` (of the file, from 1), `column` (null where the record could not 
 file's order; the same rows give the same bytes. It judges nothing.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lakehouse.formats.parquet.writer import ParquetFile
+from lakehouse.formats.parquet.writer import ParquetFile, written
 from lakehouse.formats.text_encoding import raw_bytes
 
 SCHEMA = pa.schema(
@@ -78,11 +77,7 @@ class QuarantineWriter:
         if self._writer is None:
             return None
         self._writer.close()
-        with self._path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        size_bytes = self._path.stat().st_size
-        found = ParquetFile(self._path, sha256, size_bytes, self._row_count)
-        return Quarantined(found, tuple(self._examples))
+        return Quarantined(written(self._path, self._row_count), tuple(self._examples))
 
     def _flush(self) -> None:
         if self._writer is None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from journal.block_hashes import BlockHasher
 from journal.threads import in_thread, over
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.growing_file import GrowingFile
@@ -40,6 +41,7 @@ class Spooled(msgspec.Struct, frozen=True):
     content: Path | bytes
     sha256: str
     size_bytes: int
+    block_hashes: str = ""
 
 
 class _File:
@@ -48,16 +50,14 @@ class _File:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.arriving = GrowingFile(path)
         self.descriptor = descriptor
-        self.digest = hashlib.sha256()
-        self.size_bytes = 0
+        self.hasher = BlockHasher()
 
     def write(self, piece: bytes | bytearray) -> None:
         view = memoryview(piece)
-        self.size_bytes += len(view)
         while view:
             view = view[os.write(self.descriptor, view[:WRITE_BYTES]) :]
         self.arriving.grow(len(piece))
-        self.digest.update(piece)
+        self.hasher.update(piece)
 
 
 @asynccontextmanager
@@ -104,7 +104,8 @@ async def _on_disk(
                 await _write(file, first, others, pool)
         finally:
             os.close(descriptor)
-        yield Spooled(file.arriving.path, file.digest.hexdigest(), file.size_bytes)
+        done = file.hasher
+        yield Spooled(file.arriving.path, done.sha256, done.size_bytes, done.block_hashes)
     finally:
         file.arriving.give_up()
         file.arriving.path.unlink(missing_ok=True)

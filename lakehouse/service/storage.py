@@ -38,7 +38,10 @@ class Storage:
             await self._node.bucket.upload(blob, body.content)
             return msgspec.structs.replace(command, blob=blob)
 
-        command = StoreObject(key, body.size_bytes, body.sha256, content_type, None, only_if_absent)
+        command = StoreObject(
+            *(key, body.size_bytes, body.sha256, content_type, None, only_if_absent),
+            body.block_hashes,
+        )
         settled = await settle(self._node, command, caller, body.sha256, upload)
         version = inventory.current(settled.state.inventory, key)
         if version is None:

@@ -4,7 +4,6 @@ A file can take down the process that decodes it, so that another one does: it h
 and time, and its end is an answer too. It asks two readers, Arrow and DuckDB, for every value.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from journal.block_hashes import BlockHasher
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet.writer import ParquetFile
@@ -44,11 +44,11 @@ def take_parquet(
     Raises RefusedError `malformed_parquet`, `malformed_encoding`, `too_large`; `schema_conflict`
     where widening would make a double of an integer that is none.
     """
-    path, sha256 = work_dir / "part-00001.parquet", hashlib.sha256()
+    path, hasher = work_dir / "part-00001.parquet", BlockHasher()
     try:
         with path.open("wb") as file:
             for chunk in byte_chunks(source, content_encoding, limits):
-                sha256.update(chunk)
+                hasher.update(chunk)
                 file.write(chunk)
         verified = _verified(path)
         columns = tuple(Column(name, type_) for name, type_ in verified.columns)
@@ -58,8 +58,10 @@ def take_parquet(
     except RefusedError:
         path.unlink()
         raise
-    size_bytes = path.stat().st_size
-    return columns, ParquetFile(path, sha256.hexdigest(), size_bytes, verified.row_count)
+    file_ = ParquetFile(
+        path, hasher.sha256, hasher.size_bytes, verified.row_count, hasher.block_hashes
+    )
+    return columns, file_
 
 
 def _verified(path: Path) -> Verified:

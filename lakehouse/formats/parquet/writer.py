@@ -5,7 +5,6 @@ varies between two runs of one version goes into the files. It decides no type: 
 known to fit.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from journal.block_hashes import BLOCK_BYTES, BlockHasher, hashed
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.ordered_parallel import one_ahead
@@ -40,6 +40,7 @@ class ParquetFile(msgspec.Struct, frozen=True):
     sha256: str
     size_bytes: int
     row_count: int
+    block_hashes: str = ""
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
@@ -171,10 +172,20 @@ def _write_file(
         memory = pa.BufferOutputStream()
         rows = _write(memory, first, left, limits)
         body = memory.getvalue().to_pybytes()
-        return ParquetFile(body, hashlib.sha256(body).hexdigest(), len(body), rows)
+        done = hashed(body)
+        return ParquetFile(body, done.sha256, len(body), rows, done.block_hashes)
     with pa.OSFile(str(path), "wb") as sink:
         rows = _write(sink, first, left, limits)
-    return ParquetFile(path, _sha256(path), path.stat().st_size, rows)
+    return written(path, rows)
+
+
+def written(path: Path, row_count: int) -> ParquetFile:
+    """The file at `path`, whose bytes are read and hashed."""
+    hasher = BlockHasher()
+    with path.open("rb") as file:
+        while piece := file.read(BLOCK_BYTES):
+            hasher.update(piece)
+    return ParquetFile(path, hasher.sha256, hasher.size_bytes, row_count, hasher.block_hashes)
 
 
 def _write(
@@ -196,8 +207,3 @@ def _writer(sink: pa.NativeFile, first: pa.Table, threads: int) -> pq.ParquetWri
     if threads > 1 and _is_large(first):
         return StripedWriter(sink, first.schema, encodings(first), threads)
     return pq.ParquetWriter(sink, first.schema, **encodings(first))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -129,7 +129,7 @@ def table_of(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
     """What was read; its objects, once they are uploaded, under keys that never existed before."""
 
     def item(blob: str, file: ParquetFile) -> Object:
-        return Object(blob, blob, file.size_bytes, file.sha256, file.row_count)
+        return Object(blob, blob, file.size_bytes, file.sha256, file.row_count, file.block_hashes)
 
     rows = parsed.files if uploaded else ()
     aside = (parsed.quarantine.file,) if uploaded and parsed.quarantine else ()

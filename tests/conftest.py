@@ -4,10 +4,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from s3_server import Radosgw, S3Server, running_s3_server
+
+if TYPE_CHECKING:  # boto3 takes half a second; most runs need no S3 server
+    from s3_server import Radosgw, S3Server
 
 # How long an example took is no finding: other users of the machine decide it. CI asks the same
 # questions each time, so that its answer is the commit's; every other run asks new ones.
@@ -16,19 +19,23 @@ settings.load_profile("lakehouse")
 
 
 @pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Server"]:
     """One S3 server for the whole run; `make_bucket()` gives each test its own bucket."""
+    from s3_server import running_s3_server
+
     with running_s3_server(tmp_path_factory.mktemp("s3"), os.environ) as server:
         yield server
 
 
 @pytest.fixture
-def crashable_s3(tmp_path: Path) -> Iterator[Radosgw]:
+def crashable_s3(tmp_path: Path) -> Iterator["Radosgw"]:
     """An S3 server of the test's own, to `kill` and `start` again on the same data."""
     if shutil.which("radosgw") is None:
         if os.environ.get("CI"):
             pytest.fail("CI needs radosgw for this test: ceph-mon ceph-osd radosgw ceph-common")
         pytest.skip("radosgw is not installed, and nothing else here can be crashed")
+    from s3_server import Radosgw
+
     gateway = Radosgw(tmp_path / "radosgw", "bluestore")
     try:
         gateway.start()

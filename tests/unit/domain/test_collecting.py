@@ -1,8 +1,6 @@
 """Marks, removals and pins: what decide lets happen to what nothing refers to."""
 
-from builders import EMPTY, blob, context, given, item, registered, stored
-from commands_strategy import histories
-from hypothesis import given as assume_given
+from builders import blob, context, given, item, registered, stored
 
 from journal.events import (
     Data,
@@ -13,7 +11,6 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
 )
-from journal.slot import Slot
 from lakehouse.domain.commands import (
     Command,
     MarkObjects,
@@ -24,8 +21,6 @@ from lakehouse.domain.commands import (
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused
-from projections import inventory
-from projections.fold import State, fold_to
 
 DROPPED = (registered("w", item("p")), DatasetDropped("w", "id"))
 
@@ -110,26 +105,3 @@ class TestPin:
         other = DatasetPinned("v", 9, (blob("p"),))
         facts = (*DROPPED, self.PINNED, other, DatasetUnpinned("w", 1))
         assert when(mark(2, "p"), *facts) == Unchanged(None)
-
-
-def refers(state: State) -> set[str]:
-    """Every blob that a state refers to, the slow way."""
-    held = {
-        item.blob
-        for dataset in state.catalog.datasets.values()
-        for item in dataset.objects + dataset.quarantine
-    }
-    return held | set(state.inventory.keys.values())
-
-
-@assume_given(histories())
-def test_garbage_is_what_no_state_since_the_cutoff_refers_to(slots: list[Slot]) -> None:
-    now, states = EMPTY, [EMPTY]
-    for slot in slots:
-        states += [fold_to(now, slot, event.seq) for event in slot.events]
-        now = states[-1]
-    for number, cutoff in enumerate(states):
-        needed = set().union(*map(refers, states[number:]))
-        expected = set(now.inventory.blobs) - needed
-        found = {stored.blob for stored, _ in inventory.garbage(now.inventory, cutoff.head.seq)}
-        assert found == expected

@@ -60,10 +60,3 @@ def test_without_header_the_first_record_is_a_row(tmp_path: Path) -> None:
     assert [column.name for column in result.columns] == ["column1", "column2"]
     assert result.renamed == ()
     assert by_duckdb(result) == [(1, "x"), (2, "y")]
-
-
-def test_ten_thousand_columns_are_read(tmp_path: Path) -> None:
-    names = [f"c{i}" for i in range(10_000)]
-    row = ",".join(map(str, range(10_000)))
-    result = parsed(f"{','.join(names)}\n{row}\n".encode(), tmp_path)
-    assert by_duckdb(result) == [tuple(range(10_000))]

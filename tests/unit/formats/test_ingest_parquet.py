@@ -1,7 +1,6 @@
 """Parquet: the same cells give the same bytes, with the types that the contract names."""
 
 import errno
-import random
 import threading
 from pathlib import Path
 
@@ -9,9 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bench.workers import write_workers
-from hypothesis import given
-from hypothesis import strategies as st
-from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, temporary, types_of
+from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, types_of
 
 from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.limits import IngestLimits
@@ -22,20 +19,6 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("workers") / "workers.csv"
     write_workers(path, rows=5000)
     return path
-
-
-@pytest.mark.parametrize("block", [333, 4096, 1 << 22])
-@pytest.mark.parametrize("threads", [1, 4])
-@pytest.mark.parametrize("kept", [0, 200_000])
-def test_blocks_threads_and_what_is_kept_change_no_byte(
-    block: int, threads: int, kept: int, workers: Path, tmp_path: Path
-) -> None:
-    small = {"row_group_rows": 700, "row_group_bytes": 100_000, "file_bytes": 60_000}
-    expected = parsed(workers, tmp_path / "expected", limits=IngestLimits(**small))
-    limits = IngestLimits(block_bytes=block, threads=threads, kept_bytes=kept, **small)
-    result = parsed(workers, tmp_path / "result", limits=limits)
-    assert _hashes(result) == _hashes(expected)
-    assert len(result.files) > 1
 
 
 EARLY = ("1", "1.50", "2024-02-29", "True", "2024-01-02 03:04", "2024-01-02T03:04Z", "", "y")
@@ -58,50 +41,12 @@ def test_a_value_that_comes_late_finds_the_ones_before_it_as_they_were_written(
             assert [row[1] for row in by_pyarrow(kept)] == [row or None for row in rows]
 
 
-def test_blocks_change_no_byte_where_columns_have_many_pages(tmp_path: Path) -> None:
-    rng = random.Random(3)
-    rows = (
-        f"{rng.random()},{rng.randrange(10**9)},{rng.randbytes(30).hex()}" for _ in range(60_000)
-    )
-    data = "\n".join(["a,b,c", *rows]).encode()
-    once = parsed(data, tmp_path / "once", limits=IngestLimits(block_bytes=1 << 24))
-    again = parsed(
-        data, tmp_path / "again", limits=IngestLimits(block_bytes=77_777, kept_bytes=10**6)
-    )
-    assert _hashes(once) == _hashes(again)
-
-
 def test_rows_keep_their_order_across_groups_and_files(workers: Path, tmp_path: Path) -> None:
     limits = IngestLimits(row_group_rows=512, file_bytes=1, block_bytes=10_000)
     result = parsed(workers, tmp_path, limits=limits)
     assert [file.row_count for file in result.files] == [512] * 9 + [5000 - 9 * 512]
     assert [row[0] for row in by_duckdb(result)] == list(range(1, 5001))
     assert result.row_count == 5000
-
-
-@given(
-    st.lists(st.text("ab", max_size=30), min_size=1),
-    st.integers(1, 5),
-    st.integers(1, 90),
-    st.integers(1, 40),
-)
-def test_groups_end_with_the_row_that_reaches_a_limit(
-    cells: list[str], rows: int, size: int, block: int
-) -> None:
-    data = "a\n" + "".join(f'"{cell}"\n' for cell in cells)
-    limits = IngestLimits(row_group_rows=rows, row_group_bytes=size, block_bytes=block)
-    expected, group = [], list[str]()
-    for cell in cells:
-        group.append(cell)
-        if len(group) == rows or sum(len(text) + 8 for text in group) >= size:
-            expected.append(len(group))
-            group = []
-    with temporary() as folder:
-        metadata = pq.read_metadata(
-            parsed(data.encode(), Path(folder), limits=limits).files[0].content
-        )
-        found = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    assert found == expected + [len(group)] * bool(group)
 
 
 def test_types_are_stored_as_named(tmp_path: Path) -> None:

@@ -2,12 +2,9 @@
 
 import pytest
 from builders import EMPTY, given, item, registered, schema, stored
-from commands_strategy import histories
-from hypothesis import given as assume_given
 
-from journal.slot import Slot
-from projections.codec import StateDamaged, decode_state, encode_state, state_root
-from projections.fold import STATE_VERSION, fold
+from projections.codec import StateDamaged, decode_state, encode_state
+from projections.fold import STATE_VERSION
 
 STATE = given(stored("a"), registered("w", item("p"), schema=schema(x="int64")), stored("b"))
 BODY = b"".join(encode_state(STATE))
@@ -15,16 +12,6 @@ BODY = b"".join(encode_state(STATE))
 
 def test_the_empty_state_survives() -> None:
     assert decode_state(b"".join(encode_state(EMPTY))) == EMPTY
-
-
-@assume_given(histories())
-def test_any_state_survives_its_bytes(slots: list[Slot]) -> None:
-    state = EMPTY
-    for each in slots:
-        state = fold(state, each)
-    read = decode_state(b"".join(encode_state(state)))
-    assert read == state
-    assert state_root(read) == state_root(state)
 
 
 @pytest.mark.parametrize(

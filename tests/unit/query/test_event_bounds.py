@@ -1,7 +1,7 @@
 """Which events a statement can see: never fewer than it does, and fewer than all where that is plain."""
 
-import duckdb
 import pytest
+from duckdb_sessions import cursor
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy.statement import read_statement
@@ -64,9 +64,7 @@ SOME = Seen(range(5, 9), range(7, 2**62), "sales")
     ],
 )
 def test_a_time_that_is_written_out_means_what_duckdb_reads(time: str) -> None:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    row = connection.execute(f"SELECT epoch_us(CAST({time} AS TIMESTAMPTZ))").fetchone()
+    row = cursor().execute(f"SELECT epoch_us(CAST({time} AS TIMESTAMPTZ))").fetchone()
     assert row is not None
     (at,) = row
     end = ALL_TIMES.stop
@@ -117,7 +115,7 @@ def test_the_one_dataset_whose_events_are_sought(sql: str, dataset: str | None) 
 
 
 def seen(sql: str) -> Seen:
-    statement = read_statement(duckdb.connect(), sql)
+    statement = read_statement(cursor(), sql)
     assert not isinstance(statement, Refused), statement
     return statement.events
 

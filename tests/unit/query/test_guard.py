@@ -4,6 +4,7 @@ import re
 
 import duckdb
 import pytest
+from duckdb_sessions import cursor
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy import functions, guard
@@ -12,7 +13,7 @@ from lakehouse.query.policy.statement import _text, _tree, located, read_stateme
 
 
 def judge(sql: str) -> Allowed | Refused:
-    statement = read_statement(duckdb.connect(), sql)
+    statement = read_statement(cursor(), sql)
     return statement if isinstance(statement, Refused) else statement.allowed
 
 
@@ -70,7 +71,7 @@ def test_duckdb_finds_no_other_relation_than_we_did(sql: str, relations: set[str
     """Without the tables it misses exactly one of ours; a name that it misses is one of ours."""
     missing = None
     try:
-        duckdb.connect().execute(sql)
+        cursor().execute(sql)
     except duckdb.Error as error:
         # Any other complaint (a type, an aggregate) comes after every name was found.
         missing = re.match(
@@ -96,7 +97,7 @@ def test_a_listing_wants_all_datasets(sql: str) -> None:
 
 def test_every_function_of_this_duckdb_is_decided() -> None:
     decided = functions.SCALAR | functions.TABLE | functions.REFUSED | functions.WINDOW
-    rows = duckdb.execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()
+    rows = cursor().execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()
     names = {guard.lower(name) for (name,) in rows}
     undecided = {
         name for name in names - decided if not name.startswith(functions.INTERNAL_PREFIXES)
@@ -169,7 +170,7 @@ def test_only_the_final_semicolon_is_taken_away(sql: str, expected: str) -> None
 @pytest.mark.parametrize("sql", [sql for sql, _ in SCOPES if not sql.startswith("EXPLAIN")])
 def test_a_tree_written_as_text_is_the_same_tree(sql: str) -> None:
     """What travels in time runs as DuckDB wrote it from the tree: it must mean the same."""
-    connection = duckdb.connect()
+    connection = cursor()
     tree = _tree(connection, sql)
     again = _tree(connection, _text(connection, tree))
     assert guard.check(again) == guard.check(tree) or without_locations(again) == without_locations(

@@ -1,7 +1,7 @@
 """What is kept, and what has to go for it."""
 
-import duckdb
 import pytest
+from duckdb_sessions import cursor
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.messages import Reads
@@ -69,7 +69,7 @@ def test_an_identity_is_of_all_that_matters_and_of_no_order() -> None:
 def test_every_function_that_duckdb_calls_volatile_is_known_as_such() -> None:
     listed = """SELECT DISTINCT function_name FROM duckdb_functions()
         WHERE stability = 'VOLATILE' OR stability LIKE 'CONSISTENT_WITHIN%'"""
-    told = {name for (name,) in duckdb.connect().execute(listed).fetchall()}
+    told = {name for (name,) in cursor().execute(listed).fetchall()}
     # The same within one process, and so for all of ours: they ask neither chance nor clock.
     fixed = {"error", "current_database", "current_schema", "current_schemas"}
     assert (told & functions.SCALAR) - functions.VOLATILE == fixed & functions.SCALAR
@@ -91,7 +91,7 @@ def test_every_function_that_duckdb_calls_volatile_is_known_as_such() -> None:
     ],
 )
 def test_chance_and_clock_are_found_anywhere(sql: str, deterministic: bool) -> None:
-    statement = read_statement(duckdb.connect(), sql)
+    statement = read_statement(cursor(), sql)
     assert not isinstance(statement, Refused)
     assert statement.allowed.deterministic is deterministic
 

@@ -5,7 +5,7 @@ class path, a clock or a bucket. FORMAT.md, "Events", is the specification.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, assert_never, get_args
 
 import msgspec
 
@@ -182,12 +182,13 @@ class LakeAdopted(Record, frozen=True):
     note: str
 
 
-DatasetContent = DatasetRegistered | DatasetAppended | DatasetRestored
 Data = (
     ObjectStored
     | ObjectForgotten
-    | DatasetContent
+    | DatasetRegistered
+    | DatasetAppended
     | DatasetDropped
+    | DatasetRestored
     | ObjectsMarked
     | ObjectsCollected
     | DatasetPinned
@@ -195,20 +196,9 @@ Data = (
     | FormatRaised
     | LakeAdopted
 )
-TYPES: tuple[type[Data], ...] = (
-    ObjectStored,
-    ObjectForgotten,
-    DatasetRegistered,
-    DatasetAppended,
-    DatasetDropped,
-    DatasetRestored,
-    ObjectsMarked,
-    ObjectsCollected,
-    DatasetPinned,
-    DatasetUnpinned,
-    FormatRaised,
-    LakeAdopted,
-)
+"""Every event type. Whoever dispatches on it ends in `assert_never`, so that the type checker names
+each place that does not handle a new member."""
+TYPES: tuple[type[Data], ...] = get_args(Data)
 
 
 class About(Record, frozen=True):
@@ -316,21 +306,28 @@ def block_hashes_of(data: Data) -> list[tuple[int, str]]:
 
 
 def objects_of(data: Data) -> tuple[Object, ...]:
-    """Every object of an event that adds content: what it holds, then what it set aside."""
-    if isinstance(data, Content | DatasetRestored):
-        return data.objects + data.quarantine
-    return ()
+    """Every object of an event that adds content: its rows, then its quarantine."""
+    match data:
+        case DatasetRegistered() | DatasetAppended() | DatasetRestored():
+            return data.objects + data.quarantine
+        case ObjectStored() | ObjectForgotten() | DatasetDropped():
+            return ()
+        case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
+            return ()
+        case FormatRaised() | LakeAdopted():
+            return ()
+    assert_never(data)
 
 
-def retried_by(data: Data) -> frozenset[str]:
-    """The quarantine blobs that an append puts an end to, its rows having come again."""
-    if not isinstance(data, DatasetAppended) or data.source is None:
+def retried_by(data: DatasetAppended) -> frozenset[str]:
+    """The quarantine blobs that an append resolves: it brings their rows again."""
+    if data.source is None:
         return frozenset()
     return frozenset(value for name, value in data.source.options if name == RETRIES)
 
 
 def names_of(data: Data) -> tuple[Sequence[str], Sequence[str]]:
-    """The users' keys and the blobs that an event names. An ingested object is its own key: a blob."""
+    """The users' keys and the blobs that an event names. An ingested object's key is its blob."""
     match data:
         case ObjectStored():
             return (data.key,), (data.blob,)
@@ -340,5 +337,8 @@ def names_of(data: Data) -> tuple[Sequence[str], Sequence[str]]:
             return keys, [item.blob for item in objects]
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned():
             return (), data.blobs
-        case _:
+        case ObjectForgotten() | DatasetDropped() | DatasetUnpinned():
             return (), ()
+        case FormatRaised() | LakeAdopted():
+            return (), ()
+    assert_never(data)

@@ -1,5 +1,7 @@
 """The catalog: which datasets live, and what each one holds. Pure."""
 
+from typing import assert_never
+
 import msgspec
 from immutables import Map
 
@@ -9,9 +11,16 @@ from journal.events import (
     Data,
     DatasetAppended,
     DatasetDropped,
+    DatasetPinned,
     DatasetRegistered,
     DatasetRestored,
+    DatasetUnpinned,
+    FormatRaised,
+    LakeAdopted,
     Object,
+    ObjectForgotten,
+    ObjectsCollected,
+    ObjectsMarked,
     ObjectStored,
     Renamed,
     retried_by,
@@ -58,8 +67,8 @@ EMPTY = Catalog()
 def apply(draft: Overlay[str, Dataset], data: Data, moment: Moment) -> None:
     """Fold one event into the datasets that a draft of the catalog holds."""
     match data:
-        case ObjectStored():
-            # The most frequent event is told first; it is no dataset's.
+        case ObjectStored() | ObjectForgotten():
+            # First, because these are the most frequent events.
             pass
         case DatasetAppended():
             was = draft.find(data.name.lower())
@@ -70,8 +79,12 @@ def apply(draft: Overlay[str, Dataset], data: Data, moment: Moment) -> None:
             draft.put(data.name.lower(), _whole(data, was, moment))
         case DatasetDropped():
             draft.drop(data.name.lower())
-        case _:
+        case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
             pass
+        case FormatRaised() | LakeAdopted():
+            pass
+        case _:
+            assert_never(data)
 
 
 def find(catalog: Catalog, name: str) -> Dataset | None:

@@ -1,6 +1,7 @@
 """History: where each entity's last event lies, and where to look for a seq or a time. Pure."""
 
 from collections.abc import Callable
+from typing import assert_never
 
 import msgspec
 from immutables import Map
@@ -15,6 +16,12 @@ from journal.events import (
     DatasetRestored,
     DatasetUnpinned,
     Event,
+    FormatRaised,
+    LakeAdopted,
+    ObjectForgotten,
+    ObjectsCollected,
+    ObjectsMarked,
+    ObjectStored,
     Place,
 )
 
@@ -43,12 +50,15 @@ EMPTY = History()
 def entities(data: Data) -> tuple[str, ...]:
     """What an event is about: datasets by lower-case name."""
     match data:
+        case ObjectStored() | ObjectForgotten():
+            return ()
         case DatasetRegistered() | DatasetAppended() | DatasetDropped() | DatasetRestored():
             return (dataset_entity(data.name),)
         case DatasetPinned() | DatasetUnpinned():
             return (dataset_entity(data.name),)
-        case _:
+        case ObjectsMarked() | ObjectsCollected() | FormatRaised() | LakeAdopted():
             return ()
+    assert_never(data)
 
 
 def dataset_entity(name: str) -> str:

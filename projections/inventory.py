@@ -5,6 +5,7 @@ ingested data is its own key, and that key is there for as long as a live datase
 """
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import msgspec
 from immutables import Map
@@ -18,6 +19,8 @@ from journal.events import (
     DatasetRegistered,
     DatasetRestored,
     DatasetUnpinned,
+    FormatRaised,
+    LakeAdopted,
     Object,
     ObjectForgotten,
     ObjectsCollected,
@@ -123,10 +126,8 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Data, moment: Mom
         case DatasetAppended():
             _hold(draft, objects_of(data), moment)
             _release(draft, _retried(datasets.find(data.name.lower()), data), moment)
-        case DatasetRegistered() | DatasetRestored():
+        case DatasetRegistered() | DatasetRestored() | DatasetDropped():
             _hold(draft, objects_of(data), moment)
-            _release(draft, _held(datasets.find(data.name.lower())), moment)
-        case DatasetDropped():
             _release(draft, _held(datasets.find(data.name.lower())), moment)
         case ObjectForgotten():
             _forget(draft, data.key, moment)
@@ -138,8 +139,10 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Data, moment: Mom
             _pin(draft, data, moment)
         case DatasetUnpinned():
             _unpin(draft, pin_name(data.name, data.as_of_seq))
-        case _:
+        case FormatRaised() | LakeAdopted():
             pass
+        case _:
+            assert_never(data)
     _forget_old_removals(draft, moment.seq)
 
 

@@ -25,8 +25,9 @@ from lakehouse.domain.commands import (
     StoreObject,
     Table,
 )
-from lakehouse.domain.decide import dataset_id, decide
-from lakehouse.domain.decision import Decision
+from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.decide import decide
+from lakehouse.domain.decision import DataStep, Decision, NeedsData
 from lakehouse.domain.errors import Refused
 
 COLUMNS = schema(id="int64", zip="string")
@@ -39,6 +40,11 @@ def when(command: Command, *facts: Data | Event) -> Decision:
 def code(decision: Decision) -> str:
     assert isinstance(decision, Refused), decision
     return decision.code
+
+
+def step(decision: Decision) -> DataStep:
+    assert isinstance(decision, NeedsData), decision
+    return decision.step
 
 
 def put(

@@ -1,31 +1,64 @@
-"""What if an event had never happened: the others, one after the other, on the state without it. Pure.
+"""What if some events had never happened: the others decided again, one by one, without them. Pure.
 
-Reads facts and makes none. What a change was asked for is not in the journal, only what came of it; so an
-event is left out when what it did could not have been done: it took away what is not there, it built on
-what is not there, or it met another dataset under its name.
+Reads facts and makes none. Each event is turned back into the command that it came of, and the rules
+of `lakehouse.domain` judge that on the state without the events. What the rules refuse is left out
+with their code. The journal does not say how a schema change was asked for, so an event counts as
+permitted to change a schema where it did; nor which version a restore or pin found in the past, so
+that one is left out when objects that it names do not exist.
 """
+
+from typing import assert_never
 
 import msgspec
 
 from journal.events import (
+    RETRIES,
     Data,
     DatasetAppended,
     DatasetDropped,
+    DatasetPinned,
     DatasetRegistered,
     DatasetRestored,
+    DatasetUnpinned,
     Event,
+    FormatRaised,
+    LakeAdopted,
     Object,
     ObjectForgotten,
     ObjectsCollected,
     ObjectsMarked,
+    ObjectStored,
+    Source,
+    names_of,
+    version_of,
 )
-from projections import catalog, inventory
+from lakehouse.domain.commands import (
+    AdoptLake,
+    Command,
+    DropDataset,
+    ForgetObject,
+    IngestDataset,
+    MarkObjects,
+    PinDataset,
+    RaiseFormat,
+    RecordCollected,
+    RegisterDataset,
+    RestoreDataset,
+    StoreObject,
+    Table,
+    UnpinDataset,
+)
+from lakehouse.domain.decide import judge
+from lakehouse.domain.decision import NeedsData, Replayed, Unchanged
+from lakehouse.domain.errors import Refused
+from projections import catalog
+from projections.catalog import Dataset, Ingested
 from projections.fold import State, apply
 from projections.moment import Moment
 
 
 class Left(msgspec.Struct, frozen=True):
-    """An event that would not have happened either, and why: the code that its change would have met."""
+    """An event that would not have happened either: the code and detail that its change would have met."""
 
     seq: int
     type: str
@@ -47,53 +80,162 @@ class WhatIf:
         before, self.was = self.was, apply(self.was, event, moment)
         if event.seq in self._without:
             return
-        refused = _refused(event.data, self.now, before)
-        if refused is None:
-            self.now = apply(self.now, event, moment)
-        else:
-            self.left.append(Left(event.seq, event.type, *refused))
+        decided = _decided(event.data, before, self.now)
+        if isinstance(decided, Refused):
+            self.left.append(Left(event.seq, event.type, decided.code, decided.detail))
+            return
+        again = msgspec.structs.replace(
+            event, type=decided.TYPE, v=version_of(decided), data=decided
+        )
+        self.now = apply(self.now, again, moment)
 
 
-def _refused(data: Data, now: State, before: State) -> tuple[str, str] | None:
+def _decided(data: Data, before: State, now: State) -> Data | Refused:
+    """What an event becomes on the state without the others; `before` is the state that it met."""
+    absent = _absent(data, before, now)
+    if absent is not None:
+        return absent
+    decision = judge(now, command_of(data, before, now))
+    match decision:
+        case Refused():
+            return decision
+        case NeedsData(_, detail):
+            return Refused("objects_collected", detail)
+        case Unchanged() | Replayed():
+            return _unless_gc(data)
+    return _unless_less(data, decision)
+
+
+def _unless_gc(data: Data) -> Data | Refused:
+    """An event that changes nothing now is folded all the same: later ones may name its objects."""
+    if isinstance(data, ObjectsMarked | ObjectsCollected):
+        return Refused("object_in_use", "all of its objects are in use")
+    return data
+
+
+def _unless_less(data: Data, decision: Data) -> Data | Refused:
+    """Gc is judged object by object; an event of which some had to stay is reported."""
+    if not isinstance(data, ObjectsMarked | ObjectsCollected):
+        return decision
+    return decision if decision == data else Refused("object_in_use", "some objects are in use")
+
+
+def command_of(data: Data, before: State, now: State) -> Command:
+    """The command that an event came of, as it would be sent on the state `now`."""
     match data:
-        case DatasetDropped():
-            if catalog.find(now.catalog, data.name) is None:
-                return "dataset_not_found", f"there is no dataset {data.name}"
-        case DatasetRegistered() | DatasetAppended() | DatasetRestored():
-            return _taken(data, now, before) or _missing(data.objects, now, before)
+        case ObjectStored():
+            return StoreObject(
+                data.key,
+                data.size_bytes,
+                data.sha256,
+                data.content_type,
+                data.blob,
+                block_hashes=data.block_hashes,
+            )
         case ObjectForgotten():
-            blob = now.inventory.keys.get(data.key)
-            if blob is not None and inventory.is_held(now.inventory, blob):
-                return "object_in_use", f"a live dataset holds {data.key!r}"
-        case ObjectsMarked() | ObjectsCollected():
-            if any(_is_referred(blob, now) for blob in data.blobs):
-                return "object_in_use", "something refers to what it took away"
-    return None
+            return ForgetObject(data.key)
+        case DatasetRegistered(source=None):
+            keys = tuple(item.key for item in data.objects)
+            return RegisterDataset(data.name, data.schema_fingerprint, keys, data.row_count)
+        case DatasetRegistered() | DatasetAppended():
+            return _ingest(data, before, now)
+        case DatasetDropped():
+            return DropDataset(data.name)
+        case DatasetRestored():
+            return RestoreDataset(data.as_of_seq, _restored(data))
+        case DatasetPinned():
+            return PinDataset(data.as_of_seq, _pinned(data))
+        case DatasetUnpinned() | ObjectsMarked() | ObjectsCollected():
+            return _operation(data)
+        case FormatRaised() | LakeAdopted():
+            return _operation(data)
+    assert_never(data)
 
 
-def _taken(
-    data: DatasetRegistered | DatasetAppended | DatasetRestored, now: State, before: State
-) -> tuple[str, str] | None:
-    """Whether its name, or its schema, meets another than it met."""
-    live, met = catalog.find(now.catalog, data.name), catalog.find(before.catalog, data.name)
-    if live is None or isinstance(data, DatasetRestored):
+def _operation(
+    data: DatasetUnpinned | ObjectsMarked | ObjectsCollected | FormatRaised | LakeAdopted,
+) -> Command:
+    match data:
+        case DatasetUnpinned():
+            return UnpinDataset(data.name, data.as_of_seq)
+        case ObjectsMarked():
+            return MarkObjects(data.run, data.cutoff_seq, data.blobs)
+        case ObjectsCollected():
+            return RecordCollected(data.run, data.blobs)
+        case FormatRaised():
+            return RaiseFormat(data.slot)
+        case LakeAdopted():
+            return AdoptLake(data.previous_seq, data.previous_sha256, data.note)
+    assert_never(data)
+
+
+def _ingest(data: DatasetRegistered | DatasetAppended, before: State, now: State) -> IngestDataset:
+    """The file, uploaded and read under the contract that the dataset has now."""
+    met, live = catalog.find(before.catalog, data.name), catalog.find(now.catalog, data.name)
+    appends = isinstance(data, DatasetAppended)
+    changed = met is not None and met.schema_fingerprint != data.schema_fingerprint
+    source = data.source or Source("", 0, ())
+    return IngestDataset(
+        data.name,
+        "append" if appends else "replace",
+        source,
+        _table(data),
+        live.schema_fingerprint if live else None,
+        ("widen" if appends else "replace") if changed else None,
+        retries=tuple(value for name, value in source.options if name == RETRIES),
+        read_at=live.seq if live else None,
+    )
+
+
+def _table(data: DatasetRegistered | DatasetAppended) -> Table:
+    return Table(
+        data.schema or (),
+        data.schema_fingerprint,
+        data.objects,
+        data.row_count or 0,
+        data.renamed,
+        uploaded=True,
+        quarantine=data.quarantine,
+    )
+
+
+def _restored(data: DatasetRestored) -> Dataset:
+    source = data.source
+    sources = (
+        (Ingested(source.sha256, source.size_bytes, source.options, data.as_of_seq),)
+        if source
+        else ()
+    )
+    return Dataset(
+        data.dataset_id,
+        data.name,
+        data.schema_fingerprint,
+        data.schema,
+        data.objects,
+        data.row_count,
+        sources,
+        data.renamed,
+        data.quarantine,
+        "",
+        "",
+        data.as_of_seq,
+    )
+
+
+def _pinned(data: DatasetPinned) -> Dataset:
+    """A pin names blobs alone; that is all that its rule reads."""
+    objects = tuple(Object(blob, blob, 0, "", None) for blob in data.blobs)
+    return Dataset("", data.name, "", None, objects, None, (), (), (), "", "", data.as_of_seq)
+
+
+def _absent(data: Data, before: State, now: State) -> Refused | None:
+    """The refusal of a restore or pin of what never existed without those events."""
+    if not isinstance(data, DatasetRestored | DatasetPinned):
         return None
-    if live.name != data.name:
-        return "name_taken", f"{live.name} has the name"
-    met_fingerprint = met.schema_fingerprint if met else data.schema_fingerprint
-    if live.schema_fingerprint not in (met_fingerprint, data.schema_fingerprint):
-        return "schema_conflict", f"{live.name} has another schema than it had"
-    return None
-
-
-def _missing(objects: tuple[Object, ...], now: State, before: State) -> tuple[str, str] | None:
-    """Whether it holds a version that was there before it, and is not there now."""
-    for item in objects:
-        if item.blob in before.inventory.blobs and item.blob not in now.inventory.blobs:
-            return "object_missing", f"{item.key!r} has not the version that it holds"
-    return None
-
-
-def _is_referred(blob: str, state: State) -> bool:
-    inside = state.inventory
-    return blob in inside.blobs and blob not in inside.released
+    _, named = names_of(data)
+    known, left = before.inventory.blobs, now.inventory.blobs
+    missing = [blob for blob in named if blob in known and blob not in left]
+    if not missing:
+        return None
+    detail = f"{len(missing)} objects of {data.name} do not exist without those events"
+    return Refused("object_missing", detail)

@@ -95,7 +95,7 @@ class PinDataset(msgspec.Struct, frozen=True):
 
 
 class UnpinDataset(msgspec.Struct, frozen=True):
-    """Keep it no longer."""
+    """End a pin."""
 
     name: str
     as_of_seq: int
@@ -117,11 +117,16 @@ class RecordCollected(msgspec.Struct, frozen=True):
 
 
 class UndoChange(msgspec.Struct, frozen=True):
-    """Do the inverse of event `seq`, if what it `did` is still the last word on its subject."""
+    """Do the inverse of event `seq`, which `did` this, unless a later change is in the way.
+
+    `last_change` is for a dropped dataset: (seq of its last event, pins included, when the history
+    was read; seq of its last change of rows or schema up to there). None while it was not needed.
+    """
 
     seq: int
     did: Data
     inverse: "Command"
+    last_change: tuple[int, int] | None = None
 
 
 class AdoptLake(msgspec.Struct, frozen=True):

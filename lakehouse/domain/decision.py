@@ -1,5 +1,7 @@
 """What may become of a command: an event's data, or one of these. Pure."""
 
+import enum
+
 import msgspec
 
 from journal.events import Data
@@ -7,7 +9,7 @@ from lakehouse.domain.errors import Refused
 
 
 class Unchanged(msgspec.Struct, frozen=True):
-    """What is asked for is so already; `since` is the seq of the event that made it so, if any did."""
+    """The state is already what the command asks for; `since` is the seq of the event that made it so."""
 
     since: int | None
 
@@ -19,12 +21,26 @@ class Replayed(msgspec.Struct, frozen=True):
     seq: int
 
 
+class DataStep(enum.Enum):
+    """What a change needs before it can be decided. The service does exactly this step."""
+
+    READ_FILE = "read the file"
+    READ_UNDER_CONTRACT = "judge the file by the dataset's present contract"
+    CHECK_VALUES = "check the dataset's present values"
+    FIND_SOURCES = "find the sources of a restored dataset"
+    FIND_LAST_CHANGE = "find the dataset's last change of rows or schema"
+    UPLOAD = "upload"
+    UPLOAD_AGAIN = "upload again under a fresh key"
+    """What was uploaded has been marked by gc before an event referred to it."""
+
+
 class NeedsData(msgspec.Struct, frozen=True):
-    """The change is wanted, but its bytes must be read or uploaded (again) first."""
+    """The change is possible, but this step comes first; `detail` says why, for people."""
 
-    why: str
-    again: bool = False
-    """Whether they had been uploaded, and were marked for collection before anything referred to them."""
+    step: DataStep
+    detail: str
 
 
-Decision = Data | Unchanged | Replayed | NeedsData | Refused
+Answer = Unchanged | Replayed | NeedsData | Refused
+"""A decision without an event. It speaks about the present, so it is worth nothing without proof of it."""
+Decision = Data | Answer

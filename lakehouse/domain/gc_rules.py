@@ -1,9 +1,10 @@
-"""The rules of collection: what may be marked, and what may be called collected. Pure; a part of `decide`.
+"""The rules of gc: what may be marked, and what may be recorded as collected. Pure; a part of `decide`.
 
-FORMAT.md, "Collection cannot race", gives the reasons. A collector found its candidates on a state
-that is older than this one: whatever was needed meanwhile is dropped from its list here, and nowhere
-else could it be done without a race.
+FORMAT.md, "Collection cannot race", gives the reasons. The candidates were found on an older state:
+what has been needed since is left out here, the only place where that cannot race.
 """
+
+from typing import assert_never
 
 from journal.events import ObjectsCollected, ObjectsMarked
 from lakehouse.domain.commands import MarkObjects, RecordCollected
@@ -13,14 +14,17 @@ from projections.fold import State
 
 
 def decide(state: State, command: MarkObjects | RecordCollected) -> Decision:
-    """What becomes of a collector's command."""
-    if isinstance(command, MarkObjects):
-        return _mark(state, command)
-    return _record(state, command)
+    """What becomes of a command of gc."""
+    match command:
+        case MarkObjects():
+            return _mark(state, command)
+        case RecordCollected():
+            return _record(state, command)
+    assert_never(command)
 
 
 def _mark(state: State, command: MarkObjects) -> Decision:
-    """Mark those that nothing needs and nobody has marked. A mark is final."""
+    """Mark what is unneeded and not marked yet. A mark is final."""
     blobs = tuple(blob for blob in command.blobs if _may_go(state, blob, command.cutoff_seq))
     if not blobs:
         return Unchanged(None)
@@ -28,7 +32,7 @@ def _mark(state: State, command: MarkObjects) -> Decision:
 
 
 def _record(state: State, command: RecordCollected) -> Decision:
-    """Record those that are marked and that nobody has recorded."""
+    """Record what is marked and not recorded yet."""
     blobs = tuple(blob for blob in command.blobs if blob in state.inventory.marked)
     return ObjectsCollected(command.run, blobs) if blobs else Unchanged(None)
 

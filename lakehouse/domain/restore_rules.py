@@ -1,33 +1,26 @@
-"""The rules about what was: restoring it, and keeping it. Pure; a part of `decide`.
+"""The rules about past versions of a dataset: restore, pin, unpin. Pure; a part of `decide`.
 
-The past is the same on every node, so a command may bring what it found there. Whether it can still
-be had is asked of the present state.
+The past is the same on every node, so a command may hold what was found there. Whether its objects
+still exist is decided on the present state.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
-from journal.events import (
-    Data,
-    DatasetPinned,
-    DatasetRestored,
-    DatasetUnpinned,
-    ObjectForgotten,
-    ObjectStored,
-    Source,
-)
+from journal.events import DatasetPinned, DatasetRestored, DatasetUnpinned, Source
 from lakehouse.domain.commands import PinDataset, RestoreDataset, UnpinDataset
+from lakehouse.domain.dataset_rules import spelling_conflict
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Json, Refused
-from projections import catalog, history, inventory
+from projections import catalog, inventory
 from projections.catalog import Dataset
 from projections.fold import State
 
 NAMED_OBJECTS = 100
-"""How many of the objects that are gone a refusal names."""
+"""How many of the collected objects a refusal names."""
 
 
 def decide(state: State, command: RestoreDataset | PinDataset | UnpinDataset) -> Decision:
-    """What becomes of a command about what was."""
+    """What becomes of a command about a past version."""
     match command:
         case RestoreDataset():
             return _restore(state, command)
@@ -35,36 +28,14 @@ def decide(state: State, command: RestoreDataset | PinDataset | UnpinDataset) ->
             return _pin(state, command)
         case UnpinDataset():
             return _unpin(state, command)
-
-
-def other_spelling(live: Dataset | None, name: str) -> Refused | None:
-    """Why a name cannot be had: names are unique without regard to case."""
-    if live is None or live.name == name:
-        return None
-    return Refused("name_taken", f"{name} differs from {live.name}, which is there, only in case")
-
-
-def overtaken(state: State, seq: int, data: Data) -> str | None:
-    """Why event `seq` is not the last word on its subject any more, or None."""
-    if isinstance(data, ObjectStored | ObjectForgotten):
-        now = inventory.current(state.inventory, data.key)
-        if isinstance(data, ObjectForgotten):
-            return f"event {now.seq} has stored {data.key!r} since" if now else None
-        if now is None:
-            return f"{data.key!r} was forgotten since"
-        return f"event {now.seq} has changed {data.key!r} since" if now.seq != seq else None
-    for entity in history.entities(data):
-        place = state.history.links.get(entity)
-        if place is not None and place[1] != seq and not isinstance(data, DatasetPinned):
-            return f"event {place[1]} was about {entity} since"
-    return None
+    assert_never(command)
 
 
 def _restore(state: State, command: RestoreDataset) -> Decision:
-    """Again what it was, unless another spelling has the name, or its objects are given up."""
+    """The dataset as it was, unless another spelling has the name or objects were marked by gc."""
     was = command.was
     live = catalog.find(state.catalog, was.name)
-    if refused := other_spelling(live, was.name):
+    if refused := spelling_conflict(live, was.name):
         return refused
     if live is not None and _content(live) == _content(was):
         return Unchanged(live.seq)
@@ -74,7 +45,7 @@ def _restore(state: State, command: RestoreDataset) -> Decision:
 
 
 def _pin(state: State, command: PinDataset) -> Decision:
-    """Kept from now on, unless some of it is given up already."""
+    """Its objects are kept from now on, unless some were marked by gc before."""
     was = command.was
     pinned = state.inventory.pins.get(inventory.pin_name(was.name, command.as_of_seq))
     if pinned is not None:
@@ -86,7 +57,7 @@ def _pin(state: State, command: PinDataset) -> Decision:
 
 
 def _unpin(state: State, command: UnpinDataset) -> Decision:
-    """Kept no longer, if it was."""
+    """The pin ends, if there is one."""
     if inventory.pin_name(command.name, command.as_of_seq) not in state.inventory.pins:
         detail = f"{command.name}@{command.as_of_seq} is not pinned"
         return Refused("pin_not_found", detail)
@@ -94,7 +65,7 @@ def _unpin(state: State, command: UnpinDataset) -> Decision:
 
 
 def _content(dataset: Dataset) -> tuple[Any, ...]:
-    """What a dataset holds, in the order of an event's Content. Of several sources it can name none."""
+    """What a dataset holds, in the order of an event's Content, which has room for one source at most."""
     source = None
     if len(dataset.sources) == 1:
         only = dataset.sources[0]
@@ -113,7 +84,7 @@ def _content(dataset: Dataset) -> tuple[Any, ...]:
 
 
 def _collected(state: State, was: Dataset) -> Refused | None:
-    """Why a dataset of the past cannot be had any more: a mark is final."""
+    """The refusal of a past version of which an object is marked or collected: a mark is final."""
     rows: list[dict[str, Json]] = [
         {"key": item.key, "event": seq}
         for item in was.objects + was.quarantine
@@ -121,5 +92,5 @@ def _collected(state: State, was: Dataset) -> Refused | None:
     ]
     if not rows:
         return None
-    detail = f"{len(rows)} of the objects of {was.name} were collected, event {rows[0]['event']}"
+    detail = f"{len(rows)} objects of {was.name} were collected (event {rows[0]['event']})"
     return Refused("objects_collected", detail, tuple(rows[:NAMED_OBJECTS]))

@@ -1,26 +1,31 @@
-"""What every change has in common: who asks, decide, bring the data, commit, and what came of it."""
+"""The path of every change: decide, do the steps that its data needs, commit, report.
+
+Owns the two ends of that path: `settle` commits, `foresee` only says what would happen. Must never work
+out which step a command needs: the decision says so.
+"""
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import assert_never
 
 import msgspec
 
 from journal.bucket.keys import Tag
 from journal.clock import random_name, uuid7
 from journal.events import Event
-from lakehouse.commit.batch import Recorded
+from lakehouse.commit.batch import Answered, CommandFailed, Recorded, Stamp, build
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, Context
 from lakehouse.domain.decide import decide
-from lakehouse.domain.decision import NeedsData, Replayed, Unchanged
+from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 from projections.fold import State
 
 ATTEMPTS = 8
-"""How often a change may find that its data must be read or uploaded: 3 times each, and to spare."""
+"""How many steps a change may need: reading and uploading 3 times each, and some to spare."""
 UPLOADS_AGAIN = 3
-"""How often of those because a collection has marked what was uploaded."""
+"""How many of those may upload again because gc has marked what was uploaded."""
 
 NOTHING_SHA256 = hashlib.sha256().hexdigest()
 """The payload of a change that has none."""
@@ -40,14 +45,34 @@ class Settled(msgspec.Struct, frozen=True):
     fresh: bool
 
 
+class Foreseen(msgspec.Struct, frozen=True):
+    """What would come of a change: the states `before` and `after`, its event, or its refusal.
+
+    Neither event nor refusal: the change would change nothing.
+    """
+
+    before: State
+    after: State
+    event: Event | None
+    refused: Refused | None
+
+
+Advance = Callable[[Command, DataStep], Awaitable[Command]]
+"""Does the one step that a command needs, and returns the command with its result."""
+TOO_MANY_STEPS = Refused(
+    "not_committed",
+    f"its data was still not ready after {ATTEMPTS} steps; other changes interfered",
+)
+
+
 async def settle(
     node: Node,
     command: Command,
     caller: Caller,
     payload_sha256: str,
-    advance: Callable[[Command], Awaitable[Command]] | None = None,
+    advance: Advance | None = None,
 ) -> Settled:
-    """Carry a change through. `advance` brings data closer whenever deciding finds it wanting.
+    """Carry a change through: decide, do the steps that its data still needs, commit.
 
     Raises RefusedError.
     """
@@ -55,10 +80,10 @@ async def settle(
     for _ in range(ATTEMPTS):
         decision = decide(node.state, command, context)
         if isinstance(decision, NeedsData) and advance is not None:
-            marked += decision.again
+            marked += decision.step is DataStep.UPLOAD_AGAIN
             if marked > UPLOADS_AGAIN:
                 break
-            command = await advance(command)
+            command = await advance(command, decision.step)
             continue
         outcome = await node.writer.submit(command, context, caller.accepted_s)
         if isinstance(outcome, Recorded):
@@ -73,7 +98,36 @@ async def settle(
                 return await _replayed(node, position, seq)
             case NeedsData():
                 continue
-    raise RefusedError(Refused("not_committed", "the data had to be brought too often"))
+            case _:
+                assert_never(outcome.decision)
+    raise RefusedError(TOO_MANY_STEPS)
+
+
+async def foresee(node: Node, command: Command, advance: Advance | None = None) -> Foreseen:
+    """What would come of a change now: decided and folded on the committed state, never committed.
+
+    Under no idempotency key. A refusal is an answer here, one that `advance` raises too.
+    """
+    for _ in range(ATTEMPTS):
+        before = node.state
+        outcome = _decided(node, before, command)
+        if isinstance(outcome, Recorded):
+            return Foreseen(before, outcome.state, outcome.event, None)
+        match outcome.decision:
+            case Refused() as refused:
+                return Foreseen(before, before, None, refused)
+            case Unchanged() | Replayed():
+                return Foreseen(before, before, None, None)
+            case NeedsData(step):
+                if advance is None:
+                    break
+                try:
+                    command = await advance(command, step)
+                except RefusedError as error:
+                    return Foreseen(before, before, None, error.refused)
+            case _:
+                assert_never(outcome.decision)
+    return Foreseen(node.state, node.state, None, TOO_MANY_STEPS)
 
 
 def mint(node: Node) -> Tag:
@@ -87,6 +141,15 @@ def _context(node: Node, caller: Caller, payload_sha256: str) -> Context:
     if caller.idempotency_key is None:
         return caller.context(command_id)
     return caller.context(command_id, caller.request_hash(payload_sha256))
+
+
+def _decided(node: Node, state: State, command: Command) -> Recorded | Answered:
+    """What becomes of a command on this state, in a batch that is never put."""
+    stamp = Stamp(node.follower.journal.lake.lake, "", "", node.clock.now())
+    (outcome,) = build(state, [(command, Context("", ""))], stamp).outcomes
+    if isinstance(outcome, CommandFailed):
+        raise outcome.error
+    return outcome
 
 
 async def _replayed(node: Node, position: int, seq: int) -> Settled:

@@ -9,6 +9,7 @@ from lakehouse.api import receipts
 from lakehouse.api.receipts import Listing, Receipt
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, ForgetObject, StoreObject
+from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled
 from lakehouse.service import snapshot
@@ -33,7 +34,9 @@ class Storage:
         """
         check_key(key, writing=True)
 
-        async def upload(command: Command) -> Command:
+        async def upload(command: Command, step: DataStep) -> Command:
+            if step not in (DataStep.UPLOAD, DataStep.UPLOAD_AGAIN):
+                raise ValueError(f"a put has no step {step}")
             blob = object_blob(body.sha256, mint(self._node))
             await self._node.bucket.upload(blob, body.content)
             return msgspec.structs.replace(command, blob=blob)

@@ -2,19 +2,21 @@
 
 import hashlib
 
-from journal.events import Event
+import msgspec
+
+from journal.events import DatasetPinned, DatasetUnpinned, Event
 from lakehouse.api.receipts import Receipt
-from lakehouse.commit.batch import Answered, CommandFailed, Recorded, Stamp, build
 from lakehouse.commit.node import Node
-from lakehouse.domain.commands import Context, PinDataset, UndoChange, UnpinDataset
+from lakehouse.domain.commands import Command, PinDataset, UndoChange, UnpinDataset
+from lakehouse.domain.decision import DataStep
 from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Body, Json, Refused, RefusedError
 from lakehouse.domain.undo_rules import inverse
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
-from lakehouse.service.changes import settle
-from projections import catalog
+from lakehouse.service.changes import foresee, settle
+from projections import catalog, history
 from projections.fold import State
 from projections.snapshots import BeyondHead
 
@@ -84,8 +86,15 @@ class TimeTravel:
         await self._node.refresh()
         command = await self._inverse(seq)
         if dry_run:
-            return await self._foreseen(command)
-        settled = await settle(self._node, command, caller, _sha256(payload))
+            foreseen = await foresee(self._node, command, self._find_last_change)
+            if foreseen.refused is not None:
+                raise RefusedError(foreseen.refused)
+            type_ = foreseen.event.type if foreseen.event else None
+            before, seq = foreseen.before, foreseen.before.head.seq
+            return _undone(command, type_, before, foreseen.after, seq, dry_run=True)
+        settled = await settle(
+            self._node, command, caller, _sha256(payload), self._find_last_change
+        )
         before = await self._node.past.state_at(settled.seq - 1)
         type_ = settled.event.type if settled.event else None
         return _undone(command, type_, before, settled.state, settled.seq, dry_run=False)
@@ -100,19 +109,19 @@ class TimeTravel:
             raise RefusedError(undone)
         return UndoChange(seq, event.data, undone)
 
-    async def _foreseen(self, command: UndoChange) -> Receipt:
-        """What would come of it now: decided and folded, and not committed."""
-        state = self._node.state
-        stamp = Stamp(self._node.follower.journal.lake.lake, "", "", self._node.clock.now())
-        (outcome,) = build(state, [(command, Context("", ""))], stamp).outcomes
-        match outcome:
-            case Recorded(event, _, then):
-                return _undone(command, event.type, state, then, state.head.seq, dry_run=True)
-            case Answered(Refused() as refused):
-                raise RefusedError(refused)
-            case CommandFailed(error):
-                raise error
-        return _undone(command, None, state, state, state.head.seq, dry_run=True)
+    async def _find_last_change(self, command: Command, step: DataStep) -> Command:
+        """The command with the last change of its dataset's rows or schema: pins are passed over."""
+        if not isinstance(command, UndoChange) or step is not DataStep.FIND_LAST_CHANGE:
+            raise ValueError(f"an undo has no step {step}")
+        (entity,) = history.entities(command.did)
+        place = last = self._node.state.history.links[entity]
+        while place[1] > command.seq:
+            _, event = await self._node.past.event_at(place)
+            earlier = history.previous(event, entity)
+            if earlier is None or not isinstance(event.data, DatasetPinned | DatasetUnpinned):
+                break
+            place = earlier
+        return msgspec.structs.replace(command, last_change=(last[1], place[1]))
 
     async def _event(self, seq: int) -> tuple[Event, str]:
         header, event = await self._node.past.event(seq)

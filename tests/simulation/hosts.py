@@ -24,11 +24,12 @@ from lakehouse.domain.commands import (
     RestoreDataset,
     StoreObject,
 )
+from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import mint, settle
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
-from lakehouse.service.ingest.source_history import looked_back
+from lakehouse.service.ingest.source_history import with_source_history
 from lakehouse.service.sql.queries import Queries
 from projections import catalog
 from projections.fold import State
@@ -157,10 +158,10 @@ class WriterHost(Host):
             idempotency_key=request.key,
         )
 
-        async def advance(command: Command) -> Command:
+        async def advance(command: Command, step: DataStep) -> Command:
             began_s = self.loop.time()
             request.read_again += 1
-            request.command = await self._brought(node, command)
+            request.command = await self._advanced(node, command, step)
             request.bringing_s += self.loop.time() - began_s
             return request.command
 
@@ -175,19 +176,18 @@ class WriterHost(Host):
         except KNOWN as error:
             return refusal(error)
 
-    async def _brought(self, node: Node, command: Command) -> Command:
+    async def _advanced(self, node: Node, command: Command, step: DataStep) -> Command:
         """As the services do it: the file read under the types of now, then its bytes uploaded."""
         if isinstance(command, StoreObject):
             return msgspec.structs.replace(command, blob=await self._uploaded(node, command.sha256))
         if not isinstance(command, IngestDataset) or command.table is None:
-            return command
-        before, command = command, await looked_back(node, command)
-        if command is not before:
-            return command
-        live = catalog.find(node.state.catalog, command.name)
-        fingerprint = live.schema_fingerprint if live else None
-        if command.read_under != fingerprint:
+            raise ValueError(f"{type(command).__name__} has no step {step}")
+        if step is DataStep.FIND_SOURCES:
+            return await with_source_history(node, command)
+        if step is DataStep.READ_UNDER_CONTRACT:
+            live = catalog.find(node.state.catalog, command.name)
             table = msgspec.structs.replace(command.table, uploaded=False)
+            fingerprint = live.schema_fingerprint if live else None
             return msgspec.structs.replace(command, table=table, read_under=fingerprint)
         sha256 = command.table.objects[0].sha256
         blob = await self._uploaded(node, sha256)

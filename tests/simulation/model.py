@@ -122,8 +122,8 @@ def _after(state: PlainState, event: dict[str, Any]) -> PlainState:
         case "dataset_registered" | "dataset_restored":
             now.datasets[data["name"].lower()] = _dataset(data, event["seq"])
         case "dataset_appended":
-            was = now.datasets[data["name"].lower()]
-            now.datasets[data["name"].lower()] = _joined(was, _dataset(data, event["seq"]))
+            was, more = now.datasets.get(data["name"].lower()), _dataset(data, event["seq"])
+            now.datasets[data["name"].lower()] = _joined(was, more) if was else more
     return now
 
 
@@ -261,11 +261,10 @@ def _ingest(state: PlainState, command: IngestDataset) -> Verdict:
         return ("unchanged", same[0])
     if command.dedupe and unnamed not in (None, command.earlier_at):
         return ("again",)
-    appends = live is not None and command.mode == "append"
     blobs = [item.blob for item in command.table.objects]
     if any(map(state.lost, blobs)):
         return ("again",)
-    kind = "dataset_appended" if appends else "dataset_registered"
+    kind = "dataset_appended" if command.mode == "append" else "dataset_registered"
     return ("event", kind, command.name, blobs, command.table.row_count)
 
 

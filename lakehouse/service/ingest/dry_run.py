@@ -1,81 +1,47 @@
-"""A rehearsal of an ingest (`dry_run`): everything is read and decided, nothing is written.
+"""The dry run of an ingest: everything is read and decided, nothing is written.
 
-Bad rows are looked for to the file's end, also where the first would refuse the file: whoever
-asks wants to know them all.
+Owns the answer. All bad rows are collected, also of a file that the first of them would refuse.
 """
-
-import msgspec
 
 from lakehouse.api import receipts
 from lakehouse.api.receipts import Receipt
 from lakehouse.commit.node import Node
-from lakehouse.domain.commands import Context, IngestDataset
-from lakehouse.domain.decide import decide
-from lakehouse.domain.decision import Unchanged
+from lakehouse.domain.commands import Command
+from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import CODES, Body, Json, Refused, RefusedError
 from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.options import REJECT
 from lakehouse.formats.quarantine import QuarantinedRow
 from lakehouse.process.spool import Spooled
-from lakehouse.service.caller import Caller
-from lakehouse.service.ingest.job import IngestJob, table_of
+from lakehouse.service.changes import Foreseen, foresee
+from lakehouse.service.ingest.job import IngestJob
 from lakehouse.service.ingest.plan import IngestPlan
-from lakehouse.service.ingest.source_history import looked_back
 from projections import catalog
-from projections.catalog import Dataset
-from projections.fold import State
 
 
-async def rehearse(
-    node: Node, plan: IngestPlan, file: Spooled, caller: Caller, bringing: IngestJob
-) -> Receipt:
+async def rehearse(node: Node, plan: IngestPlan, file: Spooled, job: IngestJob) -> Receipt:
     """{dry_run, name, outcome, schema, rows_good, rows_bad, bad_rows, refused, …} as of the head."""
-    command = await looked_back(node, plan.command(file))
-    state = node.state
-    live = catalog.find(state.catalog, plan.name)
+
+    async def advance(command: Command, step: DataStep) -> Command:
+        command = await job(command, step)
+        if job.parsed and job.parsed.quarantine and plan.options.on_error == REJECT:
+            first = job.parsed.quarantine.examples[0]
+            raise RefusedError(_first_refused(first, plan.options.format))
+        return command
+
+    foreseen = await foresee(node, plan.command(file), advance)
+    seq = foreseen.before.head.seq
     body: Body = {
         "dry_run": True,
         "name": plan.name,
         "source": {"sha256": file.sha256, "size_bytes": file.size_bytes},
-        "seq": state.head.seq,
+        "seq": seq,
     }
-    parsed, nobody = None, Context(caller.actor, "")
-    # Without its key: a rehearsal is no use of one.
-    early = decide(state, command, nobody)
-    if isinstance(early, Unchanged | Refused):
-        return Receipt(body | _told(plan, live, None, early), state.head.seq)
-    try:
-        parsed = await bringing.read(await bringing.contract(live), rehearsed=True)
-        outcome = _outcome(node, state, plan, command, parsed, nobody)
-    except RefusedError as error:
-        outcome = error.refused
-    return Receipt(body | _told(plan, live, parsed, outcome), state.head.seq)
-
-
-def _outcome(
-    node: Node,
-    state: State,
-    plan: IngestPlan,
-    command: IngestDataset,
-    parsed: Parsed,
-    nobody: Context,
-) -> Refused | None:
-    """The refusal that the file would meet, if any."""
-    if parsed.quarantine is not None and plan.options.on_error == REJECT:
-        return _first_refused(parsed.quarantine.examples[0], plan.options.format)
-    live = catalog.find(state.catalog, plan.name)
-    whole = msgspec.structs.replace(
-        command,
-        table=table_of(plan.name, parsed, node, uploaded=True),
-        read_under=live.schema_fingerprint if live else None,
-        read_at=live.seq if live else None,
-    )
-    decision = decide(state, whole, nobody)
-    return decision if isinstance(decision, Refused) else None
+    return Receipt(body | _details(plan, foreseen, job.parsed), seq)
 
 
 def _first_refused(row: QuarantinedRow, format_: str) -> Refused:
-    """The refusal that names `row`, as a file's first bad row is named."""
+    """The refusal of a file whose first bad row this is."""
     row_error: dict[str, Json] = {"line": row.line, "reason": row.reason}
     if row.column is None:
         return Refused(f"malformed_{format_}", f"line {row.line}: {row.reason}", (row_error,))
@@ -84,53 +50,39 @@ def _first_refused(row: QuarantinedRow, format_: str) -> Refused:
     return Refused("value_does_not_fit", f"{where}: {row.reason}", (row_error,))
 
 
-def _told(
-    plan: IngestPlan,
-    live: Dataset | None,
-    parsed: Parsed | None,
-    outcome: Unchanged | Refused | None,
-) -> Body:
-    aside = parsed.quarantine if parsed else None
-    come_in = parsed.row_count if parsed and outcome is None else 0
-    set_aside = aside.file.row_count if aside and outcome is None else 0
+def _details(plan: IngestPlan, foreseen: Foreseen, parsed: Parsed | None) -> Body:
+    quarantine = parsed.quarantine if parsed else None
+    rows_good = parsed.row_count if parsed else None
+    rows_bad = quarantine.file.row_count if quarantine else 0
+    changes = foreseen.event is not None
+    after = catalog.find(foreseen.after.catalog, plan.name)
     return {
-        "rows_ingested": come_in,
-        "rows_quarantined": set_aside,
-        "row_count": _row_count(plan, live, come_in, outcome),
-        "reused": isinstance(outcome, Unchanged),
-        "outcome": _word(plan, live, outcome),
+        "rows_ingested": (rows_good or 0) if changes else 0,
+        "rows_quarantined": rows_bad if changes else 0,
+        "row_count": after.row_count if after else 0,
+        "reused": not changes and foreseen.refused is None,
+        "outcome": _outcome(plan, foreseen),
         "schema": [{"name": each.name, "type": each.type} for each in parsed.columns]
         if parsed
         else None,
         "schema_fingerprint": parsed.fingerprint if parsed else None,
-        "rows_good": parsed.row_count if parsed else None,
-        "rows_bad": (aside.file.row_count if aside else 0) if parsed else None,
+        "rows_good": rows_good,
+        "rows_bad": rows_bad if parsed else None,
         "bad_rows": [
             {"line": each.line, "column": each.column, "reason": each.reason}
-            for each in (aside.examples if aside else ())
+            for each in (quarantine.examples if quarantine else ())
         ],
         "renamed": receipts.renamed(parsed.renamed if parsed else ()),
-        "refused": _refused(outcome) if isinstance(outcome, Refused) else None,
+        "refused": _refused(foreseen.refused) if foreseen.refused else None,
     }
 
 
-def _row_count(
-    plan: IngestPlan, live: Dataset | None, come_in: int, outcome: Unchanged | Refused | None
-) -> int | None:
-    """How many rows the dataset would have; None where it does not know how many it has."""
-    if live is None:
-        return come_in
-    if outcome is None and plan.mode == "replace":
-        return come_in
-    return None if live.row_count is None else live.row_count + come_in
-
-
-def _word(plan: IngestPlan, live: Dataset | None, outcome: Unchanged | Refused | None) -> str:
-    if isinstance(outcome, Refused):
+def _outcome(plan: IngestPlan, foreseen: Foreseen) -> str:
+    if foreseen.refused is not None:
         return "refuse"
-    if isinstance(outcome, Unchanged):
+    if foreseen.event is None:
         return "reuse"
-    return plan.mode if live else "create"
+    return plan.mode if catalog.find(foreseen.before.catalog, plan.name) else "create"
 
 
 def _refused(refused: Refused) -> Body:

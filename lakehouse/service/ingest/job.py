@@ -1,6 +1,10 @@
-"""Bringing: what a spooled file becomes, as Parquet and then in the bucket. It decides nothing."""
+"""One ingest's data: a spooled file read as Parquet, then uploaded to the bucket.
+
+Does the steps that a decision asks for. Must never decide which step comes next.
+"""
 
 from concurrent.futures import Executor
+from typing import assert_never
 
 import msgspec
 
@@ -9,6 +13,7 @@ from journal.events import Object
 from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, IngestDataset, Table
+from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.csv.reader import Parsed, ingest_file
@@ -22,14 +27,14 @@ from lakehouse.service.ingest.contracts import asks_for_exact, contract_of
 from lakehouse.service.ingest.footers import exact_as_double
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.prefetch import Prefetch
-from lakehouse.service.ingest.source_history import looked_back
+from lakehouse.service.ingest.source_history import with_source_history
 from lakehouse.service.ingest.work_dir import WorkDir
 from projections import catalog
 from projections.catalog import Dataset
 
 
 class IngestJob:
-    """Brings the data of one ingest closer: read the file, then upload what it became."""
+    """Does the steps of one ingest. A dry run reads the file and uploads nothing."""
 
     def __init__(
         self,
@@ -41,8 +46,11 @@ class IngestJob:
         work_dir: WorkDir,
         ahead: Prefetch | None = None,
         reached: ProgressCallback = ignore_progress,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._node = node
+        self._dry_run = dry_run
         self._pool = pool
         self._limits = limits
         self._plan = plan
@@ -50,50 +58,60 @@ class IngestJob:
         self._work_dir = work_dir
         self._ahead = ahead
         self._reached = reached
-        self._parsed: Parsed | None = None
+        self.parsed: Parsed | None = None
+        """The file, once it is read."""
         self._contract: Contract | None = None
-        """What the file was read under."""
+        """The contract that the file was read under."""
 
-    async def __call__(self, command: Command) -> Command:
+    async def __call__(self, command: Command, step: DataStep) -> Command:
         if not isinstance(command, IngestDataset):
             raise TypeError(f"an ingest does not advance {type(command).__name__}")
-        before, command = command, await looked_back(self._node, command)
-        if command is not before:
-            return command
+        match step:
+            case DataStep.FIND_SOURCES:
+                return await with_source_history(self._node, command)
+            case DataStep.READ_FILE | DataStep.READ_UNDER_CONTRACT | DataStep.CHECK_VALUES:
+                return await self._judged(command)
+            case DataStep.UPLOAD | DataStep.UPLOAD_AGAIN:
+                return await self._uploaded(command)
+            case DataStep.FIND_LAST_CHANGE:
+                raise ValueError(f"an ingest has no step {step}")
+        assert_never(step)
+
+    async def _judged(self, command: IngestDataset) -> IngestDataset:
+        """The command with the file as the dataset's present contract reads it; read again if it differs."""
         live = catalog.find(self._node.state.catalog, self._plan.name)
+        contract, table = await self.contract(live), command.table
+        if self.parsed is None or table is None or contract != self._contract:
+            self.parsed, self._contract = await self.read(contract), contract
+            table = table_of(self._plan.name, self.parsed, self._node, uploaded=False)
         fingerprint, seq = (live.schema_fingerprint, live.seq) if live else (None, None)
-        widens = command.table is not None and command.table.schema_fingerprint != fingerprint
-        moved = widens and command.read_at != seq
-        if self._parsed is None or command.read_under != fingerprint or moved:
-            contract, table = await self.contract(live), command.table
-            if self._parsed is None or table is None or contract != self._contract:
-                self._parsed, self._contract = await self.read(contract), contract
-                table = table_of(self._plan.name, self._parsed, self._node, uploaded=False)
-            return msgspec.structs.replace(
-                command, table=table, read_under=fingerprint, read_at=seq
-            )
-        table = table_of(self._plan.name, self._parsed, self._node, uploaded=True)
-        for item, produced in zip(
-            table.objects + table.quarantine, files_of(self._parsed), strict=True
-        ):
-            await self._node.bucket.upload(item.blob, produced.content)
+        return msgspec.structs.replace(command, table=table, read_under=fingerprint, read_at=seq)
+
+    async def _uploaded(self, command: IngestDataset) -> IngestDataset:
+        """The command with its objects in the bucket, under fresh keys."""
+        if self.parsed is None:
+            raise ValueError("a file is uploaded after it is read")
+        table = table_of(self._plan.name, self.parsed, self._node, uploaded=True)
+        if not self._dry_run:
+            objects = table.objects + table.quarantine
+            for item, file in zip(objects, files_of(self.parsed), strict=True):
+                await self._node.bucket.upload(item.blob, file.content)
         return msgspec.structs.replace(command, table=table)
 
     async def contract(self, live: Dataset | None) -> Contract | None:
-        """What the live dataset is to the file, by what the plan says of its schema."""
+        """What the live dataset demands of the file, given how the plan may change its schema."""
         exact = frozenset[str]()
         if live is not None and asks_for_exact(self._plan):
             exact = await exact_as_double(self._node.bucket, live)
         return contract_of(self._plan, live, exact)
 
-    async def read(self, contract: Contract | None, *, rehearsed: bool = False) -> Parsed:
+    async def read(self, contract: Contract | None) -> Parsed:
         """The file as Parquet. Raises RefusedError.
 
-        For a rehearsal every row that cannot be read is set aside, even of a file that one of them
-        would refuse.
+        A dry run quarantines every bad row, also of a file that the first of them would refuse.
         """
         options = self._plan.options
-        if rehearsed and options.on_error == REJECT and options.format != PARQUET:
+        if self._dry_run and options.on_error == REJECT and options.format != PARQUET:
             options = msgspec.structs.replace(options, on_error=QUARANTINE)
             if contract is not None and contract.stance is SchemaPolicy.KEEP:
                 contract = msgspec.structs.replace(contract, stance=SchemaPolicy.COMPARE)
@@ -121,12 +139,12 @@ class IngestJob:
 
 
 def files_of(parsed: Parsed) -> tuple[ParquetFile, ...]:
-    """All that a file became: its rows, then what was set aside."""
+    """The Parquet files that were written: rows, then quarantine."""
     return parsed.files + ((parsed.quarantine.file,) if parsed.quarantine else ())
 
 
 def table_of(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
-    """What was read; its objects, once they are uploaded, under keys that never existed before."""
+    """The table that was read; its objects, once uploaded, under keys that never existed before."""
 
     def item(blob: str, file: ParquetFile) -> Object:
         return Object(blob, blob, file.size_bytes, file.sha256, file.row_count, file.block_hashes)

@@ -1,4 +1,4 @@
-"""Where a restored dataset's rows came from: its event names one source at most, the past knows them all."""
+"""Where a restored dataset's rows came from: its event names one source at most, the journal all of them."""
 
 import msgspec
 
@@ -9,8 +9,8 @@ from projections import catalog
 from projections.catalog import Dataset, Ingested
 
 
-async def looked_back(node: Node, command: IngestDataset) -> IngestDataset:
-    """The command, with the sources that `dedupe` must know and the dataset as it is cannot name."""
+async def with_source_history(node: Node, command: IngestDataset) -> IngestDataset:
+    """The command, with the sources that `dedupe` compares and a restored dataset does not name."""
     live = catalog.find(node.state.catalog, command.name)
     seq = catalog.unnamed(live) if live is not None and command.dedupe else None
     if live is None or seq in (None, command.earlier_at):
@@ -20,7 +20,7 @@ async def looked_back(node: Node, command: IngestDataset) -> IngestDataset:
 
 
 async def _earlier(node: Node, dataset: Dataset) -> tuple[Ingested, ...]:
-    """What a dataset's unnamed source stands for; nothing where its objects were registered."""
+    """The sources behind a dataset's unnamed one; none where its objects were registered."""
     found: tuple[Ingested, ...] = ()
     then: Dataset | None = dataset
     while then is not None and (seq := catalog.unnamed(then)) is not None:

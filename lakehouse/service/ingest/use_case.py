@@ -67,11 +67,9 @@ class Ingest:
         with self._rejections.noted(plan, file, caller):
             async with work_dir(self._spool_dir, self._pool) as place:
                 reader = self._lane if plan.is_quick(file) else self._pool
-                bringing = IngestJob(
-                    self._node, reader, self._limits, plan, file, place, ahead, reached
-                )
+                job = IngestJob(self._node, reader, self._limits, plan, file, place, ahead, reached)
                 command = plan.command(file)
-                settled = await settle(self._node, command, caller, file.sha256, bringing)
+                settled = await settle(self._node, command, caller, file.sha256, job)
                 return await self._receipt(plan, settled)
 
     async def rehearse(
@@ -87,10 +85,17 @@ class Ingest:
         """
         check_name(plan.name)
         async with work_dir(self._spool_dir, self._pool) as place:
-            bringing = IngestJob(
-                self._node, self._pool, self._limits, plan, file, place, reached=reached
+            job = IngestJob(
+                self._node,
+                self._pool,
+                self._limits,
+                plan,
+                file,
+                place,
+                reached=reached,
+                dry_run=True,
             )
-            return await rehearse(self._node, plan, file, caller, bringing)
+            return await rehearse(self._node, plan, file, job)
 
     async def _receipt(self, plan: IngestPlan, settled: Settled) -> Receipt:
         dataset = catalog.find(settled.state.catalog, plan.name)

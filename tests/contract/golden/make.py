@@ -39,7 +39,7 @@ from journal.events import (
     Renamed,
 )
 from journal.slot import decode_slot
-from lakehouse.domain.decide import dataset_id
+from lakehouse.domain.dataset_rules import dataset_id
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, fold
 

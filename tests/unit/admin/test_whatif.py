@@ -1,8 +1,20 @@
 """What if some events had never happened: the catalog without them, and what falls with them."""
 
-from builders import EMPTY, blob, event, given, item, registered, stored
+import msgspec
+from builders import EMPTY, blob, event, given, item, registered, restored, source, stored
 
-from journal.events import Data, DatasetAppended, DatasetDropped, ObjectForgotten, ObjectsMarked
+from journal.events import (
+    Data,
+    DatasetAppended,
+    DatasetDropped,
+    DatasetPinned,
+    DatasetUnpinned,
+    FormatRaised,
+    LakeAdopted,
+    ObjectForgotten,
+    ObjectsCollected,
+    ObjectsMarked,
+)
 from lakehouse.admin.what_if import WhatIf
 from lakehouse.domain.diff import diff
 from projections.moment import Moment
@@ -23,15 +35,20 @@ def codes(sides: WhatIf) -> list[tuple[int, str]]:
     return [(each.seq, each.code) for each in sides.left]
 
 
+def ingested(name: str, *parts: str, fingerprint: str = "f1") -> Data:
+    objects = tuple(item(part) for part in parts)
+    return registered(name, *objects, fingerprint=fingerprint, source=source(name + fingerprint))
+
+
 def appended(name: str, part: str, fingerprint: str = "f1") -> Data:
-    content = registered(name, item(part), fingerprint=fingerprint)
+    content = ingested(name, part, fingerprint=fingerprint)
     return DatasetAppended(
         **{each: getattr(content, each) for each in DatasetAppended.__struct_fields__}
     )
 
 
 def test_without_nothing_all_is_as_it_was() -> None:
-    facts = [registered("w", item("p")), stored("a"), DatasetDropped("w", "id")]
+    facts = [ingested("w", "p"), stored("a"), DatasetDropped("w", "id")]
     sides = without(set(), *facts)
     assert sides.left == []
     assert diff(sides.was, sides.now) == []
@@ -39,13 +56,13 @@ def test_without_nothing_all_is_as_it_was() -> None:
 
 
 def test_a_drop_that_never_was_leaves_the_dataset() -> None:
-    sides = without({2}, registered("w", item("p")), DatasetDropped("w", "id"))
+    sides = without({2}, ingested("w", "p"), DatasetDropped("w", "id"))
     assert (names(sides), codes(sides)) == (["w"], [])
     assert [row["change"] for row in diff(sides.was, sides.now)] == ["added"]
 
 
 def test_what_took_it_away_would_have_been_refused() -> None:
-    sides = without({1}, registered("w", item("p")), DatasetDropped("w", "id"))
+    sides = without({1}, ingested("w", "p"), DatasetDropped("w", "id"))
     assert codes(sides) == [(2, "dataset_not_found")]
 
 
@@ -62,9 +79,9 @@ def test_a_name_that_was_free_is_taken() -> None:
 
 def test_a_schema_that_was_gone_is_there() -> None:
     facts = [
-        registered("w", fingerprint="f0"),
+        ingested("w", fingerprint="f0"),
         DatasetDropped("w", "id"),
-        registered("w"),
+        ingested("w"),
         appended("w", "p"),
     ]
     sides = without({2}, *facts)
@@ -73,7 +90,7 @@ def test_a_schema_that_was_gone_is_there() -> None:
 
 def test_what_is_needed_is_not_taken_away() -> None:
     facts = [
-        registered("w", item("p")),
+        ingested("w", "p"),
         DatasetDropped("w", "id"),
         ObjectsMarked("r", 2, (blob("p"),)),
     ]
@@ -83,5 +100,74 @@ def test_what_is_needed_is_not_taken_away() -> None:
 
 
 def test_an_append_alone_makes_the_dataset() -> None:
-    sides = without({1}, registered("w", item("p")), appended("w", "q"))
+    sides = without({1}, ingested("w", "p"), appended("w", "q"))
     assert (names(sides), codes(sides)) == (["w"], [])
+
+
+def test_an_append_after_a_drop_adds_to_what_the_drop_removed() -> None:
+    facts = [ingested("w", "p"), DatasetDropped("w", "id"), appended("w", "q")]
+    sides = without({2}, *facts)
+    assert codes(sides) == []
+    assert sides.was.catalog.datasets["w"].objects == (item("q"),)
+    assert sides.now.catalog.datasets["w"].objects == (item("p"), item("q"))
+
+
+def test_an_append_that_widened_what_a_drop_removed_is_judged_by_the_rules() -> None:
+    facts = [ingested("w", "p", fingerprint="f0"), DatasetDropped("w", "id"), appended("w", "q")]
+    (left,) = without({2}, *facts).left
+    assert (left.seq, left.type, left.code) == (3, "dataset_appended", "schema_conflict")
+
+
+def test_a_registered_dataset_holds_the_versions_that_its_keys_name_then() -> None:
+    second = msgspec.structs.replace(item("2"), key="a")
+    facts = [stored("a", "1"), stored("a", "2"), registered("w", second)]
+    sides = without({2}, *facts)
+    assert codes(sides) == []
+    assert [each.blob for each in sides.now.catalog.datasets["w"].objects] == [blob("1")]
+
+
+def test_what_never_was_is_neither_restored_nor_pinned() -> None:
+    facts = [
+        ingested("w", "p"),
+        DatasetDropped("w", "id"),
+        restored("w", item("p")),
+        DatasetPinned("w", 1, (blob("p"),)),
+        DatasetUnpinned("w", 1),
+    ]
+    assert codes(without({1}, *facts)) == [
+        (2, "dataset_not_found"),
+        (3, "object_missing"),
+        (4, "object_missing"),
+        (5, "pin_not_found"),
+    ]
+
+
+def test_what_gc_took_is_kept_once_a_drop_never_was() -> None:
+    blobs = (blob("p"), blob("q"))
+    facts = [
+        ingested("w", "p"),
+        ingested("v", "q"),
+        DatasetDropped("w", "id"),
+        DatasetDropped("v", "id"),
+        ObjectsMarked("r", 4, blobs),
+        ObjectsCollected("r", blobs),
+    ]
+    sides = without({3}, *facts)
+    assert codes(sides) == [(5, "object_in_use"), (6, "object_in_use")]
+    assert names(sides) == ["w"]
+
+
+def test_a_delete_of_what_was_never_stored_changes_nothing() -> None:
+    facts = [
+        stored("a", "1"),
+        ObjectForgotten("a"),
+        stored("a", "1"),
+    ]
+    sides = without({1}, *facts)
+    assert codes(sides) == []
+    assert set(sides.now.inventory.keys) == {"a"}
+
+
+def test_notes_of_operators_stand_by_themselves() -> None:
+    facts = [FormatRaised(1), LakeAdopted(9, "a" * 64, "note"), stored("a")]
+    assert codes(without({3}, *facts)) == []

@@ -12,7 +12,7 @@ from builders import (
     slot,
     stored,
 )
-from deciding import COLUMNS, appended, code, ingested, put, register, restore, when
+from deciding import COLUMNS, appended, code, ingested, put, register, restore, step, when
 
 from journal.events import (
     DatasetAppended,
@@ -26,8 +26,9 @@ from journal.events import (
 )
 from journal.slot import FORMAT
 from lakehouse.domain.commands import AdoptLake, DropDataset, ForgetObject, RaiseFormat
-from lakehouse.domain.decide import dataset_id, decide
-from lakehouse.domain.decision import NeedsData, Replayed, Unchanged
+from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.decide import decide
+from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused
 from projections.fold import fold
 
@@ -42,7 +43,7 @@ class TestStore:
         assert when(put("a", "one"), stored("x"), stored("a", "one")) == Unchanged(2)
 
     def test_bytes_that_are_not_uploaded_must_be_first(self) -> None:
-        assert isinstance(when(put("a", "one", uploaded=False)), NeedsData)
+        assert step(when(put("a", "one", uploaded=False))) is DataStep.UPLOAD
 
     def test_only_if_absent_is_judged_before_same_bytes(self) -> None:
         assert code(when(put("a", "one", only_if_absent=True), stored("a", "one"))) == "key_exists"
@@ -51,8 +52,9 @@ class TestStore:
     def test_a_marked_blob_is_never_referred_to_again(self) -> None:
         facts = [stored("a", "one"), ObjectForgotten("a"), ObjectsMarked("r", 2, (blob("one"),))]
         decision = when(put("a", "one"), *facts)
+        assert step(decision) is DataStep.UPLOAD_AGAIN
         assert isinstance(decision, NeedsData)
-        assert "event 3" in decision.why
+        assert "event 3" in decision.detail
 
 
 class TestForget:

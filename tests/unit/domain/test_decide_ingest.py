@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from builders import (
+    blob,
     given,
     item,
     registered,
@@ -10,12 +11,10 @@ from builders import (
     schema,
     source,
 )
-from deciding import COLUMNS, appended, code, ingest, ingested, when
+from deciding import COLUMNS, appended, code, ingest, ingested, step, when
 
-from journal.events import (
-    DatasetAppended,
-)
-from lakehouse.domain.decision import NeedsData, Unchanged
+from journal.events import DatasetAppended, DatasetDropped, ObjectsMarked
+from lakehouse.domain.decision import DataStep, Unchanged
 from lakehouse.domain.errors import Refused
 
 
@@ -27,8 +26,8 @@ def test_a_file_that_is_not_read_or_not_uploaded_must_be_first() -> None:
     table = ingest("w", "p").table
     assert table is not None
     missing = msgspec.structs.replace(table, uploaded=False)
-    assert isinstance(when(ingest("w", "p", table=None)), NeedsData)
-    assert isinstance(when(ingest("w", "p", table=missing)), NeedsData)
+    assert step(when(ingest("w", "p", table=None))) is DataStep.READ_FILE
+    assert step(when(ingest("w", "p", table=missing))) is DataStep.UPLOAD
 
 
 def test_the_same_source_and_options_are_reused() -> None:
@@ -48,9 +47,18 @@ def test_after_an_append_the_first_file_alone_is_not_what_is_live() -> None:
     assert decision == ingested("w", "p")
 
 
+def test_objects_that_gc_has_marked_are_uploaded_again() -> None:
+    facts = (ingested("v", "p"), DatasetDropped("v", "id"), ObjectsMarked("r", 2, (blob("p"),)))
+    assert step(when(ingest("w", "p"), *facts)) is DataStep.UPLOAD_AGAIN
+    table = ingest("w", "q").table
+    assert table is not None
+    aside = msgspec.structs.replace(table, quarantine=(item("p"),))
+    assert step(when(ingest("w", "q", table=aside), *facts)) is DataStep.UPLOAD_AGAIN
+
+
 def test_a_file_read_under_an_older_contract_is_read_again() -> None:
-    assert isinstance(when(ingest("w", "p"), ingested("w", "q")), NeedsData)
-    assert isinstance(when(ingest("w", "p", read_under="f0")), NeedsData)
+    assert step(when(ingest("w", "p"), ingested("w", "q"))) is DataStep.READ_UNDER_CONTRACT
+    assert step(when(ingest("w", "p", read_under="f0"))) is DataStep.READ_UNDER_CONTRACT
 
 
 @pytest.mark.parametrize("mode", ["replace", "append"])
@@ -87,7 +95,7 @@ def test_integers_are_widened_as_long_as_those_there_are_what_was_looked_at() ->
     looked = msgspec.structs.replace(wide, table=table, read_at=1)
     assert isinstance(when(looked, old), DatasetAppended)
     more = msgspec.structs.replace(appended("w", "r"), schema_fingerprint="f0", schema=old.schema)
-    assert isinstance(when(looked, old, more), NeedsData)
+    assert step(when(looked, old, more)) is DataStep.CHECK_VALUES
 
 
 def test_only_what_is_in_quarantine_can_be_sent_again() -> None:
@@ -106,7 +114,7 @@ def test_an_opaque_fingerprint_is_compared_as_it_is() -> None:
 def test_an_append_adds_and_an_append_to_nothing_makes() -> None:
     decision = when(ingest("w", "q", mode="append", read_under="f1"), ingested("w", "p"))
     assert decision == appended("w", "q")
-    assert when(ingest("w", "q", mode="append")) == ingested("w", "q")
+    assert when(ingest("w", "q", mode="append")) == appended("w", "q")
 
 
 def test_the_same_file_is_appended_twice_unless_dedupe_says_otherwise() -> None:
@@ -121,7 +129,7 @@ def test_what_a_restored_dataset_holds_must_be_looked_up_first() -> None:
     again = ingest("w", "q", mode="append", read_under="f1")
     again = msgspec.structs.replace(again, dedupe=True)
     for stale in (again, msgspec.structs.replace(again, earlier_at=2)):
-        assert isinstance(when(stale, *facts), NeedsData)
+        assert step(when(stale, *facts)) is DataStep.FIND_SOURCES
     was = given(*facts[:2]).catalog.datasets["w"]
     looked = msgspec.structs.replace(again, earlier=was.sources, earlier_at=3)
     assert when(looked, *facts) == Unchanged(2)

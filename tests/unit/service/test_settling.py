@@ -11,6 +11,7 @@ from journal.bucket.memory import MemoryBucket
 from journal.clock import SystemClock
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, Context, MarkObjects, StoreObject
+from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
@@ -24,7 +25,7 @@ async def test_what_a_collection_marks_is_uploaded_again_three_times_at_most(
     writing = asyncio.create_task(node.writer.run())
     blobs: list[str] = []
 
-    async def upload(command: Command) -> Command:
+    async def upload(command: Command, step: DataStep) -> Command:
         blobs.append(object_blob("0" * 64, mint(node)))
         await node.bucket.create(blobs[-1], b"")
         if len(blobs) <= marked:

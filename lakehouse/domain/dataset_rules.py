@@ -1,0 +1,82 @@
+"""The rules about datasets over registered keys, their names and their ids. Pure.
+
+Part of `decide`. Must never open an object: registered fingerprints are opaque.
+"""
+
+from uuid import UUID, uuid5
+
+from journal.events import DatasetDropped, DatasetRegistered, Object
+from lakehouse.domain.commands import DropDataset, RegisterDataset
+from lakehouse.domain.decision import Decision, Unchanged
+from lakehouse.domain.errors import Json, Refused
+from projections import catalog, inventory
+from projections.catalog import Dataset
+from projections.fold import State
+
+DATASETS = UUID("a8f3c1d2-4e5b-5a6c-9d8e-7f0a1b2c3d4e")
+"""Namespace of dataset ids: the same name is the same dataset on any machine, after any loss."""
+
+
+def register(state: State, command: RegisterDataset) -> Decision:
+    """A dataset over the current versions of keys, under an opaque fingerprint."""
+    live = catalog.find(state.catalog, command.name)
+    if refused := spelling_conflict(live, command.name):
+        return refused
+    if live is not None and live.schema_fingerprint != command.schema_fingerprint:
+        return Refused(
+            "fingerprint_conflict",
+            f"{live.name} has fingerprint {live.schema_fingerprint!r},"
+            f" not {command.schema_fingerprint!r}",
+        )
+    objects, missing = _current_objects(state, command.keys)
+    if missing:
+        rows: tuple[dict[str, Json], ...] = tuple({"key": key} for key in missing)
+        return Refused("object_missing", f"{len(missing)} of the keys name no object", rows)
+    if live is not None and (live.objects, live.row_count) == (objects, command.row_count):
+        return Unchanged(live.seq)
+    return DatasetRegistered(
+        dataset_id(command.name),
+        command.name,
+        command.schema_fingerprint,
+        live.schema if live else None,
+        objects,
+        command.row_count,
+        None,
+        (),
+        (),
+    )
+
+
+def drop(state: State, command: DropDataset) -> Decision:
+    """The dataset is gone; its name and fingerprint are free."""
+    live = catalog.find(state.catalog, command.name)
+    if live is None:
+        return Refused("dataset_not_found", f"there is no dataset {command.name}")
+    return DatasetDropped(live.name, live.dataset_id)
+
+
+def dataset_id(name: str) -> str:
+    """UUIDv5 of the name as written."""
+    return str(uuid5(DATASETS, name))
+
+
+def spelling_conflict(live: Dataset | None, name: str) -> Refused | None:
+    """The refusal of a name whose live dataset is spelled otherwise: case does not make names differ."""
+    if live is None or live.name == name:
+        return None
+    return Refused(
+        "name_taken", f"{name} differs only in case from the existing dataset {live.name}"
+    )
+
+
+def _current_objects(
+    state: State, keys: tuple[str, ...]
+) -> tuple[tuple[Object, ...], tuple[str, ...]]:
+    """The versions that the keys name now, and the keys that name none."""
+    found = {key: inventory.current(state.inventory, key) for key in keys}
+    objects = tuple(
+        Object(now.key, now.blob, now.size_bytes, now.sha256, now.row_count)
+        for now in found.values()
+        if now is not None
+    )
+    return objects, tuple(key for key, now in found.items() if now is None)

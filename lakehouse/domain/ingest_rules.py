@@ -1,0 +1,98 @@
+"""The rules about ingesting a file: reuse, the dataset's contract, what is uploaded. Pure.
+
+Part of `decide`. Names in `NeedsData` the one step that a command still needs; the service does that
+step and never works the condition out again.
+"""
+
+from typing import Any
+
+from journal.events import DatasetAppended, DatasetRegistered
+from lakehouse.domain.commands import IngestDataset, Table
+from lakehouse.domain.dataset_rules import dataset_id, spelling_conflict
+from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
+from lakehouse.domain.errors import Refused
+from lakehouse.domain.object_rules import uploaded_again
+from lakehouse.domain.schema_rules import depends_on_values, may_change, schema_conflict
+from projections import catalog
+from projections.catalog import Dataset
+from projections.fold import State
+
+
+def ingest(state: State, command: IngestDataset) -> Decision:
+    """The file's rows become the dataset, or are added to it."""
+    live = catalog.find(state.catalog, command.name)
+    if refused := spelling_conflict(live, command.name):
+        return refused
+    if live is not None and (since := _reused(live, command)) is not None:
+        return Unchanged(since)
+    if (
+        live is not None
+        and command.dedupe
+        and catalog.unnamed(live) not in (None, command.earlier_at)
+    ):
+        return NeedsData(DataStep.FIND_SOURCES, "the restored dataset's sources are not known yet")
+    if unknown := _not_in_quarantine(live, command.retries):
+        return Refused("quarantine_not_found", f"{command.name} has no quarantine {unknown!r}")
+    if command.table is None:
+        return NeedsData(DataStep.READ_FILE, "the file is not read yet")
+    if (unfit := _contract_fault(live, command, command.table)) is not None:
+        return unfit
+    if not command.table.uploaded:
+        return NeedsData(DataStep.UPLOAD, "the objects are not uploaded yet")
+    objects = command.table.objects + command.table.quarantine
+    if needs := uploaded_again(state, tuple(item.blob for item in objects)):
+        return needs
+    content = _content(command, command.table)
+    if command.mode == "append":
+        return DatasetAppended(*content)
+    return DatasetRegistered(*content)
+
+
+def _contract_fault(
+    live: Dataset | None, command: IngestDataset, table: Table
+) -> NeedsData | Refused | None:
+    """Why the file as it was read does not fit the dataset as it is now, or None."""
+    if command.read_under != (live.schema_fingerprint if live else None):
+        return NeedsData(DataStep.READ_UNDER_CONTRACT, "the dataset's contract has changed")
+    if live is None or live.schema_fingerprint == table.schema_fingerprint:
+        return None
+    if not may_change(live, command, table):
+        return schema_conflict(live, table)
+    checked = command.mode == "replace" or command.read_at == live.seq
+    if not checked and depends_on_values(live, table):
+        return NeedsData(DataStep.CHECK_VALUES, "the dataset's values have changed")
+    return None
+
+
+def _reused(live: Dataset, command: IngestDataset) -> int | None:
+    """The seq of the event that brought the same source, if there is nothing left to do."""
+    if len(live.sources) != 1 if command.mode == "replace" else not command.dedupe:
+        return None
+    known = command.earlier_at is not None and command.earlier_at == catalog.unnamed(live)
+    same = [
+        each.seq
+        for each in (command.earlier if known else ()) + live.sources
+        if (each.sha256, each.options) == (command.source.sha256, command.source.options)
+    ]
+    return same[0] if same else None
+
+
+def _not_in_quarantine(live: Dataset | None, keys: tuple[str, ...]) -> str | None:
+    """The first of these keys that names nothing in the dataset's quarantine now."""
+    held = {item.key for item in live.quarantine} if live else set()
+    return next((key for key in keys if key not in held), None)
+
+
+def _content(command: IngestDataset, table: Table) -> tuple[Any, ...]:
+    """What the file brings, in the order of an event's Content."""
+    return (
+        dataset_id(command.name),
+        command.name,
+        table.schema_fingerprint,
+        table.schema,
+        table.objects,
+        table.row_count,
+        command.source,
+        table.renamed,
+        table.quarantine,
+    )

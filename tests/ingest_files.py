@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 
 from lakehouse.domain.errors import Refused
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
-from lakehouse.formats.csv.reader import Parsed, ingest_file
+from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
+from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract
 
 Rows = list[tuple[Any, ...]]
@@ -25,7 +26,7 @@ def ingest(
     content_encoding: str | None = None,
     contract: Contract | None = None,
     limits: IngestLimits = IngestLimits(),  # noqa: B008  # frozen
-    reached: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     **options: Any,
 ) -> Parsed | Refused:
     """Ingest `data`, which is written to a file first, into the directory `into`."""
@@ -34,13 +35,15 @@ def ingest(
     if isinstance(data, bytes):
         source.write_bytes(data)
     return ingest_file(
-        source,
-        content_encoding=content_encoding,
-        options=Options(**options),
-        contract=contract,
-        work_dir=lambda: into,
-        limits=limits,
-        reached=reached,
+        ReadRequest(
+            source=source,
+            content_encoding=content_encoding,
+            options=Options(**options),
+            contract=contract,
+            work_dir=lambda: into,
+            limits=limits,
+            on_progress=on_progress,
+        )
     )
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from lakehouse.domain.errors import RefusedError
 from lakehouse.domain.validation import check_idempotency_key, checked_words
-from lakehouse.formats.options import FORMATS as FILE_FORMATS
+from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.query.render.formats import FORMATS
 
 _PATHS = ("bucket", "config", "secrets_file", "file", "retry", "target")
@@ -97,7 +97,9 @@ def _serve(command: Parser) -> None:
 def _ingest(command: Parser) -> None:
     command.add_argument("file", metavar="FILE|-", help="CSV, NDJSON or Parquet; - is stdin")
     command.add_argument("--name", help="without, the file's name without its ending")
-    command.add_argument("--format", choices=FILE_FORMATS, help="without, by the file's ending")
+    command.add_argument(
+        "--format", choices=tuple(FILE_FORMATS), help="without, by the file's ending"
+    )
     command.add_argument(
         "--mode", choices=("replace", "append"), default="replace", help="the whole, or more of it"
     )

@@ -1,7 +1,7 @@
-"""Inference: what the values seen so far allow each column to be, folded over batches.
+"""Inference: the types that each column's values so far allow, folded over batches.
 
-Pure: a fold whose steps may be computed side by side, since each only ever takes types away. It
-opens no file and words no refusal.
+Pure: a fold whose steps may be computed in parallel, since each only removes types. It opens no
+file and words no refusal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
-from lakehouse.formats.types import STRING, TYPES, first_misfit, judged
+from lakehouse.formats.types import STRING, TYPES, classify, first_misfit
 
 ALL = tuple(TYPES)
 
 
-class Findings(msgspec.Struct, frozen=True):
+class TypeCandidates(msgspec.Struct, frozen=True):
     """By column: the types that hold for all values so far, and whether there was any value."""
 
     types: tuple[tuple[str, ...], ...]
@@ -26,31 +26,36 @@ class Findings(msgspec.Struct, frozen=True):
         return tuple(types[0] if seen else STRING for types, seen in pairs)
 
 
-def nothing(columns: int) -> Findings:
-    """Before the first value: anything is possible."""
-    return Findings((ALL,) * columns, (False,) * columns)
+def no_values(columns: int) -> TypeCandidates:
+    """Before the first value: every type is possible."""
+    return TypeCandidates((ALL,) * columns, (False,) * columns)
 
 
-def judge(batch: pa.RecordBatch, before: Findings) -> tuple[Findings, tuple[pa.Array, ...]]:
-    """What `batch` alone allows, of what was possible before it; its columns as the first of that."""
-    columns = tuple(map(judged, batch.columns, before.types))
+def narrow(
+    batch: pa.RecordBatch, before: TypeCandidates
+) -> tuple[TypeCandidates, tuple[pa.Array, ...]]:
+    """The types that `batch` alone allows, of those possible before; its columns as the first of them."""
+    columns = tuple(map(classify, batch.columns, before.types))
     seen = tuple(column.null_count < len(column) for column in batch.columns)
-    findings = Findings(tuple(column.types for column in columns), seen)
-    return findings, tuple(column.values for column in columns)
+    candidates = TypeCandidates(tuple(column.types for column in columns), seen)
+    return candidates, tuple(column.values for column in columns)
 
 
-def merge(before: Findings, after: Findings) -> Findings:
-    """What both allow; in either order the same."""
+def merge(before: TypeCandidates, after: TypeCandidates) -> TypeCandidates:
+    """The types that both allow; the order does not matter."""
     types = zip(before.types, after.types, strict=True)
     seen = zip(before.seen, after.seen, strict=True)
-    return Findings(
+    return TypeCandidates(
         tuple(old if old == new else tuple(t for t in old if t in new) for old, new in types),
         tuple(old or new for old, new in seen),
     )
 
 
 def misfits(
-    batch: pa.RecordBatch, before: Findings, after: Findings, wanted: Sequence[str | None]
+    batch: pa.RecordBatch,
+    before: TypeCandidates,
+    after: TypeCandidates,
+    wanted: Sequence[str | None],
 ) -> Mapping[int, int]:
     """Column index to the row of the first value that is not of the wanted type, in this batch.
 

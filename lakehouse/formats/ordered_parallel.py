@@ -1,6 +1,6 @@
-"""Work side by side: on many items whose results come in order, or on the next while one is used.
+"""Work in parallel on many items whose results come in order, and making items one ahead of use.
 
-Whoever takes them sees no trace of threads. It knows nothing of CSV.
+Callers see no trace of threads. It knows nothing of files.
 """
 
 from collections import deque
@@ -13,11 +13,13 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def in_order(pool: Executor, work: Callable[[A], B], items: Iterable[A], ahead: int) -> Iterator[B]:
-    """`work` of each item, in their order, at most `ahead` of them under way or waiting.
+def ordered_parallel_map(
+    pool: Executor, work: Callable[[A], B], items: Iterable[A], ahead: int
+) -> Iterator[B]:
+    """`work` of each item, in their order, at most `ahead` of them running or waiting.
 
-    One item alone is worked on by the caller: a small file is not worth a thread. What waits is
-    cancelled when one fails or the caller goes away.
+    A single item is worked on in the caller's thread: a small file is not worth another one. What
+    waits is cancelled when one fails or the caller stops early.
     """
     left = iter(items)
     first = list(islice(left, 2))
@@ -37,13 +39,13 @@ def in_order(pool: Executor, work: Callable[[A], B], items: Iterable[A], ahead: 
             future.cancel()
 
 
-def one_ahead(items: Iterator[A], worth: Callable[[A], bool]) -> Iterator[A]:
+def prefetch_one(items: Iterator[A], is_worthwhile: Callable[[A], bool]) -> Iterator[A]:
     """`items`, of which the next is made in a thread while one is in use.
 
-    Where the first is not `worth` it there is no thread. An item is never None.
+    There is no thread where `is_worthwhile` is false of the first. An item is never None.
     """
     item = next(items, None)
-    if item is None or not worth(item):
+    if item is None or not is_worthwhile(item):
         yield from chain([item] if item is not None else [], items)
         return
     with ThreadPoolExecutor(1) as thread:

@@ -28,14 +28,14 @@ Wanted = Callable[[tuple[str, ...]], tuple[str | None, ...]]
 
 
 class SchemaPolicy(enum.Enum):
-    """What a contract is to a file whose values do not all fit it."""
+    """What happens to a file whose values do not all fit its contract."""
 
     KEEP = "keep"
     """The file differs; with `on_error=quarantine` the rows that do not fit are set aside."""
     COMPARE = "compare"
     """The file differs, and no row is set aside for it."""
-    OFFER = "offer"
-    """The file has types of its own then: the contract may be given up."""
+    REPLACE = "replace"
+    """The file gets types of its own: the contract may be replaced."""
     WIDEN = "widen"
     """A column that does not fit becomes wider, the others stay; further columns may follow."""
 
@@ -48,13 +48,13 @@ class Contract(msgspec.Struct, frozen=True):
     """
 
     columns: tuple[Column, ...]
-    stance: SchemaPolicy = SchemaPolicy.KEEP
+    policy: SchemaPolicy = SchemaPolicy.KEEP
     exact: frozenset[str] = frozenset()
 
     def concerns(self, names: tuple[str, ...]) -> bool:
         """Whether a file with this header is read with the contract's types."""
         mine = tuple(column.name for column in self.columns)
-        return mine == (names[: len(mine)] if self.stance is SchemaPolicy.WIDEN else names)
+        return mine == (names[: len(mine)] if self.policy is SchemaPolicy.WIDEN else names)
 
     def widened(self, column: Column, possible: tuple[str, ...]) -> str:
         """The type of a column that a file does not fit, whose values there can be of `possible`.

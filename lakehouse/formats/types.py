@@ -67,7 +67,7 @@ _POWERS = tuple(10**digits for digits in range(1, 19))
 _ONE_WAY = frozenset({(INT64, DOUBLE), (INT64, STRING), (DATE, STRING)})
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Classified(msgspec.Struct, frozen=True):
     """A column that was judged: the types that hold for it, in order, and its values as the first."""
 
     types: tuple[str, ...]
@@ -84,26 +84,26 @@ class _Row(msgspec.Struct, frozen=True):
     read: Callable[[pa.StringArray], pa.Array | None]
 
 
-def judged(values: pa.StringArray, candidates: tuple[str, ...]) -> Judged:
+def classify(values: pa.StringArray, candidates: tuple[str, ...]) -> Classified:
     """Those of `candidates` whose row of the table holds for every non-null value, in order.
 
     `candidates` stand in the order of the table and end in `string`. Without any value all of them
     hold, and the values are text.
     """
     if candidates == (STRING,) or values.null_count == len(values):
-        return Judged(candidates, values)
+        return Classified(candidates, values)
     # No value belongs to two rows, but for the integers that are doubles too.
     # One value tells most text apart; matching whole columns against it would cost the most.
     first = (values.drop_null() if values.null_count else values)[0].as_py()
     if first[:1] not in _STARTS:
-        return Judged((STRING,), values)
+        return Classified((STRING,), values)
     for found in candidates:
         read = _read(values, first, found)
         if read is not None:
             break
     both = found == INT64 and DOUBLE in candidates and _are_short_or_doubles(values)
     types = dict.fromkeys((found, *((DOUBLE,) if both else ()), STRING))
-    return Judged(tuple(types), read)
+    return Classified(tuple(types), read)
 
 
 def first_misfit(values: pa.StringArray, name: str) -> int:
@@ -111,7 +111,7 @@ def first_misfit(values: pa.StringArray, name: str) -> int:
     start, stop = 0, len(values)
     while stop - start > 1:
         middle = (start + stop) // 2
-        if judged(values.slice(start, middle - start), (name, STRING)).types[0] == name:
+        if classify(values.slice(start, middle - start), (name, STRING)).types[0] == name:
             start = middle
         else:
             stop = middle

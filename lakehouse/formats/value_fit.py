@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.formats.types import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED, judged
+from lakehouse.formats.types import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED, classify
 
 _BOOLS = pa.array(["true", "false", "TRUE", "FALSE", "True", "False"])
 _INT64 = r"^(?:0|-?[1-9][0-9]{0,18})$"
@@ -29,7 +29,7 @@ _SOME_DAY = "2000-01-01"
 _MONTH_DAYS = pa.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], pa.int32())
 
 
-def fitting(values: pa.StringArray, name: str) -> pa.BooleanArray:
+def fit_mask(values: pa.StringArray, name: str) -> pa.BooleanArray:
     """Whether each value is of the type `name`; a null is of every type."""
     judge = _JUDGES.get(name)
     if judge is None:
@@ -39,7 +39,7 @@ def fitting(values: pa.StringArray, name: str) -> pa.BooleanArray:
 
 def holds(values: pa.StringArray, name: str) -> bool:
     """Whether every value is of the type `name`."""
-    return name == STRING or judged(values, (name, STRING)).types[0] == name
+    return name == STRING or classify(values, (name, STRING)).types[0] == name
 
 
 def _bools(values: pa.StringArray) -> pa.BooleanArray:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from lakehouse import metrics
 from lakehouse.domain.errors import Json, Refused, RefusedError
-from lakehouse.formats.options import OPTION_NAMES
+from lakehouse.formats.option_parsing import OPTION_NAMES
 from lakehouse.query.render.formats import FORMATS
 from lakehouse.service.service import Service
 from lakehouse.web import shapes

@@ -19,7 +19,9 @@ from lakehouse.config import Settings
 from lakehouse.domain.errors import Body, Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback
 from lakehouse.domain.validation import check_name
-from lakehouse.formats.options import Options, format_of, parse_options, unpacked
+from lakehouse.formats.file_formats import format_of_file_name, without_compression_suffix
+from lakehouse.formats.option_parsing import parse_options
+from lakehouse.formats.options import Options
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service.ingest.use_case import IngestPlan
 from lakehouse.service.service import Service
@@ -101,7 +103,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
     ]
     pairs += [("null", value) for value in arguments.null or ()]
     pairs += [("types", value) for value in arguments.types or ()]
-    format_ = arguments.format or format_of(arguments.file)
+    format_ = arguments.format or format_of_file_name(arguments.file)
     pairs += [("format", format_)] if format_ else []
     options = parse_options(pairs)
     if isinstance(options, Refused):
@@ -115,7 +117,7 @@ def _name(arguments: argparse.Namespace) -> str:
         return str(arguments.name)
     if arguments.file == STDIN:
         raise RefusedError(Refused("usage", "what comes on stdin has no name: give --name"))
-    stem = _ODD.sub("_", Path(unpacked(Path(arguments.file).name)).stem)[:127]
+    stem = _ODD.sub("_", Path(without_compression_suffix(Path(arguments.file).name)).stem)[:127]
     return f"_{stem}" if stem[:1].isdigit() else stem
 
 

@@ -1,11 +1,11 @@
 """Blocks: a stream of UTF-8 text cut into pieces that each hold whole records.
 
-Between blocks no state is carried but the offset, so blocks can be read side by side and a
-refusal can be explained from one block alone, once its line is counted. It looks at quotes and
-newlines, never at cells: how many fields a record has is the reader's to judge.
+Between blocks no state is carried but the offset, so blocks can be read in parallel and a refusal
+can be explained from one block alone, once its line is counted. It reads quotes and newlines,
+never cells: how many fields a record has is the reader's to judge.
 
-A block without a quote needs no check, and one whose quotes are where they should be a look at
-those alone; any other is given to one RE2 automaton, over a few pieces, without the GIL.
+A block without a quote needs no check. One whose quotes all open, close or double is checked by
+their positions alone; any other goes through one RE2 automaton, in a few pieces, without the GIL.
 """
 
 from array import array
@@ -18,19 +18,19 @@ import pyarrow.compute as pc
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.csv.dialect import QUOTE, QUOTED, START, Dialect
 from lakehouse.formats.csv.quotes import last_end
-from lakehouse.formats.csv.records import records
+from lakehouse.formats.csv.record_scanner import records
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import malformed
 
 _PIECE_BYTES = 1 << 18
 
 
-Lines = Callable[[int], int]
-"""From an offset in a text at which a line begins to that line's number, from 1."""
+LineOf = Callable[[int], int]
+"""The number, from 1, of the line that begins at an offset of the text."""
 
 
-def on_first(start: int) -> int:
-    """For who counts lines otherwise: all is on line 1."""
+def first_line(start: int) -> int:
+    """Line 1 for every offset: for callers that count lines themselves."""
     return 1
 
 
@@ -38,25 +38,25 @@ class Block(msgspec.Struct, frozen=True):
     """Records as bytes, the first of which stands at the offset `start` of the text.
 
     A block that is not `whole` begins at a record's start and holds one that cannot be read; it
-    is the last. `lines` tells the physical line, from 1, of an offset.
+    is the last.
     """
 
     data: bytes
-    lines: Lines
+    line_of: LineOf
     start: int = 0
     whole: bool = True
 
     @property
     def line(self) -> int:
-        """The first record's physical line. It is counted for who asks: refusals do."""
-        return self.lines(self.start)
+        """The first record's physical line. Counted on demand: only refusals need it."""
+        return self.line_of(self.start)
 
-    def place(self) -> "Place":
-        """Where it stands, to be read again by `recut`."""
-        return Place(self.start, len(self.data))
+    def range(self) -> "BlockRange":
+        """Where it stands, for `reread_blocks`."""
+        return BlockRange(self.start, len(self.data))
 
 
-class Place(msgspec.Struct, frozen=True):
+class BlockRange(msgspec.Struct, frozen=True):
     """A block without its bytes: how to find it again. The text's last newline may be ours."""
 
     start: int
@@ -64,7 +64,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def blocks(
-    chunks: Iterable[bytes], dialect: Dialect, limits: IngestLimits, lines: Lines
+    chunks: Iterable[bytes], dialect: Dialect, limits: IngestLimits, line_of: LineOf
 ) -> Iterator[Block]:
     """Cut `chunks` at ends of records; a record beyond `limits.record_bytes` is malformed.
 
@@ -73,35 +73,37 @@ def blocks(
     rest, fresh, start = b"", b"", 0
     for chunk in chunks:
         fresh += chunk
-        # A long record is looked at again only when it has doubled: linear, not quadratic.
+        # A long record is scanned again only when it has doubled: linear, not quadratic.
         if len(fresh) < len(rest):
             continue
         buffer, fresh = rest + fresh, b""
-        stop, sound = _cut(buffer, dialect)
+        stop, readable = _cut(buffer, dialect)
         done, rest = buffer[:stop], buffer[stop:]
         if done:
-            yield Block(done, lines, start)
+            yield Block(done, line_of, start)
         start += stop
-        if not sound:
-            yield Block(rest, lines, start, whole=False)
+        if not readable:
+            yield Block(rest, line_of, start, whole=False)
             return
         if len(rest) > limits.record_bytes:
-            raise _too_long(Block(rest, lines, start), dialect, limits)
-    yield from _last(Block(rest + fresh, lines, start), dialect)
+            raise _too_long(Block(rest, line_of, start), dialect, limits)
+    yield from _last(Block(rest + fresh, line_of, start), dialect)
 
 
-def recut(chunks: Iterable[bytes], places: Iterable[Place], lines: Lines) -> Iterator[Block]:
-    """Blocks once more, out of the same text; `places` follow one another in it."""
+def reread_blocks(
+    chunks: Iterable[bytes], ranges: Iterable[BlockRange], line_of: LineOf
+) -> Iterator[Block]:
+    """The blocks of the same text once more; `ranges` are in its order."""
     buffer, start, more = b"", 0, iter(chunks)
-    for place in places:
-        stop = place.start + place.size_bytes
+    for block in ranges:
+        stop = block.start + block.size_bytes
         while start + len(buffer) < stop and (chunk := next(more, None)) is not None:
-            passed = min(len(buffer), place.start - start)
+            passed = min(len(buffer), block.start - start)
             buffer, start = buffer[passed:] + chunk, start + passed
-        data, buffer = buffer[place.start - start : stop - start], buffer[stop - start :]
+        data, buffer = buffer[block.start - start : stop - start], buffer[stop - start :]
         start = stop
-        data = data if len(data) == place.size_bytes else data + b"\n"
-        yield Block(data, lines, place.start)
+        data = data if len(data) == block.size_bytes else data + b"\n"
+        yield Block(data, line_of, block.start)
 
 
 def _last(left: Block, dialect: Dialect) -> Iterator[Block]:
@@ -110,9 +112,9 @@ def _last(left: Block, dialect: Dialect) -> Iterator[Block]:
     data = data if data.endswith(b"\n") or not data else data + b"\n"
     stop, _ = _cut(data, dialect)
     if stop:
-        yield Block(data[:stop], left.lines, start)
+        yield Block(data[:stop], left.line_of, start)
     if stop < len(data):
-        yield Block(data[stop:], left.lines, start + stop, whole=False)
+        yield Block(data[stop:], left.line_of, start + stop, whole=False)
 
 
 def _too_long(block: Block, dialect: Dialect, limits: IngestLimits) -> RefusedError:
@@ -125,7 +127,7 @@ def _too_long(block: Block, dialect: Dialect, limits: IngestLimits) -> RefusedEr
 
 
 def _cut(buffer: bytes, dialect: Dialect) -> tuple[int, bool]:
-    """Where the last record known to be whole ends, and whether what was looked at is sound."""
+    """Where the last record known to be whole ends, and whether the text up to there is readable."""
     final = _final(buffer)
     if not final or QUOTE not in buffer:
         return final, True

@@ -12,7 +12,7 @@ import msgspec
 
 from lakehouse.formats.csv.blocks import Block
 from lakehouse.formats.csv.dialect import Dialect
-from lakehouse.formats.csv.records import Record, records
+from lakehouse.formats.csv.record_scanner import Record, records
 from lakehouse.formats.refusals import malformed, refusal
 from lakehouse.formats.schema import Renamed
 
@@ -28,7 +28,7 @@ class Header(msgspec.Struct, frozen=True):
 
 
 def take_header(
-    found: Iterator[Block], dialect: Dialect, *, written: bool, most: int
+    found: Iterator[Block], dialect: Dialect, *, written: bool, max_columns: int
 ) -> tuple[Header, Iterator[Block]]:
     """The header and the blocks of the rows after it.
 
@@ -36,7 +36,7 @@ def take_header(
     Raises RefusedError `empty_csv`, or `malformed_csv` for a first record that cannot be read.
     """
     for block in found:
-        first = next(records(block.data, block.line, dialect, most), None)
+        first = next(records(block.data, block.line, dialect, max_columns), None)
         if first is None:
             continue
         if first.problem:
@@ -92,4 +92,4 @@ def _refuse_control_characters(header: Record) -> None:
 def _rest(block: Block, first: Record) -> Iterator[Block]:
     data = block.data[first.stop :]
     if data:
-        yield Block(data, block.lines, block.start + first.stop, block.whole)
+        yield Block(data, block.line_of, block.start + first.stop, block.whole)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
-from lakehouse.formats.csv.records import line_ends
+from lakehouse.formats.csv.record_scanner import line_ends
 
 
 class LineCount:

@@ -65,10 +65,13 @@ def _regular(values: pa.Array, opens: pa.Array, closes: pa.Array, delimiter: str
     borders = _borders(delimiter)
     first, last = opens[0].as_py(), closes[-1].as_py()
     edges = [*([first - 1] if first else []), *([last + 1] if last + 1 < len(values) else [])]
-    lag_error, ahead = pc.add(closes.slice(0, len(closes) - 1), 1), pc.subtract(opens.slice(1), 1)
+    after_close, before_open = (
+        pc.add(closes.slice(0, len(closes) - 1), 1),
+        pc.subtract(opens.slice(1), 1),
+    )
     return all(
         pc.all(borders.take(values.take(places)), min_count=0).as_py()
-        for places in (lag_error, ahead, pa.array(edges, opens.type))
+        for places in (after_close, before_open, pa.array(edges, opens.type))
     )
 
 

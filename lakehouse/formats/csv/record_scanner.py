@@ -1,42 +1,38 @@
-"""The sieve: for `on_error=quarantine`, the records of a text apart from what is none.
+"""The exact record scanner: where each record ends, its cells, its line and what is wrong with it.
 
-A record that cannot be read ends with the line on which that shows; a quote that is never closed
-takes the one line that it opens on, and the next line is a record's start again. Every byte of the
-text is in a record, readable or not, or in an empty line. Pure: where pieces end changes nothing
-of it.
+It reads the header, explains a block that pyarrow refused, and finds the bad records of a file
+that is read with `on_error=quarantine`. Pure. It never reads the rows of a well-formed file.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator
 
 import msgspec
 
-from lakehouse.domain.errors import RefusedError
-from lakehouse.formats.csv.blocks import blocks, on_first
 from lakehouse.formats.csv.dialect import QUOTE, Dialect
-from lakehouse.formats.csv.records import line_ends
-from lakehouse.formats.csv.text_reader import miscounted
-from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.refusals import malformed
 
+UNCLOSED_QUOTE = "a quoted field that is never closed"
+_TEXT_AFTER_QUOTE = "text after a closing quote"
 _EMPTY_LINES = re.compile(rb"[\r\n]*+")
 _NEWLINE = re.compile(rb"\r\n|\n|\r")
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
-_UNCLOSED = "a quoted field that is never closed"
-_AFTER_QUOTE = "text after a closing quote"
+_RECORD_ENDS = (b"\n", b"\r", b"\r\n", b"")
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """Records as bytes, the first of them on `line`; of a `sound` piece all quotes are in order."""
+class Record(msgspec.Struct, frozen=True):
+    """One record: the physical line that it begins on (from 1), where it ends, its cells.
 
-    data: bytes
+    With `problem` it could not be read: `line` is then the offending byte's, `cells` are empty.
+    """
+
     line: int
-    sound: bool = True
+    stop: int
+    cells: tuple[str, ...]
+    problem: str | None = None
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
-    """Where in a piece a record stands, its newline included, and what is wrong with it."""
+    """Where a record stands, its newline included, the line it begins on, what is wrong with it."""
 
     start: int
     stop: int
@@ -44,117 +40,142 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     problem: str | None
 
 
-def pieces(chunks: Iterable[bytes], dialect: Dialect, limits: IngestLimits) -> Iterator[Piece]:
-    """Cut `chunks` at ends of records, also of those that cannot be read.
+class Scan(msgspec.Struct, frozen=True, gc=False):
+    """One record: its end, its number of fields, and why and where it cannot be read.
 
-    Raises RefusedError `malformed_csv` for a line of more than `limits.record_bytes`.
+    Without a problem `problem_at` is the record's end.
     """
-    source, reading = iter(chunks), _Reading(dialect)
-    rest, line = b"", 1
-    while True:
-        tape = _Tape(chain([rest], source))
-        sound = True
-        try:
-            for block in blocks(tape, dialect, limits, on_first):
-                if not block.whole:
-                    sound = False
-                    break
-                yield Piece(block.data, line)
-                line += line_ends(block.data)
-                tape.drop(len(block.data))
-        except RefusedError:
-            if tape.ended_badly:
-                raise
-            sound = False
-        if sound:
+
+    stop: int
+    field_count: int
+    problem: str | None
+    problem_at: int
+
+
+class RecordScanner:
+    """Scans records of one dialect. An unreadable record ends with the line of its problem."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._field = dialect.field()
+        self._delimiter = dialect.delimiter.encode()
+
+    def scan(self, data: bytes, begin: int) -> Scan:
+        """The record of `data` that begins at `begin`."""
+        stop = _line_stop(data, begin)
+        if data.find(QUOTE, begin, stop) < 0:
+            return Scan(stop, data.count(self._delimiter, begin, stop) + 1, None, stop)
+        position, count, end = begin, 0, self._delimiter
+        while end not in _RECORD_ENDS:
+            match = self._field.match(data, position)
+            if match is None:
+                return self._unreadable(data, position, count, stop)
+            position, end, count = match.end(), match["end"], count + 1
+        return Scan(position, count, None, position)
+
+    def cells(self, data: bytes, begin: int, stop: int) -> Iterator[bytes]:
+        """The fields of the readable record in `data[begin:stop]`, quotes removed."""
+        for match in self._fields(data, begin, stop):
+            quoted = match["quoted"]
+            yield match["plain"] if quoted is None else quoted.replace(b'""', b'"')
+
+    def end_of_fields(self, data: bytes, begin: int, count: int) -> int:
+        """Where the first `count` fields of a record end; it must have as many."""
+        position = begin
+        for _, match in zip(range(count), self._fields(data, begin, len(data)), strict=False):
+            position = match.end()
+        return position
+
+    def _fields(self, data: bytes, begin: int, stop: int) -> Iterator[re.Match[bytes]]:
+        position, end = begin, self._delimiter
+        while end not in _RECORD_ENDS and (match := self._field.match(data, position, stop)):
+            yield match
+            position, end = match.end(), match["end"]
+
+    def _unreadable(self, data: bytes, position: int, count: int, first_line_stop: int) -> Scan:
+        closed = _QUOTED.match(data, position)
+        if closed is None:
+            return Scan(first_line_stop, count, UNCLOSED_QUOTE, position)
+        stop = _line_stop(data, closed.end())
+        return Scan(stop, count, _TEXT_AFTER_QUOTE, closed.end())
+
+
+def records(data: bytes, line: int, dialect: Dialect, max_cells: int) -> Iterator[Record]:
+    """The records of `data`, whose first byte is on `line`; empty lines are skipped.
+
+    `data` begins at a record's start. Ends after the first record with a problem; a record of more
+    than `max_cells` has one, so that a line of delimiters cannot fill the memory.
+    """
+    scanner = RecordScanner(dialect)
+    for begin, line_number, scan in _scans(data, line, scanner):
+        record = _record(data, begin, line_number, scan, scanner, dialect, max_cells)
+        yield record
+        if record.problem:
             return
-        rest, stop = bytes(tape.held), 0
-        while not stop:
-            chunk = next(source, None)
-            rest += chunk or b""
-            stop = _complete(rest, reading, limits.record_bytes, final=chunk is None)
-            if not stop and len(rest) > limits.record_bytes:
-                raise malformed(line, f"a line of more than {limits.record_bytes} bytes")
-        yield Piece(rest[:stop], line, sound=False)
-        line, rest = line + line_ends(rest[:stop]), rest[stop:]
 
 
 def spans(data: bytes, line: int, dialect: Dialect, columns: int) -> Iterator[Span]:
     """Every record of `data`, whose first byte is on `line`: good and bad, up to the last byte."""
-    reading, start = _Reading(dialect), 0
-    while True:
-        begin = _EMPTY_LINES.match(data, start).end()  # type: ignore[union-attr]  # matches always
-        line += line_ends(data[start:begin])
-        if begin == len(data):
-            return
-        stop, count, problem = reading.record(data, begin)
-        if problem is None and count != columns:
-            problem = miscounted(count, columns)
-        if not _is_utf8(data[begin:stop]):
-            problem = f"bytes that are not {dialect.encoding}"
-        yield Span(begin, stop, line, problem)
-        line += line_ends(data[begin:stop])
-        start = stop
+    scanner = RecordScanner(dialect)
+    for begin, line_number, scan in _scans(data, line, scanner):
+        problem = scan.problem
+        if problem is None and scan.field_count != columns:
+            problem = field_count_problem(scan.field_count, columns)
+        if _first_undecodable(data[begin : scan.stop]) is not None:
+            problem = _not_encoded(dialect)
+        yield Span(begin, scan.stop, line_number, problem)
 
 
-class _Tape:
-    """Chunks on their way, and those bytes of them that have not been dropped yet."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self.held = bytearray()
-        self.ended_badly = False
-        """Whether the chunks themselves were refused: what came of them is not the file."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for chunk in self._chunks:
-                self.held += chunk
-                yield chunk
-        except RefusedError:
-            self.ended_badly = True
-            raise
-
-    def drop(self, size_bytes: int) -> None:
-        del self.held[:size_bytes]
+def field_count_problem(found: int, expected: int) -> str:
+    """Why a record of `found` fields is no row of a table of `expected` columns."""
+    return f"{found} {'field' if found == 1 else 'fields'} where there are {expected} columns"
 
 
-class _Reading:
-    """The dialect, ready to find where records end."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._field = dialect.field()
-        self._mark = dialect.delimiter.encode()
-
-    def record(self, data: bytes, begin: int) -> tuple[int, int, str | None]:
-        """Where the record at `begin` ends, how many fields it has, why it cannot be read."""
-        stop = _line_stop(data, begin)
-        if data.find(QUOTE, begin, stop) < 0:
-            return stop, data.count(self._mark, begin, stop) + 1, None
-        position, count, end = begin, 0, b","
-        while end not in (b"\n", b"\r", b"\r\n", b""):
-            match = self._field.match(data, position)
-            if match is None:
-                closed = _QUOTED.match(data, position)
-                if closed is None:
-                    return stop, count, _UNCLOSED
-                return _line_stop(data, closed.end()), count, _AFTER_QUOTE
-            position, end, count = match.end(), match["end"], count + 1
-        return position, count, None
+def line_ends(data: bytes) -> int:
+    """How many lines end in `data`: by LF, CRLF or a lone CR."""
+    returns = data.count(b"\r")
+    return data.count(b"\n") + (returns and returns - data.count(b"\r\n"))
 
 
-def _complete(data: bytes, reading: "_Reading", most: int, *, final: bool) -> int:
-    """Up to where the records of `data`, readable or not, are known to be whole."""
+def skip_empty_lines(data: bytes, start: int) -> int:
+    """The first position from `start` on that is not in an empty line."""
+    return _EMPTY_LINES.match(data, start).end()  # type: ignore[union-attr]  # matches always
+
+
+def _scans(data: bytes, line: int, scanner: RecordScanner) -> Iterator[tuple[int, int, Scan]]:
+    """Each record: its position, its line, its scan."""
     start = 0
-    while start < len(data):
-        begin = _EMPTY_LINES.match(data, start).end()  # type: ignore[union-attr]  # matches always
-        stop, _, problem = reading.record(data, begin)
-        unknown = problem is _UNCLOSED and len(data) - begin <= most
-        # What follows may be more of it; after a last CR it may be the LF of a CRLF.
-        if not final and (unknown or stop == len(data)):
-            return start
-        start = stop
-    return start
+    while (begin := skip_empty_lines(data, start)) < len(data):
+        line += line_ends(data[start:begin])
+        scan = scanner.scan(data, begin)
+        yield begin, line, scan
+        start = scan.stop
+        line += line_ends(data[begin:start])
+
+
+def _record(
+    data: bytes,
+    begin: int,
+    line: int,
+    scan: Scan,
+    scanner: RecordScanner,
+    dialect: Dialect,
+    max_cells: int,
+) -> Record:
+    problem, position = scan.problem, scan.problem_at
+    if scan.field_count > max_cells:
+        problem = f"more than {max_cells} fields"
+        position = scanner.end_of_fields(data, begin, max_cells)
+    undecodable = _first_undecodable(data[begin:position])
+    if undecodable is not None:
+        position, problem = begin + undecodable, _not_encoded(dialect)
+    if problem:
+        return Record(line + line_ends(data[begin:position]), position, (), problem)
+    cells = tuple(cell.decode() for cell in scanner.cells(data, begin, scan.stop))
+    return Record(line, scan.stop, cells)
+
+
+def _not_encoded(dialect: Dialect) -> str:
+    return f"bytes that are not {dialect.encoding}"
 
 
 def _line_stop(data: bytes, position: int) -> int:
@@ -162,9 +183,10 @@ def _line_stop(data: bytes, position: int) -> int:
     return newline.end() if newline else len(data)
 
 
-def _is_utf8(data: bytes) -> bool:
+def _first_undecodable(data: bytes) -> int | None:
+    """Index of the first byte that is not UTF-8, which is what every encoding was turned into."""
     try:
         data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    except UnicodeDecodeError as error:
+        return error.start
+    return None

@@ -1,7 +1,7 @@
-"""The survey: the first reading of a file, which finds what its columns are and where its blocks.
+"""The survey: the first pass over a file, which finds the types its columns allow, and its blocks.
 
-It reads blocks side by side and takes their results in file order, so that nothing it finds
-depends on threads. It decides no type and writes no Parquet.
+It reads blocks in parallel and takes their results in file order, so that no result depends on
+threads. It decides no type and writes no Parquet.
 """
 
 from collections import deque
@@ -11,22 +11,22 @@ from concurrent.futures import Executor
 import msgspec
 import pyarrow as pa
 
-from lakehouse.formats.csv.blocks import Block, Place
+from lakehouse.formats.csv.blocks import Block, BlockRange
 from lakehouse.formats.csv.text_reader import TextReader
-from lakehouse.formats.inference import Findings, judge, merge, misfits, nothing
-from lakehouse.formats.ordered_parallel import in_order
+from lakehouse.formats.inference import TypeCandidates, merge, misfits, narrow, no_values
+from lakehouse.formats.ordered_parallel import ordered_parallel_map
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.types import STRING, is_lossless
 
 
-class KeptBlocks(msgspec.Struct, frozen=True):
+class ReadBlock(msgspec.Struct, frozen=True):
     """A block's rows as they were read: each column as the type that held for it so far, or text."""
 
-    place: Place
+    range: BlockRange
     rows: pa.RecordBatch
 
-    def tells(self, types: Sequence[str]) -> bool:
-        """Whether the rows are known as these types too, which hold for their text."""
+    def is_lossless_as(self, types: Sequence[str]) -> bool:
+        """Whether the rows can become these types, which hold for their text, without the text."""
         return all(
             is_lossless(str(column.type), name)
             for column, name in zip(self.rows.columns, types, strict=True)
@@ -40,20 +40,20 @@ class Survey(msgspec.Struct, frozen=True):
     read once more.
     """
 
-    findings: Findings
+    candidates: TypeCandidates
     lines: Mapping[int, int]
-    blocks: tuple[KeptBlocks | Place, ...]
+    blocks: tuple[ReadBlock | BlockRange, ...]
 
-    def settled(self, types: Sequence[str]) -> deque[KeptBlocks | Place]:
-        """The blocks, all types being known: kept rows that do not tell what they are are places."""
+    def known_as(self, types: Sequence[str]) -> deque[ReadBlock | BlockRange]:
+        """The blocks under their final types: rows that must be read again become their ranges."""
         return deque(
-            block if isinstance(block, Place) or block.tells(types) else block.place
+            block if isinstance(block, BlockRange) or block.is_lossless_as(types) else block.range
             for block in self.blocks
         )
 
     def is_small(self, size_bytes: int) -> bool:
         """Whether all of the file's rows are kept, in at most `size_bytes`."""
-        kept = [block.rows for block in self.blocks if isinstance(block, KeptBlocks)]
+        kept = [block.rows for block in self.blocks if isinstance(block, ReadBlock)]
         room_bytes = sum(rows.get_total_buffer_size() for rows in kept)
         return len(kept) == len(self.blocks) and room_bytes <= size_bytes
 
@@ -62,7 +62,7 @@ class _Read(msgspec.Struct, frozen=True):
     block: Block
     text: pa.RecordBatch
     rows: pa.RecordBatch
-    findings: Findings
+    candidates: TypeCandidates
     misfits: Mapping[int, int]
 
 
@@ -73,30 +73,30 @@ def survey(
     forced: frozenset[int],
     pool: Executor,
 ) -> Survey:
-    """Read every block, and fold what its types can be into the findings.
+    """Read every block, and fold the types that it allows into the candidates.
 
     `wanted` names the type that each column's values are held against, None where there is none.
     Raises RefusedError `malformed_csv`, and `value_does_not_fit` for a column in `forced`.
     """
-    findings, lines = nothing(len(reader.names)), dict[int, int]()
-    found, room = list[KeptBlocks | Place](), reader.limits.kept_bytes
+    candidates, lines = no_values(len(reader.names)), dict[int, int]()
+    found, room = list[ReadBlock | BlockRange](), reader.limits.kept_bytes
 
     def read(block: Block) -> _Read:
-        before = findings
+        before = candidates
         text = reader.read(block)
-        after, columns = judge(text, before)
+        after, columns = narrow(text, before)
         rows = _rows(text, columns, wanted)
         return _Read(block, text, rows, after, misfits(text, before, after, wanted))
 
-    for done in in_order(pool, read, blocks, reader.limits.threads):
+    for done in ordered_parallel_map(pool, read, blocks, reader.limits.threads):
         _refuse_forced(done, reader, wanted, forced)
         for index, row in done.misfits.items():
             lines.setdefault(index, reader.line_of(done.block, row))
-        findings = merge(findings, done.findings)
+        candidates = merge(candidates, done.candidates)
         room -= done.rows.get_total_buffer_size()
-        place = done.block.place()
-        found.append(KeptBlocks(place, done.rows) if room >= 0 else place)
-    return Survey(findings, lines, tuple(found))
+        where = done.block.range()
+        found.append(ReadBlock(where, done.rows) if room >= 0 else where)
+    return Survey(candidates, lines, tuple(found))
 
 
 def _rows(

@@ -1,7 +1,7 @@
 """The fast reader: a block of whole records as Arrow text, a null for each unquoted empty field.
 
 pyarrow's CSV parser does the work, without the GIL, with every column declared to be text: it
-converts nothing and guesses nothing. What it refuses, the slow reader explains.
+converts nothing and guesses nothing. What it refuses, the exact record scanner explains.
 """
 
 import re
@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from lakehouse.formats.csv.blocks import Block
 from lakehouse.formats.csv.dialect import Dialect
-from lakehouse.formats.csv.records import Record, records
+from lakehouse.formats.csv.record_scanner import Record, field_count_problem, records
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import malformed
 
@@ -89,13 +89,12 @@ class TextReader(msgspec.Struct, frozen=True):
             if record.problem:
                 return malformed(record.line, record.problem)
             if len(record.cells) != len(self.names):
-                return malformed(record.line, miscounted(len(record.cells), len(self.names)))
-        return AssertionError(f"pyarrow refused the block at line {block.line}, which looks sound")
-
-
-def miscounted(found: int, expected: int) -> str:
-    """Why a record of `found` fields is no row of a table of `expected` columns."""
-    return f"{found} {'field' if found == 1 else 'fields'} where there are {expected} columns"
+                return malformed(
+                    record.line, field_count_problem(len(record.cells), len(self.names))
+                )
+        return AssertionError(
+            f"pyarrow refused the block at line {block.line}, which the record scanner reads"
+        )
 
 
 def _is_utf8(data: bytes) -> bool:

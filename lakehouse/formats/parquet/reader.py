@@ -1,7 +1,7 @@
 """Parquet files as a source: verified, then stored as they are, with the schema of their own types.
 
-A file can take down the process that decodes it, so that another one does: it has bounded memory
-and time, and its end is an answer too. It asks two readers, Arrow and DuckDB, for every value.
+A file can crash the process that decodes it, so another process does that, with bounded memory and
+time: its crash is an answer too. In it two readers, Arrow and DuckDB, read every value.
 """
 
 import os
@@ -13,10 +13,11 @@ import msgspec
 
 from journal.block_hashes import BlockHasher
 from lakehouse.domain.errors import RefusedError
-from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.growing_file import GrowingFile
 from lakehouse.formats.parquet.writer import ParquetFile
+from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.refusals import refusal
-from lakehouse.formats.schema import Column, Contract, SchemaPolicy
+from lakehouse.formats.schema import Column, Contract, SchemaPolicy, differences, fingerprint
 from lakehouse.formats.source import byte_chunks
 from lakehouse.formats.types import DOUBLE, INT64
 
@@ -32,41 +33,48 @@ class Verified(msgspec.Struct, frozen=True):
     problem: str | None = None
 
 
-def take_parquet(
-    source: Path | bytes,
-    content_encoding: str | None,
-    contract: Contract | None,
-    work_dir: Path,
-    limits: IngestLimits,
-) -> tuple[tuple[Column, ...], ParquetFile]:
-    """The columns of the Parquet in `source`, and the file, in `work_dir`.
+def read(request: ReadRequest) -> Parsed:
+    """Store a Parquet file as it is, once two readers have read every value of it.
 
     Raises RefusedError `malformed_parquet`, `malformed_encoding`, `too_large`; `schema_conflict`
     where widening would make a double of an integer that is none.
     """
-    path, hasher = work_dir / "part-00001.parquet", BlockHasher()
+    source = request.source
+    whole = source.whole() if isinstance(source, GrowingFile) else source
+    path, hasher = request.work_dir() / "part-00001.parquet", BlockHasher()
     try:
         with path.open("wb") as file:
-            for chunk in byte_chunks(source, content_encoding, limits):
+            for chunk in byte_chunks(whole, request.content_encoding, request.limits):
                 hasher.update(chunk)
                 file.write(chunk)
         verified = _verified(path)
         columns = tuple(Column(name, type_) for name, type_ in verified.columns)
-        if len(columns) > limits.columns:
-            raise _malformed(f"it has {len(columns)} columns; at most {limits.columns} are allowed")
-        _refuse_inexact(columns, contract)
+        _check_count(columns, request.limits.columns)
+        _refuse_inexact(columns, request.contract)
     except RefusedError:
         path.unlink()
         raise
     file_ = ParquetFile(
         path, hasher.sha256, hasher.size_bytes, verified.row_count, hasher.block_hashes
     )
-    return columns, file_
+    return Parsed(
+        columns=columns,
+        fingerprint=fingerprint(columns),
+        renamed=(),
+        row_count=verified.row_count,
+        files=(file_,),
+        differences=differences(request.contract, columns, {}),
+    )
+
+
+def _check_count(columns: tuple[Column, ...], max_columns: int) -> None:
+    if len(columns) > max_columns:
+        raise _malformed(f"it has {len(columns)} columns; at most {max_columns} are allowed")
 
 
 def _verified(path: Path) -> Verified:
     words = [sys.executable, "-m", "lakehouse.formats.parquet.check", str(path)]
-    # Nothing of our environment: credentials are no business of a process that may be taken over.
+    # Without our environment: a process that a file may take over gets no credentials.
     kept = {
         name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TMPDIR") if name in os.environ
     }
@@ -91,7 +99,7 @@ def _verified(path: Path) -> Verified:
 
 def _refuse_inexact(columns: tuple[Column, ...], contract: Contract | None) -> None:
     """Stored as it is, a double's column stays double: then the integers there must be doubles."""
-    if contract is None or contract.stance is not SchemaPolicy.WIDEN:
+    if contract is None or contract.policy is not SchemaPolicy.WIDEN:
         return
     types = {column.name: column.type for column in columns}
     for column in contract.columns:

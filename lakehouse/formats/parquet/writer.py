@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from journal.block_hashes import BLOCK_BYTES, BlockHasher, hashed
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.ordered_parallel import one_ahead
+from lakehouse.formats.ordered_parallel import prefetch_one
 from lakehouse.formats.parquet.column_encodings import encodings
 from lakehouse.formats.parquet.parallel_writer import StripedWriter
 from lakehouse.formats.schema import Column
@@ -63,16 +63,16 @@ def write_parquet(
     schema: pa.Schema,
     work_dir: Path | None,
     limits: IngestLimits,
-    reached: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> tuple[ParquetFile, ...]:
     """Write `rows` into `work_dir`: one file, or more beyond `file_bytes`; None: into memory.
 
     Where it is written makes no difference to the bytes. No rows make one file without rows, so
-    that the schema can be read from it. `reached` is told how many rows have been taken.
+    that the schema can be read from it. `on_progress` gets the number of rows taken so far.
     """
     # One chunk a column: where pages end depends on the chunks that the writer is given.
-    groups = (_in_one_chunk(group) for group in row_groups(_counted(rows, reached), limits))
-    tables = one_ahead(_given_back(groups), _is_large)
+    groups = (_in_one_chunk(group) for group in row_groups(_counted(rows, on_progress), limits))
+    tables = prefetch_one(_given_back(groups), _is_large)
     some = next(tables, None)
     left = chain([schema.empty_table() if some is None else some], tables)
     files: list[ParquetFile] = []
@@ -82,12 +82,14 @@ def write_parquet(
     return tuple(files)
 
 
-def _counted(rows: Iterable[pa.RecordBatch], reached: ProgressCallback) -> Iterator[pa.RecordBatch]:
+def _counted(
+    rows: Iterable[pa.RecordBatch], on_progress: ProgressCallback
+) -> Iterator[pa.RecordBatch]:
     done = 0
     for batch in rows:
         yield batch
         done += batch.num_rows
-        reached(done)
+        on_progress(done)
 
 
 def _given_back(groups: Iterable[pa.Table]) -> Iterator[pa.Table]:

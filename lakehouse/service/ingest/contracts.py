@@ -16,7 +16,7 @@ def contract_of(plan: IngestPlan, live: Dataset | None, exact: frozenset[str]) -
         return None
     match plan.schema_change:
         case "replace":
-            return Contract(live.schema, SchemaPolicy.OFFER)
+            return Contract(live.schema, SchemaPolicy.REPLACE)
         case "widen" if asks_for_exact(plan):
             return Contract(live.schema, SchemaPolicy.WIDEN, exact)
         case "widen":

@@ -9,9 +9,10 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import CODES, Body, Json, Refused, RefusedError
-from lakehouse.formats.csv.reader import Parsed
+from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.options import REJECT
 from lakehouse.formats.quarantine import QuarantinedRow
+from lakehouse.formats.reader import Parsed
 from lakehouse.process.spool import Spooled
 from lakehouse.service.changes import Foreseen, foresee
 from lakehouse.service.ingest.job import IngestJob
@@ -44,7 +45,9 @@ def _first_refused(row: QuarantinedRow, format_: str) -> Refused:
     """The refusal of a file whose first bad row this is."""
     row_error: dict[str, Json] = {"line": row.line, "reason": row.reason}
     if row.column is None:
-        return Refused(f"malformed_{format_}", f"line {row.line}: {row.reason}", (row_error,))
+        return Refused(
+            FILE_FORMATS[format_].malformed_code, f"line {row.line}: {row.reason}", (row_error,)
+        )
     where = f"line {row.line}, column {row.column}"
     row_error |= {"column": row.column}
     return Refused("value_does_not_fit", f"{where}: {row.reason}", (row_error,))

@@ -4,6 +4,7 @@ Does the steps that a decision asks for. Must never decide which step comes next
 """
 
 from concurrent.futures import Executor
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -16,10 +17,12 @@ from lakehouse.domain.commands import Command, IngestDataset, Table
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
-from lakehouse.formats.csv.reader import Parsed, ingest_file
+from lakehouse.formats.file_formats import FILE_FORMATS
+from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.options import PARQUET, QUARANTINE, REJECT, Options
+from lakehouse.formats.options import QUARANTINE, REJECT, Options
 from lakehouse.formats.parquet.writer import ParquetFile
+from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract, SchemaPolicy
 from lakehouse.process.spool import Spooled, full_disk_refused
 from lakehouse.service.changes import mint
@@ -111,10 +114,11 @@ class IngestJob:
         A dry run quarantines every bad row, also of a file that the first of them would refuse.
         """
         options = self._plan.options
-        if self._dry_run and options.on_error == REJECT and options.format != PARQUET:
+        quarantines = "on_error" in FILE_FORMATS[options.format].options
+        if self._dry_run and options.on_error == REJECT and quarantines:
             options = msgspec.structs.replace(options, on_error=QUARANTINE)
-            if contract is not None and contract.stance is SchemaPolicy.KEEP:
-                contract = msgspec.structs.replace(contract, stance=SchemaPolicy.COMPARE)
+            if contract is not None and contract.policy is SchemaPolicy.KEEP:
+                contract = msgspec.structs.replace(contract, policy=SchemaPolicy.COMPARE)
         with full_disk_refused():
             parsed = await self._ahead.end(options, contract) if self._ahead else None
             if parsed is None:
@@ -124,18 +128,16 @@ class IngestJob:
         return parsed
 
     async def _read(self, options: Options, contract: Contract | None) -> Parsed | Refused:
-        return await in_thread(
-            self._pool,
-            lambda: ingest_file(
-                self._file.content,
-                content_encoding=self._plan.content_encoding,
-                options=options,
-                contract=contract,
-                work_dir=self._work_dir.fresh,
-                limits=self._limits,
-                reached=self._reached,
-            ),
+        request = ReadRequest(
+            source=self._file.content,
+            content_encoding=self._plan.content_encoding,
+            options=options,
+            contract=contract,
+            work_dir=self._work_dir.fresh,
+            limits=self._limits,
+            on_progress=self._reached,
         )
+        return await in_thread(self._pool, partial(ingest_file, request))
 
 
 def files_of(parsed: Parsed) -> tuple[ParquetFile, ...]:

@@ -8,15 +8,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from journal.threads import in_thread, over
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
-from lakehouse.formats.csv.reader import Parsed, ingest_file
 from lakehouse.formats.growing_file import GrowingFile
+from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
+from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract
 from lakehouse.service.ingest.contracts import asks_for_exact, contract_of
 from lakehouse.service.ingest.plan import IngestPlan
@@ -90,16 +92,14 @@ class Prefetcher:
         """Read `file` in a thread, keeping a place for as long as that takes."""
         self.taken += 1
         try:
-            return await in_thread(
-                self._pool,
-                lambda: ingest_file(
-                    file,
-                    content_encoding=plan.content_encoding,
-                    options=plan.options,
-                    contract=contract,
-                    work_dir=work.fresh,
-                    limits=self._limits,
-                ),
+            request = ReadRequest(
+                source=file,
+                content_encoding=plan.content_encoding,
+                options=plan.options,
+                contract=contract,
+                work_dir=work.fresh,
+                limits=self._limits,
             )
+            return await in_thread(self._pool, partial(ingest_file, request))
         finally:
             self.taken -= 1

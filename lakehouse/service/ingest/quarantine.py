@@ -17,7 +17,8 @@ from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
-from lakehouse.formats.options import CSV, REJECT, Options, parse_options
+from lakehouse.formats.option_parsing import parse_options
+from lakehouse.formats.options import CSV, REJECT, Options
 from lakehouse.formats.quarantine import QuarantinedRow, read_quarantine
 from lakehouse.formats.text_encoding import UNDECODABLE
 from lakehouse.process.spool import full_disk_refused

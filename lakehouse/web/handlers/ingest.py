@@ -8,8 +8,14 @@ from aiohttp import web
 
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
+from lakehouse.formats.file_formats import (
+    FILE_FORMATS,
+    format_of_file_name,
+    format_of_media_type,
+)
 from lakehouse.formats.growing_file import GrowingFile
-from lakehouse.formats.options import CSV, NDJSON, OPTION_NAMES, PARQUET, format_of, parse_options
+from lakehouse.formats.option_parsing import OPTION_NAMES, parse_options
+from lakehouse.formats.options import CSV
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service.ingest.prefetch import Prefetch
 from lakehouse.service.ingest.use_case import IngestPlan
@@ -20,22 +26,13 @@ from lakehouse.web.http.problems import answer
 
 FIELD = "file"
 FORM = "multipart/form-data"
-_FORMATS = {
-    "application/x-ndjson": NDJSON,
-    "application/ndjson": NDJSON,
-    "application/jsonl": NDJSON,
-    "application/vnd.apache.parquet": PARQUET,
-    "application/x-parquet": PARQUET,
-}
 RAW = (
-    "text/csv",
-    "application/csv",
     "text/plain",
     "application/octet-stream",
     "application/gzip",
     "application/x-gzip",
     "application/zstd",
-    *_FORMATS,
+    *(each for row in FILE_FORMATS.values() for each in row.media_types),
 )
 OWN_PARAMETERS = ("name", "mode", "schema_change", "dedupe", "retries", "dry_run")
 FRAMING_BYTES = 128 * 1024
@@ -102,7 +99,7 @@ def _in_format(plan: IngestPlan, exchange: Exchange, head: bodies.FileHead) -> I
     if exchange.parameter("format") is not None:
         return plan
     media_type = (head.content_type or "").partition(";")[0].strip().lower()
-    found = _FORMATS.get(media_type) or format_of(head.filename or "")
+    found = format_of_media_type(media_type) or format_of_file_name(head.filename or "")
     options = msgspec.structs.replace(plan.options, format=found or CSV)
     return msgspec.structs.replace(plan, options=options)
 

@@ -15,7 +15,8 @@ MIB = 1 << 20
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from lakehouse.formats.csv.reader import Parsed, ingest_file
+from lakehouse.formats.ingest import ingest_file
+from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.process.memory import refuse_huge_pages
@@ -26,8 +27,8 @@ def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 def ingest(source, limits):
-    return ingest_file(Path(source), content_encoding=None, options=Options(), contract=None,
-                       work_dir=lambda: Path(sys.argv[2]), limits=limits)
+    return ingest_file(ReadRequest(source=Path(source), content_encoding=None, options=Options(),
+        contract=None, work_dir=lambda: Path(sys.argv[2]), limits=limits))
 
 small = Path(sys.argv[2]) / "small.csv"
 small.write_bytes(b"a,b\\n1,x\\n")

@@ -12,8 +12,8 @@ from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, temporary, types
 from slow_readings import Cells, type_of_column
 
 from lakehouse.domain.errors import Refused
-from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.reader import Parsed
 
 SMALL = IngestLimits(block_bytes=64, row_group_rows=3, threads=2, kept_bytes=300)
 REFUSALS = {"empty_csv", "malformed_csv", "malformed_encoding", "too_large", "value_does_not_fit"}

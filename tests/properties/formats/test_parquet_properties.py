@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_files import parsed, temporary
 
-from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.reader import Parsed
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from ingest_files import parsed, refused, temporary
 from slow_readings import types_of_value
 
 from lakehouse.formats.csv.dialect import Dialect
-from lakehouse.formats.csv.reader import Parsed
-from lakehouse.formats.csv.record_scanner import pieces, spans
-from lakehouse.formats.csv.records import line_ends
+from lakehouse.formats.csv.quarantine_pieces import Pieces
+from lakehouse.formats.csv.record_scanner import line_ends, spans
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.reader import Parsed
 from lakehouse.formats.types import TYPES
-from lakehouse.formats.value_fit import fitting, holds
+from lakehouse.formats.value_fit import fit_mask, holds
 
 Aside = tuple[int, str | None, str, bytes]
 
@@ -43,7 +43,7 @@ _nasty = st.sampled_from(
 def test_every_byte_is_in_one_record_whatever_the_chunks(body: bytes, size: int, most: int) -> None:
     dialect, limits = Dialect(",", "utf-8"), IngestLimits(record_bytes=1 << 20)
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
-    found = list(pieces(chunks, dialect, limits))
+    found = list(Pieces(chunks, dialect, limits))
     joined = b"".join(piece.data for piece in found)
     assert joined.removesuffix(b"\n") == body.removesuffix(b"\n")
     whole = [span for piece in found for span in _placed(piece.data, piece.line, dialect, most)]
@@ -99,5 +99,5 @@ def test_single_values_are_judged_as_the_table_says(values: list[str | None]) ->
     array = pa.array(values, pa.string())
     for name in TYPES:
         wanted = [value is None or name in types_of_value(value) for value in values]
-        assert fitting(array, name).to_pylist() == wanted, name
+        assert fit_mask(array, name).to_pylist() == wanted, name
         assert holds(array, name) == all(wanted), name

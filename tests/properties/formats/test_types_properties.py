@@ -11,7 +11,7 @@ from ingest_files import parsed, temporary, types_of
 from slow_readings import type_of_column, types_of_value
 from type_table import ALL, EDGES
 
-from lakehouse.formats.inference import judge, merge, nothing
+from lakehouse.formats.inference import merge
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.types import cast, first_misfit
 
@@ -111,8 +111,8 @@ def test_double_is_the_nearest_to_many_texts() -> None:
 
 
 def _decided(blocks: list[list[str | None]]) -> str:
-    findings = nothing(1)
+    findings = no_values(1)
     for block in blocks:
         batch = pa.record_batch({"c": pa.array(block, pa.string())})
-        findings = merge(findings, judge(batch, findings)[0])
+        findings = merge(findings, narrow(batch, findings)[0])
     return findings.decided()[0]

@@ -12,10 +12,11 @@ import pytest
 from ingest_files import parsed
 
 from lakehouse.domain.errors import Refused
-from lakehouse.formats.csv.reader import Parsed, ingest_file
 from lakehouse.formats.growing_file import GrowingFile, ReadAbandonedError
+from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
+from lakehouse.formats.reader import Parsed, ReadRequest
 
 ROWS = [f'{n},"note, {n}",{n / 4 if n > 900 else n}' for n in range(1000)]
 CSV = "\n".join(["a,b,c", *ROWS]).encode()
@@ -25,12 +26,14 @@ LIMITS = IngestLimits(block_bytes=1000, kept_bytes=5000)
 
 def _read(file: GrowingFile, into: Path, options: Options) -> Parsed | Refused:
     return ingest_file(
-        file,
-        content_encoding=None,
-        options=options,
-        contract=None,
-        work_dir=lambda: into,
-        limits=LIMITS,
+        ReadRequest(
+            source=file,
+            content_encoding=None,
+            options=options,
+            contract=None,
+            work_dir=lambda: into,
+            limits=LIMITS,
+        )
     )
 
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from lakehouse.formats.csv import blocks as module
 from lakehouse.formats.csv import quotes
-from lakehouse.formats.csv.blocks import Block, Lines, blocks, on_first, recut
+from lakehouse.formats.csv.blocks import Block, LineOf, blocks, first_line, reread_blocks
 from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.line_count import LineCount
 from lakehouse.formats.csv.quotes import last_end
-from lakehouse.formats.csv.records import line_ends
+from lakehouse.formats.csv.record_scanner import line_ends
 from lakehouse.formats.limits import IngestLimits
 
 COMMA = Dialect(",", "utf-8")
@@ -74,7 +74,9 @@ def test_blocks_are_found_again_in_other_chunks(
         found = _cut(_chunks(data, sizes))
     assert b"".join(block.data for block in found).rstrip(b"\r\n") == data.rstrip(b"\r\n")
     wanted = found[skipped:]
-    again = recut(_chunks(data, sizes[::-1]), [block.place() for block in wanted], on_first)
+    again = reread_blocks(
+        _chunks(data, sizes[::-1]), [block.range() for block in wanted], first_line
+    )
     assert list(again) == wanted
 
 
@@ -112,7 +114,7 @@ def test_each_block_knows_its_line_and_its_place() -> None:
     ]
 
 
-def _cut(chunks: list[bytes], lines: Lines = on_first) -> list[Block]:
+def _cut(chunks: list[bytes], lines: LineOf = first_line) -> list[Block]:
     return list(blocks(chunks, COMMA, IngestLimits(), lines))
 
 

@@ -8,9 +8,10 @@ import pytest
 from ingest_files import parsed
 
 from lakehouse.domain.errors import Refused
-from lakehouse.formats.csv.reader import Parsed, ingest_file
+from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
+from lakehouse.formats.reader import Parsed, ReadRequest
 
 FILES = {
     "plain": b"n,text\n1,a\n2,\n",
@@ -26,12 +27,14 @@ def no_directory() -> Never:
 
 def in_memory(data: bytes, limits: IngestLimits) -> Parsed | Refused:
     return ingest_file(
-        data,
-        content_encoding=None,
-        options=Options(),
-        contract=None,
-        work_dir=no_directory,
-        limits=limits,
+        ReadRequest(
+            source=data,
+            content_encoding=None,
+            options=Options(),
+            contract=None,
+            work_dir=no_directory,
+            limits=limits,
+        )
     )
 
 

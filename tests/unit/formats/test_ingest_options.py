@@ -3,7 +3,8 @@
 import pytest
 
 from lakehouse.domain.errors import Refused
-from lakehouse.formats.options import Options, parse_options
+from lakehouse.formats.option_parsing import parse_options
+from lakehouse.formats.options import Options
 
 ZONED = "timestamp[us, tz=UTC]"
 

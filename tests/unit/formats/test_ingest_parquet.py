@@ -10,8 +10,8 @@ import pytest
 from bench.workers import write_workers
 from ingest_files import by_duckdb, by_pyarrow, ingest, parsed, types_of
 
-from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.reader import Parsed
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def test_rows_are_told_and_in_the_end_all_of_them(
         TEXTS[format_].encode(),
         tmp_path,
         limits=limits,
-        reached=told.append,
+        on_progress=told.append,
         format=format_,
         on_error=on_error,
     )

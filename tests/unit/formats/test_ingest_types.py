@@ -5,7 +5,7 @@ import pytest
 from slow_readings import types_of_value
 from type_table import ALL, EDGES, INSIDE, OUTSIDE, TABLE
 
-from lakehouse.formats.inference import Findings, judge
+from lakehouse.formats.inference import TypeCandidates, narrow
 from lakehouse.formats.types import cast
 
 
@@ -50,5 +50,5 @@ def _judged(values: list[str]) -> set[str]:
     return {
         name
         for name in ALL
-        if name in judge(batch, Findings(((name, "string"),), (False,)))[0].types[0]
+        if name in narrow(batch, TypeCandidates(((name, "string"),), (False,)))[0].types[0]
     }

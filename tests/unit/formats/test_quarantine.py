@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 from ingest_files import by_duckdb, parsed, refused, types_of
 
-from lakehouse.formats.csv.reader import Parsed
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.reader import Parsed
 from lakehouse.formats.schema import Column, Contract, SchemaPolicy
 
 Aside = tuple[int, str | None, str, bytes]
@@ -81,7 +81,7 @@ def test_types_that_are_asked_for_set_aside_what_does_not_fit(tmp_path: Path) ->
 
 
 def test_a_contract_that_is_to_be_given_up_sets_nothing_aside(tmp_path: Path) -> None:
-    contract = Contract((Column("a", "int64"),), stance=SchemaPolicy.OFFER)
+    contract = Contract((Column("a", "int64"),), policy=SchemaPolicy.REPLACE)
     result = sifted(b"a\n1\nx\n", tmp_path, contract=contract)
     assert (types_of(result), aside(result)) == ({"a": "string"}, [])
     assert [each.line for each in result.differences] == [3]

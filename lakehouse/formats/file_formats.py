@@ -1,0 +1,97 @@
+"""The file formats that ingest reads: one row each. All that depends on the format is asked here.
+
+Adding a format means one module with a `Reader` named `read`, and one row. Pure: no row's module
+is imported before a file of that format is read.
+"""
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lakehouse.formats.options import CSV, NDJSON, PARQUET, Options
+
+if TYPE_CHECKING:
+    from lakehouse.formats.reader import Reader
+
+_COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
+_TEXT_OPTIONS = frozenset({"delimiter", "encoding", "header", "null"})
+
+
+class FileFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """One format. `signature` are the bytes that each of its files begins with, if any."""
+
+    name: str
+    media_types: tuple[str, ...]
+    extensions: tuple[str, ...]
+    signature: bytes | None = None
+    options: frozenset[str]
+    """The options, beside `format`, that have a meaning for its files."""
+    malformed_code: str
+    """The error code for a file that is damaged."""
+    module: str
+    """Its reader is the function `read` of this module."""
+
+    def reader(self) -> "Reader":
+        """The function that reads its files."""
+        read: Reader = importlib.import_module(self.module).read
+        return read
+
+    def unusable_option(self, options: Options) -> str | None:
+        """The first option given that has no meaning for this format; None where all have."""
+        given = (name for name, _ in options.canonical() if name != "format")
+        return next((name for name in given if name not in self.options), None)
+
+
+FILE_FORMATS: Mapping[str, FileFormat] = MappingProxyType(
+    {
+        CSV: FileFormat(
+            name=CSV,
+            media_types=("text/csv", "application/csv"),
+            extensions=(".csv", ".tsv", ".txt"),
+            options=_TEXT_OPTIONS | {"types", "on_error"},
+            malformed_code="malformed_csv",
+            module="lakehouse.formats.csv.reader",
+        ),
+        NDJSON: FileFormat(
+            name=NDJSON,
+            media_types=("application/x-ndjson", "application/ndjson", "application/jsonl"),
+            extensions=(".ndjson", ".jsonl"),
+            options=frozenset({"types", "on_error"}),
+            malformed_code="malformed_ndjson",
+            module="lakehouse.formats.ndjson.reader",
+        ),
+        PARQUET: FileFormat(
+            name=PARQUET,
+            media_types=("application/vnd.apache.parquet", "application/x-parquet"),
+            extensions=(".parquet", ".pq"),
+            signature=b"PAR1",
+            options=frozenset(),
+            malformed_code="malformed_parquet",
+            module="lakehouse.formats.parquet.reader",
+        ),
+    }
+)
+
+
+def format_of_media_type(media_type: str) -> str | None:
+    """The format that a media type, in lower case and without parameters, names; else None."""
+    return next(
+        (each.name for each in FILE_FORMATS.values() if media_type in each.media_types), None
+    )
+
+
+def format_of_file_name(file_name: str) -> str | None:
+    """The format that a file's name tells; None where it tells none."""
+    name = without_compression_suffix(file_name).lower()
+    found = (each.name for each in FILE_FORMATS.values() if name.endswith(each.extensions))
+    return next(found, None)
+
+
+def without_compression_suffix(file_name: str) -> str:
+    """The name of the file before it was compressed."""
+    lower = file_name.lower()
+    suffix = next((each for each in _COMPRESSED_SUFFIXES if lower.endswith(each)), "")
+    return file_name[: len(file_name) - len(suffix)]

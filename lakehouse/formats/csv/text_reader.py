@@ -57,9 +57,9 @@ class TextReader(msgspec.Struct, frozen=True):
     def _parse(self, data: bytes) -> pa.RecordBatch:
         # A block is a file of its own to pyarrow, which would take U+FEFF off as a BOM.
         data = b"\n" + data if data.startswith(_BOM) else data
-        # The streaming reader stays in this thread; the other passes even one block to one more.
+        # The streaming reader parses in this thread; the other passes even one block to one more.
         reader = pa.csv.open_csv(
-            pa.BufferReader(data),
+            pa.BufferReader(_arrow_buffer(data)),
             pa.csv.ReadOptions(
                 column_names=self.names, use_threads=False, block_size=len(data) + 1
             ),
@@ -95,6 +95,17 @@ class TextReader(msgspec.Struct, frozen=True):
         return AssertionError(
             f"pyarrow refused the block at line {block.line}, which the record scanner reads"
         )
+
+
+def _arrow_buffer(data: bytes) -> pa.Buffer:
+    """A copy that Arrow owns.
+
+    A thread of Arrow's may let go of the reader's buffer after the reader was closed. To free a
+    Python object it would need the interpreter, and where that has exited the process aborts.
+    """
+    buffer = pa.allocate_buffer(len(data))
+    memoryview(buffer).cast("B")[:] = data
+    return buffer
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -5,8 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv
 import pytest
 import zstandard
+
+from lakehouse.formats.csv.blocks import Block, first_line
+from lakehouse.formats.csv.dialect import Dialect
+from lakehouse.formats.csv.text_reader import TextReader
+from lakehouse.formats.limits import IngestLimits
 
 REPOSITORY = Path(__file__).parents[3]
 MIB = 1 << 20
@@ -69,6 +76,25 @@ def test_bomb_stops_at_a_limit(name: str, line: bytes, code: str, tmp_path: Path
     outcome, mib = _ingest(source, tmp_path, decoded_bytes=64 * MIB)
     assert outcome == code
     assert mib < 120
+
+
+def test_arrow_reads_a_copy_that_no_thread_of_its_own_frees_as_a_python_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, addresses = b"a,b\n" + b"1,x\n" * 1000, list[range]()
+    open_csv = pa.csv.open_csv
+
+    def recorded(source: pa.BufferReader, *options: object) -> object:
+        buffer = source.read_buffer()
+        source.seek(0)
+        addresses.append(range(buffer.address, buffer.address + buffer.size))
+        return open_csv(source, *options)
+
+    monkeypatch.setattr(pa.csv, "open_csv", recorded)
+    block = Block(data, first_line)
+    dialect = Dialect(",", "utf-8")
+    TextReader(dialect, ("a", "b"), (), IngestLimits()).read(block)
+    assert [pa.py_buffer(data).address in each for each in addresses] == [False]
 
 
 def _bomb(name: str, line: bytes) -> bytes:

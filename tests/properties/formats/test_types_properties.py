@@ -11,7 +11,7 @@ from ingest_files import parsed, temporary, types_of
 from slow_readings import type_of_column, types_of_value
 from type_table import ALL, EDGES
 
-from lakehouse.formats.inference import merge
+from lakehouse.formats.inference import merge, narrow, no_values
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.types import cast, first_misfit
 

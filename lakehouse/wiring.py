@@ -1,4 +1,4 @@
-"""The one place that picks adapters and joins the parts into something that runs."""
+"""Builds a running service from the settings: chooses the adapters and joins the parts, no more."""
 
 import os
 import random
@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from enum import Enum
 from pathlib import Path
 
 from journal.bucket.memory import MemoryBucket
-from journal.bucket.opening import is_absent, open_bucket, s3_settings_from_environment
+from journal.bucket.opening import lake_absence, open_bucket, s3_settings_from_environment
 from journal.bucket.port import Bucket
 from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
@@ -19,6 +20,7 @@ from journal.log import holds_lake
 from lakehouse.admin.doctor.start import refuse_unfit
 from lakehouse.commit.node import Node
 from lakehouse.config import ConfigError, Settings, load_secrets
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.memory import refuse_huge_pages
 from lakehouse.process.rotation import Rotation, running
 from lakehouse.process.spool import sweep
@@ -33,24 +35,38 @@ MIB = 1024 * 1024
 DATA = ("datasets/", "objects/")
 
 
+class NoLake(Enum):
+    """What to do with a bucket that holds no lake."""
+
+    CREATE = "create"
+    """Create the directory if needed; the first change creates the lake."""
+    EMPTY = "empty"
+    """Use an empty bucket in memory instead, and create nothing."""
+    REFUSE = "refuse"
+
+
 @asynccontextmanager
 async def bucket_of(
-    settings: Settings, environ: Mapping[str, str], *, begin: bool = True
+    settings: Settings, environ: Mapping[str, str], *, no_lake: NoLake = NoLake.REFUSE
 ) -> AsyncIterator[tuple[Bucket, S3Settings | None]]:
-    """The bucket that the settings name, open; to look must not make what is not there.
+    """The bucket that the settings name, open; `no_lake` says what to do where it holds no lake.
 
-    Without `begin` an empty one in memory stands for a bucket that holds no lake. Raises
-    ConfigError, BucketError.
+    Raises ConfigError, BucketError, RefusedError `lake_not_found`.
     """
     try:
         s3 = _s3_settings(settings, environ)
-        absent = not begin and is_absent(settings.bucket)
-        bucket = MemoryBucket() if absent else await open_bucket(settings.bucket, s3)
+        absence = None if no_lake is NoLake.CREATE else lake_absence(settings.bucket)
+        bucket = MemoryBucket() if absence else await open_bucket(settings.bucket, s3)
     except ValueError as error:
         raise ConfigError(f"bucket: {error}") from error
     try:
-        looked_at = bucket if begin or await holds_lake(bucket) else MemoryBucket()
-        yield looked_at, s3
+        if no_lake is NoLake.CREATE or await holds_lake(bucket):
+            yield bucket, s3
+        elif no_lake is NoLake.EMPTY:
+            yield MemoryBucket(), s3
+        else:
+            detail = f"{settings.bucket}: {absence or 'it holds no lake'}"
+            raise RefusedError(Refused("lake_not_found", detail))
     finally:
         await bucket.close()
 
@@ -63,19 +79,19 @@ async def service_of(
     limits: ServiceLimits | None = None,
     *,
     queries: bool = True,
-    begin: bool = True,
+    no_lake: NoLake = NoLake.CREATE,
     probe: bool = False,
 ) -> AsyncIterator[Service]:
-    """A service on the settings' bucket, its tasks running; `failed` is called if one dies.
+    """A service on the settings' bucket with its tasks running; `failed` is called if one fails.
 
-    Without `queries` no process is started for them, and none may be asked. Without `begin` a
-    bucket that holds no lake is left as it is, and looks like an empty one. With `probe` a store
-    that breaks a promise is refused before anything else is asked of it: RefusedError.
-    Raises ConfigError and faults.KNOWN. Stops in order: accepted changes are answered first.
+    Without `queries` no worker process is started and no query may be run. With `probe` a store
+    that breaks a promise is refused first (RefusedError `store_unfit`).
+    Raises ConfigError, faults.KNOWN, and RefusedError as `bucket_of` does. On exit accepted changes
+    are completed first.
     """
     refuse_huge_pages()
     async with AsyncExitStack() as stack:
-        bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ, begin=begin))
+        bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ, no_lake=no_lake))
         if probe:
             await refuse_unfit(bucket, SystemClock())
         node = await Node.open(bucket, SystemClock(), random.SystemRandom())
@@ -146,11 +162,11 @@ def _spool_dir(settings: Settings, bucket: Bucket) -> Path:
 
 
 def _check_private(path: Path) -> None:
-    """The name can be guessed, so another user may have made it first, to read what passes."""
+    """Refuse a directory that another user can read or owns: its name is predictable."""
     found = path.lstat()
     private = stat.S_ISDIR(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077
     if not private or found.st_uid != os.geteuid():
-        raise ConfigError(f"{path} is not a directory of ours alone; set spool_dir to one that is")
+        raise ConfigError(f"{path} is not a private directory of this user; set spool_dir to one")
 
 
 def _access(s3: S3Settings) -> S3:

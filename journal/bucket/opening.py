@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from journal.bucket import keys
 from journal.bucket.keys import key_fault
 from journal.bucket.local.bucket import LocalBucket
 from journal.bucket.memory import MemoryBucket
@@ -32,9 +33,22 @@ async def open_bucket(url: str, s3: S3Settings | None = None) -> Bucket:
     return await LocalBucket.open(directory_of(url))
 
 
-def is_absent(url: str) -> bool:
-    """Whether `url` means a directory that is not there; to open it would make it."""
-    return not url.startswith(("s3://", "memory://")) and not directory_of(url).exists()
+def lake_absence(url: str) -> str | None:
+    """Why the directory at `url` certainly holds no lake, found without writing; None if it may hold one.
+
+    Opening a directory creates it, and a subdirectory in it. Raises ValueError as `directory_of` does.
+    """
+    if url.startswith(("s3://", "memory://")):
+        return None
+    directory = directory_of(url)
+    try:
+        if not directory.exists():
+            return "the directory does not exist"
+        if not directory.is_dir():
+            return "it is not a directory"
+        return None if (directory / keys.JOURNAL).exists() else "it holds no lake"
+    except PermissionError:
+        return None  # opening it says why
 
 
 def parse_s3_url(url: str) -> tuple[str, str]:

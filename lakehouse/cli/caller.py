@@ -12,7 +12,7 @@ import msgspec
 from lakehouse.config import Settings
 from lakehouse.service.caller import CLI, Caller
 from lakehouse.service.service import Service
-from lakehouse.wiring import service_of
+from lakehouse.wiring import NoLake, service_of
 
 _NOT_COMPARED = (
     "bucket",
@@ -23,25 +23,32 @@ _NOT_COMPARED = (
     "idempotency_key",
     "file",
     "retry",
+    "no_pager",
 )
+"""Arguments in which two requests with the same idempotency key may differ."""
 
 
 @asynccontextmanager
 async def service_for(
-    settings: Settings, *, queries: bool = False, begin: bool = False
+    settings: Settings, *, queries: bool = False, no_lake: NoLake = NoLake.REFUSE
 ) -> AsyncIterator[Service]:
-    """A service for one command; only one that brings data may begin a lake, and tries the store."""
+    """A service for one command. One that may create a lake checks the store's promises first."""
     one_worker = msgspec.structs.replace(settings, query_workers=1)
     async with service_of(
-        one_worker, os.environ, lambda: None, queries=queries, begin=begin, probe=begin
+        one_worker,
+        os.environ,
+        lambda: None,
+        queries=queries,
+        no_lake=no_lake,
+        probe=no_lake is NoLake.CREATE,
     ) as service:
         yield service
 
 
 def caller_of(service: Service, arguments: argparse.Namespace, route: str) -> Caller:
-    """The caller of a command: user@host. Two commands are the same request if all their words are
-    the same but those of _NOT_COMPARED."""
-    words = {name: value for name, value in vars(arguments).items() if name not in _NOT_COMPARED}
+    """The caller of a command: user@host. Two commands are the same request when their arguments
+    are the same, except those of _NOT_COMPARED."""
+    compared = {name: value for name, value in vars(arguments).items() if name not in _NOT_COMPARED}
     return Caller(
         actor=_actor(),
         door=CLI,
@@ -49,7 +56,7 @@ def caller_of(service: Service, arguments: argparse.Namespace, route: str) -> Ca
         reason=getattr(arguments, "reason", None),
         idempotency_key=getattr(arguments, "idempotency_key", None),
         route=f"cli {route}",
-        query=tuple((name, str(value)) for name, value in words.items()),
+        query=tuple((name, str(value)) for name, value in compared.items()),
     )
 
 
@@ -58,7 +65,7 @@ def _actor() -> str:
 
 
 def _user() -> str:
-    """The user's name; its number where it has none, as in many a container."""
+    """The user's name, or `uid` and its number where it has none, as in many containers."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,76 +1,114 @@
-"""From words to one call and its exit code: 0 done, 1 refused, 2 usage, 3 unavailable, 4 corrupt."""
+"""One command of the command line, from its arguments to its exit code.
+
+0 done, 1 refused, 2 usage, 3 unavailable (retry), 4 corrupt, 130 interrupted. What a command needs is
+imported when it runs: `--help` and `--version` must load no DuckDB, no pyarrow and no aiohttp.
+"""
 
 import argparse
-import asyncio
 import errno
+import importlib
 import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lakehouse import logs
 from lakehouse.cli import printing
-from lakehouse.cli.commands import (
-    admin,
-    datasets,
-    doctor,
-    gc,
-    ingest,
-    journal,
-    quarantine,
-    sql,
-    time_travel,
-)
-from lakehouse.cli.parser import Usage, parse
-from lakehouse.commit.faults import KNOWN, refusal
+from lakehouse.cli.arguments import UsageError
+from lakehouse.cli.parser import parse
 from lakehouse.config import ConfigError, Settings, load
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.serve import bind, serve
 
 OK, USAGE = 0, 2
 STDERR = 2
 INTERRUPTED = 130
-"""As shells tell it: 128 and the signal's number."""
+"""What shells report for a command that SIGINT ended: 128 and the signal's number."""
+MODULES = {
+    "serve": "serve",
+    "ingest": "ingest",
+    "quarantine": "quarantine",
+    "sql": "sql",
+    "datasets": "datasets",
+    "show": "datasets",
+    "drop": "datasets",
+    "restore": "datasets",
+    "history": "datasets",
+    "pin": "time_travel",
+    "unpin": "time_travel",
+    "pins": "time_travel",
+    "diff": "time_travel",
+    "why": "time_travel",
+    "undo": "time_travel",
+    "gc": "gc",
+    "doctor": "doctor",
+    "journal head": "journal",
+    "journal events": "journal",
+    "journal verify": "journal",
+    "journal replay": "journal",
+    "journal checkpoint": "admin",
+    "journal pack": "admin",
+    "journal export": "admin",
+    "journal adopt": "admin",
+    "journal raise-format": "admin",
+}
+"""The module of `lakehouse.cli.commands` that holds each command in its COMMANDS."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
-    _make_streams_usable()
+    _open_missing_streams()
     try:
-        arguments = parse(words)
-        settings = _settings(arguments)
-        code = _run(arguments, settings)
+        code = _run(parse(words))
         sys.stdout.flush()
         return code
-    except Usage as error:
+    except UsageError as error:
         if as_json:
             return printing.refused(Refused("usage", str(error)), as_json)
-        print(printing.safe(str(error)).replace("\\x0a", "\n"), file=sys.stderr)  # noqa: T201
+        print(printing.safe_lines(str(error)), file=sys.stderr)  # noqa: T201
         return USAGE
     except ConfigError as error:
         return printing.refused(Refused("usage", str(error)), as_json)
     except RefusedError as error:
         return printing.refused(error.refused, as_json)
-    except KNOWN as error:
-        return printing.refused(refusal(error), as_json)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _give_stdout_up()
+        _discard_stdout()
         return OK
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        _give_stdout_up()
-        detail = f"a file could not be written: {error.strerror}"
+        _discard_stdout()
+        detail = f"cannot write: {error.strerror}"
         return printing.refused(Refused("insufficient_storage", detail), as_json)
 
 
-def _make_streams_usable() -> None:
-    """Streams that the caller has closed give and take nothing; what cannot be said is escaped."""
+def _run(arguments: argparse.Namespace) -> int:
+    name = arguments.command
+    if name == "completion":
+        from lakehouse.cli.commands.completion import completion_script
+
+        print(completion_script(arguments.shell), end="")  # noqa: T201
+        return OK
+    settings = _settings(arguments)
+    if name == "journal":
+        name = f"journal {arguments.subcommand}"
+    commands = importlib.import_module(f"lakehouse.cli.commands.{MODULES[name]}").COMMANDS
+    from lakehouse import logs
+    from lakehouse.cli.interrupt import run
+    from lakehouse.commit.faults import KNOWN, refusal
+
+    logs.configure("error")
+    try:
+        return run(commands[name.removeprefix("journal ")](arguments, settings))
+    except KNOWN as error:
+        raise RefusedError(refusal(error)) from error
+
+
+def _open_missing_streams() -> None:
+    """Open a null stream for each that the caller has closed; escape what an encoding cannot write."""
     # The lowest free number is taken: a file of a bucket must never become somebody's stdout.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
         pass
@@ -83,8 +121,8 @@ def _make_streams_usable() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _give_stdout_up() -> None:
-    """Nobody reads it, or it is full; keep the interpreter from telling so again at exit."""
+def _discard_stdout() -> None:
+    """Its reader has gone, or it is full: keep the interpreter from failing on it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -95,24 +133,3 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     }
     file = Path(arguments.config) if arguments.config else None
     return load(options, os.environ, file)
-
-
-def _run(arguments: argparse.Namespace, settings: Settings) -> int:
-    if arguments.command == "serve":
-        listening = bind(settings)
-        logs.configure(settings.log_level)
-        return OK if asyncio.run(serve(settings, os.environ, listening)) else 1
-    logs.configure("error")
-    about_journal = journal.COMMANDS | admin.COMMANDS
-    others = (
-        ingest.COMMANDS
-        | quarantine.COMMANDS
-        | datasets.COMMANDS
-        | sql.COMMANDS
-        | gc.COMMANDS
-        | time_travel.COMMANDS
-        | doctor.COMMANDS
-    )
-    command = about_journal if arguments.command == "journal" else others
-    name = getattr(arguments, "subcommand", None) or arguments.command
-    return asyncio.run(command[name](arguments, settings))

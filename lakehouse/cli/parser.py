@@ -1,246 +1,306 @@
-"""The words of the command line. Parses; does nothing."""
+"""The commands and their options. Parses; runs nothing and imports no command."""
 
 import argparse
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
-from typing import NoReturn
+from collections.abc import Sequence
 
-from lakehouse.domain.errors import RefusedError
-from lakehouse.domain.validation import check_idempotency_key, checked_words
-from lakehouse.formats.file_formats import FILE_FORMATS
-from lakehouse.query.render.formats import FORMATS
+from lakehouse.cli.arguments import (
+    Parser,
+    UsageError,
+    VersionAction,
+    add_as_of,
+    add_change,
+    add_common,
+    add_on_error,
+    add_pager,
+    as_of,
+    dataset_as_of,
+    dataset_at_event,
+    head,
+    number,
+    numbers,
+)
 
-_PATHS = ("bucket", "config", "secrets_file", "file", "retry", "target")
-"""Words that name something of the system's, which may have any bytes in its name."""
+FILE_FORMATS = ("csv", "ndjson", "parquet")
+"""Formats that `ingest` reads: those of `lakehouse.formats.file_formats`, which takes long to import."""
+RESULT_FORMATS = ("table", "json", "ndjson", "csv", "arrow", "parquet")
+"""Formats of `sql`: `table` and those of `lakehouse.query.render.formats`."""
+SHELLS = ("bash", "zsh", "fish")
+PATHS = ("bucket", "config", "secrets_file", "file", "retry", "target", "statement_file", "output")
+"""Arguments that name a file, a directory or a bucket: a name may have any bytes."""
 
-
-class Usage(Exception):
-    """The words are off; the message says how."""
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse ends the process by itself; we want to choose how and with what."""
-
-    def error(self, message: str) -> NoReturn:
-        raise Usage(f"{message}\n{self.format_usage().strip()}")
+Commands = (
+    argparse._SubParsersAction
+)  # what add_subparsers returns; argparse has no public name for it
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The words, taken apart. Raises Usage, also for those that are not UTF-8."""
+    """The parsed arguments. Raises UsageError, also for an argument that is not UTF-8."""
     arguments = build().parse_args(words)
     for name, value in vars(arguments).items():
-        if isinstance(value, str) and name not in _PATHS and not _is_text(value):
-            raise Usage(f"lakehouse: {name.replace('_', '-')} is not UTF-8: {value!r}")
+        if isinstance(value, str) and name not in PATHS and not _is_utf8(value):
+            raise UsageError(f"lakehouse: {name.replace('_', '-')} is not UTF-8: {value!r}")
     return arguments
 
 
 def build() -> Parser:
-    """The parser. The chosen command's name is in `command`, of a journal's in `subcommand`."""
-    parser = Parser(prog="lakehouse", description="An event-sourced lakehouse: one bucket.")
-    parser.add_argument("--version", action="version", version=f"lakehouse {version('lakehouse')}")
+    """The parser. It sets `command`, and below `journal` also `subcommand`."""
+    parser = Parser(
+        prog="lakehouse",
+        description="Store files, make datasets of them and query them with SQL, in one bucket.",
+    )
+    parser.add_argument(
+        "--version", action=VersionAction, nargs=0, help="print the version and exit"
+    )
     parser.set_defaults(bucket=None, config=None, secrets_file=None, json=False)
-    _everywhere(parser)
+    add_common(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _serve(_command(commands, "serve", "serve HTTP"))
-    _ingest(_command(commands, "ingest", "make a dataset of a file"))
-    _quarantine(_command(commands, "quarantine", "rows that were set aside"))
-    _sql(_command(commands, "sql", "ask a question in SQL"))
-    _command(commands, "datasets", "list the datasets")
-    for name, summary in (
-        ("show", "show a dataset"),
-        ("drop", "drop a dataset"),
-        ("restore", "bring a dataset back as it was"),
-        ("history", "what happened to a dataset"),
+    for add in (
+        _serve,
+        _ingest,
+        _quarantine,
+        _sql,
+        _datasets,
+        _time_travel,
+        _maintenance,
+        _journal,
     ):
-        command = _command(commands, name, summary)
-        command.add_argument("name", metavar="NAME", help="the dataset")
-        if name in ("drop", "restore"):
-            _change(command)
-        if name in ("show", "restore"):
-            _as_of(command, required=name == "restore")
-    _past(commands)
-    _gc(_command(commands, "gc", "what nothing refers to any more, and its removal"))
-    _command(commands, "doctor", "does this bucket keep the promises that the journal needs?")
-    _journal(_command(commands, "journal", "look into the journal"))
+        add(commands)
     return parser
 
 
-def _command(commands: "argparse._SubParsersAction[Parser]", name: str, summary: str) -> Parser:
-    command = commands.add_parser(name, help=summary, description=summary)
-    _everywhere(command)
+def _command(commands: "Commands[Parser]", name: str, summary: str, detail: str = "") -> Parser:
+    """A command. `summary` stands in the list of commands, `detail` below it in its own help."""
+    description = f"{summary}. {detail}".rstrip()
+    command = commands.add_parser(name, help=summary, description=description)
+    add_common(command)
     return command
 
 
-def _everywhere(parser: Parser) -> None:
-    """What may be said before a command as well as after it; the defaults are the outermost's."""
-    unsaid = argparse.SUPPRESS
-    parser.add_argument(
-        "--bucket", metavar="URL", default=unsaid, help="s3://name[/prefix], or a directory"
+def _serve(commands: "Commands[Parser]") -> None:
+    command = _command(
+        commands, "serve", "Serve the lake over HTTP", "Stop it with Ctrl-C or SIGTERM."
     )
-    parser.add_argument(
-        "--config", metavar="FILE", default=unsaid, help="instead of ./lakehouse.toml"
-    )
-    parser.add_argument(
-        "--secrets-file", metavar="FILE", default=unsaid, help="credentials, of mode 0600"
-    )
-    parser.add_argument("--json", action="store_true", default=unsaid, help="for machines")
-
-
-def _serve(command: Parser) -> None:
-    command.add_argument("--host", help="loopback only (127.0.0.1)")
-    command.add_argument("--port", help="0 takes any free one (3110)")
     command.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), help="from which on (info)"
+        "--host", metavar="ADDRESS", help="address to listen on; loopback only (default: 127.0.0.1)"
+    )
+    command.add_argument("--port", help="port to listen on; 0 picks a free one (default: 3110)")
+    command.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        help="minimum level to log (default: info)",
     )
 
 
-def _ingest(command: Parser) -> None:
-    command.add_argument("file", metavar="FILE|-", help="CSV, NDJSON or Parquet; - is stdin")
-    command.add_argument("--name", help="without, the file's name without its ending")
+def _ingest(commands: "Commands[Parser]") -> None:
+    command = _command(commands, "ingest", "Load a file into a dataset")
     command.add_argument(
-        "--format", choices=tuple(FILE_FORMATS), help="without, by the file's ending"
+        "file", metavar="FILE|-", help="CSV, NDJSON or Parquet file; - reads stdin"
     )
     command.add_argument(
-        "--mode", choices=("replace", "append"), default="replace", help="the whole, or more of it"
+        "--name", help="name of the dataset (default: the file name without its extension)"
     )
     command.add_argument(
-        "--schema-change", choices=("replace", "widen"), help="where columns or types differ"
+        "--format", choices=FILE_FORMATS, help="format of the file (default: by its extension)"
     )
-    command.add_argument("--dedupe", choices=("source",), help="append no file twice")
-    command.add_argument("--delimiter", help="between fields (,)")
-    command.add_argument("--encoding", help="of the file (utf-8)")
-    command.add_argument("--header", choices=("true", "false"), help="has it a header (true)")
     command.add_argument(
-        "--on-error", choices=("reject", "quarantine"), help="what becomes of bad rows"
+        "--mode",
+        choices=("replace", "append"),
+        default="replace",
+        help="replace the dataset's rows, or append to them (default: replace)",
     )
-    command.add_argument("--null", action="append", metavar="TOKEN", help="means null, too")
     command.add_argument(
-        "--types", action="append", metavar="COLUMN:TYPE,…", help="instead of those it would find"
+        "--schema-change",
+        choices=("replace", "widen"),
+        help="accept other columns or types: take the file's schema, or widen the dataset's",
     )
-    command.add_argument("--dry-run", action="store_true", help="only tell what would become of it")
-    _change(command)
+    command.add_argument(
+        "--dedupe", choices=("source",), help="do not append a file that was appended before"
+    )
+    command.add_argument(
+        "--delimiter", metavar="CHARACTER", help="field delimiter of a CSV (default: ,)"
+    )
+    command.add_argument("--encoding", metavar="NAME", help="text encoding (default: utf-8)")
+    command.add_argument(
+        "--header", choices=("true", "false"), help="first row is a header (default: true)"
+    )
+    add_on_error(command)
+    command.add_argument(
+        "--null", action="append", metavar="TEXT", help="read this text as null; repeatable"
+    )
+    command.add_argument(
+        "--types",
+        action="append",
+        metavar="COLUMN:TYPE,…",
+        help="column types to use instead of inferred ones; repeatable",
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="print what would happen and change nothing"
+    )
+    add_change(command)
 
 
-def _quarantine(command: Parser) -> None:
-    command.add_argument("name", metavar="NAME", help="the dataset")
-    command.add_argument("--key", help="only this quarantine file")
-    done = command.add_mutually_exclusive_group()
-    done.add_argument("--csv", action="store_true", help="the raw rows, as a file to mend")
-    done.add_argument(
+def _quarantine(commands: "Commands[Parser]") -> None:
+    command = _command(commands, "quarantine", "List, export or retry rows in quarantine")
+    command.add_argument("name", metavar="NAME", help="name of the dataset")
+    command.add_argument("--key", help="use only this quarantine file")
+    action = command.add_mutually_exclusive_group()
+    action.add_argument(
+        "--csv", action="store_true", help="write the raw rows to stdout as a file to correct"
+    )
+    action.add_argument(
         "--retry",
         nargs="?",
         const="",
         metavar="FILE|-",
-        help="add the mended rows, or the rows as they are; they leave quarantine",
+        help="append the corrected rows, or without FILE the rows as they are, "
+        "and remove them from quarantine",
+    )
+    add_on_error(command)
+    add_pager(command)
+    add_change(command)
+
+
+def _sql(commands: "Commands[Parser]") -> None:
+    command = _command(commands, "sql", "Run one read-only SQL statement")
+    command.add_argument("sql", metavar="STATEMENT", nargs="?", help="the statement; or use --file")
+    command.add_argument(
+        "-f",
+        "--file",
+        dest="statement_file",
+        metavar="FILE|-",
+        help="read the statement from a file; - reads stdin",
     )
     command.add_argument(
-        "--on-error", choices=("reject", "quarantine"), help="what becomes of bad rows"
+        "--format",
+        choices=RESULT_FORMATS,
+        help="format of the result (default: table, or by the extension of --output)",
     )
-    _change(command)
-
-
-def _sql(command: Parser) -> None:
-    command.add_argument("sql", metavar="SELECT …", help="one read-only statement")
     command.add_argument(
-        "--format", choices=("table", *FORMATS), default="table", help="of the answer (table)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the result to a file; replaces it when complete",
     )
-    _as_of(command)
-
-
-def _past(commands: "argparse._SubParsersAction[Parser]") -> None:
-    for name, summary in (("pin", "keep what a dataset was"), ("unpin", "keep it no longer")):
-        command = _command(commands, name, summary)
-        command.add_argument("moment", metavar="NAME@SEQ", help="a dataset, as of then")
-        _change(command)
-    _command(commands, "pins", "what is kept")
-    diff = _command(commands, "diff", "what differs between two moments")
-    diff.add_argument("--from", dest="first", required=True, metavar="SEQ|TIME", help="from when")
-    diff.add_argument("--to", metavar="SEQ|TIME", help="now, if it is not given")
-    why = _command(commands, "why", "which events brought a dataset's rows")
-    why.add_argument("name", metavar="NAME", help="the dataset")
-    why.add_argument("--row", metavar="WHERE …", help="only objects that hold such rows")
-    undo = _command(commands, "undo", "do the inverse of one change")
-    undo.add_argument("seq", type=_count, metavar="SEQ", help="the change's event")
-    undo.add_argument("--apply", action="store_true", help="do it; without, only tell")
-    _change(undo)
-
-
-def _gc(command: Parser) -> None:
-    command.add_argument("--older-than", default="7d", metavar="7d", help="what is kept until then")
-    command.add_argument("--apply", action="store_true", help="remove it; without, only tell")
-    _change(command)
-
-
-def _change(command: Parser) -> None:
-    command.add_argument("--reason", type=_reason, help="kept with the change")
     command.add_argument(
-        "--idempotency-key", type=_key, metavar="KEY", help="given again, it is done once"
+        "--limit",
+        type=number,
+        metavar="N",
+        help="rows of a table to print; 0 prints all (default: 1000 on a terminal, else all)",
     )
+    add_pager(command)
+    add_as_of(command)
 
 
-def _as_of(command: Parser, required: bool = False) -> None:
-    command.add_argument("--as-of", metavar="SEQ|TIME", required=required, help="as it was then")
+def _datasets(commands: "Commands[Parser]") -> None:
+    add_pager(_command(commands, "datasets", "List the datasets"))
+    show = _dataset(commands, "show", "Show a dataset: its columns, objects and rows")
+    add_as_of(show)
+    add_pager(show)
+    add_change(_dataset(commands, "drop", "Drop a dataset"))
+    restore = _dataset(commands, "restore", "Restore a dataset to an earlier state")
+    add_change(restore)
+    add_as_of(restore, required=True)
+    add_pager(_dataset(commands, "history", "List the events of a dataset"))
 
 
-def _journal(parser: Parser) -> None:
-    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
-    _command(commands, "head", "where the journal stands")
-    events = _command(commands, "events", "what has happened, oldest first")
-    events.add_argument("--after", type=_count, default=0, metavar="SEQ", help="only later ones")
-    events.add_argument("--limit", type=_count, metavar="N", help="so many at most")
+def _dataset(commands: "Commands[Parser]", name: str, summary: str) -> Parser:
+    command = _command(commands, name, summary)
+    command.add_argument("name", metavar="NAME", help="name of the dataset")
+    return command
+
+
+def _time_travel(commands: "Commands[Parser]") -> None:
+    pin = _command(commands, "pin", "Pin a state of a dataset, so that gc keeps it")
+    pin.add_argument(
+        "pinned", type=dataset_as_of, metavar="NAME@SEQ|TIME", help="dataset, and event or time"
+    )
+    add_change(pin)
+    unpin = _command(commands, "unpin", "Remove a pin")
+    unpin.add_argument("pinned", type=dataset_at_event, metavar="NAME@SEQ", help="pin to remove")
+    add_change(unpin)
+    add_pager(_command(commands, "pins", "List the pins"))
+    diff = _command(commands, "diff", "Compare the catalog at two points in time")
+    diff.add_argument(
+        "--from", dest="first", required=True, type=as_of, metavar="SEQ|TIME", help="earlier point"
+    )
+    diff.add_argument("--to", type=as_of, metavar="SEQ|TIME", help="later point (default: now)")
+    add_pager(diff)
+    why = _dataset(commands, "why", "Show which events and files a dataset's rows came from")
+    why.add_argument("--row", metavar="CONDITION", help='only objects with such rows: "id = 7"')
+    undo = _command(commands, "undo", "Undo one change with a new one")
+    undo.add_argument("seq", type=number, metavar="SEQ", help="number of the change's event")
+    undo.add_argument(
+        "--apply", action="store_true", help="make the change (default: only show it)"
+    )
+    add_pager(undo)
+    add_change(undo)
+
+
+def _maintenance(commands: "Commands[Parser]") -> None:
+    gc = _command(commands, "gc", "Find and remove objects that nothing refers to")
+    gc.add_argument(
+        "--older-than",
+        default="7d",
+        metavar="AGE",
+        help="keep what was in use this recently: 7d, 12h, 0s (default: 7d)",
+    )
+    gc.add_argument(
+        "--apply", action="store_true", help="remove the objects (default: only list them)"
+    )
+    add_change(gc)
+    _command(commands, "doctor", "Check that the bucket's store does what the journal relies on")
+    completion = _command(commands, "completion", "Print a completion script for a shell")
+    completion.add_argument("shell", choices=SHELLS, help="shell to complete commands in")
+
+
+def _journal(commands: "Commands[Parser]") -> None:
+    parser = _command(commands, "journal", "Inspect, verify, copy and repair the journal")
+    inner = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    _command(inner, "head", "Print the number and hash of the last event")
+    events = _command(inner, "events", "Print events as JSON lines, oldest first")
     events.add_argument(
-        "--follow", action="store_true", help="go on with what happens, until stopped"
+        "--after", type=number, default=0, metavar="SEQ", help="print only events after this one"
     )
-    events.add_argument("--type", help="only events of this type")
-    events.add_argument("--dataset", metavar="NAME", help="only those about it")
-    verify = _command(commands, "verify", "is every slot there, whole and in order?")
-    verify.add_argument("--expect", metavar="SEQ:SHA256", help="a head that was noted elsewhere")
-    verify.add_argument("--objects", action="store_true", help="read every object too")
-    replay = _command(commands, "replay", "fold from slot 1, past every cache")
-    replay.add_argument("--to", metavar="SEQ|TIME", help="only up to there")
-    replay.add_argument("--without", type=_counts, metavar="SEQ[,SEQ]", help="as if never happened")
-    replay.add_argument("--diff", action="store_true", help="compare caches with the facts")
-    replay.add_argument("--repair", action="store_true", help="make caches anew, never slots")
-    _command(commands, "checkpoint", "keep the state at the head, so that opening is quick")
-    _command(commands, "pack", "make the packs that are full and not there")
-    export = _command(commands, "export", "copy the lake into another bucket")
-    export.add_argument("target", metavar="URL", help="the other bucket")
-    adopt = _command(commands, "adopt", "go on from a restored copy")
-    adopt.add_argument("--previous", required=True, metavar="SEQ:SHA256", help="the lost head")
-    adopt.add_argument("--note", default="", help="why, for those who read the journal")
-    _change(adopt)
-    raised = _command(commands, "raise-format", "write a newer format from here on")
-    raised.add_argument("slot", type=_count, metavar="FORMAT", help="its number")
-    _change(raised)
+    events.add_argument("--limit", type=number, metavar="N", help="print at most N events")
+    events.add_argument(
+        "--follow", action="store_true", help="wait for further events and print them, until Ctrl-C"
+    )
+    events.add_argument("--type", help="print only events of this type")
+    events.add_argument("--dataset", metavar="NAME", help="print only events of this dataset")
+    verify = _command(inner, "verify", "Check that every slot is present, intact and in order")
+    verify.add_argument(
+        "--expect", type=head, metavar="SEQ:SHA256", help="also require this recorded head"
+    )
+    verify.add_argument("--objects", action="store_true", help="also read and check every object")
+    replay = _command(inner, "replay", "Compute the state from the slots alone, without caches")
+    replay.add_argument("--to", type=as_of, metavar="SEQ|TIME", help="stop at this event or time")
+    replay.add_argument(
+        "--without", type=numbers, metavar="SEQ[,SEQ]", help="show the catalog without these events"
+    )
+    replay.add_argument("--diff", action="store_true", help="compare checkpoints and packs with it")
+    replay.add_argument(
+        "--repair", action="store_true", help="remove wrong caches and write missing ones; no slot"
+    )
+    _command(inner, "checkpoint", "Store the current state, so that processes start faster")
+    _command(inner, "pack", "Store full packs of slots that are missing")
+    export = _command(
+        inner, "export", "Copy the lake to another bucket", "An interrupted copy resumes."
+    )
+    export.add_argument("target", metavar="URL", help="bucket to copy to")
+    adopt = _command(inner, "adopt", "Continue writing to a restored copy of the lake")
+    adopt.add_argument(
+        "--previous", type=head, required=True, metavar="SEQ:SHA256", help="last recorded head"
+    )
+    adopt.add_argument("--note", default="", metavar="TEXT", help="note to record in the journal")
+    add_change(adopt)
+    raise_format = _command(inner, "raise-format", "Write slots in a newer format from now on")
+    raise_format.add_argument(
+        "slot", type=number, metavar="FORMAT", help="number of the slot format"
+    )
+    add_change(raise_format)
 
 
-def _counts(text: str) -> frozenset[int]:
-    return frozenset(map(_count, text.split(",")))
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
-
-
-def _reason(text: str) -> str | None:
-    return _checked(lambda: checked_words(text, "the reason"))
-
-
-def _key(text: str) -> str:
-    _checked(lambda: check_idempotency_key(text))
-    return text
-
-
-def _checked(check: Callable[[], str | None]) -> str | None:
-    try:
-        return check()
-    except RefusedError as error:
-        raise argparse.ArgumentTypeError(error.refused.detail) from error
-
-
-def _is_text(word: str) -> bool:
+def _is_utf8(word: str) -> bool:
     try:
         word.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""How far a long command is: a line on stderr for a person who watches, nothing for a machine."""
+"""Progress of a long command: a bar on stderr where that is a terminal, nothing otherwise."""
 
 import sys
 from collections.abc import Iterator
@@ -8,26 +8,34 @@ from lakehouse.domain.progress import ProgressCallback, ignore_progress
 
 
 @contextmanager
-def counting(what: str, total: int | None = None) -> Iterator[ProgressCallback]:
-    """A bar, or without a total a count, of things; `what` names them in the plural."""
-    with _watched(what, total, in_bytes=False) as reached:
-        yield reached
+def counting(description: str, total: int | None = None) -> Iterator[ProgressCallback]:
+    """A bar, or without a total a count, of what `description` names in the plural."""
+    with _bar(description, total, in_bytes=False) as progress:
+        yield progress
 
 
 @contextmanager
-def transferring(what: str, total_bytes: int | None = None) -> Iterator[ProgressCallback]:
-    """A bar of bytes, with their rate."""
-    with _watched(what, total_bytes, in_bytes=True) as reached:
-        yield reached
+def transferring(description: str, total_bytes: int | None = None) -> Iterator[ProgressCallback]:
+    """A bar of bytes with their rate."""
+    with _bar(description, total_bytes, in_bytes=True) as progress:
+        yield progress
 
 
 @contextmanager
-def _watched(what: str, total: int | None, *, in_bytes: bool) -> Iterator[ProgressCallback]:
+def _bar(description: str, total: int | None, *, in_bytes: bool) -> Iterator[ProgressCallback]:
     if not sys.stderr.isatty():
         yield ignore_progress
         return
-    # Here and not above: nobody who does not watch need wait for rich to be imported.
-    from lakehouse.cli.bars import bar
+    # Imported here: only a terminal needs rich.
+    from rich import progress as rich
+    from rich.console import Console
 
-    with bar(what, total, in_bytes=in_bytes) as reached:
-        yield reached
+    amount: tuple[rich.ProgressColumn, ...] = (rich.MofNCompleteColumn(),)
+    if in_bytes:
+        amount = (rich.DownloadColumn(), rich.TransferSpeedColumn())
+    text = rich.TextColumn("{task.description}")
+    columns = (text, rich.BarColumn(), *amount, rich.TimeElapsedColumn())
+    # transient: the bar is removed when the work is done.
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.update(task, completed=done)

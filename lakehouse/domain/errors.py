@@ -65,6 +65,9 @@ CODES: dict[str, Code] = {
     "quarantine_not_found": Code(
         404, "Quarantine not found", "It was sent again already, or is another dataset's."
     ),
+    "lake_not_found": Code(
+        404, "Lake not found", "Correct --bucket; `lakehouse ingest` and `serve` create a lake."
+    ),
     "method_not_allowed": Code(405, "Method not allowed", "The header Allow names the methods."),
     "not_acceptable": Code(406, "Not acceptable", "Accept a format that this route can answer in."),
     "query_not_found": Code(404, "Query not found", "List /v1/queries to see what runs."),

@@ -24,6 +24,10 @@ class CommandLine:
             return err
         return out
 
+    def read(self) -> str:
+        """What was printed to stdout since the last command."""
+        return self._capsys.readouterr().out
+
 
 def csv(text: str, name: str = "t.csv") -> str:
     Path(name).write_text(text)

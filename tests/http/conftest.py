@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from command_line import CommandLine
+from command_line import CommandLine, csv
 from lake_server import Lake, running_lake
 from structlog.testing import LogCapture
 
@@ -45,6 +45,14 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def lakehouse(elsewhere: None, capsys: pytest.CaptureFixture[str]) -> CommandLine:
     """The command line."""
     return CommandLine(capsys)
+
+
+@pytest.fixture
+def emptied(lakehouse: CommandLine) -> CommandLine:
+    """The command line on a bucket that holds a lake without a dataset, at event 2."""
+    lakehouse("ingest", csv("a\n1\n", "first.csv"))
+    lakehouse("drop", "first")
+    return lakehouse
 
 
 @pytest.fixture(autouse=True)

@@ -48,18 +48,6 @@ def test_json_is_json_everywhere(lakehouse: CommandLine) -> None:
     assert error["code"] == "dataset_not_found"
 
 
-def test_looking_begins_no_journal(lakehouse: CommandLine, tmp_path: Path) -> None:
-    assert json.loads(lakehouse("journal", "head", "--json")) == {
-        "seq": 0,
-        "slot": 0,
-        "sha256": None,
-        "at": None,
-    }
-    for words in ("events", "verify", "replay"):
-        lakehouse("journal", words)
-    assert not list(tmp_path.rglob("lake.json"))
-
-
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -77,9 +65,9 @@ def test_looking_begins_no_journal(lakehouse: CommandLine, tmp_path: Path) -> No
         (("ingest", "/dev/null", "--name", "t", "--types", "x"), "invalid_request"),
     ],
 )
-def test_a_refusal_ends_with_1(lakehouse: CommandLine, words: tuple[str, ...], code: str) -> None:
-    assert code in lakehouse(*words, code=1)
-    assert json.loads(lakehouse(*words, "--json", code=1))["code"] == code
+def test_a_refusal_ends_with_1(emptied: CommandLine, words: tuple[str, ...], code: str) -> None:
+    assert code in emptied(*words, code=1)
+    assert json.loads(emptied(*words, "--json", code=1))["code"] == code
 
 
 @pytest.mark.parametrize(
@@ -137,22 +125,22 @@ def test_a_damaged_journal_ends_with_4_and_is_named(lakehouse: CommandLine) -> N
     lakehouse("journal", "verify")
 
 
-def test_control_characters_never_reach_a_terminal(lakehouse: CommandLine) -> None:
+def test_control_characters_never_reach_a_terminal(emptied: CommandLine) -> None:
     text = "SELECT 'a' || chr(27) || '[31m' || chr(155) || chr(7) || chr(0) AS x"
     for words in (("sql", text), ("sql", text, "--json")):
-        out = lakehouse(*words)
+        out = emptied(*words)
         assert not [letter for letter in out if ord(letter) < 32 and letter != "\n"]
         assert not [letter for letter in out if 127 <= ord(letter) < 160]
     for words in (("show", "a\x1b[31m"), ("sql", "SELECT '\x1b[31m"), ("\x1b[31m",)):
         code = 2 if len(words) == 1 else 1
-        assert "\x1b" not in lakehouse(*words, code=code)
+        assert "\x1b" not in emptied(*words, code=code)
     for flag in ((), ("--json",)):
-        out = lakehouse("sql", "SELECT '\x9b31m\x7f", *flag, code=1)
+        out = emptied("sql", "SELECT '\x9b31m\x7f", *flag, code=1)
         assert not [letter for letter in out if 127 <= ord(letter) < 160]
 
 
-def test_duckdbs_message_keeps_its_lines(lakehouse: CommandLine) -> None:
-    lines = lakehouse("sql", "SELECT 1 +", code=1).splitlines()
+def test_duckdbs_message_keeps_its_lines(emptied: CommandLine) -> None:
+    lines = emptied("sql", "SELECT 1 +", code=1).splitlines()
     assert lines[2:4] == ["LINE 1: SELECT 1 +", "                  ^"]
 
 
@@ -193,6 +181,7 @@ def test_python_m_is_the_same_program() -> None:
     assert (refused.returncode, refused.stdout) == (1, b"")
 
 
+@pytest.mark.usefixtures("emptied")
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     pipe = f"{sys.executable} -m lakehouse sql 'FROM range(100000)' | head -1"
     shell = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], capture_output=True, check=False)
@@ -200,13 +189,45 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("datasets",), ("sql", "SELECT 1"), ("show", "t"), ("drop", "t")]
+    "words",
+    [
+        ("datasets",),
+        ("sql", "SELECT 1"),
+        ("show", "t"),
+        ("drop", "t"),
+        ("restore", "t", "--as-of", "1"),
+        ("history", "t"),
+        ("quarantine", "t"),
+        ("pin", "t@1"),
+        ("unpin", "t@1"),
+        ("pins",),
+        ("diff", "--from", "1"),
+        ("why", "t"),
+        ("undo", "1"),
+        ("gc",),
+        ("journal", "head"),
+        ("journal", "events"),
+        ("journal", "events", "--follow"),
+        ("journal", "verify"),
+        ("journal", "verify", "--expect", f"1:{'0' * 64}"),
+        ("journal", "replay"),
+        ("journal", "replay", "--without", "1"),
+        ("journal", "replay", "--repair"),
+        ("journal", "checkpoint"),
+        ("journal", "pack"),
+        ("journal", "export", "copy"),
+        ("journal", "adopt", "--previous", f"1:{'0' * 64}"),
+        ("journal", "raise-format", "1"),
+    ],
+    ids=" ".join,
 )
-def test_looking_where_nothing_is_leaves_nothing(
+def test_a_bucket_without_a_lake_is_named_and_left_as_it_is(
     lakehouse: CommandLine, words: tuple[str, ...]
 ) -> None:
-    lakehouse(*words, "--bucket", "typo", code=0 if words[0] in ("datasets", "sql") else 1)
-    assert not Path("typo").exists()
-    Path("there").mkdir()
-    lakehouse(*words, "--bucket", "there", code=0 if words[0] in ("datasets", "sql") else 1)
-    assert not list(Path("there").glob("_journal/*"))
+    assert "lake_not_found: typo: " in lakehouse(*words, "--bucket", "typo", code=1)
+    Path("empty").mkdir()
+    Path("empty/notes.txt").write_text("someone else's")
+    refused = json.loads(lakehouse(*words, "--bucket", "empty", "--json", code=1))
+    assert refused["code"] == "lake_not_found"
+    assert refused["detail"].startswith("empty: ")
+    assert [path.name for path in Path().rglob("*")] == ["empty", "notes.txt"]

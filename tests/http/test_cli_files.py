@@ -96,7 +96,7 @@ def test_quarantine_is_listed_fetched_mended_and_sent_again(lakehouse: Lakehouse
     assert fetched == "a;b\n2\n3;y;z\n"
     lakehouse("quarantine", "t", "--retry", written("still.csv", fetched), code=1)
     mended = written("mended.csv", "a;b\n2;w\n3;y\n")
-    assert "2 rows, 3 in all, event 2" in lakehouse("quarantine", "t", "--retry", mended)
+    assert "2 rows, 3 in total, event 2" in lakehouse("quarantine", "t", "--retry", mended)
     assert rows(lakehouse, "t") == [[1, "x"], [2, "w"], [3, "y"]]
     assert lakehouse("quarantine", "t", "--json") == ""
     assert "quarantine_not_found" in lakehouse("quarantine", "t", "--retry", mended, code=1)
@@ -153,8 +153,8 @@ def test_json_lines_are_fetched_as_they_came(lakehouse: Lakehouse) -> None:
 
 
 def test_without_a_dataset_or_quarantine(lakehouse: Lakehouse) -> None:
-    assert "dataset_not_found" in lakehouse("quarantine", "t", code=1)
     lakehouse("ingest", written("t.csv", "a\n1\n"))
+    assert "dataset_not_found" in lakehouse("quarantine", "u", code=1)
     assert lakehouse("quarantine", "t", "--json") == ""
     assert "quarantine_not_found" in lakehouse("quarantine", "t", "--csv", code=1)
 
@@ -177,4 +177,4 @@ def test_a_terminal_sees_progress_and_a_machine_none() -> None:
         except OSError:
             pass  # EIO: the other side of a terminal is gone.
     assert b"MB/s" in seen
-    assert watched.stdout == b"t: 1 rows, 2 in all, event 2\n"
+    assert watched.stdout == b"t: 1 rows, 2 in total, event 2\n"

@@ -48,7 +48,7 @@ def test_a_replay_stops_where_it_is_told_and_compares_checkpoints(lakehouse: Com
     assert whole["state_root"].startswith(key.split("-")[-1].removesuffix(".zst"))
     (Path("bucket") / key).write_bytes(b"damage")
     assert key in lakehouse("journal", "replay", "--diff", code=4)
-    assert "stands alone" in lakehouse("journal", "replay", "--repair", "--to", "2", code=2)
+    assert "cannot be combined" in lakehouse("journal", "replay", "--repair", "--to", "2", code=2)
     repaired = {"removed": 1, "checkpoints": 0, "packs": 0}
     assert json.loads(lakehouse("journal", "replay", "--repair", "--json")) == repaired
     assert not (Path("bucket") / key).exists()

@@ -58,18 +58,9 @@ def test_a_file_s_name_may_have_any_bytes(lakehouse: CommandLine) -> None:
     assert refused["code"] == "missing_file"
 
 
-def test_a_message_of_several_lines_keeps_them(lakehouse: CommandLine) -> None:
-    lines = lakehouse("sql", "SELEC", code=1).splitlines()
+def test_a_message_of_several_lines_keeps_them(emptied: CommandLine) -> None:
+    lines = emptied("sql", "SELEC", code=1).splitlines()
     assert lines[2:4] == ["LINE 1: SELEC", "        ^"]
-
-
-@pytest.mark.parametrize("words", [("adopt", "--previous", f"1:{'0' * 64}"), ("raise-format", "1")])
-def test_an_operator_s_event_needs_a_journal(
-    lakehouse: CommandLine,
-    words: tuple[str, ...],
-) -> None:
-    assert "there is no journal" in lakehouse("journal", *words, code=1)
-    assert not Path("bucket").exists()
 
 
 @pytest.mark.parametrize("to", ["2", "2999-01-01T00:00:00Z"])
@@ -116,7 +107,6 @@ def test_a_store_that_ignores_conditions_gets_no_data(
 
     monkeypatch.setattr("lakehouse.wiring.refuse_unfit", unfit)
     assert "store_unfit" in lakehouse("ingest", csv("a\n1\n"), code=4)
-    lakehouse("datasets")
 
 
 def test_a_user_without_a_name_is_told_by_number(
@@ -132,6 +122,7 @@ def test_a_user_without_a_name_is_told_by_number(
     assert json.loads(lakehouse("history", "t", "--json"))["actor"].startswith("uid12345@")
 
 
+@pytest.mark.usefixtures("emptied")
 @pytest.mark.parametrize(
     ("redirection", "code", "told"),
     [
@@ -150,6 +141,7 @@ def test_a_stream_that_takes_nothing_is_no_crash(redirection: str, code: int, to
     assert told or shell.stderr == b""
 
 
+@pytest.mark.usefixtures("emptied")
 def test_what_a_terminal_cannot_say_is_escaped() -> None:
     words = [sys.executable, "-m", "lakehouse", "sql", "SELECT 'é'"]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii"}

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "cannot_listen": "said before HTTP begins",
     "store_unfit": "said before HTTP begins",
     "cache_differs": "the command line's",
+    "lake_not_found": "the command line's",
 }
 
 

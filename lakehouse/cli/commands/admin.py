@@ -1,4 +1,4 @@
-"""`lakehouse journal …` that makes something: caches, a copy, and the two events of an operator."""
+"""`lakehouse journal …` commands that write: caches, a copy of the lake, and an operator's two events."""
 
 import argparse
 import os
@@ -8,63 +8,64 @@ import msgspec
 from journal.packs import SLOTS_A_PACK
 from lakehouse.admin.export import export as export_lake
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.commands.journal import OK, journal_of, noted, tell
+from lakehouse.cli.commands.journal import OK, journal_of, print_body
 from lakehouse.cli.progress import counting
 from lakehouse.config import Settings
 from lakehouse.domain.commands import AdoptLake, RaiseFormat
-from lakehouse.domain.errors import Body, Json, Refused, RefusedError
+from lakehouse.domain.errors import Body, Json
 from lakehouse.service.changes import NOTHING_SHA256, settle
-from lakehouse.wiring import bucket_of
+from lakehouse.wiring import NoLake, bucket_of
 from projections.checkpointing import has_pack, keep_pack, keep_state
 from projections.follower import Follower
 
 
 async def checkpoint(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal checkpoint`: keeps the state at the head, so that opening is quick."""
+    """`lakehouse journal checkpoint`: stores the current state."""
     async with journal_of(settings) as journal:
-        state = await Follower(journal).open() if journal else None
-        kept = journal is not None and state is not None and state.head.position > 0
-        key = await keep_state(journal, state, None) if kept and journal and state else None
-    tell(arguments, {"checkpoint": key})
+        state = await Follower(journal).open()
+        key = await keep_state(journal, state, None) if state.head.position > 0 else None
+    print_body(arguments, {"checkpoint": key})
     return OK
 
 
 async def pack(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal pack`: makes the packs that are full and not there."""
-    made: list[Json] = []
+    """`lakehouse journal pack`: stores the full packs that are missing."""
+    written: list[Json] = []
     async with journal_of(settings) as journal:
-        last = (await Follower(journal).open()).head.position if journal else 0
-        with counting("slots in packs", last) as reached:
+        last = (await Follower(journal).open()).head.position
+        with counting("slots packed", last) as progress:
             for first in range(1, last - SLOTS_A_PACK + 2, SLOTS_A_PACK):
-                if journal is not None and not await has_pack(journal, first):
-                    made.append(await keep_pack(journal, first, None))
-                reached(first + SLOTS_A_PACK - 1)
-    tell(arguments, {"packs": made})
+                if not await has_pack(journal, first):
+                    written.append(await keep_pack(journal, first, None))
+                progress(first + SLOTS_A_PACK - 1)
+    print_body(arguments, {"packs": written})
     return OK
 
 
 async def export(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal export URL`: copies the lake; run again, it goes on where it was."""
+    """`lakehouse journal export URL`: copies the lake; resumes an interrupted copy."""
     done: Body = {"objects": 0, "slots": 0, "copied": 0}
     elsewhere = msgspec.structs.replace(settings, bucket=arguments.target)
-    async with journal_of(settings) as journal, bucket_of(elsewhere, os.environ) as (target, _):
-        if journal is not None:
-            with counting("objects and slots compared or copied") as reached:
-                async for copied in export_lake(journal, target):
-                    done = msgspec.to_builtins(copied)
-                    reached(copied.objects + copied.slots)
-    tell(arguments, done)
+    async with (
+        journal_of(settings) as journal,
+        bucket_of(elsewhere, os.environ, no_lake=NoLake.CREATE) as (target, _),
+    ):
+        with counting("objects and slots copied or compared") as progress:
+            async for copied in export_lake(journal, target):
+                done = msgspec.to_builtins(copied)
+                progress(copied.objects + copied.slots)
+    print_body(arguments, done)
     return OK
 
 
 async def adopt(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal adopt`: records that the lake goes on from a restored copy."""
-    seq, sha256 = noted(arguments.previous)
+    """`lakehouse journal adopt`: records that this lake continues from a restored copy."""
+    seq, sha256 = arguments.previous
     return await _change(arguments, settings, AdoptLake(seq, sha256, arguments.note))
 
 
 async def raise_format(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal raise-format`: once every process has been upgraded."""
+    """`lakehouse journal raise-format`: to be run once every process has been upgraded."""
     return await _change(arguments, settings, RaiseFormat(arguments.slot))
 
 
@@ -80,11 +81,8 @@ COMMANDS = {
 async def _change(
     arguments: argparse.Namespace, settings: Settings, command: AdoptLake | RaiseFormat
 ) -> int:
-    async with journal_of(settings) as journal:
-        if journal is None:
-            raise RefusedError(Refused("event_not_found", "there is no journal"))
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, arguments.subcommand)
         settled = await settle(service.node, command, caller, NOTHING_SHA256)
-    tell(arguments, {"seq": settled.seq, "recorded": settled.event is not None})
+    print_body(arguments, {"seq": settled.seq, "recorded": settled.event is not None})
     return OK

@@ -1,13 +1,12 @@
-"""Commands about data, through the same service that HTTP uses, on the bucket itself."""
+"""`lakehouse datasets`, `show`, `drop`, `restore` and `history`: the catalog."""
 
 import argparse
 import sys
 from collections.abc import Callable, Coroutine
 
-import msgspec
-
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.tables import print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Body
 
@@ -16,27 +15,26 @@ async def list_datasets(arguments: argparse.Namespace, settings: Settings) -> in
     """`lakehouse datasets`."""
     async with service_for(settings) as service:
         listing = await service.catalog.list("", sys.maxsize, None, summary=True)
-    _rows(arguments, listing.rows, ("name", "row_count", "updated_at", "seq"))
+    _print_rows(arguments, listing.rows, ("name", "row_count", "updated_at", "seq"))
     return 0
 
 
 async def show(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse show NAME`."""
+    """`lakehouse show NAME`: a line of totals and a table of columns; the objects only as JSON."""
     async with service_for(settings) as service:
         receipt = await service.catalog.manifest(arguments.name, arguments.as_of)
     if arguments.json:
         printing.document(receipt.body)
     else:
-        for name, value in receipt.body.items():
-            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-            printing.line(f"{name}: {text}")
+        _print_dataset(arguments, receipt.body)
     return 0
 
 
 async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse drop NAME`."""
     async with service_for(settings) as service:
-        receipt = await service.catalog.drop(arguments.name, caller_of(service, arguments, "drop"))
+        caller = caller_of(service, arguments, "drop")
+        receipt = await service.catalog.drop(arguments.name, caller)
     if arguments.json:
         printing.document(receipt.body)
     else:
@@ -61,7 +59,7 @@ async def history(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse history NAME`."""
     async with service_for(settings) as service:
         listing = await service.catalog.history(arguments.name, 0, sys.maxsize)
-    _rows(arguments, listing.rows, ("seq", "at", "type", "actor", "reason"))
+    _print_rows(arguments, listing.rows, ("seq", "at", "type", "actor", "reason"))
     return 0
 
 
@@ -75,9 +73,25 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def _rows(arguments: argparse.Namespace, rows: list[Body], names: tuple[str, ...]) -> None:
+def _print_rows(arguments: argparse.Namespace, rows: list[Body], names: tuple[str, ...]) -> None:
     if arguments.json:
         for row in rows:
             printing.document(row)
     else:
-        printing.table(names, [[row.get(name) for name in names] for row in rows])
+        cells = [[row.get(name) for name in names] for row in rows]
+        print_table(names, cells, pager=not arguments.no_pager)
+
+
+def _print_dataset(arguments: argparse.Namespace, body: Body) -> None:
+    objects = body["objects"] if isinstance(body["objects"], list) else []
+    sizes = [each["size_bytes"] for each in objects if isinstance(each, dict)]
+    size_bytes = sum(size for size in sizes if isinstance(size, int))
+    rows = "unknown number of" if body["row_count"] is None else f"{body['row_count']:,}"
+    title = (
+        f"{body['name']}: {rows} rows, {len(objects):,} objects, {size_bytes:,} bytes",
+        f"updated {body['updated_at']}, event {body['seq']}; fingerprint {body['schema_fingerprint']}",
+        "",
+    )
+    schema = body["schema"] if isinstance(body["schema"], list) else []
+    columns = [[each["name"], each["type"]] for each in schema if isinstance(each, dict)]
+    print_table(("column", "type"), columns, pager=not arguments.no_pager, title=title)

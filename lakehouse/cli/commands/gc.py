@@ -1,4 +1,4 @@
-"""`lakehouse gc`: what nothing refers to any more, and, with --apply, its removal."""
+"""`lakehouse gc`: lists the objects that nothing refers to; with --apply removes them."""
 
 import argparse
 
@@ -9,11 +9,11 @@ from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GcReport
 from lakehouse.service.gc.listing import GcCandidate
 
-OK, LEFT = 0, 3
+OK, INCOMPLETE = 0, 3
 
 
 async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse gc [--older-than 7d] [--apply]`: 3 when something marked is left for the next run."""
+    """`lakehouse gc [--older-than 7d] [--apply]`: 3 when the next run must delete the rest."""
     older_than = listing.age(arguments.older_than)
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "gc")
@@ -21,17 +21,17 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
         named = None if arguments.json else 0
         report = GcReport(plan, dry_run=not arguments.apply, named=named)
 
-        def tell(finding: GcCandidate) -> None:
-            report.add(finding)
+        def add(candidate: GcCandidate) -> None:
+            report.add(candidate)
             if not arguments.json:
-                _line(finding)
+                _print_candidate(candidate)
 
         done = None
         if arguments.apply:
-            done = await service.collection.collect(plan, caller, tell)
+            done = await service.collection.collect(plan, caller, add)
         else:
-            async for finding in service.collection.survey(plan):
-                tell(finding)
+            async for candidate in service.collection.survey(plan):
+                add(candidate)
     if arguments.json:
         printing.document(report.body(done))
     elif done is None:
@@ -40,12 +40,12 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
         printing.line(
             f"{done.marked} marked, {done.deleted} deleted, {done.left} left, event {done.seq}"
         )
-    return LEFT if done is not None and done.left else OK
+    return INCOMPLETE if done is not None and done.left else OK
 
 
-def _line(finding: GcCandidate) -> None:
-    size = "?" if finding.size_bytes is None else f"{finding.size_bytes:,}"
-    printing.line(f"{finding.blob}  {size} bytes  {finding.verdict}: {finding.why}")
+def _print_candidate(candidate: GcCandidate) -> None:
+    size = "?" if candidate.size_bytes is None else f"{candidate.size_bytes:,}"
+    printing.line(f"{candidate.blob}  {size} bytes  {candidate.verdict}: {candidate.why}")
 
 
 COMMANDS = {"gc": gc}

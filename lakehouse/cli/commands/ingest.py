@@ -1,7 +1,8 @@
-"""`lakehouse ingest`: a file, or what comes on stdin, becomes a dataset."""
+"""`lakehouse ingest`: loads a file, or stdin, into a dataset."""
 
 import argparse
 import asyncio
+import os
 import re
 import stat
 import sys
@@ -25,11 +26,13 @@ from lakehouse.formats.options import Options
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service.ingest.use_case import IngestPlan
 from lakehouse.service.service import Service
+from lakehouse.wiring import NoLake
 
 PIECE_BYTES = 1024 * 1024
 STDIN = "-"
 _MEGABYTE = 1_000_000
-_ODD = re.compile(r"[^A-Za-z0-9_]")
+_READ = os.O_RDONLY | os.O_CLOEXEC
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 
 
 async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -43,7 +46,8 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     check_name(plan.name)
     began_s = time.monotonic()
-    async with service_for(settings, begin=not arguments.dry_run) as service:
+    no_lake = NoLake.EMPTY if arguments.dry_run else NoLake.CREATE
+    async with service_for(settings, no_lake=no_lake) as service:
         caller = caller_of(service, arguments, "ingest")
         async with received(service, arguments.file) as file:
             work = service.ingest.rehearse if arguments.dry_run else service.ingest.ingest
@@ -52,9 +56,9 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.json:
         printing.document(receipt.body)
     elif arguments.dry_run:
-        _tell_rehearsal(receipt.body)
+        _print_dry_run(receipt.body)
     else:
-        tell(receipt, time.monotonic() - began_s)
+        print_receipt(receipt, time.monotonic() - began_s)
     return 0
 
 
@@ -65,7 +69,7 @@ COMMANDS = {"ingest": ingest}
 async def received(
     service: Service, name: str, pieces: AsyncIterator[bytes] | None = None
 ) -> AsyncIterator[Spooled]:
-    """A file, or stdin, or these pieces, spooled; on a terminal with a bar of the bytes."""
+    """A file, stdin or `pieces`, spooled."""
     async with AsyncExitStack() as stack:
         with progress.transferring(f"{name}: received", _size_bytes(name)) as reached:
             context = spooled(
@@ -78,24 +82,24 @@ async def received(
         yield file
 
 
-def tell(receipt: Receipt, elapsed_s: float) -> None:
-    """The receipt to stdout; how long it took to stderr, for a person who watches."""
+def print_receipt(receipt: Receipt, elapsed_s: float) -> None:
+    """Print a receipt; on a terminal also how long it took, to stderr."""
     body = receipt.body
-    detail = "already there" if body["reused"] else f"{body['rows_ingested']} rows"
-    printing.line(f"{body['name']}: {detail}, {body['row_count']} in all, event {receipt.seq}")
+    detail = "already ingested" if body["reused"] else f"{body['rows_ingested']} rows"
+    printing.line(f"{body['name']}: {detail}, {body['row_count']} in total, event {receipt.seq}")
     if body["rows_quarantined"]:
-        printing.line(
-            f"{body['rows_quarantined']} rows are in quarantine: lakehouse quarantine {body['name']}",
-            sys.stderr,
+        command = f"lakehouse quarantine {body['name']}"
+        printing.message(
+            f"{body['rows_quarantined']} rows are in quarantine; `{command}` lists them"
         )
     size_bytes = _received_bytes(body)
     if sys.stderr.isatty():
         size, rate = size_bytes / _MEGABYTE, size_bytes / _MEGABYTE / max(elapsed_s, 1e-6)
-        printing.line(f"{size:,.1f} MB in {elapsed_s:.1f} s, {rate:,.1f} MB/s", sys.stderr)
+        printing.message(f"{size:,.1f} MB in {elapsed_s:.1f} s, {rate:,.1f} MB/s")
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
-    """The options of reading that were given; the format also by the file's name."""
+    """The reader options that were given; the format by the file's extension unless it was given."""
     pairs = [
         (name, value)
         for name in ("delimiter", "encoding", "header", "on_error")
@@ -112,17 +116,21 @@ def options_of(arguments: argparse.Namespace) -> Options:
 
 
 def _name(arguments: argparse.Namespace) -> str:
-    """The dataset's name: as given, or made of the file's."""
+    """The dataset's name: as given, or derived from the file's."""
     if arguments.name is not None:
         return str(arguments.name)
     if arguments.file == STDIN:
-        raise RefusedError(Refused("usage", "what comes on stdin has no name: give --name"))
-    stem = _ODD.sub("_", Path(without_compression_suffix(Path(arguments.file).name)).stem)[:127]
+        raise RefusedError(Refused("usage", "stdin has no file name: add --name"))
+    stem = _NOT_IN_NAMES.sub("_", Path(without_compression_suffix(Path(arguments.file).name)).stem)[
+        :127
+    ]
     return f"_{stem}" if stem[:1].isdigit() else stem
 
 
-def _tell_rehearsal(body: Body) -> None:
-    printing.line(f"{body['name']}: {body['outcome']}, as of event {body['seq']}; nothing is done")
+def _print_dry_run(body: Body) -> None:
+    printing.line(
+        f"{body['name']}: {body['outcome']} at event {body['seq']}; dry run, no change made"
+    )
     for name in ("rows_good", "rows_bad", "schema", "bad_rows", "refused"):
         if body[name] not in (None, [], 0):
             printing.line(f"{name}: {msgspec.json.encode(body[name]).decode()}")
@@ -135,7 +143,7 @@ def _received_bytes(body: Body) -> int:
 
 
 def _size_bytes(name: str) -> int | None:
-    """How large a regular file is; None for what tells only by ending."""
+    """The size of a regular file; None for stdin, a pipe or a device."""
     try:
         found = Path(name).stat() if name != STDIN else None
     except OSError:
@@ -144,14 +152,19 @@ def _size_bytes(name: str) -> int | None:
 
 
 async def _pieces(name: str, reached: ProgressCallback) -> AsyncIterator[bytes]:
+    """Read with os.read: closing a buffered stream waits for a read of it, for ever on a terminal."""
     done = 0
     try:
-        opened = sys.stdin.buffer if name == STDIN else await asyncio.to_thread(open, name, "rb")
-        with opened as file:
-            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+        opened = name != STDIN
+        descriptor = await asyncio.to_thread(os.open, name, _READ) if opened else sys.stdin.fileno()
+        try:
+            while piece := await asyncio.to_thread(os.read, descriptor, PIECE_BYTES):
                 yield piece
                 done += len(piece)
                 reached(done)
+        finally:
+            if opened:
+                os.close(descriptor)
     except OSError as error:
         detail = f"{name}: {error.strerror}"
         raise RefusedError(Refused("missing_file", detail)) from error

@@ -1,10 +1,9 @@
-"""`lakehouse journal …`: the tools that trust nothing but the slots."""
+"""`lakehouse journal head`, `events`, `verify` and `replay`: read the slots, and trust no cache."""
 
 import argparse
 import asyncio
 import os
 import random
-import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from functools import partial
 
 import msgspec
 
+from journal.bucket.port import Bucket
 from journal.bucket.removal import remove
 from journal.clock import SystemClock
 from journal.events import Event
@@ -27,10 +27,10 @@ from lakehouse.admin.inspection import (
     replayed,
     without,
 )
-from lakehouse.admin.repair import Repaired, repair
+from lakehouse.admin.repair import repair
 from lakehouse.api import receipts
 from lakehouse.cli import printing, progress
-from lakehouse.cli.differences import tell_differences
+from lakehouse.cli.diff_table import print_diff
 from lakehouse.config import Settings
 from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Body, Json, Refused, RefusedError
@@ -46,38 +46,33 @@ NOTHING: Body = {"seq": 0, "slot": 0, "sha256": None, "at": None}
 
 
 async def head(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal head`: reads to the journal's end."""
+    """`lakehouse journal head`: reads to the end of the journal."""
     async with journal_of(settings) as journal:
-        state = await Follower(journal).open() if journal else None
-    tell(arguments, _head(state.head) if state else NOTHING)
+        state = await Follower(journal).open()
+    print_body(arguments, _head(state.head))
     return OK
 
 
 async def events(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal events`: one JSON object a line; with --follow what comes, too."""
+    """`lakehouse journal events`: one JSON object per line; with --follow also later events."""
     left, position = arguments.limit, 0
-    while True:
-        async with journal_of(settings) as journal:
-            while journal is not None:
-                async for slot in journal.slots(position + 1):
-                    for event in _wanted(slot, arguments):
-                        if left == 0:
-                            return OK
-                        printing.document(receipts.event(slot.header, event))
-                        left = left - 1 if left is not None else None
-                    position = slot.header.position
-                if not arguments.follow or left == 0:
-                    return OK
-                sys.stdout.flush()
-                await asyncio.sleep(settings.poll_interval_s)
-        if not arguments.follow:
-            return OK
-        # There is no journal yet: somebody may begin one.
-        await asyncio.sleep(settings.poll_interval_s)
+    async with journal_of(settings) as journal:
+        while True:
+            async for slot in journal.slots(position + 1):
+                for event in _selected(slot, arguments):
+                    if left == 0:
+                        return OK
+                    printing.document(receipts.event(slot.header, event))
+                    left = left - 1 if left is not None else None
+                position = slot.header.position
+            if not arguments.follow or left == 0:
+                return OK
+            sys.stdout.flush()
+            await asyncio.sleep(settings.poll_interval_s)
 
 
-def _wanted(slot: Slot, arguments: argparse.Namespace) -> Iterator[Event]:
-    """Which of a slot's events pass the filters."""
+def _selected(slot: Slot, arguments: argparse.Namespace) -> Iterator[Event]:
+    """The events of a slot that pass the filters."""
     entity = history.dataset_entity(arguments.dataset) if arguments.dataset else None
     for event in slot.events:
         if event.seq <= arguments.after or arguments.type not in (None, event.type):
@@ -87,59 +82,53 @@ def _wanted(slot: Slot, arguments: argparse.Namespace) -> Iterator[Event]:
 
 
 async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal verify`: names the first bad slot, and ends with 4 if there is one."""
-    found = NOTHING
-    expected = noted(arguments.expect) if arguments.expect is not None else None
+    """`lakehouse journal verify`: names the first bad slot, and then ends with 4."""
+    verified, expected = NOTHING, arguments.expect
     async with journal_of(settings) as journal:
-        if journal is not None:
-            with progress.counting("slots verified") as reached:
-                async for good in verify_slots(journal):
-                    found = _head(good)
-                    reached(good.position)
-                    if expected is not None and good.seq == expected[0]:
-                        _compare(good, expected[1])
-                        expected = None
+        with progress.counting("slots verified") as reached:
+            async for good in verify_slots(journal):
+                verified = _head(good)
+                reached(good.position)
+                if expected is not None and good.seq == expected[0]:
+                    _check_hash(good, expected[1])
+                    expected = None
         if expected is not None:
-            raise JournalCorrupt(0, f"no slot ends with event {expected[0]}, which was noted")
-        faults = await _object_faults(journal) if arguments.objects and journal else []
+            detail = f"no slot ends with event {expected[0]}, the expected head"
+            raise JournalCorrupt(0, detail)
+        faults = await _object_faults(journal) if arguments.objects else []
     if faults:
-        detail = f"{len(faults)} objects are not what the journal says"
+        detail = f"{len(faults)} objects are missing or differ from the journal"
         raise RefusedError(Refused("object_lost", detail, _rows(faults)))
-    tell(arguments, found | {"verified": True})
+    print_body(arguments, verified | {"verified": True})
     return OK
 
 
 async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal replay`: the state that the facts give, past every cache."""
-    seq, at = _until(arguments.to)
+    """`lakehouse journal replay`: the state computed from the slots alone."""
+    seq, at = _end_point(arguments.to)
     if arguments.without is not None:
         return await _what_if(arguments, settings, seq, at)
     if arguments.repair:
         return await _repair(arguments, settings)
     async with journal_of(settings) as journal:
         with progress.counting("slots replayed") as reached:
-            state = await replayed(journal, seq, at, reached) if journal else None
-        _expect_reached(seq, state.head.seq if state else 0)
-        found = await _differences(journal) if arguments.diff and journal else []
+            state = await replayed(journal, seq, at, reached)
+        _check_reached(seq, state.head.seq)
+        found = await _differences(journal) if arguments.diff else []
     if found:
-        detail = f"{len(found)} caches say something else than the slots"
+        detail = f"{len(found)} caches differ from the slots"
         raise RefusedError(Refused("cache_differs", detail, _rows(found)))
-    if state is None:
-        tell(arguments, NOTHING)
-    else:
-        tell(arguments, _head(state.head) | counts(state) | {"state_root": state_root(state)})
+    print_body(arguments, _head(state.head) | counts(state) | {"state_root": state_root(state)})
     return OK
 
 
 async def _what_if(
     arguments: argparse.Namespace, settings: Settings, seq: int | None, at: str | None
 ) -> int:
-    """The catalog as it would be without some events, against the one that is. Writes nothing."""
+    """Compare the catalog with the one without some events. Writes nothing."""
     async with journal_of(settings) as journal:
-        if journal is None:
-            raise RefusedError(Refused("event_not_found", "there is no journal"))
         sides = await without(journal, arguments.without, seq, at)
-        _expect_reached(seq, sides.was.head.seq)
+        _check_reached(seq, sides.was.head.seq)
     beyond = [each for each in arguments.without if not 0 < each <= sides.was.head.seq]
     if beyond:
         raise RefusedError(Refused("event_not_found", f"there is no event {min(beyond)}"))
@@ -153,33 +142,35 @@ async def _what_if(
         printing.line(
             f"event {row.seq}, {row.type}, would have been refused: {row.code}: {row.why}"
         )
-    tell_differences(differs)
+    print_diff(differs)
     return OK
 
 
-def _until(to: str | None) -> tuple[int | None, str | None]:
-    """What `--to` means: an event's number, or a time. Raises RefusedError `as_of_in_future`."""
+def _end_point(to: str | None) -> tuple[int | None, str | None]:
+    """`--to` as an event number or a time. Raises RefusedError `as_of_in_future`."""
     point = point_in_time(to) if to is not None else None
     if not isinstance(point, datetime):
         return point, None
     if point > SystemClock().now():
-        raise RefusedError(Refused("as_of_in_future", f"{to} has not come yet"))
+        raise RefusedError(Refused("as_of_in_future", f"{to} is in the future"))
     return None, format_at(point)
 
 
-def _expect_reached(seq: int | None, head: int) -> None:
+def _check_reached(seq: int | None, head: int) -> None:
     if seq is not None and seq > head:
-        raise RefusedError(Refused("as_of_in_future", f"event {seq} lies beyond the head, {head}"))
+        raise RefusedError(
+            Refused("as_of_in_future", f"event {seq} does not exist; the last is {head}")
+        )
 
 
 COMMANDS = {"head": head, "events": events, "verify": verify, "replay": replay}
 
 
 @asynccontextmanager
-async def journal_of(settings: Settings) -> AsyncIterator[Journal | None]:
-    """The bucket's journal, None where there is none: looking must not begin one."""
-    async with bucket_of(settings, os.environ, begin=False) as (bucket, _):
-        yield await find_journal(bucket, SystemClock(), random.SystemRandom())
+async def journal_of(settings: Settings) -> AsyncIterator[Journal]:
+    """The bucket's journal. Raises RefusedError `lake_not_found`; creates nothing."""
+    async with bucket_of(settings, os.environ) as (bucket, _):
+        yield await _found(settings, bucket)
 
 
 def _head(found: Head) -> Body:
@@ -188,7 +179,15 @@ def _head(found: Head) -> Body:
     return {"seq": found.seq, "slot": found.position, "sha256": found.sha256, "at": found.at}
 
 
-def tell(arguments: argparse.Namespace, body: Body) -> None:
+async def _found(settings: Settings, bucket: Bucket) -> Journal:
+    journal = await find_journal(bucket, SystemClock(), random.SystemRandom())
+    if journal is None:
+        raise RefusedError(Refused("lake_not_found", f"{settings.bucket}: it holds no lake"))
+    return journal
+
+
+def print_body(arguments: argparse.Namespace, body: Body) -> None:
+    """Print an answer: as JSON, or one `name: value` per line."""
     if arguments.json:
         printing.document(body)
         return
@@ -196,29 +195,20 @@ def tell(arguments: argparse.Namespace, body: Body) -> None:
         printing.line(f"{name}: {'' if value is None else value}")
 
 
-def noted(text: str) -> tuple[int, str]:
-    """A head that was noted elsewhere, SEQ:SHA256."""
-    match = re.fullmatch(r"([0-9]{1,16}):([0-9a-f]{64})", text)
-    if match is None:
-        raise RefusedError(Refused("usage", f"{text!r} is not SEQ:SHA256, as `journal head` tells"))
-    return int(match[1]), match[2]
-
-
-def _compare(found: Head, sha256: str) -> None:
+def _check_hash(found: Head, sha256: str) -> None:
     if found.sha256 != sha256:
-        raise JournalCorrupt(found.position, "it is not what was noted", sha256, found.sha256)
+        detail = "its hash differs from the expected head"
+        raise JournalCorrupt(found.position, detail, sha256, found.sha256)
 
 
 async def _repair(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.to is not None or arguments.diff:
-        raise RefusedError(Refused("usage", "--repair stands alone: it compares and makes anew"))
-    done = Repaired(0, 0, 0)
-    async with bucket_of(settings, os.environ, begin=False) as (bucket, s3):
-        journal = await find_journal(bucket, SystemClock(), random.SystemRandom())
-        if journal is not None:
-            with progress.counting("slots read") as reached:
-                done = await repair(journal, partial(remove, bucket.url, s3), reached)
-    tell(arguments, msgspec.to_builtins(done))
+        raise RefusedError(Refused("usage", "--repair cannot be combined with --to or --diff"))
+    async with bucket_of(settings, os.environ) as (bucket, s3):
+        journal = await _found(settings, bucket)
+        with progress.counting("slots read") as reached:
+            done = await repair(journal, partial(remove, bucket.url, s3), reached)
+    print_body(arguments, msgspec.to_builtins(done))
     return OK
 
 

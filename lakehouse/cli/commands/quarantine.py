@@ -1,4 +1,4 @@
-"""`lakehouse quarantine NAME`: what was set aside, as a list or as a file to mend, and its retry."""
+"""`lakehouse quarantine NAME`: lists the rows in quarantine, writes them as a file, or retries them."""
 
 import argparse
 import sys
@@ -9,7 +9,8 @@ import msgspec
 
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.commands.ingest import received, tell
+from lakehouse.cli.commands.ingest import print_receipt, received
+from lakehouse.cli.tables import print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Body, Refused, RefusedError
 from lakehouse.formats.quarantine import QuarantinedRow
@@ -19,7 +20,7 @@ from lakehouse.service.service import Service
 from projections.catalog import Dataset
 
 SHOWN = 1_000
-"""How many rows a table has at most."""
+"""Rows that a table has at most."""
 _COLUMNS = ("seq", "line", "column", "reason", "raw")
 
 
@@ -29,7 +30,7 @@ async def quarantine(arguments: argparse.Namespace, settings: Settings) -> int:
         dataset, held = service.quarantine.held(arguments.name)
         chosen = [each for each in held if arguments.key in (None, each.key)]
         if arguments.key is not None and not chosen:
-            detail = f"{dataset.name} has no quarantine {arguments.key!r}"
+            detail = f"dataset {dataset.name} has no quarantine file {arguments.key!r}"
             raise RefusedError(Refused("quarantine_not_found", detail))
         if arguments.retry is not None:
             return await _retry(arguments, service, dataset, chosen)
@@ -44,7 +45,7 @@ COMMANDS = {"quarantine": quarantine}
 
 
 async def _list(arguments: argparse.Namespace, service: Service, chosen: list[Held]) -> None:
-    """Every row to a machine; to a person so many that they can be looked at."""
+    """Print the rows: all of them as JSON, the first SHOWN as a table."""
     shown: list[Body] = []
     for each in chosen:
         async with service.quarantine.rows(each) as found:
@@ -55,10 +56,11 @@ async def _list(arguments: argparse.Namespace, service: Service, chosen: list[He
                 else:
                     shown.append(row)
     if not arguments.json:
-        printing.table(_COLUMNS, [[row[name] for name in _COLUMNS] for row in shown])
+        cells = [[row[name] for name in _COLUMNS] for row in shown]
+        print_table(_COLUMNS, cells, pager=not arguments.no_pager)
         left = sum(each.row_count for each in chosen) - len(shown)
         if left:
-            printing.line(f"and {left} more: --csv or --json have them all", sys.stderr)
+            printing.message(f"{left} more rows; --csv and --json print all of them")
 
 
 def _row(held: Held, aside: QuarantinedRow) -> Body:
@@ -68,10 +70,12 @@ def _row(held: Held, aside: QuarantinedRow) -> Body:
 
 
 async def _write(service: Service, dataset: Dataset, chosen: list[Held]) -> None:
-    """The rows as a file like the one that they came in, to stdout: mended, it can be retried."""
+    """Write the rows to stdout as a file in the format that they arrived in."""
     if sys.stdout.isatty():
         raise RefusedError(
-            Refused("usage", "raw rows are not for a terminal: use a file or a pipe")
+            Refused(
+                "usage", "raw rows cannot go to a terminal: redirect stdout to a file or a pipe"
+            )
         )
     out = sys.stdout.buffer
     async for piece in service.quarantine.as_file(dataset, chosen, options_of(chosen)):
@@ -82,7 +86,7 @@ async def _write(service: Service, dataset: Dataset, chosen: list[Held]) -> None
 async def _retry(
     arguments: argparse.Namespace, service: Service, dataset: Dataset, chosen: list[Held]
 ) -> int:
-    """The mended rows come in, and what they were leaves quarantine, at one event."""
+    """Append the rows and remove them from quarantine, in one event."""
     began_s = time.monotonic()
     options = options_of(chosen)
     if arguments.on_error is not None:
@@ -90,13 +94,13 @@ async def _retry(
     keys = tuple(sorted(each.key for each in chosen))
     plan = IngestPlan(dataset.name, "append", options, retries=keys)
     caller = caller_of(service, arguments, "quarantine")
-    # Without a file the rows are sent as they are: the dataset may have become wider since.
-    own = service.quarantine.as_file(dataset, chosen, options)
-    incoming = received(service, arguments.retry, None if arguments.retry else own)
+    # Without a file the rows are sent unchanged: the dataset's schema may have been widened.
+    unchanged = service.quarantine.as_file(dataset, chosen, options)
+    incoming = received(service, arguments.retry, None if arguments.retry else unchanged)
     async with incoming as file:
         receipt = await service.ingest.ingest(plan, file, caller)
     if arguments.json:
         printing.document(receipt.body)
     else:
-        tell(receipt, time.monotonic() - began_s)
+        print_receipt(receipt, time.monotonic() - began_s)
     return 0

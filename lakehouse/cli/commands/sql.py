@@ -1,62 +1,158 @@
-"""`lakehouse sql`: one question, its answer to stdout as it comes."""
+"""`lakehouse sql`: runs one statement; its result goes to stdout or a file while it arrives."""
 
 import argparse
 import codecs
+import contextlib
+import io
+import os
 import sys
-from collections.abc import AsyncIterator
-
-import msgspec
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import IO
 
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.json_rows import read_rows
+from lakehouse.cli.tables import NULL, print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.engine import Query
+from lakehouse.service.sql.answers import Answer
 
-TABLE, JSON = "table", "json"
+TABLE, JSON, NDJSON = "table", "json", "ndjson"
 BINARY = ("arrow", "parquet")
+EXTENSIONS = {
+    ".csv": "csv",
+    ".json": JSON,
+    ".ndjson": NDJSON,
+    ".jsonl": NDJSON,
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": TABLE,
+}
+STDIN = "-"
+TERMINAL_ROWS = 1_000
+"""Rows of a table that a terminal gets unless --limit says otherwise."""
 
 
 async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse sql "SELECT …"`. What fails midway has written a part, and does not end with 0."""
-    shape = JSON if arguments.json and arguments.format == TABLE else arguments.format
-    if shape in BINARY and sys.stdout.isatty():
-        raise RefusedError(Refused("usage", f"{shape} is not for a terminal: use a file or a pipe"))
-    query = Query(arguments.sql, format=JSON if shape == TABLE else shape)
-    async with (
-        service_for(settings, queries=True) as service,
-        service.sql.run(
-            caller_of(service, arguments, "sql"), query, arguments.as_of, query_id="cli"
-        ) as answer,
-    ):
-        if shape == TABLE:
-            _table(b"".join([chunk async for chunk in answer.chunks]))
-        else:
-            await _copy(answer.chunks, shape)
+    """`lakehouse sql STATEMENT`. A query that fails midway may have printed a part of its result."""
+    shape = _shape(arguments)
+    statement = _statement(arguments)
+    query = Query(statement, format=JSON if shape == TABLE else shape)
+    with _output(arguments.output) as out:
+        async with (
+            service_for(settings, queries=True) as service,
+            service.sql.run(
+                caller_of(service, arguments, "sql"), query, arguments.as_of, query_id="cli"
+            ) as result,
+        ):
+            if shape == TABLE:
+                await _print_table(result, arguments, out)
+            else:
+                await _copy(result.chunks, shape, out)
     return 0
 
 
 COMMANDS = {"sql": sql}
 
 
-def _table(document: bytes) -> None:
-    answer = msgspec.json.decode(document)
-    printing.table([column["name"] for column in answer["columns"]], answer["rows"])
+def _shape(arguments: argparse.Namespace) -> str:
+    """The format: as given, or by the file's extension. Raises RefusedError `usage`."""
+    shape = str(arguments.format or (JSON if arguments.json else TABLE))
+    if arguments.output is not None and arguments.format is None and not arguments.json:
+        extension = Path(arguments.output).suffix.lower()
+        if extension not in EXTENSIONS:
+            known = ", ".join(EXTENSIONS)
+            detail = (
+                f"{arguments.output}: no format has this extension; add --format, or use {known}"
+            )
+            raise RefusedError(Refused("usage", detail))
+        shape = EXTENSIONS[extension]
+    if arguments.json and shape == TABLE:
+        shape = JSON
+    if arguments.limit is not None and shape != TABLE:
+        raise RefusedError(Refused("usage", "--limit is for tables: use LIMIT in the statement"))
+    if shape in BINARY and arguments.output is None and sys.stdout.isatty():
+        detail = f"{shape} cannot go to a terminal: use --output, a file or a pipe"
+        raise RefusedError(Refused("usage", detail))
+    return shape
 
 
-async def _copy(chunks: AsyncIterator[bytes], shape: str) -> None:
-    """Text is made safe for a terminal piece by piece; a character may end in the next one."""
+def _statement(arguments: argparse.Namespace) -> str:
+    """The statement: the argument, a file, or stdin. Raises RefusedError."""
+    if (arguments.sql is None) == (arguments.statement_file is None):
+        raise RefusedError(Refused("usage", "give one statement, as an argument or with --file"))
+    if arguments.sql is not None:
+        return str(arguments.sql)
+    name = arguments.statement_file
+    try:
+        body = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        return body.decode("utf-8-sig")
+    except OSError as error:
+        raise RefusedError(Refused("missing_file", f"{name}: {error.strerror}")) from error
+    except UnicodeDecodeError as error:
+        raise RefusedError(Refused("usage", f"{name}: it is not UTF-8")) from error
+
+
+@contextlib.contextmanager
+def _output(name: str | None) -> Iterator[IO[bytes] | None]:
+    """A file that takes the name when it is complete; None for stdout. Raises RefusedError."""
+    if name is None:
+        yield None
+        return
+    path = Path(name)
+    if path.exists() and not path.is_file():
+        # A device or a FIFO takes the bytes as they come.
+        with path.open("wb") as file:
+            yield file
+        return
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise RefusedError(Refused("usage", f"{name}: {error.strerror}")) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+async def _print_table(
+    result: Answer, arguments: argparse.Namespace, out: IO[bytes] | None
+) -> None:
+    terminal = out is None and sys.stdout.isatty()
+    limit = arguments.limit if arguments.limit is not None else TERMINAL_ROWS if terminal else 0
+    answer = await read_rows(result.chunks, limit or None)
+    file = io.TextIOWrapper(out, "utf-8") if out else None
+    print_table(answer.names, answer.rows, null=NULL, pager=not arguments.no_pager, file=file)
+    if file is not None:
+        file.detach()
+    if answer.more:
+        printing.message(f"the first {limit:,} rows are shown; --limit 0 prints all of them")
+
+
+async def _copy(chunks: AsyncIterator[bytes], shape: str, file: IO[bytes] | None) -> None:
+    """Write the result piece by piece; a character may end in the next one."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    out = sys.stdout.buffer
+    out = file or sys.stdout.buffer
     async for chunk in chunks:
-        out.write(chunk if shape in BINARY else _safe(decoder.decode(chunk), shape))
+        raw = shape in BINARY or file is not None
+        out.write(chunk if raw else _printable(decoder.decode(chunk), shape))
     if shape == JSON:
         out.write(b"\n")
     out.flush()
 
 
-def _safe(text: str, shape: str) -> bytes:
-    """JSON has escapes of its own; CSV has none, so only a terminal gets other than the data."""
+def _printable(text: str, shape: str) -> bytes:
+    """Control characters escaped: in JSON always, in CSV, which has no escapes, on a terminal alone."""
     if shape != "csv":
         return printing.escaped(text).encode()
     return (printing.safe_lines(text) if sys.stdout.isatty() else text).encode()

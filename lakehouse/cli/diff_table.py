@@ -1,10 +1,9 @@
-"""What differs between two states of the catalog, as people read it."""
-
-import sys
+"""The differences between two states of the catalog as a table."""
 
 import msgspec
 
 from lakehouse.cli import printing
+from lakehouse.cli.tables import print_table
 from lakehouse.domain.errors import Json
 
 NAMES = ("change", "name", "rows", "objects", "columns")
@@ -34,17 +33,17 @@ class _Row(msgspec.Struct, frozen=True):
     schema: list[_Column]
 
 
-def tell_differences(rows: Json) -> None:
-    """The rows of a diff as a table; that there are none is said on stderr."""
+def print_diff(rows: Json, *, pager: bool = True) -> None:
+    """Print the rows of a diff; without any, a message to stderr."""
     found = msgspec.convert(rows, list[_Row])
     if not found:
-        printing.line("no dataset differs", sys.stderr)
+        printing.message("no dataset differs")
         return
     cells: list[list[Json]] = [
         [row.change, row.name, _rows(row), _objects(row.objects), _columns(row.schema)]
         for row in found
     ]
-    printing.table(NAMES, cells)
+    print_table(NAMES, cells, pager=pager)
 
 
 def _rows(row: _Row) -> str:

@@ -1,11 +1,10 @@
 """The closed union of event types, version 1: facts, in the past tense, under stable tags.
 
-Owns what an event holds and how one line of a slot is written and read. Must never refer to a
-class path, a clock or a bucket. FORMAT.md, "Events", is the specification.
+Owns what an event holds; `event_lines` writes and reads it. Must never refer to a class path, a clock
+or a bucket. FORMAT.md, "Events", is the specification.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar, assert_never, get_args
+from typing import Annotated, ClassVar, get_args
 
 import msgspec
 
@@ -222,123 +221,3 @@ class Event(Record, frozen=True):
     correlation: str | None
     about: tuple[About, ...]
     data: Data
-
-
-class UnknownEvent(Exception):
-    """A type or version that this code does not know: written by a newer one."""
-
-
-class Envelope(Record, frozen=True):
-    """An event as it stands in a slot, its data not yet read."""
-
-    seq: Count
-    type: str
-    v: Count
-    command: str
-    key: str | None
-    request: str | None
-    actor: str
-    reason: str | None
-    correlation: str | None
-    about: tuple[About, ...]
-    data: msgspec.Raw
-
-
-_ENCODER = msgspec.json.Encoder()
-_ENVELOPES = msgspec.json.Decoder(Envelope)
-_DATA = {data.TYPE: msgspec.json.Decoder(data) for data in TYPES}
-
-
-def encode_event(event: Event) -> bytes:
-    """One line of a slot, without its LF."""
-    return _ENCODER.encode(event)
-
-
-def decode_event(line: bytes) -> Event:
-    """Read one line. Raises UnknownEvent for a newer one, msgspec.DecodeError for damage."""
-    return open_envelope(decode_envelope(line))
-
-
-def decode_envelope(line: bytes) -> Envelope:
-    """Read one line but for its data. Raises msgspec.DecodeError for damage."""
-    return _ENVELOPES.decode(line)
-
-
-def open_envelope(envelope: Envelope) -> Event:
-    """Read an event's data. Raises as decode_event does."""
-    decoder = _DATA.get(envelope.type)
-    if decoder is None or envelope.v not in (VERSION, BLOCKS_VERSION):
-        raise _unknown(envelope)
-    data: Data = decoder.decode(envelope.data)
-    if envelope.v > version_of(data):
-        raise _unknown(envelope)
-    if envelope.v < version_of(data):
-        raise msgspec.ValidationError(f"event {envelope.seq} of version 1 has block hashes")
-    return Event(
-        envelope.seq,
-        envelope.type,
-        envelope.v,
-        envelope.command,
-        envelope.key,
-        envelope.request,
-        envelope.actor,
-        envelope.reason,
-        envelope.correlation,
-        envelope.about,
-        data,
-    )
-
-
-def _unknown(envelope: Envelope) -> UnknownEvent:
-    return UnknownEvent(f"event {envelope.seq} is a {envelope.type!r} of version {envelope.v}")
-
-
-def version_of(data: Data) -> int:
-    """The version that an event with this data has."""
-    return BLOCKS_VERSION if any(blocks for _, blocks in block_hashes_of(data)) else VERSION
-
-
-def block_hashes_of(data: Data) -> list[tuple[int, str]]:
-    """(size in bytes, block hashes) of each object that an event names with its size."""
-    if isinstance(data, ObjectStored):
-        return [(data.size_bytes, data.block_hashes)]
-    return [(item.size_bytes, item.block_hashes) for item in objects_of(data)]
-
-
-def objects_of(data: Data) -> tuple[Object, ...]:
-    """Every object of an event that adds content: its rows, then its quarantine."""
-    match data:
-        case DatasetRegistered() | DatasetAppended() | DatasetRestored():
-            return data.objects + data.quarantine
-        case ObjectStored() | ObjectForgotten() | DatasetDropped():
-            return ()
-        case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
-            return ()
-        case FormatRaised() | LakeAdopted():
-            return ()
-    assert_never(data)
-
-
-def retried_by(data: DatasetAppended) -> frozenset[str]:
-    """The quarantine blobs that an append resolves: it brings their rows again."""
-    if data.source is None:
-        return frozenset()
-    return frozenset(value for name, value in data.source.options if name == RETRIES)
-
-
-def names_of(data: Data) -> tuple[Sequence[str], Sequence[str]]:
-    """The users' keys and the blobs that an event names. An ingested object's key is its blob."""
-    match data:
-        case ObjectStored():
-            return (data.key,), (data.blob,)
-        case DatasetRegistered() | DatasetAppended() | DatasetRestored():
-            objects = objects_of(data)
-            keys = [item.key for item in objects if item.key != item.blob]
-            return keys, [item.blob for item in objects]
-        case ObjectsMarked() | ObjectsCollected() | DatasetPinned():
-            return (), data.blobs
-        case ObjectForgotten() | DatasetDropped() | DatasetUnpinned():
-            return (), ()
-        case FormatRaised() | LakeAdopted():
-            return (), ()
-    assert_never(data)

@@ -12,18 +12,9 @@ import msgspec
 
 from journal.block_hashes import record_fault
 from journal.bucket.keys import are_blobs, key_fault
-from journal.events import (
-    Count,
-    Envelope,
-    Event,
-    Record,
-    UnknownEvent,
-    block_hashes_of,
-    decode_envelope,
-    decode_event,
-    encode_event,
-    names_of,
-)
+from journal.event_lines import Envelope, UnknownEvent, decode_envelope, decode_event, encode_event
+from journal.event_parts import block_hashes_of, names_of
+from journal.events import Count, Event, Record
 
 FORMAT = 1
 """The newest slot format that this code reads and writes; `min_reader` is judged against it."""

@@ -5,6 +5,7 @@ from typing import assert_never
 import msgspec
 from immutables import Map
 
+from journal.event_parts import retried_by
 from journal.events import (
     Column,
     Content,
@@ -23,7 +24,6 @@ from journal.events import (
     ObjectsMarked,
     ObjectStored,
     Renamed,
-    retried_by,
 )
 from projections.moment import Moment
 from projections.overlay import Overlay

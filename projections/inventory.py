@@ -11,6 +11,7 @@ import msgspec
 from immutables import Map
 
 from journal.bucket.keys import blob_tag, mint_seq
+from journal.event_parts import objects_of, retried_by
 from journal.events import (
     Data,
     DatasetAppended,
@@ -26,8 +27,6 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
     ObjectStored,
-    objects_of,
-    retried_by,
 )
 from projections.catalog import Dataset
 from projections.moment import Moment

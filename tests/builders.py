@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from journal.event_parts import version_of
 from journal.events import (
     Column,
     Data,
@@ -14,7 +15,6 @@ from journal.events import (
     Object,
     ObjectStored,
     Source,
-    version_of,
 )
 from journal.slot import (
     FORMAT,

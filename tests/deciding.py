@@ -12,11 +12,7 @@ from builders import (
     source,
 )
 
-from journal.events import (
-    Data,
-    DatasetAppended,
-    Event,
-)
+from journal.events import Data, DatasetAppended, Event
 from lakehouse.domain.commands import (
     Command,
     IngestDataset,

@@ -11,6 +11,7 @@ from typing import assert_never
 
 import msgspec
 
+from journal.event_parts import names_of, version_of
 from journal.events import (
     RETRIES,
     Data,
@@ -29,8 +30,6 @@ from journal.events import (
     ObjectsMarked,
     ObjectStored,
     Source,
-    names_of,
-    version_of,
 )
 from lakehouse.domain.commands import (
     AdoptLake,

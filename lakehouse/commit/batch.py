@@ -8,7 +8,9 @@ from datetime import datetime
 
 import msgspec
 
-from journal.events import Data, Event, decode_event, encode_event, version_of
+from journal.event_lines import decode_event, encode_event
+from journal.event_parts import version_of
+from journal.events import Data, Event
 from journal.slot import (
     BATCH_BYTES,
     BATCH_EVENTS,

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from journal.events import DatasetDropped, DatasetRestored, Object, objects_of
+from journal.event_parts import objects_of
+from journal.events import DatasetDropped, DatasetRestored, Object
 from lakehouse.api import receipts
 from lakehouse.api.receipts import Receipt
 from lakehouse.commit.node import Node

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from journal.events import TYPES, Envelope
+from journal.event_lines import Envelope
+from journal.events import TYPES
 from journal.slot import SealedSlot, envelopes
 from lakehouse.system.view_columns import EVENTS
 

@@ -21,7 +21,7 @@ import msgspec
 from journal import checkpoints
 from journal.bucket.opening import open_bucket
 from journal.clock import SystemClock
-from journal.events import decode_event
+from journal.event_lines import decode_event
 from journal.log import Journal, open_journal
 from lakehouse.admin.inspection import replayed
 from projections.codec import decode_state, state_root

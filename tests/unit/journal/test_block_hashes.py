@@ -17,7 +17,8 @@ from journal.block_hashes import (
     hashed,
     record_fault,
 )
-from journal.events import Data, decode_event, encode_event
+from journal.event_lines import decode_event, encode_event
+from journal.events import Data
 from journal.slot import JournalCorrupt, UpgradeRequired, decode_slot
 from projections.fold import fold
 

@@ -27,6 +27,16 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Server"]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def real_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory with the 22 real files of tests/data/README.md."""
+    from real_files import collect
+
+    directory = tmp_path_factory.mktemp("real-files")
+    collect(directory)
+    return directory
+
+
 @pytest.fixture
 def crashable_s3(tmp_path: Path) -> Iterator["Radosgw"]:
     """An S3 server of the test's own, to `kill` and `start` again on the same data."""

@@ -1,4 +1,4 @@
-"""What independent readers agree on about the 22 development files, as one check of any ingest.
+"""What independent readers agree on about the 22 real files, as one check of any ingest.
 
 The check knows nothing of how the table was made: whoever ingested a file, in process or over
 HTTP, hands in a `Table` (or None for a refusal) and gets back what disagrees.
@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
-ABSENT = f"the development data is not at {DATA}"
+_FILE = Path(__file__).parent / "data" / "expectations.json"
 
 _KINDS = {
     "int": ("int64",),
@@ -45,11 +44,8 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def expectations() -> dict[str, dict[str, Any]]:
-    """The judgement of each file, by its name; empty where the data is absent."""
-    path = DATA / "expectations.json"
-    found: dict[str, dict[str, Any]] = (
-        json.loads(path.read_text())["files"] if path.exists() else {}
-    )
+    """The judgement of each file, by its name."""
+    found: dict[str, dict[str, Any]] = json.loads(_FILE.read_text())
     return found
 
 

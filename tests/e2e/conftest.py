@@ -1,6 +1,5 @@
 """Real processes on real buckets: each test runs once on a directory and once on S3."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,10 +51,3 @@ def start(place: Place, tmp_path: Path) -> Iterator[Start]:
 def lakehouse(start: Start) -> Lakehouse:
     """One process, ready."""
     return start()
-
-
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """Where the development data is, or would be."""
-    beside = Path(__file__).parents[3] / "shared" / "data"
-    return Path(os.environ.get("LAKEHOUSE_TEST_DATA", beside))

@@ -1,16 +1,14 @@
-"""The six tables that the lifecycle asks about: real where the data is, made-up stand-ins where not.
+"""Six real tables, and the questions that the lifecycle asks about them.
 
 Beside each stand the DuckDB types of its columns that are no text by section 4 of the contract,
 so that DuckDB can be told the types instead of guessing them.
 """
 
-import gzip
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-from stand_ins import made_up_rows
 
 
 class Table(NamedTuple):
@@ -91,10 +89,9 @@ QUESTIONS = (
 )
 
 
-def find_tables(data: Path, made: Path) -> dict[str, Path]:
-    """The file of each table: those in `data`, or stand-ins written to `made` if any is absent."""
-    real = {name: data / table.file for name, table in TABLES.items()}
-    return real if all(path.exists() for path in real.values()) else _make_tables(made)
+def find_tables(real_files: Path) -> dict[str, Path]:
+    """The file of each table."""
+    return {name: real_files / table.file for name, table in TABLES.items()}
 
 
 def duckdb_over(files: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:
@@ -113,16 +110,3 @@ def duckdb_over(files: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:
             {"path": str(path)},
         )
     return connection
-
-
-def _make_tables(directory: Path) -> dict[str, Path]:
-    directory.mkdir(parents=True, exist_ok=True)
-    rows = made_up_rows()
-    files = {}
-    for name, table in TABLES.items():
-        lines = [table.header, *(",".join(map(str, row)) for row in rows[name])]
-        text = "".join(f"{line}\n" for line in lines).encode()
-        packed = gzip.compress(text, mtime=0) if table.file.endswith(".gz") else text
-        files[name] = directory / table.file
-        files[name].write_bytes(packed)
-    return files

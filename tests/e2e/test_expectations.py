@@ -1,4 +1,4 @@
-"""The real files of the development data over HTTP: each becomes the expected table, or nothing.
+"""The real files of tests/data over HTTP: each becomes the expected table, or nothing.
 
 Every cell is compared: what `/v1/sql` answers with what Python's csv reader sees in the file, of
 which `expectations.json` has the hash that independent readers agree on.
@@ -14,12 +14,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from expectations import ABSENT, DATA, Table, cells_sha256, disagreements, expectations
+from expectations import Table, cells_sha256, disagreements, expectations
 from process import Client, Lakehouse
 from s3_server import free_ports
 
 FILES = expectations()
-pytestmark = pytest.mark.skipif(not FILES, reason=ABSENT)
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +35,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_each_file_becomes_what_independent_readers_see(client: Client, file: str) -> None:
+def test_each_file_becomes_what_independent_readers_see(
+    client: Client, real_files: Path, file: str
+) -> None:
     name = file.partition(".")[0]
     before = client.get("/v1/journal/head")
-    answer = client.ingest(f"name={quote(name)}", (DATA / file).read_bytes())
+    answer = client.ingest(f"name={quote(name)}", (real_files / file).read_bytes())
     if answer.status != 200:
         assert 400 <= answer.status < 500, answer
         assert client.get("/v1/journal/head") == before
@@ -49,7 +50,7 @@ def test_each_file_becomes_what_independent_readers_see(client: Client, file: st
     manifest = client.get(f"/v1/catalog/manifest/{name}")
     names, types = zip(*((each["name"], each["type"]) for each in manifest["schema"]), strict=True)
     assert disagreements(file, FILES[file], Table(names, types, manifest["row_count"])) == []
-    _check_cells(client.sql(f"FROM {name}"), types, FILES[file], DATA / file)
+    _check_cells(client.sql(f"FROM {name}"), types, FILES[file], real_files / file)
 
 
 def _check_cells(

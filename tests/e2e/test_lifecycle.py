@@ -21,8 +21,8 @@ Answers = dict[str, list[list[Any]]]
 
 
 @pytest.fixture(scope="session")
-def files(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return find_tables(data, tmp_path_factory.mktemp("tables"))
+def files(real_files: Path) -> dict[str, Path]:
+    return find_tables(real_files)
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,12 @@ import decimal
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from lake_server import Lake, running_lake
-
-from tests.expectations import ABSENT, DATA
 
 FILES = (
     "airlines.csv", "airports.csv", "birdstrikes.csv.gz", "country_codes.csv", "flights.csv.gz",
@@ -53,14 +52,14 @@ JOINS = (
 class Sides:
     """The three that answer."""
 
-    def __init__(self, lake: Lake) -> None:
-        self.lake = lake
+    def __init__(self, lake: Lake, files: Path) -> None:
+        self.lake, self.files = lake, files
         self.plain = [duckdb.connect(), duckdb.connect()]
         self.plain[1].execute("PRAGMA disable_optimizer")
 
     def add(self, file: str) -> None:
         name = file.partition(".")[0]
-        made = self.lake.ingest(f"name={name}", (DATA / file).read_bytes())
+        made = self.lake.ingest(f"name={name}", (self.files / file).read_bytes())
         assert made.status == 200, made
         (parquet,) = (self.lake.bucket / "datasets" / name).rglob("*.parquet")
         for connection in self.plain:
@@ -77,11 +76,9 @@ class Sides:
 
 
 @pytest.fixture(scope="module")
-def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
-    if not DATA.exists():
-        pytest.skip(ABSENT)
+def sides(tmp_path_factory: pytest.TempPathFactory, real_files: Path) -> Iterator[Sides]:
     with running_lake(tmp_path_factory.mktemp("lake") / "bucket", query_workers=2) as lake:
-        sides = Sides(lake)
+        sides = Sides(lake, real_files)
         for file in FILES:
             sides.add(file)
         yield sides

@@ -34,7 +34,8 @@ IMPURE = {
 CLOCK = re.compile(r"\b(datetime\.now|datetime\.today|date\.today|utcnow)\(")
 LOADED_BY_LIBRARIES = "import msgspec, uuid, re, datetime, decimal, hashlib, zoneinfo, zstandard"
 LOADING_MORE = ("lakehouse.query", "lakehouse.formats", "lakehouse.system")
-LOADS_MORE = "import pyarrow, pyarrow.compute, duckdb"
+LOADS_MORE = "import pyarrow, pyarrow.compute, duckdb; pyarrow.array([1])"
+"""Arrow imports pandas, where it is installed, with the first array that it makes."""
 
 
 def sources(package: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The quarantine file: what was set aside, as Parquet that people and SQL can read.
+"""The quarantine file: the rows that were set aside, as Parquet that people and SQL can read.
 
 Columns `line` (of the file, from 1), `column` (null where the record could not be read), `reason`,
 `raw` (the record's bytes in the file's own encoding, without its newline). Rows stand in the
@@ -12,11 +12,19 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.writer import ParquetFile, written
 from lakehouse.formats.text_encoding import raw_bytes
 
-SCHEMA = pa.schema(
-    [("line", pa.int64()), ("column", pa.string()), ("reason", pa.string()), ("raw", pa.binary())]
+SCHEMA = with_field_ids(
+    pa.schema(
+        [
+            ("line", pa.int64()),
+            ("column", pa.string()),
+            ("reason", pa.string()),
+            ("raw", pa.binary()),
+        ]
+    )
 )
 GROUP_ROWS = 16_384
 GROUP_BYTES = 16 << 20

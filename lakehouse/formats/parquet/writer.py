@@ -1,6 +1,6 @@
 """Parquet out of text: the same cells always give the same bytes.
 
-Row groups and files end where the cells say so, never where a block or a thread did; nothing that
+Where row groups and files end depends on the cells alone, never on blocks or threads; nothing that
 varies between two runs of one version goes into the files. It decides no type: every value is
 known to fit.
 """
@@ -19,11 +19,11 @@ from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.ordered_parallel import prefetch_one
 from lakehouse.formats.parquet.column_encodings import encodings
-from lakehouse.formats.parquet.parallel_writer import StripedWriter
+from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.schema import Column
 from lakehouse.formats.types import TYPES, cast
 
-WRITER = {b"lakehouse.commit.writer": b"lakehouse ingest 2"}
+WRITER = {b"lakehouse.commit.writer": b"lakehouse ingest 3"}
 """In every footer. The number grows when the same cells would be written as other bytes."""
 
 _CELL_BYTES = 8
@@ -44,12 +44,13 @@ class ParquetFile(msgspec.Struct, frozen=True):
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
-    """`columns` in Arrow's words, as they stand in each file."""
-    return pa.schema([(column.name, TYPES[column.type]) for column in columns], WRITER)
+    """The Arrow schema of the files of these columns."""
+    types = [(column.name, TYPES[column.type]) for column in columns]
+    return with_field_ids(pa.schema(types), WRITER)
 
 
 def typed(batch: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema) -> pa.RecordBatch:
-    """Text, or what it was read as before, as `columns`, whose types hold for every value.
+    """Text, or values that were read from it, as `columns`, whose types hold for every value.
 
     `schema` is theirs.
     """
@@ -72,7 +73,7 @@ def write_parquet(
     """
     # One chunk a column: where pages end depends on the chunks that the writer is given.
     groups = (_in_one_chunk(group) for group in row_groups(_counted(rows, on_progress), limits))
-    tables = prefetch_one(_given_back(groups), _is_large)
+    tables = prefetch_one(_releasing_memory(groups), _is_large)
     some = next(tables, None)
     left = chain([schema.empty_table() if some is None else some], tables)
     files: list[ParquetFile] = []
@@ -92,10 +93,10 @@ def _counted(
         on_progress(done)
 
 
-def _given_back(groups: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """`groups`, after each of which Arrow gives back what it keeps of those before.
+def _releasing_memory(groups: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """`groups`; after each, Arrow returns the memory that it caches.
 
-    Each thread keeps memory that others need: a sixth of the peak of 5,000,000 rows.
+    Each thread's cache keeps memory that others need: a sixth of the peak of 5,000,000 rows.
     """
     for group in groups:
         yield group
@@ -147,7 +148,7 @@ def _bytes(batch: pa.RecordBatch) -> int:
 
 def _text_bytes(column: pa.StringArray) -> int:
     if not column.null_count and len(column):
-        # Where the last value ends less where the first begins, without a look at the others.
+        # Where the last value ends less where the first begins, without reading the others.
         ends = memoryview(column.buffers()[1]).cast("B").cast("i")
         return int(ends[column.offset + len(column)] - ends[column.offset])
     total: int = pc.sum(pc.binary_length(column), min_count=0).as_py()
@@ -195,17 +196,10 @@ def _write(
 ) -> int:
     """The number of rows that were written."""
     rows = 0
-    with _writer(sink, first, limits.threads) as writer:
+    with pq.ParquetWriter(sink, first.schema, **encodings(first)) as writer:
         for table in chain([first], left):
             writer.write_table(table, row_group_size=max(1, table.num_rows))
             rows += table.num_rows
             if sink.tell() >= limits.file_bytes:
                 break
     return rows
-
-
-def _writer(sink: pa.NativeFile, first: pa.Table, threads: int) -> pq.ParquetWriter | StripedWriter:
-    """A writer on so many threads, if they are worth it; to the bytes it makes no difference."""
-    if threads > 1 and _is_large(first):
-        return StripedWriter(sink, first.schema, encodings(first), threads)
-    return pq.ParquetWriter(sink, first.schema, **encodings(first))

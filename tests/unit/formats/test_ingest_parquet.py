@@ -82,7 +82,7 @@ def test_statistics_are_stored_and_nothing_that_varies(workers: Path, tmp_path: 
     metadata = pq.read_metadata(parsed(workers, tmp_path).files[0].content)
     assert metadata.row_group(0).column(0).statistics.max == 5000
     assert set(metadata.metadata) == {b"ARROW:schema", b"lakehouse.commit.writer"}
-    assert metadata.metadata[b"lakehouse.commit.writer"] == b"lakehouse ingest 2"
+    assert metadata.metadata[b"lakehouse.commit.writer"] == b"lakehouse ingest 3"
     assert pa.__version__ in metadata.created_by
 
 

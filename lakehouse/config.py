@@ -50,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     query_timeout_s: Seconds = 60.0
     query_cache_mb: Annotated[int, msgspec.Meta(ge=0, le=1024 * 1024)] = 64
     query_memory_mb: Megabytes = 2_048
+    cache_dir: str | None = None
+    """Where blocks of a remote bucket's objects are cached; None: below the spool directory."""
+    cache_max_mb: Annotated[int, msgspec.Meta(ge=0, le=1024 * 1024 * 1024)] = 4_096
     log_level: LogLevel = "info"
 
 

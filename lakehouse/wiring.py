@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum
 from pathlib import Path
 
+from journal.bucket.keys import PROBED_ONCE
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.opening import lake_absence, open_bucket, s3_settings_from_environment
 from journal.bucket.port import Bucket
@@ -21,6 +22,8 @@ from lakehouse.admin.doctor.start import refuse_unfit
 from lakehouse.commit.node import Node
 from lakehouse.config import ConfigError, Settings, load_secrets
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.objects.block_cache import BlockCache
+from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.process.memory import refuse_huge_pages
 from lakehouse.process.rotation import Rotation, running
 from lakehouse.process.spool import sweep
@@ -101,6 +104,8 @@ async def service_of(
         stack.callback(pool.shutdown)
         lane = ThreadPoolExecutor(1, thread_name_prefix="small-files")
         stack.callback(lane.shutdown)
+        reader = ObjectReader(bucket, _block_cache(settings, bucket, spool_dir), pool)
+        stack.push_async_callback(reader.close)
         system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
         engine = QueryEngine(_engine_settings(settings, bucket, s3, system_dir))
         if queries:
@@ -114,7 +119,9 @@ async def service_of(
             await stack.enter_async_context(watching)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
-        yield Service(node, engine, pool, lane, spool_dir, system_dir, limits or _limits(settings))
+        yield Service(
+            node, engine, reader, pool, lane, spool_dir, system_dir, limits or _limits(settings)
+        )
 
 
 def _limits(settings: Settings) -> ServiceLimits:
@@ -157,16 +164,28 @@ def _spool_dir(settings: Settings, bucket: Bucket) -> Path:
         return bucket.spool_dir
     path = Path(tempfile.gettempdir()) / f"lakehouse-spool-{os.geteuid()}"
     path.mkdir(mode=0o700, exist_ok=True)
-    _check_private(path)
+    _check_private(path, "spool_dir")
     return path
 
 
-def _check_private(path: Path) -> None:
+def _block_cache(settings: Settings, bucket: Bucket, spool_dir: Path) -> BlockCache | None:
+    """The cache of a remote bucket's blocks; a local bucket's are read where they lie."""
+    if bucket.local_file(PROBED_ONCE) is not None or not settings.cache_max_mb:
+        return None
+    directory = Path(settings.cache_dir) if settings.cache_dir else spool_dir / "cache"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_private(directory, "cache_dir")
+    cache = BlockCache(directory.resolve(), settings.cache_max_mb * MIB)
+    cache.sweep()
+    return cache
+
+
+def _check_private(path: Path, setting: str) -> None:
     """Refuse a directory that another user can read or owns: its name is predictable."""
     found = path.lstat()
     private = stat.S_ISDIR(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077
     if not private or found.st_uid != os.geteuid():
-        raise ConfigError(f"{path} is not a private directory of this user; set spool_dir to one")
+        raise ConfigError(f"{path} is not a private directory of this user; set {setting} to one")
 
 
 def _access(s3: S3Settings) -> S3:

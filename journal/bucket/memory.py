@@ -7,7 +7,7 @@ from pathlib import Path
 
 from journal.bucket.errors import BucketRefused, ObjectExists, ObjectMissing
 from journal.bucket.keys import check_blobs, key_fault
-from journal.bucket.port import Answer, Created, Stat
+from journal.bucket.port import Answer, Created, LocalFile, Stat
 
 CHUNK_BYTES = 1 << 20
 
@@ -88,6 +88,9 @@ class MemoryBucket:
     def locate(self, key: str) -> str:
         """A name for messages only: DuckDB runs in another process and cannot reach this memory."""
         return f"memory://{key}"
+
+    def local_file(self, key: str) -> LocalFile | None:
+        return None
 
     async def close(self) -> None:
         """Keeps the objects, so that a test can open the same bucket again."""

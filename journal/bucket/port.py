@@ -6,7 +6,7 @@ win it again).
 """
 
 import enum
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +42,14 @@ class Stat(msgspec.Struct, frozen=True):
     key: str
     size_bytes: int
     modified_at: datetime
+
+
+class LocalFile(msgspec.Struct, frozen=True):
+    """The file that holds an object of a local bucket. `open` follows no symlink below the bucket;
+    it blocks, and raises as a read does. The caller closes the descriptor."""
+
+    path: Path
+    open: Callable[[], int]
 
 
 class Bucket(Protocol):
@@ -129,6 +137,10 @@ class Bucket(Protocol):
 
     def locate(self, key: str) -> str:
         """Where DuckDB finds the object: an absolute path, or an `s3://` URL."""
+        ...
+
+    def local_file(self, key: str) -> LocalFile | None:
+        """The file that holds the object; None in a store that has no files. Asks nobody."""
         ...
 
     @property

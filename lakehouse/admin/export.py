@@ -36,7 +36,7 @@ class Progress(msgspec.Struct, frozen=True):
 async def export(source: Journal, target: Bucket) -> AsyncIterator[Progress]:
     """Copy everything up to the head that the journal has now.
 
-    Raises RefusedError `object_lost` for an object that is not what the journal says, and
+    Raises RefusedError `object_damaged` for an object that is not what the journal says, and
     `bucket_refused` for a target that holds something else; JournalCorrupt, BucketError.
     """
     state = await replayed(source)
@@ -108,7 +108,7 @@ async def _download(source: Bucket, version: Stored, descriptor: int) -> None:
             digest.update(piece)
             await asyncio.to_thread(file.write, piece)
     if digest.hexdigest() != version.sha256:
-        raise RefusedError(Refused("object_lost", f"{version.key}: its SHA-256 differs"))
+        raise RefusedError(Refused("object_damaged", f"{version.key}: its SHA-256 differs"))
 
 
 def _refused(detail: str) -> RefusedError:

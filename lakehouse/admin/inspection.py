@@ -15,6 +15,7 @@ from journal.log import Journal
 from journal.slot import Slot, check_link
 from lakehouse.admin.what_if import WhatIf
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
+from projections import catalog
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, Folding, State, empty
 from projections.heap import growing
@@ -22,6 +23,7 @@ from projections.inventory import Stored
 from projections.moment import Moment
 
 PAGE = 1_000
+ABSENT = "it is absent"
 
 
 class CacheDifference(msgspec.Struct, frozen=True):
@@ -38,6 +40,13 @@ class ObjectFault(msgspec.Struct, frozen=True):
     key: str
     blob: str
     reason: str
+    datasets: tuple[str, ...] = ()
+    """The live datasets that hold it."""
+
+    @property
+    def is_damage(self) -> bool:
+        """Whether it is there, with other bytes."""
+        return self.reason != ABSENT
 
 
 async def replayed(
@@ -119,7 +128,15 @@ async def object_faults(
             continue
         reason = await _fault(bucket, version)
         if reason is not None:
-            yield ObjectFault(version.key, version.blob, reason)
+            yield ObjectFault(version.key, version.blob, reason, _holders(state, version.blob))
+
+
+def _holders(state: State, blob: str) -> tuple[str, ...]:
+    return tuple(
+        dataset.name
+        for dataset in catalog.in_name_order(state.catalog)
+        if any(item.blob == blob for item in dataset.objects + dataset.quarantine)
+    )
 
 
 def _is_beyond(slot: Slot, seq: int | None, at: str | None) -> bool:
@@ -150,7 +167,7 @@ async def _fault(bucket: Bucket, version: Stored) -> str | None:
             digest.update(piece)
             size_bytes += len(piece)
     except ObjectMissing:
-        return "it is absent"
+        return ABSENT
     if size_bytes != version.size_bytes:
         return f"it has {size_bytes:,} bytes, not {version.size_bytes:,}"
     return None if digest.hexdigest() == version.sha256 else "its SHA-256 differs"

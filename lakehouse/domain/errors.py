@@ -108,6 +108,12 @@ CODES: dict[str, Code] = {
     "object_lost": Code(
         500, "Object lost", "A referenced object is absent: verify the bucket.", exit=4
     ),
+    "object_damaged": Code(
+        500,
+        "Object damaged",
+        "Restore it from a copy: `lakehouse journal verify --objects`.",
+        exit=4,
+    ),
     "busy": Code(503, "Busy", "Try again after Retry-After.", True, 3),
     "not_committed": Code(503, "Not committed", "Certainly not done; send it again.", True, 3),
     "outcome_unknown": Code(

@@ -10,6 +10,7 @@ from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
 from lakehouse.metrics import Metrics, Standing
+from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.feed import Feed
@@ -18,6 +19,7 @@ from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
+from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.provenance import Provenance
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.storage import Storage
@@ -52,6 +54,7 @@ class Service:
         self,
         node: Node,
         engine: QueryEngine,
+        reader: ObjectReader,
         pool: Executor,
         lane: Executor,
         spool_dir: Path,
@@ -64,15 +67,18 @@ class Service:
         self.limits = limits
         self.puts = Limiter(limits.puts, "PUTs", retry_after_s=5)
         self.ingests = Limiter(limits.ingests, "ingests", retry_after_s=5)
-        self.storage = Storage(node)
+        self.objects = VerifiedObjects(node, reader)
+        self.storage = Storage(node, self.objects)
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
         self.past = TimeTravel(node)
         self.why = Provenance(node, engine)
         self.feed = Feed(node, self.journal)
         self.rejections = Rejections(node.clock)
-        self.ingest = Ingest(node, pool, lane, spool_dir, limits.upload_bytes, self.rejections)
-        self.quarantine = Quarantine(node, pool, spool_dir)
+        self.ingest = Ingest(
+            *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes, self.rejections)
+        )
+        self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
         rejected = self.rejections.remembered
         self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejected)
         self.collection = GarbageCollector(node, self.sql.queries, limits.waits)
@@ -80,7 +86,7 @@ class Service:
 
     def _standing(self) -> list[Standing]:
         """How things stand, for whoever watches."""
-        writer, state = self.node.writer, self.node.state
+        writer, state, reader = self.node.writer, self.node.state, self.objects.reader
         there = counts(state)
         return [
             ("lakehouse_journal_seq", "The last event that is folded.", state.head.seq),
@@ -93,6 +99,8 @@ class Service:
             ("lakehouse_races_lost_total", "Slots that another won.", writer.counts.races_lost),
             ("lakehouse_changes_waiting", "Changes that wait to be decided.", writer.waiting),
             ("lakehouse_halted", "1 when this process takes no changes.", bool(writer.fault)),
+            ("lakehouse_objects_damaged_total", "Reads that met damage.", reader.damaged),
+            ("lakehouse_blocks_fetched_total", "Blocks from the store.", reader.remote.fetched),
             ("lakehouse_puts_in_flight", "PUTs in flight.", self.puts.inside),
             ("lakehouse_ingests_in_flight", "Ingests in flight.", self.ingests.inside),
             ("lakehouse_listeners", "Listeners to the journal's feed.", self.feed.gate.inside),

@@ -1,10 +1,11 @@
-"""What every read has in common: which state it is answered from, and which bytes."""
+"""Which state a read is answered from, and what to answer for what is gone.
+
+Owns no state; must never read an object.
+"""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from journal.bucket.errors import ObjectMissing
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from projections import inventory
@@ -41,22 +42,6 @@ def point_in_time(as_of: str | int) -> int | datetime:
     if isinstance(as_of, str) and not _SEQ.fullmatch(as_of):
         return _time(as_of)
     return _seq(as_of)
-
-
-async def pieces(
-    node: Node, blob: str, start: int = 0, length: int | None = None
-) -> AsyncIterator[bytes]:
-    """A blob's bytes, opened: that it exists is known when this returns.
-
-    Raises RefusedError: 410 `objects_collected` naming the event, else 500 `object_lost`.
-    """
-    stream = node.bucket.stream(blob, start, length)
-    try:
-        first = await anext(stream, b"")
-    except ObjectMissing as error:
-        await node.refresh()
-        raise RefusedError(gone(node.state, blob)) from error
-    return _joined(first, stream)
 
 
 def gone(state: State, blob: str) -> Refused:
@@ -110,10 +95,3 @@ def _time(text: str) -> datetime:
 def _no_point_in_time(text: str) -> Refused:
     detail = "as_of is an event's number, or an RFC 3339 time with Z or an offset"
     return Refused("invalid_request", f"{detail}; {text[:64]!r} is neither")
-
-
-async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if first:
-        yield first
-    async for piece in rest:
-        yield piece

@@ -15,6 +15,7 @@ from lakehouse.process.spool import Spooled
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
+from lakehouse.service.objects import VerifiedObjects
 from projections import inventory
 from projections.inventory import Stored
 
@@ -22,8 +23,9 @@ from projections.inventory import Stored
 class Storage:
     """Put, find, list and forget objects."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, objects: VerifiedObjects) -> None:
         self._node = node
+        self._objects = objects
 
     async def put(
         self, key: str, body: Spooled, content_type: str, caller: Caller, *, only_if_absent: bool
@@ -67,15 +69,15 @@ class Storage:
         version = inventory.current(state.inventory, key)
         if version is None:
             raise RefusedError(Refused("object_not_found", f"no object has the key {key!r}"))
-        if version.blob in self._node.state.inventory.gone:
+        if inventory.lost_to(self._node.state.inventory, version.blob) is not None:
             raise RefusedError(snapshot.gone(self._node.state, version.blob))
         return version, state.head.seq
 
     async def read(
         self, version: Stored, start: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
-        """The bytes of a version, or `length` of them from `start`."""
-        return await snapshot.pieces(self._node, version.blob, start, length)
+        """The bytes of a version, or `length` of them from `start`. Raises as `pieces` does."""
+        return await self._objects.pieces(version, start, length)
 
     async def list(self, prefix: str, after: str, limit: int, as_of: str | None) -> Listing:
         """Up to `limit` keys with `prefix` that sort after `after`, in byte order."""

@@ -16,7 +16,7 @@ import msgspec
 
 from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectExists, ObjectMissing
 from journal.bucket.keys import check_blobs, slot_position
-from journal.bucket.port import Answer, Created, Stat
+from journal.bucket.port import Answer, Created, LocalFile, Stat
 from tests.simulation.trace import Trace
 from tests.simulation.virtual_time import BEGAN, Process, VirtualLoop
 
@@ -240,6 +240,9 @@ class SimulatedBucket:
 
     def locate(self, key: str) -> str:
         return f"memory://{key}"
+
+    def local_file(self, key: str) -> LocalFile | None:
+        return None
 
     async def close(self) -> None:
         """Nothing to release."""

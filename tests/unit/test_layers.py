@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("journal", "projections", "lakehouse")
 FLOORS = (
     {"domain", "logs", "metrics"},
-    {"api", "config"},
+    {"api", "config", "objects"},
     {"commit", "formats", "query"},
     {"process"},
     {"system"},

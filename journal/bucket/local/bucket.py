@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -17,7 +18,7 @@ from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectMissin
 from journal.bucket.keys import check_blobs
 from journal.bucket.local import listing, write
 from journal.bucket.local.tree import TEMPORARY, Tree, translated
-from journal.bucket.port import Created, Stat
+from journal.bucket.port import Created, LocalFile, Stat
 
 CHUNK_BYTES = 1 << 20
 THREADS = 8
@@ -113,6 +114,9 @@ class LocalBucket:
     def locate(self, key: str) -> str:
         return str(self._tree.root / key)
 
+    def local_file(self, key: str) -> LocalFile | None:
+        return LocalFile(self._tree.root / key, partial(_descriptor, self._tree, key))
+
     async def close(self) -> None:
         if self._open:
             self._open = False
@@ -150,6 +154,11 @@ def _read(tree: Tree, key: str) -> bytes:
 def _read_piece(tree: Tree, key: str, at: int, size_bytes: int) -> bytes:
     with translated(key), tree.opened(key) as descriptor:
         return os.pread(descriptor, size_bytes, at)
+
+
+def _descriptor(tree: Tree, key: str) -> int:
+    with translated(key), tree.opened(key) as descriptor:
+        return os.dup(descriptor)
 
 
 def _now(tree: Tree) -> datetime:

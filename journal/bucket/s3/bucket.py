@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from journal.bucket.errors import BucketBroken, BucketRefused, ObjectMissing
 from journal.bucket.keys import check_blobs, key_fault
-from journal.bucket.port import Answer, Created, Stat
+from journal.bucket.port import Answer, Created, LocalFile, Stat
 from journal.bucket.s3.answers import NO_ANSWER, created, status_of, translated
 from journal.bucket.s3.client import S3Clients, open_clients
 from journal.bucket.s3.delete import abort_uploads, delete_objects
@@ -134,6 +134,9 @@ class S3Bucket:
 
     def locate(self, key: str) -> str:
         return f"s3://{self._name}/{self._prefix}{key}"
+
+    def local_file(self, key: str) -> LocalFile | None:
+        return None
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -97,8 +97,9 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
             raise JournalCorrupt(0, detail)
         faults = await _object_faults(journal) if arguments.objects else []
     if faults:
+        code = "object_damaged" if any(each.is_damage for each in faults) else "object_lost"
         detail = f"{len(faults)} objects are missing or differ from the journal"
-        raise RefusedError(Refused("object_lost", detail, _rows(faults)))
+        raise RefusedError(Refused(code, detail, _rows(faults)))
     print_body(arguments, verified | {"verified": True})
     return OK
 

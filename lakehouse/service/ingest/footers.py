@@ -2,11 +2,11 @@
 
 import asyncio
 import struct
+from collections.abc import Awaitable, Callable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from journal.bucket.port import Bucket
 from journal.events import Object
 from lakehouse.formats.types import INT64
 from projections.catalog import Dataset
@@ -14,15 +14,17 @@ from projections.catalog import Dataset
 END_BYTES = 64 * 1024
 """Read at once; most footers fit."""
 AT_ONCE = 16
+ReadBlob = Callable[[str, int, int], Awaitable[bytes]]
+"""Verified bytes of a blob: its key, where they start, how many."""
 _TRAILER = struct.Struct("<I4s")
 _EXACT = 2**53
 """Up to here every integer is a double."""
 
 
-async def exact_as_double(bucket: Bucket, dataset: Dataset) -> frozenset[str]:
+async def exact_as_double(read: ReadBlob, dataset: Dataset) -> frozenset[str]:
     """The int64 columns all of whose values, in every object, are the same as doubles.
 
-    A column of whose values a footer says nothing is not among them. Raises BucketError.
+    A column of whose values a footer says nothing is not among them. Raises what `read` raises.
     """
     names = frozenset(column.name for column in dataset.schema or () if column.type == INT64)
     if not names:
@@ -31,7 +33,7 @@ async def exact_as_double(bucket: Bucket, dataset: Dataset) -> frozenset[str]:
 
     async def inexact(item: Object) -> frozenset[str]:
         async with gate:
-            footer = await _footer(bucket, item)
+            footer = await _footer(read, item)
         return frozenset(name for name in names if not _is_exact(footer, name))
 
     return names.difference(*await asyncio.gather(*map(inexact, dataset.objects)))
@@ -57,14 +59,13 @@ def _chunk_is_exact(chunk: pq.ColumnChunkMetaData) -> bool:
     return bool(found.min >= -_EXACT and found.max <= _EXACT)
 
 
-async def _footer(bucket: Bucket, item: Object) -> pq.FileMetaData:
-    end = await _end(bucket, item, min(END_BYTES, item.size_bytes))
+async def _footer(read: ReadBlob, item: Object) -> pq.FileMetaData:
+    end = await _end(read, item, min(END_BYTES, item.size_bytes))
     size_bytes, _ = _TRAILER.unpack(end[-_TRAILER.size :])
     if size_bytes + _TRAILER.size > len(end):
-        end = await _end(bucket, item, size_bytes + _TRAILER.size)
+        end = await _end(read, item, size_bytes + _TRAILER.size)
     return pq.read_metadata(pa.BufferReader(end))
 
 
-async def _end(bucket: Bucket, item: Object, size_bytes: int) -> bytes:
-    pieces = bucket.stream(item.blob, item.size_bytes - size_bytes, size_bytes)
-    return b"".join([piece async for piece in pieces])
+async def _end(read: ReadBlob, item: Object, size_bytes: int) -> bytes:
+    return await read(item.blob, item.size_bytes - size_bytes, size_bytes)

@@ -32,6 +32,7 @@ from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.prefetch import Prefetch
 from lakehouse.service.ingest.source_history import with_source_history
 from lakehouse.service.ingest.work_dir import WorkDir
+from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
 from projections.catalog import Dataset
 
@@ -42,6 +43,7 @@ class IngestJob:
     def __init__(
         self,
         node: Node,
+        objects: VerifiedObjects,
         pool: Executor,
         limits: IngestLimits,
         plan: IngestPlan,
@@ -54,6 +56,7 @@ class IngestJob:
     ) -> None:
         self._node = node
         self._dry_run = dry_run
+        self._objects = objects
         self._pool = pool
         self._limits = limits
         self._plan = plan
@@ -105,7 +108,7 @@ class IngestJob:
         """What the live dataset demands of the file, given how the plan may change its schema."""
         exact = frozenset[str]()
         if live is not None and asks_for_exact(self._plan):
-            exact = await exact_as_double(self._node.bucket, live)
+            exact = await exact_as_double(self._objects.read, live)
         return contract_of(self._plan, live, exact)
 
     async def read(self, contract: Contract | None) -> Parsed:

@@ -23,6 +23,7 @@ from lakehouse.formats.quarantine import QuarantinedRow, read_quarantine
 from lakehouse.formats.text_encoding import UNDECODABLE
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.service import snapshot
+from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
 from projections.catalog import Dataset
 
@@ -42,8 +43,11 @@ class Held(msgspec.Struct, frozen=True):
 class Quarantine:
     """What is set aside, dataset by dataset."""
 
-    def __init__(self, node: Node, pool: Executor, spool_dir: Path) -> None:
+    def __init__(
+        self, node: Node, objects: VerifiedObjects, pool: Executor, spool_dir: Path
+    ) -> None:
         self._node = node
+        self._objects = objects
         self._pool = pool
         self._spool_dir = spool_dir
 
@@ -57,13 +61,16 @@ class Quarantine:
 
     @asynccontextmanager
     async def rows(self, held: Held) -> AsyncIterator[Iterator[QuarantinedRow]]:
-        """The rows of one file, in the order of its source. Raises what reading.pieces raises."""
+        """The rows of one file, in the order of its source. Raises what `pieces` raises."""
+        stored = self._node.state.inventory.blobs.get(held.blob)
+        if stored is None:
+            raise RefusedError(snapshot.gone(self._node.state, held.blob))
         with full_disk_refused():
             place = tempfile.TemporaryDirectory(prefix="ingest-", dir=self._spool_dir)
         with place as name:
             path = Path(name) / "quarantine.parquet"
             with full_disk_refused(), path.open("wb") as file:
-                async for piece in await snapshot.pieces(self._node, held.blob):
+                async for piece in await self._objects.pieces(stored):
                     await in_thread(self._pool, partial(file.write, piece))
             yield read_quarantine(path)
 

@@ -20,6 +20,7 @@ from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.prefetch import Prefetch, Prefetcher
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.work_dir import work_dir
+from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
 
 __all__ = ["Ingest", "IngestPlan"]
@@ -31,6 +32,7 @@ class Ingest:
     def __init__(
         self,
         node: Node,
+        objects: VerifiedObjects,
         pool: Executor,
         lane: Executor,
         spool_dir: Path,
@@ -38,6 +40,7 @@ class Ingest:
         rejections: Rejections,
     ) -> None:
         self._node = node
+        self._objects = objects
         self._rejections = rejections
         self._pool = pool
         self._lane = lane
@@ -67,7 +70,11 @@ class Ingest:
         with self._rejections.noted(plan, file, caller):
             async with work_dir(self._spool_dir, self._pool) as place:
                 reader = self._lane if plan.is_quick(file) else self._pool
-                job = IngestJob(self._node, reader, self._limits, plan, file, place, ahead, reached)
+                job = IngestJob(
+                    *(self._node, self._objects, reader, self._limits, plan, file, place),
+                    ahead,
+                    reached,
+                )
                 command = plan.command(file)
                 settled = await settle(self._node, command, caller, file.sha256, job)
                 return await self._receipt(plan, settled)
@@ -86,12 +93,7 @@ class Ingest:
         check_name(plan.name)
         async with work_dir(self._spool_dir, self._pool) as place:
             job = IngestJob(
-                self._node,
-                self._pool,
-                self._limits,
-                plan,
-                file,
-                place,
+                *(self._node, self._objects, self._pool, self._limits, plan, file, place),
                 reached=reached,
                 dry_run=True,
             )

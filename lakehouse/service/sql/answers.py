@@ -116,8 +116,8 @@ def _versions(state: State, now: State, reads: Reads, moments: FixedRelations) -
         if relation.system and relation.name in _NEVER:
             return None
         fixed = _fixed(relation, state) if relation.moment is None else moments.get(name)
-        if fixed is None or any(blob not in now.inventory.blobs for blob in fixed.blobs):
-            return None  # collected since: what is gone from the bucket is gone from here
+        if fixed is None or _is_lost(now, fixed.blobs):
+            return None  # a mark is final: what may be gone from the bucket is gone from here
         versions[name] = fixed.seq
     return versions
 
@@ -127,6 +127,11 @@ def _fixed(relation: Wanted, state: State) -> FixedRelation:
     if dataset is None:
         return FixedRelation(state.head.seq)
     return FixedRelation(dataset.seq, tuple(item.blob for item in dataset.objects))
+
+
+def _is_lost(now: State, blobs: tuple[str, ...]) -> bool:
+    known, marked = now.inventory.blobs, now.inventory.marked
+    return any(blob not in known or blob in marked for blob in blobs)
 
 
 def _is_plain(name: str) -> bool:

@@ -151,7 +151,17 @@ class _Asked:
         if dataset is None:
             return None
         self._used.append(dataset)
+        self._refuse_lost(dataset, state)
         return self._view(dataset)
+
+    def _refuse_lost(self, dataset: Dataset, state: State) -> None:
+        """Raises RefusedError for what a past state names and the present has marked or collected."""
+        now = self._node.state
+        if state is now:
+            return  # nothing that a live dataset holds is ever marked
+        for item in dataset.objects:
+            if inventory.lost_to(now.inventory, item.blob) is not None:
+                raise RefusedError(snapshot.gone(now, item.blob))
 
     def lost(self, now: State, refused: Refused) -> Refused:
         """Why an object of these datasets is absent: collected, or lost."""

@@ -1,0 +1,139 @@
+"""Reads objects in blocks, each compared with the journal's hashes before anybody sees it.
+
+Joins the parts of this package: where a block comes from, what proves it, and who has seen it. A
+local bucket's blocks are read where they lie, others through the cache. Must never hand out a byte
+that was not verified.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from functools import partial
+
+from journal.block_hashes import BLOCK_BYTES
+from journal.bucket.port import Bucket
+from journal.threads import in_thread
+from lakehouse.objects.block_cache import BlockCache
+from lakehouse.objects.damage import ObjectDamaged, size_fault
+from lakehouse.objects.extents import Extent
+from lakehouse.objects.known_digests import KnownDigests
+from lakehouse.objects.local_blocks import LocalBlocks
+from lakehouse.objects.remote_blocks import Digests, RemoteBlocks
+from projections.inventory import Stored
+
+AHEAD = 4
+"""Blocks that are read ahead of who streams an object."""
+
+
+class ObjectReader:
+    """The verified objects of one bucket. All calls from one event loop."""
+
+    def __init__(
+        self, bucket: Bucket, cache: BlockCache | None = None, pool: Executor | None = None
+    ) -> None:
+        self.damaged = 0
+        """How often bytes were not those of the journal."""
+        self.cache = cache
+        self.remote = RemoteBlocks(bucket, cache, pool)
+        self._bucket = bucket
+        self._pool = pool
+        self._digests = KnownDigests(bucket, cache, pool)
+        self._local = LocalBlocks()
+
+    async def extents(self, version: Stored, start: int, stop: int) -> tuple[Extent, ...] | bytes:
+        """Where bytes `start` to `stop` lie, verified; the bytes themselves if not all are in files.
+
+        Raises ObjectDamaged, BucketError.
+        """
+        with self._counting():
+            return await self._extents(version, start, stop)
+
+    async def read(self, version: Stored, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a version, at most to its end. Raises ObjectDamaged, BucketError."""
+        return b"".join([piece async for piece in self.stream(version, start, length)])
+
+    async def stream(
+        self, version: Stored, start: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """`length` bytes of a version from `start` (None: to the end), each verified before it comes.
+
+        Blocks are read ahead. Raises ObjectDamaged, before the first piece for another size, and
+        BucketError.
+        """
+        stop = version.size_bytes if length is None else min(start + length, version.size_bytes)
+        blocks = _blocks(start, stop)
+        with self._counting():
+            known = await self._digests.of(version)
+            if len(blocks) != 1:  # one block proves itself
+                await self._check_size(version)
+        ahead: deque[asyncio.Task[bytes]] = deque()
+        try:
+            for index in blocks:
+                while len(ahead) < AHEAD and index + len(ahead) in blocks:
+                    body = self._body(version, known, index + len(ahead))
+                    ahead.append(asyncio.create_task(body))
+                begin = index * BLOCK_BYTES
+                yield (await ahead.popleft())[max(start - begin, 0) : stop - begin]
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    def use(self, blobs: Iterable[str]) -> None:
+        """A query has used these blobs: let them be the last to leave the cache."""
+        self.remote.use(blobs)
+
+    def drop(self, blobs: Iterable[str]) -> None:
+        """These blobs were collected: forget all that is known of them."""
+        gone = frozenset(blobs)
+        self.remote.drop(gone)
+        self._digests.drop(gone)
+        self._local.drop(gone)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await self.remote.close()
+
+    async def _extents(self, version: Stored, start: int, stop: int) -> tuple[Extent, ...] | bytes:
+        blocks = _blocks(start, min(stop, version.size_bytes))
+        known = await self._digests.of(version)
+        file = self._bucket.local_file(version.blob)
+        if file is not None:
+            verify = partial(self._local.verify, version, known, blocks, file)
+            return (await in_thread(self._pool, verify),)
+        found = await self.remote.find(version, known, blocks)
+        extents = tuple(block for block in found if isinstance(block, Extent))
+        if len(extents) == len(found):
+            return extents
+        pairs = zip(blocks, found, strict=True)
+        bodies = (self.remote.body(version, known, index, block) for index, block in pairs)
+        begin = blocks.start * BLOCK_BYTES
+        return b"".join(await asyncio.gather(*bodies))[start - begin : stop - begin]
+
+    async def _body(self, version: Stored, known: Digests, index: int) -> bytes:
+        """One block's bytes, hashed as they are: what is sent is what was verified."""
+        with self._counting():
+            if self._bucket.local_file(version.blob) is not None:
+                return await self.remote.fetch(version, known, index)
+            [block] = await self.remote.find(version, known, range(index, index + 1))
+            return await self.remote.body(version, known, index, block)
+
+    async def _check_size(self, version: Stored) -> None:
+        size_bytes = (await self._bucket.stat(version.blob)).size_bytes
+        if fault := size_fault(version.size_bytes, size_bytes):
+            raise ObjectDamaged(version.key, version.blob, fault)
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        try:
+            yield
+        except ObjectDamaged:
+            self.damaged += 1
+            raise
+
+
+def _blocks(start: int, stop: int) -> range:
+    """The blocks that hold bytes `start` to `stop`."""
+    return range(start // BLOCK_BYTES, -(-stop // BLOCK_BYTES)) if start < stop else range(0)

@@ -1,0 +1,210 @@
+"""Verified blocks of a remote store's objects: from memory, the cache, or the store.
+
+A block is looked for and fetched once for all who want it at the time. Adjacent missing blocks come by
+one request. Must never give out a block that was not compared with its digest.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from functools import partial
+
+from journal.block_hashes import BLOCK_BYTES, block_size
+from journal.bucket.errors import BucketUnavailable
+from journal.bucket.port import Bucket
+from journal.threads import in_thread
+from lakehouse.objects.block_cache import BlockCache
+from lakehouse.objects.damage import ObjectDamaged, block_fault
+from lakehouse.objects.extents import Extent
+from projections.inventory import Stored
+
+RUN_BLOCKS = 4
+"""Adjacent blocks are fetched by one request of up to so many."""
+PARALLEL = 8
+"""Requests for blocks in flight."""
+HELD_BLOCKS = 32
+"""Blocks that no cache takes are held in memory, so many."""
+
+Digests = tuple[bytes, ...]
+Block = Extent | bytes
+"""Where a verified block lies, or its bytes where no cache took it."""
+
+
+class RemoteBlocks:
+    """The blocks of one bucket's objects. All calls from one event loop."""
+
+    def __init__(self, bucket: Bucket, cache: BlockCache | None, pool: Executor | None) -> None:
+        self.fetched = 0
+        """Blocks that came from the store."""
+        self._bucket = bucket
+        self._cache = cache
+        self._pool = pool
+        self._gate = asyncio.Semaphore(PARALLEL)
+        self._coming: dict[tuple[str, int], asyncio.Future[Block]] = {}
+        self._held: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._fetches: set[asyncio.Task[None]] = set()
+        self._upkeep: set[asyncio.Task[None]] = set()
+
+    async def find(self, version: Stored, known: Digests, blocks: range) -> list[Block]:
+        """These blocks of a version, whose digests are `known`. Raises ObjectDamaged, BucketError."""
+        wanted: list[asyncio.Future[Block] | bytes] = []
+        new: list[int] = []
+        for index in blocks:
+            key = (version.blob, index)
+            if key in self._held:
+                wanted.append(self._held[key])
+                continue
+            if key not in self._coming:
+                future: asyncio.Future[Block] = asyncio.get_running_loop().create_future()
+                future.add_done_callback(_retrieved)
+                self._coming[key] = future
+                new.append(index)
+            wanted.append(self._coming[key])
+        if new:
+            _start(self._fetches, self._bring(version, known, new))
+        return [each if isinstance(each, bytes) else await asyncio.shield(each) for each in wanted]
+
+    async def body(self, version: Stored, known: Digests, index: int, block: Block) -> bytes:
+        """The bytes of a block that `find` gave."""
+        if isinstance(block, bytes):
+            return block
+        cache = self._cache
+        body = await in_thread(self._pool, partial(cache.read, block)) if cache else None
+        return body if body is not None else await self.fetch(version, known, index)
+
+    async def fetch(self, version: Stored, known: Digests, index: int) -> bytes:
+        """One block from the bucket itself, past every cache. Raises as `find` does."""
+        size_bytes = block_size(version.size_bytes, index)
+        pieces = self._bucket.stream(version.blob, index * BLOCK_BYTES, size_bytes)
+        body = b"".join([piece async for piece in pieces])
+        await in_thread(self._pool, partial(_compare, version, known, index, body))
+        return body
+
+    def use(self, blobs: Iterable[str]) -> None:
+        """Let the blocks of these blobs be the last to leave the cache."""
+        if self._cache is not None:
+            self._background(partial(self._cache.touch, tuple(blobs)))
+
+    def drop(self, blobs: frozenset[str]) -> None:
+        """Forget these blobs, in memory and in the cache."""
+        for key in [key for key in self._held if key[0] in blobs]:
+            del self._held[key]
+        if self._cache is not None:
+            self._background(partial(self._cache.drop, blobs))
+
+    async def close(self) -> None:
+        """Stop what is being fetched, and finish what the cache is asked to do."""
+        for task in self._fetches:
+            task.cancel()
+        await asyncio.gather(*self._fetches, *self._upkeep, return_exceptions=True)
+
+    async def _bring(self, version: Stored, known: Digests, indices: Sequence[int]) -> None:
+        """Settle the futures of these blocks, from the cache or the store."""
+        missing: Sequence[int] = ()
+        with self._failing(version, indices):
+            missing = await self._not_cached(version, known, indices)
+        await asyncio.gather(*(self._fetch_run(version, known, run) for run in _runs(missing)))
+
+    async def _not_cached(
+        self, version: Stored, known: Digests, indices: Sequence[int]
+    ) -> Sequence[int]:
+        """Settle what the cache has; the others."""
+        cache = self._cache
+        if cache is None:
+            return indices
+
+        def look_up() -> list[Extent | None]:
+            return [cache.find(version.blob, index, known[index]) for index in indices]
+
+        pairs = list(zip(indices, await in_thread(self._pool, look_up), strict=True))
+        for index, extent in pairs:
+            if extent is not None:
+                self._settle(version, index, extent)
+        return [index for index, extent in pairs if extent is None]
+
+    async def _fetch_run(self, version: Stored, known: Digests, run: range) -> None:
+        """Fetch adjacent blocks by one request."""
+        start = run.start * BLOCK_BYTES
+        stop = min(run.stop * BLOCK_BYTES, version.size_bytes)
+        gathered, index = bytearray(), run.start
+        with self._failing(version, run):
+            async with self._gate:
+                async for piece in self._bucket.stream(version.blob, start, stop - start):
+                    gathered += piece
+                    while index in run and len(gathered) >= block_size(version.size_bytes, index):
+                        size_bytes = block_size(version.size_bytes, index)
+                        await self._take(version, known, index, bytes(gathered[:size_bytes]))
+                        del gathered[:size_bytes]
+                        index += 1
+                if index in run:  # the store has fewer bytes than the journal says
+                    await self._take(version, known, index, bytes(gathered))
+
+    @contextmanager
+    def _failing(self, version: Stored, indices: Sequence[int]) -> Iterator[None]:
+        """An exception is the answer to all who wait for these blocks; who asks again tries again."""
+        try:
+            yield
+        except (Exception, asyncio.CancelledError) as error:
+            stopped = BucketUnavailable(f"{version.blob}: the server stops")
+            for index in indices:
+                future = self._coming.pop((version.blob, index), None)
+                if future is not None and not future.done():
+                    future.set_exception(error if isinstance(error, Exception) else stopped)
+            if not isinstance(error, Exception):
+                raise
+
+    async def _take(self, version: Stored, known: Digests, index: int, body: bytes) -> None:
+        self.fetched += 1
+        block = await in_thread(self._pool, partial(self._stored, version, known, index, body))
+        if isinstance(block, bytes):
+            self._held[version.blob, index] = block
+            while len(self._held) > HELD_BLOCKS:
+                self._held.popitem(last=False)
+        self._settle(version, index, block)
+
+    def _stored(self, version: Stored, known: Digests, index: int, body: bytes) -> Block:
+        _compare(version, known, index, body)
+        extent = self._cache.store(version.blob, index, body) if self._cache else None
+        return body if extent is None else extent
+
+    def _settle(self, version: Stored, index: int, block: Block) -> None:
+        future = self._coming.pop((version.blob, index), None)
+        if future is not None and not future.done():
+            future.set_result(block)
+
+    def _background(self, work: Callable[[], None]) -> None:
+        _start(self._upkeep, in_thread(self._pool, work))
+
+
+def _start(among: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(work)
+    among.add(task)
+    task.add_done_callback(among.discard)
+
+
+def _runs(indices: Sequence[int]) -> Iterator[range]:
+    """Ascending indices as runs of at most RUN_BLOCKS adjacent ones."""
+    run = range(0)
+    for index in indices:
+        if run and index == run.stop and len(run) < RUN_BLOCKS:
+            run = range(run.start, index + 1)
+        else:
+            if run:
+                yield run
+            run = range(index, index + 1)
+    if run:
+        yield run
+
+
+def _compare(version: Stored, known: Digests, index: int, body: bytes) -> None:
+    if hashlib.sha256(body).digest() != known[index]:
+        raise ObjectDamaged(version.key, version.blob, block_fault(version.size_bytes, index))
+
+
+def _retrieved(done: "asyncio.Future[Block]") -> None:
+    """Take note of the exception: nobody may be waiting any more."""
+    if not done.cancelled():
+        done.exception()

@@ -1,0 +1,234 @@
+"""Reading objects: what is verified, how often the store is asked, and what damage comes to."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from object_bucket import LONG, CountingBucket, body_of, flipped, version_of
+
+from journal.block_hashes import BLOCK_BYTES
+from journal.bucket.errors import BucketUnavailable, ObjectMissing
+from journal.bucket.local.bucket import LocalBucket
+from lakehouse.objects.block_cache import BlockCache
+from lakehouse.objects.damage import ObjectDamaged
+from lakehouse.objects.extents import Extent
+from lakehouse.objects.file_identity import file_identity
+from lakehouse.objects.object_reader import ObjectReader
+from projections.inventory import Stored
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> BlockCache:
+    return BlockCache(tmp_path / "cache", 64 * BLOCK_BYTES)
+
+
+async def remote(body: bytes, *, recorded: bool = True) -> tuple[CountingBucket, Stored]:
+    bucket, version = CountingBucket(), version_of(body, recorded=recorded)
+    await bucket.upload(version.blob, body)
+    return bucket, version
+
+
+def bytes_of(extents: tuple[Extent, ...] | bytes, start: int, stop: int) -> bytes:
+    """What a worker reads: from the files, each of which must have its identity."""
+    if isinstance(extents, bytes):
+        return extents
+    parts = []
+    for extent in extents:
+        with Path(extent.path).open("rb") as file:
+            assert file_identity(file.fileno()) == extent.identity
+            first, last = max(start, extent.start), min(stop, extent.stop)
+            file.seek(first - extent.shift)
+            parts.append(file.read(last - first))
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("cached", [True, False])
+async def test_any_range_is_read_from_a_remote_store(
+    cache: BlockCache, cached: bool, recorded: bool
+) -> None:
+    body = body_of(LONG)
+    bucket, version = await remote(body, recorded=recorded)
+    reader = ObjectReader(bucket, cache if cached else None)
+    for start, stop in ((0, 1), (5, LONG), (BLOCK_BYTES - 1, BLOCK_BYTES + 1), (LONG - 9, LONG)):
+        found = await reader.extents(version, start, stop)
+        assert isinstance(found, bytes) != cached
+        assert bytes_of(found, start, stop) == body[start:stop]
+        assert await reader.read(version, start, stop - start) == body[start:stop]
+    assert await reader.read(version) == body
+    await reader.close()
+
+
+async def test_a_block_is_fetched_once_for_all_who_want_it(cache: BlockCache) -> None:
+    bucket, version = await remote(body_of(LONG))
+    reader = ObjectReader(bucket, cache)
+    bucket.paused.clear()
+    asked = [asyncio.create_task(reader.extents(version, 0, LONG)) for _ in range(5)]
+    asked.append(asyncio.create_task(reader.extents(version, 7, 8)))
+    while not bucket.ranges:
+        await asyncio.sleep(0)
+    bucket.paused.set()
+    await asyncio.gather(*asked)
+    await reader.extents(version, 0, LONG)
+    assert bucket.ranges == [(version.blob, 0, LONG)]
+    assert reader.remote.fetched == 4
+
+
+async def test_what_was_cached_survives_a_restart(cache: BlockCache, tmp_path: Path) -> None:
+    bucket, version = await remote(body_of(LONG))
+    await ObjectReader(bucket, cache).extents(version, 0, LONG)
+    bucket.ranges.clear()
+    again = ObjectReader(bucket, BlockCache(tmp_path / "cache", 64 * BLOCK_BYTES))
+    found = await again.extents(version, 0, LONG)
+    assert bytes_of(found, 0, LONG) == body_of(LONG)
+    assert bucket.ranges == []
+
+
+@pytest.mark.parametrize("damage", ["altered", "truncated", "longer", "deleted", "emptied"])
+@pytest.mark.parametrize("restarted", [True, False])
+async def test_a_cache_file_that_was_changed_is_fetched_again(
+    cache: BlockCache, tmp_path: Path, damage: str, restarted: bool
+) -> None:
+    body = body_of(LONG)
+    bucket, version = await remote(body)
+    reader = ObjectReader(bucket, cache)
+    [extent] = await reader.extents(version, 0, 10)
+    path = Path(extent.path)
+    was = path.read_bytes()
+    found = path.stat()
+    match damage:
+        case "altered":
+            path.write_bytes(flipped(was, 77))
+            os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+        case "truncated":
+            path.write_bytes(was[:-1])
+        case "longer":
+            path.write_bytes(was + b"x")
+        case "emptied":
+            path.write_bytes(b"")
+        case "deleted":
+            path.unlink()
+    if restarted:
+        reader = ObjectReader(bucket, BlockCache(tmp_path / "cache", 64 * BLOCK_BYTES))
+    bucket.ranges.clear()
+    assert bytes_of(await reader.extents(version, 0, 10), 0, 10) == body[:10]
+    assert bucket.ranges == [(version.blob, 0, BLOCK_BYTES)]
+    assert await reader.read(version) == body
+
+
+@pytest.mark.parametrize("at", [0, BLOCK_BYTES, LONG - 1])
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_a_damaged_object_is_refused_each_time(
+    cache: BlockCache, at: int, recorded: bool
+) -> None:
+    body = body_of(LONG)
+    bucket, version = await remote(body, recorded=recorded)
+    bucket.alter(version.blob, flipped(body, at))
+    reader = ObjectReader(bucket, cache)
+    for times in (1, 2):
+        with pytest.raises(ObjectDamaged, match=version.key):
+            await reader.extents(version, at, at + 1)
+        assert reader.damaged == times
+    with pytest.raises(ObjectDamaged):
+        await reader.read(version)
+    bucket.alter(version.blob, body)
+    assert await reader.read(version) == body
+
+
+async def test_sound_blocks_of_a_damaged_object_can_be_read(cache: BlockCache) -> None:
+    body = body_of(LONG)
+    bucket, version = await remote(body)
+    bucket.alter(version.blob, flipped(body, 0))
+    found = await ObjectReader(bucket, cache).extents(version, BLOCK_BYTES, LONG)
+    assert bytes_of(found, BLOCK_BYTES, LONG) == body[BLOCK_BYTES:]
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, BLOCK_BYTES, LONG - 1, LONG + 1])
+async def test_an_object_of_another_size_is_damaged_before_its_first_byte(size_bytes: int) -> None:
+    bucket, version = await remote(body_of(LONG))
+    bucket.alter(version.blob, (body_of(LONG) + b"x")[:size_bytes])
+    with pytest.raises(ObjectDamaged, match="bytes, not"):
+        await anext(ObjectReader(bucket).stream(version))
+
+
+async def test_what_the_store_says_is_passed_on_and_asked_again(cache: BlockCache) -> None:
+    bucket, version = await remote(body_of(LONG))
+    reader = ObjectReader(bucket, cache)
+    for error in (BucketUnavailable("503"), ObjectMissing("404")):
+        bucket.error = error
+        with pytest.raises(type(error)):
+            await reader.extents(version, 0, LONG)
+    bucket.error = None
+    assert isinstance(await reader.extents(version, 0, LONG), tuple)
+    assert reader.damaged == 0
+
+
+async def test_without_room_reading_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    bucket, version = await remote(body_of(LONG))
+    reader = ObjectReader(bucket, BlockCache(tmp_path / "file" / "below", 64 * BLOCK_BYTES))
+    assert await reader.extents(version, 3, LONG) == body_of(LONG)[3:]
+    assert await reader.read(version) == body_of(LONG)
+    assert reader.cache is not None
+    assert reader.cache.failed_writes == 4
+
+
+async def test_what_was_collected_is_dropped(cache: BlockCache) -> None:
+    bucket, version = await remote(body_of(LONG))
+    reader = ObjectReader(bucket, cache)
+    [extent, *_] = await reader.extents(version, 0, LONG)
+    reader.drop([version.blob])
+    await reader.close()
+    assert not Path(extent.path).exists()
+
+
+async def local(
+    tmp_path: Path, body: bytes, *, recorded: bool = True
+) -> tuple[LocalBucket, Stored]:
+    bucket, version = (
+        await LocalBucket.open(tmp_path / "bucket"),
+        version_of(body, recorded=recorded),
+    )
+    await bucket.upload(version.blob, body)
+    return bucket, version
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_a_local_object_is_read_where_it_lies(tmp_path: Path, recorded: bool) -> None:
+    body = body_of(LONG)
+    bucket, version = await local(tmp_path, body, recorded=recorded)
+    reader = ObjectReader(bucket)
+    for start, stop in ((0, 1), (BLOCK_BYTES + 1, LONG)):
+        found = await reader.extents(version, start, stop)
+        assert isinstance(found, tuple)
+        assert found[0].path == str(tmp_path / "bucket" / version.blob)
+        assert bytes_of(found, start, stop) == body[start:stop]
+    assert await reader.read(version, 2, LONG) == body[2:]
+    await bucket.close()
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+async def test_a_local_object_that_was_altered_is_refused(
+    tmp_path: Path, read_before: bool
+) -> None:
+    body = body_of(LONG)
+    bucket, version = await local(tmp_path, body)
+    reader = ObjectReader(bucket)
+    if read_before:
+        await reader.extents(version, 0, LONG)
+    path = tmp_path / "bucket" / version.blob
+    found = path.stat()
+    path.write_bytes(flipped(body, BLOCK_BYTES + 5))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    with pytest.raises(ObjectDamaged):
+        await reader.extents(version, 0, LONG)
+    with pytest.raises(ObjectDamaged):
+        await reader.read(version)
+    path.write_bytes(body[:-1])
+    with pytest.raises(ObjectDamaged, match="bytes, not"):
+        await reader.extents(version, 0, 1)
+    path.unlink()
+    with pytest.raises(ObjectMissing):
+        await reader.extents(version, 0, 1)
+    await bucket.close()

@@ -100,6 +100,9 @@ CODES: dict[str, Code] = {
     "idempotency_key_reused": Code(
         422, "Idempotency key reused", "Use a new key for a new request."
     ),
+    "transfer_coding_not_supported": Code(
+        501, "Transfer coding not supported", "Use Transfer-Encoding: chunked, or Content-Length."
+    ),
     # 5xx: ours. Retryable ones pass.
     "internal_error": Code(500, "Internal error", "Report it with the request id."),
     "cache_differs": Code(

@@ -9,13 +9,14 @@ import asyncio
 import time
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.service import Service
-from lakehouse.web.http.connection import ABANDONABLE, Connection
+from lakehouse.web.http.bodies import check_transfer_coding
+from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
 from lakehouse.web.http.encoding import encoded
 from lakehouse.web.http.exchange import Exchange, finish, name_query, request_id
 from lakehouse.web.http.origin import foreign
@@ -30,6 +31,8 @@ LINGER_S = 2.0
 ROUTE = web.RequestKey("ROUTE", tuple)
 """Set on a request that is some route's: that route's method and path."""
 UNROUTED = ("other", "none")
+VERSIONS = (HttpVersion10, HttpVersion11)
+"""Of HTTP. The parser lets 0.9, which has no headers, and 2.0 pass."""
 
 log = structlog.get_logger()
 
@@ -60,6 +63,8 @@ class Edge(web.Server):
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         started_s = time.monotonic()
+        if request.version not in VERSIONS:
+            raise unreadable(request)
         identity = request_id(request.headers)
         status = 499
         with structlog.contextvars.bound_contextvars(request_id=identity):
@@ -102,6 +107,7 @@ class Edge(web.Server):
     async def _route(self, request: web.BaseRequest, identity: str) -> web.StreamResponse:
         if refused := foreign(request.method, request.raw_path, request.headers):
             raise RefusedError(refused)
+        check_transfer_coding(request)
         exchange = Exchange(request, identity, self._service.node.clock.monotonic())
         route, exchange.tail = match(request.method, exchange.target.path)
         exchange.changes = route.changes

@@ -20,6 +20,10 @@ NOT_HTTP = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03secret",
     b"\x00\x00\x00\x00\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET /secret\r\n\r\n",
+    b"GET /secret\r\n" + HOST + b"\r\n",
+    b"GET /secret HTTP/0.9\r\n" + HOST + b"\r\n",
+    b"GET /secret HTTP/2.0\r\n" + HOST + b"\r\n",
     b"GET /secret HTTP/9\r\n" + HOST + b"\r\n",
     b"SECRET /health HTTP/1.1\r\n" + HOST + b"\r\n",
     b"GET /health HTTP/1.1\r\nno colon here: \x01secret\r\n\r\n",
@@ -176,3 +180,19 @@ def _wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < until_s, "it never came to be"
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "Gzip,Chunked", "identity, chunked"])
+def test_a_transfer_coding_beside_chunked_is_refused(lake: Lake, coding: str) -> None:
+    body = b"3\r\nabc\r\n0\r\n\r\n"
+    with nothing_changes(lake):
+        answer = lake.put("bad", body, {"Transfer-Encoding": coding})
+    refused(answer, 501, "transfer_coding_not_supported")
+
+
+def test_http_1_0_has_no_chunks(lake: Lake) -> None:
+    head = b"PUT /v1/storage/put/bad HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    with nothing_changes(lake):
+        answer = lake.raw(head + b"3\r\nabc\r\n0\r\n\r\n")
+    assert b" 400 " in answer.split(b"\r\n")[0]
+    assert b'"invalid_request"' in answer

@@ -94,9 +94,53 @@ def test_a_cross_site_change_is_refused_even_without_an_origin(lake: Lake, site:
             lake.drop("kept", headers),
             lake.ingest("name=i", b"a\n1\n", headers | {"Content-Type": "text/csv"}),
             lake.sql("SELECT 1 AS x", headers),
+            lake.ask("OPTIONS", "/v1/storage/put/a", headers=headers),
         ):
             refused(answer, 403, "foreign_origin")
-    assert lake.ask("GET", "/health", headers=headers).status == 200, "a link may lead here"
+    for path in ("/health", "/ready", "/metrics", "/openapi.json"):
+        assert lake.ask("GET", path, headers=headers).status == 200, path
+
+
+READS = ["/v1/catalog/list", "/v1/storage/list", "/v1/journal/head", "/v1/journal/events/stream"]
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("target", [*READS, "http://localhost/v1/catalog/list"])
+@pytest.mark.parametrize(
+    "fetch",
+    [
+        {},
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Mode": "navigate"},
+    ],
+    ids=str,
+)
+def test_a_page_of_another_site_reads_nothing(
+    lake: Lake, method: str, target: str, fetch: dict[str, str]
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Host": "localhost", **fetch}
+    answer = lake.ask(method, target, headers=headers)
+    assert answer.status == 403
+    assert method == "HEAD" or answer.json["code"] == "foreign_origin"
+
+
+def test_a_link_of_another_site_may_be_followed_by_get_alone(lake: Lake) -> None:
+    assert lake.ask("GET", "/v1/catalog/list", headers=LINK).status == 200
+    assert lake.ask("HEAD", "/v1/catalog/list", headers=LINK).status == 403
+    twice = [*LINK.items(), ("Sec-Fetch-Mode", "cors")]
+    assert lake.ask("GET", "/v1/catalog/list", headers=twice).status == 403
+
+
+def test_every_answer_keeps_to_its_own_site(lake: Lake) -> None:
+    sent = [("GET", "/health"), ("GET", "/v1/catalog/list"), ("GET", "/none"), ("PUT", "/health")]
+    answers = [lake.ask(method, target) for method, target in sent]
+    answers.append(lake.ask("GET", "/v1/catalog/list", headers={"Host": "evil.example"}))
+    for answer in answers:
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", answer
+    assert b"cross-origin-resource-policy: same-origin" in lake.raw(b"no\r\n\r\n").lower()
 
 
 def test_a_second_line_does_not_hide_a_cross_site_change(lake: Lake) -> None:

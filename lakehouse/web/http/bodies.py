@@ -15,6 +15,7 @@ from aiohttp import (
     BadContentDispositionParam,
     BodyPartReader,
     ClientPayloadError,
+    HttpVersion10,
     MultipartReader,
     hdrs,
     web,
@@ -55,6 +56,22 @@ def check_declared_size(request: web.BaseRequest, max_bytes: int) -> None:
     if (request.content_length or 0) > max_bytes:
         detail = f"the body has {request.content_length:,} bytes; at most {max_bytes:,} are allowed"
         raise RefusedError(Refused("too_large", detail))
+
+
+def check_transfer_coding(request: web.BaseRequest) -> None:
+    """Raises RefusedError for a body in a transfer coding that is not undone here.
+
+    The parser undoes `chunked` and passes anything beside it through: `gzip, chunked` would be stored
+    still compressed.
+    """
+    codings = request.headers.get(hdrs.TRANSFER_ENCODING)
+    if codings is None:
+        return
+    if request.version == HttpVersion10:
+        raise _invalid("HTTP/1.0 has no Transfer-Encoding; send a Content-Length")
+    if codings.strip().lower() != "chunked":
+        detail = f"Transfer-Encoding: {codings[:64]}; only chunked is read"
+        raise RefusedError(Refused("transfer_coding_not_supported", detail))
 
 
 @asynccontextmanager

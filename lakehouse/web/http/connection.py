@@ -21,6 +21,24 @@ ABANDONABLE = web.RequestKey("ABANDONABLE", bool)
 log = structlog.get_logger()
 
 
+def unreadable(request: web.BaseRequest) -> ConnectionResetError:
+    """Answer bare bytes to a request of another HTTP version, and end its connection.
+
+    Written to the transport, because aiohttp would answer in the version of the request.
+    Returns what the handler raises, for aiohttp to make no further answer.
+    """
+    identity = uuid.uuid4().hex
+    log.info("unreadable_request", request_id=identity, fault="HttpVersion")
+    response = web.Response(status=400)
+    stamp(response, identity)
+    lines = [f"{name}: {value}" for name, value in response.headers.items()]
+    lines = ["HTTP/1.1 400 Bad Request", *lines, "Content-Length: 0", "Connection: close"]
+    if request.transport is not None:
+        request.transport.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        request.transport.close()
+    return ConnectionResetError("the request is not HTTP/1.0 or HTTP/1.1")
+
+
 class Connection(RequestHandler):
     """aiohttp's connection, made to tell a client what it did wrong, and no more than that."""
 

@@ -135,6 +135,7 @@ def stamp(response: web.StreamResponse, identity: str) -> None:
     """Set the headers that every answer carries."""
     response.headers["X-Request-Id"] = identity
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers["Server"] = "lakehouse"
 
 

@@ -3,10 +3,24 @@
 Must never refer to a class path, a clock or a bucket.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from journal.event_parts import version_of
-from journal.events import BLOCKS_VERSION, TYPES, VERSION, About, Count, Data, Event, Record
+from journal.events import (
+    BLOCKS_VERSION,
+    CHANGE_TYPES,
+    VERSION,
+    About,
+    Change,
+    ChangeSetCommitted,
+    Count,
+    Data,
+    Event,
+    Record,
+    TypedChange,
+)
 
 
 class UnknownEvent(Exception):
@@ -29,9 +43,21 @@ class Envelope(Record, frozen=True):
     data: msgspec.Raw
 
 
+class _SealedChange(Record, frozen=True):
+    """A change of a change set, its data not decoded yet."""
+
+    type: str
+    data: msgspec.Raw
+
+
+class _SealedChangeSet(Record, frozen=True):
+    changes: Annotated[tuple[_SealedChange, ...], msgspec.Meta(min_length=1)]
+
+
 _ENCODER = msgspec.json.Encoder()
 _ENVELOPES = msgspec.json.Decoder(Envelope)
-_DATA = {data.TYPE: msgspec.json.Decoder(data) for data in TYPES}
+_CHANGE_SET = msgspec.json.Decoder(_SealedChangeSet)
+_CHANGES = {change.TYPE: msgspec.json.Decoder(change) for change in CHANGE_TYPES}
 
 
 def encode_event(event: Event) -> bytes:
@@ -51,10 +77,9 @@ def decode_envelope(line: bytes) -> Envelope:
 
 def open_envelope(envelope: Envelope) -> Event:
     """Read an event's data. Raises as decode_event does."""
-    decoder = _DATA.get(envelope.type)
-    if decoder is None or envelope.v not in (VERSION, BLOCKS_VERSION):
+    if envelope.v not in (VERSION, BLOCKS_VERSION):
         raise _unknown(envelope)
-    data: Data = decoder.decode(envelope.data)
+    data: Data = _data(envelope)
     if envelope.v > version_of(data):
         raise _unknown(envelope)
     if envelope.v < version_of(data):
@@ -72,6 +97,22 @@ def open_envelope(envelope: Envelope) -> Event:
         envelope.about,
         data,
     )
+
+
+def _data(envelope: Envelope) -> Data:
+    if envelope.type != ChangeSetCommitted.TYPE:
+        return _change(envelope, envelope.type, envelope.data)
+    sealed = _CHANGE_SET.decode(envelope.data).changes
+    opened = (TypedChange(each.type, _change(envelope, each.type, each.data)) for each in sealed)
+    return ChangeSetCommitted(tuple(opened))
+
+
+def _change(envelope: Envelope, type_: str, data: msgspec.Raw) -> Change:
+    decoder = _CHANGES.get(type_)
+    if decoder is None:
+        raise _unknown(envelope)
+    change: Change = decoder.decode(data)
+    return change
 
 
 def _unknown(envelope: Envelope) -> UnknownEvent:

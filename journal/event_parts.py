@@ -7,12 +7,16 @@ from journal.events import (
     BLOCKS_VERSION,
     RETRIES,
     VERSION,
+    Change,
+    ChangeSetCommitted,
     Data,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
     DatasetRegistered,
+    DatasetRenamed,
     DatasetRestored,
+    DatasetsSwapped,
     DatasetUnpinned,
     FormatRaised,
     LakeAdopted,
@@ -24,6 +28,13 @@ from journal.events import (
 )
 
 
+def changes_of(data: Data) -> tuple[Change, ...]:
+    """The changes of an event in their order: of a change set each of it, else the one that it is."""
+    if isinstance(data, ChangeSetCommitted):
+        return tuple(each.data for each in data.changes)
+    return (data,)
+
+
 def version_of(data: Data) -> int:
     """The version that an event with this data has."""
     return BLOCKS_VERSION if any(blocks for _, blocks in block_hashes_of(data)) else VERSION
@@ -31,23 +42,27 @@ def version_of(data: Data) -> int:
 
 def block_hashes_of(data: Data) -> list[tuple[int, str]]:
     """(size in bytes, block hashes) of each object that an event names with its size."""
-    if isinstance(data, ObjectStored):
-        return [(data.size_bytes, data.block_hashes)]
-    return [(item.size_bytes, item.block_hashes) for item in objects_of(data)]
+    found: list[tuple[int, str]] = []
+    for change in changes_of(data):
+        if isinstance(change, ObjectStored):
+            found.append((change.size_bytes, change.block_hashes))
+        else:
+            found += [(item.size_bytes, item.block_hashes) for item in objects_of(change)]
+    return found
 
 
-def objects_of(data: Data) -> tuple[Object, ...]:
-    """Every object of an event that adds content: its rows, then its quarantine."""
-    match data:
+def objects_of(change: Change) -> tuple[Object, ...]:
+    """Every object of a change that adds content: its rows, then its quarantine."""
+    match change:
         case DatasetRegistered() | DatasetAppended() | DatasetRestored():
-            return data.objects + data.quarantine
+            return change.objects + change.quarantine
         case ObjectStored() | ObjectForgotten() | DatasetDropped():
             return ()
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
             return ()
-        case FormatRaised() | LakeAdopted():
+        case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():
             return ()
-    assert_never(data)
+    assert_never(change)
 
 
 def retried_by(data: DatasetAppended) -> frozenset[str]:
@@ -59,17 +74,29 @@ def retried_by(data: DatasetAppended) -> frozenset[str]:
 
 def names_of(data: Data) -> tuple[Sequence[str], Sequence[str]]:
     """The users' keys and the blobs that an event names. An ingested object's key is its blob."""
-    match data:
+    if not isinstance(data, ChangeSetCommitted):
+        return _names_of(data)
+    keys: list[str] = []
+    blobs: list[str] = []
+    for change in changes_of(data):
+        named_keys, named_blobs = _names_of(change)
+        keys += named_keys
+        blobs += named_blobs
+    return keys, blobs
+
+
+def _names_of(change: Change) -> tuple[Sequence[str], Sequence[str]]:
+    match change:
         case ObjectStored():
-            return (data.key,), (data.blob,)
+            return (change.key,), (change.blob,)
         case DatasetRegistered() | DatasetAppended() | DatasetRestored():
-            objects = objects_of(data)
+            objects = objects_of(change)
             keys = [item.key for item in objects if item.key != item.blob]
             return keys, [item.blob for item in objects]
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned():
-            return (), data.blobs
+            return (), change.blobs
         case ObjectForgotten() | DatasetDropped() | DatasetUnpinned():
             return (), ()
-        case FormatRaised() | LakeAdopted():
+        case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():
             return (), ()
-    assert_never(data)
+    assert_never(change)

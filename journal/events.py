@@ -165,6 +165,23 @@ class DatasetUnpinned(Record, frozen=True):
     as_of_seq: Count
 
 
+class DatasetRenamed(Record, frozen=True):
+    """A dataset has another name; `dataset_id` is that of the new one. Its pins follow."""
+
+    TYPE: ClassVar[str] = "dataset_renamed"
+    name: str
+    to: str
+    dataset_id: str
+
+
+class DatasetsSwapped(Record, frozen=True):
+    """Two datasets have exchanged their names and ids. Their pins follow."""
+
+    TYPE: ClassVar[str] = "datasets_swapped"
+    a: str
+    b: str
+
+
 class FormatRaised(Record, frozen=True):
     """From the next slot on writers write this slot format."""
 
@@ -181,7 +198,7 @@ class LakeAdopted(Record, frozen=True):
     note: str
 
 
-Data = (
+Change = (
     ObjectStored
     | ObjectForgotten
     | DatasetRegistered
@@ -192,11 +209,32 @@ Data = (
     | ObjectsCollected
     | DatasetPinned
     | DatasetUnpinned
+    | DatasetRenamed
+    | DatasetsSwapped
     | FormatRaised
     | LakeAdopted
 )
-"""Every event type. Whoever dispatches on it ends in `assert_never`, so that the type checker names
-each place that does not handle a new member."""
+"""Every change that is an event of its own, or one of a change set. Whoever dispatches on it ends in
+`assert_never`, so that the type checker names each place that does not handle a new member."""
+
+
+class TypedChange(Record, frozen=True):
+    """A change of a change set, as an event has it: its type and its data."""
+
+    type: str
+    data: Change
+
+
+class ChangeSetCommitted(Record, frozen=True):
+    """All of these happened at once, each on what the ones before it left. At least one."""
+
+    TYPE: ClassVar[str] = "change_set_committed"
+    changes: tuple[TypedChange, ...]
+
+
+Data = Change | ChangeSetCommitted
+"""Every event type. A change set's `changes_of` are what folds and rules look at."""
+CHANGE_TYPES: tuple[type[Change], ...] = get_args(Change)
 TYPES: tuple[type[Data], ...] = get_args(Data)
 
 

@@ -7,14 +7,16 @@ from immutables import Map
 
 from journal.event_parts import retried_by
 from journal.events import (
+    Change,
     Column,
     Content,
-    Data,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
     DatasetRegistered,
+    DatasetRenamed,
     DatasetRestored,
+    DatasetsSwapped,
     DatasetUnpinned,
     FormatRaised,
     LakeAdopted,
@@ -64,8 +66,8 @@ class Catalog(msgspec.Struct, frozen=True):
 EMPTY = Catalog()
 
 
-def apply(draft: Overlay[str, Dataset], data: Data, moment: Moment) -> None:
-    """Fold one event into the datasets that a draft of the catalog holds."""
+def apply(draft: Overlay[str, Dataset], data: Change, moment: Moment) -> None:
+    """Fold one change into the datasets that a draft of the catalog holds."""
     match data:
         case ObjectStored() | ObjectForgotten():
             # First, because these are the most frequent events.
@@ -79,6 +81,10 @@ def apply(draft: Overlay[str, Dataset], data: Data, moment: Moment) -> None:
             draft.put(data.name.lower(), _whole(data, was, moment))
         case DatasetDropped():
             draft.drop(data.name.lower())
+        case DatasetRenamed():
+            _rename(draft, data, moment)
+        case DatasetsSwapped():
+            _swap(draft, data, moment)
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
             pass
         case FormatRaised() | LakeAdopted():
@@ -111,6 +117,27 @@ def quarantined(catalog: Catalog) -> list[tuple[Dataset, Object]]:
     Each is Parquet with the columns `line`, `column`, `reason`, `raw`: what `lake.quarantine` reads.
     """
     return [(dataset, item) for dataset in in_name_order(catalog) for item in dataset.quarantine]
+
+
+def _rename(draft: Overlay[str, Dataset], data: DatasetRenamed, moment: Moment) -> None:
+    was = draft.find(data.name.lower())
+    if was is not None:
+        draft.drop(data.name.lower())
+        draft.put(data.to.lower(), _named(was, data.to, data.dataset_id, moment))
+
+
+def _swap(draft: Overlay[str, Dataset], data: DatasetsSwapped, moment: Moment) -> None:
+    a, b = draft.find(data.a.lower()), draft.find(data.b.lower())
+    if a is not None and b is not None:
+        draft.put(data.a.lower(), _named(b, a.name, a.dataset_id, moment))
+        draft.put(data.b.lower(), _named(a, b.name, b.dataset_id, moment))
+
+
+def _named(was: Dataset, name: str, dataset_id: str, moment: Moment) -> Dataset:
+    """The dataset under another name, changed at this moment."""
+    return msgspec.structs.replace(
+        was, name=name, dataset_id=dataset_id, updated_at=moment.at, seq=moment.seq
+    )
 
 
 def _whole(data: Content | DatasetRestored, was: Dataset | None, moment: Moment) -> Dataset:

@@ -6,7 +6,8 @@ The same events give the same state, byte for byte, on every node; `codec.state_
 
 import msgspec
 
-from journal.events import Event, FormatRaised
+from journal.event_parts import changes_of
+from journal.events import Change, Event, FormatRaised
 from journal.slot import FORMAT, Head, Slot
 from projections import catalog, history, idempotency, inventory
 from projections.catalog import Catalog
@@ -48,14 +49,19 @@ class Draft:
         self._requests = idempotency.Draft(state.requests)
 
     def apply(self, event: Event, moment: Moment) -> None:
-        """Fold one event. The inventory goes first: it reads what the catalog held before."""
-        inventory.apply(self._inventory, self._datasets, event.data, moment)
-        catalog.apply(self._datasets, event.data, moment)
+        """Fold one event: all of its changes have the same moment."""
+        for change in changes_of(event.data):
+            self.change(change, moment)
         idempotency.apply(self._requests, event, moment)
         for each in event.about:
             self._links.put(each.entity, (moment.position, moment.seq))
-        if isinstance(event.data, FormatRaised):
-            self._format = max(self._format, event.data.slot)
+
+    def change(self, change: Change, moment: Moment) -> None:
+        """Fold one change. The inventory goes first: it reads what the catalog held before."""
+        inventory.apply(self._inventory, self._datasets, change, moment)
+        catalog.apply(self._datasets, change, moment)
+        if isinstance(change, FormatRaised):
+            self._format = max(self._format, change.slot)
 
     def anchor(self, slot: Slot) -> None:
         """Keep the slot's place if it is one of those that history remembers."""
@@ -105,6 +111,13 @@ def apply(state: State, event: Event, moment: Moment) -> State:
     draft = Draft(state)
     draft.apply(event, moment)
     return draft.finish(msgspec.structs.replace(state.head, seq=event.seq))
+
+
+def apply_change(state: State, change: Change, moment: Moment) -> State:
+    """The state that the next change of a set is decided on; the head, links and requests stay."""
+    draft = Draft(state)
+    draft.change(change, moment)
+    return draft.finish(state.head)
 
 
 def fold(state: State, slot: Slot) -> State:

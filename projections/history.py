@@ -6,14 +6,18 @@ from typing import assert_never
 import msgspec
 from immutables import Map
 
+from journal.event_parts import changes_of
 from journal.events import (
     About,
+    Change,
     Data,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
     DatasetRegistered,
+    DatasetRenamed,
     DatasetRestored,
+    DatasetsSwapped,
     DatasetUnpinned,
     Event,
     FormatRaised,
@@ -47,18 +51,37 @@ class History(msgspec.Struct, frozen=True):
 EMPTY = History()
 
 
-def entities(data: Data) -> tuple[str, ...]:
-    """What an event is about: datasets by lower-case name."""
-    match data:
+def origins(data: Data) -> dict[str, str]:
+    """What an event is about: each entity, and the one whose earlier events its history leads to.
+
+    That is another one where a dataset has got the entity's name by a rename or a swap.
+    """
+    found: dict[str, str] = {}
+    for change in changes_of(data):
+        found |= {entity: found.get(was, was) for entity, was in _origins(change).items()}
+    return found
+
+
+def _origins(change: Change) -> dict[str, str]:
+    match change:
         case ObjectStored() | ObjectForgotten():
-            return ()
+            return {}
         case DatasetRegistered() | DatasetAppended() | DatasetDropped() | DatasetRestored():
-            return (dataset_entity(data.name),)
+            return _itself(change.name)
         case DatasetPinned() | DatasetUnpinned():
-            return (dataset_entity(data.name),)
+            return _itself(change.name)
+        case DatasetRenamed():
+            return {dataset_entity(change.to): dataset_entity(change.name)} | _itself(change.name)
+        case DatasetsSwapped():
+            a, b = dataset_entity(change.a), dataset_entity(change.b)
+            return {a: b, b: a}
         case ObjectsMarked() | ObjectsCollected() | FormatRaised() | LakeAdopted():
-            return ()
-    assert_never(data)
+            return {}
+    assert_never(change)
+
+
+def _itself(name: str) -> dict[str, str]:
+    return {dataset_entity(name): dataset_entity(name)}
 
 
 def dataset_entity(name: str) -> str:
@@ -68,12 +91,13 @@ def dataset_entity(name: str) -> str:
 
 def about(history: History, data: Data) -> tuple[About, ...]:
     """The `about` of an event that is decided on this state: its entities and their last events."""
-    return tuple(About(entity, history.links.get(entity)) for entity in entities(data))
+    return tuple(About(entity, history.links.get(was)) for entity, was in origins(data).items())
 
 
-def previous(event: Event, entity: str) -> Place | None:
-    """The place of the entity's event before this one."""
-    return next((each.prev for each in event.about if each.entity == entity), None)
+def previous(event: Event, entity: str) -> tuple[Place | None, str]:
+    """The place of the entity's event before this one, and the entity that it is about there."""
+    place = next((each.prev for each in event.about if each.entity == entity), None)
+    return place, origins(event.data).get(entity, entity)
 
 
 def is_anchor(position: int) -> bool:

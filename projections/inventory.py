@@ -13,12 +13,14 @@ from immutables import Map
 from journal.bucket.keys import blob_tag, mint_seq
 from journal.event_parts import objects_of, retried_by
 from journal.events import (
-    Data,
+    Change,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
     DatasetRegistered,
+    DatasetRenamed,
     DatasetRestored,
+    DatasetsSwapped,
     DatasetUnpinned,
     FormatRaised,
     LakeAdopted,
@@ -28,9 +30,11 @@ from journal.events import (
     ObjectsMarked,
     ObjectStored,
 )
+from projections import pins
 from projections.catalog import Dataset
 from projections.moment import Moment
 from projections.overlay import Overlay
+from projections.pins import Pin
 
 REMEMBERED_EVENTS = 100_000
 """For how many events a collected blob's name is kept before only the mark horizon guards it."""
@@ -64,8 +68,8 @@ class Inventory(msgspec.Struct, frozen=True):
     """Blob → in how many places live datasets hold it, where that is not 0."""
     released: Map[str, int] = Map()
     """Blob of `blobs` → seq of the event since which neither a key nor a dataset refers to it."""
-    pins: Map[str, tuple[int, tuple[str, ...]]] = Map()
-    """`name@seq` → seq of the event that pinned it, and the blobs that it keeps."""
+    pins: Map[str, Pin] = Map()
+    """`pin_name` → seq of the event that pinned it, and the blobs that it keeps."""
     pinned: Map[str, int] = Map()
     """Blob → in how many pins, where that is not 0."""
     marked: Map[str, int] = Map()
@@ -117,8 +121,8 @@ class Draft:
         )
 
 
-def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Data, moment: Moment) -> None:
-    """Fold one event. `datasets` is the catalog's draft *before* this event."""
+def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: Moment) -> None:
+    """Fold one change. `datasets` is the catalog's draft *before* this change."""
     match data:
         case ObjectStored():
             _store(draft, data, moment)
@@ -134,10 +138,8 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Data, moment: Mom
             draft.marked.put_all(data.blobs, moment.seq)
         case ObjectsCollected():
             _collect(draft, data.blobs, moment)
-        case DatasetPinned():
-            _pin(draft, data, moment)
-        case DatasetUnpinned():
-            _unpin(draft, pin_name(data.name, data.as_of_seq))
+        case DatasetPinned() | DatasetUnpinned() | DatasetRenamed() | DatasetsSwapped():
+            pins.apply(draft.pins, draft.pinned, data, moment)
         case FormatRaised() | LakeAdopted():
             pass
         case _:
@@ -175,11 +177,6 @@ def lost_to(inventory: Inventory, blob: str) -> int | None:
         return seq
     tag = blob_tag(blob)
     return inventory.mark_horizon if tag and tag.mint_seq < inventory.mark_horizon else None
-
-
-def pin_name(name: str, as_of_seq: int) -> str:
-    """What a pin is kept under: the same for every spelling."""
-    return f"{name.lower()}@{as_of_seq}"
 
 
 def is_unneeded(inventory: Inventory, blob: str, cutoff_seq: int) -> bool:
@@ -264,27 +261,6 @@ def _let_go(draft: Draft, key: str, blob: str, moment: Moment) -> None:
     """Note since when nothing refers to a blob, if nothing does."""
     if draft.keys.find(key) != blob and draft.references.find(blob) is None:
         draft.released.put(blob, moment.seq)
-
-
-def _pin(draft: Draft, data: DatasetPinned, moment: Moment) -> None:
-    name = pin_name(data.name, data.as_of_seq)
-    _unpin(draft, name)
-    draft.pins.put(name, (moment.seq, data.blobs))
-    for blob in data.blobs:
-        draft.pinned.put(blob, (draft.pinned.find(blob) or 0) + 1)
-
-
-def _unpin(draft: Draft, name: str) -> None:
-    pin = draft.pins.find(name)
-    if pin is None:
-        return
-    draft.pins.drop(name)
-    for blob in pin[1]:
-        left = (draft.pinned.find(blob) or 0) - 1
-        if left > 0:
-            draft.pinned.put(blob, left)
-        else:
-            draft.pinned.drop(blob)
 
 
 def _collect(draft: Draft, blobs: tuple[str, ...], moment: Moment) -> None:

@@ -52,6 +52,12 @@ class Overlay(Generic[K, V]):
         for key in keys:
             self.drop(key)
 
+    def items(self) -> list[tuple[K, V]]:
+        """All pairs as they are now, in no order."""
+        below = [(key, value) for key, value in self._below.items() if key not in self._changes]
+        changed = [(key, cast("V", v)) for key, v in self._changes.items() if v is not _GONE]
+        return below + changed
+
     def finish(self) -> Map[K, V]:
         """The map with all changes; this overlay is spent."""
         if not self._changes:

@@ -7,6 +7,8 @@ import msgspec
 
 from journal.event_parts import version_of
 from journal.events import (
+    Change,
+    ChangeSetCommitted,
     Column,
     Data,
     DatasetRegistered,
@@ -15,6 +17,7 @@ from journal.events import (
     Object,
     ObjectStored,
     Source,
+    TypedChange,
 )
 from journal.slot import (
     FORMAT,
@@ -94,6 +97,10 @@ def registered(name: str, *objects: Object, fingerprint: str = "f1", **more: obj
 def restored(name: str, *objects: Object, as_of_seq: int = 1) -> DatasetRestored:
     fields = (dataset_id(name), name, "f1", None, objects, None, None, (), ())
     return DatasetRestored(as_of_seq, *fields)
+
+
+def change_set(*changes: Change) -> ChangeSetCommitted:
+    return ChangeSetCommitted(tuple(TypedChange(each.TYPE, each) for each in changes))
 
 
 def schema(**types: str) -> tuple[Column, ...]:

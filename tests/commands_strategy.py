@@ -9,11 +9,14 @@ from journal.slot import Slot
 from lakehouse.commit.batch import Asked, Stamp, build
 from lakehouse.domain.commands import (
     Command,
+    CommitChangeSet,
     DropDataset,
     ForgetObject,
     IngestDataset,
     RegisterDataset,
+    RenameDataset,
     StoreObject,
+    SwapDatasets,
     Table,
 )
 from projections.fold import fold
@@ -55,7 +58,14 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         st.lists(KEYS, unique=True, max_size=2).map(tuple),
         st.sampled_from([None, 1]),
     ),
+    st.builds(RenameDataset, NAMES, NAMES),
+    st.builds(SwapDatasets, NAMES, NAMES),
     ingests(),
+)
+CHANGE_SETS = st.builds(
+    CommitChangeSet,
+    st.lists(COMMANDS, min_size=1, max_size=5).map(tuple),
+    st.lists(st.tuples(NAMES, st.sampled_from([None, 1, 2])), max_size=1).map(tuple),
 )
 CONTEXTS = st.builds(context, st.sampled_from([None, "k1", "k2"]), st.sampled_from(["r1", "r2"]))
 
@@ -65,7 +75,9 @@ def histories(draw: st.DrawFn) -> list[Slot]:
     """Slots as batches of random commands make them, each decided on the state before it."""
     state, slots = EMPTY, []
     asked: list[list[Asked]] = draw(
-        st.lists(st.lists(st.tuples(COMMANDS, CONTEXTS), max_size=4), max_size=8)
+        st.lists(
+            st.lists(st.tuples(st.one_of(COMMANDS, CHANGE_SETS), CONTEXTS), max_size=4), max_size=8
+        )
     )
     for number, commands in enumerate(asked):
         stamp = Stamp(LAKE.lake, f"c{number}", "w", BEGAN + timedelta(seconds=number))

@@ -11,15 +11,19 @@ from typing import assert_never
 
 import msgspec
 
-from journal.event_parts import names_of, version_of
+from journal.event_parts import changes_of, names_of, version_of
 from journal.events import (
     RETRIES,
+    Change,
+    ChangeSetCommitted,
     Data,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
     DatasetRegistered,
+    DatasetRenamed,
     DatasetRestored,
+    DatasetsSwapped,
     DatasetUnpinned,
     Event,
     FormatRaised,
@@ -30,6 +34,7 @@ from journal.events import (
     ObjectsMarked,
     ObjectStored,
     Source,
+    TypedChange,
 )
 from lakehouse.domain.commands import (
     AdoptLake,
@@ -42,8 +47,10 @@ from lakehouse.domain.commands import (
     RaiseFormat,
     RecordCollected,
     RegisterDataset,
+    RenameDataset,
     RestoreDataset,
     StoreObject,
+    SwapDatasets,
     Table,
     UnpinDataset,
 )
@@ -52,7 +59,7 @@ from lakehouse.domain.decision import NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused
 from projections import catalog
 from projections.catalog import Dataset, Ingested
-from projections.fold import State, apply
+from projections.fold import State, apply, apply_change
 from projections.moment import Moment
 
 
@@ -79,7 +86,7 @@ class WhatIf:
         before, self.was = self.was, apply(self.was, event, moment)
         if event.seq in self._without:
             return
-        decided = _decided(event.data, before, self.now)
+        decided = _decided(event.data, before, self.now, moment)
         if isinstance(decided, Refused):
             self.left.append(Left(event.seq, event.type, decided.code, decided.detail))
             return
@@ -89,8 +96,25 @@ class WhatIf:
         self.now = apply(self.now, again, moment)
 
 
-def _decided(data: Data, before: State, now: State) -> Data | Refused:
-    """What an event becomes on the state without the others; `before` is the state that it met."""
+def _decided(data: Data, before: State, now: State, moment: Moment) -> Data | Refused:
+    """What an event becomes on the state without the others; `before` is the state that it met.
+
+    A change set would not have happened if one of its changes had been refused.
+    """
+    if not isinstance(data, ChangeSetCommitted):
+        return _decided_change(data, before, now)
+    kept: list[TypedChange] = []
+    for index, change in enumerate(changes_of(data)):
+        decided = _decided_change(change, before, now)
+        if isinstance(decided, Refused):
+            return Refused(decided.code, f"change {index}: {decided.detail}")
+        kept.append(TypedChange(decided.TYPE, decided))
+        before = apply_change(before, change, moment)
+        now = apply_change(now, decided, moment)
+    return ChangeSetCommitted(tuple(kept))
+
+
+def _decided_change(data: Change, before: State, now: State) -> Change | Refused:
     absent = _absent(data, before, now)
     if absent is not None:
         return absent
@@ -102,24 +126,26 @@ def _decided(data: Data, before: State, now: State) -> Data | Refused:
             return Refused("objects_collected", detail)
         case Unchanged() | Replayed():
             return _unless_gc(data)
+        case ChangeSetCommitted():
+            raise TypeError("one change became a set of changes")
     return _unless_less(data, decision)
 
 
-def _unless_gc(data: Data) -> Data | Refused:
+def _unless_gc(data: Change) -> Change | Refused:
     """An event that changes nothing now is folded all the same: later ones may name its objects."""
     if isinstance(data, ObjectsMarked | ObjectsCollected):
         return Refused("object_in_use", "all of its objects are in use")
     return data
 
 
-def _unless_less(data: Data, decision: Data) -> Data | Refused:
+def _unless_less(data: Change, decision: Change) -> Change | Refused:
     """Gc is judged object by object; an event of which some had to stay is reported."""
     if not isinstance(data, ObjectsMarked | ObjectsCollected):
         return decision
     return decision if decision == data else Refused("object_in_use", "some objects are in use")
 
 
-def command_of(data: Data, before: State, now: State) -> Command:
+def command_of(data: Change, before: State, now: State) -> Command:
     """The command that an event came of, as it would be sent on the state `now`."""
     match data:
         case ObjectStored():
@@ -138,8 +164,8 @@ def command_of(data: Data, before: State, now: State) -> Command:
             return RegisterDataset(data.name, data.schema_fingerprint, keys, data.row_count)
         case DatasetRegistered() | DatasetAppended():
             return _ingest(data, before, now)
-        case DatasetDropped():
-            return DropDataset(data.name)
+        case DatasetDropped() | DatasetRenamed() | DatasetsSwapped():
+            return _naming(data)
         case DatasetRestored():
             return RestoreDataset(data.as_of_seq, _restored(data))
         case DatasetPinned():
@@ -148,6 +174,17 @@ def command_of(data: Data, before: State, now: State) -> Command:
             return _operation(data)
         case FormatRaised() | LakeAdopted():
             return _operation(data)
+    assert_never(data)
+
+
+def _naming(data: DatasetDropped | DatasetRenamed | DatasetsSwapped) -> Command:
+    match data:
+        case DatasetDropped():
+            return DropDataset(data.name)
+        case DatasetRenamed():
+            return RenameDataset(data.name, data.to)
+        case DatasetsSwapped():
+            return SwapDatasets(data.a, data.b)
     assert_never(data)
 
 
@@ -227,7 +264,7 @@ def _pinned(data: DatasetPinned) -> Dataset:
     return Dataset("", data.name, "", None, objects, None, (), (), (), "", "", data.as_of_seq)
 
 
-def _absent(data: Data, before: State, now: State) -> Refused | None:
+def _absent(data: Change, before: State, now: State) -> Refused | None:
     """The refusal of a restore or pin of what never existed without those events."""
     if not isinstance(data, DatasetRestored | DatasetPinned):
         return None

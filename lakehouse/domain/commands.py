@@ -80,6 +80,20 @@ class DropDataset(msgspec.Struct, frozen=True):
     name: str
 
 
+class RenameDataset(msgspec.Struct, frozen=True):
+    """Give a dataset another name, or its name another spelling."""
+
+    name: str
+    to: str
+
+
+class SwapDatasets(msgspec.Struct, frozen=True):
+    """Exchange the names of two datasets."""
+
+    a: str
+    b: str
+
+
 class RestoreDataset(msgspec.Struct, frozen=True):
     """Make a dataset again what it `was` as of event `as_of_seq`."""
 
@@ -116,17 +130,46 @@ class RecordCollected(msgspec.Struct, frozen=True):
     blobs: tuple[str, ...]
 
 
+class CommitStaged(msgspec.Struct, frozen=True):
+    """Make the change that a staged file was uploaded for. `ingest` is None where the id is unknown."""
+
+    staged: str
+    ingest: IngestDataset | None
+
+
+class CommitChangeSet(msgspec.Struct, frozen=True):
+    """Make all of these changes at once, in order, or none.
+
+    `expect` is judged first: (name, seq of the last event of it that the caller knows of; None where
+    the name is absent).
+    """
+
+    changes: tuple["Command", ...]
+    expect: tuple[tuple[str, int | None], ...] = ()
+
+
+class LastChange(msgspec.Struct, frozen=True):
+    """What was read in the history of a name that is absent now.
+
+    `last_seq` is that of its last event, pins included, `seq` that of its last change of rows or
+    schema.
+    """
+
+    entity: str
+    last_seq: int
+    seq: int
+
+
 class UndoChange(msgspec.Struct, frozen=True):
     """Do the inverse of event `seq`, which `did` this, unless a later change is in the way.
 
-    `last_change` is for a dropped dataset: (seq of its last event, pins included, when the history
-    was read; seq of its last change of rows or schema up to there). None while it was not needed.
+    `last_changes` are for names that are absent; none while they were not needed.
     """
 
     seq: int
     did: Data
     inverse: "Command"
-    last_change: tuple[int, int] | None = None
+    last_changes: tuple[LastChange, ...] = ()
 
 
 class AdoptLake(msgspec.Struct, frozen=True):
@@ -149,7 +192,11 @@ Command = (
     | RegisterDataset
     | IngestDataset
     | DropDataset
+    | RenameDataset
+    | SwapDatasets
     | RestoreDataset
+    | CommitStaged
+    | CommitChangeSet
     | UndoChange
     | PinDataset
     | UnpinDataset

@@ -3,10 +3,17 @@
 Part of `decide`. Must never open an object: registered fingerprints are opaque.
 """
 
+from typing import assert_never
 from uuid import UUID, uuid5
 
-from journal.events import DatasetDropped, DatasetRegistered, Object
-from lakehouse.domain.commands import DropDataset, RegisterDataset
+from journal.events import (
+    DatasetDropped,
+    DatasetRegistered,
+    DatasetRenamed,
+    DatasetsSwapped,
+    Object,
+)
+from lakehouse.domain.commands import DropDataset, RegisterDataset, RenameDataset, SwapDatasets
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Json, Refused
 from projections import catalog, inventory
@@ -15,6 +22,22 @@ from projections.fold import State
 
 DATASETS = UUID("a8f3c1d2-4e5b-5a6c-9d8e-7f0a1b2c3d4e")
 """Namespace of dataset ids: the same name is the same dataset on any machine, after any loss."""
+
+
+def decide(
+    state: State, command: RegisterDataset | DropDataset | RenameDataset | SwapDatasets
+) -> Decision:
+    """What becomes of a command about a dataset over registered keys, or about names."""
+    match command:
+        case RegisterDataset():
+            return register(state, command)
+        case DropDataset():
+            return drop(state, command)
+        case RenameDataset():
+            return rename(state, command)
+        case SwapDatasets():
+            return swap(state, command)
+    assert_never(command)
 
 
 def register(state: State, command: RegisterDataset) -> Decision:
@@ -51,8 +74,31 @@ def drop(state: State, command: DropDataset) -> Decision:
     """The dataset is gone; its name and fingerprint are free."""
     live = catalog.find(state.catalog, command.name)
     if live is None:
-        return Refused("dataset_not_found", f"there is no dataset {command.name}")
+        return _not_found(command.name)
     return DatasetDropped(live.name, live.dataset_id)
+
+
+def rename(state: State, command: RenameDataset) -> Decision:
+    """The dataset has the new name, unless another one has it."""
+    live = catalog.find(state.catalog, command.name)
+    if live is None:
+        return _not_found(command.name)
+    if live.name == command.to:
+        return Unchanged(live.seq)
+    taken = catalog.find(state.catalog, command.to)
+    if taken is not None and taken != live:
+        return Refused("name_taken", f"there is a dataset {taken.name} already")
+    return DatasetRenamed(live.name, command.to, dataset_id(command.to))
+
+
+def swap(state: State, command: SwapDatasets) -> Decision:
+    """Each of two datasets has the name of the other."""
+    a, b = (catalog.find(state.catalog, name) for name in (command.a, command.b))
+    if a is None or b is None:
+        return _not_found(command.b if a else command.a)
+    if a == b:
+        return Refused("invalid_request", f"{a.name} is swapped with itself; name two datasets")
+    return DatasetsSwapped(a.name, b.name)
 
 
 def dataset_id(name: str) -> str:
@@ -67,6 +113,10 @@ def spelling_conflict(live: Dataset | None, name: str) -> Refused | None:
     return Refused(
         "name_taken", f"{name} differs only in case from the existing dataset {live.name}"
     )
+
+
+def _not_found(name: str) -> Refused:
+    return Refused("dataset_not_found", f"there is no dataset {name}")
 
 
 def _current_objects(

@@ -10,6 +10,7 @@ from typing import assert_never
 from journal.events import FormatRaised, LakeAdopted
 from journal.slot import FORMAT
 from lakehouse.domain import (
+    change_set_rules,
     dataset_rules,
     gc_rules,
     ingest_rules,
@@ -20,6 +21,8 @@ from lakehouse.domain import (
 from lakehouse.domain.commands import (
     AdoptLake,
     Command,
+    CommitChangeSet,
+    CommitStaged,
     Context,
     DropDataset,
     ForgetObject,
@@ -29,8 +32,10 @@ from lakehouse.domain.commands import (
     RaiseFormat,
     RecordCollected,
     RegisterDataset,
+    RenameDataset,
     RestoreDataset,
     StoreObject,
+    SwapDatasets,
     UndoChange,
     UnpinDataset,
 )
@@ -53,12 +58,14 @@ def judge(state: State, command: Command) -> Decision:
             return object_rules.store(state, command)
         case ForgetObject():
             return object_rules.forget(state, command)
-        case RegisterDataset():
-            return dataset_rules.register(state, command)
         case IngestDataset():
             return ingest_rules.ingest(state, command)
-        case DropDataset():
-            return dataset_rules.drop(state, command)
+        case RegisterDataset() | DropDataset() | RenameDataset() | SwapDatasets():
+            return dataset_rules.decide(state, command)
+        case CommitStaged():
+            return change_set_rules.commit_staged(state, command)
+        case CommitChangeSet():
+            return change_set_rules.commit(state, command, judge)
         case RestoreDataset() | PinDataset() | UnpinDataset():
             return restore_rules.decide(state, command)
         case MarkObjects() | RecordCollected():

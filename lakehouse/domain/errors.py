@@ -69,10 +69,16 @@ CODES: dict[str, Code] = {
         404, "Lake not found", "Correct --bucket; `lakehouse ingest` and `serve` create a lake."
     ),
     "method_not_allowed": Code(405, "Method not allowed", "The header Allow names the methods."),
+    "staged_not_found": Code(
+        404, "Staged file not found", "Stage the file again; an id is valid once, for 23 hours."
+    ),
     "not_acceptable": Code(406, "Not acceptable", "Accept a format that this route can answer in."),
     "query_not_found": Code(404, "Query not found", "List /v1/queries to see what runs."),
     "query_cancelled": Code(409, "Query cancelled", "It was called off; ask again if you want."),
     "name_taken": Code(409, "Name taken", "Use the spelling that is there, or another name."),
+    "expectation_failed": Code(
+        409, "Expectation failed", "Read what is there now, then decide again."
+    ),
     "fingerprint_conflict": Code(409, "Fingerprint conflict", "Drop the dataset first, or rename."),
     "schema_conflict": Code(
         409, "Schema conflict", "Mend the file, or use schema_change=widen or replace."

@@ -14,6 +14,7 @@ from lakehouse.domain.errors import Json, Refused
 from projections import catalog, inventory
 from projections.catalog import Dataset
 from projections.fold import State
+from projections.pins import pin_name
 
 NAMED_OBJECTS = 100
 """How many of the collected objects a refusal names."""
@@ -47,7 +48,7 @@ def _restore(state: State, command: RestoreDataset) -> Decision:
 def _pin(state: State, command: PinDataset) -> Decision:
     """Its objects are kept from now on, unless some were marked by gc before."""
     was = command.was
-    pinned = state.inventory.pins.get(inventory.pin_name(was.name, command.as_of_seq))
+    pinned = state.inventory.pins.get(pin_name(was.name, command.as_of_seq))
     if pinned is not None:
         return Unchanged(pinned[0])
     if refused := _collected(state, was):
@@ -58,7 +59,7 @@ def _pin(state: State, command: PinDataset) -> Decision:
 
 def _unpin(state: State, command: UnpinDataset) -> Decision:
     """The pin ends, if there is one."""
-    if inventory.pin_name(command.name, command.as_of_seq) not in state.inventory.pins:
+    if pin_name(command.name, command.as_of_seq) not in state.inventory.pins:
         detail = f"{command.name}@{command.as_of_seq} is not pinned"
         return Refused("pin_not_found", detail)
     return DatasetUnpinned(command.name, command.as_of_seq)

@@ -6,13 +6,18 @@ change of the dataset: what a dataset holds does not depend on it.
 
 from typing import assert_never
 
+from journal.event_parts import changes_of
 from journal.events import (
+    Change,
+    ChangeSetCommitted,
     Data,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
     DatasetRegistered,
+    DatasetRenamed,
     DatasetRestored,
+    DatasetsSwapped,
     DatasetUnpinned,
     FormatRaised,
     LakeAdopted,
@@ -23,50 +28,95 @@ from journal.events import (
 )
 from lakehouse.domain.commands import (
     Command,
+    CommitChangeSet,
     DropDataset,
     ForgetObject,
+    RenameDataset,
     RestoreDataset,
     StoreObject,
+    SwapDatasets,
     UndoChange,
     UnpinDataset,
 )
 from lakehouse.domain.decision import DataStep, NeedsData
 from lakehouse.domain.errors import Refused
 from projections import catalog, history, inventory
-from projections.fold import State
+from projections.fold import State, apply_change
+from projections.moment import Moment
+from projections.pins import pin_name
 
 
 def inverse(data: Data, before: State) -> Command | Refused:
-    """The command that undoes an event; `before` is the state that it was decided on."""
+    """The command that undoes an event; `before` is the state that it was decided on.
+
+    Of a change set the inverses of its changes, the last one first.
+    """
+    if not isinstance(data, ChangeSetCommitted):
+        return _inverse(data, before)
+    running, undoing = before, list[Command]()
+    moment = Moment(before.head.position + 1, before.head.seq + 1, before.head.at)
+    for change in changes_of(data):
+        undone = _inverse(change, running)
+        if isinstance(undone, Refused):
+            return undone
+        undoing.append(undone)
+        running = apply_change(running, change, moment)
+    return CommitChangeSet(tuple(reversed(undoing)))
+
+
+def _inverse(data: Change, before: State) -> Command | Refused:
     match data:
         case DatasetRegistered() | DatasetAppended() | DatasetRestored() | DatasetDropped():
             was = catalog.find(before.catalog, data.name)
             return RestoreDataset(before.head.seq, was) if was else DropDataset(data.name)
+        case DatasetRenamed():
+            return RenameDataset(data.to, data.name)
+        case DatasetsSwapped():
+            return SwapDatasets(data.a, data.b)
         case ObjectStored() | ObjectForgotten():
             return _key(data.key, before)
         case DatasetPinned():
             return UnpinDataset(data.name, data.as_of_seq)
+        case ObjectsMarked() | ObjectsCollected() | DatasetUnpinned():
+            return Refused("cannot_undo", f"{data.TYPE}: {_why_final(data)}")
+        case FormatRaised() | LakeAdopted():
+            return Refused("cannot_undo", f"{data.TYPE}: {_why_final(data)}")
+    assert_never(data)
+
+
+def _why_final(
+    data: ObjectsMarked | ObjectsCollected | DatasetUnpinned | FormatRaised | LakeAdopted,
+) -> str:
+    match data:
         case ObjectsMarked():
-            return _final(data, "a mark is final: the object may be deleted at any moment")
+            return "a mark is final: the object may be deleted at any moment"
         case ObjectsCollected():
-            return _final(data, "the bytes are deleted")
+            return "the bytes are deleted"
         case DatasetUnpinned():
-            return _final(data, "pin it again; what it held may have been collected since")
+            return "pin it again; what it held may have been collected since"
         case FormatRaised():
-            return _final(data, "slots of the newer format may have been written since")
+            return "slots of the newer format may have been written since"
         case LakeAdopted():
-            return _final(data, "it records what happened outside the journal")
+            return "it records what happened outside the journal"
     assert_never(data)
 
 
 def blocked(state: State, command: UndoChange) -> Refused | NeedsData | None:
     """Why a change cannot be undone now: a later one of the same rows, schema, key or pin. None: it can."""
-    data = command.did
+    found = (_blocked(state, command, change) for change in changes_of(command.did))
+    return next((each for each in found if each is not None), None)
+
+
+def _blocked(state: State, command: UndoChange, data: Change) -> Refused | NeedsData | None:
     match data:
         case ObjectStored() | ObjectForgotten():
             return _key_changed(state, command.seq, data)
         case DatasetRegistered() | DatasetAppended() | DatasetRestored() | DatasetDropped():
             return _dataset_changed(state, command, data.name)
+        case DatasetRenamed():
+            return _one_changed(state, command, (data.name, data.to))
+        case DatasetsSwapped():
+            return _one_changed(state, command, (data.a, data.b))
         case DatasetPinned():
             return _pinned_again(state, command.seq, data)
         case ObjectsMarked() | ObjectsCollected() | DatasetUnpinned():
@@ -76,18 +126,27 @@ def blocked(state: State, command: UndoChange) -> Refused | NeedsData | None:
     assert_never(data)
 
 
+def _one_changed(
+    state: State, command: UndoChange, names: tuple[str, ...]
+) -> Refused | NeedsData | None:
+    found = (_dataset_changed(state, command, name) for name in names)
+    return next((each for each in found if each is not None), None)
+
+
 def _dataset_changed(state: State, command: UndoChange, name: str) -> Refused | NeedsData | None:
     """Pins and unpins are no changes of rows or schema. The history links hold them, the catalog does not."""
-    link = state.history.links.get(history.dataset_entity(name))
+    entity = history.dataset_entity(name)
+    link = state.history.links.get(entity)
     live = catalog.find(state.catalog, name)
     if link is None or link[1] == command.seq:
         return None
     if live is not None:
         return _conflict(live.seq, command.seq, f"dataset {name}")
-    if command.last_change is None or command.last_change[0] != link[1]:
+    known = next((each for each in command.last_changes if each.entity == entity), None)
+    if known is None or known.last_seq != link[1]:
         detail = f"event {link[1]} of the dropped dataset {name} may be a pin"
         return NeedsData(DataStep.FIND_LAST_CHANGE, detail)
-    return _conflict(command.last_change[1], command.seq, f"dataset {name}")
+    return _conflict(known.seq, command.seq, f"dataset {name}")
 
 
 def _key_changed(
@@ -102,7 +161,7 @@ def _key_changed(
 
 
 def _pinned_again(state: State, seq: int, data: DatasetPinned) -> Refused | None:
-    pin = state.inventory.pins.get(inventory.pin_name(data.name, data.as_of_seq))
+    pin = state.inventory.pins.get(pin_name(data.name, data.as_of_seq))
     return _conflict(pin[0], seq, f"pin {data.name}@{data.as_of_seq}") if pin else None
 
 
@@ -114,10 +173,6 @@ def _conflict(last: int, seq: int, subject: str) -> Refused | None:
 
 def _refused(detail: str) -> Refused:
     return Refused("undo_conflict", f"{detail}; undo that first, or restore by name")
-
-
-def _final(data: Data, why: str) -> Refused:
-    return Refused("cannot_undo", f"{data.TYPE}: {why}")
 
 
 def _key(key: str, before: State) -> Command:

@@ -102,7 +102,7 @@ class Catalog:
         while place is not None and place[1] > after:
             header, event = await self._node.past.event_at(place)
             rows.append(receipts.event(header, event))
-            place = history.previous(event, entity)
+            place, entity = history.previous(event, entity)
         rows.reverse()
         more = rows[limit - 1]["seq"] if len(rows) > limit else None
         return Listing(rows[:limit], more, state.head.seq)

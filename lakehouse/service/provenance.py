@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from journal.event_parts import objects_of
-from journal.events import DatasetDropped, DatasetRestored, Object
+from journal.event_parts import changes_of, objects_of
+from journal.events import DatasetDropped, DatasetRestored, Event, Object
 from lakehouse.api import receipts
 from lakehouse.api.receipts import Receipt
 from lakehouse.commit.node import Node
@@ -58,15 +58,14 @@ class Provenance:
         before = dataset.seq + 1
         while place is not None:
             header, event = await self._node.past.event_at(place)
-            place = history.previous(event, entity)
-            if event.seq >= before:
-                continue
-            if isinstance(event.data, DatasetDropped):
-                break
-            detail = receipts.event(header, event)
-            found |= {item.blob: detail for item in objects_of(event.data)}
-            if isinstance(event.data, DatasetRestored):
-                before = event.data.as_of_seq + 1
+            if event.seq < before:
+                detail = receipts.event(header, event)
+                brought = _brought_by(event, entity)
+                found |= dict.fromkeys(brought.blobs, detail)
+                if brought.is_first:
+                    break
+                before = brought.before or before
+            place, entity = history.previous(event, entity)
         return found
 
     async def _matching(self, dataset: Dataset, item: Object, row: str) -> int:
@@ -82,6 +81,30 @@ class Provenance:
         async with self._engine.run(Query(sql), resolve) as result:
             text = b"".join([chunk async for chunk in result.chunks])
         return int(msgspec.json.decode(text)["rows"][0][0])
+
+
+class _Brought(msgspec.Struct, frozen=True):
+    """What one event gave to a dataset. `before`: where its other objects came from, if restored."""
+
+    blobs: tuple[str, ...]
+    is_first: bool = False
+    before: int | None = None
+
+
+def _brought_by(event: Event, entity: str) -> _Brought:
+    """What an event, perhaps a change set, gave to what had the entity's name after it."""
+    blobs: list[str] = []
+    for change in reversed(changes_of(event.data)):
+        was = history.origins(change).get(entity)
+        if was is None:
+            continue
+        if isinstance(change, DatasetDropped):
+            return _Brought(tuple(blobs), is_first=True)
+        blobs += [item.blob for item in objects_of(change)]
+        if isinstance(change, DatasetRestored):
+            return _Brought(tuple(blobs), before=change.as_of_seq + 1)
+        entity = was
+    return _Brought(tuple(blobs))
 
 
 def _row(item: Object, matching: int | None, event: Body | None) -> Body:

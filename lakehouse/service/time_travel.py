@@ -7,7 +7,7 @@ import msgspec
 from journal.events import DatasetPinned, DatasetUnpinned, Event
 from lakehouse.api.receipts import Receipt
 from lakehouse.commit.node import Node
-from lakehouse.domain.commands import Command, PinDataset, UndoChange, UnpinDataset
+from lakehouse.domain.commands import Command, LastChange, PinDataset, UndoChange, UnpinDataset
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Body, Json, Refused, RefusedError
@@ -110,18 +110,23 @@ class TimeTravel:
         return UndoChange(seq, event.data, undone)
 
     async def _find_last_change(self, command: Command, step: DataStep) -> Command:
-        """The command with the last change of its dataset's rows or schema: pins are passed over."""
+        """The command with the last change of each dataset's rows or schema: pins are not such changes."""
         if not isinstance(command, UndoChange) or step is not DataStep.FIND_LAST_CHANGE:
             raise ValueError(f"an undo has no step {step}")
-        (entity,) = history.entities(command.did)
+        entities = history.origins(command.did)
+        found = [await self._last_change(entity, command.seq) for entity in entities]
+        return msgspec.structs.replace(command, last_changes=tuple(found))
+
+    async def _last_change(self, entity: str, seq: int) -> LastChange:
+        """The last change of an entity's rows or schema, at or after event `seq`."""
         place = last = self._node.state.history.links[entity]
-        while place[1] > command.seq:
+        while place[1] > seq:
             _, event = await self._node.past.event_at(place)
-            earlier = history.previous(event, entity)
+            earlier, _ = history.previous(event, entity)
             if earlier is None or not isinstance(event.data, DatasetPinned | DatasetUnpinned):
                 break
             place = earlier
-        return msgspec.structs.replace(command, last_change=(last[1], place[1]))
+        return LastChange(entity, last[1], place[1])
 
     async def _event(self, seq: int) -> tuple[Event, str]:
         header, event = await self._node.past.event(seq)

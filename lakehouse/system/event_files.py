@@ -67,7 +67,10 @@ class EventFiles:
                 return None
             places.append(Block(place[0], place[0]))
             _, event = await self._node.past.event_at(place)
-            place = history.previous(event, entity)
+            place, earlier = history.previous(event, entity)
+            if earlier != entity:
+                # It goes on under another name, and what had this one before is not linked.
+                return None
         if not places:
             return {"events-0.parquet": self._maker([], None)}
         distinct = list(dict.fromkeys(reversed(places)))

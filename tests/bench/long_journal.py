@@ -89,7 +89,7 @@ class Facts:
         """The next event, numbered `seq`."""
         data = self._data(seq)
         keyed = seq % KEYED == 0
-        about = tuple(About(each, self._links.get(each)) for each in history.entities(data))
+        about = tuple(About(each, self._links.get(each)) for each in history.origins(data))
         self._links.update({each.entity: (position, seq) for each in about})
         return Event(
             seq,

@@ -1,10 +1,12 @@
 """Makes a golden journal, once: `python tests/contract/golden/make.py v1`. Never run over an old one.
 
-Every event type, several per slot, keys and reasons, non-ASCII text, a dropped and a restored
-dataset, a collected object: what a version of the format can say. The bytes are kept for ever.
+All of them together have every event type, several per slot, keys and reasons, non-ASCII text, a
+dropped and a restored dataset, a collected object: what a version of the format can say. The bytes
+are kept for ever; what a later event type says gets a journal of its own.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -24,11 +26,14 @@ from builders import (
 )
 
 from journal.events import (
+    ChangeSetCommitted,
     Data,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
+    DatasetRenamed,
     DatasetRestored,
+    DatasetsSwapped,
     DatasetUnpinned,
     Event,
     FormatRaised,
@@ -37,6 +42,7 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
     Renamed,
+    TypedChange,
 )
 from journal.slot import decode_slot
 from lakehouse.domain.dataset_rules import dataset_id
@@ -73,6 +79,38 @@ def facts() -> list[list[Data]]:
     ]
 
 
+def change_sets() -> list[list[Data]]:
+    """Renames, swaps and change sets, with what they do to pins and to histories."""
+    a, b = registered("a", item("p1")), registered("b", item("p2"), row_count=None)
+    appended = DatasetAppended(
+        **{name: getattr(a, name) for name in DatasetAppended.__struct_fields__}
+        | {"objects": (item("p3"),)}
+    )
+    blue_green = (
+        DatasetDropped("b", dataset_id("b")),
+        DatasetRenamed("C", "b", dataset_id("b")),
+        registered("fresh", item("p4")),
+        DatasetAppended(
+            **{name: getattr(b, name) for name in DatasetAppended.__struct_fields__}
+            | {"objects": (item("p5"),), "quarantine": (item("q"),)}
+        ),
+        DatasetsSwapped("fresh", "b"),
+    )
+    return [
+        [a, b, appended],
+        [DatasetPinned("a", 1, (blob("p1"),)), DatasetsSwapped("a", "b")],
+        [DatasetRenamed("a", "C", dataset_id("C")), DatasetRenamed("C", "c", dataset_id("c"))],
+        [ChangeSetCommitted(tuple(TypedChange(each.TYPE, each) for each in blue_green))],
+        [DatasetRenamed("b", "a", dataset_id("a"))],
+    ]
+
+
+FACTS: dict[str, Callable[[], list[list[Data]]]] = {
+    "v1": facts,
+    "v1-change-sets": change_sets,
+}
+
+
 def keyed(fact: Event) -> Event:
     """Every third event has a key, a reason, and another actor."""
     if fact.seq % 3:
@@ -88,7 +126,7 @@ def main(version: str) -> None:
     target.mkdir()
     (target / "lake.json").write_bytes(LAKE_BODY)
     state = EMPTY
-    for position, group in enumerate(facts(), 1):
+    for position, group in enumerate(FACTS[version](), 1):
         running, events = state, []
         for fact in group:
             made = keyed(event(running, fact))

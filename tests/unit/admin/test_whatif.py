@@ -1,13 +1,26 @@
 """What if some events had never happened: the catalog without them, and what falls with them."""
 
 import msgspec
-from builders import EMPTY, blob, event, given, item, registered, restored, source, stored
+from builders import (
+    EMPTY,
+    blob,
+    change_set,
+    event,
+    given,
+    item,
+    registered,
+    restored,
+    source,
+    stored,
+)
 
 from journal.events import (
     Data,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
+    DatasetRenamed,
+    DatasetsSwapped,
     DatasetUnpinned,
     FormatRaised,
     LakeAdopted,
@@ -16,6 +29,7 @@ from journal.events import (
     ObjectsMarked,
 )
 from lakehouse.admin.what_if import WhatIf
+from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.diff import diff
 from projections.moment import Moment
 
@@ -166,6 +180,23 @@ def test_a_delete_of_what_was_never_stored_changes_nothing() -> None:
     sides = without({1}, *facts)
     assert codes(sides) == []
     assert set(sides.now.inventory.keys) == {"a"}
+
+
+def test_a_rename_moves_what_is_there_without_them() -> None:
+    renamed = DatasetRenamed("w", "v", dataset_id("v"))
+    sides = without({2}, ingested("w", "p"), appended("w", "q"), renamed)
+    assert names(sides) == ["v"]
+    assert sides.now.catalog.datasets["v"].objects == (item("p"),)
+
+
+def test_a_change_set_stands_or_falls_as_a_whole() -> None:
+    both = change_set(DatasetsSwapped("w", "v"), DatasetDropped("w", dataset_id("w")))
+    sides = without({2}, ingested("w", "p"), appended("w", "q"), ingested("v", "r"), both)
+    assert sides.now.catalog.datasets["v"].objects == (item("p"),)
+    assert names(sides) == ["v"]
+    sides = without({2}, ingested("w", "p"), ingested("v", "r"), both)
+    assert codes(sides) == [(3, "dataset_not_found")]
+    assert names(sides) == ["w"]
 
 
 def test_notes_of_operators_stand_by_themselves() -> None:

@@ -17,7 +17,7 @@ from journal.events import (
     ObjectsMarked,
     ObjectStored,
 )
-from lakehouse.domain.commands import DropDataset, ForgetObject, StoreObject, UndoChange
+from lakehouse.domain.commands import DropDataset, ForgetObject, LastChange, StoreObject, UndoChange
 from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, Decision
 from lakehouse.domain.errors import Refused
@@ -32,7 +32,8 @@ def undo(seq: int, *facts: Data, last_change: tuple[int, int] | None = None) -> 
     """Of event `seq` of these facts, on the state after all of them."""
     undone = inverse(facts[seq - 1], given(*facts[: seq - 1]))
     assert not isinstance(undone, Refused), undone
-    return when(UndoChange(seq, facts[seq - 1], undone, last_change), *facts)
+    known = (LastChange("dataset:w", *last_change),) if last_change else ()
+    return when(UndoChange(seq, facts[seq - 1], undone, known), *facts)
 
 
 class TestDatasets:

@@ -17,8 +17,8 @@ def test_each_event_of_a_dataset_links_to_the_one_before_across_a_drop() -> None
 def test_links_within_one_slot_name_that_slot() -> None:
     both = slot(EMPTY, registered("w"), DatasetDropped("w", "id"))
     assert both.events[1].about[0].prev == (1, 1)
-    assert history.previous(both.events[1], "dataset:w") == (1, 1)
-    assert history.previous(both.events[0], "dataset:w") is None
+    assert history.previous(both.events[1], "dataset:w") == ((1, 1), "dataset:w")
+    assert history.previous(both.events[0], "dataset:w") == (None, "dataset:w")
 
 
 def test_every_so_many_slots_there_is_an_anchor_to_look_from(

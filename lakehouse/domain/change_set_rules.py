@@ -1,0 +1,116 @@
+"""The rules of change sets and staged files: all changes or none, in order. Pure; a part of `decide`.
+
+Must never look at a time: whether a staged file has expired shows in its objects, which gc has marked.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+import msgspec
+
+from journal.event_parts import changes_of
+from journal.events import ChangeSetCommitted, TypedChange
+from lakehouse.domain import ingest_rules
+from lakehouse.domain.commands import Command, CommitChangeSet, CommitStaged
+from lakehouse.domain.decision import DataStep, Decision, NeedsData, Replayed, Unchanged
+from lakehouse.domain.errors import Json, Refused
+from projections import catalog, history, inventory
+from projections.fold import State, apply_change
+from projections.moment import Moment
+
+MAX_CHANGES = 1_000
+
+Judge = Callable[[State, Command], Decision]
+
+
+def commit(state: State, command: CommitChangeSet, judge: Judge) -> Decision:
+    """All of the changes, each judged on what the ones before it leave, or the first refusal."""
+    if not 0 < len(command.changes) <= MAX_CHANGES:
+        detail = f"{len(command.changes):,} changes; 1 to {MAX_CHANGES:,} are allowed"
+        return Refused("invalid_request", detail)
+    if refused := _unexpected(state, command.expect):
+        return refused
+    moment = Moment(state.head.position + 1, state.head.seq + 1, state.head.at)
+    running, made = state, list[TypedChange]()
+    for index, each in enumerate(command.changes):
+        decision = judge(running, each)
+        match decision:
+            case Refused():
+                return _of_change(index, decision)
+            case NeedsData(step, detail):
+                return NeedsData(step, f"change {index}: {detail}")
+            case Unchanged() | Replayed():
+                continue
+        for change in changes_of(decision):
+            running = apply_change(running, change, moment)
+            made.append(TypedChange(change.TYPE, change))
+    return ChangeSetCommitted(tuple(made)) if made else Unchanged(None)
+
+
+def commit_staged(state: State, command: CommitStaged) -> Decision:
+    """What the staged file was read for, if the dataset as it is now takes it as it was read."""
+    ingest = command.ingest
+    table = ingest.table if ingest else None
+    if ingest is None or table is None:
+        return _not_staged(command.staged)
+    blobs = [item.blob for item in table.objects + table.quarantine]
+    if any(blob in state.inventory.blobs for blob in blobs) or _lost(state, blobs):
+        return _not_staged(command.staged)
+    live = catalog.find(state.catalog, ingest.name)
+    fingerprint = live.schema_fingerprint if live else None
+    decision = ingest_rules.ingest(state, msgspec.structs.replace(ingest, read_under=fingerprint))
+    if isinstance(decision, NeedsData):
+        return _out_of_date(ingest.name, decision)
+    return decision
+
+
+def _unexpected(state: State, expect: tuple[tuple[str, int | None], ...]) -> Refused | None:
+    """The refusal that lists each name whose last event is not the one that the caller expects."""
+    rows: list[dict[str, Json]] = []
+    for name, expected in expect:
+        seqs = _last_seqs(state, name)
+        if expected not in seqs:
+            rows.append({"name": name, "expected": expected, "actual": seqs[0]})
+    if not rows:
+        return None
+    detail = f"{len(rows)} of {len(expect)} names have changed: {rows[0]['name']} is the first"
+    return Refused("expectation_failed", detail, tuple(rows))
+
+
+def _last_seqs(state: State, name: str) -> tuple[int | None, ...]:
+    """The seq of the last change of what has the name, and of its last event, which may be a pin."""
+    live = catalog.find(state.catalog, name)
+    if live is None:
+        return (None,)
+    link = state.history.links.get(history.dataset_entity(name))
+    return (live.seq, link[1]) if link else (live.seq,)
+
+
+def _of_change(index: int, refused: Refused) -> Refused:
+    rows: tuple[dict[str, Json], ...] = refused.errors or ({"detail": refused.detail},)
+    errors = tuple({"change": index, **row} for row in rows)
+    return msgspec.structs.replace(
+        refused, detail=f"change {index}: {refused.detail}", errors=errors
+    )
+
+
+def _lost(state: State, blobs: list[str]) -> bool:
+    return any(inventory.lost_to(state.inventory, blob) is not None for blob in blobs)
+
+
+def _not_staged(staged: str) -> Refused:
+    detail = f"nothing is staged as {staged[:128]!r}: it is unknown, was used, or has expired"
+    return Refused("staged_not_found", detail)
+
+
+def _out_of_date(name: str, needs: NeedsData) -> Refused:
+    match needs.step:
+        case DataStep.UPLOAD_AGAIN | DataStep.UPLOAD | DataStep.READ_FILE:
+            return Refused("staged_not_found", f"the staged file is gone: {needs.detail}")
+        case DataStep.CHECK_VALUES | DataStep.READ_UNDER_CONTRACT:
+            detail = f"{name} has changed since the file was staged: {needs.detail}"
+            return Refused("expectation_failed", detail)
+        case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE:
+            detail = f"{name} was restored after the file was staged"
+            return Refused("expectation_failed", detail)
+    assert_never(needs.step)

@@ -7,17 +7,20 @@ import random
 from journal.events import Column, Object, Source
 from lakehouse.domain.commands import (
     Command,
+    CommitChangeSet,
     DropDataset,
     ForgetObject,
     IngestDataset,
     RegisterDataset,
+    RenameDataset,
     StoreObject,
+    SwapDatasets,
     Table,
 )
 from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
 from tests.simulation.hosts import WriterHost
-from tests.simulation.record import Crashed, Past, Record, Request, Wanted
+from tests.simulation.record import Crashed, Past, Record, Request, Staging, Wanted
 
 REGISTERED, INGESTED = ("a", "A", "b"), ("t", "u")
 KEYS, PARTS = ("k/1", "k/2", "k/3"), ("p", "q", "r")
@@ -88,6 +91,8 @@ class Client:
             name = self._chance.choice(REGISTERED + INGESTED)
             pin = self._chance.random() < 0.3
             return Past(name, self._chance.choice(told), pin)
+        if self._chance.random() < 0.15:
+            return random_set(self._chance, f"{self.name}{self._asked}")
         return random_command(self._chance, f"{self.name}{self._asked}")
 
     async def _ask(self, key: str | None, command: Wanted) -> list[Settled | Refused | Crashed]:
@@ -138,12 +143,40 @@ def random_command(chance: random.Random, mark: str) -> Command:
             chance.choice(REGISTERED), fingerprint, keys, chance.choice([None, 1])
         )
     if draw < 0.9:
-        return DropDataset(chance.choice(REGISTERED + INGESTED))
+        return naming_command(chance)
     return ForgetObject(chance.choice(KEYS))
+
+
+def naming_command(chance: random.Random) -> Command:
+    """A drop, a rename or a swap."""
+    draw = chance.random()
+    name, other = chance.choice(REGISTERED + INGESTED), chance.choice(REGISTERED + INGESTED)
+    if draw < 0.6:
+        return DropDataset(name)
+    return RenameDataset(name, other) if draw < 0.8 else SwapDatasets(name, other)
+
+
+def random_set(chance: random.Random, mark: str) -> Wanted:
+    """Several changes at once, now and then with a staged file among them, or with expectations."""
+    changes = tuple(_set_part(chance) for _ in range(chance.choice([1, 2, 2, 3])))
+    if chance.random() < 0.4:
+        return Staging(_ingest(chance, "append", _blob(chance.choice(PARTS), mark)), changes)
+    name, seq = chance.choice(REGISTERED + INGESTED), chance.choice([None, None, 1, 2])
+    return CommitChangeSet(changes, ((name, seq),) if chance.random() < 0.3 else ())
+
+
+def _set_part(chance: random.Random) -> Command:
+    if chance.random() < 0.7:
+        return naming_command(chance)
+    return RegisterDataset(chance.choice(REGISTERED), "f", (), chance.choice([None, 1]))
 
 
 def brief(command: Wanted) -> str:
     """A command in a few words."""
+    if isinstance(command, CommitChangeSet | Staging):
+        return f"{type(command).__name__} of {', '.join(map(brief, command.changes))}"
+    if isinstance(command, SwapDatasets):
+        return f"SwapDatasets {command.a} {command.b}"
     what = command.key if isinstance(command, StoreObject | ForgetObject) else command.name
     return f"{type(command).__name__} {what}"
 

@@ -19,6 +19,8 @@ from lakehouse.commit.faults import HALTING, KNOWN, refusal
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import (
     Command,
+    CommitChangeSet,
+    CommitStaged,
     IngestDataset,
     PinDataset,
     RestoreDataset,
@@ -35,7 +37,7 @@ from projections import catalog
 from projections.fold import State
 from projections.follower import Follower
 from projections.snapshots import BeyondHead
-from tests.simulation.record import Crashed, Past, Read, Record, Request
+from tests.simulation.record import Crashed, Past, Read, Record, Request, Staging
 from tests.simulation.store import SimulatedBucket, Store
 from tests.simulation.trace import Trace
 from tests.simulation.virtual_time import Process, SimulatedClock, VirtualLoop
@@ -166,10 +168,12 @@ class WriterHost(Host):
             return request.command
 
         try:
+            began_s = self.loop.time()
             if isinstance(request.command, Past):
-                began_s = self.loop.time()
                 request.command = await _found(node, request.command)
-                request.bringing_s += self.loop.time() - began_s
+            elif isinstance(request.command, Staging):
+                request.command = await self._staged(node, request.command)
+            request.bringing_s += self.loop.time() - began_s
             return await settle(node, request.command, caller, request.payload, advance)
         except RefusedError as error:
             return error.refused
@@ -194,6 +198,15 @@ class WriterHost(Host):
         objects = (Object(blob, blob, 10, sha256, 5),)
         table = msgspec.structs.replace(command.table, objects=objects, uploaded=True)
         return msgspec.structs.replace(command, table=table)
+
+    async def _staged(self, node: Node, wanted: Staging) -> CommitChangeSet:
+        """The file uploaded, as a change set that commits it, now and then after it was collected."""
+        ingest = await self._advanced(node, wanted.ingest, DataStep.UPLOAD)
+        if not isinstance(ingest, IngestDataset):
+            raise TypeError("an ingest became another command")
+        if self.chance.random() < 0.3:
+            await asyncio.sleep(self.chance.choice([1, 30, 300]) * self.chance.random())
+        return CommitChangeSet((CommitStaged("staged", ingest), *wanted.changes))
 
     async def _uploaded(self, node: Node, sha256: str) -> str:
         """A fresh blob's key. Whoever uploaded it may sleep for long before it is referred to."""

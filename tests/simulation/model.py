@@ -10,13 +10,17 @@ from typing import Any
 
 from lakehouse.domain.commands import (
     Command,
+    CommitChangeSet,
+    CommitStaged,
     DropDataset,
     ForgetObject,
     IngestDataset,
     PinDataset,
     RegisterDataset,
+    RenameDataset,
     RestoreDataset,
     StoreObject,
+    SwapDatasets,
 )
 from projections.catalog import Dataset
 
@@ -100,37 +104,72 @@ def _minted(blob: str) -> int:
 
 
 def _after(state: PlainState, event: dict[str, Any]) -> PlainState:
-    now = replace(
+    now = _copy(state)
+    now.seq = event["seq"]
+    if event["key"] is not None:
+        now.requests[event["actor"], event["key"]] = (event["request"], event["seq"])
+    for change in changes_of(event):
+        _change(now, change["type"], change["data"], event["seq"])
+    return now
+
+
+def changes_of(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The changes of an event: of a set each, else itself."""
+    if event["type"] != "change_set_committed":
+        return [event]
+    changes: list[dict[str, Any]] = event["data"]["changes"]
+    return changes
+
+
+def _copy(state: PlainState) -> PlainState:
+    return replace(
         state,
-        seq=event["seq"],
         keys=dict(state.keys),
         datasets=dict(state.datasets),
         requests=dict(state.requests),
         pins=dict(state.pins),
     )
-    _collection(now, event)
-    if event["key"] is not None:
-        now.requests[event["actor"], event["key"]] = (event["request"], event["seq"])
-    data = event["data"]
-    match event["type"]:
+
+
+def _change(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
+    _collection(now, type_, data, seq)
+    match type_:
         case "object_stored":
-            now.keys[data["key"]] = (data["sha256"], data["blob"], event["seq"])
+            now.keys[data["key"]] = (data["sha256"], data["blob"], seq)
         case "object_forgotten":
             del now.keys[data["key"]]
         case "dataset_dropped":
             del now.datasets[data["name"].lower()]
+        case "dataset_renamed":
+            was = now.datasets.pop(data["name"].lower())
+            now.datasets[data["to"].lower()] = was | {"name": data["to"], "seq": seq}
+            _move_pins(now, {data["name"].lower(): data["to"].lower()})
+        case "datasets_swapped":
+            a, b = data["a"].lower(), data["b"].lower()
+            was_a, was_b = now.datasets[a], now.datasets[b]
+            now.datasets[a] = was_b | {"name": was_a["name"], "seq": seq}
+            now.datasets[b] = was_a | {"name": was_b["name"], "seq": seq}
+            _move_pins(now, {a: b, b: a})
         case "dataset_registered" | "dataset_restored":
-            now.datasets[data["name"].lower()] = _dataset(data, event["seq"])
+            now.datasets[data["name"].lower()] = _dataset(data, seq)
         case "dataset_appended":
-            was, more = now.datasets.get(data["name"].lower()), _dataset(data, event["seq"])
+            was, more = now.datasets.get(data["name"].lower()), _dataset(data, seq)
             now.datasets[data["name"].lower()] = _joined(was, more) if was else more
-    return now
 
 
-def _collection(now: PlainState, event: dict[str, Any]) -> None:
-    """What an event means for blobs: known, marked, gone, forgotten, pinned."""
-    data, seq = event["data"], event["seq"]
-    match event["type"]:
+def _move_pins(now: PlainState, names: dict[str, str]) -> None:
+    moved = sorted((place, pin) for place, pin in now.pins.items() if place[0] in names)
+    for place, _ in moved:
+        del now.pins[place]
+    for (name, as_of), (seq, blobs) in moved:
+        was_seq, was_blobs = now.pins.get((names[name], as_of), (0, []))
+        kept = list(dict.fromkeys([*was_blobs, *blobs]))
+        now.pins[names[name], as_of] = (max(was_seq, seq), kept)
+
+
+def _collection(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
+    """What a change means for blobs: known, marked, gone, forgotten, pinned."""
+    match type_:
         case "object_stored":
             now.known |= {data["blob"]}
         case "objects_marked":
@@ -166,7 +205,7 @@ def _joined(was: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     named = was["sources"] or ([("", was["seq"])] if was["blobs"] else [])
     return more | {
         "blobs": was["blobs"] + more["blobs"],
-        "rows": was["rows"] + more["rows"],
+        "rows": None if None in (was["rows"], more["rows"]) else was["rows"] + more["rows"],
         "sources": named + more["sources"],
     }
 
@@ -181,6 +220,12 @@ def essentials(event: dict[str, Any]) -> Verdict:
             return ("event", event["type"], data["key"])
         case "dataset_dropped":
             return ("event", event["type"], data["name"])
+        case "dataset_renamed":
+            return ("event", event["type"], data["name"], data["to"])
+        case "datasets_swapped":
+            return ("event", event["type"], data["a"], data["b"])
+        case "change_set_committed":
+            return ("event", event["type"], [essentials(each) for each in data["changes"]])
         case "dataset_pinned":
             return ("event", event["type"], data["name"], data["as_of_seq"], data["blobs"])
     blobs = [item["blob"] for item in data["objects"]]
@@ -194,6 +239,10 @@ def judge(
     if key is not None and (actor, key) in state.requests:
         seen, seq = state.requests[actor, key]
         return ("replayed", seq) if seen == request else ("refused", "idempotency_key_reused")
+    return _judge(state, command)
+
+
+def _judge(state: PlainState, command: Command) -> Verdict:
     match command:
         case StoreObject():
             return _store(state, command)
@@ -202,7 +251,7 @@ def judge(
         case RegisterDataset():
             return _register(state, command)
         case IngestDataset():
-            return _ingest(state, command)
+            return _ingest(state, command, command.read_under)
         case DropDataset(name):
             live = state.datasets.get(name.lower())
             return ("event", "dataset_dropped", live["name"]) if live else _no("dataset_not_found")
@@ -210,7 +259,91 @@ def judge(
             return _restore(state, was)
         case PinDataset(as_of_seq, was):
             return _pin(state, as_of_seq, was)
+    return _judge_names(state, command)
+
+
+def _judge_names(state: PlainState, command: Command) -> Verdict:
+    match command:
+        case RenameDataset(name, to):
+            return _rename(state, name, to)
+        case SwapDatasets(a, b):
+            return _swap(state, a, b)
+        case CommitStaged(_, ingest):
+            return _staged(state, ingest)
+        case CommitChangeSet(changes, expect):
+            return _set(state, changes, expect)
     return ("again",)
+
+
+def _rename(state: PlainState, name: str, to: str) -> Verdict:
+    live, taken = state.datasets.get(name.lower()), state.datasets.get(to.lower())
+    if live is None:
+        return _no("dataset_not_found")
+    if live["name"] == to:
+        return ("unchanged", live["seq"])
+    if taken is not None and taken is not live:
+        return _no("name_taken")
+    return ("event", "dataset_renamed", live["name"], to)
+
+
+def _swap(state: PlainState, a: str, b: str) -> Verdict:
+    live_a, live_b = state.datasets.get(a.lower()), state.datasets.get(b.lower())
+    if live_a is None or live_b is None:
+        return _no("dataset_not_found")
+    if live_a is live_b:
+        return _no("invalid_request")
+    return ("event", "datasets_swapped", live_a["name"], live_b["name"])
+
+
+def _staged(state: PlainState, ingest: IngestDataset) -> Verdict:
+    blobs = [item.blob for item in ingest.table.objects]
+    if any(blob in state.known or state.lost(blob) for blob in blobs):
+        return _no("staged_not_found")
+    live = state.datasets.get(ingest.name.lower())
+    verdict = _ingest(state, ingest, live["fingerprint"] if live else None)
+    return _no("expectation_failed") if verdict == ("again",) else verdict
+
+
+def _set(
+    state: PlainState, changes: tuple[Command, ...], expect: tuple[tuple[str, int | None], ...]
+) -> Verdict:
+    """Each change on what the ones before it leave, by a plain application of what it becomes."""
+    for name, seq in expect:
+        live = state.datasets.get(name.lower())
+        if seq != (live["seq"] if live else None):
+            return _no("expectation_failed")
+    running, made = _copy(state), list[Verdict]()
+    for command in changes:
+        verdict = _judge(running, command)
+        if verdict[0] in ("refused", "again"):
+            return verdict
+        if verdict[0] == "event":
+            made.append(verdict)
+            _change(running, verdict[1], _data(command, verdict), state.seq + 1)
+    return ("event", "change_set_committed", made) if made else ("unchanged", state.seq)
+
+
+def _data(command: Command, verdict: Verdict) -> dict[str, Any]:
+    """As much of an event's data as this model reads."""
+    match command:
+        case DropDataset(name):
+            return {"name": name}
+        case RenameDataset(name, to):
+            return {"name": name, "to": to}
+        case SwapDatasets(a, b):
+            return {"a": a, "b": b}
+        case ForgetObject(key):
+            return {"key": key}
+    ingest = command.ingest if isinstance(command, CommitStaged) else None
+    return {
+        "name": verdict[2],
+        "schema_fingerprint": (
+            ingest.table.schema_fingerprint if ingest else command.schema_fingerprint
+        ),
+        "objects": [{"blob": blob} for blob in verdict[3]],
+        "row_count": verdict[4],
+        "source": {"sha256": ingest.source.sha256} if ingest else None,
+    }
 
 
 def _no(code: str) -> Verdict:
@@ -250,8 +383,10 @@ def _register(state: PlainState, command: RegisterDataset) -> Verdict:
     return ("event", "dataset_registered", command.name, blobs, command.row_count)
 
 
-def _ingest(state: PlainState, command: IngestDataset) -> Verdict:
+def _ingest(state: PlainState, command: IngestDataset, read_under: str | None) -> Verdict:
     live = state.datasets.get(command.name.lower())
+    if live and live["name"] != command.name:
+        return _no("name_taken")
     unnamed = _unnamed(live) if live else None
     known = live["sources"] if live else []
     if unnamed is not None and command.earlier_at == unnamed:
@@ -261,6 +396,11 @@ def _ingest(state: PlainState, command: IngestDataset) -> Verdict:
         return ("unchanged", same[0])
     if command.dedupe and unnamed not in (None, command.earlier_at):
         return ("again",)
+    fingerprint = live["fingerprint"] if live else None
+    if read_under != fingerprint:
+        return ("again",)
+    if fingerprint not in (None, command.table.schema_fingerprint):
+        return _no("schema_conflict")
     blobs = [item.blob for item in command.table.objects]
     if any(map(state.lost, blobs)):
         return ("again",)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lakehouse.domain.commands import Command
+from lakehouse.domain.commands import Command, IngestDataset
 from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
 
@@ -16,7 +16,15 @@ class Past:
     pin: bool
 
 
-Wanted = Command | Past
+@dataclass(frozen=True)
+class Staging:
+    """A file to be staged first, and committed together with other changes some time later."""
+
+    ingest: IngestDataset
+    changes: tuple[Command, ...]
+
+
+Wanted = Command | Past | Staging
 
 
 @dataclass

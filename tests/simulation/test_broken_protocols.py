@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from tests.simulation.broken_change_sets import CHANGE_SETS
 from tests.simulation.broken_collections import COLLECTIONS
 from tests.simulation.broken_protocols import PROTOCOLS
 from tests.simulation.world import run
@@ -12,7 +13,9 @@ from tests.simulation.world import run
 SEEDS = 100
 
 
-@pytest.mark.parametrize("broken", [*PROTOCOLS, *COLLECTIONS], ids=lambda broken: broken.__name__)
+@pytest.mark.parametrize(
+    "broken", [*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS], ids=lambda broken: broken.__name__
+)
 def test_is_found(broken: Callable[[], AbstractContextManager[None]]) -> None:
     for seed in range(SEEDS):
         with broken():

@@ -1,9 +1,10 @@
 """Settings: options before environment (`LAKEHOUSE_*`) before `lakehouse.toml` before defaults.
 
-Unknown names are refused by name. Secrets come from a file of mode 0600 or from the usual AWS
-variables, are never in `lakehouse.toml`, and never printed.
+Unknown names are refused by name. Secrets come from a file of mode 0600 or from the AWS chain; they are
+never in `lakehouse.toml` and never printed.
 """
 
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -16,7 +17,11 @@ PREFIX = "LAKEHOUSE_"
 FILE = "lakehouse.toml"
 SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
+_SERVICE_VARIABLES = re.compile(
+    r"LAKEHOUSE_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+"""Variables that Kubernetes sets in every pod for a Service called `lakehouse` or `lakehouse-…`."""
+_SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://.*")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Several = Annotated[int, msgspec.Meta(ge=1, le=1_024)]
@@ -26,25 +31,28 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used. Says which, from where, and why; never its value if secret."""
+    """A setting that cannot be used. Names it, its source and the reason; never a secret value."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that can be set. Each is an option, `LAKEHOUSE_<NAME>`, and a line of the file."""
+    """All settings. Each is `LAKEHOUSE_<NAME>` in the environment and `<name>` in the file."""
 
     bucket: str = "./bucket"
     """`s3://name[/prefix]`, `file:///dir` or a path."""
     host: str = "127.0.0.1"
     port: Port = 3110
     secrets_file: str | None = None
+    """TOML file of mode 0600 with S3 credentials."""
+    instance_metadata: bool = False
+    """Whether S3 credentials may come from the machine's metadata service."""
     spool_dir: str | None = None
-    """Where bodies wait on their way in; None: beside the bucket, or the system's place."""
+    """Directory for incoming bodies; None: inside a local bucket, else the temporary directory."""
     poll_interval_s: Seconds = 1.0
-    """How often to look for other processes' changes."""
+    """How often to read other processes' changes."""
     drain_s: Seconds = 20.0
-    """How long a stop waits for what was accepted."""
+    """How long a stop waits for accepted requests."""
     threads: Several = 4
-    """Threads for files and CSV."""
+    """Threads that read and write files."""
     query_workers: Several = 2
     query_waiting: Several = 32
     query_timeout_s: Seconds = 60.0
@@ -71,7 +79,8 @@ def load(options: Mapping[str, object], environ: Mapping[str, str], file: Path |
         named |= found
     settings = _convert(named, "the options")
     if settings.host not in LOOPBACK:
-        raise ConfigError(f"host {settings.host!r}: until tokens exist, only loopback is served")
+        detail = "only loopback addresses can be served: there is no authentication yet"
+        raise ConfigError(f"host {settings.host!r}: {detail}")
     return settings
 
 
@@ -83,14 +92,14 @@ def load_secrets(settings: Settings) -> dict[str, str]:
     try:
         mode = path.stat().st_mode
         if stat.S_IMODE(mode) & 0o077:
-            detail = f"others can use it (mode {stat.S_IMODE(mode):04o}); chmod 600 it"
+            detail = f"other users can access it (mode {stat.S_IMODE(mode):04o}); run chmod 600"
             raise ConfigError(f"secrets file {path}: {detail}")
         entries = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"secrets file {path}: {type(error).__name__}") from error
     except tomllib.TOMLDecodeError as error:
         # The parser's message may quote the line, and the line may hold the secret.
-        raise ConfigError(f"secrets file {path}: it is not TOML") from error
+        raise ConfigError(f"secrets file {path}: it is not valid TOML") from error
     for name, value in entries.items():
         if name not in SECRETS or not isinstance(value, str):
             raise ConfigError(f"secrets file {path}: unknown entry {name!r}")
@@ -108,12 +117,21 @@ def _from_file(file: Path | None) -> dict[str, object]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    """A variable that is empty is not set. `LAKEHOUSE_TEST_*` belongs to the test-suite."""
+    """The variables that are not empty, without those of Kubernetes and `LAKEHOUSE_TEST_*`."""
     return {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environ.items()
-        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and value
+        if name.startswith(PREFIX)
+        and value
+        and not name.startswith(f"{PREFIX}TEST_")
+        and not _is_of_a_service(name, value)
     }
+
+
+def _is_of_a_service(name: str, value: str) -> bool:
+    if _SERVICE_VARIABLES.fullmatch(name):
+        return True
+    return name.endswith("_PORT") and _SERVICE_URL.fullmatch(value) is not None
 
 
 def _convert(named: Mapping[str, object], where: str) -> Settings:

@@ -132,7 +132,12 @@ def _limits(settings: Settings) -> ServiceLimits:
 def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings | None:
     if not settings.bucket.startswith("s3://"):
         return None
-    return s3_settings_from_environment(settings.bucket, environ, load_secrets(settings))
+    return s3_settings_from_environment(
+        settings.bucket,
+        environ,
+        load_secrets(settings),
+        instance_metadata=settings.instance_metadata,
+    )
 
 
 def _rotation(
@@ -150,7 +155,7 @@ def _rotation(
         await engine.renew(_access(s3))
 
     def read() -> S3Settings:
-        return s3_settings_from_environment(settings.bucket, environ, load_secrets(settings))
+        return _s3_settings(settings, environ) or known
 
     return Rotation(read, use, known)
 
@@ -192,7 +197,7 @@ def _access(s3: S3Settings) -> S3:
     return S3(
         s3.access_key_id or "",
         s3.secret_access_key or "",
-        s3.region,
+        s3.region or "us-east-1",
         s3.endpoint_url,
         s3.session_token,
     )

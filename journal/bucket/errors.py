@@ -18,7 +18,11 @@ class BucketUnavailable(BucketError):
 
 
 class BucketRefused(BucketError):
-    """The store understood and said no (400, 403, 501, a missing bucket): retrying will not help."""
+    """The store refused the request (400, 403, 501): retrying will not help."""
+
+
+class BucketMissing(BucketRefused):
+    """The store has no bucket of this name."""
 
 
 class BucketFull(BucketError):

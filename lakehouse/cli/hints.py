@@ -38,6 +38,8 @@ _HINTS = {
     "cache_differs": "The slots are intact; run `lakehouse journal replay --repair`.",
     "object_lost": "Restore the object from a backup; "
     "`lakehouse journal verify --objects` lists what is missing.",
+    "object_damaged": "Restore the object from a backup; "
+    "`lakehouse journal verify --objects` lists what is damaged.",
     "busy": "Run the command again in a moment.",
     "not_committed": "Nothing was changed; run the command again.",
     "outcome_unknown": "The change may have been made; "
@@ -45,6 +47,7 @@ _HINTS = {
     "not_caught_up": "Run the command again in a moment.",
     "bucket_unavailable": "The store does not respond; check the network and the endpoint, then retry.",
     "bucket_refused": "Check the credentials, their permissions and the name of the bucket.",
+    "bucket_not_found": "Create the bucket, or correct the name in --bucket.",
     "bucket_broken": "The store broke a promise; run `lakehouse doctor`.",
     "store_unfit": "Use a store that keeps this promise; run `lakehouse doctor` for all results.",
     "upgrade_required": "A newer version of lakehouse wrote here; upgrade this one.",

@@ -41,6 +41,11 @@ def escaped(text: str) -> str:
     return text.translate({code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)})
 
 
+def plain(value: Json) -> str:
+    """A value as people read it: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
 def refused(refusal: Refused, as_json: bool) -> int:
     """Print a refusal to stderr; return its exit code."""
     if as_json:
@@ -52,6 +57,6 @@ def refused(refusal: Refused, as_json: bool) -> int:
         text = f"lakehouse: {refusal.code}: {refusal.detail}"
         print(safe_lines(text), file=sys.stderr)  # noqa: T201
         for row in refusal.errors:
-            message("  " + ", ".join(f"{name}: {value}" for name, value in row.items()))
+            message("  " + ", ".join(f"{name}: {plain(value)}" for name, value in row.items()))
         message(f"  {hint(refusal.code)}")
     return CODES[refusal.code].exit

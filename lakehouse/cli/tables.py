@@ -12,9 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-import msgspec
-
-from lakehouse.cli.printing import safe
+from lakehouse.cli.printing import plain, safe
 from lakehouse.domain.errors import Json
 
 NULL = "NULL"
@@ -114,4 +112,4 @@ def _page(lines: list[str]) -> bool:
 def _text(cell: Json, null: str) -> str:
     if cell is None:
         return null
-    return cell if isinstance(cell, str) else msgspec.json.encode(cell).decode()
+    return plain(cell)

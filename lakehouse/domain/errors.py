@@ -131,6 +131,9 @@ CODES: dict[str, Code] = {
     "not_caught_up": Code(503, "Not caught up", "This node lags; ask again.", True, 3),
     "bucket_unavailable": Code(503, "Bucket unavailable", "The store does not answer.", True, 3),
     "bucket_refused": Code(503, "Bucket refused", "Check credentials and the bucket.", False, 3),
+    "bucket_not_found": Code(
+        503, "Bucket not found", "Create the bucket, or correct its name in the settings."
+    ),
     "bucket_broken": Code(503, "Bucket broken", "The store broke a promise: run doctor.", False, 4),
     "store_unfit": Code(
         503, "Store unfit", "Choose a store that keeps what is named: run doctor.", False, 4

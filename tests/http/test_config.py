@@ -39,6 +39,38 @@ def test_a_file_that_is_named_is_used_instead() -> None:
         load({}, {}, Path("absent.toml"))
 
 
+@pytest.mark.parametrize("service", ["LAKEHOUSE", "LAKEHOUSE_READERS"])
+def test_variables_that_kubernetes_sets_for_a_service_are_ignored(service: str) -> None:
+    environ = {
+        f"{service}_SERVICE_HOST": "10.0.0.11",
+        f"{service}_SERVICE_PORT": "3110",
+        f"{service}_SERVICE_PORT_HTTP": "3110",
+        f"{service}_PORT": "tcp://10.0.0.11:3110",
+        f"{service}_PORT_3110_TCP": "tcp://10.0.0.11:3110",
+        f"{service}_PORT_3110_TCP_PROTO": "tcp",
+        f"{service}_PORT_3110_TCP_PORT": "3110",
+        f"{service}_PORT_3110_TCP_ADDR": "10.0.0.11",
+    }
+    assert load({}, environ, None) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LAKEHOUSE_PROT", "3111"),
+        ("LAKEHOUSE_SERVICE", "x"),
+        ("LAKEHOUSE_SERVICE_HOSTS", "x"),
+        ("LAKEHOUSE_PORT_TCP", "3110"),
+        ("LAKEHOUSE_PORT", "udp:3110"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_although_kubernetes_has_similar_ones(
+    name: str, value: str
+) -> None:
+    with pytest.raises(ConfigError):
+        load({}, {name: value}, None)
+
+
 def test_an_empty_variable_is_not_set() -> None:
     assert load({}, {"LAKEHOUSE_SPOOL_DIR": "", "LAKEHOUSE_PORT": ""}, None) == Settings()
 

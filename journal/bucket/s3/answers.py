@@ -11,21 +11,29 @@ import aiohttp
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
     NoCredentialsError,
     ParamValidationError,
+    SSOError,
+    TokenRetrievalError,
 )
 from botocore.parsers import ResponseParserError
 
 from journal.bucket.errors import (
     BucketError,
     BucketFull,
+    BucketMissing,
     BucketRefused,
     BucketUnavailable,
     ObjectMissing,
 )
 from journal.bucket.port import Answer, Created
 
+_BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 NEVER_SENT = (NoCredentialsError, ParamValidationError)
+NOT_SIGNED = (CredentialRetrievalError, MetadataRetrievalError, SSOError, TokenRetrievalError)
+"""The AWS chain could not renew the credentials: nothing was sent, and a later attempt may succeed."""
 NO_ANSWER = (BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError)
 """Any of these may come after the store has acted. TimeoutError is an OSError."""
 
@@ -43,7 +51,7 @@ def created(key: str, error: Exception) -> Created:
     """The outcome of the create that ended with `error`."""
     if isinstance(error, ClientError):
         return Created(_answer(error), _told(key, error))
-    if isinstance(error, NEVER_SENT):
+    if isinstance(error, NEVER_SENT + NOT_SIGNED):
         return Created(Answer.REFUSED, f"{key}: not sent ({type(error).__name__})")
     return Created(Answer.UNKNOWN, _silent(key, error))
 
@@ -57,6 +65,9 @@ def translated(key: str) -> Iterator[None]:
         raise _bucket_error(key, error) from error
     except NEVER_SENT as error:
         raise BucketRefused(f"{key}: not sent ({type(error).__name__})") from error
+    except NOT_SIGNED as error:
+        detail = f"{key}: not sent, the AWS credentials could not be renewed"
+        raise BucketUnavailable(f"{detail} ({type(error).__name__})") from error
     except NO_ANSWER as error:
         raise BucketUnavailable(_silent(key, error)) from error
 
@@ -80,13 +91,21 @@ def _is_passing(error: ClientError) -> bool:
 
 def _bucket_error(key: str, error: ClientError) -> BucketError:
     status, code = status_of(error), code_of(error)
-    if status == 404 and code != "NoSuchBucket":
+    if code == "NoSuchBucket":
+        return missing_bucket(str(error.response["Error"].get("BucketName", "")))
+    if status == 404:
         return ObjectMissing(_told(key, error))
     if status == 507 or code == "QuotaExceeded":
         return BucketFull(_told(key, error))
     if status == 409 or _is_passing(error):
         return BucketUnavailable(_told(key, error))
     return BucketRefused(_told(key, error))
+
+
+def missing_bucket(name: str) -> BucketMissing:
+    """The error for a bucket that the store does not have; `name` may come from the store."""
+    named = f"bucket {name}" if _BUCKET_NAME.fullmatch(name) else "the bucket"
+    return BucketMissing(f"{named} does not exist")
 
 
 def _told(key: str, error: ClientError) -> str:

@@ -17,7 +17,13 @@ from botocore.exceptions import ClientError
 from journal.bucket.errors import BucketBroken, BucketRefused, ObjectMissing
 from journal.bucket.keys import check_blobs, key_fault
 from journal.bucket.port import Answer, Created, LocalFile, Stat
-from journal.bucket.s3.answers import NO_ANSWER, created, status_of, translated
+from journal.bucket.s3.answers import (
+    NO_ANSWER,
+    created,
+    missing_bucket,
+    status_of,
+    translated,
+)
 from journal.bucket.s3.client import S3Clients, open_clients
 from journal.bucket.s3.delete import abort_uploads, delete_objects
 from journal.bucket.s3.settings import S3Settings
@@ -125,8 +131,8 @@ class S3Bucket:
             with translated(self.url):
                 answer = await self._clients.data.head_bucket(Bucket=self._name)
         except ObjectMissing as error:
-            # An answer to HEAD has no body that could say NoSuchBucket.
-            raise BucketRefused(f"{self.url}: there is no such bucket") from error
+            # A response to HEAD has no body that could name the error NoSuchBucket.
+            raise missing_bucket(self._name) from error
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         if date is None:
             raise BucketBroken(f"{self.url}: the store's answers have no Date")

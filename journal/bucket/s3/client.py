@@ -1,13 +1,12 @@
-"""The S3 clients as the protocol needs them: no hidden second request, no hidden source of trust.
+"""The S3 clients that the protocol needs: one request per call, to the configured endpoint alone.
 
-Two layers below us would otherwise send a request again on their own, and so hide which attempt won:
-aiohttp repeats a PUT when a kept-alive connection breaks, and follows redirects to any host with the
-body; botocore's region redirector signs the request anew for another region. All are off here, and
-`tests/contract/bucket` holds that. Credentials, profiles, endpoints come from the settings alone.
+Two layers below would otherwise repeat a request, and so hide which attempt won: aiohttp repeats a PUT
+when a kept-alive connection breaks, and follows redirects to any host with the body; botocore's region
+redirector signs the request again for another region. All of this is off, and `tests/contract/bucket`
+checks that. An endpoint comes from the settings, never from an AWS file or a response.
 """
 
 import io
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -15,31 +14,19 @@ from typing import Any
 import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
-from aiobotocore.credentials import (
-    AioCredentialResolver,
-    AioCredentials,
-    AioInstanceMetadataProvider,
-)
+from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
-from aiobotocore.session import AioSession
-from aiobotocore.utils import AioInstanceMetadataFetcher
 
+from journal.bucket.s3.credentials import open_session
 from journal.bucket.s3.settings import S3Settings
 
 DATA_ATTEMPTS = 3
 CONNECTIONS = 32
 PIECE_BYTES = 256 << 10
 
-_NO_FILES = {
-    "profile": (None, None, None, None),
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
-}
-"""botocore's session variables (config name, environment name, default, conversion): no AWS files."""
-
 
 class S3Clients:
-    """`once` sends exactly one request for one call; `data` retries what may be repeated."""
+    """`once` sends exactly one request per call; `data` retries requests that may be repeated."""
 
     def __init__(self, once: Any, data: Any, credentials: AioCredentials) -> None:
         self.once = once
@@ -47,26 +34,18 @@ class S3Clients:
         self._credentials = credentials
 
     def renew(self, settings: S3Settings) -> None:
-        """Sign what is sent from now on as `settings` say; nothing else of them is looked at."""
+        """Sign further requests with the credentials of `settings`; its other members are not used."""
         self._credentials.access_key = settings.access_key_id
         self._credentials.secret_key = settings.secret_access_key
         self._credentials.token = settings.session_token
 
 
 async def open_clients(settings: S3Settings, stack: AsyncExitStack) -> S3Clients:
-    """Both clients, closed with `stack`. Sends nothing yet. ValueError without credentials."""
-    if not settings.has_credentials:
-        raise ValueError(
-            "no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-            "or allow the instance metadata"
-        )
-    credentials = AioCredentials(
-        settings.access_key_id, settings.secret_access_key, settings.session_token
-    )
-    session = aioboto3.Session(botocore_session=_session(settings, credentials))
-    patient_s = 3 * settings.read_timeout_s
-    once = _client(session, settings, 1, settings.read_timeout_s)
-    data = _client(session, settings, DATA_ATTEMPTS, patient_s)
+    """Both clients, closed with `stack`. Sends the store nothing yet. Raises as `open_session` does."""
+    botocore_session, credentials, region = await open_session(settings)
+    session = aioboto3.Session(botocore_session=botocore_session)
+    once = _client(session, settings, region, 1, settings.read_timeout_s)
+    data = _client(session, settings, region, DATA_ATTEMPTS, 3 * settings.read_timeout_s)
     clients = S3Clients(
         await stack.enter_async_context(once), await stack.enter_async_context(data), credentials
     )
@@ -83,16 +62,16 @@ class DirectSession(AIOHTTPSession):  # type: ignore[misc]
 
 
 class DirectRequests:
-    """An aiohttp session whose `request` is one request: not repeated, not redirected."""
+    """An aiohttp session whose `request` sends one request: not repeated, not redirected."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def request(self, method: str, data: Any, headers: Any, **options: Any) -> Any:
-        # botocore makes files of bytes, and asks 100-continue for every file: a round trip more.
+        # botocore wraps bytes in files, and asks 100-continue for every file: one more round trip.
         headers.popall("Expect", None)
         if isinstance(data, io.BytesIO):
-            data = data.getvalue()  # the very bytes that it was made of
+            data = data.getvalue()  # shared with the file, not copied
             data = _pieces(data) if len(data) > PIECE_BYTES else data
         return await self._session.request(
             method,
@@ -105,7 +84,7 @@ class DirectRequests:
 
 
 async def _pieces(body: bytes) -> AsyncIterator[memoryview]:
-    """A large body piece by piece: it neither holds the event loop nor is copied as a whole."""
+    """A large body in pieces, which neither block the event loop nor copy it as a whole."""
     view = memoryview(body)
     for start in range(0, len(view), PIECE_BYTES):
         yield view[start : start + PIECE_BYTES]
@@ -115,7 +94,7 @@ async def _not_again(
     request: aiohttp.ClientRequest,
     send: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
 ) -> aiohttp.ClientResponse:
-    """Hide from aiohttp the two errors after which it repeats an idempotent request by itself."""
+    """Hide from aiohttp the two errors after which it repeats an idempotent request."""
     try:
         return await send(request)
     except aiohttp.ClientConnectorError:
@@ -125,40 +104,20 @@ async def _not_again(
 
 
 def _refuse_region_redirect(context: dict[str, Any], **_: Any) -> None:
-    """Tell botocore's S3RegionRedirector that this request was redirected before: it gives up."""
+    """Make botocore's S3RegionRedirector give up: it does after one redirect, and sees one here."""
     context.setdefault("s3_redirect", {})["redirected"] = True
 
 
-class _Given:
-    """A provider, as botocore calls it, of the credentials that the settings gave."""
-
-    METHOD = CANONICAL_NAME = "given"
-
-    def __init__(self, credentials: AioCredentials) -> None:
-        self._credentials = credentials
-
-    async def load(self) -> AioCredentials:
-        return self._credentials
-
-
-def _session(settings: S3Settings, credentials: AioCredentials) -> AioSession:
-    session = AioSession(session_vars=_NO_FILES)
-    provider: Any = _Given(credentials)
-    if settings.access_key_id is None:
-        fetcher = AioInstanceMetadataFetcher(
-            timeout=1, num_attempts=2, env={}, user_agent=session.user_agent()
-        )
-        provider = AioInstanceMetadataProvider(iam_role_fetcher=fetcher)
-    session.register_component("credential_provider", AioCredentialResolver([provider]))
-    return session
-
-
 def _client(
-    session: aioboto3.Session, settings: S3Settings, attempts: int, read_timeout_s: float
+    session: aioboto3.Session,
+    settings: S3Settings,
+    region: str,
+    attempts: int,
+    read_timeout_s: float,
 ) -> Any:
     return session.client(
         "s3",
-        region_name=settings.region,
+        region_name=region,
         endpoint_url=settings.endpoint_url,
         config=_config(settings, attempts, read_timeout_s),
     )

@@ -1,4 +1,4 @@
-"""What is needed to reach one S3 bucket. Must never show a secret, nor read the environment itself."""
+"""What is needed to reach one S3 bucket. Must never show a secret nor read the environment."""
 
 from urllib.parse import urlsplit
 
@@ -6,22 +6,24 @@ import msgspec
 
 
 class S3Settings(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """One bucket, where it is, and as whom we come. ValueError for what cannot work."""
+    """One bucket, its endpoint and its credentials. ValueError for values that cannot work."""
 
     bucket: str
     prefix: str = ""
     """Without slashes at its ends."""
     endpoint_url: str | None = None
     """None means Amazon; anything else is addressed by path, not by host name."""
-    region: str = "us-east-1"
+    region: str | None = None
+    """None means the AWS profile's region, or us-east-1."""
     access_key_id: str | None = None
+    """None means credentials from the AWS chain (`credentials.py`)."""
     secret_access_key: str | None = None
     session_token: str | None = None
     instance_metadata: bool = False
-    """Ask the machine's metadata service for credentials. Never asked otherwise."""
+    """Whether the AWS chain may ask the machine's metadata service."""
     connect_timeout_s: float = 3
     read_timeout_s: float = 10
-    """Of a create; a GET or a part of an upload may be silent three times as long."""
+    """For a create; three times as long for a GET and a part of an upload."""
 
     def __post_init__(self) -> None:
         if (self.access_key_id is None) != (self.secret_access_key is None):
@@ -34,10 +36,6 @@ class S3Settings(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=T
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown |= {name: "***" for name in secrets if shown[name] is not None}
         return f"S3Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-
-    @property
-    def has_credentials(self) -> bool:
-        return self.access_key_id is not None or self.instance_metadata
 
 
 def _check_endpoint(url: str) -> None:

@@ -7,15 +7,18 @@ from journal.bucket.opening import open_bucket
 from journal.bucket.port import Answer, Bucket
 from lakehouse.admin.doctor.site import Site, expect
 
+UNKNOWN_KEY_ID = "lakehouse-doctor"
+"""Used where the credentials come from the AWS chain."""
 WRONG = "not-the-secret-of-this-bucket"
 
 
 async def credentials(site: Site) -> str:
     """A wrong secret may neither read nor create."""
     key = await site.store("access", b"secret")
-    if site.s3 is None or site.s3.secret_access_key is None:
-        raise BucketUnavailable("the credentials are the machine's own: there are none to change")
-    wrong = msgspec.structs.replace(site.s3, secret_access_key=WRONG)
+    if site.s3 is None:
+        raise BucketUnavailable("this bucket has no credentials")
+    key_id = site.s3.access_key_id or UNKNOWN_KEY_ID
+    wrong = msgspec.structs.replace(site.s3, access_key_id=key_id, secret_access_key=WRONG)
     stranger = await open_bucket(site.bucket.url, wrong)
     try:
         await _expect_no_read(stranger, key)

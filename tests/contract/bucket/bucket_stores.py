@@ -8,7 +8,7 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from s3_server import S3Server
+from s3_server import REGION, S3Server
 
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.opening import open_bucket
@@ -69,6 +69,7 @@ class S3Store:
             bucket=self.name,
             prefix=prefix,
             endpoint_url=server.endpoint_url,
+            region=REGION,
             access_key_id=server.access_key,
             secret_access_key=server.secret_key,
         )

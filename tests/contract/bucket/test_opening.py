@@ -118,14 +118,23 @@ def test_the_second_names_are_used_where_the_first_are_absent_or_empty() -> None
     }
     settings = s3_settings_from_environment("s3://bucket", environ, {})
     assert (settings.region, settings.endpoint_url) == ("us-west-1", "http://any:9000")
-    assert not settings.has_credentials
-    assert s3_settings_from_environment("s3://bucket", {}, {}).region == "us-east-1"
+    assert settings.access_key_id is None
+    assert s3_settings_from_environment("s3://bucket", {}, {}).region is None
 
 
 def test_secrets_win_over_the_environment() -> None:
     secrets = {"aws_access_key_id": "better id", "aws_secret_access_key": "better secret"}
     settings = s3_settings_from_environment("s3://bucket", CREDENTIALS, secrets)
     assert (settings.access_key_id, settings.secret_access_key) == ("better id", "better secret")
+
+
+def test_a_token_of_the_environment_belongs_to_its_key_alone() -> None:
+    environ = {**CREDENTIALS, "AWS_SESSION_TOKEN": "token"}
+    secrets = {"aws_access_key_id": "better id", "aws_secret_access_key": "better secret"}
+    assert s3_settings_from_environment("s3://bucket", environ, secrets).session_token is None
+    secrets["aws_session_token"] = "better token"
+    settings = s3_settings_from_environment("s3://bucket", environ, secrets)
+    assert settings.session_token == "better token"
 
 
 def test_settings_never_show_a_secret() -> None:

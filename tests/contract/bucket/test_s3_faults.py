@@ -26,6 +26,7 @@ from journal.bucket.s3.settings import S3Settings
 SECRET = "the-very-secret-key"
 SETTINGS = S3Settings(
     bucket="bucket",
+    region="us-east-1",
     access_key_id="the-access-key",
     secret_access_key=SECRET,
     session_token="the-session-token",

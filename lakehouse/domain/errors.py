@@ -95,6 +95,9 @@ CODES: dict[str, Code] = {
     ),
     "range_not_satisfiable": Code(416, "Range not satisfiable", "Ask for bytes that are there."),
     "header_too_large": Code(431, "Header too large", "Reasons and actors have up to 1 KiB."),
+    "body_too_slow": Code(
+        408, "Body too slow", "Send at least 1 KiB per second; send the request again.", True, 3
+    ),
     # 422: well-formed, and not what can be done.
     "object_missing": Code(422, "Object missing", "Store the objects before registering them."),
     "empty_csv": Code(422, "Empty CSV", "A CSV needs at least a header record."),

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
+from journal.clock import Clock
 from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.service import Service
@@ -20,6 +21,7 @@ from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
 from lakehouse.web.http.encoding import encoded
 from lakehouse.web.http.exchange import Exchange, finish, name_query, request_id
 from lakehouse.web.http.origin import foreign
+from lakehouse.web.http.pace import PACE, Pace
 from lakehouse.web.http.problems import problem
 from lakehouse.web.routes import match
 
@@ -40,7 +42,8 @@ log = structlog.get_logger()
 class Edge(web.Server):
     """The service over HTTP."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, clock: Clock | None = None) -> None:
+        """`clock` is the service's own; a test passes another for the pace of clients alone."""
         super().__init__(
             self.handle,
             handler_cancellation=True,
@@ -50,6 +53,7 @@ class Edge(web.Server):
             keepalive_timeout=IDLE_S,
         )
         self._service = service
+        self._clock = clock or service.node.clock
 
     def __call__(self) -> RequestHandler:
         """A handler for one connection."""
@@ -67,11 +71,13 @@ class Edge(web.Server):
             raise unreadable(request)
         identity = request_id(request.headers)
         status = 499
+        pace = request[PACE] = Pace(request, self._clock)
         with structlog.contextvars.bound_contextvars(request_id=identity):
             try:
                 response = await self._answer(request, identity)
                 status = response.status
             finally:
+                pace.end()
                 took_s = time.monotonic() - started_s
                 method, route = request.get(ROUTE, UNROUTED)
                 self._service.metrics.answered(method, route, status, took_s)

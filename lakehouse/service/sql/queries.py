@@ -75,6 +75,10 @@ class Queries:
         """How many run or wait."""
         return len(self._running)
 
+    def waiting(self) -> bool:
+        """Whether any waits for a worker."""
+        return any(each.entry.state == WAITING for each in self._running.values())
+
     async def outlast(self) -> None:
         """Wait until the queries that run now have ended; their time limit bounds it."""
         for each in list(self._running.values()):

@@ -20,7 +20,7 @@ from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service.ingest.prefetch import Prefetch
 from lakehouse.service.ingest.use_case import IngestPlan
 from lakehouse.service.service import Service
-from lakehouse.web.http import bodies
+from lakehouse.web.http import bodies, forms
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import answer
 
@@ -60,10 +60,10 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
 @asynccontextmanager
 async def _received(
     service: Service, exchange: Exchange, plan: IngestPlan, *, form: bool
-) -> AsyncIterator[tuple[Spooled, bodies.FileHead, Prefetch]]:
+) -> AsyncIterator[tuple[Spooled, forms.FileHead, Prefetch]]:
     """The file, spooled for as long as the context lasts, what its sender says of it, and how far
     it was read as it came."""
-    head, limit = bodies.FileHead(), service.limits.upload_bytes
+    head, limit = forms.FileHead(), service.limits.upload_bytes
     chunks = _form(exchange, head) if form else _raw(exchange, head)
     async with AsyncExitStack() as stack:
         ahead = await stack.enter_async_context(service.ingest.ahead.reading())
@@ -78,14 +78,14 @@ async def _received(
         yield file, head, ahead
 
 
-def _form(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:
+def _form(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
     if exchange.request.headers.get("Content-Encoding", "identity").lower() != "identity":
         detail = "a form is not encoded as a whole; compress the file in it"
         raise RefusedError(Refused("unsupported_media_type", detail))
-    return bodies.file_chunks(exchange.request, FIELD, head)
+    return forms.file_chunks(exchange.request, FIELD, head)
 
 
-def _raw(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:
+def _raw(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
     headers = exchange.request.headers
     if "Content-Type" in headers and exchange.request.content_type not in RAW:
         detail = f"{exchange.request.content_type} is not read; send text/csv or {FORM}"
@@ -94,7 +94,7 @@ def _raw(exchange: Exchange, head: bodies.FileHead) -> AsyncIterator[bytes]:
     return bodies.chunks(exchange.request)
 
 
-def _in_format(plan: IngestPlan, exchange: Exchange, head: bodies.FileHead) -> IngestPlan:
+def _in_format(plan: IngestPlan, exchange: Exchange, head: forms.FileHead) -> IngestPlan:
     """The plan with the file's format: as asked for, else its type's, else its name's, else CSV."""
     if exchange.parameter("format") is not None:
         return plan

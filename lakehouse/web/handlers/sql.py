@@ -1,5 +1,6 @@
 """Handlers of SQL: questions, and the list of those that run."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from lakehouse.web.http.conditions import matches
 from lakehouse.web.http.encoding import coding_for, in_pieces
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.negotiation import choose
+from lakehouse.web.http.pace import PACE
 from lakehouse.web.http.problems import answer
 
 Milliseconds = Annotated[int, msgspec.Meta(ge=1, le=24 * 3600 * 1000)]
@@ -49,17 +51,22 @@ async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
         headers["Content-Type"] = format_.media_type
         if found.body is not None:
             return web.Response(body=found.body, headers=headers)
-        return await _streamed(exchange, found, web.StreamResponse(headers=headers))
+        response = web.StreamResponse(headers=headers)
+        return await _streamed(exchange, found, response, service.sql.queries.waiting)
 
 
 async def _streamed(
-    exchange: Exchange, found: Answer, response: web.StreamResponse
+    exchange: Exchange,
+    found: Answer,
+    response: web.StreamResponse,
+    others_wait: Callable[[], bool],
 ) -> web.StreamResponse:
     chunks = found.chunks
     if coding := coding_for(exchange.request, response):
         response.headers["Content-Encoding"] = coding
         chunks = in_pieces(coding, chunks)
     await exchange.begin(response)
+    exchange.request[PACE].watch_result(others_wait)
     async for chunk in chunks:
         await response.write(chunk)
     return response

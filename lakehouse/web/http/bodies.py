@@ -1,7 +1,8 @@
-"""Request bodies: `100 Continue` once we want one, raw or multipart, bounded, never whole unless small.
+"""Request bodies: `100 Continue` when a handler wants one, raw or JSON, bounded, in time.
 
-aiohttp's own limits bind only its convenience readers, and it says `100 Continue` before a handler
-has looked at anything; so both are done here.
+Owns the limits of a body and what a broken one is answered. Never holds a body whole unless it is
+small. aiohttp's own limits bind only its convenience readers, and it says `100 Continue` before a
+handler has judged anything; so both are done here.
 """
 
 import asyncio
@@ -13,10 +14,8 @@ import msgspec
 from aiohttp import (
     BadContentDispositionHeader,
     BadContentDispositionParam,
-    BodyPartReader,
     ClientPayloadError,
     HttpVersion10,
-    MultipartReader,
     hdrs,
     web,
 )
@@ -24,20 +23,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.web.http.exchange import Exchange
+from lakehouse.web.http.pace import PACE, WINDOW_BYTES, WINDOW_S, BodyTooSlow
 
 JSON_BYTES = 1024 * 1024
 CHUNK_BYTES = 256 * 1024
-IDLE_S = 60.0
-"""For how long a body may stand still before the request is given up."""
-
+CHUNKED_BYTES = 1024
+"""Read at a time of a body with Transfer-Encoding: chunked. Each chunk costs aiohttp some 10 us,
+however small: 256 KiB at once, in chunks of one byte, held the event loop for 0.4 s."""
 RECEIVE_S = 3_600.0
-"""For how long one file may take to come, at whatever pace: a change is refused after an hour, and
-whoever sends a byte a minute must not keep another's place for ever."""
-
-AROUND_BYTES = 64 * 1024
-"""What a form may hold beside its file."""
-TRANSFER = "Content-Transfer-Encoding"
-PLAIN = ("binary", "8bit", "7bit")
+"""For how long one file may take to come, at whatever pace: a change is refused after an hour."""
 BROKEN = (
     ClientPayloadError,
     HttpProcessingError,
@@ -68,7 +62,7 @@ def check_transfer_coding(request: web.BaseRequest) -> None:
     if codings is None:
         return
     if request.version == HttpVersion10:
-        raise _invalid("HTTP/1.0 has no Transfer-Encoding; send a Content-Length")
+        raise invalid("HTTP/1.0 has no Transfer-Encoding; send a Content-Length")
     if codings.strip().lower() != "chunked":
         detail = f"Transfer-Encoding: {codings[:64]}; only chunked is read"
         raise RefusedError(Refused("transfer_coding_not_supported", detail))
@@ -85,53 +79,26 @@ async def in_time() -> AsyncIterator[None]:
 
 
 async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
-    """The body as sent. Raises RefusedError `incomplete_body` when it ends early or is malformed."""
-    await _say_continue(request)
+    """The body as sent. Raises RefusedError: `incomplete_body`, `body_too_slow`."""
+    await say_continue(request)
+    fault, size_bytes = "it does not parse, or ended early", piece_bytes(request)
     while request.content.exception() is not None or not request.content.at_eof():
-        chunk = await _in_time(request.content.readany(), "it does not parse, or ended early")
+        chunk = await read_from(request, request.content.read(size_bytes), fault)
         if not chunk:
             return
         yield chunk
 
 
-class FileHead:
-    """What a form says of the file in it, once its chunks are being read."""
-
-    filename: str | None = None
-    content_type: str | None = None
-
-
-async def file_chunks(request: web.BaseRequest, field: str, head: FileHead) -> AsyncIterator[bytes]:
-    """The file in a multipart form's `field`. What follows it is read too: a form must end well.
-
-    Raises RefusedError: `missing_file`, `incomplete_body`.
-    """
-    await _say_continue(request)
-    form, found, around = await _form(request), False, 0
-    while (part := await _next_part(form)) is not None:
-        wanted = part.name == field
-        if wanted and found:
-            raise _invalid(f"the form has more than one field {field!r}")
-        found = found or wanted
-        if wanted:
-            head.filename = part.filename
-            head.content_type = part.headers.get(hdrs.CONTENT_TYPE)
-        while not part.at_eof():
-            chunk = await _next_chunk(part)
-            if wanted:
-                yield chunk
-            elif (around := around + len(chunk)) > AROUND_BYTES:
-                detail = f"the form's other fields have more than {AROUND_BYTES:,} bytes"
-                raise RefusedError(Refused("too_large", detail))
-    if not found:
-        raise RefusedError(Refused("missing_file", f"the form has no field {field!r}"))
+def piece_bytes(request: web.BaseRequest) -> int:
+    """How much of the body to read at a time."""
+    return CHUNKED_BYTES if hdrs.TRANSFER_ENCODING in request.headers else CHUNK_BYTES
 
 
 async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     """A JSON body as `shape`, and its bytes.
 
-    Raises RefusedError: `too_large`, `incomplete_body`, `unsupported_media_type` for a coded body,
-    `invalid_request` with msgspec's message.
+    Raises RefusedError: `too_large`, `incomplete_body`, `body_too_slow`, `unsupported_media_type` for
+    a coded body, `invalid_request` with msgspec's message.
     """
     coding = exchange.request.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if coding.lower() not in ("", "identity"):
@@ -149,38 +116,23 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
         raise RefusedError(Refused("invalid_request", f"the JSON body: {error}")) from error
 
 
-async def _form(request: web.BaseRequest) -> MultipartReader:
+async def read_from(request: web.BaseRequest, reading: Awaitable[T], fault: str) -> T:
+    """What `reading` of the request's body brings; `fault` says what is wrong when it fails.
+
+    Raises RefusedError: `body_too_slow`, `incomplete_body`. aiohttp reports the faults of a body in
+    all of the ways of BROKEN.
+    """
     try:
-        return await request.multipart()
-    except (ValueError, AssertionError) as error:
-        raise _invalid("the Content-Type names no boundary that a form can have") from error
-
-
-async def _next_part(form: MultipartReader) -> BodyPartReader | None:
-    part = await _in_time(form.next(), "the multipart form does not parse, or ended early")
-    if isinstance(part, MultipartReader):
-        raise _invalid("a form within a form is not read")
-    if part is not None and part.headers.get(TRANSFER, "binary").lower() not in PLAIN:
-        raise _invalid(f"{TRANSFER} of a field is one of {', '.join(PLAIN)}")
-    return part
-
-
-async def _next_chunk(part: BodyPartReader) -> bytes:
-    return bytes(await _in_time(part.read_chunk(CHUNK_BYTES), "the multipart form ended early"))
-
-
-async def _in_time(reading: Awaitable[T], fault: str) -> T:
-    """What `reading` brings. aiohttp tells of a body's faults in all of these ways."""
-    try:
-        async with asyncio.timeout(IDLE_S):
-            return await reading
-    except TimeoutError as error:
-        raise _incomplete(f"nothing came for {IDLE_S:.0f} seconds") from error
+        return await request[PACE].read(reading)
+    except BodyTooSlow as error:
+        detail = f"less than {WINDOW_BYTES:,} bytes of the body came within {WINDOW_S:.0f} s"
+        raise RefusedError(Refused("body_too_slow", detail)) from error
     except BROKEN as error:
         raise _incomplete(fault) from error
 
 
-async def _say_continue(request: web.BaseRequest) -> None:
+async def say_continue(request: web.BaseRequest) -> None:
+    """Ask for the body of a client that waits with it. Does nothing for any other."""
     expect = request.headers.get(hdrs.EXPECT, "")
     if expect.lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -188,7 +140,8 @@ async def _say_continue(request: web.BaseRequest) -> None:
         request.writer.output_size = 0
 
 
-def _invalid(why: str) -> RefusedError:
+def invalid(why: str) -> RefusedError:
+    """The refusal of a request that is not as it is described."""
     return RefusedError(Refused("invalid_request", why))
 
 

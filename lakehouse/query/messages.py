@@ -7,6 +7,9 @@ import msgspec
 
 from projections.views import View
 
+OBJECT_FAILED = "reading an object failed:"
+"""The text of an error of the object files begins so; then comes the code of a refusal."""
+
 
 class Column(msgspec.Struct, frozen=True):
     """A column of a result; `type` is DuckDB's name."""

@@ -39,7 +39,7 @@ END_ROUNDS = 9
 SLOT_BYTES = 1_000
 """About the size of a slot with one registration."""
 HTTP, LIBRARY, ALONE, BARE = "register over HTTP, 32", "register, 64", "register, 1", "bare create"
-LAKE, DELTA, SLATE = "DuckLake INSERT", "deltalake append, after 1,000", "SlateDB put, 64"
+DELTA, SLATE = "deltalake append, after 1,000", "SlateDB put, 64"
 
 Row = list[str]
 
@@ -78,7 +78,6 @@ def _rates(seconds: float, rounds: int) -> tuple[dict[str, float], float]:
         table_ = stack.enter_context(rivals.long_delta_table(delta))
         ways: dict[str, Callable[[Path], float]] = {
             LIBRARY: lambda into: asyncio.run(library(into, seconds, CONCURRENT))[0],
-            LAKE: lambda into: rivals.ducklake_commits(into, seconds),
             HTTP: http,
             DELTA: lambda _: rivals.delta_commits(table_, seconds),
             ALONE: lambda into: asyncio.run(library(into, seconds, 1))[0],
@@ -101,9 +100,7 @@ def _in_turns(ways: dict[str, Callable[[Path], float]], rounds: int) -> dict[str
 
 def _against_rivals(rates: dict[str, float]) -> list[Row]:
     return [
-        _row("register, library, 64 ÷ DuckLake", 20, rates[LIBRARY] / rates[LAKE]),
         _row("register, library, 64 ÷ deltalake", 100, rates[LIBRARY] / rates[DELTA]),
-        _row("register, HTTP, 32 ÷ DuckLake", 10, rates[HTTP] / rates[LAKE]),
         _told("register, library, 64 ÷ SlateDB's put, 64", rates[LIBRARY] / rates[SLATE]),
         _told("register, one at a time ÷ one bare synced create", rates[ALONE] / rates[BARE]),
     ]

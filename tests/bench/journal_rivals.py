@@ -9,12 +9,10 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import deltalake
-import duckdb
-import duckdb_extension_ducklake
 import pyarrow as pa
 from slatedb import uniffi as slatedb
 
@@ -37,24 +35,6 @@ def bare_creates(directory: Path, seconds: float, body: bytes) -> float:
         os.close(file)
         os.fsync(folder)
     os.close(folder)
-    return count / seconds
-
-
-def ducklake_commits(directory: Path, seconds: float) -> float:
-    """INSERTs of one row a second, each a snapshot of its own, catalog in a DuckDB file."""
-    offline = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    with closing(duckdb.connect(config=offline)) as connection:
-        connection.execute(f"LOAD '{_ducklake()}'")
-        connection.execute(
-            f"ATTACH 'ducklake:{directory}/catalog' AS lake (DATA_PATH '{directory}/data')"
-        )
-        connection.execute("CREATE TABLE lake.datasets (name VARCHAR, print VARCHAR, rows BIGINT)")
-        until_s, count = time.perf_counter() + seconds, 0
-        while time.perf_counter() < until_s:
-            connection.execute("INSERT INTO lake.datasets VALUES (?, ?, ?)", ROW)
-            count += 1
-        held = connection.execute("SELECT count(*) FROM lake.datasets").fetchone()
-    _demand(held == (count,), f"DuckLake holds {held} of {count}")
     return count / seconds
 
 
@@ -99,10 +79,6 @@ async def slate_puts(directory: Path, seconds: float, at_once: int) -> float:
     await database.shutdown()
     _demand(held is not None, "SlateDB lost its last key")
     return count / seconds
-
-
-def _ducklake() -> Path:
-    return next(Path(duckdb_extension_ducklake.__file__).parent.rglob("*.duckdb_extension"))
 
 
 def _row() -> pa.Table:

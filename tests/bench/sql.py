@@ -201,7 +201,7 @@ def _fetched(sql: str) -> bytes:
 
 
 def _arrow(sql: str) -> int:
-    return sum(batch.num_rows for batch in duckdb.connect().execute(sql).fetch_record_batch(8192))
+    return sum(batch.num_rows for batch in duckdb.sql(sql).to_arrow_reader(8192))
 
 
 def _timed(work: Callable[[str], object], sql: str) -> float:

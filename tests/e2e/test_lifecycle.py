@@ -30,7 +30,7 @@ def expected(files: dict[str, Path]) -> Answers:
     """What DuckDB answers over the CSV files themselves."""
     with duckdb_over(files) as connection:
         return {
-            question: [_as_json(row) for row in _rows(connection.execute(question))]
+            question: [_as_json(row) for row in _rows(connection.sql(question))]
             for question in QUESTIONS
         }
 
@@ -89,9 +89,9 @@ def _answers(client: Client) -> Answers:
     return {question: client.sql(question)["rows"] for question in QUESTIONS}
 
 
-def _rows(result: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+def _rows(result: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
     """All rows, through Arrow: by itself DuckDB needs pytz for an instant."""
-    columns = result.fetch_arrow_table().itercolumns()
+    columns = result.to_arrow_table().itercolumns()
     return list(zip(*(column.to_pylist() for column in columns), strict=True))
 
 

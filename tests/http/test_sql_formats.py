@@ -89,7 +89,7 @@ def test_the_command_line_writes_each_format(tmp_path: Path, format_: str) -> No
 
 
 def test_the_command_line_tells_a_failure_midway_by_its_exit_code(tmp_path: Path) -> None:
-    text = "SELECT if(i < 300000, i, error('late')::BIGINT) AS x FROM range(900000) t(i)"
+    text = "SELECT if(i < 3000000, i, error('late')::BIGINT) AS x FROM range(9000000) t(i)"
     done = shell(tmp_path, text, "--format", "csv")
     assert done.returncode == 1 and b"late" in done.stderr and done.stdout.startswith(b"x\n0\n")
 

@@ -86,7 +86,7 @@ def test_prefixes_hold_for_moments(lake: Lake, name: str, prefix: str) -> None:
         ("FROM {} AT (VERSION => 1 + 1)", "sql_error"),
         ("FROM {} AT (VERSION => NULL)", "sql_error"),
         ("FROM {} AT (VERSION => $1)", "sql_error"),
-        ("FROM {} AT (VERSION => true)", "invalid_request"),
+        ("FROM {} AT (VERSION => true)", "sql_error"),
         ("FROM {} AT (VERSION => (SELECT 1))", "sql_error"),
         ("FROM lake.at('{}')", "sql_error"),
         ("FROM lake.at((SELECT 'x'), 1)", "sql_error"),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lakehouse.query.policy.syntax_tree import Node
+from lakehouse.query.policy.syntax_tree import Node, integer, text
 from lakehouse.query.relations import ALL_SEQS, ALL_TIMES, SCHEMA, Seen
 
 _VIEW = "events"
@@ -18,7 +18,13 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _WRITTEN = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:\d\d)?)?)?", re.ASCII
 )
-_TIMES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+_ZONED = {
+    "TIMESTAMP": False,
+    "DATETIME": False,
+    "TIMESTAMPTZ": True,
+    "TIMESTAMP WITH TIME ZONE": True,
+}
+"""The types of a time that a text may be cast to, and whether they keep its zone."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIRRORED = {
     "COMPARE_GREATERTHAN": "COMPARE_LESSTHAN",
@@ -136,8 +142,8 @@ def _dataset(condition: Node | None, alias: str) -> str | None:
     left, right = condition["left"], condition["right"]
     if not _is_column(left, alias, "dataset"):
         left, right = right, left
-    text = _text(right) if _is_column(left, alias, "dataset") else None
-    return text if text is not None and _NAME.fullmatch(text) else None
+    name = text(right) if _is_column(left, alias, "dataset") else None
+    return name if name is not None and _NAME.fullmatch(name) else None
 
 
 def _is_column(expression: Node, alias: str, name: str) -> bool:
@@ -147,39 +153,27 @@ def _is_column(expression: Node, alias: str, name: str) -> bool:
     return column == name and qualifier in ([], [alias])
 
 
-def _number(expression: Node) -> int | None:
-    if expression["class"] != "CONSTANT" or expression["value"]["is_null"]:
-        return None
-    value = expression["value"]["value"]
-    return value if type(value) is int and expression["value"]["type"]["id"] != "DECIMAL" else None
-
-
-def _text(expression: Node) -> str | None:
-    if expression["class"] != "CONSTANT" or expression["value"]["is_null"]:
-        return None
-    value = expression["value"]["value"]
-    return value if isinstance(value, str) else None
-
-
 def _microseconds(expression: Node) -> int | None:
     """A time that is written out, by itself or cast to one: since 1970, in UTC as queries run."""
     zoned = True
-    if expression["class"] == "CAST" and expression["cast_type"]["id"] in _TIMES:
+    if expression["class"] == "CAST":
         # A cast to a time without a zone drops the one that stands there.
-        zoned = expression["cast_type"]["id"] != "TIMESTAMP"
-        expression = expression["child"]
-    text = _text(expression)
-    if text is None or not _WRITTEN.fullmatch(text):
+        kind = _ZONED.get(expression["type_expr"]["type_name"].upper())
+        if kind is None:
+            return None
+        zoned, expression = kind, expression["child"]
+    written = text(expression)
+    if written is None or not _WRITTEN.fullmatch(written):
         return None
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(written)
     except ValueError:
         return None
     if at.tzinfo and not zoned:
         return None
-    # A zone that is not told is UTC, the one that every query runs in.
+    # A time without a zone is in UTC, the session time zone.
     return (at.replace(tzinfo=at.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
-_SEQ = _Axis("seq", ALL_SEQS, _number)
+_SEQ = _Axis("seq", ALL_SEQS, integer)
 _AT = _Axis("at", ALL_TIMES, _microseconds)

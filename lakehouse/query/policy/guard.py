@@ -12,7 +12,7 @@ import msgspec
 from lakehouse.domain.errors import Refused
 from lakehouse.query import relations
 from lakehouse.query.policy import functions
-from lakehouse.query.policy.syntax_tree import Node
+from lakehouse.query.policy.syntax_tree import INNER, Node, arguments, path, text
 
 Scope = frozenset[str]
 
@@ -21,7 +21,6 @@ _KINDS = frozenset(
         "SELECT_NODE",
         "SET_OPERATION_NODE",
         "RECURSIVE_CTE_NODE",
-        "CTE_NODE",
         "EMPTY",
         "JOIN",
         "SUBQUERY",
@@ -32,7 +31,6 @@ _KINDS = frozenset(
         "SHOW_REF",
         "ORDER_MODIFIER",
         "LIMIT_MODIFIER",
-        "LIMIT_PERCENT_MODIFIER",
         "DISTINCT_MODIFIER",
         "ORDER_DEFAULT",
         "ASCENDING",
@@ -57,13 +55,15 @@ _CLASSES = frozenset(
         "POSITIONAL_REFERENCE",
         "STAR",
         "SUBQUERY",
+        "TYPE",
         "WINDOW",
     }
 )
 _SETTINGS = frozenset({"timezone"})
 """What current_setting may be asked: others tell of the machine."""
-_INNER = (dict, list)
-"""What has parts. A number, a text, a null says nothing by itself, and most of a tree is these."""
+_BUILT_IN: tuple[list[str], ...] = ([], ["main"], ["system", "main"])
+"""Where DuckDB's own functions and types are."""
+_SHOW = frozenset({"DESCRIBE", "SUMMARY", "SHOW_SPECIAL"})
 _SHOWN = frozenset({'"tables"', "__show_tables_expanded"})
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _CALLABLE = functions.SCALAR | functions.PARSED
@@ -147,7 +147,7 @@ def _visit(value: object, scope: Scope) -> Iterator[Finding]:
     """Every finding in any part of the tree: no field is skipped, known to us or not."""
     if isinstance(value, list):
         for item in value:
-            if type(item) in _INNER:
+            if type(item) in INNER:
                 yield from _visit(item, scope)
     elif isinstance(value, dict):
         yield from _judge(value, scope)
@@ -181,26 +181,14 @@ def _descend(node: Node, scope: Scope) -> Iterator[Finding]:
         inner = inner | {lower(entry["key"])}
     kind = node.get("type")
     for key, part in node.items():
-        if key == "cte_map" or type(part) not in _INNER:
-            continue
-        if kind == "CTE_NODE" and key == "query" and _is_repeated(node):
+        if key == "cte_map" or type(part) not in INNER:
             continue
         if kind == "TABLE_FUNCTION" and key == "function":
-            yield from _visit(part["children"], inner)
-            yield from _visit(
-                {k: v for k, v in part.items() if k in ("filter", "order_bys")}, inner
-            )
+            # Judged with its node, by another list of names; its parts are like any others.
+            yield from _visit([each for each in part.values() if type(each) in INNER], inner)
             continue
         recursive = kind == "RECURSIVE_CTE_NODE" and key == "right"
         yield from _visit(part, inner | {lower(node["cte_name"])} if recursive else inner)
-
-
-def _is_repeated(node: Node) -> bool:
-    """Whether a CTE_NODE's query stands in its own map too, where it was seen in its own scope."""
-    return any(
-        entry["key"] == node["cte_name"] and entry["value"]["query"]["node"] == node["query"]
-        for entry in node["cte_map"]["map"]
-    )
 
 
 def _cte_name(name: str) -> Iterator[Refused]:
@@ -218,24 +206,38 @@ def _expression(node: Node) -> Iterator[Finding]:
         yield from _function(node, _CALLABLE)
     if node["class"] == "WINDOW":
         yield from _function(node, _CALLABLE | functions.WINDOW)
+    if (
+        node["class"] == "TYPE"
+        and _names(node, "catalog", "schema", "type_name")[:-1] not in _BUILT_IN
+    ):
+        yield _no("a type of another schema")
 
 
 def _function(node: Node, allowed: frozenset[str]) -> Iterator[Finding]:
-    name = lower(node["function_name"])
+    *schema, name = _names(node, "catalog", "schema", "function_name")
     if name in functions.VOLATILE:
         yield _Volatile()
-    if lower(node["schema"]) not in ("", "main") or lower(node["catalog"]) not in ("", "system"):
+    if schema not in _BUILT_IN:
         yield _no(f"the function {name} of another schema")
     elif name not in allowed and not _asks_setting(name, node):
         yield _no_function(name)
 
 
 def _asks_setting(name: str, node: Node) -> bool:
-    if name != "current_setting" or len(node["children"]) != 1:
+    if name != "current_setting" or len(given := arguments(node)) != 1:
         return False
-    value = node["children"][0].get("value")
-    asked = value.get("value") if isinstance(value, dict) else None
-    return isinstance(asked, str) and lower(asked) in _SETTINGS
+    asked = text(given[0])
+    return asked is not None and lower(asked) in _SETTINGS
+
+
+def _names(node: Node, *members: str) -> list[str]:
+    """The parts of a node's name, folded. DuckDB binds the path; it must be what `members` say too.
+
+    Returns more parts than `members`, which nothing allows, where they differ.
+    """
+    parts = [lower(part) for part in path(node)]
+    said = [lower(node[member]) for member in members if node[member]]
+    return parts if parts == said else [*said, *parts, *members]
 
 
 def _table_function(node: Node) -> Iterator[Finding]:
@@ -254,9 +256,9 @@ def _no_function(name: str) -> Refused:
 
 
 def _relation(node: Node, scope: Scope) -> Iterator[Finding]:
-    catalog, schema, name = (
-        lower(node[key]) for key in ("catalog_name", "schema_name", "table_name")
-    )
+    names = _names(node, "catalog_name", "schema_name", "table_name")
+    *outer, schema, name = ["", *names]
+    catalog = ".".join(part for part in outer if part)
     if node.get("at_clause"):
         yield _no("AT on what is no relation of the lake")
     elif catalog:
@@ -282,6 +284,8 @@ def _system(name: str) -> Finding:
 
 
 def _shown(node: Node) -> Iterator[Finding]:
+    if node["show_type"] not in _SHOW:
+        yield _no(f"{node['show_type']} is not part of a read-only statement")
     if node["query"] is not None:
         return
     if node["table_name"] in _SHOWN and not node["schema_name"] and not node["catalog_name"]:

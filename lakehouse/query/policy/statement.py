@@ -1,4 +1,4 @@
-"""From a text to a statement that was judged: what will run is exactly what was looked at.
+"""From a text to a statement that was judged: what will run is exactly what was judged.
 
 Owns the parsing, which is DuckDB's own, and the one prefix that its tree does not cover (EXPLAIN).
 It never runs the statement.
@@ -24,6 +24,9 @@ _EXPLAIN = re.compile(
     rf"(?P<options>\(\s*{_OPTION}\s*(?:,\s*{_OPTION}\s*)*\)|analy[sz]e\b)?",
     re.IGNORECASE | re.DOTALL,
 )
+_ANALYZE = re.compile(r"\banaly[sz]e\b", re.IGNORECASE)
+_EXPLAIN_ANALYZE = "EXPLAIN (ANALYZE, FORMAT json) "
+"""In every other format DuckDB writes the names of files into the plan."""
 _READ_ONLY = (
     "only SELECT, FROM, VALUES, TABLE, DESCRIBE, SHOW TABLES, SUMMARIZE and EXPLAIN of these; "
     "PIVOT needs its values: PIVOT … ON … IN (…)"
@@ -38,6 +41,8 @@ class Statement(msgspec.Struct, frozen=True):
     allowed: Allowed
     events: Seen = Seen()
     """What it may see of lake.events."""
+    measured: bool = False
+    """Whether it is EXPLAIN ANALYZE, whose answer holds what DuckDB measured."""
 
 
 def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:
@@ -49,10 +54,9 @@ def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statemen
     document = _tree(connection, text)
     if document.get("error_type") == "not implemented" and (prefix := _EXPLAIN.match(text)):
         # Put together anew: comments could make us and DuckDB see different statements there.
-        body = text[prefix.end() :]
-        return _judged(
-            connection, body, _tree(connection, body), f"EXPLAIN {prefix['options'] or ''} "
-        )
+        body, options = text[prefix.end() :], prefix["options"] or ""
+        explain = _EXPLAIN_ANALYZE if _ANALYZE.search(options) else f"EXPLAIN {options} "
+        return _judged(connection, body, _tree(connection, body), explain)
     return _judged(connection, text, document, "")
 
 
@@ -96,7 +100,8 @@ def _judged(
     allowed = check(document, bool(prefix))
     if isinstance(allowed, Refused):
         return allowed
-    return Statement(prefix + body, body, allowed, events_seen(nodes))
+    measured = prefix == _EXPLAIN_ANALYZE
+    return Statement(prefix + body, body, allowed, events_seen(nodes), measured)
 
 
 def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:

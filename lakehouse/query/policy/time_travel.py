@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.query.policy import syntax_tree
 from lakehouse.query.policy.syntax_tree import Node
 from lakehouse.query.relations import SCHEMA, SYSTEM, at
 
 _FUNCTION = "at"
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UBIGINT", "HUGEINT")
 
 
 def travels(nodes: Iterable[Node]) -> bool:
@@ -54,7 +54,11 @@ def _moved(node: Node) -> Node | None:
     if node["type"] == "BASE_TABLE":
         name = at(node["table_name"], _moment(node["at_clause"]["expr"]))
         alias = node["alias"] or node["table_name"]
-        return node | {"table_name": name, "alias": alias, "at_clause": None}
+        named = {
+            "table_name": name,
+            "qualified_name": {"path": [*syntax_tree.path(node)[:-1], name]},
+        }
+        return node | named | {"alias": alias, "at_clause": None}
     return _relation(node)
 
 
@@ -71,22 +75,24 @@ def _is_ours(function: Node) -> bool:
 
 
 def _relation(node: Node) -> Node:
-    arguments = node["function"]["children"]
+    arguments = syntax_tree.arguments(node["function"])
     if len(arguments) != 2:
         raise RefusedError(_not_a_moment())
-    name = _constant(arguments[0])
-    if not isinstance(name, str):
+    name = syntax_tree.text(arguments[0])
+    if name is None:
         raise RefusedError(_not_a_moment())
     schema, _, inner = name.rpartition(".")
     if schema and (schema.lower() != SCHEMA or inner.lower() not in SYSTEM):
         raise RefusedError(Refused("sql_error", f"Catalog Error: there is no {name!r}"))
+    table = at(inner, _moment(arguments[1]))
     return {
         "type": "BASE_TABLE",
         "alias": node["alias"] or inner,
         "sample": node["sample"],
         "query_location": node["query_location"],
         "schema_name": schema,
-        "table_name": at(inner, _moment(arguments[1])),
+        "table_name": table,
+        "qualified_name": {"path": [schema, table] if schema else [table]},
         "column_name_alias": node["column_name_alias"],
         "catalog_name": "",
         "at_clause": None,
@@ -97,17 +103,10 @@ def _moment(expression: Node) -> str:
     """A moment's text. Casts of constants are looked through: TIMESTAMPTZ '…' is one."""
     while expression.get("class") == "CAST":
         expression = expression["child"]
-    value = _constant(expression)
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    number, text = syntax_tree.integer(expression), syntax_tree.text(expression)
+    if number is None and text is None:
         raise RefusedError(_not_a_moment())
-    return str(value)
-
-
-def _constant(expression: Node) -> Any:
-    if expression.get("class") != "CONSTANT" or expression["value"]["is_null"]:
-        return None
-    value, kind = expression["value"]["value"], expression["value"]["type"]["id"]
-    return value if kind in (*_WHOLE, "VARCHAR") else None
+    return str(number) if text is None else text
 
 
 def _not_a_moment() -> Refused:

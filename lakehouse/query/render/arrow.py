@@ -1,7 +1,8 @@
-"""DuckDB's Arrow as everybody's Arrow, and as Parquet. Pure.
+"""DuckDB's Arrow in plain Arrow types, and as Parquet. Pure.
 
-With lossless export DuckDB 1.4.4 tells booleans as an extension (bool8) and time zones as Etc/UTC;
-readers elsewhere want the plain types. Types that Arrow cannot hold were cast before (`exact.py`).
+DuckDB's lossless export writes booleans as an extension (bool8), a HUGEINT as 16 opaque bytes and
+time zones as Etc/UTC; other readers expect the plain types. Types that Arrow cannot hold were cast
+before (`exact_casts`).
 """
 
 from collections.abc import Callable, Iterator
@@ -10,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.render.json_columns import Array, extension_name, hugeint_decimals
 
 _ROW_GROUP_ROWS = 128 * 1024
 _ROW_GROUP_BYTES = 16 * 1024 * 1024
 _OWN_BUFFERS = ((pa.types.is_struct, 1), (pa.types.is_fixed_size_list, 1), (pa.types.is_nested, 2))
 """How many of its buffers are a nested array's own, before its children's."""
+
+_LARGEST_DECIMAL = 10**38 - 1
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -27,10 +31,12 @@ def plain_schema(schema: pa.Schema, names: tuple[str, ...]) -> pa.Schema:
 
 
 def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return `batch` in the types of `schema`, which `plain_schema` made."""
+    """Return `batch` in the types of `schema`, which `plain_schema` made.
+
+    Raises RefusedError `sql_error` for a HUGEINT of more than 38 digits.
+    """
     columns = [
-        _plain(column, kind, inside=False)
-        for column, kind in zip(batch.columns, schema.types, strict=True)
+        _plain(column, kind) for column, kind in zip(batch.columns, schema.types, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -109,7 +115,7 @@ def _rebuilt(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-_EXTENSIONS = {"bool8": pa.bool_(), "hugeint": pa.string()}
+_EXTENSIONS = {"bool8": pa.bool_(), "hugeint": pa.decimal128(38, 0)}
 _NESTED: tuple[tuple[Callable[[pa.DataType], bool], Callable[..., pa.DataType]], ...] = (
     (pa.types.is_map, lambda kind, parts: pa.map_(parts[0].type.field(0), parts[0].type.field(1))),
     (pa.types.is_fixed_size_list, lambda kind, parts: pa.list_(parts[0], kind.list_size)),
@@ -119,11 +125,11 @@ _NESTED: tuple[tuple[Callable[[pa.DataType], bool], Callable[..., pa.DataType]],
 )
 
 
-def _plain(array: Array, kind: pa.DataType, inside: bool) -> Array:
+def _plain(array: Array, kind: pa.DataType) -> Array:
     if array.type == kind:
         return array
     if isinstance(array.type, pa.BaseExtensionType):
-        return _plain_extension(array, kind, inside)
+        return _plain_extension(array, kind)
     if pa.types.is_union(kind):
         parts = _parts(array, kind)
         names = [field.name for field in kind]
@@ -136,26 +142,29 @@ def _plain(array: Array, kind: pa.DataType, inside: bool) -> Array:
     return array.cast(kind)
 
 
-def _plain_extension(array: Array, kind: pa.DataType, inside: bool) -> Array:
+def _plain_extension(array: Array, kind: pa.DataType) -> Array:
     storage = array.storage
     if extension_name(array.type) == "hugeint":
-        return hugeint_decimals(storage).cast(kind)
-    if not pa.types.is_boolean(kind):
-        return _plain(storage, kind, inside)
-    if not inside:
-        return pc.not_equal(storage, 0)
-    # Packed bits, whatever their type says: duckdb issue 22444, as in rendering.py.
-    return pa.Array.from_buffers(kind, len(array), storage.buffers(), offset=storage.offset)
+        return _within_38_digits(hugeint_decimals(storage))
+    return pc.not_equal(storage, 0) if pa.types.is_boolean(kind) else _plain(storage, kind)
+
+
+def _within_38_digits(decimals: Array) -> Array:
+    largest = pa.scalar(_LARGEST_DECIMAL, decimals.type)
+    beyond = pc.or_(pc.greater(decimals, largest), pc.less(decimals, pc.negate(largest)))
+    if pc.any(beyond, min_count=0).as_py():
+        detail = "a HUGEINT has more than 38 digits, which Arrow and Parquet do not hold"
+        raise RefusedError(Refused("sql_error", f"{detail}: cast the column to VARCHAR or DOUBLE"))
+    return decimals
 
 
 def _parts(array: Array, kind: pa.DataType) -> list[Array]:
     """The children of a nested array as they lie in memory, whatever part of them it shows."""
     if pa.types.is_map(kind):
         whole = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
-        return [_plain(whole, kind.field(0).type, inside=True)]
+        return [_plain(whole, kind.field(0).type)]
     if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        return [_plain(array.values, kind.value_type, inside=True)]
+        return [_plain(array.values, kind.value_type)]
     return [
-        _plain(array.field(number), kind.field(number).type, inside=True)
-        for number in range(kind.num_fields)
+        _plain(array.field(number), kind.field(number).type) for number in range(kind.num_fields)
     ]

@@ -1,8 +1,9 @@
 """Which columns must be cast before Arrow carries them, since it cannot hold them exactly. Pure.
 
-Measured on DuckDB 1.4.4: INTERVAL wraps around beyond 292 years, TIME_NS and VARIANT have no Arrow
-form. HUGEINT, UHUGEINT, BIGNUM, BIT and TIMETZ are exact under arrow_lossless_conversion, but in a
-form that DuckDB alone can read: good enough for JSON, which we write, not for others (`formats.py`).
+Measured on DuckDB 2.0.1: INTERVAL wraps around beyond 292 years; VARIANT comes in its binary
+encoding, GEOMETRY as WKB. HUGEINT, UHUGEINT, BIGNUM, BIT and TIMETZ are exact under
+arrow_lossless_conversion, but in a form that DuckDB alone can read: good enough for JSON, which we
+write, not for others (`formats.py`).
 """
 
 from collections.abc import Sequence
@@ -44,6 +45,8 @@ def _replaced(kind: Any, as_text: frozenset[str]) -> str:
         case "map":
             key, value = (child for _, child in kind.children)
             return f"MAP({_replaced(key, as_text)}, {_replaced(value, as_text)})"
+        case "tuple":
+            return f"TUPLE({', '.join(_replaced(child, as_text) for _, child in kind.children)})"
         case "struct" | "union":
             return _members(kind, as_text)
     return str(kind)
@@ -53,8 +56,6 @@ def _members(kind: Any, as_text: frozenset[str]) -> str:
     # A union's first child is its tag. Quoting every name is right, but then the text differs
     # from DuckDB's own, so a type in which nothing was replaced must be returned as it came.
     children = kind.children[1:] if kind.id == "union" else kind.children
-    if "tuple" in as_text and not any(name for name, _ in children):
-        return "VARCHAR"
     if all(_replaced(child, as_text) == str(child) for _, child in children):
         return str(kind)
     parts = ", ".join(

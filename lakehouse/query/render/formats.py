@@ -2,17 +2,16 @@
 
 import msgspec
 
-_NOT_IN_JSON = frozenset({"interval", "time_ns", "variant"})
+_NOT_IN_JSON = frozenset({"interval", "variant", "geometry"})
 _NOT_IN_ARROW = _NOT_IN_JSON | {
     "uhugeint", "bignum", "bit", "time with time zone", "uuid",
 }  # fmt: skip
-"""HUGEINT, of which every sum of integers is one, becomes text behind DuckDB (`arrow.py`): casting
-in SQL runs a statement twice."""
-_NOT_IN_PARQUET = _NOT_IN_ARROW | {"union", "tuple"}
+"""HUGEINT, the type of a sum of integers, becomes a decimal after DuckDB (`arrow.py`)."""
+_NOT_IN_PARQUET = _NOT_IN_ARROW | {"union"}
 
 
 class Format(msgspec.Struct, frozen=True):
-    """`as_text`: DuckDB's types (`tuple`: a struct without names) that go as VARCHAR."""
+    """`as_text`: DuckDB's types that are cast to VARCHAR, by the ids of DuckDBPyType."""
 
     name: str
     media_type: str

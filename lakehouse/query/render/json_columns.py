@@ -2,7 +2,7 @@
 
 Owns how each type looks in JSON. Nothing is rounded: what JSON's number cannot hold becomes a
 string. Works on whole arrays inside Arrow, since one Python object per value costs ten times more;
-the rare types that Arrow cannot print go through `unusual` value by value.
+the rare types that Arrow cannot print go through `render_special` value by value.
 """
 
 import base64
@@ -51,23 +51,11 @@ def member(name: str, text: Array) -> Array:
     return joined(msgspec.json.encode(name).decode() + ":", [text], "")
 
 
-def _part(array: Array) -> Array:
-    """The JSON of a nested value's parts.
-
-    DuckDB 1.4.4 exports a BOOLEAN as one byte (bool8). Inside lists, structs, maps and unions it
-    says so too and packs bits (duckdb issue 22444): read as bytes they are some other memory.
-    """
-    if isinstance(array.type, pa.BaseExtensionType) and extension_name(array.type) == "bool8":
-        bits, size = array.storage, len(array)
-        array = pa.Array.from_buffers(pa.bool_(), size, bits.buffers(), offset=bits.offset)
-    return json_text(array)
-
-
 def _renderer(kind: pa.DataType) -> Callable[[Array], Array]:
     for matches, render in _RENDERERS:
         if matches(kind):
             return render
-    # `exact.py` casts what Arrow cannot hold to VARCHAR, so a type gets here by a new DuckDB only.
+    # `exact_casts` casts what Arrow cannot hold to VARCHAR: only a new DuckDB brings another type.
     raise TypeError(f"no JSON for the Arrow type {kind}")
 
 
@@ -206,18 +194,18 @@ def _binary(array: Array) -> Array:
 
 
 def _list(array: Array) -> Array:
-    return _bracketed(array.offsets, _part(array.values), array)
+    return _bracketed(array.offsets, json_text(array.values), array)
 
 
 def _fixed_list(array: Array) -> Array:
     size = array.type.list_size
     values = array.values.slice(array.offset * size, len(array) * size)
     offsets = pa.array(range(0, (len(array) + 1) * size, size) if size else [0] * (len(array) + 1))
-    return _bracketed(offsets, _part(values), array)
+    return _bracketed(offsets, json_text(values), array)
 
 
 def _map(array: Array) -> Array:
-    pairs = joined("[", [_part(array.keys), _part(array.items)], "]")
+    pairs = joined("[", [json_text(array.keys), json_text(array.items)], "]")
     return _bracketed(array.offsets, pairs, array)
 
 
@@ -229,9 +217,7 @@ def _bracketed(offsets: Array, items: Array, parent: Array) -> Array:
 def _struct(array: Array) -> Array:
     names = [field.name for field in array.type]
     # Not flatten(): it aborts the process on a union, which has no validity to combine.
-    values = [_part(array.field(number)) for number in range(len(names))]
-    if not any(names):  # row(1, 2): a tuple has no names to tell its parts by
-        return _where_valid(array, joined("[", values, "]"))
+    values = [json_text(array.field(number)) for number in range(len(names))]
     members = [member(name, value) for name, value in zip(names, values, strict=True)]
     return _where_valid(array, joined("{", members, "}"))
 
@@ -241,7 +227,7 @@ def _union(array: Array) -> Array:
     members = []
     for number, field in enumerate(array.type):
         value = array.field(number)
-        tagged = joined("{", [member(field.name, _part(value))], "}")
+        tagged = joined("{", [member(field.name, json_text(value))], "}")
         members.append(_where_valid(value, tagged))
     codes = pc.index_in(array.type_codes.cast(pa.int32()), pa.array(array.type.type_codes))
     return pc.choose(codes, *members)

@@ -11,29 +11,25 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from lakehouse.domain.errors import Refused
-from lakehouse.query.messages import Configure
+from lakehouse.query.messages import OBJECT_FAILED, Configure
 from projections.views import View
 
 _ELLIPSIS = "…"
 _URL = re.compile(r"""\b(?:https?|s3)://[^\s"']+""")
-"""httpfs names objects by the URLs that it makes of them, in one of several styles."""
+_FROM_FILES = re.compile(rf"Traceback .*OSError: {OBJECT_FAILED} (\w+)", re.DOTALL)
+"""How an error of the object files arrives: behind Python's traceback, with the chain of its causes."""
 _CODES = (
     (r"INTERRUPT Error", "query_timeout"),
     (r"Out of Memory Error|std::bad_alloc", "query_out_of_memory"),
     (r"(INTERNAL|FATAL) Error", "query_killed"),
     (r"Permission Error", "statement_not_allowed"),
     (r"IO Error: (No files found that match|Cannot open file .*No such file)", "object_lost"),
-    (r"HTTP Error: .*\b404\b", "object_lost"),
-    (
-        r"(HTTP|IO) Error: .*(\b50[0-9]\b|[Cc]onnect|[Tt]imeout|Could not establish)",
-        "bucket_unavailable",
-    ),
-    (r"(HTTP|IO) Error: .*\b(401|403)\b", "bucket_refused"),
 )
 _OURS = {
     "query_out_of_memory": "the query needs more memory than one query may have",
     "query_killed": "DuckDB failed on this query",
     "statement_not_allowed": "the statement reaches outside the datasets",
+    "object_lost": "an object of it is absent from the bucket",
     "bucket_unavailable": "the bucket does not answer",
     "bucket_refused": "the bucket refuses the lakehouse's credentials",
 }
@@ -67,6 +63,8 @@ def scrubber(configure: Configure, views: Iterable[View]) -> Scrubber:
 
 def refusal(message: str, clean: Scrubber) -> Refused:
     """Return the refusal for an error of DuckDB, Arrow or Python with this text."""
+    if files := _FROM_FILES.match(message):
+        return Refused(files[1], _OURS[files[1]])
     code = next((code for pattern, code in _CODES if re.match(pattern, message, re.DOTALL)), None)
     if code == "object_lost":
         return Refused(code, clean.text(message.partition("\n")[0]))

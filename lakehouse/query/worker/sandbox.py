@@ -8,15 +8,12 @@ import ctypes
 import os
 import resource
 import signal
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import duckdb
-import duckdb_extension_httpfs
 
-from lakehouse.query.messages import S3, Configure
+from lakehouse.query.messages import Configure
 from lakehouse.query.relations import SCHEMA
-from lakehouse.query.worker.error_scrubber import scrubber
+from lakehouse.query.worker.s3_files import S3Files
 
 _PR_SET_PDEATHSIG = 1
 
@@ -43,14 +40,13 @@ def locked_connection(configure: Configure) -> duckdb.DuckDBPyConnection:
     connection.execute("SET GLOBAL parquet_metadata_cache = true")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     if configure.s3:
-        try:
-            _reach_s3(connection, configure.s3, configure.data_prefixes)
-        except duckdb.Error as error:  # its text quotes our statement, which holds the secret
-            raise RuntimeError(scrubber(configure, ()).text(str(error))) from None
+        connection.register_filesystem(S3Files(configure.s3))
     connection.execute(f"CREATE SCHEMA {SCHEMA}")
     prefixes = ", ".join(_literal(prefix) for prefix in configure.data_prefixes)
     connection.execute(f"SET allowed_directories = [{prefixes}]")
     connection.execute("SET enable_external_access = false")
+    # The one setting of a session that stays: which metrics a plan shows. No statement can set it.
+    connection.execute("SET GLOBAL allowed_configs = ['tracked_metrics']")
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -78,35 +74,8 @@ def _config(configure: Configure) -> dict[str, str | bool | int | float | list[s
         "autoload_known_extensions": "false",
         "allow_community_extensions": "false",
         "python_enable_replacements": "false",
-        # Objects never change under their key, so what was read once about one stays true.
-        "enable_http_metadata_cache": "true",
         "arrow_lossless_conversion": "true",
     }
-
-
-def _reach_s3(
-    connection: duckdb.DuckDBPyConnection, s3: S3, data_prefixes: tuple[str, ...]
-) -> None:
-    connection.execute(f"LOAD {_literal(str(_httpfs()))}")
-    options = {
-        "KEY_ID": s3.access_key_id,
-        "SECRET": s3.secret_access_key,
-        "REGION": s3.region,
-        "SESSION_TOKEN": s3.session_token,
-    }
-    if s3.endpoint_url:
-        endpoint = urlsplit(s3.endpoint_url)
-        options |= {"ENDPOINT": endpoint.netloc, "URL_STYLE": "path"}
-        options |= {"USE_SSL": "true" if endpoint.scheme == "https" else "false"}
-    given = "".join(f", {name} {_literal(value)}" for name, value in options.items() if value)
-    scope = ", ".join(_literal(prefix) for prefix in data_prefixes if prefix.startswith("s3://"))
-    connection.execute(f"CREATE TEMPORARY SECRET bucket (TYPE s3{given}, SCOPE [{scope}])")
-
-
-def _httpfs() -> Path:
-    """The extension inside its own wheel: nothing is ever downloaded."""
-    folder = Path(duckdb_extension_httpfs.__file__).parent / "extensions"
-    return folder / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
 
 
 def _literal(text: str) -> str:

@@ -47,6 +47,22 @@ _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
 _FAILURES = (duckdb.Error, pa.ArrowInvalid, OSError, RuntimeError, MemoryError, ValueError)
 """All that a query can cause. RuntimeError: pybind's std::bad_alloc; OSError: Arrow's stream."""
 
+_METRICS = (
+    "query.total_time",
+    "query.cpu_time",
+    "system.peak_buffer_memory",
+    "system.peak_temp_dir_size",
+    "io.total_bytes_read",
+    "operator.name",
+    "operator.timing",
+    "operator.intermediate_rows",
+    "operator.rows_scanned",
+    "operator.bytes_scanned",
+    "operator.row_groups_scanned",
+    "operator.total_row_groups_to_scan",
+)
+"""What EXPLAIN ANALYZE shows. Not operator.extra_info, which names files."""
+
 Cursor = duckdb.DuckDBPyConnection
 
 
@@ -97,6 +113,8 @@ class Worker(msgspec.Struct):
                 self.catalogue.list(cursor, views.listed)
             self.opened.update(hash(path) for view in named.values() for path in view.objects)
             self._make_views(cursor, named)
+            if statement.measured:
+                cursor.execute(f"SET tracked_metrics = {list(_METRICS)}")
             return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:
             # What the statement itself says of a path is said to nobody either.
@@ -156,13 +174,25 @@ def document(
     cursor: Cursor, sql: str, values: Any, format_: str = "json"
 ) -> tuple[tuple[Column, ...], Iterator[bytes], Counted]:
     """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
-    cursor.execute(sql, values)
-    columns = tuple(Column(name, str(kind)) for name, kind, *_ in cursor.description)
-    types = [kind for _, kind, *_ in cursor.description]
+    result = _submit(cursor, sql, values)
+    described = result.description
+    columns = tuple(Column(name, str(kind)) for name, kind, *_ in described)
+    types = [kind for _, kind, *_ in described]
     if exact := exact_sql(unterminated(sql), types, FORMATS[format_].as_text):
-        cursor.execute(exact, values)
-    counted = Counted(cursor.fetch_record_batch(_BATCH_ROWS))
+        result.close()
+        result = _submit(cursor, exact, values)
+    counted = Counted(result.arrow_reader())
     return columns, DOCUMENTS[format_](columns, counted), counted
+
+
+def _submit(cursor: Cursor, sql: str, values: Any) -> Any:
+    """Run a statement whose rows come as they are computed.
+
+    `_submit` is what `sql(…).to_arrow_reader()` calls in the end. That one binds the statement twice
+    (0.35 ms for SELECT 42, 0.23 ms this way) and loses the position from a binder's message;
+    `execute(…).to_arrow_reader()` holds all rows in memory.
+    """
+    return cursor._submit(sql, values, "stream", _BATCH_ROWS)
 
 
 def _plain(allowed: Allowed) -> set[str]:

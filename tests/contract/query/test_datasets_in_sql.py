@@ -144,7 +144,7 @@ async def test_a_dataset_that_was_listed_and_is_gone_cannot_be_read(lake: Any) -
 
 async def test_a_listing_that_fails_leaves_the_one_before(lake: Any) -> None:
     before = await lake.rows("SHOW TABLES")
-    lake.views["broken"] = View("x" * 10 + "\0", (), (Column("a", "int64"),))
+    lake.views["broken"] = View("", (), (Column("a", "int64"),))
     assert (await refused(lake, "SHOW TABLES"))[0] == "sql_error"
     del lake.views["broken"]
     assert await lake.rows("SHOW TABLES") == before

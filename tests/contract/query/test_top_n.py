@@ -1,4 +1,4 @@
-"""The shape that DuckDB 1.5 answers wrongly (ops/decisions/duckdb-1.4.md): ORDER BY k::int LIMIT."""
+"""The shape that DuckDB 1.5 answers wrongly (ops/decisions/duckdb-2.md): ORDER BY k::int LIMIT."""
 
 from collections.abc import Iterator
 from pathlib import Path

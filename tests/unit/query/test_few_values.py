@@ -20,9 +20,8 @@ def test_every_type_of_duckdb_is_told_the_same_either_way(
     connection = cursor()
     value = f"(SELECT {literal} AS x, 0 AS k)"
     sql = f"SELECT x, i FROM range(4) t(i) LEFT JOIN {value} ON i % 2 = k ORDER BY i"
-    kinds = [kind for _, kind, *_ in connection.execute(sql).description]
-    exact = exact_sql(sql, kinds, FORMATS["json"].as_text)
-    (batch,) = connection.execute(exact or sql).fetch_record_batch(9)
+    exact = exact_sql(sql, connection.sql(sql).types, FORMATS["json"].as_text)
+    (batch,) = connection.sql(exact or sql).to_arrow_reader(9)
     few = rows.rows_json(batch), rows.rows_ndjson(batch, ("x", 'i"'))
     monkeypatch.setattr(rows, "VALUES", 0)
     assert few == (rows.rows_json(batch), rows.rows_ndjson(batch, ("x", 'i"')))

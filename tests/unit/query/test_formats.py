@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from duckdb_sessions import cursor
 
+from lakehouse.domain.errors import RefusedError
 from lakehouse.query.render.documents import DOCUMENTS
 from lakehouse.query.render.formats import FORMATS, named
 from lakehouse.query.render.rows import distinct
@@ -62,9 +63,10 @@ def test_every_type_is_a_plain_one_for_other_readers(ask: Ask, read: Any) -> Non
     assert [row[name] for name in ("i", "flag", "flags", "inner_flags", "map_flags", "pair")] == [
         1, False, [False, True, None], {"f": False, "g": [False]}, [("k", True)], [True, False],
     ]  # fmt: skip
-    texts = ("huge", "huges", "u", "far", "zoned", "bits", "uhuge", "big", "j", "e", "s")
+    assert row["huge"] == 1 and row["huges"] == [1]
+    texts = ("u", "far", "zoned", "bits", "uhuge", "big", "j", "e", "s")
     assert [row[name] for name in texts] == [
-        "1", ["1"], "00000000-0000-0000-0000-000000000001", "400 years", "01:02:03+02", "101",
+        "00000000-0000-0000-0000-000000000001", "400 years", "01:02:03+02", "101",
         "12", "9", '{"a": 1}', "b", "text 1",
     ]  # fmt: skip
     assert str(row["money"]) == "0.3333" and str(row["day"]) == "2020-02-29"
@@ -72,10 +74,35 @@ def test_every_type_is_a_plain_one_for_other_readers(ask: Ask, read: Any) -> Non
     assert set(table.to_pylist()[3].values()) == {None}
 
 
+@pytest.mark.parametrize("read", [arrow, parquet])
+def test_a_hugeint_is_a_decimal_for_other_readers(ask: Ask, read: Any) -> None:
+    largest = "99999999999999999999999999999999999999"
+    sql = f"SELECT sum(i) AS s, {largest}::HUGEINT AS l, [-{largest}::HUGEINT] AS n FROM range(3) t(i)"
+    table = read(ask(sql, read.__name__))
+    assert [str(field.type) for field in table.schema][:2] == ["decimal128(38, 0)"] * 2
+    (row,) = table.to_pylist()
+    assert row == {"s": 3, "l": int(largest), "n": [-int(largest)]}
+
+
+@pytest.mark.parametrize("format_", ["arrow", "parquet"])
+@pytest.mark.parametrize("value", ["x", "-x", "[1, x]", "{'a': x}", "MAP {'k': x}"])
+def test_a_hugeint_of_more_digits_fails_with_the_hint_to_cast(
+    ask: Ask, format_: str, value: str
+) -> None:
+    sql = f"SELECT {value} AS v FROM (SELECT 100000000000000000000000000000000000000::HUGEINT AS x)"
+    with pytest.raises(RefusedError, match="cast the column to VARCHAR") as caught:
+        ask(sql, format_)
+    assert caught.value.refused.code == "sql_error"
+    assert ask(sql, "json")
+
+
 def test_a_union_stays_one_in_arrow_and_is_text_in_parquet(ask: Ask) -> None:
     sql = "SELECT union_value(a := true) AS u, [row(1, true)] AS t FROM range(2)"
     assert arrow(ask(sql, "arrow"))["u"].to_pylist() == [True, True]
-    assert parquet(ask(sql, "parquet")).to_pylist() == [{"u": "true", "t": ["(1, true)"]}] * 2
+    assert (
+        parquet(ask(sql, "parquet")).to_pylist()
+        == [{"u": "true", "t": [{"element1": 1, "element2": True}]}] * 2
+    )
 
 
 @pytest.mark.parametrize("format_", DOCUMENTS)

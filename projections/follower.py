@@ -27,8 +27,8 @@ class Follower:
         self.state = empty(journal.origin)
         self.due: deque[State] = deque(maxlen=DUE)
         """States that ought to be kept as checkpoints."""
-        self.heard: list[Callable[[Slot], None]] = []
-        """Told of each slot once it is folded."""
+        self.listeners: list[Callable[[Slot], None]] = []
+        """Called with each slot once it is folded."""
 
     async def open(self) -> State:
         """Begin at the newest checkpoint that can be proven, and catch up from there."""
@@ -66,8 +66,8 @@ class Follower:
             self.state = closed if closed is not None else fold(self.state, slot)
             if is_due(head, self.state.head):
                 self.due.append(self.state)
-            for tell in self.heard:
-                tell(slot)
+            for listener in self.listeners:
+                listener(slot)
         elif slot.header.position == head.position:
             expect_same(head, slot)
 

@@ -1,23 +1,26 @@
 """The writer: group commit. One slot in flight per process, first come first served.
 
-Owns the queue of commands and what their senders are told. Rules it must never break: no answer
-leaves before the batch that it was decided in has committed, or before a read of the next slot,
-begun after the request came, has said 404; and nothing is put at N+1 while N is unknown.
+Owns the queue of commands and their answers. Must never answer before the batch that an answer was
+decided in has committed, or before a read of the next slot, begun after the request came, has said
+404; must never put anything at N+1 while N is unknown. A lost race is no answer: everything is decided
+again, until the deadline.
 """
 
 import asyncio
 import random
 from collections import deque
+from typing import assert_never
 
 import msgspec
 
 from journal.bucket.errors import BucketError
 from journal.clock import Clock, random_name, uuid7
-from journal.log import CommitFailed, Committed, RaceLost, pause_s
-from journal.slot import FORMAT, UpgradeRequired
+from journal.log import CommitFailed, Committed, RaceLost
+from journal.slot import FORMAT, Slot, UpgradeRequired
 from lakehouse.commit import batch as batches
-from lakehouse.commit.batch import Answered, Batch, Closed, Recorded, Stamp
+from lakehouse.commit.batch import Answered, Batch, Closed, CommandFailed, Recorded, Stamp
 from lakehouse.commit.faults import HALTING, refusal
+from lakehouse.commit.turns import Turns
 from lakehouse.domain.commands import Command, Context
 from lakehouse.domain.errors import Refused, RefusedError
 from projections.follower import Follower
@@ -27,7 +30,6 @@ class CommitLimits(msgspec.Struct, frozen=True):
     """Bounds of the writer; times in seconds."""
 
     queue: int = 4_096
-    races: int = 12
     deadline_s: float = 30.0
     stamp_valid_s: float = 60.0
     command_valid_s: float = 3_600.0
@@ -55,7 +57,6 @@ class Pending:
             asyncio.get_running_loop().create_future()
         )
         self.attempted = False
-        self.races = 0
 
     def refuse(self, refused: Refused) -> None:
         """Tell the sender no, if it still waits."""
@@ -78,6 +79,8 @@ class Writer:
         self._chance = chance
         self._limits = limits or CommitLimits()
         self._name = f"w-{random_name(chance, 6)}"
+        self._turns = Turns(self._name)
+        follower.listeners.append(self._note_slot)
         self._queue: deque[Pending] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -97,7 +100,7 @@ class Writer:
     async def submit(
         self, command: Command, context: Context, accepted_s: float | None = None
     ) -> Recorded | Answered:
-        """What became of the command, told once it is certain.
+        """What became of the command, once that is certain.
 
         `accepted_s`: when its request came, by the clock's monotonic; now, if None. Raises
         RefusedError: `busy`, `not_committed` (certainly not done), `outcome_unknown` (perhaps
@@ -175,7 +178,9 @@ class Writer:
     async def _attempt(self, pendings: list[Pending]) -> list[Pending]:
         """Decide, then commit or prove. Returns the commands that still have no answer."""
         await self._check_store()
-        pendings = [pending for pending in pendings if self._still_wanted(pending)]
+        await self._wait_for_turn()
+        # What came meanwhile shares the slot: the longer the wait, the larger the batch.
+        pendings = [each for each in (*pendings, *self._take()) if self._still_wanted(each)]
         if not pendings:
             return []
         started_s = self._clock.monotonic()
@@ -183,23 +188,42 @@ class Writer:
         decided, rest = pendings[: len(batch.outcomes)], pendings[len(batch.outcomes) :]
         if batch.closed is None:
             state = await self._follower.catch_up()
-            proven = state.head.position == batch.position - 1
-            if proven:
-                _answer_all(decided, batch)
-            return rest if proven else self._after_race(pendings)
+            if state.head.position != batch.position - 1:
+                return pendings
+            _answer_all(decided, batch)
+            return rest
         if self._clock.monotonic() - started_s > self._limits.stamp_valid_s:
             return pendings
         return await self._commit(batch, batch.closed, decided) + rest
 
+    async def _wait_for_turn(self) -> None:
+        """While others commit here: wait until those in front have, and then know the journal's end.
+
+        The wait comes first and the reading last: what is decided on an older state loses the race.
+        """
+        while self._turns.is_shared(self._clock.monotonic()):
+            await self._follower.catch_up()
+            now_s = self._clock.monotonic()
+            wait_s = self._turns.wait_s(now_s)
+            if wait_s <= 0:
+                return
+            look_s = self._turns.look_s(now_s) * self._chance.uniform(0.5, 1.5)
+            await self._clock.sleep(min(wait_s, look_s))
+
+    def _note_slot(self, slot: Slot) -> None:
+        self._turns.saw(slot.header.writer, self._clock.monotonic())
+
     async def _commit(self, batch: Batch, closed: Closed, decided: list[Pending]) -> list[Pending]:
         for pending in decided:
             pending.attempted = True
+        began_s = self._clock.monotonic()
         result = await self._follower.journal.commit(batch.position, closed.body, batch.commit)
         for pending in decided:
             pending.attempted = False
         self._head_checked_s = self._clock.monotonic()
         match result:
             case Committed():
+                self._turns.committed(self._head_checked_s - began_s)
                 self._follower.accept(closed.slot, closed.state)
                 self.counts.slots += 1
                 self.counts.events += closed.slot.header.events
@@ -211,9 +235,8 @@ class Writer:
             case RaceLost(slot):
                 self.counts.races_lost += 1
                 self._follower.accept(slot)
-                await self._follower.catch_up()
-                await self._clock.sleep(pause_s(0, self._chance))
-                return self._after_race(decided)
+                return decided
+        assert_never(result)
 
     def _build(self, pendings: list[Pending]) -> Batch:
         now = self._clock.now()
@@ -221,15 +244,6 @@ class Writer:
         stamp = Stamp(self._follower.journal.lake.lake, commit, self._name, now)
         asked = [(pending.command, pending.context) for pending in pendings]
         return batches.build(self._follower.state, asked, stamp)
-
-    def _after_race(self, pendings: list[Pending]) -> list[Pending]:
-        """Count the race that was lost; refuse those that have lost too many."""
-        for pending in pendings:
-            pending.races += 1
-            if pending.races >= self._limits.races:
-                detail = f"other writers were faster {pending.races} times"
-                pending.refuse(Refused("not_committed", detail))
-        return pendings
 
     def _still_wanted(self, pending: Pending) -> bool:
         if self._clock.monotonic() - pending.accepted_s > self._limits.command_valid_s:
@@ -281,10 +295,13 @@ def _answer_all(decided: list[Pending], batch: Batch) -> None:
     for pending, outcome in zip(decided, batch.outcomes, strict=True):
         if pending.answer.done():
             continue
-        if isinstance(outcome, Recorded | Answered):
-            pending.answer.set_result(outcome)
-        else:
-            pending.answer.set_exception(outcome.error)
+        match outcome:
+            case Recorded() | Answered():
+                pending.answer.set_result(outcome)
+            case CommandFailed():
+                pending.answer.set_exception(outcome.error)
+            case _:
+                assert_never(outcome)
 
 
 def _refuse_all(pendings: list[Pending], refused: Refused) -> None:

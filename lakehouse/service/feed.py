@@ -95,7 +95,7 @@ class Feed:
         self._beats = 0
         self._closing = False
         self.gate = Limiter(LISTENERS, "listeners", retry_after_s=5)
-        node.follower.heard.append(self._hear)
+        node.follower.listeners.append(self._hear)
 
     def close(self) -> None:
         """Let every listener go: this process is stopping."""

@@ -1,0 +1,141 @@
+"""Several processes that write to one local bucket: throughput, latency, and refusals for lost races.
+
+    python -m tests.bench.writers [--writers 1,8] [--clients 32] [--seconds 10]
+
+Each process runs a node; the clients are divided among them, and each sends its next change when it
+has the answer to the last. Prints one row for each number of writers. `--minutes 10 --writers 16`
+goes on for as long and prints a row a minute.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import quantiles
+
+import structlog
+
+from journal.bucket.keys import Tag, object_blob
+from journal.bucket.local.bucket import LocalBucket
+from journal.clock import SystemClock, random_name
+from lakehouse.commit.batch import Recorded
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Context, StoreObject
+from lakehouse.domain.errors import RefusedError
+from tests.bench.report import CHECKOUT
+
+HEADER = ("writers", "clients", "changes/s", "slots/s", "p50 ms", "p99 ms", "p99/p50", "refused")
+
+
+def main() -> None:
+    """Measure each number of writers in turn, each on a lake of its own."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    given = _arguments()
+    if given.child:
+        asyncio.run(_child(Path(given.child), given.clients, given.start_at, given.seconds))
+        return
+    print(" ".join(f"{name:>10}" for name in HEADER))
+    for writers in given.writers:
+        for _ in range(given.minutes or 1):
+            seconds = 60.0 if given.minutes else given.seconds
+            with tempfile.TemporaryDirectory() as name:
+                row = _measure(Path(name), writers, given.clients, seconds)
+            print(" ".join(f"{cell:>10}" for cell in row), flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure several writers on one bucket.")
+    parser.add_argument("--writers", type=lambda text: [*map(int, text.split(","))], default=[1, 8])
+    parser.add_argument("--clients", type=int, default=32, help="of all writers together")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--minutes", type=int, default=0, help="go on for as long")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--start-at", type=float, default=0.0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _measure(directory: Path, writers: int, clients: int, seconds: float) -> list[str]:
+    share = [clients // writers + (number < clients % writers) for number in range(writers)]
+    asyncio.run(_begin(directory))
+    start_at = time.time() + 1.0 + 0.5 * writers
+    command = [sys.executable, "-m", "tests.bench.writers", "--child", str(directory)]
+    children = [
+        subprocess.Popen(
+            [*command, f"--clients={each}", f"--start-at={start_at}", f"--seconds={seconds}"],
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for each in share
+    ]
+    outcomes = [json.loads(child.communicate()[0]) for child in children]
+    latencies = sorted(latency for each in outcomes for latency in each["latencies"])
+    cuts = quantiles(latencies, n=100)
+    p50, p99 = cuts[49] * 1e3, cuts[98] * 1e3
+    refused = sum((Counter(each["refused"]) for each in outcomes), Counter())
+    slots = sum(each["slots"] for each in outcomes)
+    return [
+        str(writers),
+        str(clients),
+        f"{len(latencies) / seconds:,.0f}",
+        f"{slots / seconds:,.0f}",
+        f"{p50:.1f}",
+        f"{p99:.1f}",
+        f"{p99 / p50:.1f}",
+        json.dumps(dict(refused)) if refused else "none",
+    ]
+
+
+async def _begin(directory: Path) -> None:
+    """Make the lake, so that no process has to."""
+    bucket = await LocalBucket.open(directory)
+    await Node.open(bucket, SystemClock(), random.Random())
+    await bucket.close()
+
+
+async def _child(directory: Path, clients: int, start_at: float, seconds: float) -> None:
+    bucket = await LocalBucket.open(directory)
+    node = await Node.open(bucket, SystemClock(), random.Random())
+    node.start(1.0, lambda: None)
+    await asyncio.sleep(max(0.0, start_at - time.time()))
+    latencies: list[float] = []
+    refused: Counter[str] = Counter()
+    until = time.monotonic() + seconds
+    await asyncio.gather(*(_client(node, until, latencies, refused) for _ in range(clients)))
+    print(
+        json.dumps(
+            {"latencies": latencies, "refused": dict(refused), "slots": node.writer.counts.slots}
+        )
+    )
+    await node.stop(5.0)
+    await bucket.close()
+
+
+async def _client(node: Node, until: float, latencies: list[float], refused: Counter[str]) -> None:
+    while time.monotonic() < until:
+        began = time.monotonic()
+        try:
+            outcome = await node.writer.submit(_change(node), Context("bench", "c"))
+        except RefusedError as error:
+            refused[error.refused.code] += 1
+            continue
+        if not isinstance(outcome, Recorded):
+            raise SystemExit(f"a change became no event: {outcome}")
+        latencies.append(time.monotonic() - began)
+
+
+def _change(node: Node) -> StoreObject:
+    """A version of a key of its own; its bytes are never read."""
+    lake, name = node.follower.journal.lake.lake, random_name(node.chance, 12)
+    blob = object_blob("0" * 64, Tag(lake[:8], node.state.head.seq, name))
+    return StoreObject(f"k/{name}", 0, "0" * 64, "text/plain", blob)
+
+
+if __name__ == "__main__":
+    main()

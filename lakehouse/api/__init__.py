@@ -1,1 +1,1 @@
-"""Every answer and parameter, described once, as typed structs."""
+"""The one description of every answer and parameter: what handlers send, OpenAPI says, clients decode."""

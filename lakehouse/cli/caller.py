@@ -52,7 +52,7 @@ def caller_of(service: Service, arguments: argparse.Namespace, route: str) -> Ca
     return Caller(
         actor=_actor(),
         door=CLI,
-        accepted_s=service.node.clock.monotonic(),
+        accepted_s=service.clock.monotonic(),
         reason=getattr(arguments, "reason", None),
         idempotency_key=getattr(arguments, "idempotency_key", None),
         route=f"cli {route}",

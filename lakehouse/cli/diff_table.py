@@ -1,7 +1,6 @@
 """The differences between two states of the catalog as a table."""
 
-import msgspec
-
+from lakehouse.api.time_travel import ColumnChange, DatasetChange, ObjectChanges
 from lakehouse.cli import printing
 from lakehouse.cli.tables import print_table
 from lakehouse.domain.errors import Json
@@ -9,33 +8,8 @@ from lakehouse.domain.errors import Json
 NAMES = ("change", "name", "rows", "objects", "columns")
 
 
-class _Rows(msgspec.Struct, frozen=True):
-    was: int | None = msgspec.field(name="from")
-    now: int | None = msgspec.field(name="to")
-
-
-class _Objects(msgspec.Struct, frozen=True):
-    added: list[str]
-    removed: list[str]
-
-
-class _Column(msgspec.Struct, frozen=True):
-    name: str
-    was: str | None
-    now: str | None = msgspec.field(name="is")
-
-
-class _Row(msgspec.Struct, frozen=True):
-    change: str
-    name: str
-    rows: _Rows
-    objects: _Objects
-    schema: list[_Column]
-
-
-def print_diff(rows: Json, *, pager: bool = True) -> None:
+def print_diff(found: list[DatasetChange], *, pager: bool = True) -> None:
     """Print the rows of a diff; without any, a message to stderr."""
-    found = msgspec.convert(rows, list[_Row])
     if not found:
         printing.message("no dataset differs")
         return
@@ -46,23 +20,23 @@ def print_diff(rows: Json, *, pager: bool = True) -> None:
     print_table(NAMES, cells, pager=pager)
 
 
-def _rows(row: _Row) -> str:
-    was, now = ("?" if each is None else f"{each:,}" for each in (row.rows.was, row.rows.now))
+def _rows(row: DatasetChange) -> str:
+    was, now = ("?" if each is None else f"{each:,}" for each in (row.rows.first, row.rows.last))
     if row.change == "changed" and was != now:
         return f"{was} -> {now}"
     return was if row.change == "dropped" else now
 
 
-def _objects(objects: _Objects) -> str:
+def _objects(objects: ObjectChanges) -> str:
     return f"+{len(objects.added)} -{len(objects.removed)}"
 
 
-def _columns(columns: list[_Column]) -> str:
+def _columns(columns: list[ColumnChange]) -> str:
     """`-a, +b: int64, c: int64 -> string`."""
     return ", ".join(map(_column, columns))
 
 
-def _column(column: _Column) -> str:
+def _column(column: ColumnChange) -> str:
     if column.now is None:
         return f"-{column.name}"
     if column.was is None:

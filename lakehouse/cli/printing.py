@@ -6,7 +6,7 @@ from typing import TextIO
 import msgspec
 
 from lakehouse.cli.hints import hint
-from lakehouse.domain.errors import CODES, Json, Refused
+from lakehouse.domain.errors import CODES, Refused
 
 _ESCAPED = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)]}
 
@@ -31,7 +31,7 @@ def message(text: str) -> None:
     line(text, sys.stderr)
 
 
-def document(value: Json) -> None:
+def document(value: object) -> None:
     """Print a value as one line of JSON. Non-ASCII control characters are escaped, too."""
     print(escaped(msgspec.json.encode(value).decode()))  # noqa: T201
 
@@ -41,7 +41,7 @@ def escaped(text: str) -> str:
     return text.translate({code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)})
 
 
-def plain(value: Json) -> str:
+def plain(value: object) -> str:
     """A value as people read it: text as it is, all else as JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 

@@ -2,19 +2,19 @@
 
 import msgspec
 
-from lakehouse.domain.errors import Body, Json
+from lakehouse.api.time_travel import ColumnChange, DatasetChange, ObjectChanges, Span
 from lakehouse.domain.schema_rules import schema_differences
 from projections.catalog import Dataset
 from projections.fold import State
 
 
-def diff(was: State, now: State) -> list[Body]:
+def diff(was: State, now: State) -> list[DatasetChange]:
     """A row for each dataset that was added, dropped or changed, in name order.
 
-    One that was restored or made anew just as it was has not changed.
+    A dataset that was replaced or restored by the same content has not changed.
     """
     before, after = was.catalog.datasets, now.catalog.datasets
-    rows: list[Body] = []
+    rows: list[DatasetChange] = []
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old != new and not _same(old, new):
@@ -30,30 +30,31 @@ def _same(old: Dataset | None, new: Dataset | None) -> bool:
     return msgspec.structs.replace(old, **made) == msgspec.structs.replace(new, **made)
 
 
-def _row(old: Dataset | None, new: Dataset | None) -> Body:
+def _row(old: Dataset | None, new: Dataset | None) -> DatasetChange:
     either = new or old
     change = "added" if old is None else "dropped" if new is None else "changed"
-    return {
-        "name": either.name if either else "",
-        "change": change,
-        "rows": {"from": old.row_count if old else None, "to": new.row_count if new else None},
-        "objects": _objects(old, new),
-        "schema": _schema(old, new),
-        "seq": {"from": old.seq if old else None, "to": new.seq if new else None},
-    }
+    return DatasetChange(
+        either.name if either else "",
+        change,
+        Span(old.row_count if old else None, new.row_count if new else None),
+        _objects(old, new),
+        _schema(old, new),
+        Span(old.seq if old else None, new.seq if new else None),
+    )
 
 
-def _objects(old: Dataset | None, new: Dataset | None) -> Json:
+def _objects(old: Dataset | None, new: Dataset | None) -> ObjectChanges:
     before = {item.blob: item.key for item in old.objects} if old else {}
     after = {item.blob: item.key for item in new.objects} if new else {}
-    return {
-        "added": [key for blob, key in after.items() if blob not in before],
-        "removed": [key for blob, key in before.items() if blob not in after],
-    }
+    return ObjectChanges(
+        [key for blob, key in after.items() if blob not in before],
+        [key for blob, key in before.items() if blob not in after],
+    )
 
 
-def _schema(old: Dataset | None, new: Dataset | None) -> Json:
-    """The columns that differ, as `schema_conflict` tells them; none while one of them is not known."""
+def _schema(old: Dataset | None, new: Dataset | None) -> list[ColumnChange]:
+    """The columns that differ, as in `schema_conflict`; none if one schema is not known."""
     if old is None or new is None or old.schema is None or new.schema is None:
         return []
-    return [*schema_differences(old.schema, new.schema)]
+    rows = schema_differences(old.schema, new.schema)
+    return [msgspec.convert(row, ColumnChange) for row in rows]

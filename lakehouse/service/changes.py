@@ -28,15 +28,15 @@ UPLOADS_AGAIN = 3
 """How many of those may upload again because gc has marked what was uploaded."""
 
 NOTHING_SHA256 = hashlib.sha256().hexdigest()
-"""The payload of a change that has none."""
+"""The SHA-256 of the payload of a change that has none."""
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What came of a change that was not refused.
+    """The outcome of a change that was not refused.
 
-    `seq` is the receipt's: of the event that made it so, or the head's where there is none.
-    `state` is the state right after that event, or the one that proved that nothing was needed;
-    `event` is None in the latter case, `fresh` tells whether this caller made the event.
+    `seq` is that of the event that made the change true, or the head's if there is none.
+    `state` is the state right after that event, or the one that proved that no event was needed;
+    `event` is None in the latter case. `fresh`: whether this call made the event.
     """
 
     seq: int
@@ -72,7 +72,7 @@ async def settle(
     payload_sha256: str,
     advance: Advance | None = None,
 ) -> Settled:
-    """Carry a change through: decide, do the steps that its data still needs, commit.
+    """Carry out a change: decide, do the steps that its data still needs, commit.
 
     Raises RefusedError.
     """

@@ -1,18 +1,21 @@
-"""The journal as users see it: its head, and its events in order."""
+"""The journal as users see it: its head, its events in order, and waiting for an event."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from journal.events import Event
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
-from lakehouse.api import receipts
-from lakehouse.api.receipts import Listing
+from lakehouse.api.journal import EventPage, JournalEvent, JournalHead, ListEventsQuery
+from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
-from lakehouse.domain.errors import Body
+from lakehouse.service import presentation
+from lakehouse.service.caller import Caller
 from projections import history
 
 SCANNED_SLOTS = 1_000
-"""How many slots one page may look through for events that a filter lets pass."""
+"""How many slots one page reads at most to find events that pass a filter."""
+MIN_SEQ_WAIT_S = 5.0
+"""How long a read waits for the event that it must include."""
 
 
 class JournalReads:
@@ -21,41 +24,42 @@ class JournalReads:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    def head(self) -> Body:
-        """{seq, slot, sha256, at}; of an empty journal {0, 0, null, null}."""
+    async def wait_for(self, seq: int) -> None:
+        """Wait until this node has read event `seq`. Raises RefusedError `not_caught_up`."""
+        await self._node.wait_for_seq(seq, MIN_SEQ_WAIT_S)
+
+    def head(self, caller: Caller) -> Versioned[JournalHead]:
+        """The last event and its slot."""
         head = self._node.state.head
-        if head.position == 0:
-            return {"seq": 0, "slot": 0, "sha256": None, "at": None}
-        return {"seq": head.seq, "slot": head.position, "sha256": head.sha256, "at": head.at}
+        return Versioned(presentation.journal_head(head), head.seq)
 
-    async def events(
-        self, after: int, limit: int, type_: str | None, dataset: str | None
-    ) -> Listing:
-        """Up to `limit` events with a seq above `after`, oldest first, that pass both filters.
+    async def events(self, caller: Caller, query: ListEventsQuery) -> Versioned[EventPage]:
+        """A page of the events that pass both filters, oldest first.
 
-        A page may hold fewer, even none, and still have a `next`: it looks through so many slots.
+        A page may hold fewer than `limit`, even none, and still have a `next`: it reads only so
+        many slots.
         """
         head = self._node.state.head
-        if after >= head.seq:
-            return Listing([], None, head.seq)
-        entity = history.dataset_entity(dataset) if dataset else None
-        rows: list[Body] = []
-        first = (await self._node.past.slot_of(after + 1)).header.position
+        if query.after >= head.seq:
+            return Versioned(EventPage([], None), head.seq)
+        rows: list[JournalEvent] = []
+        first = (await self._node.past.slot_of(query.after + 1)).header.position
         last = min(head.position, first + SCANNED_SLOTS - 1)
-        read_to = after
+        read_to = query.after
         async with aclosing(self._proven(first, head)) as slots:
             async for slot in slots:
                 if slot.header.position > last:
                     break
                 read_to = slot.head.seq
-                passing = _passing(slot, after, type_, entity)
-                rows += [receipts.event(slot.header, event) for event in passing]
-                if len(rows) > limit:
-                    return Listing(rows[:limit], rows[limit - 1]["seq"], head.seq)
-        return Listing(rows, read_to if read_to < head.seq else None, head.seq)
+                passing = _passing(slot, query)
+                rows += [presentation.journal_event(slot.header, event) for event in passing]
+                if len(rows) > query.limit:
+                    page = rows[: query.limit]
+                    return Versioned(EventPage(page, page[-1].seq), head.seq)
+        return Versioned(EventPage(rows, read_to if read_to < head.seq else None), head.seq)
 
     async def _proven(self, first: int, head: Head) -> AsyncGenerator[Slot, None]:
-        """Slots up to `head`, each told once the hash that comes after it has proved its bytes."""
+        """Slots up to `head`, each after the hash in the next one has proved its bytes."""
         journal = self._node.follower.journal
         held: Slot | None = None
         async with aclosing(journal.slots(first)) as slots:
@@ -72,11 +76,12 @@ class JournalReads:
         raise JournalCorrupt(missing, "it was read before and is absent now")
 
 
-def _passing(slot: Slot, after: int, type_: str | None, entity: str | None) -> list[Event]:
+def _passing(slot: Slot, query: ListEventsQuery) -> list[Event]:
+    entity = history.dataset_entity(query.dataset) if query.dataset else None
     return [
         event
         for event in slot.events
-        if event.seq > after
-        and type_ in (None, event.type)
+        if event.seq > query.after
+        and query.type in (None, event.type)
         and (entity is None or any(about.entity == entity for about in event.about))
     ]

@@ -1,20 +1,22 @@
-"""The use-cases: the only door, for HTTP, the command line and whatever comes later."""
+"""The use cases by subject: the only thing that a door (HTTP, command line) may call."""
 
-import asyncio
 from concurrent.futures import Executor
 from pathlib import Path
 
 import msgspec
 
+from lakehouse.commit import faults
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
 from lakehouse.metrics import Metrics, Standing
 from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.query.engine import QueryEngine
+from lakehouse.service.administration import Administration
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
+from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.use_case import Ingest
@@ -22,12 +24,14 @@ from lakehouse.service.journal import JournalReads
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.provenance import Provenance
 from lakehouse.service.sql.use_case import Sql
+from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
 from lakehouse.service.time_travel import TimeTravel
 from projections.fold import counts
 
 MIB = 1024 * 1024
-READY_S = 5.0
+FAULTS = faults.KNOWN
+"""Exceptions of broken machinery that `Service.failure` understands; all others are bugs."""
 
 
 class ServiceLimits(msgspec.Struct, frozen=True):
@@ -35,17 +39,17 @@ class ServiceLimits(msgspec.Struct, frozen=True):
 
     object_bytes: int = 256 * MIB
     upload_bytes: int = 8 * 1024 * MIB
-    """A CSV, as received and as decoded."""
+    """A file, as received and as decoded."""
     cache_bytes: int = 64 * MIB
-    """Results that are kept for who asks the same again."""
+    """The results that are cached."""
     puts: int = 4
     ingests: int = 32
-    """How many may be received at once; as many as there are threads are read at once."""
+    """How many files may be received at once; as many as there are threads are read at once."""
     waits: GcWaits = GcWaits()
 
 
 class Service:
-    """Everything that can be asked of one node. HTTP and the command line hold one each.
+    """The use cases of one node. Each takes its Caller first.
 
     `pool` does blocking work; `lane`, of one thread, reads small files one after the other.
     """
@@ -62,56 +66,57 @@ class Service:
         limits: ServiceLimits,
     ) -> None:
         self.node = node
-        self.pool = pool
+        self.clock = node.clock
+        """For `Caller.accepted_s`, among others."""
         self.spool_dir = spool_dir
-        self.limits = limits
-        self.puts = Limiter(limits.puts, "PUTs", retry_after_s=5)
-        self.ingests = Limiter(limits.ingests, "ingests", retry_after_s=5)
         self.objects = VerifiedObjects(node, reader)
-        self.storage = Storage(node, self.objects)
+        self._puts = Limiter(limits.puts, "PUTs", retry_after_s=5)
+        self._ingests = Limiter(limits.ingests, "ingests", retry_after_s=5)
+        self.metrics = Metrics(self._standing)
+        rejections = Rejections(node.clock)
+        self.status = Status(node, self.metrics)
+        self.storage = Storage(
+            *(node, self.objects, pool, spool_dir, limits.object_bytes, self._puts)
+        )
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
-        self.past = TimeTravel(node)
-        self.why = Provenance(node, engine)
         self.feed = Feed(node, self.journal)
-        self.rejections = Rejections(node.clock)
+        self.time_travel = TimeTravel(node)
+        self.provenance = Provenance(node, engine)
         self.ingest = Ingest(
-            *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes, self.rejections)
+            *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes),
+            *(rejections, self._ingests),
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
-        rejected = self.rejections.remembered
-        self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejected)
-        self.collection = GarbageCollector(node, self.sql.queries, limits.waits)
-        self.metrics = Metrics(self._standing)
+        self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejections.remembered)
+        self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
+        self.administration = Administration(node)
+
+    def failure(self, fault: Exception) -> Refused:
+        """The refusal that one of FAULTS amounts to. Damage to the journal stops all changes."""
+        self.node.note(fault)
+        return faults.refusal(fault)
 
     def _standing(self) -> list[Standing]:
-        """How things stand, for whoever watches."""
-        writer, state, reader = self.node.writer, self.node.state, self.objects.reader
-        there = counts(state)
+        """The values of the gauges now."""
+        node, reader = self.node, self.objects.reader
+        head, there, done = node.state.head, counts(node.state), node.writer.counts
+        queries, listeners = self.sql.queries.count(), self.feed.gate.inside
         return [
-            ("lakehouse_journal_seq", "The last event that is folded.", state.head.seq),
-            ("lakehouse_journal_slot", "The last slot that is folded.", state.head.position),
-            ("lakehouse_datasets", "Datasets that live.", there["datasets"]),
-            ("lakehouse_keys", "Keys that name an object.", there["keys"]),
-            ("lakehouse_versions", "Versions that may still be read.", there["versions"]),
-            ("lakehouse_slots_committed_total", "Slots committed here.", writer.counts.slots),
-            ("lakehouse_events_committed_total", "Events committed here.", writer.counts.events),
-            ("lakehouse_races_lost_total", "Slots that another won.", writer.counts.races_lost),
-            ("lakehouse_changes_waiting", "Changes that wait to be decided.", writer.waiting),
-            ("lakehouse_halted", "1 when this process takes no changes.", bool(writer.fault)),
-            ("lakehouse_objects_damaged_total", "Reads that met damage.", reader.damaged),
+            ("lakehouse_journal_seq", "Last event read by this process.", head.seq),
+            ("lakehouse_journal_slot", "Last slot read by this process.", head.position),
+            ("lakehouse_datasets", "Number of datasets.", there["datasets"]),
+            ("lakehouse_keys", "Number of keys in storage.", there["keys"]),
+            ("lakehouse_versions", "Number of versions that can be read.", there["versions"]),
+            ("lakehouse_slots_committed_total", "Slots committed by this process.", done.slots),
+            ("lakehouse_events_committed_total", "Events committed by this process.", done.events),
+            ("lakehouse_races_lost_total", "Slots lost to another process.", done.races_lost),
+            ("lakehouse_changes_waiting", "Changes that wait for a slot.", node.writer.waiting),
+            ("lakehouse_halted", "1 if this process accepts no changes.", bool(node.writer.fault)),
+            ("lakehouse_objects_damaged_total", "Reads of damaged objects.", reader.damaged),
             ("lakehouse_blocks_fetched_total", "Blocks from the store.", reader.remote.fetched),
-            ("lakehouse_puts_in_flight", "PUTs in flight.", self.puts.inside),
-            ("lakehouse_ingests_in_flight", "Ingests in flight.", self.ingests.inside),
-            ("lakehouse_listeners", "Listeners to the journal's feed.", self.feed.gate.inside),
-            ("lakehouse_queries_running", "Queries that run or wait.", self.sql.queries.count()),
+            ("lakehouse_puts_in_flight", "PUTs that are received.", self._puts.inside),
+            ("lakehouse_ingests_in_flight", "Files received or read.", self._ingests.inside),
+            ("lakehouse_listeners", "Open streams of events.", listeners),
+            ("lakehouse_queries_running", "Queries that run or wait.", queries),
         ]
-
-    async def readiness(self) -> Refused | None:
-        """Why this node is not ready to serve, or None: a look at the journal's end, just now."""
-        try:
-            async with asyncio.timeout(READY_S):
-                await self.node.refresh(verify=True)
-        except TimeoutError:
-            return Refused("bucket_unavailable", f"no answer within {READY_S:.0f} seconds")
-        return self.node.writer.fault or self.node.lag_error

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
-from projections import inventory
+from projections import catalog, inventory
+from projections.catalog import Dataset
 from projections.fold import State
 from projections.snapshots import BeyondHead
 
@@ -18,7 +19,7 @@ _RFC3339 = re.compile(
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _SPACE_FOR_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
-"""What an offset's + has become in a query string that did not escape it."""
+"""A + that a query string did not escape arrives as a space."""
 _LEAP = re.compile(r"(?<=[Tt][0-9]{2}:[0-9]{2}:)60")
 """A second that RFC 3339 allows at the end of a day in UTC alone."""
 LATEST_SEQ = 2**53 - 1
@@ -38,18 +39,27 @@ async def state_as_of(node: Node, as_of: str | int | None) -> State:
 
 
 def point_in_time(as_of: str | int) -> int | datetime:
-    """What an `as_of` means: an event's number, or a time. Raises RefusedError `invalid_request`."""
+    """An `as_of` as an event's number or a time. Raises RefusedError `invalid_request`."""
     if isinstance(as_of, str) and not _SEQ.fullmatch(as_of):
         return _time(as_of)
     return _seq(as_of)
 
 
+def dataset_in(then: State, name: str) -> Dataset:
+    """The dataset of that name as it was. Raises RefusedError `dataset_not_found`."""
+    was = catalog.find(then.catalog, name)
+    if was is None:
+        detail = f"there was no dataset {name} as of event {then.head.seq}"
+        raise RefusedError(Refused("dataset_not_found", detail))
+    return was
+
+
 def gone(state: State, blob: str) -> Refused:
-    """Why a blob that was referred to is not there."""
+    """Why a blob that is referred to is absent."""
     seq = inventory.lost_to(state.inventory, blob)
     if seq is None:
         return Refused("object_lost", "a referenced object is absent from the bucket")
-    return Refused("objects_collected", f"the bytes were collected, event {seq}")
+    return Refused("objects_collected", f"the bytes were collected by event {seq}")
 
 
 async def _as_of_seq(node: Node, seq: int) -> State:
@@ -63,12 +73,12 @@ async def _as_of_seq(node: Node, seq: int) -> State:
 
 async def _as_of_time(node: Node, at: datetime) -> State:
     if at > node.clock.now():
-        raise RefusedError(Refused("as_of_in_future", f"{at.isoformat()} has not come yet"))
+        raise RefusedError(Refused("as_of_in_future", f"{at.isoformat()} is in the future"))
     return await node.past.state_at(await node.past.seq_at(at))
 
 
 def _seq(number: str | int) -> int:
-    """An event's number; one that no journal can reach, of however many digits, is LATEST_SEQ."""
+    """An event's number; one above LATEST_SEQ, of however many digits, is LATEST_SEQ."""
     if isinstance(number, str):
         digits = number.lstrip("0") or "0"
         return min(int(digits[:17]), LATEST_SEQ)
@@ -83,7 +93,7 @@ def _time(text: str) -> datetime:
         raise RefusedError(_no_point_in_time(text))
     in_minute, leaps = _LEAP.subn("59", written)
     try:
-        # Clocks tell a leap second as the one after it.
+        # A leap second is the second after it, as clocks show it.
         at = datetime.fromisoformat(in_minute.upper()).astimezone(UTC) + timedelta(seconds=leaps)
     except (ValueError, OverflowError) as error:
         raise RefusedError(_no_point_in_time(text)) from error
@@ -93,5 +103,5 @@ def _time(text: str) -> datetime:
 
 
 def _no_point_in_time(text: str) -> Refused:
-    detail = "as_of is an event's number, or an RFC 3339 time with Z or an offset"
+    detail = "expected the number of an event, or an RFC 3339 time with Z or an offset"
     return Refused("invalid_request", f"{detail}; {text[:64]!r} is neither")

@@ -1,40 +1,84 @@
-"""Storage: objects under keys that users choose, each change of bytes a new version."""
+"""Storage: objects under keys that users choose; each change of bytes is a new version."""
 
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
 from journal.bucket.keys import is_reserved, key_fault, object_blob
-from lakehouse.api import receipts
-from lakehouse.api.receipts import Listing, Receipt
+from lakehouse.api.storage import GetObjectQuery, ListObjectsQuery, ObjectPage, StoredObject
+from lakehouse.api.versioned import Versioned
+from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, ForgetObject, StoreObject
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.process.spool import Spooled
-from lakehouse.service import snapshot
+from lakehouse.process.spool import Spooled, spooled
+from lakehouse.service import presentation, snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
 from lakehouse.service.objects import VerifiedObjects
 from projections import inventory
 from projections.inventory import Stored
 
+PARQUET = "application/vnd.apache.parquet"
+
+
+class ObjectVersion(msgspec.Struct, frozen=True):
+    """A version of a key that can be read; `stored` is the service's own."""
+
+    stored: Stored
+    size_bytes: int
+    sha256: str
+    content_type: str
+
 
 class Storage:
-    """Put, find, list and forget objects."""
+    """Put, get, list and delete objects. `puts` bounds how many are received at once."""
 
-    def __init__(self, node: Node, objects: VerifiedObjects) -> None:
+    def __init__(
+        self,
+        node: Node,
+        objects: VerifiedObjects,
+        pool: Executor,
+        spool_dir: Path,
+        max_bytes: int,
+        puts: Limiter,
+    ) -> None:
+        self.max_bytes = max_bytes
+        """How large an object may be."""
         self._node = node
         self._objects = objects
+        self._pool = pool
+        self._spool_dir = spool_dir
+        self._puts = puts
+
+    def check_writable(self, caller: Caller, key: str) -> None:
+        """Raises RefusedError `invalid_key` for a key that the caller may not change."""
+        _check_key(key, writing=True)
+
+    @asynccontextmanager
+    async def received(
+        self, caller: Caller, chunks: AsyncIterator[bytes]
+    ) -> AsyncIterator[Spooled]:
+        """The bytes of an object, on disk or in memory while the context lasts.
+
+        Raises RefusedError: `busy`, `too_large`, `insufficient_storage`, and what `chunks` raises.
+        """
+        with self._puts.slot():
+            async with spooled(chunks, self._spool_dir, self.max_bytes, self._pool) as file:
+                yield file
 
     async def put(
-        self, key: str, body: Spooled, content_type: str, caller: Caller, *, only_if_absent: bool
-    ) -> Receipt:
-        """Store a spooled body as the key's current version: {key, size_bytes, sha256, seq}.
+        self, caller: Caller, key: str, body: Spooled, content_type: str, *, only_if_absent: bool
+    ) -> Versioned[StoredObject]:
+        """Store received bytes as the key's current version.
 
         Raises RefusedError: `invalid_key`, `key_exists`, and what settle raises.
         """
-        check_key(key, writing=True)
+        _check_key(key, writing=True)
 
         async def upload(command: Command, step: DataStep) -> Command:
             if step not in (DataStep.UPLOAD, DataStep.UPLOAD_AGAIN):
@@ -51,46 +95,55 @@ class Storage:
         version = inventory.current(settled.state.inventory, key)
         if version is None:
             raise RefusedError(Refused("object_lost", f"{key!r} was stored and is unknown now"))
-        return Receipt(receipts.stored(version), settled.seq)
+        return Versioned(presentation.stored(version), settled.seq)
 
-    async def forget(self, key: str, caller: Caller) -> Receipt:
-        """Let the key name nothing. Raises RefusedError: `invalid_key`, `object_in_use`."""
-        check_key(key, writing=True)
+    async def delete(self, caller: Caller, key: str) -> int:
+        """Delete a key; the seq at which it is absent. Its versions stay until they are collected.
+
+        Raises RefusedError: `invalid_key`, `object_in_use`.
+        """
+        _check_key(key, writing=True)
         settled = await settle(self._node, ForgetObject(key), caller, NOTHING_SHA256)
-        return Receipt({}, settled.seq)
+        return settled.seq
 
-    async def find(self, key: str, as_of: str | None) -> tuple[Stored, int]:
-        """The version that the key names, and the seq of the state that says so.
+    async def find(
+        self, caller: Caller, key: str, query: GetObjectQuery
+    ) -> Versioned[ObjectVersion]:
+        """The version that the key names.
 
         Raises RefusedError: `invalid_key`, `object_not_found`, `objects_collected`.
         """
-        check_key(key, writing=False)
-        state = await snapshot.state_as_of(self._node, as_of)
+        _check_key(key, writing=False)
+        state = await snapshot.state_as_of(self._node, query.as_of)
         version = inventory.current(state.inventory, key)
         if version is None:
-            raise RefusedError(Refused("object_not_found", f"no object has the key {key!r}"))
+            raise RefusedError(Refused("object_not_found", f"there is no object {key!r}"))
         if inventory.lost_to(self._node.state.inventory, version.blob) is not None:
             raise RefusedError(snapshot.gone(self._node.state, version.blob))
-        return version, state.head.seq
+        content_type = version.content_type or PARQUET
+        found = ObjectVersion(version, version.size_bytes, version.sha256, content_type)
+        return Versioned(found, state.head.seq)
 
     async def read(
-        self, version: Stored, start: int = 0, length: int | None = None
+        self, caller: Caller, version: ObjectVersion, start: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
         """The bytes of a version, or `length` of them from `start`. Raises as `pieces` does."""
-        return await self._objects.pieces(version, start, length)
+        return await self._objects.pieces(version.stored, start, length)
 
-    async def list(self, prefix: str, after: str, limit: int, as_of: str | None) -> Listing:
-        """Up to `limit` keys with `prefix` that sort after `after`, in byte order."""
-        state = await snapshot.state_as_of(self._node, as_of)
-        found = inventory.in_key_order(state.inventory, prefix, after)
-        page = found[:limit]
-        more = page[-1].key if len(found) > limit else None
-        return Listing([receipts.listed(version) for version in page], more, state.head.seq)
+    async def list(self, caller: Caller, query: ListObjectsQuery) -> Versioned[ObjectPage]:
+        """A page of objects in byte order of their keys."""
+        state = await snapshot.state_as_of(self._node, query.as_of)
+        found = inventory.in_key_order(state.inventory, query.prefix, query.after)
+        page = found[: query.limit]
+        more = page[-1].key if len(found) > query.limit else None
+        rows = [presentation.listed(version) for version in page]
+        return Versioned(ObjectPage(rows, more), state.head.seq)
 
 
-def check_key(key: str, *, writing: bool) -> None:
+def _check_key(key: str, *, writing: bool) -> None:
     """Raises RefusedError `invalid_key` for a key that no object may have, or no user may change."""
     if fault := key_fault(key):
         raise RefusedError(Refused("invalid_key", fault))
     if writing and is_reserved(key):
-        raise RefusedError(Refused("invalid_key", "keys below that prefix are the lakehouse's own"))
+        detail = "keys with that prefix are reserved for the lakehouse"
+        raise RefusedError(Refused("invalid_key", detail))

@@ -1,22 +1,33 @@
-"""What was, put to use: pins, differences between two moments, and the undoing of one change."""
+"""Use cases of the past: pins, differences between two moments, and undoing a change."""
 
 import hashlib
 
 import msgspec
 
 from journal.events import DatasetPinned, DatasetUnpinned, Event
-from lakehouse.api.receipts import Receipt
+from lakehouse.api.time_travel import (
+    CatalogDiff,
+    DiffQuery,
+    ListedPin,
+    PinReceipt,
+    PinRequest,
+    Pins,
+    Undone,
+    UndoRequest,
+    UnpinRequest,
+)
+from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, LastChange, PinDataset, UndoChange, UnpinDataset
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.diff import diff
-from lakehouse.domain.errors import Body, Json, Refused, RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.undo_rules import inverse
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
-from projections import catalog, history
+from projections import history
 from projections.fold import State
 from projections.snapshots import BeyondHead
 
@@ -27,71 +38,61 @@ class TimeTravel:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def diff(self, first: str | int, last: str | int | None) -> Receipt:
-        """What differs between two moments, dataset by dataset: {from, to, datasets}."""
-        was = await snapshot.state_as_of(self._node, first)
-        now = await snapshot.state_as_of(self._node, last)
-        rows: list[Json] = [*diff(was, now)]
-        body: Body = {"from": was.head.seq, "to": now.head.seq, "datasets": rows}
-        return Receipt(body, now.head.seq)
+    async def diff(self, caller: Caller, query: DiffQuery) -> Versioned[CatalogDiff]:
+        """What differs between two moments, dataset by dataset."""
+        was = await snapshot.state_as_of(self._node, query.first)
+        now = await snapshot.state_as_of(self._node, query.last)
+        found = CatalogDiff(was.head.seq, now.head.seq, diff(was, now))
+        return Versioned(found, now.head.seq)
 
-    async def pin(self, name: str, as_of: str | int, caller: Caller, payload: bytes) -> Receipt:
-        """Keep what a dataset was then: {name, as_of_seq, seq}.
+    async def pin(
+        self, caller: Caller, request: PinRequest, payload: bytes = b""
+    ) -> Versioned[PinReceipt]:
+        """Protect what a dataset held at a moment from garbage collection.
 
         Raises RefusedError: `dataset_not_found`, `objects_collected`, and what settle raises.
         """
-        check_name(name)
+        check_name(request.name)
         await self._node.refresh()
-        then = await snapshot.state_as_of(self._node, as_of)
-        was = catalog.find(then.catalog, name)
-        if was is None:
-            detail = f"there was no dataset {name} as of event {then.head.seq}"
-            raise RefusedError(Refused("dataset_not_found", detail))
+        then = await snapshot.state_as_of(self._node, request.as_of)
+        was = snapshot.dataset_in(then, request.name)
         command = PinDataset(then.head.seq, was)
         settled = await settle(self._node, command, caller, _sha256(payload))
-        return _pinned(was.name, then.head.seq, settled.seq)
+        return Versioned(PinReceipt(was.name, then.head.seq, settled.seq), settled.seq)
 
-    async def unpin(self, name: str, as_of: int, caller: Caller, payload: bytes) -> Receipt:
-        """Keep it no longer: {name, as_of_seq, seq}. Raises RefusedError `pin_not_found`."""
-        check_name(name)
-        settled = await settle(self._node, UnpinDataset(name, as_of), caller, _sha256(payload))
-        return _pinned(name, as_of, settled.seq)
+    async def unpin(
+        self, caller: Caller, request: UnpinRequest, payload: bytes = b""
+    ) -> Versioned[PinReceipt]:
+        """Remove a pin. Raises RefusedError `pin_not_found`."""
+        check_name(request.name)
+        command = UnpinDataset(request.name, request.as_of_seq)
+        settled = await settle(self._node, command, caller, _sha256(payload))
+        receipt = PinReceipt(request.name, request.as_of_seq, settled.seq)
+        return Versioned(receipt, settled.seq)
 
-    async def pins(self) -> Receipt:
-        """Every pin with who made it and why: {pins: [{name, as_of_seq, objects, seq, …}]}."""
+    async def pins(self, caller: Caller) -> Versioned[Pins]:
+        """All pins, with who made them and why."""
         state = self._node.state
-        rows: list[Json] = []
+        rows: list[ListedPin] = []
         for called, (seq, blobs) in sorted(state.inventory.pins.items(), key=lambda pin: pin[1][0]):
             name, _, as_of = called.rpartition("@")
             event, at = await self._event(seq)
-            rows.append(
-                {
-                    "name": getattr(event.data, "name", name),
-                    "as_of_seq": int(as_of),
-                    "objects": len(blobs),
-                    "seq": seq,
-                    "at": at,
-                    "actor": event.actor,
-                    "reason": event.reason,
-                }
-            )
-        return Receipt({"pins": rows}, state.head.seq)
+            name = getattr(event.data, "name", name)
+            rows.append(ListedPin(name, int(as_of), len(blobs), seq, at, event.actor, event.reason))
+        return Versioned(Pins(rows), state.head.seq)
 
-    async def undo(self, seq: int, caller: Caller, payload: bytes, *, dry_run: bool) -> Receipt:
-        """Do the inverse of one change: {dry_run, undoes, type, datasets, seq}.
+    async def undo(
+        self, caller: Caller, request: UndoRequest, payload: bytes = b""
+    ) -> Versioned[Undone]:
+        """Make the inverse of one change, or report it.
 
         Raises RefusedError: `event_not_found`, `cannot_undo` where there is no inverse,
-        `undo_conflict` where something came later, and what settle raises.
+        `undo_conflict` where a later event changed the same thing, and what settle raises.
         """
         await self._node.refresh()
-        command = await self._inverse(seq)
-        if dry_run:
-            foreseen = await foresee(self._node, command, self._find_last_change)
-            if foreseen.refused is not None:
-                raise RefusedError(foreseen.refused)
-            type_ = foreseen.event.type if foreseen.event else None
-            before, seq = foreseen.before, foreseen.before.head.seq
-            return _undone(command, type_, before, foreseen.after, seq, dry_run=True)
+        command = await self._inverse(request.seq)
+        if request.dry_run:
+            return await self._dry_run(command)
         settled = await settle(
             self._node, command, caller, _sha256(payload), self._find_last_change
         )
@@ -108,6 +109,15 @@ class TimeTravel:
         if isinstance(undone, Refused):
             raise RefusedError(undone)
         return UndoChange(seq, event.data, undone)
+
+    async def _dry_run(self, command: UndoChange) -> Versioned[Undone]:
+        """What it would do now: decided and folded, and not committed."""
+        foreseen = await foresee(self._node, command, self._find_last_change)
+        if foreseen.refused is not None:
+            raise RefusedError(foreseen.refused)
+        type_ = foreseen.event.type if foreseen.event else None
+        before, seq = foreseen.before, foreseen.before.head.seq
+        return _undone(command, type_, before, foreseen.after, seq, dry_run=True)
 
     async def _find_last_change(self, command: Command, step: DataStep) -> Command:
         """The command with the last change of each dataset's rows or schema: pins are not such changes."""
@@ -135,23 +145,18 @@ class TimeTravel:
 
 def _undone(
     command: UndoChange, type_: str | None, before: State, after: State, seq: int, *, dry_run: bool
-) -> Receipt:
-    """`type` is that of the event which undoes it; null where everything is as before already."""
-    rows: list[Json] = [*diff(before, after)]
-    body: Body = {
-        "dry_run": dry_run,
-        "undoes": command.seq,
-        "undone_type": command.did.TYPE,
-        "type": type_,
-        "datasets": rows,
-        "key": getattr(command.did, "key", None),
-        "seq": seq,
-    }
-    return Receipt(body, seq)
-
-
-def _pinned(name: str, as_of_seq: int, seq: int) -> Receipt:
-    return Receipt({"name": name, "as_of_seq": as_of_seq, "seq": seq}, seq)
+) -> Versioned[Undone]:
+    """`type_` is that of the event that undoes it; None if everything is as before already."""
+    found = Undone(
+        dry_run,
+        command.seq,
+        command.did.TYPE,
+        type_,
+        diff(before, after),
+        getattr(command.did, "key", None),
+        seq,
+    )
+    return Versioned(found, seq)
 
 
 def _sha256(payload: bytes) -> str:

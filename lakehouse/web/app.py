@@ -1,8 +1,8 @@
-"""The edge itself: every request passes here once, in and out.
+"""The edge: every request passes here once, in and out.
 
-One function maps every error; one place sets the headers that every answer carries. aiohttp's
-application layer is not used: its router decodes and normalises paths before we can look at them,
-and it answers `Expect: 100-continue` before anything has been judged.
+One function maps every error; one place sets the headers of every answer. aiohttp's application layer
+is not used: its router decodes and normalises paths before they can be checked, and it answers
+`Expect: 100-continue` before anything is checked.
 """
 
 import asyncio
@@ -13,9 +13,8 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from journal.clock import Clock
-from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.service.service import Service
+from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.http.bodies import check_transfer_coding
 from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
 from lakehouse.web.http.encoding import encoded
@@ -23,15 +22,14 @@ from lakehouse.web.http.exchange import Exchange, finish, name_query, request_id
 from lakehouse.web.http.origin import foreign
 from lakehouse.web.http.pace import PACE, Pace
 from lakehouse.web.http.problems import problem
-from lakehouse.web.routes import match
+from lakehouse.web.router import match
 
-MIN_SEQ_WAIT_S = 5.0
 IDLE_S = 75.0
-"""For how long a connection may say nothing between requests."""
+"""How long a connection may be idle between requests."""
 LINGER_S = 2.0
-"""For how long the rest of a body that was refused is read, so that the client sees the answer."""
+"""How long the rest of a refused body is read, so that the client receives the answer."""
 ROUTE = web.RequestKey("ROUTE", tuple)
-"""Set on a request that is some route's: that route's method and path."""
+"""Set on a request that matched a route: the route's method and path."""
 UNROUTED = ("other", "none")
 VERSIONS = (HttpVersion10, HttpVersion11)
 """Of HTTP. The parser lets 0.9, which has no headers, and 2.0 pass."""
@@ -53,14 +51,14 @@ class Edge(web.Server):
             keepalive_timeout=IDLE_S,
         )
         self._service = service
-        self._clock = clock or service.node.clock
+        self._clock = clock or service.clock
 
     def __call__(self) -> RequestHandler:
         """A handler for one connection."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
     def pre_shutdown(self) -> None:
-        """Before connections are waited for: those who listen would wait with us for ever."""
+        """End streams before connections are waited for: they would never end by themselves."""
         self._service.feed.close()
         super().pre_shutdown()
 
@@ -97,15 +95,14 @@ class Edge(web.Server):
             response = await encoded(request, await self._route(request, identity))
         except RefusedError as error:
             response = _refuse(request, error.refused, identity)
-        except KNOWN as error:
-            self._service.node.note(error)
+        except FAULTS as error:
             log.warning("fault", kind=type(error).__name__, detail=str(error))
-            response = _refuse(request, refusal(error), identity)
+            response = _refuse(request, self._service.failure(error), identity)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("bug")
-            detail = "this is a bug; the log has it under the request id"
+            detail = "this is a bug; the log names its cause under this request id"
             response = _refuse(request, Refused("internal_error", detail), identity)
         finish(request, response, identity)
         return response
@@ -114,26 +111,17 @@ class Edge(web.Server):
         if refused := foreign(request.method, request.raw_path, request.headers):
             raise RefusedError(refused)
         check_transfer_coding(request)
-        exchange = Exchange(request, identity, self._service.node.clock.monotonic())
-        route, exchange.tail = match(request.method, exchange.target.path)
-        exchange.changes = route.changes
+        exchange = Exchange(request, identity, self._service.clock.monotonic(), match)
+        route = exchange.route
         request[ABANDONABLE] = route.abandonable
         request[ROUTE] = (route.method, route.path)
-        await self._reach(exchange)
+        if (seq := exchange.min_seq()) is not None:
+            await self._service.journal.wait_for(seq)
         return await route.handler(self._service, exchange)
-
-    async def _reach(self, exchange: Exchange) -> None:
-        """Honour X-Min-Seq: a client reads what it wrote, on any node."""
-        text = exchange.header("X-Min-Seq")
-        if text is None:
-            return
-        if not text.isascii() or not text.isdigit() or len(text) > 16:
-            raise RefusedError(Refused("invalid_request", "X-Min-Seq is an event's number"))
-        await self._service.node.wait_for_seq(int(text), MIN_SEQ_WAIT_S)
 
 
 def _refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Response:
-    """The answer that says no; once an answer has begun, only a broken connection can say it."""
+    """The answer to a refused request; if an answer has begun, the connection is closed instead."""
     if request.writer.output_size > 0:
         log.warning("answer_broken_off", code=refused.code, detail=refused.detail)
         if request.transport is not None:

@@ -1,89 +1,43 @@
-"""The OpenAPI document (3.1), made from the route table, the shapes and the table of codes."""
+"""The OpenAPI document (3.1), made from the route table, the structs of `api` and the table of codes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
+from lakehouse.api.headers import AnswerHeaders, ChangeHeaders, ReadHeaders
+from lakehouse.api.journal import StreamedEvent, StreamEnd
+from lakehouse.api.problem import Problem
 from lakehouse.domain.errors import CODES
 from lakehouse.web.http.problems import JSON, PROBLEM
 from lakehouse.web.route import Route
-from lakehouse.web.shapes import Problem
 
 Document = dict[str, Any]
+Schemas = dict[str, Any]
 
-_TEXT: Document = {"type": "string"}
-_FLAG: Document = {"type": "boolean", "default": False}
-_AS_OF: Document = {
-    "description": "an event's number, or an RFC 3339 time",
-    "schema": {"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]},
+_REFERENCE = "#/components/schemas/{name}"
+_FORM = "multipart/form-data"
+_TEXT_EXAMPLES = {
+    "text/csv": "id,price\n1,2.50\n",
+    "text/plain": "lakehouse_datasets 3.0\n",
+    "text/event-stream": 'id: 41\ndata: {"specversion": "1.0", "id": "41", "type": "dataset_dropped"}\n\n',
+    "application/x-ndjson": '{"id": 1, "price": 2.5}\n',
 }
+"""Examples of bodies that are not JSON documents."""
+_UNROUTED = (Problem, StreamedEvent, StreamEnd)
+"""Structs that no row of the table names as its JSON answer."""
 
 
-def _choice(*words: str) -> Document:
-    return {"schema": {"type": "string", "enum": [*words]}}
-
-
-PARAMETERS: Mapping[str, Document] = {
-    "as_of": _AS_OF,
-    "from": _AS_OF | {"required": True},
-    "to": _AS_OF,
-    "prefix": {"schema": _TEXT, "description": "only keys that begin so"},
-    "after": {"schema": _TEXT, "description": "the `next` of the page before"},
-    "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1_000}},
-    "summary": {"schema": _FLAG, "description": "leave out schema and objects"},
-    "type": {"schema": _TEXT, "description": "only events of this type"},
-    "dataset": {"schema": _TEXT, "description": "only events about this dataset"},
-    "name": {"schema": _TEXT, "description": "the dataset", "required": True},
-    "mode": _choice("replace", "append"),
-    "schema_change": _choice("replace", "widen"),
-    "dedupe": _choice("source"),
-    "retries": {
-        "schema": {"type": "array", "items": _TEXT},
-        "description": "keys of the quarantine whose rows come again",
-    },
-    "dry_run": {"schema": _FLAG, "description": "say what would become of the file, do nothing"},
-    "types": {"schema": _TEXT, "description": "`zip:string,rate:double`"},
-    "null": {"schema": {"type": "array", "items": _TEXT}, "description": "further null tokens"},
-    "delimiter": {"schema": {"type": "string", "default": ","}},
-    "encoding": {"schema": {"type": "string", "default": "utf-8"}},
-    "header": {"schema": {"type": "boolean", "default": True}},
-    "format": _choice("csv", "ndjson", "parquet"),
-    "on_error": _choice("reject", "quarantine"),
-}
-"""Every query parameter that a route may name."""
-
-_ASKING = {
-    "Idempotency-Key": "1 to 128 visible ASCII characters: sent again, the change is done once",
-    "X-Actor": "who asks, up to 1 KiB",
-    "X-Change-Reason": "why, up to 1 KiB; kept with the event",
-}
-_READING = {"X-Min-Seq": "answer from a state at or after this event"}
-HEADERS: Mapping[str, str] = {
-    "If-None-Match": "on a read, what is there already: 304; on a PUT, `*`: only where nothing is",
-    "Range": "one range of bytes: 206",
-    "If-Range": "the ETag that the range is of; of another version, the whole is answered",
-    "Accept": "media types, best first; the body's `format` goes before",
-    "Query-Id": "the query's name, `[A-Za-z0-9._-]{1,128}`",
-    "Last-Event-ID": "go on after this event",
-}
-"""Every header that a route may name beside those of all."""
-_ANSWERED = {
-    "X-Request-Id": "the request's own, or a new one",
-    "X-Journal-Seq": "the event at which the answer is, or became, true",
-}
-
-
-def document(routes: Iterable[Route]) -> Document:
-    """The document of these routes, as JSON's own types."""
+def document(routes: Iterable[Route], url: str) -> Document:
+    """The document of these routes, as JSON's own types; `url` is where they are served."""
     routes = tuple(routes)
-    shapes = {shape for route in routes for shape in _shapes(route)} | {Problem}
-    ordered = sorted(shapes, key=lambda shape: shape.__name__)
+    structs = {each for route in routes for each in _structs(route)} | {*_UNROUTED}
+    ordered = sorted(structs, key=lambda struct: struct.__name__)
     _, schemas = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
     paths: dict[str, Document] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -91,99 +45,164 @@ def document(routes: Iterable[Route]) -> Document:
             "version": version("lakehouse"),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "http://127.0.0.1:3110"}],
+        "servers": [{"url": url}],
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "responses": {"Problem": _problem()},
-            "headers": {name: _header(detail) for name, detail in _ANSWERED.items()},
+            "responses": {"Problem": _problem(schemas)},
+            "headers": {
+                each["name"]: {name: each[name] for name in ("description", "schema")}
+                for each in _parameters(AnswerHeaders, "header")
+            },
         },
     }
 
 
-_REFERENCE = "#/components/schemas/{name}"
+def example(schema: Document, schemas: Schemas) -> Any:
+    """A value that the schema allows, made of the examples of its fields."""
+    if "$ref" in schema:
+        return example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return example(schema["anyOf"][0], schemas)
+    match schema.get("type"):
+        case "object":
+            fields = schema.get("properties", {})
+            return {name: example(field, schemas) for name, field in fields.items()}
+        case "array":
+            return [example(schema["items"], schemas)] if schema.get("items") else []
+        case "boolean":
+            return False
+        case "integer":
+            return schema.get("minimum", 0)
+    return "text"
 
 
-def _operation(route: Route) -> Document:
+def _operation(route: Route, schemas: Schemas) -> Document:
+    headers = ChangeHeaders if route.changes else ReadHeaders
     found: Document = {
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}_{route.handler.__name__}",
         "summary": route.summary,
-        "parameters": [*_path(route), *_query(route), *_headers(route)],
-        "responses": _answers(route) | {"default": {"$ref": "#/components/responses/Problem"}},
+        "description": route.description,
+        "parameters": [
+            *_path(route),
+            *_parameters(route.query, "query"),
+            *_parameters(route.headers, "header"),
+            *_parameters(headers, "header"),
+        ],
+        "responses": _answers(route, schemas)
+        | {"default": {"$ref": "#/components/responses/Problem"}},
     }
-    return found | ({"requestBody": _body(route)} if route.body else {})
+    return found | ({"requestBody": _body(route, schemas)} if route.body else {})
 
 
 def _path(route: Route) -> list[Document]:
     name = route.path.partition("{")[2].removesuffix("}")
-    return [{"name": name, "in": "path", "required": True, "schema": _TEXT}] if name else []
+    if not name:
+        return []
+    schema = {"type": "string", "examples": [route.path_example]}
+    return [{"name": name, "in": "path", "required": True, "schema": schema}]
 
 
-def _query(route: Route) -> list[Document]:
-    return [{"name": name, "in": "query"} | PARAMETERS[name] for name in route.query]
-
-
-def _headers(route: Route) -> list[Document]:
-    own = {name: HEADERS[name] for name in route.headers}
-    detail = own | (_ASKING if route.changes else _READING)
+def _parameters(struct: type[msgspec.Struct], place: str) -> list[Document]:
+    """The fields of a struct as parameters; the description stands outside of the schema."""
+    _, schemas = msgspec.json.schema_components([struct], ref_template=_REFERENCE)
+    described = schemas[struct.__name__]
+    required = set(described["required"])
     return [
-        {"name": name, "in": "header", "description": text, "schema": _TEXT}
-        for name, text in detail.items()
+        _parameter(name, place, dict(schema), required=name in required)
+        for name, schema in described["properties"].items()
+        if name.lower() not in _NOT_PARAMETERS
     ]
 
 
-def _body(route: Route) -> Document:
-    if isinstance(route.body, type):
-        content: Document = {JSON: {"schema": _reference(route.body)}}
+_NOT_PARAMETERS = ("accept", "content-type")
+"""Headers that OpenAPI describes by the media types of bodies, and ignores as parameters."""
+
+
+def _parameter(name: str, place: str, schema: Document, *, required: bool) -> Document:
+    description = schema.pop("description", None)
+    if schema.get("default") is None:
+        schema.pop("default", None)
+    options = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(options) == 1:
+        # Null is what an absent parameter reads as; it cannot be sent.
+        schema = {key: value for key, value in schema.items() if key != "anyOf"} | options[0]
+        description = description or schema.pop("description", None)
+        schema.pop("description", None)
+    found = {"name": name, "in": place, "description": description, "schema": schema}
+    return found | ({"required": True} if required else {})
+
+
+def _body(route: Route, schemas: Schemas) -> Document:
+    if isinstance(route.body, tuple):
+        content = {name: _raw(name) for name in route.body}
     else:
-        content = {name: _raw(name) for name in route.body or ()}
-    return {"required": not route.bodiless, "content": content}
+        content = {JSON: _json([route.body] if route.body else [], schemas)}
+    return {"required": not route.body_optional, "content": content}
 
 
-def _answers(route: Route) -> Document:
+def _answers(route: Route, schemas: Schemas) -> Document:
     """The answers that are no refusals, by status."""
-    whole = _answer(route)
+    whole = _answer(route, schemas)
     found = {"200" if route.answers else "204": whole}
-    if "Range" in route.headers:
+    names = {each["name"] for each in _parameters(route.headers, "header")}
+    if "Range" in names:
         found["206"] = whole
-    if "If-None-Match" in route.headers and not route.changes:
+    if "If-None-Match" in names and not route.changes:
         found["304"] = {name: part for name, part in whole.items() if name != "content"}
     return found
 
 
-def _answer(route: Route) -> Document:
-    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _ANSWERED}
-    shapes = [_reference(each) for each in route.answers if not isinstance(each, str)]
+def _answer(route: Route, schemas: Schemas) -> Document:
+    headers = {
+        each["name"]: {"$ref": f"#/components/headers/{each['name']}"}
+        for each in _parameters(AnswerHeaders, "header")
+    }
+    structs = [each for each in route.answers if not isinstance(each, str)]
     content: Document = {each: _raw(each) for each in route.answers if isinstance(each, str)}
-    if shapes:
-        content = {JSON: {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}} | content
-    found: Document = {"description": route.summary, "headers": headers}
+    if structs:
+        content = {JSON: _json(structs, schemas)} | content
+    found: Document = {"description": route.description, "headers": headers}
     return found | ({"content": content} if content else {})
+
+
+def _json(structs: list[type[msgspec.Struct]], schemas: Schemas) -> Document:
+    references = [_reference(each) for each in structs]
+    examples = {
+        struct.__name__: {"value": example(reference, schemas)}
+        for struct, reference in zip(structs, references, strict=True)
+    }
+    schema = references[0] if len(references) == 1 else {"anyOf": references}
+    return {"schema": schema, "examples": examples}
 
 
 def _raw(media_type: str) -> Document:
     """Bytes as they are; a form has its file in the field `file`."""
-    if media_type != "multipart/form-data":
+    text = _TEXT_EXAMPLES.get(media_type.partition(";")[0])
+    if text is not None:
+        return {"schema": {"type": "string"}, "example": text}
+    if media_type == JSON:
+        return {"schema": {"type": "object"}, "example": {"openapi": "3.1.0"}}
+    if media_type != _FORM:
         return {}
     properties = {"file": {"type": "string", "contentMediaType": "application/octet-stream"}}
     return {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
 
 
-def _reference(shape: type[Any]) -> Document:
-    return {"$ref": _REFERENCE.format(name=shape.__name__)}
+def _reference(struct: type[msgspec.Struct]) -> Document:
+    return {"$ref": _REFERENCE.format(name=struct.__name__)}
 
 
-def _shapes(route: Route) -> list[type[Any]]:
-    named = [route.body, *route.answers]
-    return [each for each in named if isinstance(each, type) and not get_args(each)]
+def _structs(route: Route) -> list[type[msgspec.Struct]]:
+    return [each for each in (route.body, *route.answers) if isinstance(each, type)]
 
 
-def _problem() -> Document:
+def _problem(schemas: Schemas) -> Document:
     """Every code that a problem may have, with its status and what to do."""
     rows = sorted(CODES.items(), key=lambda item: (item[1].status, item[0]))
     detail = "; ".join(f"{code.status} `{name}`: {code.hint}" for name, code in rows)
-    return {"description": detail, "content": {PROBLEM: {"schema": _reference(Problem)}}}
-
-
-def _header(detail: str) -> Document:
-    return {"description": detail, "schema": _TEXT}
+    return {"description": detail, "content": {PROBLEM: _json([Problem], schemas)}}

@@ -1,38 +1,45 @@
-"""What one route is: how it is matched, who answers it, and what the OpenAPI document says of it."""
+"""One route: how it is matched, who answers it, and the structs that describe it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
 
 from lakehouse.service.service import Service
-from lakehouse.web.http.exchange import Exchange
 
-Handler = Callable[[Service, Exchange], Awaitable[web.StreamResponse]]
+if TYPE_CHECKING:
+    from lakehouse.web.http.exchange import Exchange
+
+Handler = Callable[[Service, "Exchange"], Awaitable[web.StreamResponse]]
 
 
-class Route(msgspec.Struct, frozen=True):
+class Nothing(msgspec.Struct, frozen=True):
+    """No parameters, or no headers of its own."""
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A method and a path. A path that ends in `}` takes the rest of the target, slashes too."""
 
     method: str
     path: str
     handler: Handler
     summary: str
-    abandonable: bool = False
-    """Whether a client that closes its side calls the work off."""
-    query: tuple[str, ...] = ()
-    """Parameters that it reads, by their names in `openapi.PARAMETERS`."""
-    headers: tuple[str, ...] = ()
-    """Headers that it reads beside every route's, by their names in `openapi.HEADERS`."""
-    body: type[Any] | tuple[str, ...] | None = None
-    """The shape of a JSON body, or the media types of a raw one."""
-    bodiless: bool = False
-    """Whether it may be asked without its body, too."""
-    answers: tuple[type[Any] | str, ...] = ()
-    """The shape of a JSON answer, or media types; none is 204."""
+    description: str
+    """What the OpenAPI document says besides the summary."""
+    path_example: str = ""
+    """An example of the path's parameter."""
+    query: type[msgspec.Struct] = Nothing
+    headers: type[msgspec.Struct] = Nothing
+    body: type[msgspec.Struct] | tuple[str, ...] | None = None
+    """The struct of a JSON body, or the media types of a raw one."""
+    body_optional: bool = False
+    answers: tuple[type[msgspec.Struct] | str, ...] = ()
+    """The structs of a JSON answer, and media types; none is 204."""
     changes: bool = False
     """Whether it may make an event."""
+    abandonable: bool = False
+    """Whether a client that closes its side cancels the work."""
 
     @property
     def fixed(self) -> str:
@@ -44,3 +51,8 @@ class Route(msgspec.Struct, frozen=True):
         if not self.path.endswith("}"):
             return "" if path == self.path else None
         return path[len(self.fixed) :] if path.startswith(self.fixed) else None
+
+    def expect(self, declared: Any, shape: type[Any]) -> None:
+        """Raises TypeError where a handler reads a struct that the route does not declare."""
+        if declared is not shape:
+            raise TypeError(f"{self.method} {self.path} does not declare {shape.__name__}")

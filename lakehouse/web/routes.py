@@ -1,143 +1,339 @@
-"""Every route as a row of one table: the router, the OpenAPI document and a test read it."""
+"""Every route as a row of one table: the router, the OpenAPI document and the tests read it."""
 
 from aiohttp import web
 
-from lakehouse import metrics
-from lakehouse.domain.errors import Json, Refused, RefusedError
-from lakehouse.formats.option_parsing import OPTION_NAMES
+from lakehouse.api.catalog import (
+    DatasetPage,
+    Dropped,
+    HistoryQuery,
+    ListDatasetsHeaders,
+    ListDatasetsQuery,
+    Manifest,
+    RegisterRequest,
+    RestoreRequest,
+    ShowDatasetQuery,
+)
+from lakehouse.api.gc import GcReport, GcRequest
+from lakehouse.api.ingest import IngestDryRun, IngestHeaders, IngestQuery, IngestReceipt
+from lakehouse.api.journal import (
+    EventPage,
+    JournalHead,
+    ListEventsQuery,
+    StreamEventsHeaders,
+    StreamEventsQuery,
+)
+from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlHeaders, SqlRequest, SqlResult
+from lakehouse.api.status import Health, Ready
+from lakehouse.api.storage import (
+    GetObjectHeaders,
+    GetObjectQuery,
+    ListObjectsQuery,
+    ObjectPage,
+    PutObjectHeaders,
+    StoredObject,
+)
+from lakehouse.api.time_travel import (
+    CatalogDiff,
+    DiffQuery,
+    PinReceipt,
+    PinRequest,
+    Pins,
+    Undone,
+    UndoRequest,
+    UnpinRequest,
+)
 from lakehouse.query.render.formats import FORMATS
 from lakehouse.service.service import Service
-from lakehouse.web import shapes
-from lakehouse.web.handlers import catalog, gc, ingest, journal, sql, storage, time_travel
+from lakehouse.service.status import METRICS_TYPE
+from lakehouse.web.handlers import catalog, gc, ingest, journal, sql, status, storage, time_travel
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import answer
 from lakehouse.web.openapi import document
 from lakehouse.web.route import Route
 
 
-async def openapi(_service: Service, _exchange: Exchange) -> web.StreamResponse:
+async def openapi(_service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /openapi.json: this very table."""
-    return answer(document(ROUTES))
+    url = f"{exchange.request.scheme}://{exchange.request.headers['Host']}"
+    return answer(document(ROUTES, url))
 
 
 _ANY_BYTES = ("application/octet-stream",)
-_PAGE = ("after", "limit")
 _RESULTS = [each.media_type for each in FORMATS.values() if each.name != "json"]
+_KEY = "raw/2026/november.csv"
+_NAME = "sales"
 
 ROUTES = (
     Route(
-        "PUT", "/v1/storage/put/{key}", storage.put, "Store an object",
-        headers=("If-None-Match",), body=_ANY_BYTES, answers=(shapes.StoredObject,), changes=True,
+        method="PUT",
+        path="/v1/storage/put/{key}",
+        handler=storage.put,
+        summary="Store an object",
+        description="Stores the body as sent. An existing key gets a new version; the previous one "
+        "stays readable with `as_of`. The same bytes again change nothing.",
+        path_example=_KEY,
+        headers=PutObjectHeaders,
+        body=_ANY_BYTES,
+        answers=(StoredObject,),
+        changes=True,
     ),
     Route(
-        "GET", "/v1/storage/get/{key}", storage.get, "Read an object",
-        query=("as_of",), headers=("If-None-Match", "Range", "If-Range"), answers=_ANY_BYTES,
+        method="GET",
+        path="/v1/storage/get/{key}",
+        handler=storage.get,
+        summary="Read an object",
+        description="Returns the bytes as stored, whole or one range of them. `HEAD` is supported.",
+        path_example=_KEY,
+        query=GetObjectQuery,
+        headers=GetObjectHeaders,
+        answers=_ANY_BYTES,
     ),
     Route(
-        "GET", "/v1/storage/list", storage.list_keys, "List keys",
-        query=("prefix", *_PAGE, "as_of"), answers=(shapes.ObjectPage,),
-    ),
-    Route("DELETE", "/v1/storage/delete/{key}", storage.delete, "Forget a key", changes=True),
-    Route(
-        "POST", "/v1/catalog/register", catalog.register, "Register a dataset over keys",
-        body=catalog.Registration, answers=(shapes.Manifest,), changes=True,
-    ),
-    Route(
-        "POST", "/v1/catalog/restore", catalog.restore, "Bring a dataset back as it was",
-        body=catalog.Restoration, answers=(shapes.Manifest,), changes=True,
+        method="GET",
+        path="/v1/storage/list",
+        handler=storage.list_objects,
+        summary="List objects",
+        description="Returns a page of objects in byte order of their keys.",
+        query=ListObjectsQuery,
+        answers=(ObjectPage,),
     ),
     Route(
-        "GET", "/v1/catalog/manifest/{name}", catalog.manifest, "Show a dataset",
-        query=("as_of",), answers=(shapes.Manifest,),
+        method="DELETE",
+        path="/v1/storage/delete/{key}",
+        handler=storage.delete,
+        summary="Delete an object",
+        description="Deletes the key; 204 also if it does not exist. Its bytes stay readable with "
+        "`as_of` until they are collected. 409 `object_in_use` while a dataset holds the object.",
+        path_example=_KEY,
+        changes=True,
     ),
     Route(
-        "DELETE", "/v1/catalog/manifest/{name}", catalog.drop, "Drop a dataset",
-        answers=(shapes.Dropped,), changes=True,
+        method="POST",
+        path="/v1/catalog/register",
+        handler=catalog.register,
+        summary="Register a dataset over objects",
+        description="Makes a dataset of the versions that the keys name now. The objects are not "
+        "opened. The same name and fingerprint replace the objects of an existing dataset.",
+        body=RegisterRequest,
+        answers=(Manifest,),
+        changes=True,
     ),
     Route(
-        "GET", "/v1/catalog/list", catalog.list_datasets, "List datasets",
-        query=(*_PAGE, "summary", "as_of"), headers=("If-None-Match",),
-        answers=(shapes.DatasetPage,),
+        method="POST",
+        path="/v1/catalog/restore",
+        handler=catalog.restore,
+        summary="Restore a dataset",
+        description="Makes the dataset what it was at a moment, also if it was dropped since. 410 "
+        "`objects_collected` names the event that collected its objects.",
+        body=RestoreRequest,
+        answers=(Manifest,),
+        changes=True,
     ),
     Route(
-        "GET", "/v1/catalog/history/{name}", catalog.history, "What happened to a dataset",
-        query=_PAGE, answers=(shapes.EventPage,),
+        method="GET",
+        path="/v1/catalog/manifest/{name}",
+        handler=catalog.manifest,
+        summary="Show a dataset",
+        description="Returns the dataset's schema and objects. Case does not matter in the name.",
+        path_example=_NAME,
+        query=ShowDatasetQuery,
+        answers=(Manifest,),
     ),
     Route(
-        "GET", "/v1/catalog/diff", time_travel.diff, "What differs between two moments",
-        query=("from", "to"), answers=(shapes.CatalogDiff,),
+        method="DELETE",
+        path="/v1/catalog/manifest/{name}",
+        handler=catalog.drop,
+        summary="Drop a dataset",
+        description="Drops the dataset; its name is free again. It can be restored until its objects "
+        "are collected.",
+        path_example=_NAME,
+        answers=(Dropped,),
+        changes=True,
     ),
     Route(
-        "POST", "/v1/catalog/pin", time_travel.pin, "Keep what a dataset was",
-        body=time_travel.Pin, answers=(shapes.PinReceipt,), changes=True,
+        method="GET",
+        path="/v1/catalog/list",
+        handler=catalog.list_datasets,
+        summary="List datasets",
+        description="Returns a page of datasets in the order of their names, with an `ETag`.",
+        query=ListDatasetsQuery,
+        headers=ListDatasetsHeaders,
+        answers=(DatasetPage,),
     ),
     Route(
-        "POST", "/v1/catalog/unpin", time_travel.unpin, "Keep it no longer",
-        body=time_travel.Unpin, answers=(shapes.PinReceipt,), changes=True,
-    ),
-    Route("GET", "/v1/catalog/pins", time_travel.pins, "What is kept", answers=(shapes.Pins,)),
-    Route(
-        "POST", "/v1/ingest", ingest.ingest, "Make a dataset of a file",
-        query=(*ingest.OWN_PARAMETERS, *sorted(OPTION_NAMES)), body=(ingest.FORM, *ingest.RAW),
-        answers=(shapes.IngestReceipt, shapes.Rehearsal), changes=True,
-    ),
-    Route(
-        "POST", "/v1/sql", sql.run, "Ask a question in SQL", abandonable=True,
-        headers=("If-None-Match", "Accept", "Query-Id"), body=sql.Question,
-        answers=(shapes.SqlResult, *_RESULTS),
+        method="GET",
+        path="/v1/catalog/history/{name}",
+        handler=catalog.history,
+        summary="Show the history of a dataset",
+        description="Returns a page of all events about the name, oldest first.",
+        path_example=_NAME,
+        query=HistoryQuery,
+        answers=(EventPage,),
     ),
     Route(
-        "GET", "/v1/queries", sql.running, "Which queries run", answers=(shapes.RunningQueries,)
+        method="GET",
+        path="/v1/catalog/diff",
+        handler=time_travel.diff,
+        summary="Compare two moments",
+        description="Returns the datasets that were added, dropped or changed between two moments, "
+        "with their rows, objects and columns.",
+        query=DiffQuery,
+        answers=(CatalogDiff,),
     ),
     Route(
-        "DELETE", "/v1/queries/{id}", sql.cancel, "Call a query off", answers=(shapes.CalledOff,)
+        method="POST",
+        path="/v1/catalog/pin",
+        handler=time_travel.pin,
+        summary="Pin a dataset",
+        description="Protects what the dataset held at a moment from garbage collection.",
+        body=PinRequest,
+        answers=(PinReceipt,),
+        changes=True,
     ),
     Route(
-        "GET", "/v1/journal/head", journal.head, "Where the journal stands",
-        answers=(shapes.JournalHead,),
+        method="POST",
+        path="/v1/catalog/unpin",
+        handler=time_travel.unpin,
+        summary="Remove a pin",
+        description="Removes a pin; what only it protected can be collected.",
+        body=UnpinRequest,
+        answers=(PinReceipt,),
+        changes=True,
     ),
     Route(
-        "GET", "/v1/journal/events", journal.events, "What has happened",
-        query=(*_PAGE, "type", "dataset"), answers=(shapes.EventPage,),
+        method="GET",
+        path="/v1/catalog/pins",
+        handler=time_travel.pins,
+        summary="List pins",
+        description="Returns all pins, oldest first, with who made them and why.",
+        answers=(Pins,),
     ),
     Route(
-        "GET", "/v1/journal/stream", journal.stream, "What happens, as it happens",
-        query=("after", "type", "dataset"), headers=("Last-Event-ID",), answers=(journal.EVENTS,),
+        method="POST",
+        path="/v1/ingest",
+        handler=ingest.ingest,
+        summary="Ingest a file",
+        description="Makes a CSV, NDJSON or Parquet file a dataset, or adds its rows to one. The "
+        "file is a form field `file` or the raw body, and may be compressed with gzip or zstd.",
+        query=IngestQuery,
+        headers=IngestHeaders,
+        body=(ingest.FORM, *ingest.RAW),
+        answers=(IngestReceipt, IngestDryRun),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/sql",
+        handler=sql.run,
+        summary="Run a SQL statement",
+        description="Runs one read-only statement over the datasets and streams its result.",
+        headers=SqlHeaders,
+        body=SqlRequest,
+        answers=(SqlResult, *_RESULTS),
         abandonable=True,
     ),
     Route(
-        "POST", "/v1/journal/undo", time_travel.undo, "Do the inverse of one change",
-        body=time_travel.Undo, answers=(shapes.Undone,), changes=True,
+        method="GET",
+        path="/v1/queries",
+        handler=sql.running,
+        summary="List running queries",
+        description="Returns the queries that run or wait in this process, oldest first.",
+        answers=(RunningQueries,),
     ),
     Route(
-        "POST", "/v1/gc", gc.collect, "Remove what nothing refers to any more",
-        body=gc.GarbageQuestion, bodiless=True, answers=(shapes.CollectionReport,), changes=True,
+        method="DELETE",
+        path="/v1/queries/{id}",
+        handler=sql.cancel,
+        summary="Cancel a query",
+        description="Cancels every query with this id. Its request gets 409 `query_cancelled`, or a "
+        "broken connection if its result has begun.",
+        path_example="report-7",
+        answers=(CancelledQueries,),
     ),
-    Route("GET", "/health", journal.health, "Whether the process runs", answers=(shapes.Health,)),
-    Route("GET", "/ready", journal.ready, "Whether it can serve", answers=(shapes.Ready,)),
     Route(
-        "GET", "/metrics", journal.metrics, "Prometheus metrics", answers=(metrics.CONTENT_TYPE,)
+        method="GET",
+        path="/v1/journal/head",
+        handler=journal.head,
+        summary="Show the journal's head",
+        description="Returns the last event that this process has read, and its slot.",
+        answers=(JournalHead,),
     ),
-    Route("GET", "/openapi.json", openapi, "This document", answers=("application/json",)),
-)  # fmt: skip
-
-
-def match(method: str, path: str) -> tuple[Route, str]:
-    """The route of a request and the tail of its path. HEAD is answered where GET is.
-
-    Raises RefusedError: `not_found`, `method_not_allowed` (errors: {allow}).
-    """
-    candidates = [(route, tail) for route in ROUTES if (tail := route.tail(path)) is not None]
-    if not candidates:
-        raise RefusedError(Refused("not_found", "there is no such route"))
-    wanted = "GET" if method == "HEAD" else method
-    for route, tail in candidates:
-        if route.method == wanted:
-            return route, tail
-    allowed = sorted({route.method for route, _ in candidates})
-    rows: tuple[dict[str, Json], ...] = tuple({"allow": name} for name in _with_head(allowed))
-    raise RefusedError(Refused("method_not_allowed", f"{method} is not answered here", rows))
-
-
-def _with_head(methods: list[str]) -> list[str]:
-    return [*methods, "HEAD"] if "GET" in methods else methods
+    Route(
+        method="GET",
+        path="/v1/journal/events",
+        handler=journal.events,
+        summary="List events",
+        description="Returns a page of events, oldest first.",
+        query=ListEventsQuery,
+        answers=(EventPage,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/journal/stream",
+        handler=journal.stream,
+        summary="Stream events",
+        description="Sends events as server-sent events, past ones first. The `id` is the event's "
+        "number, the data a CloudEvent (schema `StreamedEvent`); the last message is `event: end` "
+        "(schema `StreamEnd`).",
+        query=StreamEventsQuery,
+        headers=StreamEventsHeaders,
+        answers=(journal.EVENTS,),
+        abandonable=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/journal/undo",
+        handler=time_travel.undo,
+        summary="Undo a change",
+        description="Makes the inverse of one event, or reports it. 409 `undo_conflict` if a later "
+        "event changed the same thing, 409 `cannot_undo` if there is no inverse.",
+        body=UndoRequest,
+        answers=(Undone,),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/gc",
+        handler=gc.collect,
+        summary="Collect garbage",
+        description="Reports objects that nothing refers to and, with `dry_run: false`, removes "
+        "them.",
+        body=GcRequest,
+        body_optional=True,
+        answers=(GcReport,),
+        changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/health",
+        handler=status.health,
+        summary="Check that the process runs",
+        description="Answers without reading anything.",
+        answers=(Health,),
+    ),
+    Route(
+        method="GET",
+        path="/ready",
+        handler=status.ready,
+        summary="Check that the process can serve",
+        description="200 if the process has read the journal to its end and the bucket answers, "
+        "else 503 with the cause.",
+        answers=(Ready,),
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=status.metrics,
+        summary="Read metrics",
+        description="Returns the metrics of this process as Prometheus text.",
+        answers=(METRICS_TYPE,),
+    ),
+    Route(
+        method="GET",
+        path="/openapi.json",
+        handler=openapi,
+        summary="Read this document",
+        description="Returns the OpenAPI 3.1 document of all routes.",
+        answers=("application/json",),
+    ),
+)

@@ -26,11 +26,13 @@ from journal.bucket.local.bucket import LocalBucket
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.port import Stat
 from journal.clock import SystemClock, uuid7
+from lakehouse.api.catalog import HistoryQuery
+from lakehouse.api.journal import StreamEventsQuery
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, ForgetObject, RegisterDataset, StoreObject
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
-from lakehouse.service.feed import Feed, Subscription
+from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.sql.queries import Queries
@@ -114,14 +116,14 @@ async def _own_history(bucket: MemoryBucket | LocalBucket) -> float:
         commands = [RegisterDataset(f"d{number}_{n}", "f", (), None) for n in range(100)]
         commands.append(RegisterDataset("t", "f", (), number))
         await asyncio.gather(*(node.writer.submit(each, context()) for each in commands))
-    rows = (await Catalog(node).history("t", 0, 1_000)).rows
-    positions = [int(str(row["position"])) for row in rows]
+    found = await Catalog(node).history(CALLER, "t", HistoryQuery())
+    positions = [event.position for event in found.body.events]
     if isinstance(bucket, CountingBucket):
         bucket.asked.clear()
     ratios = []
     for _ in range(ROUNDS):
         began_s = time.perf_counter()
-        await Catalog(node).history("t", 0, 1_000)
+        await Catalog(node).history(CALLER, "t", HistoryQuery())
         middle_s = time.perf_counter()
         for position in positions:
             await bucket.read(slot_key(position))
@@ -242,7 +244,7 @@ async def _commits(node: Node) -> tuple[int, float]:
 
 
 async def _listen(node: Node, feed: Feed) -> None:
-    async for _ in feed.listen(Subscription(after=node.state.head.seq)):
+    async for _ in feed.listen(CALLER, StreamEventsQuery(after=node.state.head.seq)):
         pass
 
 

@@ -13,8 +13,8 @@ from journal.bucket.opening import open_bucket
 from journal.bucket.port import Answer, Bucket, Created, Stat
 from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
+from lakehouse.api.catalog import RegisterRequest
 from lakehouse.commit.node import Node
-from lakehouse.domain.commands import RegisterDataset
 from lakehouse.domain.errors import RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
@@ -77,7 +77,7 @@ async def requests_of_commits(directory: Path) -> tuple[float, dict[str, int]]:
     made, slots = bucket.counted.total(), node.state.head.position - 1
     bucket.counted.clear()
     try:
-        await Catalog(node).drop("absent", Caller("bench", node.clock.monotonic()))
+        await Catalog(node).drop(Caller("bench", node.clock.monotonic()), "absent")
         raise SystemExit("what is not there was dropped")
     except RefusedError:
         proof = dict(bucket.counted)
@@ -97,8 +97,8 @@ async def requests_of_opening(directory: Path) -> dict[str, int]:
 
 
 async def _register(node: Node, number: int) -> None:
-    command = RegisterDataset(f"d{number}", "v1", (), 0)
-    await Catalog(node).register(command, Caller("bench", node.clock.monotonic()), b"")
+    request = RegisterRequest(f"d{number}", "v1", (), 0)
+    await Catalog(node).register(Caller("bench", node.clock.monotonic()), request, b"")
 
 
 async def _put(bucket: Bucket, key: str, body: bytes) -> None:

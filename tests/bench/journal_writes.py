@@ -18,8 +18,8 @@ from pathlib import Path
 
 from journal.bucket.opening import open_bucket
 from journal.clock import SystemClock
+from lakehouse.api.catalog import RegisterRequest
 from lakehouse.commit.node import Node
-from lakehouse.domain.commands import RegisterDataset
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
 from tests.e2e.process import Lakehouse
@@ -104,8 +104,8 @@ async def _register_all(node: Node, at_once: int, goes_on: Callable[[], bool]) -
     async def register() -> int:
         done = 0
         while goes_on():
-            command = RegisterDataset(f"new_{next(numbers)}", "v1", (), 0)
-            await catalog.register(command, Caller("bench", clock.monotonic()), b"")
+            request = RegisterRequest(f"new_{next(numbers)}", "v1", (), 0)
+            await catalog.register(Caller("bench", clock.monotonic()), request, b"")
             done += 1
         return done
 

@@ -10,8 +10,8 @@ import msgspec
 
 from journal.bucket.local.bucket import LocalBucket
 from journal.clock import SystemClock
+from lakehouse.api.catalog import ObjectReference, RegisterRequest
 from lakehouse.commit.node import Node
-from lakehouse.domain.commands import RegisterDataset
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
 from tests.bench.sql_asking import whole
@@ -45,12 +45,12 @@ async def _registered(bucket: Path, name: str) -> None:
     key = node.state.catalog.datasets[name].objects[0].key
     catalog = Catalog(node)
     for first in range(0, DATASETS, AT_ONCE):
-        commands = [
-            RegisterDataset(f"d{number}", f"v{number}", (key,), None)
+        requests = [
+            RegisterRequest(f"d{number}", f"v{number}", (ObjectReference(key),))
             for number in range(first, min(first + AT_ONCE, DATASETS))
         ]
         caller = Caller("bench", node.clock.monotonic())
-        await asyncio.gather(*(catalog.register(each, caller, b"") for each in commands))
+        await asyncio.gather(*(catalog.register(caller, each, b"") for each in requests))
     await node.stop(5.0)
     await node.bucket.close()
 

@@ -80,13 +80,13 @@ def test_malformed_chunks_right_after_the_head(lake: Lake, chunks: bytes) -> Non
 def test_malformed_chunks_after_good_ones_are_told_at_once(lake: Lake, chunks: bytes) -> None:
     with nothing_changes(lake), closing(lake.connect()) as sock:
         sock.sendall(PUT + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-        _wait_until(lambda: lake.service.puts.inside == 1)
+        _wait_until(lambda: lake.service._puts.inside == 1)
         began_s = time.monotonic()
         sock.sendall(chunks)
         refused(read_answer(sock), 400, "incomplete_body")
         assert time.monotonic() - began_s < SOON_S
         assert read_to_end(sock) == b""
-    _wait_until(lambda: lake.service.puts.inside == 0)
+    _wait_until(lambda: lake.service._puts.inside == 0)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_body_that_ends_early_is_told_to_a_client_that_still_listens(
         sock.shutdown(socket.SHUT_WR)
         refused(read_answer(sock), 400, "incomplete_body")
         assert read_to_end(sock) == b""
-    assert lake.service.puts.inside == lake.service.ingests.inside == 0
+    assert lake.service._puts.inside == lake.service._ingests.inside == 0
 
 
 def test_a_client_that_closed_its_side_still_gets_its_answer(lake: Lake) -> None:
@@ -123,10 +123,10 @@ def test_a_client_that_closed_its_side_still_gets_its_answer(lake: Lake) -> None
 @pytest.mark.parametrize(
     ("head", "inside"),
     [
-        (PUT + b"Content-Length: 3000000\r\n\r\n", lambda lake: lake.service.puts.inside),
+        (PUT + b"Content-Length: 3000000\r\n\r\n", lambda lake: lake.service._puts.inside),
         (
             b"POST /v1/ingest?name=gone HTTP/1.1\r\n" + HOST + b"Content-Length: 3000000\r\n\r\n",
-            lambda lake: lake.service.ingests.inside,
+            lambda lake: lake.service._ingests.inside,
         ),
     ],
     ids=["put", "ingest"],

@@ -156,16 +156,16 @@ def test_rows_that_come_again_leave_quarantine_in_the_same_event(lake: Lake, fre
     aside = lake.ingest(f"name={name}&mode=append&on_error=quarantine", b"a,b\n2,y\n3\n").json
     key = aside["quarantine"]["key"]
     with nothing_changes(lake):
-        refused(lake.ingest(f"name={name}&retries={key}", b"a,b\n3,z\n"), 400, "invalid_request")
-        bad = lake.ingest(f"name={name}&mode=append&retries={key}", b"a,b\n3\n")
+        refused(lake.ingest(f"name={name}&resolves={key}", b"a,b\n3,z\n"), 400, "invalid_request")
+        bad = lake.ingest(f"name={name}&mode=append&resolves={key}", b"a,b\n3\n")
         refused(bad, 422, "malformed_csv")
-    again = lake.ingest(f"name={name}&mode=append&retries={key}", b"a,b\n3,z\n")
+    again = lake.ingest(f"name={name}&mode=append&resolves={key}", b"a,b\n3,z\n")
     assert (again.status, again.json["row_count"]) == (200, 3), again
     assert lake.get(key).status == 404
     assert lake.get(f"{key}?as_of={again.seq - 1}").status == 200
     [event] = lake.ask("GET", f"/v1/journal/events?after={again.seq - 1}").json["events"]
     assert ["retries", key] in event["data"]["source"]["options"]
     with nothing_changes(lake):
-        twice = lake.ingest(f"name={name}&mode=append&retries={key}", b"a,b\n3,z\n")
+        twice = lake.ingest(f"name={name}&mode=append&resolves={key}", b"a,b\n3,z\n")
         refused(twice, 404, "quarantine_not_found")
     assert rows(lake, name) == [[1, "x"], [2, "y"], [3, "z"]]

@@ -15,9 +15,12 @@ import pytest
 from lake_server import Lake, running_lake
 from refusals import refused
 
+from lakehouse.api.journal import StreamEventsQuery
 from lakehouse.service import feed
+from lakehouse.service.caller import Caller
 
 ROOT = Path(__file__).parents[2]
+LISTENER = Caller("listener", 0.0)
 
 
 @pytest.fixture
@@ -153,7 +156,7 @@ def test_one_timer_beats_for_all_who_come_and_go(
     monkeypatch.setattr(feed, "HEARTBEAT_S", 0.05)
 
     async def beats() -> int:
-        listeners = [lake.service.feed.listen(feed.Subscription()) for _ in range(20)]
+        listeners = [lake.service.feed.listen(LISTENER, StreamEventsQuery()) for _ in range(20)]
         for listener in listeners:
             assert await anext(listener) == feed.HEARTBEAT
         for listener in listeners[1:]:
@@ -194,7 +197,7 @@ def test_who_is_too_slow_is_told_where_to_go_on(
     heard: list[bytes] = []
 
     async def slowly() -> None:
-        listening = lake.service.feed.listen(feed.Subscription())
+        listening = lake.service.feed.listen(LISTENER, StreamEventsQuery())
         async for piece in listening:
             heard.append(piece)
             if len(heard) == 1:

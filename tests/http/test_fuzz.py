@@ -124,4 +124,4 @@ def test_any_damage_to_a_good_request_is_survived(
     good = any_lake.request("POST", "/v1/ingest?name=damaged", body, kind)
     received = any_lake.raw(good[:at] + put + good[at + cut :], end=True)
     assert b" 500 " not in received.split(b"\r\n")[0]
-    assert any_lake.service.ingests.inside == 0
+    assert any_lake.service._ingests.inside == 0

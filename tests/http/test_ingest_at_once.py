@@ -79,7 +79,7 @@ def test_widening_at_once_loses_no_row(lake: Lake, fresh: Fresh) -> None:
 def test_rows_that_are_sent_again_at_once_come_in_once(lake: Lake, fresh: Fresh) -> None:
     name = fresh()
     made = lake.ingest(f"name={name}&on_error=quarantine", b"a,b\n1\n").json
-    query = f"name={name}&mode=append&retries={made['quarantine']['key']}"
+    query = f"name={name}&mode=append&resolves={made['quarantine']['key']}"
     answers = at_once(lambda n: lake.ingest(query, b"a,b\n1,%d\n" % n))
     codes = sorted(answer.json.get("code", "") for answer in answers)
     assert codes == [""] + ["quarantine_not_found"] * (CLIENTS - 1)

@@ -9,7 +9,6 @@ from lake_server import Answer, Lake
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from lakehouse.domain.errors import CODES
-from lakehouse.web.openapi import HEADERS, PARAMETERS
 from lakehouse.web.routes import ROUTES
 
 REGISTRATION = {"name": "r", "schema_fingerprint": "f", "objects": [{"key": "k"}], "row_count": 1}
@@ -50,14 +49,6 @@ def test_each_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
 def test_each_code_is_told(document: dict[str, Any]) -> None:
     told = document["components"]["responses"]["Problem"]["description"]
     assert [name for name in CODES if f"`{name}`" not in told] == []
-
-
-def test_each_parameter_is_some_route_s() -> None:
-    assert set(PARAMETERS) == {name for route in ROUTES for name in route.query}
-
-
-def test_each_header_is_some_route_s() -> None:
-    assert set(HEADERS) == {name for route in ROUTES for name in route.headers}
 
 
 @pytest.mark.parametrize(

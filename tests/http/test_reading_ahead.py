@@ -41,7 +41,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
 
 
 def _read_ahead(lake: Lake, count: int) -> Callable[[], bool]:
-    return lambda: lake.service.ingest.ahead.taken == count
+    return lambda: lake.service.ingest._ahead.taken == count
 
 
 @pytest.fixture

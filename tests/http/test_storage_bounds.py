@@ -39,7 +39,7 @@ def test_the_limit_itself_is_within_the_limit(lake: Lake) -> None:
         length = ("Content-Length", str(OBJECT_BYTES))
         sock.sendall(lake.request("PUT", "/v1/storage/put/big", headers=[length, EXPECT]))
         assert sock.recv(65536) == CONTINUE
-    _wait_until(lambda: lake.service.puts.inside == 0)
+    _wait_until(lambda: lake.service._puts.inside == 0)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_fifth_put_in_flight_is_told_busy_at_once(own_lake: Lake) -> None:
             sock.sendall(
                 own_lake.request("PUT", f"/v1/storage/put/slow{number}", headers=head) + b"12345"
             )
-        _wait_until(lambda: own_lake.service.puts.inside == 4)
+        _wait_until(lambda: own_lake.service._puts.inside == 4)
         began_s = time.monotonic()
         with closing(own_lake.connect()) as sock:
             head = [("Content-Length", "3"), EXPECT]
@@ -154,7 +154,7 @@ def test_the_fifth_put_in_flight_is_told_busy_at_once(own_lake: Lake) -> None:
         for sock in slow:
             sock.sendall(b"67890")
         assert [read_answer(sock).status for sock in slow] == [200] * 4
-    _wait_until(lambda: own_lake.service.puts.inside == 0)
+    _wait_until(lambda: own_lake.service._puts.inside == 0)
     assert own_lake.put("fifth").status == 200
     assert own_lake.spooled() == []
 
@@ -166,7 +166,7 @@ def test_ingests_beyond_the_bound_are_told_busy(tmp_path: Path) -> None:
     ):
         head = [("Content-Length", "10"), ("Content-Type", "text/csv")]
         sock.sendall(lake.request("POST", "/v1/ingest?name=slow", headers=head) + b"a\n")
-        _wait_until(lambda: lake.service.ingests.inside == 1)
+        _wait_until(lambda: lake.service._ingests.inside == 1)
         answer = refused(lake.ingest("name=other"), 503, "busy")
         assert int(answer.headers["Retry-After"]) > 0
         sock.sendall(b"1\n2\n3\n4\n")
@@ -183,7 +183,7 @@ def test_a_file_that_drips_in_gives_its_place_up(
         sock.sendall(own_lake.request("POST", "/v1/ingest?name=slow", headers=head) + b"a\n")
         answer = refused(read_answer(sock), 400, "incomplete_body")
         assert "has not come within" in answer.json["detail"]
-        _wait_until(lambda: own_lake.service.ingests.inside == 0)
+        _wait_until(lambda: own_lake.service._ingests.inside == 0)
     assert own_lake.spooled() == []
 
 

@@ -12,8 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("journal", "projections", "lakehouse")
 FLOORS = (
-    {"domain", "logs", "metrics"},
-    {"api", "config", "objects"},
+    {"api", "logs", "metrics"},
+    {"domain"},
+    {"config", "objects"},
     {"commit", "formats", "query"},
     {"process"},
     {"system"},

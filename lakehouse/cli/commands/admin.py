@@ -6,14 +6,13 @@ import os
 import msgspec
 
 from journal.packs import SLOTS_A_PACK
+from lakehouse.admin.export import Progress
 from lakehouse.admin.export import export as export_lake
+from lakehouse.api.administration import CheckpointMade, PacksMade
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.commands.journal import OK, journal_of, print_body
 from lakehouse.cli.progress import counting
 from lakehouse.config import Settings
-from lakehouse.domain.commands import AdoptLake, RaiseFormat
-from lakehouse.domain.errors import Body, Json
-from lakehouse.service.changes import NOTHING_SHA256, settle
 from lakehouse.wiring import NoLake, bucket_of
 from projections.checkpointing import has_pack, keep_pack, keep_state
 from projections.follower import Follower
@@ -24,13 +23,13 @@ async def checkpoint(arguments: argparse.Namespace, settings: Settings) -> int:
     async with journal_of(settings) as journal:
         state = await Follower(journal).open()
         key = await keep_state(journal, state, None) if state.head.position > 0 else None
-    print_body(arguments, {"checkpoint": key})
+    print_body(arguments, CheckpointMade(key))
     return OK
 
 
 async def pack(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal pack`: stores the full packs that are missing."""
-    written: list[Json] = []
+    written: list[str] = []
     async with journal_of(settings) as journal:
         last = (await Follower(journal).open()).head.position
         with counting("slots packed", last) as progress:
@@ -38,22 +37,21 @@ async def pack(arguments: argparse.Namespace, settings: Settings) -> int:
                 if not await has_pack(journal, first):
                     written.append(await keep_pack(journal, first, None))
                 progress(first + SLOTS_A_PACK - 1)
-    print_body(arguments, {"packs": written})
+    print_body(arguments, PacksMade(written))
     return OK
 
 
 async def export(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal export URL`: copies the lake; resumes an interrupted copy."""
-    done: Body = {"objects": 0, "slots": 0, "copied": 0}
+    done = Progress(0, 0, 0)
     elsewhere = msgspec.structs.replace(settings, bucket=arguments.target)
     async with (
         journal_of(settings) as journal,
         bucket_of(elsewhere, os.environ, no_lake=NoLake.CREATE) as (target, _),
     ):
         with counting("objects and slots copied or compared") as progress:
-            async for copied in export_lake(journal, target):
-                done = msgspec.to_builtins(copied)
-                progress(copied.objects + copied.slots)
+            async for done in export_lake(journal, target):
+                progress(done.objects + done.slots)
     print_body(arguments, done)
     return OK
 
@@ -61,12 +59,20 @@ async def export(arguments: argparse.Namespace, settings: Settings) -> int:
 async def adopt(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal adopt`: records that this lake continues from a restored copy."""
     seq, sha256 = arguments.previous
-    return await _change(arguments, settings, AdoptLake(seq, sha256, arguments.note))
+    async with service_for(settings) as service:
+        caller = caller_of(service, arguments, arguments.subcommand)
+        found = await service.administration.adopt(caller, seq, sha256, arguments.note)
+    print_body(arguments, found.body)
+    return OK
 
 
 async def raise_format(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal raise-format`: to be run once every process has been upgraded."""
-    return await _change(arguments, settings, RaiseFormat(arguments.slot))
+    async with service_for(settings) as service:
+        caller = caller_of(service, arguments, arguments.subcommand)
+        found = await service.administration.raise_format(caller, arguments.slot)
+    print_body(arguments, found.body)
+    return OK
 
 
 COMMANDS = {
@@ -76,13 +82,3 @@ COMMANDS = {
     "adopt": adopt,
     "raise-format": raise_format,
 }
-
-
-async def _change(
-    arguments: argparse.Namespace, settings: Settings, command: AdoptLake | RaiseFormat
-) -> int:
-    async with service_for(settings) as service:
-        caller = caller_of(service, arguments, arguments.subcommand)
-        settled = await settle(service.node, command, caller, NOTHING_SHA256)
-    print_body(arguments, {"seq": settled.seq, "recorded": settled.event is not None})
-    return OK

@@ -2,31 +2,42 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
+import msgspec
+
+from lakehouse.api.catalog import (
+    HistoryQuery,
+    ListDatasetsQuery,
+    Manifest,
+    RestoreRequest,
+    ShowDatasetQuery,
+)
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.tables import print_table
 from lakehouse.config import Settings
-from lakehouse.domain.errors import Body
 
 
 async def list_datasets(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse datasets`."""
     async with service_for(settings) as service:
-        listing = await service.catalog.list("", sys.maxsize, None, summary=True)
-    _print_rows(arguments, listing.rows, ("name", "row_count", "updated_at", "seq"))
+        caller = caller_of(service, arguments, "datasets")
+        everything = ListDatasetsQuery(limit=sys.maxsize, summary=True)
+        found = await service.catalog.list(caller, everything)
+    _print_rows(arguments, found.body.datasets, ("name", "row_count", "updated_at", "seq"))
     return 0
 
 
 async def show(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse show NAME`: a line of totals and a table of columns; the objects only as JSON."""
     async with service_for(settings) as service:
-        receipt = await service.catalog.manifest(arguments.name, arguments.as_of)
+        caller, query = caller_of(service, arguments, "show"), ShowDatasetQuery(arguments.as_of)
+        found = await service.catalog.manifest(caller, arguments.name, query)
     if arguments.json:
-        printing.document(receipt.body)
+        printing.document(found.body)
     else:
-        _print_dataset(arguments, receipt.body)
+        _print_dataset(arguments, found.body)
     return 0
 
 
@@ -34,11 +45,11 @@ async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse drop NAME`."""
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "drop")
-        receipt = await service.catalog.drop(arguments.name, caller)
+        found = await service.catalog.drop(caller, arguments.name)
     if arguments.json:
-        printing.document(receipt.body)
+        printing.document(found.body)
     else:
-        printing.line(f"{receipt.body['name']}: dropped, event {receipt.seq}")
+        printing.line(f"{found.body.name}: dropped, event {found.seq}")
     return 0
 
 
@@ -46,20 +57,22 @@ async def restore(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse restore NAME --as-of SEQ|TIME`."""
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "restore")
-        receipt = await service.catalog.restore(arguments.name, arguments.as_of, caller, b"")
+        request = RestoreRequest(arguments.name, arguments.as_of)
+        found = await service.catalog.restore(caller, request)
     if arguments.json:
-        printing.document(receipt.body)
+        printing.document(found.body)
     else:
-        body = receipt.body
-        printing.line(f"{body['name']}: {body['row_count']} rows, event {receipt.seq}")
+        printing.line(f"{found.body.name}: {found.body.row_count} rows, event {found.seq}")
     return 0
 
 
 async def history(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse history NAME`."""
     async with service_for(settings) as service:
-        listing = await service.catalog.history(arguments.name, 0, sys.maxsize)
-    _print_rows(arguments, listing.rows, ("seq", "at", "type", "actor", "reason"))
+        caller = caller_of(service, arguments, "history")
+        everything = HistoryQuery(limit=sys.maxsize)
+        found = await service.catalog.history(caller, arguments.name, everything)
+    _print_rows(arguments, found.body.events, ("seq", "at", "type", "actor", "reason"))
     return 0
 
 
@@ -73,25 +86,24 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def _print_rows(arguments: argparse.Namespace, rows: list[Body], names: tuple[str, ...]) -> None:
+def _print_rows(
+    arguments: argparse.Namespace, rows: Sequence[msgspec.Struct], names: tuple[str, ...]
+) -> None:
     if arguments.json:
         for row in rows:
             printing.document(row)
     else:
-        cells = [[row.get(name) for name in names] for row in rows]
+        cells = [[getattr(row, name) for name in names] for row in rows]
         print_table(names, cells, pager=not arguments.no_pager)
 
 
-def _print_dataset(arguments: argparse.Namespace, body: Body) -> None:
-    objects = body["objects"] if isinstance(body["objects"], list) else []
-    sizes = [each["size_bytes"] for each in objects if isinstance(each, dict)]
-    size_bytes = sum(size for size in sizes if isinstance(size, int))
-    rows = "unknown number of" if body["row_count"] is None else f"{body['row_count']:,}"
+def _print_dataset(arguments: argparse.Namespace, body: Manifest) -> None:
+    size_bytes = sum(each.size_bytes for each in body.objects)
+    rows = "unknown number of" if body.row_count is None else f"{body.row_count:,}"
     title = (
-        f"{body['name']}: {rows} rows, {len(objects):,} objects, {size_bytes:,} bytes",
-        f"updated {body['updated_at']}, event {body['seq']}; fingerprint {body['schema_fingerprint']}",
+        f"{body.name}: {rows} rows, {len(body.objects):,} objects, {size_bytes:,} bytes",
+        f"updated {body.updated_at}, event {body.seq}; fingerprint {body.schema_fingerprint}",
         "",
     )
-    schema = body["schema"] if isinstance(body["schema"], list) else []
-    columns = [[each["name"], each["type"]] for each in schema if isinstance(each, dict)]
+    columns = [[each.name, each.type] for each in body.schema or ()]
     print_table(("column", "type"), columns, pager=not arguments.no_pager, title=title)

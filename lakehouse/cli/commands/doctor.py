@@ -12,6 +12,7 @@ from journal.clock import SystemClock, uuid7
 from lakehouse.admin.doctor.examination import examine, verdict_on
 from lakehouse.admin.doctor.finding import ProbeResult
 from lakehouse.admin.doctor.site import Site
+from lakehouse.api.administration import Promise
 from lakehouse.cli import printing
 from lakehouse.config import Settings
 from lakehouse.wiring import NoLake, bucket_of
@@ -44,12 +45,7 @@ async def _examine(bucket: Bucket, s3: S3Settings | None, as_json: bool) -> list
 def _print_finding(finding: ProbeResult, as_json: bool) -> None:
     if as_json:
         printing.document(
-            {
-                "promise": finding.promise,
-                "verdict": finding.verdict.name.lower(),
-                "why": finding.why,
-                "code": finding.code,
-            }
+            Promise(finding.promise, finding.verdict.name.lower(), finding.why, finding.code)
         )
     else:
         printing.line(f"{finding.promise}: {finding.verdict.value}: {finding.why}")

@@ -13,18 +13,19 @@ from pathlib import Path
 
 import msgspec
 
-from lakehouse.api.receipts import Receipt
+from lakehouse.api.ingest import IngestDryRun, IngestReceipt
+from lakehouse.api.versioned import Versioned
 from lakehouse.cli import printing, progress
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
-from lakehouse.domain.errors import Body, Refused, RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.file_formats import format_of_file_name, without_compression_suffix
 from lakehouse.formats.option_parsing import parse_options
 from lakehouse.formats.options import Options
-from lakehouse.process.spool import Spooled, spooled
-from lakehouse.service.ingest.use_case import IngestPlan
+from lakehouse.service.caller import Caller
+from lakehouse.service.ingest.use_case import IngestPlan, Upload
 from lakehouse.service.service import Service
 from lakehouse.wiring import NoLake
 
@@ -49,17 +50,13 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     no_lake = NoLake.EMPTY if arguments.dry_run else NoLake.CREATE
     async with service_for(settings, no_lake=no_lake) as service:
         caller = caller_of(service, arguments, "ingest")
-        async with received(service, arguments.file) as file:
-            work = service.ingest.rehearse if arguments.dry_run else service.ingest.ingest
+        async with received(service, caller, arguments.file) as upload:
             with progress.counting(f"{plan.name}: rows written") as reached:
-                receipt = await work(plan, file, caller, reached=reached)
-    if arguments.json:
-        printing.document(receipt.body)
-    elif arguments.dry_run:
-        _print_dry_run(receipt.body)
-    else:
-        print_receipt(receipt, time.monotonic() - began_s)
-    return 0
+                if arguments.dry_run:
+                    report = await service.ingest.dry_run(caller, plan, upload, reached)
+                    return _print_dry_run(arguments, report.body)
+                receipt = await service.ingest.ingest(caller, plan, upload, reached)
+    return print_receipt(arguments, receipt, time.monotonic() - began_s)
 
 
 COMMANDS = {"ingest": ingest}
@@ -67,35 +64,34 @@ COMMANDS = {"ingest": ingest}
 
 @asynccontextmanager
 async def received(
-    service: Service, name: str, pieces: AsyncIterator[bytes] | None = None
-) -> AsyncIterator[Spooled]:
-    """A file, stdin or `pieces`, spooled."""
+    service: Service, caller: Caller, name: str, pieces: AsyncIterator[bytes] | None = None
+) -> AsyncIterator[Upload]:
+    """A file, stdin or `pieces`, received whole."""
     async with AsyncExitStack() as stack:
         with progress.transferring(f"{name}: received", _size_bytes(name)) as reached:
-            context = spooled(
-                pieces or _pieces(name, reached),
-                service.spool_dir,
-                service.limits.upload_bytes,
-                service.pool,
-            )
-            file = await stack.enter_async_context(context)
-        yield file
+            receiving = service.ingest.received(caller, pieces or _pieces(name, reached))
+            upload = await stack.enter_async_context(receiving)
+        yield upload
 
 
-def print_receipt(receipt: Receipt, elapsed_s: float) -> None:
+def print_receipt(
+    arguments: argparse.Namespace, receipt: Versioned[IngestReceipt], elapsed_s: float
+) -> int:
     """Print a receipt; on a terminal also how long it took, to stderr."""
     body = receipt.body
-    detail = "already ingested" if body["reused"] else f"{body['rows_ingested']} rows"
-    printing.line(f"{body['name']}: {detail}, {body['row_count']} in total, event {receipt.seq}")
-    if body["rows_quarantined"]:
-        command = f"lakehouse quarantine {body['name']}"
-        printing.message(
-            f"{body['rows_quarantined']} rows are in quarantine; `{command}` lists them"
-        )
-    size_bytes = _received_bytes(body)
+    if arguments.json:
+        printing.document(body)
+        return 0
+    detail = "already ingested" if body.reused else f"{body.rows_ingested} rows"
+    printing.line(f"{body.name}: {detail}, {body.row_count} in total, event {receipt.seq}")
+    if body.rows_quarantined:
+        command = f"lakehouse quarantine {body.name}"
+        printing.message(f"{body.rows_quarantined} rows are in quarantine; `{command}` lists them")
+    size_bytes = body.source.size_bytes if body.source else 0
     if sys.stderr.isatty():
         size, rate = size_bytes / _MEGABYTE, size_bytes / _MEGABYTE / max(elapsed_s, 1e-6)
         printing.message(f"{size:,.1f} MB in {elapsed_s:.1f} s, {rate:,.1f} MB/s")
+    return 0
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
@@ -127,19 +123,16 @@ def _name(arguments: argparse.Namespace) -> str:
     return f"_{stem}" if stem[:1].isdigit() else stem
 
 
-def _print_dry_run(body: Body) -> None:
-    printing.line(
-        f"{body['name']}: {body['outcome']} at event {body['seq']}; dry run, no change made"
-    )
+def _print_dry_run(arguments: argparse.Namespace, body: IngestDryRun) -> int:
+    if arguments.json:
+        printing.document(body)
+        return 0
+    printing.line(f"{body.name}: {body.outcome} at event {body.seq}; dry run, no change made")
     for name in ("rows_good", "rows_bad", "schema", "bad_rows", "refused"):
-        if body[name] not in (None, [], 0):
-            printing.line(f"{name}: {msgspec.json.encode(body[name]).decode()}")
-
-
-def _received_bytes(body: Body) -> int:
-    source = body["source"]
-    found = source.get("size_bytes") if isinstance(source, dict) else None
-    return found if isinstance(found, int) else 0
+        value = getattr(body, name)
+        if value not in (None, [], 0):
+            printing.line(f"{name}: {msgspec.json.encode(value).decode()}")
+    return 0
 
 
 def _size_bytes(name: str) -> int | None:

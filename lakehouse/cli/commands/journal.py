@@ -28,12 +28,18 @@ from lakehouse.admin.inspection import (
     without,
 )
 from lakehouse.admin.repair import repair
-from lakehouse.api import receipts
+from lakehouse.api.administration import (
+    ImpossibleEvent,
+    ReplayedState,
+    VerifiedHead,
+    WhatIfReport,
+)
 from lakehouse.cli import printing, progress
 from lakehouse.cli.diff_table import print_diff
 from lakehouse.config import Settings
 from lakehouse.domain.diff import diff
-from lakehouse.domain.errors import Body, Json, Refused, RefusedError
+from lakehouse.domain.errors import Body, Refused, RefusedError
+from lakehouse.service.presentation import EMPTY_HEAD, journal_event, journal_head
 from lakehouse.service.snapshot import point_in_time
 from lakehouse.wiring import bucket_of
 from projections import history
@@ -42,14 +48,13 @@ from projections.fold import counts
 from projections.follower import Follower
 
 OK = 0
-NOTHING: Body = {"seq": 0, "slot": 0, "sha256": None, "at": None}
 
 
 async def head(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal head`: reads to the end of the journal."""
     async with journal_of(settings) as journal:
         state = await Follower(journal).open()
-    print_body(arguments, _head(state.head))
+    print_body(arguments, journal_head(state.head))
     return OK
 
 
@@ -62,7 +67,7 @@ async def events(arguments: argparse.Namespace, settings: Settings) -> int:
                 for event in _selected(slot, arguments):
                     if left == 0:
                         return OK
-                    printing.document(receipts.event(slot.header, event))
+                    printing.document(journal_event(slot.header, event))
                     left = left - 1 if left is not None else None
                 position = slot.header.position
             if not arguments.follow or left == 0:
@@ -83,11 +88,11 @@ def _selected(slot: Slot, arguments: argparse.Namespace) -> Iterator[Event]:
 
 async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal verify`: names the first bad slot, and then ends with 4."""
-    verified, expected = NOTHING, arguments.expect
+    verified, expected = EMPTY_HEAD, arguments.expect
     async with journal_of(settings) as journal:
         with progress.counting("slots verified") as reached:
             async for good in verify_slots(journal):
-                verified = _head(good)
+                verified = journal_head(good)
                 reached(good.position)
                 if expected is not None and good.seq == expected[0]:
                     _check_hash(good, expected[1])
@@ -100,7 +105,7 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
         code = "object_damaged" if any(each.is_damage for each in faults) else "object_lost"
         detail = f"{len(faults)} objects are missing or differ from the journal"
         raise RefusedError(Refused(code, detail, _rows(faults)))
-    print_body(arguments, verified | {"verified": True})
+    print_body(arguments, VerifiedHead(**msgspec.structs.asdict(verified), verified=True))
     return OK
 
 
@@ -119,7 +124,8 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
     if found:
         detail = f"{len(found)} caches differ from the slots"
         raise RefusedError(Refused("cache_differs", detail, _rows(found)))
-    print_body(arguments, _head(state.head) | counts(state) | {"state_root": state_root(state)})
+    body = msgspec.structs.asdict(journal_head(state.head)) | counts(state)
+    print_body(arguments, ReplayedState(**body, state_root=state_root(state)))
     return OK
 
 
@@ -133,11 +139,10 @@ async def _what_if(
     beyond = [each for each in arguments.without if not 0 < each <= sides.was.head.seq]
     if beyond:
         raise RefusedError(Refused("event_not_found", f"there is no event {min(beyond)}"))
-    differs: list[Json] = [*diff(sides.was, sides.now)]
-    refused: list[Json] = [msgspec.to_builtins(each) for each in sides.left]
-    body: Body = {"seq": sides.was.head.seq, "datasets": differs, "refused": refused}
+    differs = diff(sides.was, sides.now)
     if arguments.json:
-        printing.document(body)
+        refused = [ImpossibleEvent(each.seq, each.type, each.code, each.why) for each in sides.left]
+        printing.document(WhatIfReport(sides.was.head.seq, differs, refused))
         return OK
     for row in sides.left:
         printing.line(
@@ -174,12 +179,6 @@ async def journal_of(settings: Settings) -> AsyncIterator[Journal]:
         yield await _found(settings, bucket)
 
 
-def _head(found: Head) -> Body:
-    if found.position == 0:
-        return NOTHING
-    return {"seq": found.seq, "slot": found.position, "sha256": found.sha256, "at": found.at}
-
-
 async def _found(settings: Settings, bucket: Bucket) -> Journal:
     journal = await find_journal(bucket, SystemClock(), random.SystemRandom())
     if journal is None:
@@ -187,12 +186,12 @@ async def _found(settings: Settings, bucket: Bucket) -> Journal:
     return journal
 
 
-def print_body(arguments: argparse.Namespace, body: Body) -> None:
+def print_body(arguments: argparse.Namespace, body: msgspec.Struct) -> None:
     """Print an answer: as JSON, or one `name: value` per line."""
     if arguments.json:
         printing.document(body)
         return
-    for name, value in body.items():
+    for name, value in msgspec.structs.asdict(body).items():
         printing.line(f"{name}: {'' if value is None else value}")
 
 
@@ -209,7 +208,7 @@ async def _repair(arguments: argparse.Namespace, settings: Settings) -> int:
         journal = await _found(settings, bucket)
         with progress.counting("slots read") as reached:
             done = await repair(journal, partial(remove, bucket.url, s3), reached)
-    print_body(arguments, msgspec.to_builtins(done))
+    print_body(arguments, done)
     return OK
 
 

@@ -7,13 +7,15 @@ from itertools import islice
 
 import msgspec
 
+from lakehouse.api.ingest import QuarantineRow
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.commands.ingest import print_receipt, received
 from lakehouse.cli.tables import print_table
 from lakehouse.config import Settings
-from lakehouse.domain.errors import Body, Refused, RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.quarantine import QuarantinedRow
+from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.quarantine import Held, options_of
 from lakehouse.service.ingest.use_case import IngestPlan
 from lakehouse.service.service import Service
@@ -27,28 +29,31 @@ _COLUMNS = ("seq", "line", "column", "reason", "raw")
 async def quarantine(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse quarantine NAME [--key KEY] [--csv | --retry [FILE|-]]`."""
     async with service_for(settings) as service:
-        dataset, held = service.quarantine.held(arguments.name)
+        caller = caller_of(service, arguments, "quarantine")
+        dataset, held = service.quarantine.held(caller, arguments.name)
         chosen = [each for each in held if arguments.key in (None, each.key)]
         if arguments.key is not None and not chosen:
             detail = f"dataset {dataset.name} has no quarantine file {arguments.key!r}"
             raise RefusedError(Refused("quarantine_not_found", detail))
         if arguments.retry is not None:
-            return await _retry(arguments, service, dataset, chosen)
+            return await _retry(arguments, service, caller, dataset, chosen)
         if arguments.csv:
-            await _write(service, dataset, chosen)
+            await _write(service, caller, dataset, chosen)
         else:
-            await _list(arguments, service, chosen)
+            await _list(arguments, service, caller, chosen)
     return 0
 
 
 COMMANDS = {"quarantine": quarantine}
 
 
-async def _list(arguments: argparse.Namespace, service: Service, chosen: list[Held]) -> None:
+async def _list(
+    arguments: argparse.Namespace, service: Service, caller: Caller, chosen: list[Held]
+) -> None:
     """Print the rows: all of them as JSON, the first SHOWN as a table."""
-    shown: list[Body] = []
+    shown: list[QuarantineRow] = []
     for each in chosen:
-        async with service.quarantine.rows(each) as found:
+        async with service.quarantine.rows(caller, each) as found:
             for aside in found if arguments.json else islice(found, SHOWN - len(shown)):
                 row = _row(each, aside)
                 if arguments.json:
@@ -56,20 +61,19 @@ async def _list(arguments: argparse.Namespace, service: Service, chosen: list[He
                 else:
                     shown.append(row)
     if not arguments.json:
-        cells = [[row[name] for name in _COLUMNS] for row in shown]
+        cells = [[getattr(row, name) for name in _COLUMNS] for row in shown]
         print_table(_COLUMNS, cells, pager=not arguments.no_pager)
         left = sum(each.row_count for each in chosen) - len(shown)
         if left:
             printing.message(f"{left} more rows; --csv and --json print all of them")
 
 
-def _row(held: Held, aside: QuarantinedRow) -> Body:
+def _row(held: Held, aside: QuarantinedRow) -> QuarantineRow:
     text = aside.raw.decode(held.options.encoding, "backslashreplace")
-    where: Body = {"key": held.key, "seq": held.seq, "line": aside.line, "column": aside.column}
-    return where | {"reason": aside.reason, "raw": text}
+    return QuarantineRow(held.key, held.seq, aside.line, aside.column, aside.reason, text)
 
 
-async def _write(service: Service, dataset: Dataset, chosen: list[Held]) -> None:
+async def _write(service: Service, caller: Caller, dataset: Dataset, chosen: list[Held]) -> None:
     """Write the rows to stdout as a file in the format that they arrived in."""
     if sys.stdout.isatty():
         raise RefusedError(
@@ -78,13 +82,17 @@ async def _write(service: Service, dataset: Dataset, chosen: list[Held]) -> None
             )
         )
     out = sys.stdout.buffer
-    async for piece in service.quarantine.as_file(dataset, chosen, options_of(chosen)):
+    async for piece in service.quarantine.as_file(caller, dataset, chosen, options_of(chosen)):
         out.write(piece)
     out.flush()
 
 
 async def _retry(
-    arguments: argparse.Namespace, service: Service, dataset: Dataset, chosen: list[Held]
+    arguments: argparse.Namespace,
+    service: Service,
+    caller: Caller,
+    dataset: Dataset,
+    chosen: list[Held],
 ) -> int:
     """Append the rows and remove them from quarantine, in one event."""
     began_s = time.monotonic()
@@ -92,15 +100,10 @@ async def _retry(
     if arguments.on_error is not None:
         options = msgspec.structs.replace(options, on_error=arguments.on_error)
     keys = tuple(sorted(each.key for each in chosen))
-    plan = IngestPlan(dataset.name, "append", options, retries=keys)
-    caller = caller_of(service, arguments, "quarantine")
+    plan = IngestPlan(dataset.name, "append", options, resolves=keys)
     # Without a file the rows are sent unchanged: the dataset's schema may have been widened.
-    unchanged = service.quarantine.as_file(dataset, chosen, options)
-    incoming = received(service, arguments.retry, None if arguments.retry else unchanged)
-    async with incoming as file:
-        receipt = await service.ingest.ingest(plan, file, caller)
-    if arguments.json:
-        printing.document(receipt.body)
-    else:
-        print_receipt(receipt, time.monotonic() - began_s)
-    return 0
+    unchanged = service.quarantine.as_file(caller, dataset, chosen, options)
+    incoming = received(service, caller, arguments.retry, None if arguments.retry else unchanged)
+    async with incoming as upload:
+        receipt = await service.ingest.ingest(caller, plan, upload)
+    return print_receipt(arguments, receipt, time.monotonic() - began_s)

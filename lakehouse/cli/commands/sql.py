@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import IO
 
+from lakehouse.api.sql import SqlRequest
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.json_rows import read_rows
 from lakehouse.cli.tables import NULL, print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.engine import Query
 from lakehouse.service.sql.answers import Answer
 
 TABLE, JSON, NDJSON = "table", "json", "ndjson"
@@ -42,12 +42,13 @@ async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse sql STATEMENT`. A query that fails midway may have printed a part of its result."""
     shape = _shape(arguments)
     statement = _statement(arguments)
-    query = Query(statement, format=JSON if shape == TABLE else shape)
+    format_ = JSON if shape == TABLE else shape
+    request = SqlRequest(statement, as_of=arguments.as_of, format=format_)
     with _output(arguments.output) as out:
         async with (
             service_for(settings, queries=True) as service,
             service.sql.run(
-                caller_of(service, arguments, "sql"), query, arguments.as_of, query_id="cli"
+                caller_of(service, arguments, "sql"), request, format_, query_id="cli"
             ) as result,
         ):
             if shape == TABLE:

@@ -2,12 +2,23 @@
 
 import argparse
 
+import msgspec
+
+from lakehouse.api.provenance import ObjectOrigin
+from lakehouse.api.time_travel import (
+    CatalogDiff,
+    DiffQuery,
+    PinReceipt,
+    PinRequest,
+    Undone,
+    UndoRequest,
+    UnpinRequest,
+)
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.diff_table import print_diff
 from lakehouse.cli.tables import print_table
 from lakehouse.config import Settings
-from lakehouse.domain.errors import Body
 
 
 async def pin(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -15,8 +26,8 @@ async def pin(arguments: argparse.Namespace, settings: Settings) -> int:
     name, as_of = arguments.pinned
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "pin")
-        receipt = await service.past.pin(name, as_of, caller, b"")
-    return _print_change(arguments, receipt.body, f"{name}@{as_of}: pinned, event {receipt.seq}")
+        found = await service.time_travel.pin(caller, PinRequest(name, as_of))
+    return _print_change(arguments, found.body, f"{name}@{as_of}: pinned, event {found.seq}")
 
 
 async def unpin(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -24,70 +35,76 @@ async def unpin(arguments: argparse.Namespace, settings: Settings) -> int:
     name, seq = arguments.pinned
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "unpin")
-        receipt = await service.past.unpin(name, seq, caller, b"")
-    return _print_change(arguments, receipt.body, f"{name}@{seq}: pin removed, event {receipt.seq}")
+        found = await service.time_travel.unpin(caller, UnpinRequest(name, seq))
+    return _print_change(arguments, found.body, f"{name}@{seq}: pin removed, event {found.seq}")
 
 
 async def pins(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse pins`."""
     async with service_for(settings) as service:
-        receipt = await service.past.pins()
-    return _print_rows(
-        arguments, receipt.body, "pins", ("name", "as_of_seq", "objects", "at", "actor", "reason")
-    )
+        found = await service.time_travel.pins(caller_of(service, arguments, "pins"))
+    if arguments.json:
+        printing.document(found.body)
+    else:
+        names = ("name", "as_of_seq", "objects", "at", "actor", "reason")
+        cells = [[getattr(row, name) for name in names] for row in found.body.pins]
+        print_table(names, cells, pager=not arguments.no_pager)
+    return 0
 
 
 async def diff(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse diff --from SEQ|TIME [--to SEQ|TIME]`."""
     async with service_for(settings) as service:
-        receipt = await service.past.diff(arguments.first, arguments.to)
-    return _print_diff(arguments, receipt.body)
+        caller = caller_of(service, arguments, "diff")
+        query = DiffQuery(arguments.first, arguments.to)
+        found = await service.time_travel.diff(caller, query)
+    return _print_diff(arguments, found.body)
 
 
 async def undo(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse undo SEQ [--apply]`: shows the differences; with --apply makes the change."""
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "undo")
-        receipt = await service.past.undo(arguments.seq, caller, b"", dry_run=not arguments.apply)
-    body = receipt.body
+        request = UndoRequest(arguments.seq, not arguments.apply)
+        found = await service.time_travel.undo(caller, request)
+    body = found.body
     if not arguments.json:
-        change = body["type"] or "no change is needed"
-        detail = f"done, event {receipt.seq}" if arguments.apply else "--apply makes the change"
-        printing.line(f"undo of {body['undone_type']}, event {body['undoes']}: {change}; {detail}")
+        change = body.type or "no change is needed"
+        detail = f"done, event {found.seq}" if arguments.apply else "--apply makes the change"
+        printing.line(f"undo of {body.undone_type}, event {body.undoes}: {change}; {detail}")
     return _print_diff(arguments, body)
 
 
 async def why(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse why NAME [--row CONDITION]`."""
     async with service_for(settings, queries=arguments.row is not None) as service:
-        receipt = await service.why.why(arguments.name, arguments.row)
+        caller = caller_of(service, arguments, "why")
+        found = await service.provenance.why(caller, arguments.name, arguments.row)
     if arguments.json:
-        printing.document(receipt.body)
+        printing.document(found.body)
         return 0
-    objects = receipt.body["objects"]
-    if not objects:
+    if not found.body.objects:
         printing.message("no object has such rows")
-    for each in objects if isinstance(objects, list) else []:
-        if isinstance(each, dict):
-            _print_origin(each)
+    for each in found.body.objects:
+        _print_origin(each)
     return 0
 
 
 COMMANDS = {"why": why, "pin": pin, "unpin": unpin, "pins": pins, "diff": diff, "undo": undo}
 
 
-def _print_origin(row: Body) -> None:
-    event, source = row["event"], row["source"]
-    rows = f"{row['matching_rows']} of " if "matching_rows" in row else ""
-    printing.line(f"{row['key']}: {rows}{row['row_count']} rows, {row['size_bytes']} bytes")
-    if isinstance(event, dict):
-        detail = f"event {event['seq']}, {event['type']}, {event['at']}, {event['actor']}"
-        printing.line(f"  {detail}" + (f": {event['reason']}" if event["reason"] else ""))
-    if isinstance(source, dict):
-        printing.line(f"  from a file of {source['size_bytes']} bytes, sha256 {source['sha256']}")
+def _print_origin(row: ObjectOrigin) -> None:
+    event, source, matching = row.event, row.source, row.matching_rows
+    rows = "" if matching is msgspec.UNSET else f"{matching} of "
+    printing.line(f"{row.key}: {rows}{row.row_count} rows, {row.size_bytes} bytes")
+    if event is not None:
+        detail = f"event {event.seq}, {event.type}, {event.at}, {event.actor}"
+        printing.line(f"  {detail}" + (f": {event.reason}" if event.reason else ""))
+    if source is not None:
+        printing.line(f"  from a file of {source.size_bytes} bytes, sha256 {source.sha256}")
 
 
-def _print_change(arguments: argparse.Namespace, body: Body, text: str) -> int:
+def _print_change(arguments: argparse.Namespace, body: PinReceipt, text: str) -> int:
     if arguments.json:
         printing.document(body)
     else:
@@ -95,21 +112,9 @@ def _print_change(arguments: argparse.Namespace, body: Body, text: str) -> int:
     return 0
 
 
-def _print_diff(arguments: argparse.Namespace, body: Body) -> int:
+def _print_diff(arguments: argparse.Namespace, body: CatalogDiff | Undone) -> int:
     if arguments.json:
         printing.document(body)
     else:
-        print_diff(body["datasets"], pager=not arguments.no_pager)
-    return 0
-
-
-def _print_rows(
-    arguments: argparse.Namespace, body: Body, rows: str, names: tuple[str, ...]
-) -> int:
-    found = body[rows]
-    if arguments.json:
-        printing.document(body)
-    elif isinstance(found, list):
-        cells = [[row.get(name) for name in names] for row in found if isinstance(row, dict)]
-        print_table(names, cells, pager=not arguments.no_pager)
+        print_diff(body.datasets, pager=not arguments.no_pager)
     return 0

@@ -22,7 +22,7 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, Context, MarkObjects, RecordCollected
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Replayed, Unchanged
-from lakehouse.domain.errors import Body, Json, Refused, RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.gc import listing
@@ -200,62 +200,10 @@ class GarbageCollector:
                 page = await self._node.bucket.list_objects(prefix, page[-1].key) if full else []
 
 
-class GcReport:
-    """What one caller tells: the objects by name, as many as `named`, and how much there is of all."""
-
-    def __init__(self, plan: GcScope, *, dry_run: bool, named: int | None) -> None:
-        self._plan = plan
-        self._dry_run = dry_run
-        self._named = named
-        self._objects: list[Json] = []
-        self._foreign: list[Json] = []
-        self.count = 0
-        self.size_bytes = 0
-        self.foreign_count = 0
-
-    def add(self, finding: GcCandidate) -> None:
-        """Take one finding in."""
-        rows = self._objects
-        if finding.verdict == listing.FOREIGN:
-            rows = self._foreign
-            self.foreign_count += 1
-        else:
-            self.count += 1
-            self.size_bytes += finding.size_bytes or 0
-        if self._named is None or len(rows) < self._named:
-            rows.append(row(finding))
-
-    def body(self, done: GcProgress | None = None) -> Body:
-        """The answer, with what was `done` unless this was a dry run."""
-        detail: Body = {
-            "dry_run": self._dry_run,
-            "run": self._plan.run,
-            "cutoff_seq": self._plan.cutoff_seq,
-            "objects": self._objects,
-            "object_count": self.count,
-            "size_bytes": self.size_bytes,
-            "foreign": self._foreign,
-            "foreign_count": self.foreign_count,
-        }
-        return detail | (msgspec.to_builtins(done) if done else {"seq": self._plan.state.head.seq})
-
-
 def _retell(was: GcSummary, detail: Callable[[GcCandidate], None]) -> GcProgress:
     for finding in was.findings:
         detail(finding)
     return was.done
-
-
-def row(finding: GcCandidate) -> Body:
-    """An object as users see it: by its own name in the bucket, and by the key it once had."""
-    return {
-        "object": finding.blob,
-        "key": finding.key,
-        "size_bytes": finding.size_bytes,
-        "verdict": finding.verdict,
-        "why": finding.why,
-        "since": finding.since,
-    }
 
 
 def _thousands(blobs: Iterable[str]) -> Iterator[list[str]]:

@@ -3,25 +3,28 @@
 Owns the answer. All bad rows are collected, also of a file that the first of them would refuse.
 """
 
-from lakehouse.api import receipts
-from lakehouse.api.receipts import Receipt
+from lakehouse.api.ingest import BadRow, IngestDryRun, ReceivedFile, Refusal
+from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command
 from lakehouse.domain.decision import DataStep
-from lakehouse.domain.errors import CODES, Body, Json, Refused, RefusedError
+from lakehouse.domain.errors import CODES, Json, Refused, RefusedError
 from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.options import REJECT
 from lakehouse.formats.quarantine import QuarantinedRow
 from lakehouse.formats.reader import Parsed
 from lakehouse.process.spool import Spooled
+from lakehouse.service import presentation
 from lakehouse.service.changes import Foreseen, foresee
 from lakehouse.service.ingest.job import IngestJob
 from lakehouse.service.ingest.plan import IngestPlan
 from projections import catalog
 
 
-async def rehearse(node: Node, plan: IngestPlan, file: Spooled, job: IngestJob) -> Receipt:
-    """{dry_run, name, outcome, schema, rows_good, rows_bad, bad_rows, refused, …} as of the head."""
+async def dry_run(
+    node: Node, plan: IngestPlan, file: Spooled, job: IngestJob
+) -> Versioned[IngestDryRun]:
+    """What the ingest would do, as of this node's last event."""
 
     async def advance(command: Command, step: DataStep) -> Command:
         command = await job(command, step)
@@ -31,14 +34,8 @@ async def rehearse(node: Node, plan: IngestPlan, file: Spooled, job: IngestJob) 
         return command
 
     foreseen = await foresee(node, plan.command(file), advance)
-    seq = foreseen.before.head.seq
-    body: Body = {
-        "dry_run": True,
-        "name": plan.name,
-        "source": {"sha256": file.sha256, "size_bytes": file.size_bytes},
-        "seq": seq,
-    }
-    return Receipt(body | _details(plan, foreseen, job.parsed), seq)
+    report = _report(plan, file, foreseen, job.parsed)
+    return Versioned(report, report.seq)
 
 
 def _first_refused(row: QuarantinedRow, format_: str) -> Refused:
@@ -53,31 +50,35 @@ def _first_refused(row: QuarantinedRow, format_: str) -> Refused:
     return Refused("value_does_not_fit", f"{where}: {row.reason}", (row_error,))
 
 
-def _details(plan: IngestPlan, foreseen: Foreseen, parsed: Parsed | None) -> Body:
+def _report(
+    plan: IngestPlan, file: Spooled, foreseen: Foreseen, parsed: Parsed | None
+) -> IngestDryRun:
     quarantine = parsed.quarantine if parsed else None
     rows_good = parsed.row_count if parsed else None
     rows_bad = quarantine.file.row_count if quarantine else 0
     changes = foreseen.event is not None
     after = catalog.find(foreseen.after.catalog, plan.name)
-    return {
-        "rows_ingested": (rows_good or 0) if changes else 0,
-        "rows_quarantined": rows_bad if changes else 0,
-        "row_count": after.row_count if after else 0,
-        "reused": not changes and foreseen.refused is None,
-        "outcome": _outcome(plan, foreseen),
-        "schema": [{"name": each.name, "type": each.type} for each in parsed.columns]
-        if parsed
-        else None,
-        "schema_fingerprint": parsed.fingerprint if parsed else None,
-        "rows_good": rows_good,
-        "rows_bad": rows_bad if parsed else None,
-        "bad_rows": [
-            {"line": each.line, "column": each.column, "reason": each.reason}
+    return IngestDryRun(
+        dry_run=True,
+        name=plan.name,
+        source=ReceivedFile(file.sha256, file.size_bytes),
+        seq=foreseen.before.head.seq,
+        outcome=_outcome(plan, foreseen),
+        schema=presentation.columns(parsed.columns) if parsed else None,
+        schema_fingerprint=parsed.fingerprint if parsed else None,
+        rows_ingested=(rows_good or 0) if changes else 0,
+        rows_quarantined=rows_bad if changes else 0,
+        row_count=after.row_count if after else 0,
+        reused=not changes and foreseen.refused is None,
+        rows_good=rows_good,
+        rows_bad=rows_bad if parsed else None,
+        bad_rows=[
+            BadRow(each.line, each.column, each.reason)
             for each in (quarantine.examples if quarantine else ())
         ],
-        "renamed": receipts.renamed(parsed.renamed if parsed else ()),
-        "refused": _refused(foreseen.refused) if foreseen.refused else None,
-    }
+        renamed=presentation.renamed(parsed.renamed if parsed else ()),
+        refused=_refusal(foreseen.refused) if foreseen.refused else None,
+    )
 
 
 def _outcome(plan: IngestPlan, foreseen: Foreseen) -> str:
@@ -88,10 +89,5 @@ def _outcome(plan: IngestPlan, foreseen: Foreseen) -> str:
     return plan.mode if catalog.find(foreseen.before.catalog, plan.name) else "create"
 
 
-def _refused(refused: Refused) -> Body:
-    return {
-        "code": refused.code,
-        "status": CODES[refused.code].status,
-        "detail": refused.detail,
-        "errors": [*refused.errors],
-    }
+def _refusal(refused: Refused) -> Refusal:
+    return Refusal(refused.code, CODES[refused.code].status, refused.detail, [*refused.errors])

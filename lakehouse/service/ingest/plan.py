@@ -1,4 +1,4 @@
-"""What is to become of a file. Plain data: it reads nothing and decides nothing."""
+"""What to do with a file: its dataset, the mode, how its bytes are read. Data alone; it decides nothing."""
 
 import msgspec
 
@@ -9,11 +9,11 @@ from lakehouse.formats.source import is_compressed
 from lakehouse.process.spool import Spooled
 
 MOST_COLUMNS = 200
-"""Of a file that is quick."""
+"""How many columns a quick file has at most."""
 
 
 class IngestPlan(msgspec.Struct, frozen=True):
-    """What is to become of a file: its dataset, the mode, and how its bytes are read."""
+    """What to do with a file."""
 
     name: str
     mode: str = "replace"
@@ -21,14 +21,14 @@ class IngestPlan(msgspec.Struct, frozen=True):
     content_encoding: str | None = None
     schema_change: str | None = None
     dedupe: bool = False
-    retries: tuple[str, ...] = ()
-    """Keys of the dataset's quarantine whose rows the file brings again."""
+    resolves: tuple[str, ...] = ()
+    """Keys of quarantine files of the dataset whose rows the file contains, corrected."""
 
     def source(self, file: Spooled) -> Source:
         """The file as its event will name it."""
-        retries = tuple((RETRIES, key) for key in self.retries)
+        resolved = tuple((RETRIES, key) for key in self.resolves)
         return Source(
-            file.sha256, file.size_bytes, tuple(sorted(self.options.canonical() + retries))
+            file.sha256, file.size_bytes, tuple(sorted(self.options.canonical() + resolved))
         )
 
     def is_quick(self, file: Spooled) -> bool:
@@ -53,5 +53,5 @@ class IngestPlan(msgspec.Struct, frozen=True):
             None,
             self.schema_change,
             self.dedupe,
-            self.retries,
+            self.resolves,
         )

@@ -1,4 +1,4 @@
-"""Quarantine: the rows that a dataset's files had and it does not; to look at, and to mend."""
+"""Quarantine: the rows of a dataset's files that are not in it: to read, to correct and to ingest again."""
 
 import codecs
 import csv
@@ -23,14 +23,15 @@ from lakehouse.formats.quarantine import QuarantinedRow, read_quarantine
 from lakehouse.formats.text_encoding import UNDECODABLE
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.service import snapshot
+from lakehouse.service.caller import Caller
 from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
 from projections.catalog import Dataset
 
 
 class Held(msgspec.Struct, frozen=True):
-    """One quarantine file: `seq` and `at` of the event that set its rows aside, and how its source
-    was read."""
+    """One quarantine file: `seq` and `at` are of the event that made it, `options` those that its
+    source was read with."""
 
     key: str
     blob: str
@@ -41,7 +42,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Quarantine:
-    """What is set aside, dataset by dataset."""
+    """The quarantine files of datasets, and their rows."""
 
     def __init__(
         self, node: Node, objects: VerifiedObjects, pool: Executor, spool_dir: Path
@@ -51,7 +52,7 @@ class Quarantine:
         self._pool = pool
         self._spool_dir = spool_dir
 
-    def held(self, name: str) -> tuple[Dataset, list[Held]]:
+    def held(self, caller: Caller, name: str) -> tuple[Dataset, list[Held]]:
         """A dataset and its quarantine files, oldest first. Raises `dataset_not_found`."""
         check_name(name)
         dataset = catalog.find(self._node.state.catalog, name)
@@ -60,7 +61,7 @@ class Quarantine:
         return dataset, [self._held(dataset, item) for item in dataset.quarantine]
 
     @asynccontextmanager
-    async def rows(self, held: Held) -> AsyncIterator[Iterator[QuarantinedRow]]:
+    async def rows(self, caller: Caller, held: Held) -> AsyncIterator[Iterator[QuarantinedRow]]:
         """The rows of one file, in the order of its source. Raises what `pieces` raises."""
         stored = self._node.state.inventory.blobs.get(held.blob)
         if stored is None:
@@ -75,14 +76,14 @@ class Quarantine:
             yield read_quarantine(path)
 
     async def as_file(
-        self, dataset: Dataset, chosen: Sequence[Held], options: Options
+        self, caller: Caller, dataset: Dataset, chosen: Sequence[Held], options: Options
     ) -> AsyncIterator[bytes]:
-        """The rows as a file like the one that they came in, in pieces: a header, then each as it was."""
+        """The rows as a file like their source, in pieces: a header, then each row as it was."""
         encoder = codecs.getincrementalencoder(options.encoding)(UNDECODABLE)
         if options.format == CSV and options.header:
             yield encoder.encode(_header(dataset, options))
         for each in chosen:
-            async with self.rows(each) as found:
+            async with self.rows(caller, each) as found:
                 for aside in found:
                     text = aside.raw.decode(options.encoding, UNDECODABLE)
                     yield encoder.encode(f"{text}\n")
@@ -97,16 +98,16 @@ class Quarantine:
 
 
 def options_of(chosen: Sequence[Held]) -> Options:
-    """How all the chosen rows' sources were read, for a file that brings them again.
+    """The options that the sources of all chosen files were read with, to ingest the rows again.
 
-    The dataset's types hold by now, whatever was asked for then. Raises RefusedError
-    `quarantine_not_found` for none, `invalid_request` where they were read differently.
+    The dataset's types apply now, whatever was given then. Raises RefusedError
+    `quarantine_not_found` for no file, `invalid_request` where the options differ.
     """
     found = {msgspec.structs.replace(each.options, on_error=REJECT, types=()) for each in chosen}
     if not found:
-        raise RefusedError(Refused("quarantine_not_found", "nothing is in quarantine"))
+        raise RefusedError(Refused("quarantine_not_found", "the dataset has no quarantine"))
     if len(found) > 1:
-        detail = "the rows came in files that were read differently: choose one by its key"
+        detail = "the files were read with different options; choose one by its key"
         raise RefusedError(Refused("invalid_request", detail))
     return found.pop()
 

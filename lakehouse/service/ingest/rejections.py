@@ -1,7 +1,7 @@
-"""Ingests that were refused or failed: who, what, why; the last of them, for an operator to see.
+"""The last ingests that were refused or failed: who, what, why.
 
-They are no facts: nothing has changed, and a journal of the world's mistakes would grow with each retry
-of each of them. So they live in this process's memory, within bounds; the log has every one of them.
+They are not events: nothing has changed, and the journal would grow with each retry. They are kept in
+this process's memory, within bounds; the log has all of them.
 """
 
 from collections import deque
@@ -14,6 +14,7 @@ import structlog
 
 from journal.clock import Clock
 from journal.slot import format_at
+from lakehouse.api.ingest import Rejection
 from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled
@@ -26,21 +27,6 @@ DETAIL_CHARACTERS = 1_024
 log = structlog.get_logger()
 
 
-class Rejection(msgspec.Struct, frozen=True):
-    """One ingest that brought nothing; by the names of `lake.rejections`."""
-
-    at: str
-    dataset: str
-    mode: str
-    code: str
-    detail: str
-    actor: str
-    reason: str | None
-    correlation: str | None
-    sha256: str
-    size_bytes: int
-
-
 class Rejections:
     """The rejections of one process, oldest first."""
 
@@ -49,12 +35,12 @@ class Rejections:
         self._kept: deque[Rejection] = deque(maxlen=REMEMBERED)
 
     def remembered(self) -> list[dict[str, Any]]:
-        """The last ones, by the names of `lake.rejections`."""
+        """The last ones, as rows of `lake.rejections`."""
         return [msgspec.structs.asdict(each) for each in self._kept]
 
     @contextmanager
     def noted(self, plan: IngestPlan, file: Spooled, caller: Caller) -> Iterator[None]:
-        """Note what ends the ingest inside, and let it go on its way."""
+        """Remember an error that ends the ingest inside, and raise it again."""
         try:
             yield
         except RefusedError as error:

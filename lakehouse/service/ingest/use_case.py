@@ -1,20 +1,27 @@
-"""Ingest: a spooled CSV becomes a dataset's objects, or is refused, whole either way."""
+"""Ingest: receive a file, and make it rows of a dataset, or refuse it; whole either way."""
 
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from journal.events import Event
-from lakehouse.api import receipts
-from lakehouse.api.receipts import Receipt
+from lakehouse.api.ingest import IngestDryRun, IngestReceipt
+from lakehouse.api.versioned import Versioned
+from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
+from lakehouse.formats.growing_file import GrowingFile
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.process.spool import Spooled
+from lakehouse.process.spool import Spooled, spooled
+from lakehouse.service import presentation
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import Settled, settle
-from lakehouse.service.ingest.dry_run import rehearse
+from lakehouse.service.ingest.dry_run import dry_run
 from lakehouse.service.ingest.job import IngestJob
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.prefetch import Prefetch, Prefetcher
@@ -24,6 +31,18 @@ from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
 
 __all__ = ["Ingest", "IngestPlan"]
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A file that was received whole, and how far it was read while it arrived."""
+
+    file: Spooled
+    ahead: Prefetch
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size as received."""
+        return self.file.size_bytes
 
 
 class Ingest:
@@ -38,7 +57,11 @@ class Ingest:
         spool_dir: Path,
         upload_bytes: int,
         rejections: Rejections,
+        uploads: Limiter,
     ) -> None:
+        self.max_bytes = upload_bytes
+        """How large a file may be, as received and as decoded."""
+        self._uploads = uploads
         self._node = node
         self._objects = objects
         self._rejections = rejections
@@ -48,25 +71,47 @@ class Ingest:
         would spend as much again on passing the interpreter's lock around."""
         self._spool_dir = spool_dir
         self._limits = IngestLimits(decoded_bytes=upload_bytes)
-        self.ahead = Prefetcher(node, pool, spool_dir, self._limits)
+        self._ahead = Prefetcher(node, pool, spool_dir, self._limits)
+
+    @asynccontextmanager
+    async def received(
+        self,
+        caller: Caller,
+        chunks: AsyncIterator[bytes],
+        early_plan: Callable[[], IngestPlan | None] = lambda: None,
+    ) -> AsyncIterator[Upload]:
+        """A file, kept on disk or in memory while the context lasts.
+
+        A large one is read while it arrives if `early_plan`, called then, returns its plan. Raises
+        RefusedError: `busy`, `too_large`, `insufficient_storage`, and what `chunks` raises.
+        """
+        with self._uploads.slot():
+            async with AsyncExitStack() as stack:
+                ahead = await stack.enter_async_context(self._ahead.reading())
+
+                def begun(file: GrowingFile) -> None:
+                    if (plan := early_plan()) is not None:
+                        ahead.begin(plan, file)
+
+                context = spooled(chunks, self._spool_dir, self.max_bytes, self._pool, begun)
+                yield Upload(await stack.enter_async_context(context), ahead)
 
     async def ingest(
         self,
-        plan: IngestPlan,
-        file: Spooled,
         caller: Caller,
-        ahead: Prefetch | None = None,
+        plan: IngestPlan,
+        upload: Upload,
         reached: ProgressCallback = ignore_progress,
-    ) -> Receipt:
-        """Make or extend the dataset by the file's rows: its manifest, and what the file brought.
+    ) -> Versioned[IngestReceipt]:
+        """Make or extend the dataset by the file's rows.
 
-        `ahead` is the same file's reading that was begun while it came, if one was; `reached` is
-        told of the rows that are written, where there was none.
+        `reached` is called with the number of rows written, unless they were read ahead.
         Raises RefusedError: `invalid_name`, `name_taken`, `schema_conflict`, `empty_csv`,
         `malformed_csv`, `malformed_encoding`, `value_does_not_fit`, `too_large`, and what settle
         raises. Nothing is referred to before all of it is in the bucket.
         """
         check_name(plan.name)
+        file, ahead = upload.file, upload.ahead
         with self._rejections.noted(plan, file, caller):
             async with work_dir(self._spool_dir, self._pool) as place:
                 reader = self._lane if plan.is_quick(file) else self._pool
@@ -79,37 +124,38 @@ class Ingest:
                 settled = await settle(self._node, command, caller, file.sha256, job)
                 return await self._receipt(plan, settled)
 
-    async def rehearse(
+    async def dry_run(
         self,
-        plan: IngestPlan,
-        file: Spooled,
         caller: Caller,
+        plan: IngestPlan,
+        upload: Upload,
         reached: ProgressCallback = ignore_progress,
-    ) -> Receipt:
-        """What `ingest` would do just now, and what it would refuse. Writes nothing to the bucket.
+    ) -> Versioned[IngestDryRun]:
+        """What `ingest` would do now, and how it would refuse. Writes nothing to the bucket.
 
-        Raises RefusedError only for what hinders the rehearsal itself.
+        Raises RefusedError only for what prevents the dry run itself.
         """
         check_name(plan.name)
+        file = upload.file
         async with work_dir(self._spool_dir, self._pool) as place:
             job = IngestJob(
                 *(self._node, self._objects, self._pool, self._limits, plan, file, place),
                 reached=reached,
                 dry_run=True,
             )
-            return await rehearse(self._node, plan, file, job)
+            return await dry_run(self._node, plan, file, job)
 
-    async def _receipt(self, plan: IngestPlan, settled: Settled) -> Receipt:
+    async def _receipt(self, plan: IngestPlan, settled: Settled) -> Versioned[IngestReceipt]:
         dataset = catalog.find(settled.state.catalog, plan.name)
         event = settled.event or await self._event(settled.seq)
         if dataset is None:
             raise RefusedError(Refused("internal_error", "what was ingested is not in the catalog"))
         reused = settled.event is None
         duplicate_of = settled.seq if reused and plan.mode == "append" else None
-        body = receipts.ingested(
+        body = presentation.ingested(
             dataset, settled.state, event, reused=reused, duplicate_of=duplicate_of
         )
-        return Receipt(body, settled.seq)
+        return Versioned(body, settled.seq)
 
     async def _event(self, seq: int) -> Event:
         _, event = await self._node.past.event(seq)

@@ -1,6 +1,6 @@
-"""Which queries run here and which ran: listed, called off, remembered within bounds.
+"""The queries that run in this process and those that ran: listed, cancelled, remembered within bounds.
 
-Owns no process: calling off cancels the task that asks, and the engine sees to its worker.
+Owns no process: cancelling cancels the task that waits for the query, and the engine frees its worker.
 """
 
 import asyncio
@@ -13,13 +13,14 @@ import msgspec
 
 from journal.clock import Clock
 from journal.slot import format_at
-from lakehouse.domain.errors import Body, Refused, RefusedError
+from lakehouse.api.sql import CancelledQueries, RunningQueries, RunningQuery
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 
 REMEMBERED = 1_000
 SHOWN_CHARACTERS = 4_096
 """How much of a statement's text is kept."""
-CALL_OFF_S = 1.0
+CANCEL_S = 1.0
 
 _REMEMBERED = (
     "query_id",
@@ -66,10 +67,11 @@ class Queries:
         self._ended: deque[Entry] = deque(maxlen=REMEMBERED)
         self._number = 0
 
-    def running(self) -> list[Body]:
-        """What runs or waits, oldest first."""
+    def running(self, caller: Caller) -> RunningQueries:
+        """The queries that run or wait, oldest first."""
         now_s = self._clock.monotonic()
-        return [_row(each.entry, now_s - each.entry.started_s) for each in self._running.values()]
+        rows = [_row(each.entry, now_s - each.entry.started_s) for each in self._running.values()]
+        return RunningQueries(rows)
 
     def count(self) -> int:
         """How many run or wait."""
@@ -85,28 +87,30 @@ class Queries:
             await each.over.wait()
 
     def ended(self) -> list[Entry]:
-        """What ran, oldest first; older ones are forgotten."""
+        """The queries that ended, oldest first; only the last ones are kept."""
         return list(self._ended)
 
     def remembered(self) -> list[dict[str, Any]]:
-        """What ran and what runs, oldest first, by the names of `lake.queries`."""
+        """The queries that ended and those that run, oldest first, as rows of `lake.queries`."""
         now_s = self._clock.monotonic()
         running = [_remembered(each.entry, None, now_s) for each in self._running.values()]
         return [_remembered(entry, entry.state, now_s) for entry in self._ended] + running
 
-    async def cancel(self, query_id: str) -> Body:
-        """Call off every query of that name; they have ended when this returns, within a second.
+    async def cancel(self, caller: Caller, query_id: str) -> CancelledQueries:
+        """Cancel every query with that id; they have ended when this returns, within a second.
 
         Raises RefusedError `query_not_found`.
         """
         found = [each for each in self._running.values() if each.entry.query_id == query_id]
         if not found:
-            raise RefusedError(Refused("query_not_found", f"no query {query_id!r} runs here"))
+            raise RefusedError(
+                Refused("query_not_found", f"no query {query_id!r} runs in this process")
+            )
         for each in found:
             each.cancel()
         await asyncio.wait([asyncio.create_task(each.over.wait()) for each in found],
-                           timeout=CALL_OFF_S)  # fmt: skip
-        return {"query_id": query_id, "cancelled": len(found)}
+                           timeout=CANCEL_S)  # fmt: skip
+        return CancelledQueries(query_id, len(found))
 
     @asynccontextmanager
     async def track(
@@ -114,7 +118,7 @@ class Queries:
     ) -> AsyncIterator[Entry]:
         """List the query that runs inside, and remember how it ended. Several may have one id.
 
-        Raises RefusedError `query_cancelled` inside when it is called off.
+        Raises RefusedError `query_cancelled` inside when it is cancelled.
         """
         entry = Entry(
             *(query_id, caller.actor, sql[:SHOWN_CHARACTERS], format_, seq),
@@ -133,9 +137,9 @@ class Queries:
             raise
         except asyncio.CancelledError as error:
             outcome = ABANDONED
-            if running.was_called_off():
+            if running.was_cancelled():
                 outcome = "query_cancelled"
-                raise RefusedError(Refused(outcome, "it was called off by request")) from error
+                raise RefusedError(Refused(outcome, "it was cancelled by request")) from error
             raise
         finally:
             entry.state = outcome
@@ -146,22 +150,22 @@ class Queries:
 
 
 class _Running:
-    """A query and the task that asks it."""
+    """A query and the task that waits for it."""
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.over = asyncio.Event()
         self._task = asyncio.current_task()
-        self._called_off = False
+        self._cancelled = False
 
     def cancel(self) -> None:
-        if self._task is not None and not self._called_off:
-            self._called_off = True
+        if self._task is not None and not self._cancelled:
+            self._cancelled = True
             self._task.cancel()
 
-    def was_called_off(self) -> bool:
-        """Whether that, and not the client's leaving as well, ended it. To be asked once."""
-        return self._called_off and self._task is not None and self._task.uncancel() == 0
+    def was_cancelled(self) -> bool:
+        """Whether a cancellation, and not also a client that left, ended it. Call this once."""
+        return self._cancelled and self._task is not None and self._task.uncancel() == 0
 
 
 def _remembered(entry: Entry, outcome: str | None, now_s: float) -> dict[str, Any]:
@@ -170,15 +174,15 @@ def _remembered(entry: Entry, outcome: str | None, now_s: float) -> dict[str, An
     return detail | {"outcome": outcome, "ms": ms}
 
 
-def _row(entry: Entry, elapsed_s: float) -> Body:
-    return {
-        "query_id": entry.query_id,
-        "state": entry.state,
-        "actor": entry.actor,
-        "sql": entry.sql,
-        "format": entry.format,
-        "seq": entry.seq,
-        "started_at": entry.started_at,
-        "elapsed_ms": round(elapsed_s * 1000),
-        "size_bytes": entry.size_bytes,
-    }
+def _row(entry: Entry, elapsed_s: float) -> RunningQuery:
+    return RunningQuery(
+        query_id=entry.query_id,
+        state=entry.state,
+        actor=entry.actor,
+        sql=entry.sql,
+        format=entry.format,
+        seq=entry.seq,
+        started_at=entry.started_at,
+        elapsed_ms=round(elapsed_s * 1000),
+        size_bytes=entry.size_bytes,
+    )

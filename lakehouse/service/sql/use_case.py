@@ -1,4 +1,4 @@
-"""SQL: one read-only question over the datasets as they are, or were."""
+"""SQL: one read-only statement over the datasets as they are, or were."""
 
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from lakehouse.api.sql import SqlRequest
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
@@ -47,18 +48,21 @@ class Sql:
     async def run(
         self,
         caller: Caller,
-        query: Query,
-        as_of: str | int | None,
+        request: SqlRequest,
+        format_: str,
         query_id: str,
         *,
         fresh: bool = False,
     ) -> AsyncIterator[Answer]:
-        """The answer to `query`, first rows ready; a `fresh` one does not come from the cache.
+        """The result of a statement in a format of FORMATS, its first rows ready. A `fresh` one does
+        not come from the cache.
 
-        Raises what QueryEngine.run and reading.state_as_of raise; `query_cancelled`;
+        Raises what QueryEngine.run and state_as_of raise; `query_cancelled`;
         `objects_collected` naming the event where an object is absent because it was collected.
         """
-        state = await snapshot.state_as_of(self._node, as_of)
+        timeout_s = request.timeout_ms / 1000 if request.timeout_ms else None
+        query = Query(request.sql, request.params, timeout_s, format_)
+        state = await snapshot.state_as_of(self._node, request.as_of)
         async with self.queries.track(
             caller, query_id, query.sql, query.format, state.head.seq
         ) as entry:
@@ -67,7 +71,7 @@ class Sql:
                 yield kept
                 return
             async with self._system.loan() as loan, AsyncExitStack() as stack:
-                current = as_of is None
+                current = request.as_of is None
                 yield await self._begun(stack, query, loan, entry, state, current=current)
 
     async def _begun(

@@ -95,20 +95,21 @@ def piece_bytes(request: web.BaseRequest) -> int:
 
 
 async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
-    """A JSON body as `shape`, and its bytes.
+    """A JSON body as the route's struct, and its bytes.
 
     Raises RefusedError: `too_large`, `incomplete_body`, `body_too_slow`, `unsupported_media_type` for
     a coded body, `invalid_request` with msgspec's message.
     """
+    exchange.route.expect(exchange.route.body, shape)
     coding = exchange.request.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if coding.lower() not in ("", "identity"):
-        raise RefusedError(Refused("unsupported_media_type", "a JSON body is not compressed"))
+        raise RefusedError(Refused("unsupported_media_type", "a JSON body must not be compressed"))
     check_declared_size(exchange.request, JSON_BYTES)
     body = bytearray()
     async for chunk in chunks(exchange.request):
         body += chunk
         if len(body) > JSON_BYTES:
-            detail = f"a JSON body has at most {JSON_BYTES:,} bytes"
+            detail = f"a JSON body may have at most {JSON_BYTES:,} bytes"
             raise RefusedError(Refused("too_large", detail))
     try:
         return msgspec.json.decode(body, type=shape), bytes(body)

@@ -1,23 +1,31 @@
-"""One request as the handlers see it: target, query, who asks. Extracts and checks; answers nothing."""
+"""One request as the handlers see it: target, parameters, headers, caller. Extracts and checks only."""
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 import msgspec
 from aiohttp import web
 
+from lakehouse.api.headers import ChangeHeaders, ReadHeaders
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_idempotency_key, checked_words
 from lakehouse.service.caller import Caller
+from lakehouse.web.http.parameters import headers_of, query_of
+
+if TYPE_CHECKING:
+    from lakehouse.web.route import Route
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 QUERIES = "/v1/sql"
 QUERY_ID = web.RequestKey("QUERY_ID", str)
-"""Set on a request that asks a query, for every answer to it to carry."""
+"""Set on a request that runs a query; every answer to it has this id."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -29,22 +37,40 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """A request on its way through: aiohttp's request, its target, and what the route matched."""
+    """A request on its way through: aiohttp's request, its target, and the route that it matched."""
 
-    def __init__(self, request: web.BaseRequest, request_id: str, accepted_s: float) -> None:
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        request_id: str,
+        accepted_s: float,
+        match: Callable[[str, str], tuple["Route", str]],
+    ) -> None:
         self.request = request
         self.request_id = request_id
-        self.accepted_s = accepted_s
         self.target = target(request.raw_path)
-        self.changes = False
-        """Whether its route may make an event."""
-        self.tail = ""
-        """What followed the route's fixed part, still percent-encoded."""
+        self.route, self.tail = match(request.method, self.target.path)
+        """`tail`: what followed the route's fixed part, still percent-encoded."""
+        self._accepted_s = accepted_s
 
     async def begin(self, response: web.StreamResponse) -> None:
         """Send an answer's head; its body follows in pieces."""
         finish(self.request, response, self.request_id)
         await response.prepare(self.request)
+
+    def query(self, shape: type[T]) -> T:
+        """The query string. Raises RefusedError `invalid_request`."""
+        self.route.expect(self.route.query, shape)
+        return query_of(shape, self.target.query)
+
+    def headers(self, shape: type[T]) -> T:
+        """The route's own headers. Raises RefusedError `invalid_request`."""
+        self.route.expect(self.route.headers, shape)
+        return headers_of(shape, self.request.headers.items())
+
+    def min_seq(self) -> int | None:
+        """The event that the answer must include. Raises RefusedError `invalid_request`."""
+        return headers_of(ReadHeaders, self.request.headers.items()).min_seq
 
     def key(self) -> str:
         """The tail, percent-decoded once. Raises RefusedError `invalid_key` when not UTF-8."""
@@ -60,52 +86,25 @@ class Exchange:
         except UnicodeDecodeError as error:
             raise RefusedError(Refused("invalid_name", "the name is not UTF-8")) from error
 
-    def parameter(self, name: str) -> str | None:
-        """A query parameter's one value. Raises RefusedError `invalid_request` for several."""
-        values = [value for each, value in self.target.query if each == name]
-        if len(values) > 1:
-            raise _invalid(f"the parameter {name} is given {len(values)} times")
-        return values[0] if values else None
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole-number parameter between `low` and `high`."""
-        text = self.parameter(name)
-        if text is None:
-            return default
-        if not re.fullmatch(r"[0-9]{1,16}", text) or not low <= int(text) <= high:
-            raise _invalid(f"{name} is a whole number from {low:,} to {high:,}")
-        return int(text)
-
-    def flag(self, name: str) -> bool:
-        """A parameter that is `true` or `false`; absent is false."""
-        text = self.parameter(name)
-        if text not in (None, "true", "false"):
-            raise _invalid(f"{name} is true or false")
-        return text == "true"
-
     def query_id(self) -> str:
-        """The name of the query that this request asks."""
+        """The id of the query that this request runs."""
         return self.request[QUERY_ID]
-
-    def header(self, name: str) -> str | None:
-        """A header's one value. Raises RefusedError `invalid_request` for several."""
-        values = self.request.headers.getall(name, [])
-        if len(values) > 1:
-            raise _invalid(f"the header {name} is given {len(values)} times")
-        return values[0] if values else None
 
     def caller(self) -> Caller:
         """Who sent the request, and what it says of itself. Raises RefusedError.
 
         The idempotency key and the reason belong to changes; a read ignores them.
         """
-        actor = checked_words(self.header("X-Actor"), "the header X-Actor")
-        key = self.header("Idempotency-Key") if self.changes else None
+        shape = ChangeHeaders if self.route.changes else ReadHeaders
+        sent = headers_of(shape, self.request.headers.items())
+        key, reason = None, None
+        if isinstance(sent, ChangeHeaders):
+            key, reason = sent.idempotency_key, sent.reason
+        actor = checked_words(sent.actor, "the header X-Actor")
         check_idempotency_key(key)
-        reason = self.header("X-Change-Reason") if self.changes else None
         return Caller(
             actor=actor or DEFAULT_ACTOR,
-            accepted_s=self.accepted_s,
+            accepted_s=self._accepted_s,
             correlation=self.request_id,
             reason=checked_words(reason, "the header X-Change-Reason"),
             idempotency_key=key,
@@ -115,13 +114,13 @@ class Exchange:
 
 
 def name_query(request: web.BaseRequest) -> None:
-    """Name what asks a query, before anything is judged: the client's own name if it may be echoed."""
+    """Give a request that runs a query its id, before anything is checked: the client's own if valid."""
     if _path(request.raw_path)[0] == QUERIES:
         request[QUERY_ID] = identity_of(request.headers.get("Query-Id", ""))
 
 
 def finish(request: web.BaseRequest, response: web.StreamResponse, identity: str) -> None:
-    """Make an answer ready to go. A body that nobody read, or that broke off, ends its connection."""
+    """Complete an answer's head. A body that was not read, or that broke off, closes the connection."""
     if response.prepared:
         return
     stamp(response, identity)
@@ -145,7 +144,7 @@ def target(raw_path: str) -> Target:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1_000)
     except ValueError as error:
-        raise _invalid(f"the query string does not parse: {error}") from error
+        raise _invalid(f"the query string cannot be parsed: {error}") from error
     return Target(path, tuple(pairs))
 
 
@@ -155,12 +154,12 @@ def _path(raw_path: str) -> tuple[str, str]:
 
 
 def request_id(headers: Mapping[str, str]) -> str:
-    """The client's own request id if it is one that may be echoed, else a new one."""
+    """The client's own request id if it is valid, else a new one."""
     return identity_of(headers.get("X-Request-Id", ""))
 
 
 def identity_of(given: str) -> str:
-    """`given` if it is a name that may be echoed, else a new one."""
+    """`given` if it is a valid id, else a new one."""
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 

@@ -7,8 +7,10 @@ from scripted_bucket import ScriptedBucket
 
 from journal.bucket.keys import SLOTS
 from journal.clock import SystemClock
+from lakehouse.api.catalog import HistoryQuery
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import DropDataset, RegisterDataset
+from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import Catalog
 
 
@@ -26,8 +28,9 @@ async def test_its_events_are_read_and_no_others() -> None:
     writing.cancel()
     bucket.reads.clear()
     bucket.lists.clear()
-    listing = await Catalog(node).history("T", 0, 1_000)
-    assert len(listing.rows) == 45
-    assert [row["type"] for row in listing.rows[:2]] == ["dataset_registered", "dataset_dropped"]
+    found = await Catalog(node).history(Caller("reader", 0.0), "T", HistoryQuery())
+    events = found.body.events
+    assert len(events) == 45
+    assert [event.type for event in events[:2]] == ["dataset_registered", "dataset_dropped"]
     assert len([key for key in bucket.reads if key.startswith(SLOTS)]) == len(bucket.reads) == 45
     assert bucket.lists == []

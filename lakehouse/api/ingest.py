@@ -1,0 +1,258 @@
+"""Ingest: parameters and answers. Pure."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from lakehouse.api.catalog import Manifest, RowCountOrNull, SchemaColumn
+from lakehouse.api.fields import (
+    Actor,
+    Count,
+    DatasetName,
+    ErrorRow,
+    Reason,
+    RowCount,
+    SchemaFingerprint,
+    Seq,
+    Sha256,
+    SizeBytes,
+    Time,
+)
+
+RowsIngested = Annotated[RowCount, Meta(description="Number of rows that were added.")]
+RowsQuarantined = Annotated[
+    Count, Meta(description="Number of rows that were put in quarantine.", examples=[0])
+]
+
+
+class IngestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Query of POST /v1/ingest. Any other parameter is refused: ignoring it could change data."""
+
+    name: DatasetName
+    mode: Annotated[
+        Literal["replace", "append"],
+        Meta(description="Make the dataset exactly this file, or add its rows."),
+    ] = "replace"
+    schema_change: Annotated[
+        Literal["replace", "widen"] | None,
+        Meta(
+            description="What a file with another schema does: `replace` the schema (with "
+            "`mode=replace`), or `widen` it. By default it is refused.",
+            examples=["widen"],
+        ),
+    ] = None
+    dedupe: Annotated[
+        Literal["source"] | None,
+        Meta(
+            description="`source`: do nothing if the same file with the same options is in the "
+            "dataset.",
+            examples=["source"],
+        ),
+    ] = None
+    resolves: Annotated[
+        list[str],
+        Meta(
+            description="Keys of quarantine files of the dataset whose rows this file contains, "
+            "corrected. They leave the quarantine when the rows are added (`mode=append`)."
+        ),
+    ] = []
+    dry_run: Annotated[
+        bool, Meta(description="Only report what would happen.", examples=[True])
+    ] = False
+    format: Annotated[
+        Literal["csv", "ndjson", "parquet"] | None,
+        Meta(
+            description="Format of the file. By default it is found by its Content-Type, then by its "
+            "name, else it is CSV.",
+            examples=["csv"],
+        ),
+    ] = None
+    types: Annotated[
+        list[str],
+        Meta(
+            description="Types of columns, instead of those found by their values.",
+            examples=[["zip:string,rate:double"]],
+        ),
+    ] = []
+    null: Annotated[
+        list[str],
+        Meta(description="CSV: further unquoted values that mean null.", examples=[["NA"]]),
+    ] = []
+    delimiter: Annotated[
+        str, Meta(description="CSV: the character between fields.", examples=[";"])
+    ] = ","
+    encoding: Annotated[str, Meta(description="CSV: the text encoding.", examples=["latin-1"])] = (
+        "utf-8"
+    )
+    header: Annotated[
+        bool, Meta(description="CSV: whether the first row is a header.", examples=[True])
+    ] = True
+    on_error: Annotated[
+        Literal["reject", "quarantine"],
+        Meta(
+            description="What a row that cannot be read does: it refuses the file, or is put in "
+            "quarantine."
+        ),
+    ] = "reject"
+
+
+class IngestHeaders(msgspec.Struct, frozen=True):
+    """Headers of POST /v1/ingest."""
+
+    content_encoding: Annotated[
+        str | None,
+        Meta(
+            description="Compression of a raw body: `gzip` or `zstd`. It is found by the first bytes "
+            "too.",
+            examples=["gzip"],
+        ),
+    ] = msgspec.field(name="Content-Encoding", default=None)
+
+
+class ReceivedFile(msgspec.Struct, frozen=True):
+    """A file as it was received, compressed or not."""
+
+    sha256: Sha256
+    size_bytes: SizeBytes
+
+
+class QuarantineObject(msgspec.Struct, frozen=True):
+    """The Parquet file of the rows in quarantine; storage returns it by its key."""
+
+    key: Annotated[
+        str,
+        Meta(description="Key of the file.", examples=["objects/9f/86d081884c7d-5b8a9f0e.41.k3j2"]),
+    ]
+    size_bytes: SizeBytes
+    sha256: Sha256
+
+
+class RenamedColumn(msgspec.Struct, frozen=True):
+    """A header cell that cannot be a column's name as it stands."""
+
+    position: Annotated[int, Meta(description="Position of the column, from 1.", examples=[2])]
+    was: Annotated[str, Meta(description="The cell.", examples=[""])]
+    name: Annotated[str, Meta(description="The name of the column.", examples=["column2"])]
+
+
+class IngestReceipt(Manifest, frozen=True, kw_only=True):
+    """The dataset, and what the file added to it."""
+
+    rows_ingested: Annotated[
+        RowsIngested | None, Meta(description="Number of rows of the file; null if not known.")
+    ]
+    rows_quarantined: RowsQuarantined
+    quarantine: Annotated[
+        QuarantineObject | None, Meta(description="The rows in quarantine; null if there are none.")
+    ]
+    source: Annotated[
+        ReceivedFile | None, Meta(description="The file; null if the event does not name it.")
+    ]
+    renamed: list[RenamedColumn]
+    reused: Annotated[
+        bool, Meta(description="Whether the dataset already held the file: nothing was changed.")
+    ]
+    duplicate_of: (
+        Annotated[
+            Seq,
+            Meta(description="With `dedupe=source`: the event that added the same file before."),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
+
+
+class BadRow(msgspec.Struct, frozen=True):
+    """A row that cannot be read, or has a value that does not fit its column."""
+
+    line: Annotated[int, Meta(description="Line of the file, from 1.", examples=[17])]
+    column: Annotated[
+        str | None,
+        Meta(description="The column; null if the row cannot be read.", examples=["price"]),
+    ]
+    reason: Annotated[str, Meta(description="What is wrong.", examples=["'n/a' is not a double"])]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """How the file would be refused."""
+
+    code: Annotated[str, Meta(description="The error code.", examples=["schema_conflict"])]
+    status: Annotated[int, Meta(description="HTTP status.", examples=[409])]
+    detail: Annotated[str, Meta(description="What is wrong.", examples=["sales: 1 column differs"])]
+    errors: Annotated[
+        list[ErrorRow], Meta(description="The single things that are wrong.", examples=[[]])
+    ]
+
+
+class IngestDryRun(msgspec.Struct, frozen=True):
+    """What the file would do (`dry_run=true`)."""
+
+    dry_run: Annotated[bool, Meta(description="`true`.", examples=[True])]
+    name: DatasetName
+    source: ReceivedFile
+    seq: Annotated[Seq, Meta(description="The event up to which this is true.")]
+    outcome: Annotated[
+        str,
+        Meta(
+            description="`create`, `replace`, `append`, `reuse` or `refuse`.", examples=["create"]
+        ),
+    ]
+    schema: Annotated[
+        list[SchemaColumn] | None, Meta(description="The file's columns; null if it was not read.")
+    ]
+    schema_fingerprint: Annotated[
+        SchemaFingerprint | None, Meta(description="Fingerprint of the file's schema.")
+    ]
+    rows_ingested: RowsIngested
+    rows_quarantined: RowsQuarantined
+    row_count: RowCountOrNull
+    reused: Annotated[bool, Meta(description="Whether the dataset already holds the file.")]
+    rows_good: Annotated[
+        int | None,
+        Meta(description="Number of rows that can be read; null if not read.", examples=[12500]),
+    ]
+    rows_bad: Annotated[
+        int | None,
+        Meta(description="Number of rows that cannot be read; null if not read.", examples=[0]),
+    ]
+    bad_rows: Annotated[list[BadRow], Meta(description="The first 100 of them.")]
+    renamed: list[RenamedColumn]
+    refused: Annotated[
+        Refusal | None, Meta(description="How the file would be refused; null if it would not.")
+    ]
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """An ingest that was refused: a row of `lake.rejections`."""
+
+    at: Time
+    dataset: DatasetName
+    mode: Annotated[str, Meta(description="`replace` or `append`.", examples=["replace"])]
+    code: Annotated[str, Meta(description="The error code.", examples=["malformed_csv"])]
+    detail: Annotated[
+        str, Meta(description="What is wrong.", examples=["line 17: 2 fields, expected 3"])
+    ]
+    actor: Actor
+    reason: Reason
+    correlation: Annotated[
+        str | None,
+        Meta(description="The request id.", examples=["3f1c9a52b7d84e0f8a6d5c4b3a291807"]),
+    ]
+    sha256: Sha256
+    size_bytes: SizeBytes
+
+
+class QuarantineRow(msgspec.Struct, frozen=True):
+    """A row in quarantine, as `lakehouse quarantine --json` prints it."""
+
+    key: Annotated[str, Meta(description="Key of the quarantine file.")]
+    seq: Annotated[Seq, Meta(description="The event that put it in quarantine.")]
+    line: Annotated[int, Meta(description="Line of the source file, from 1.", examples=[17])]
+    column: Annotated[
+        str | None,
+        Meta(description="The column; null if the row cannot be read.", examples=["price"]),
+    ]
+    reason: Annotated[str, Meta(description="What is wrong.", examples=["'n/a' is not a double"])]
+    raw: Annotated[
+        str, Meta(description="The row as text, without its line end.", examples=["7,n/a"])
+    ]

@@ -1,0 +1,22 @@
+"""The process about itself: answers. Pure."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lakehouse.api.fields import Seq
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process runs."""
+
+    status: Annotated[str, Meta(description="`ok`.", examples=["ok"])] = "ok"
+    service: Annotated[str, Meta(description="`lakehouse`.", examples=["lakehouse"])] = "lakehouse"
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The process can serve: it has read the journal to its end, and the bucket answers."""
+
+    status: Annotated[str, Meta(description="`ready`.", examples=["ready"])]
+    seq: Annotated[Seq, Meta(description="The last event that was read.")]

@@ -1,0 +1,171 @@
+"""Differences, pins and undo: parameters and answers. Pure."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lakehouse.api.fields import (
+    Actor,
+    AsOf,
+    AsOfSeq,
+    AsOfText,
+    Count,
+    DatasetName,
+    DryRun,
+    Reason,
+    Seq,
+    Time,
+)
+
+ChangeType = Annotated[
+    str, Meta(description="Type of the event to undo.", examples=["dataset_dropped"])
+]
+
+
+class DiffQuery(msgspec.Struct, frozen=True):
+    """Query of GET /v1/catalog/diff."""
+
+    first: Annotated[AsOfText, Meta(description="The earlier moment, as in `as_of`.")] = (
+        msgspec.field(name="from")
+    )
+    last: Annotated[
+        AsOfText | None,
+        Meta(description="The later moment, as in `as_of`; absent means now.", examples=["57"]),
+    ] = msgspec.field(name="to", default=None)
+
+
+class PinRequest(msgspec.Struct, frozen=True):
+    """The dataset to pin, and as of which moment. Unknown members are ignored."""
+
+    name: DatasetName
+    as_of: AsOf
+
+
+class UnpinRequest(msgspec.Struct, frozen=True):
+    """The pin to remove. Unknown members are ignored."""
+
+    name: DatasetName
+    as_of_seq: AsOfSeq
+
+
+class UndoRequest(msgspec.Struct, frozen=True):
+    """The event to undo. Unknown members are ignored."""
+
+    seq: Annotated[Seq, Meta(description="The number of the event to undo.")]
+    dry_run: Annotated[
+        bool, Meta(description="Only report what would change.", examples=[True])
+    ] = True
+
+
+class Span(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
+    """A number before and after."""
+
+    first: Annotated[
+        int | None, Meta(description="Before; null if not known or absent.", examples=[100])
+    ]
+    last: Annotated[
+        int | None, Meta(description="After; null if not known or absent.", examples=[120])
+    ]
+
+
+class ObjectChanges(msgspec.Struct, frozen=True):
+    """Keys of the objects that differ."""
+
+    added: list[str]
+    removed: list[str]
+
+
+class ColumnChange(msgspec.Struct, frozen=True, rename={"now": "is"}):
+    """A column that differs: by type, by absence, or by position."""
+
+    name: Annotated[str, Meta(description="Name of the column.", examples=["price"])]
+    was: Annotated[
+        str | None, Meta(description="Type before; null if it was absent.", examples=["int64"])
+    ]
+    now: Annotated[
+        str | None, Meta(description="Type after; null if it is absent.", examples=["double"])
+    ]
+    position: (
+        Annotated[
+            int, Meta(description="Where it was, from 1, if only the order differs.", examples=[2])
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
+
+
+class DatasetChange(msgspec.Struct, frozen=True):
+    """How one dataset differs."""
+
+    name: DatasetName
+    change: Annotated[
+        str, Meta(description="`added`, `dropped` or `changed`.", examples=["changed"])
+    ]
+    rows: Annotated[Span, Meta(description="Number of rows.")]
+    objects: ObjectChanges
+    schema: Annotated[
+        list[ColumnChange], Meta(description="Columns that differ, if both schemas are known.")
+    ]
+    seq: Annotated[Span, Meta(description="The event that last changed the dataset.")]
+
+
+class CatalogDiff(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
+    """What differs between two moments, in the order of the datasets' names."""
+
+    first: Annotated[Seq, Meta(description="The event of the earlier moment.")]
+    last: Annotated[Seq, Meta(description="The event of the later moment.")]
+    datasets: list[DatasetChange]
+
+
+class PinReceipt(msgspec.Struct, frozen=True):
+    """The pin that was made, or removed."""
+
+    name: DatasetName
+    as_of_seq: AsOfSeq
+    seq: Annotated[Seq, Meta(description="The event that made or removed the pin.")]
+
+
+class ListedPin(msgspec.Struct, frozen=True):
+    """A pin, with who made it and why."""
+
+    name: DatasetName
+    as_of_seq: AsOfSeq
+    objects: Annotated[
+        Count, Meta(description="Number of objects that the pin protects.", examples=[3])
+    ]
+    seq: Annotated[Seq, Meta(description="The event that made the pin.")]
+    at: Time
+    actor: Actor
+    reason: Reason
+
+
+class Pins(msgspec.Struct, frozen=True):
+    """All pins, oldest first."""
+
+    pins: list[ListedPin]
+
+
+class Undone(msgspec.Struct, frozen=True):
+    """The change that undoes an event, and what differs by it."""
+
+    dry_run: DryRun
+    undoes: Annotated[Seq, Meta(description="The event to undo.")]
+    undone_type: ChangeType
+    type: Annotated[
+        str | None,
+        Meta(
+            description="Type of the event that undoes it; null if nothing needs to change.",
+            examples=["dataset_restored"],
+        ),
+    ]
+    datasets: Annotated[
+        list[DatasetChange], Meta(description="The datasets that differ before and after.")
+    ]
+    key: Annotated[
+        str | None,
+        Meta(description="The key, if the event is about an object.", examples=[None]),
+    ]
+    seq: Annotated[
+        Seq,
+        Meta(description="The event that undid it; in a dry run the last event."),
+    ]

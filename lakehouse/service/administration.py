@@ -1,0 +1,31 @@
+"""The two events of an operator: a lake goes on from a restored copy, or writes a newer slot format."""
+
+from lakehouse.api.administration import RecordedChange
+from lakehouse.api.versioned import Versioned
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import AdoptLake, RaiseFormat
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import NOTHING_SHA256, settle
+
+
+class Administration:
+    """Changes that concern the lake as a whole."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def adopt(
+        self, caller: Caller, previous_seq: int, previous_sha256: str, note: str
+    ) -> Versioned[RecordedChange]:
+        """Record that the lake goes on from a restored copy, whose head had been this."""
+        return await self._record(caller, AdoptLake(previous_seq, previous_sha256, note))
+
+    async def raise_format(self, caller: Caller, slot: int) -> Versioned[RecordedChange]:
+        """Write slots of this format from the next one on."""
+        return await self._record(caller, RaiseFormat(slot))
+
+    async def _record(
+        self, caller: Caller, command: AdoptLake | RaiseFormat
+    ) -> Versioned[RecordedChange]:
+        settled = await settle(self._node, command, caller, NOTHING_SHA256)
+        return Versioned(RecordedChange(settled.seq, settled.event is not None), settled.seq)

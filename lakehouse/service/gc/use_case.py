@@ -1,0 +1,101 @@
+"""Garbage collection as one use case: report what may be removed, and remove it unless it is a dry run."""
+
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+
+from lakehouse.api.gc import GcObject, GcReport, GcRequest
+from lakehouse.api.versioned import Versioned
+from lakehouse.service.caller import Caller
+from lakehouse.service.gc import listing
+from lakehouse.service.gc.collector import GarbageCollector
+from lakehouse.service.gc.listing import GcCandidate, GcScope
+from lakehouse.service.gc.summary import GcProgress
+
+MAX_LISTED = 10_000
+"""How many objects a report lists; it counts all of them."""
+
+
+class Gc:
+    """The garbage collection of one node."""
+
+    def __init__(self, collector: GarbageCollector) -> None:
+        self._collector = collector
+
+    async def run(
+        self,
+        caller: Caller,
+        request: GcRequest,
+        payload: bytes = b"",
+        found: Callable[[GcObject], None] = lambda _: None,
+        max_listed: int | None = MAX_LISTED,
+    ) -> Versioned[GcReport]:
+        """Report what may be removed and, unless it is a dry run, remove it.
+
+        `found` is called for each object on the way; the report lists up to `max_listed` of each
+        kind, all for None. Raises RefusedError: `busy`, `idempotency_key_reused`, and what a commit
+        raises.
+        """
+        older_than = listing.RETENTION
+        if request.older_than is not None:
+            older_than = listing.age(request.older_than)
+        scope = await self._collector.plan(older_than)
+        tally = _Tally(found, max_listed)
+        if request.dry_run:
+            async for candidate in self._collector.survey(scope):
+                tally.add(candidate)
+            return Versioned(tally.report(scope, None), scope.state.head.seq)
+        sha256 = hashlib.sha256(payload).hexdigest()
+        done = await self._collector.collect(scope, caller, tally.add, sha256)
+        return Versioned(tally.report(scope, done), done.seq)
+
+
+class _Tally:
+    """The objects of one run: the first of them listed, all of them counted."""
+
+    def __init__(self, found: Callable[[GcObject], None], max_listed: int | None) -> None:
+        self._found = found
+        self._max_listed = max_listed
+        self._objects: list[GcObject] = []
+        self._foreign: list[GcObject] = []
+        self._count = 0
+        self._size_bytes = 0
+        self._foreign_count = 0
+
+    def add(self, candidate: GcCandidate) -> None:
+        row = GcObject(
+            candidate.blob,
+            candidate.key,
+            candidate.size_bytes,
+            candidate.verdict,
+            candidate.why,
+            candidate.since,
+        )
+        self._found(row)
+        rows = self._objects
+        if candidate.verdict == listing.FOREIGN:
+            rows = self._foreign
+            self._foreign_count += 1
+        else:
+            self._count += 1
+            self._size_bytes += candidate.size_bytes or 0
+        if self._max_listed is None or len(rows) < self._max_listed:
+            rows.append(row)
+
+    def report(self, scope: GcScope, done: GcProgress | None) -> GcReport:
+        """`done` is None for a dry run. A run that is repeated has its own id and cut-off."""
+        report = GcReport(
+            dry_run=done is None,
+            run=scope.run,
+            cutoff_seq=scope.cutoff_seq,
+            objects=self._objects,
+            object_count=self._count,
+            size_bytes=self._size_bytes,
+            foreign=self._foreign,
+            foreign_count=self._foreign_count,
+            seq=scope.state.head.seq,
+        )
+        if done is None:
+            return report
+        return msgspec.structs.replace(report, **msgspec.structs.asdict(done))

@@ -1,0 +1,132 @@
+"""State and events as the structs that users see. Pure: keys, never the names of blobs."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from journal.events import Column, Content, DatasetRestored, Event, Object, Renamed, Source
+from journal.slot import Head, Header
+from lakehouse.api.catalog import ListedDataset, Manifest, ManifestObject, SchemaColumn, Summary
+from lakehouse.api.ingest import IngestReceipt, QuarantineObject, ReceivedFile, RenamedColumn
+from lakehouse.api.journal import JournalEvent, JournalHead, Mention
+from lakehouse.api.storage import ListedObject, StoredObject
+from projections.catalog import Dataset
+from projections.fold import State
+from projections.inventory import Inventory, Stored
+
+EMPTY_HEAD = JournalHead(0, 0, None, None)
+
+
+def stored(version: Stored) -> StoredObject:
+    """What a PUT answers."""
+    return StoredObject(version.key, version.size_bytes, version.sha256, version.seq)
+
+
+def listed(version: Stored) -> ListedObject:
+    """A row of a list of objects."""
+    return ListedObject(version.key, version.size_bytes, version.sha256, version.seq, version.at)
+
+
+def manifest(dataset: Dataset, inventory: Inventory) -> Manifest:
+    """A dataset with its schema and objects."""
+    return Manifest(
+        dataset.dataset_id,
+        dataset.name,
+        dataset.schema_fingerprint,
+        columns(dataset.schema) if dataset.schema is not None else None,
+        [_object(item, inventory) for item in dataset.objects],
+        dataset.row_count,
+        dataset.created_at,
+        dataset.updated_at,
+        dataset.seq,
+    )
+
+
+def summary(dataset: Dataset) -> Summary:
+    """A dataset without its schema and objects."""
+    return Summary(
+        dataset.dataset_id,
+        dataset.name,
+        dataset.schema_fingerprint,
+        dataset.row_count,
+        dataset.created_at,
+        dataset.updated_at,
+        dataset.seq,
+    )
+
+
+def listed_dataset(dataset: Dataset, inventory: Inventory | None) -> ListedDataset:
+    """A row of a list of datasets; without an inventory it has no schema and no objects."""
+    if inventory is None:
+        return ListedDataset(**msgspec.structs.asdict(summary(dataset)))
+    return ListedDataset(**msgspec.structs.asdict(manifest(dataset, inventory)))
+
+
+def ingested(
+    dataset: Dataset, state: State, event: Event, *, reused: bool, duplicate_of: int | None
+) -> IngestReceipt:
+    """A dataset, and what `event`, an ingest, added to it."""
+    data = event.data
+    content = data if isinstance(data, Content | DatasetRestored) else None
+    aside = content.quarantine if content else ()
+    return IngestReceipt(
+        **msgspec.structs.asdict(manifest(dataset, state.inventory)),
+        rows_ingested=content.row_count if content else None,
+        rows_quarantined=sum(item.row_count or 0 for item in aside),
+        quarantine=_quarantine(aside[0]) if aside else None,
+        source=_source(content.source) if content and content.source else None,
+        renamed=renamed(content.renamed) if content else [],
+        reused=reused,
+        duplicate_of=msgspec.UNSET if duplicate_of is None else duplicate_of,
+    )
+
+
+def columns(schema: Sequence[Column]) -> list[SchemaColumn]:
+    """The columns of a schema."""
+    return [SchemaColumn(each.name, each.type) for each in schema]
+
+
+def renamed(found: Sequence[Renamed]) -> list[RenamedColumn]:
+    """Header cells that cannot be the names of columns."""
+    return [RenamedColumn(each.position, each.was, each.name) for each in found]
+
+
+def journal_event(header: Header, event: Event) -> JournalEvent:
+    """An event, with the position and the time of its slot."""
+    return JournalEvent(
+        event.seq,
+        header.position,
+        header.at,
+        event.type,
+        event.v,
+        event.command,
+        event.key,
+        event.request,
+        event.actor,
+        event.reason,
+        event.correlation,
+        [Mention(each.entity, each.prev) for each in event.about],
+        msgspec.to_builtins(event.data),
+    )
+
+
+def journal_head(head: Head) -> JournalHead:
+    """The last event and its slot."""
+    if head.position == 0:
+        return EMPTY_HEAD
+    return JournalHead(head.seq, head.position, head.sha256, head.at)
+
+
+def _object(item: Object, inventory: Inventory) -> ManifestObject:
+    version = inventory.blobs.get(item.blob)
+    return ManifestObject(
+        item.key, item.size_bytes, item.sha256, item.row_count, version.seq if version else None
+    )
+
+
+def _quarantine(item: Object) -> QuarantineObject:
+    return QuarantineObject(item.key, item.size_bytes, item.sha256)
+
+
+def _source(source: Source) -> ReceivedFile:
+    return ReceivedFile(source.sha256, source.size_bytes)

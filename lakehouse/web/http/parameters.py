@@ -1,0 +1,147 @@
+"""Query strings and headers as the structs of `api` that describe them. Pure.
+
+The one place that reads them: name, type, default and bounds are the struct's. A text field that is
+required and absent reads as empty; its use case says what is wrong with that.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from lakehouse.api.fields import MAX_INTEGER
+from lakehouse.domain.errors import Refused, RefusedError
+
+T = TypeVar("T", bound=msgspec.Struct)
+Pairs = Iterable[tuple[str, str]]
+Reader = Callable[[str, str], Any]
+"""Takes what is named in errors and the text; returns the value."""
+
+_INTEGER = re.compile(r"[0-9]{1,16}")
+_SHOWN_CHARACTERS = 64
+
+
+class _Field(msgspec.Struct, frozen=True):
+    """A field: its name in the struct and as sent, and how its text is read."""
+
+    name: str
+    sent: str
+    read: Reader
+    repeated: bool
+    required: bool
+    ignores_empty: bool
+
+
+def query_of(shape: type[T], pairs: Pairs) -> T:
+    """The parameters of a query string. Raises RefusedError `invalid_request`."""
+    return _read(shape, pairs, "the parameter", lambda name: name)
+
+
+def headers_of(shape: type[T], pairs: Pairs) -> T:
+    """The headers of a request, in any case. Raises RefusedError `invalid_request`."""
+    return _read(shape, pairs, "the header", str.lower)
+
+
+def _read(shape: type[T], pairs: Pairs, what: str, normal: Callable[[str], str]) -> T:
+    given: dict[str, list[str]] = {}
+    for name, text in pairs:
+        given.setdefault(normal(name), []).append(text)
+    fields = _fields(shape)
+    if shape.__struct_config__.forbid_unknown_fields:
+        _refuse_unknown(given.keys() - {normal(field.sent) for field in fields})
+    found = {
+        field.name: _value(field, texts, what)
+        for field in fields
+        if (texts := given.get(normal(field.sent), [])) or field.required
+    }
+    return shape(**{name: value for name, value in found.items() if value is not None})
+
+
+def _value(field: _Field, texts: list[str], what: str) -> Any:
+    if field.repeated:
+        return [field.read(field.sent, text) for text in texts]
+    if len(texts) > 1:
+        raise _invalid(f"{what} {field.sent} is given {len(texts)} times; give it once")
+    text = texts[0] if texts else ""
+    if field.ignores_empty and not text:
+        return None
+    return field.read(field.sent, text)
+
+
+@functools.cache
+def _fields(shape: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    described = inspect.type_info(shape)
+    if not isinstance(described, inspect.StructType):
+        raise TypeError(f"{shape.__name__} is not a struct")
+    return tuple(_field(each) for each in described.fields)
+
+
+def _field(field: inspect.Field) -> _Field:
+    kind = _plain(field.type)
+    repeated = isinstance(kind, inspect.ListType)
+    item = _plain(kind.item_type) if isinstance(kind, inspect.ListType) else kind
+    return _Field(
+        field.name,
+        field.encode_name,
+        _reader(item),
+        repeated,
+        field.required,
+        isinstance(item, inspect.IntType) and field.encode_name != field.name,
+    )
+
+
+def _plain(kind: inspect.Type) -> inspect.Type:
+    """The type without its description, and without null."""
+    if isinstance(kind, inspect.Metadata):
+        return _plain(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        (one,) = (each for each in kind.types if not isinstance(each, inspect.NoneType))
+        return _plain(one)
+    return kind
+
+
+def _reader(kind: inspect.Type) -> Reader:
+    match kind:
+        case inspect.StrType():
+            return lambda _name, text: text
+        case inspect.BoolType():
+            return _flag
+        case inspect.IntType(ge=low, le=high):
+            bounds = range(low or 0, (MAX_INTEGER if high is None else high) + 1)
+            return functools.partial(_integer, bounds)
+        case inspect.LiteralType(values=values):
+            return functools.partial(_choice, [str(value) for value in values])
+    raise TypeError(f"a parameter cannot be of type {kind}")
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise _invalid(f"{name} must be true or false")
+    return text == "true"
+
+
+def _integer(bounds: range, name: str, text: str) -> int:
+    if not _INTEGER.fullmatch(text) or int(text) not in bounds:
+        raise _invalid(f"{name} must be a whole number from {bounds[0]:,} to {bounds[-1]:,}")
+    return int(text)
+
+
+def _choice(offered: list[str], name: str, text: str) -> str:
+    if text not in offered:
+        shown = text[:_SHOWN_CHARACTERS]
+        raise _invalid(f"{name} must be {' or '.join(offered)}, not {shown!r}")
+    return text
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    unknown = sorted(names)
+    if unknown:
+        shown = ", ".join(name[:_SHOWN_CHARACTERS] for name in unknown)
+        raise _invalid(f"unknown parameter: {shown}")
+
+
+def _invalid(detail: str) -> RefusedError:
+    return RefusedError(Refused("invalid_request", detail))

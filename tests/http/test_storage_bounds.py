@@ -182,7 +182,7 @@ def test_a_file_that_drips_in_gives_its_place_up(
         head = [("Content-Length", "1000"), ("Content-Type", content_type)]
         sock.sendall(own_lake.request("POST", "/v1/ingest?name=slow", headers=head) + b"a\n")
         answer = refused(read_answer(sock), 400, "incomplete_body")
-        assert "has not come within" in answer.json["detail"]
+        assert "did not arrive within" in answer.json["detail"]
         _wait_until(lambda: own_lake.service._ingests.inside == 0)
     assert own_lake.spooled() == []
 

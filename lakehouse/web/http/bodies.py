@@ -75,7 +75,7 @@ async def in_time() -> AsyncIterator[None]:
         async with asyncio.timeout(RECEIVE_S):
             yield
     except TimeoutError as error:
-        raise _incomplete(f"it has not come within {RECEIVE_S:.0f} seconds") from error
+        raise _incomplete(f"it did not arrive within {RECEIVE_S:.0f} seconds") from error
 
 
 async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:

@@ -32,7 +32,6 @@ class _Field(msgspec.Struct, frozen=True):
     read: Reader
     repeated: bool
     required: bool
-    ignores_empty: bool
 
 
 def query_of(shape: type[T], pairs: Pairs) -> T:
@@ -57,7 +56,7 @@ def _read(shape: type[T], pairs: Pairs, what: str, normal: Callable[[str], str])
         for field in fields
         if (texts := given.get(normal(field.sent), [])) or field.required
     }
-    return shape(**{name: value for name, value in found.items() if value is not None})
+    return shape(**found)
 
 
 def _value(field: _Field, texts: list[str], what: str) -> Any:
@@ -65,10 +64,7 @@ def _value(field: _Field, texts: list[str], what: str) -> Any:
         return [field.read(field.sent, text) for text in texts]
     if len(texts) > 1:
         raise _invalid(f"{what} {field.sent} is given {len(texts)} times; give it once")
-    text = texts[0] if texts else ""
-    if field.ignores_empty and not text:
-        return None
-    return field.read(field.sent, text)
+    return field.read(field.sent, texts[0] if texts else "")
 
 
 @functools.cache
@@ -89,7 +85,6 @@ def _field(field: inspect.Field) -> _Field:
         _reader(item),
         repeated,
         field.required,
-        isinstance(item, inspect.IntType) and field.encode_name != field.name,
     )
 
 

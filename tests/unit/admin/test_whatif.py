@@ -72,7 +72,7 @@ def test_without_nothing_all_is_as_it_was() -> None:
 def test_a_drop_that_never_was_leaves_the_dataset() -> None:
     sides = without({2}, ingested("w", "p"), DatasetDropped("w", "id"))
     assert (names(sides), codes(sides)) == (["w"], [])
-    assert [row["change"] for row in diff(sides.was, sides.now)] == ["added"]
+    assert [row.change for row in diff(sides.was, sides.now)] == ["added"]
 
 
 def test_what_took_it_away_would_have_been_refused() -> None:

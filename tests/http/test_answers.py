@@ -1,0 +1,326 @@
+"""Every documented answer, by a real request: its members by name, the document, and its struct.
+
+The names are written out here once more, on purpose: a member that is renamed in `lakehouse.api`
+changes the answer, the document and the struct together, and only this file notices.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+from lake_server import Lake, running_lake
+from raw_http import Answer
+from running_queries import LONG, asking
+
+from lakehouse.api.catalog import DatasetPage, Dropped, Manifest
+from lakehouse.api.gc import GcReport
+from lakehouse.api.ingest import IngestDryRun, IngestReceipt
+from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
+from lakehouse.api.problem import Problem
+from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlResult
+from lakehouse.api.status import Health, Ready
+from lakehouse.api.storage import ObjectPage, StoredObject
+from lakehouse.api.time_travel import CatalogDiff, PinReceipt, Pins, Undone
+from lakehouse.web.routes import ROUTES
+
+ANY = object()
+"""Stands for a value whose members depend on the data."""
+STORED = {"key": 0, "size_bytes": 0, "sha256": 0, "seq": 0}
+COLUMN = {"name": 0, "type": 0}
+OBJECT = {"key": 0, "size_bytes": 0, "sha256": 0, "row_count": 0, "version": 0}
+SUMMARY = {
+    "dataset_id": 0, "name": 0, "schema_fingerprint": 0, "row_count": 0, "created_at": 0,
+    "updated_at": 0, "seq": 0,
+}  # fmt: skip
+MANIFEST = SUMMARY | {"schema": [COLUMN], "objects": [OBJECT]}
+EVENT = {
+    "seq": 0, "position": 0, "at": 0, "type": 0, "v": 0, "command": 0, "key": 0, "request": 0,
+    "actor": 0, "reason": 0, "correlation": 0, "about": [{"entity": 0, "prev": ANY}], "data": ANY,
+}  # fmt: skip
+SOURCE = {"sha256": 0, "size_bytes": 0}
+RECEIPT = MANIFEST | {
+    "rows_ingested": 0, "rows_quarantined": 0, "source": SOURCE, "reused": 0,
+    "quarantine": {"key": 0, "size_bytes": 0, "sha256": 0},
+    "renamed": [{"position": 0, "was": 0, "name": 0}],
+}  # fmt: skip
+DRY_RUN = {
+    "dry_run": 0, "name": 0, "source": SOURCE, "seq": 0, "outcome": 0, "schema": [COLUMN],
+    "schema_fingerprint": 0, "rows_ingested": 0, "rows_quarantined": 0, "row_count": 0, "reused": 0,
+    "rows_good": 0, "rows_bad": 0, "bad_rows": [{"line": 0, "column": 0, "reason": 0}],
+    "renamed": [{"position": 0, "was": 0, "name": 0}],
+    "refused": {"code": 0, "status": 0, "detail": 0, "errors": [ANY]},
+}  # fmt: skip
+SPAN = {"from": 0, "to": 0}
+CHANGE = {
+    "name": 0, "change": 0, "rows": SPAN, "seq": SPAN, "objects": {"added": [ANY], "removed": ANY},
+    "schema": [{"name": 0, "was": 0, "is": 0}],
+}  # fmt: skip
+MOVED = CHANGE | {"schema": [{"name": 0, "was": 0, "is": 0, "position": 0}]}
+PIN = {"name": 0, "as_of_seq": 0, "seq": 0}
+UNDONE = {
+    "dry_run": 0, "undoes": 0, "undone_type": 0, "type": 0, "datasets": ANY, "key": 0, "seq": 0,
+}  # fmt: skip
+FOUND = {"object": 0, "key": 0, "size_bytes": 0, "verdict": 0, "why": 0, "since": 0}
+GC = {
+    "dry_run": 0, "run": 0, "cutoff_seq": 0, "objects": [FOUND], "object_count": 0, "size_bytes": 0,
+    "foreign": [FOUND], "foreign_count": 0, "seq": 0,
+}  # fmt: skip
+COLLECTED = GC | {
+    "marked": 0, "marked_bytes": 0, "deleted": 0, "deleted_again": 0, "left": 0,
+    "aborted_uploads": 0,
+}  # fmt: skip
+QUERY = {
+    "query_id": 0, "state": 0, "actor": 0, "sql": 0, "format": 0, "seq": 0, "started_at": 0,
+    "elapsed_ms": 0, "size_bytes": 0,
+}  # fmt: skip
+PROBLEM = {
+    "type": 0, "title": 0, "status": 0, "detail": 0, "code": 0, "request_id": 0, "retryable": 0,
+    "hint": 0,
+}  # fmt: skip
+CLOUD_EVENT = {
+    "specversion": 0, "id": 0, "source": 0, "type": 0, "time": 0, "subject": 0,
+    "datacontenttype": 0, "seq": 0, "position": 0, "at": 0, "v": 0, "command": 0, "key": 0,
+    "request": 0, "actor": 0, "reason": 0, "correlation": 0, "data": ANY,
+}  # fmt: skip
+VIEWS = {
+    "datasets": "name dataset_id schema_fingerprint row_count object_count size_bytes created_at"
+    " updated_at seq",
+    "columns": "dataset position name type",
+    "objects": "key size_bytes sha256 row_count content_type created_at seq is_current datasets",
+    "events": "seq position at type v dataset actor reason key request correlation command data",
+    "quarantine": "dataset key seq line column reason raw",
+    "queries": "query_id actor started_at ms sql format seq rows size_bytes cached outcome",
+    "rejections": "at dataset mode code detail actor reason correlation sha256 size_bytes",
+}
+CSV = (("Content-Type", "text/csv"),)
+CHANGED_BY = (
+    ("X-Actor", "ada"), ("X-Change-Reason", "the audit"), ("Idempotency-Key", "k-1"),
+)  # fmt: skip
+
+
+def members(value: Any, expected: Any, where: str = "the answer") -> None:
+    """Assert that `value` has exactly the members that `expected` names, at every depth."""
+    if isinstance(expected, dict):
+        assert isinstance(value, dict), f"{where} is {value!r}"
+        assert set(value) == set(expected), where
+        for name, inner in expected.items():
+            members(value[name], inner, f"{where}.{name}")
+    elif isinstance(expected, list):
+        assert value, f"{where} is empty: nothing is shown"
+        for inner in value:
+            members(inner, expected[0], f"{where}[]")
+    elif expected is not ANY:
+        assert not isinstance(value, dict | list), where
+
+
+class Documented:
+    """The document of one lake, and which of its answers have been seen."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.document: dict[str, Any] = lake.ask("GET", "/openapi.json").json
+        self.seen: set[tuple[str, str, type]] = set()
+
+    def check(self, answer: Answer, route: str, struct: type[Any], expected: Any) -> Any:
+        """The answer as JSON, once it has its members, and is what document and struct say."""
+        method, path = route.split()
+        assert answer.status == 200, answer
+        operation = self.document["paths"][path][method.lower()]
+        content = operation["responses"]["200"]["content"]["application/json"]
+        self.conforms(content["schema"], answer.json)
+        self.conforms({"$ref": f"#/components/schemas/{struct.__name__}"}, answer.json)
+        members(answer.json, expected)
+        decoded(answer.body, struct)
+        self.seen.add((method, path, struct))
+        return answer.json
+
+    def conforms(self, schema: dict[str, Any], body: Any) -> None:
+        components = {"components": self.document["components"]}
+        Draft202012Validator(schema | components).validate(body)
+
+
+def decoded(body: bytes, struct: type[Any]) -> None:
+    """A client that decodes the body loses nothing of it."""
+    found = msgspec.json.decode(body, type=struct)
+    assert msgspec.json.decode(msgspec.json.encode(found)) == msgspec.json.decode(body)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with running_lake(tmp_path_factory.mktemp("answers") / "bucket") as lake:
+        yield lake
+
+
+@pytest.fixture(scope="module")
+def documented(lake: Lake) -> Documented:
+    return Documented(lake)
+
+
+def post(lake: Lake, path: str, **body: Any) -> Answer:
+    return lake.ask("POST", path, body, CHANGED_BY[:2])
+
+
+def test_storage(lake: Lake, documented: Documented) -> None:
+    documented.check(lake.put("s/a"), "PUT /v1/storage/put/{key}", StoredObject, STORED)
+    page = lake.ask("GET", "/v1/storage/list?prefix=s/")
+    listed = {"objects": [STORED | {"created_at": 0}], "next": 0}
+    documented.check(page, "GET /v1/storage/list", ObjectPage, listed)
+
+
+def test_the_catalog(lake: Lake, documented: Documented) -> None:
+    lake.put("c/a")
+    check, schemaless = documented.check, MANIFEST | {"schema": 0}
+    check(lake.register("c", "c/a"), "POST /v1/catalog/register", Manifest, schemaless)
+    seq = lake.ingest("name=c2").json["seq"]
+    check(lake.manifest("c2"), "GET /v1/catalog/manifest/{name}", Manifest, MANIFEST)
+    page = {"datasets": [MANIFEST], "seq": 0, "next": 0}
+    listed = lake.ask("GET", "/v1/catalog/list?after=c&limit=1")
+    check(listed, "GET /v1/catalog/list", DatasetPage, page)
+    short = lake.ask("GET", "/v1/catalog/list?summary=true")
+    check(short, "GET /v1/catalog/list", DatasetPage, page | {"datasets": [SUMMARY]})
+    dropped = {"name": 0, "dataset_id": 0, "seq": 0}
+    check(lake.drop("c2"), "DELETE /v1/catalog/manifest/{name}", Dropped, dropped)
+    restored = post(lake, "/v1/catalog/restore", name="c2", as_of=seq)
+    check(restored, "POST /v1/catalog/restore", Manifest, MANIFEST)
+    history = lake.ask("GET", "/v1/catalog/history/c2")
+    events = {"events": [EVENT], "next": 0}
+    check(history, "GET /v1/catalog/history/{name}", EventPage, events)
+
+
+def test_ingest(lake: Lake, documented: Documented) -> None:
+    route = "POST /v1/ingest"
+    bad = b"a,\n1,x\n2\n"
+    aside = lake.ingest("name=i&on_error=quarantine", bad)
+    documented.check(aside, route, IngestReceipt, RECEIPT)
+    lake.ingest("name=j", b"a\n1\n")
+    again = lake.ingest("name=j&mode=append&dedupe=source", b"a\n1\n")
+    plain = RECEIPT | {"quarantine": 0, "renamed": ANY, "duplicate_of": 0}
+    documented.check(again, route, IngestReceipt, plain)
+    foreseen = lake.ingest("name=k&dry_run=true", bad)
+    documented.check(foreseen, route, IngestDryRun, DRY_RUN)
+
+
+def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:
+    result = {"columns": [COLUMN], "rows": [ANY], "row_count": 0}
+    documented.check(lake.sql("SELECT 1 AS a"), "POST /v1/sql", SqlResult, result)
+    with asking(lake, LONG, "answers-1"):
+        running = lake.ask("GET", "/v1/queries")
+        documented.check(running, "GET /v1/queries", RunningQueries, {"queries": [QUERY]})
+        cancelled = lake.ask("DELETE", "/v1/queries/answers-1")
+        names = {"query_id": 0, "cancelled": 0}
+        documented.check(cancelled, "DELETE /v1/queries/{id}", CancelledQueries, names)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_system_views(lake: Lake, view: str) -> None:
+    columns = lake.sql(f"SELECT * FROM lake.{view} LIMIT 1").json["columns"]
+    assert [column["name"] for column in columns] == VIEWS[view].split()
+
+
+def test_differences_and_pins(lake: Lake, documented: Documented) -> None:
+    first = lake.ingest("name=d", b"a,b\n1,2\n").json["seq"]
+    lake.ingest("name=d&schema_change=replace", b"a,b\n1,x\n")
+    diff = {"from": 0, "to": 0, "datasets": [CHANGE]}
+    found = lake.ask("GET", f"/v1/catalog/diff?from={first}")
+    documented.check(found, "GET /v1/catalog/diff", CatalogDiff, diff)
+    second = lake.ingest("name=d&schema_change=replace", b"b,a\nx,1\n").json["seq"]
+    moved = lake.ask("GET", f"/v1/catalog/diff?from={second - 1}&to={second}")
+    documented.check(moved, "GET /v1/catalog/diff", CatalogDiff, diff | {"datasets": [MOVED]})
+    pinned = post(lake, "/v1/catalog/pin", name="d", as_of=first)
+    documented.check(pinned, "POST /v1/catalog/pin", PinReceipt, PIN)
+    pins = {"pins": [PIN | {"objects": 0, "at": 0, "actor": 0, "reason": 0}]}
+    documented.check(lake.ask("GET", "/v1/catalog/pins"), "GET /v1/catalog/pins", Pins, pins)
+    unpinned = post(lake, "/v1/catalog/unpin", name="d", as_of_seq=first)
+    documented.check(unpinned, "POST /v1/catalog/unpin", PinReceipt, PIN)
+
+
+def test_undo_and_its_dry_run(lake: Lake, documented: Documented) -> None:
+    lake.ingest("name=u", b"a\n1\n")
+    dropped = lake.drop("u").json["seq"]
+    foreseen = post(lake, "/v1/journal/undo", seq=dropped)
+    told = documented.check(foreseen, "POST /v1/journal/undo", Undone, UNDONE)
+    assert (told["dry_run"], told["undone_type"]) == (True, "dataset_dropped")
+    members(told["datasets"], [CHANGE | {"schema": ANY}])
+    undone = post(lake, "/v1/journal/undo", seq=dropped, dry_run=False)
+    told = documented.check(undone, "POST /v1/journal/undo", Undone, UNDONE)
+    assert (told["dry_run"], told["type"]) == (False, "dataset_restored")
+
+
+def test_garbage_collection_and_its_dry_run(lake: Lake, documented: Documented) -> None:
+    lake.put("g/a")
+    lake.delete("g/a")
+    foreign = lake.bucket / "objects/00/not-ours"
+    foreign.parent.mkdir(parents=True, exist_ok=True)
+    foreign.write_bytes(b"x")
+    foreseen = post(lake, "/v1/gc", older_than="0s")
+    told = documented.check(foreseen, "POST /v1/gc", GcReport, GC)
+    assert (told["dry_run"], told["foreign_count"]) == (True, 1)
+    done = post(lake, "/v1/gc", older_than="0s", dry_run=False)
+    told = documented.check(done, "POST /v1/gc", GcReport, COLLECTED)
+    assert told["deleted"] == told["marked"] > 0
+
+
+def test_the_journal(lake: Lake, documented: Documented) -> None:
+    lake.ingest("name=e", b"a\n1\n")
+    head = {"seq": 0, "slot": 0, "sha256": 0, "at": 0}
+    documented.check(lake.ask("GET", "/v1/journal/head"), "GET /v1/journal/head", JournalHead, head)
+    page = lake.ask("GET", "/v1/journal/events?dataset=e")
+    events = {"events": [EVENT], "next": 0}
+    documented.check(page, "GET /v1/journal/events", EventPage, events)
+
+
+def test_the_stream_and_its_end(own_lake: Lake) -> None:
+    documented = Documented(own_lake)
+    own_lake.ask("POST", "/v1/ingest?name=w", b"a\n1\n", (*CSV, *CHANGED_BY))
+    with listening(own_lake) as lines:
+        event = next(line for line in lines if line.startswith(b"data: "))[6:]
+        own_lake.service.feed.close()
+        end = next(line for line in lines if line.startswith(b"data: "))[6:]
+    for body, struct, expected in (
+        (event, StreamedEvent, CLOUD_EVENT), (end, StreamEnd, {"code": 0, "after": 0}),
+    ):  # fmt: skip
+        found = msgspec.json.decode(body)
+        documented.conforms({"$ref": f"#/components/schemas/{struct.__name__}"}, found)
+        members(found, expected)
+        decoded(body, struct)
+
+
+def test_the_process_about_itself(lake: Lake, documented: Documented) -> None:
+    health = {"status": 0, "service": 0}
+    documented.check(lake.ask("GET", "/health"), "GET /health", Health, health)
+    documented.check(lake.ask("GET", "/ready"), "GET /ready", Ready, {"status": 0, "seq": 0})
+
+
+def test_refusals(lake: Lake, documented: Documented) -> None:
+    absent, other = lake.manifest("nothing"), lake.ask("PATCH", "/health")
+    for answer, expected in ((absent, PROBLEM), (other, PROBLEM | {"errors": [ANY]})):
+        documented.conforms({"$ref": "#/components/schemas/Problem"}, answer.json)
+        members(answer.json, expected)
+        decoded(answer.body, Problem)
+
+
+def test_every_answer_of_the_table_is_above(documented: Documented) -> None:
+    """Runs last: the other tests of this module have noted what they saw."""
+    told = {
+        (route.method, route.path, each)
+        for route in ROUTES
+        for each in route.answers
+        if isinstance(each, type)
+    }
+    assert documented.seen == told
+
+
+@contextmanager
+def listening(lake: Lake) -> Iterator[Iterator[bytes]]:
+    """The lines of the stream of events."""
+    from http.client import HTTPConnection
+
+    connection = HTTPConnection("127.0.0.1", lake.port, timeout=30)
+    connection.request("GET", "/v1/journal/stream")
+    response = connection.getresponse()
+    try:
+        yield iter(response.readline, b"")
+    finally:
+        connection.close()

@@ -1,0 +1,128 @@
+"""Every answer that the command line prints as JSON and HTTP does not have: members and struct."""
+
+import json
+from typing import Any
+
+import pytest
+from command_line import CommandLine, csv
+from test_answers import (
+    ANY,
+    CHANGE,
+    COLLECTED,
+    DRY_RUN,
+    EVENT,
+    GC,
+    MANIFEST,
+    RECEIPT,
+    SUMMARY,
+    UNDONE,
+    decoded,
+    members,
+)
+
+from lakehouse.admin.export import Progress
+from lakehouse.admin.repair import Repaired
+from lakehouse.api.administration import (
+    CheckpointMade,
+    PacksMade,
+    Promise,
+    RecordedChange,
+    ReplayedState,
+    VerifiedHead,
+    WhatIfReport,
+)
+from lakehouse.api.catalog import ListedDataset, Manifest
+from lakehouse.api.gc import GcReport
+from lakehouse.api.ingest import IngestDryRun, IngestReceipt, QuarantineRow
+from lakehouse.api.journal import JournalEvent, JournalHead
+from lakehouse.api.provenance import DatasetOrigin
+from lakehouse.api.time_travel import Undone
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+HEAD = {"seq": 0, "slot": 0, "sha256": 0, "at": 0}
+ORIGIN = {
+    "key": 0, "size_bytes": 0, "sha256": 0, "row_count": 0,
+    "event": {"seq": 0, "at": 0, "type": 0, "actor": 0, "reason": 0, "correlation": 0},
+    "source": {"sha256": 0, "size_bytes": 0, "options": ANY},
+}  # fmt: skip
+
+
+def check(text: str, struct: type[Any], expected: Any) -> Any:
+    """The last line as JSON, once it has its members and is what its struct says."""
+    line = text.strip().splitlines()[-1].encode()
+    found = json.loads(line)
+    members(found, expected)
+    decoded(line, struct)
+    return found
+
+
+def test_datasets_and_their_history(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    check(lakehouse("datasets", "--json"), ListedDataset, SUMMARY)
+    check(lakehouse("show", "t", "--json"), Manifest, MANIFEST)
+    check(lakehouse("history", "t", "--json"), JournalEvent, EVENT)
+    check(lakehouse("journal", "events", "--json"), JournalEvent, EVENT)
+
+
+def test_ingest_its_dry_run_and_its_quarantine(lakehouse: CommandLine) -> None:
+    file = csv("a,\n1,x\n2\n")
+    dry = lakehouse("ingest", file, "--name", "t", "--dry-run", "--json")
+    check(dry, IngestDryRun, DRY_RUN)
+    words = ("ingest", file, "--name", "t", "--on-error", "quarantine", "--json")
+    check(lakehouse(*words), IngestReceipt, RECEIPT)
+    row = {"key": 0, "seq": 0, "line": 0, "column": 0, "reason": 0, "raw": 0}
+    check(lakehouse("quarantine", "t", "--json"), QuarantineRow, row)
+
+
+def test_why(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    whole = {"name": 0, "seq": 0, "objects": [ORIGIN]}
+    check(lakehouse("why", "t", "--json"), DatasetOrigin, whole)
+    some = whole | {"objects": [ORIGIN | {"matching_rows": 0}]}
+    check(lakehouse("why", "t", "--row", "a = 1", "--json"), DatasetOrigin, some)
+
+
+def test_undo_and_gc(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("drop", "t")
+    check(lakehouse("undo", "2", "--json"), Undone, UNDONE)
+    gc = ("gc", "--older-than", "0s", "--json")
+    check(lakehouse(*gc), GcReport, GC | {"foreign": ANY})
+    check(lakehouse(*gc, "--apply"), GcReport, COLLECTED | {"foreign": ANY})
+
+
+def test_the_journal_s_tools(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    head = check(lakehouse("journal", "head", "--json"), JournalHead, HEAD)
+    check(lakehouse("journal", "verify", "--json"), VerifiedHead, HEAD | {"verified": 0})
+    state = HEAD | {
+        "datasets": 0, "keys": 0, "versions": 0, "remembered_requests": 0, "state_root": 0,
+    }  # fmt: skip
+    check(lakehouse("journal", "replay", "--json"), ReplayedState, state)
+    check(lakehouse("journal", "checkpoint", "--json"), CheckpointMade, {"checkpoint": 0})
+    check(lakehouse("journal", "pack", "--json"), PacksMade, {"packs": ANY})
+    repaired = {"removed": 0, "checkpoints": 0, "packs": 0}
+    check(lakehouse("journal", "replay", "--repair", "--json"), Repaired, repaired)
+    copied = {"objects": 0, "slots": 0, "copied": 0}
+    check(lakehouse("journal", "export", "copy", "--json"), Progress, copied)
+    noted = f"{head['seq']}:{head['sha256']}"
+    words = ("journal", "adopt", "--previous", noted, "--note", "n", "--bucket", "copy", "--json")
+    check(lakehouse(*words), RecordedChange, {"seq": 0, "recorded": 0})
+
+
+def test_what_if(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("ingest", csv("a\n1\n"), "--name", "u")
+    lakehouse("drop", "u")
+    refused = {"seq": 0, "type": 0, "code": 0, "why": 0}
+    report = {"seq": 0, "datasets": ANY, "refused": [refused]}
+    told = lakehouse("journal", "replay", "--without", "2", "--json")
+    check(told, WhatIfReport, report)
+    told = lakehouse("journal", "replay", "--without", "1", "--json")
+    changes = {"schema": ANY, "objects": {"added": ANY, "removed": ANY}}
+    check(told, WhatIfReport, report | {"datasets": [CHANGE | changes], "refused": ANY})
+
+
+def test_doctor(lakehouse: CommandLine) -> None:
+    promise = {"promise": 0, "verdict": 0, "why": 0, "code": 0}
+    check(lakehouse("doctor", "--json"), Promise, promise)

@@ -1,0 +1,83 @@
+"""Doors (HTTP, command line) call use cases, and use cases know who calls: read from the source."""
+
+import ast
+import inspect
+import textwrap
+from pathlib import Path
+
+import pytest
+from test_layers import imported, sources
+
+from lakehouse.service.administration import Administration
+from lakehouse.service.catalog import Catalog
+from lakehouse.service.feed import Feed
+from lakehouse.service.gc.use_case import Gc
+from lakehouse.service.ingest.quarantine import Quarantine
+from lakehouse.service.ingest.use_case import Ingest
+from lakehouse.service.journal import JournalReads
+from lakehouse.service.provenance import Provenance
+from lakehouse.service.service import Service
+from lakehouse.service.sql.use_case import Sql
+from lakehouse.service.status import Status
+from lakehouse.service.storage import Storage
+from lakehouse.service.time_travel import TimeTravel
+
+USE_CASES = (
+    Administration, Catalog, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine, Sql, Status,
+    Storage, TimeTravel,
+)  # fmt: skip
+WITHOUT_CALLER = {"close", "wait_for"}
+"""The end of the process, and waiting for an event before anything is read."""
+WEB_USES = ("lakehouse.api", "lakehouse.service", "lakehouse.web", "lakehouse.formats")
+WEB_USES_TOO = {
+    "lakehouse.domain.errors", "lakehouse.domain.validation", "lakehouse.query.render.formats",
+}  # fmt: skip
+"""Tables and checks of words. Nothing here reaches a journal, a bucket or a process."""
+BELOW = ("lakehouse.commit.node", "lakehouse.commit.writer", "lakehouse.service.changes")
+PRIVATE = {"node", "pool", "spool_dir", "limits", "objects", "follower", "writer"}
+DOORS = [*sources("lakehouse/web"), *sources("lakehouse/cli")]
+
+
+@pytest.mark.parametrize("path", sources("lakehouse/web"), ids=lambda path: path.name)
+def test_http_imports_use_cases_and_what_they_speak_of(path: Path) -> None:
+    ours = {name for name in imported(path) if name.startswith(("lakehouse.", "projections"))}
+    modules = {name for name in ours if not name.startswith(WEB_USES)}
+    assert {name for name in modules if not name.startswith(tuple(WEB_USES_TOO))} == set()
+    journal = {name for name in imported(path) if name.startswith("journal")}
+    assert journal <= {"journal.clock", "journal.clock.Clock"}
+
+
+@pytest.mark.parametrize("path", DOORS, ids=lambda path: path.name)
+def test_doors_use_nothing_below_the_service(path: Path) -> None:
+    assert not [name for name in imported(path) if name.startswith(BELOW)]
+    reached = {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name | ast.Attribute)
+        and ast.unparse(node.value).endswith("service")
+    }
+    assert not {name for name in reached if name in PRIVATE or name.startswith("_")}
+
+
+@pytest.mark.parametrize("use_cases", USE_CASES)
+def test_each_use_case_takes_its_caller_first(use_cases: type) -> None:
+    for name, method in inspect.getmembers(use_cases, inspect.isfunction):
+        if name.startswith("_") or name in WITHOUT_CALLER:
+            continue
+        _, *parameters = inspect.signature(method).parameters
+        assert parameters[:1] == ["caller"], f"{use_cases.__name__}.{name}"
+
+
+def test_each_subject_of_the_service_is_among_them() -> None:
+    body = ast.parse(textwrap.dedent(inspect.getsource(Service.__init__)))
+    made = {
+        ast.unparse(node.value.func)
+        for node in ast.walk(body)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.targets[0]).startswith("self.")
+        and not ast.unparse(node.targets[0]).startswith("self._")
+    }
+    others = {"Metrics", "VerifiedObjects"}
+    assert made - others == {each.__name__ for each in USE_CASES}

@@ -210,7 +210,7 @@ def _engine_settings(
         data_prefixes=(*(bucket.locate(prefix) for prefix in DATA), f"{system_dir}/"),
         s3=_access(s3) if s3 else None,
         workers=settings.query_workers,
-        max_waiting=settings.query_waiting,
+        max_waiting=settings.query_queue,
         memory_limit_bytes=settings.query_memory_mb * MIB,
         address_space_bytes=settings.query_memory_mb * MIB + 4096 * MIB,
         temp_directory=str(system_dir.parent),

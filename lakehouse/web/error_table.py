@@ -1,4 +1,4 @@
-"""ERRORS.md, made from the table of codes: `python -m lakehouse.web.error_table` writes it anew."""
+"""ERRORS.md, generated from the table of codes by `python -m lakehouse.web.error_table`."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ _HEAD = """\
 # Errors
 
 Every refusal, on every route, is `application/problem+json` (RFC 9457) with the members `type`,
-`title`, `status`, `detail`, `code`, `request_id`, `retryable`, `hint` and, where it helps, `errors`:
-rows about the single things that are wrong. Go by `code`: it is stable, the texts are not. What a
-retryable refusal met may pass by itself: send the request again, a change with the same
-`Idempotency-Key`. The command line ends with the exit code.
+`title`, `status`, `detail`, `code`, `request_id`, `retryable`, `hint` and, for some codes, `errors`:
+a row for each single thing that is wrong. Decide by `code`: it is stable, the texts are not. A request
+that is refused with `retryable: true` may succeed when it is sent again; send a change again with the
+same `Idempotency-Key`. The command line ends with the exit code, and prints hints of its own.
 
-Bytes that do not parse as HTTP get a bare 400 without a body.
+Bytes that are not HTTP get a bare 400 without a body.
 
 | code | status | exit | retryable | meaning | what to do |
 | --- | --- | --- | --- | --- | --- |

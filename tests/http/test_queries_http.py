@@ -97,7 +97,7 @@ def test_one_that_waits_is_listed_and_can_be_called_off(lake: Lake) -> None:
 
 def test_full_slots_are_busy_with_a_time_to_come_again(tmp_path: Path) -> None:
     with (
-        running_lake(tmp_path / "bucket", query_workers=1, query_waiting=1) as lake,
+        running_lake(tmp_path / "bucket", query_workers=1, query_queue=1) as lake,
         asking(lake, LONG, "a"),
         asking(lake, LONG, "b", state="waiting"),
     ):

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, with the request's id; no bodies, no secrets."""
+"""Logs: one JSON object per line on stderr, with the request's id. Never a body, never a secret."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class _Stderr:
-    """Standard error as it is now; its reader may leave, and that must not stop what it tells of."""
+    """The current sys.stderr. When its reader has gone, entries are lost and the program goes on."""
 
     def write(self, text: str) -> int:
         try:
@@ -26,7 +26,7 @@ class _Stderr:
 
 
 def configure(level: str) -> None:
-    """Send our own and all libraries' logs the same way, from `level` up."""
+    """Log our own entries from `level` up, and warnings of all libraries, in the same format."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -49,5 +49,5 @@ def configure(level: str) -> None:
             ],
         )
     )
-    # Libraries below warnings tell of requests and credentials' sources; we never want those.
+    # Below warnings, libraries log requests and the sources of credentials.
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)

@@ -1,7 +1,7 @@
-"""Metrics, in Prometheus's text format: what this process has answered, and how it stands now.
+"""Metrics of this process in Prometheus's text format.
 
-How things stand is read when it is asked for, so that nothing has to be kept up to date. Labels
-come from the route table and the status codes, never from a client: their number is bounded.
+Gauges are read when they are scraped. Labels come from the route table and the status codes, never
+from a client, so their number is bounded.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -37,23 +37,23 @@ SECONDS = (
 )
 
 Standing = tuple[str, str, float]
-"""A name, what it means, and its value now; a name that ends in `_total` only ever grows."""
+"""A name, its meaning and its current value; one whose name ends in `_total` only grows."""
 
 
 class Metrics:
-    """The metrics of one process. `standing` tells how things stand whenever it is called."""
+    """The metrics of one process. `standing` returns the current values."""
 
     def __init__(self, standing: Callable[[], Iterable[Standing]]) -> None:
         self.registry = CollectorRegistry()
         self._answers = Counter(
             "lakehouse_http_answers",
-            "Requests answered; status 499 is a client that went away.",
+            "Requests answered; status 499 means that the client disconnected.",
             ["method", "route", "status"],
             registry=self.registry,
         )
         self._seconds = Histogram(
             "lakehouse_http_answer_seconds",
-            "From a request's head to the end of its answer.",
+            "Time from the head of a request to the end of its answer.",
             ["route"],
             buckets=SECONDS,
             registry=self.registry,
@@ -62,12 +62,12 @@ class Metrics:
         ProcessCollector(registry=self.registry)
 
     def answered(self, method: str, route: str, status: int, took_s: float) -> None:
-        """One request has been answered; `method` and `route` are the route's own."""
+        """Count an answered request; `method` and `route` are those of the route table."""
         self._answers.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(took_s)
 
     def text(self) -> bytes:
-        """All of them, as Prometheus scrapes them."""
+        """All metrics in the text format."""
         return generate_latest(self.registry)
 
 
@@ -77,7 +77,7 @@ class _Standing(Collector):
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily(
-            "lakehouse_build_info", "1, with the version.", labels=["version"]
+            "lakehouse_build_info", "1, labelled with the version.", labels=["version"]
         )
         build.add_metric([version("lakehouse")], 1)
         yield build

@@ -1,6 +1,6 @@
-"""`lakehouse serve`: bind, open the bucket, answer until told to stop, drain, end.
+"""Serves HTTP: binds the port, opens the bucket, answers until a signal, drains, ends.
 
-A port that cannot be had is the first and only thing that is said: nothing else has started then.
+The port is bound first: when it is not available, nothing else has been started.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 def bind(settings: Settings) -> socket.socket:
-    """A listening socket. Raises RefusedError `cannot_listen`: the address is taken or not ours."""
+    """A listening socket. Raises RefusedError `cannot_listen` when the address is not available."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -38,9 +38,9 @@ def bind(settings: Settings) -> socket.socket:
 
 
 async def serve(settings: Settings, environ: Mapping[str, str], listening: socket.socket) -> bool:
-    """Serve on a bound socket until SIGTERM or SIGINT. False when a part of it has died.
+    """Serve on a bound socket until SIGTERM or SIGINT. False when a background task has failed.
 
-    Raises ConfigError, RefusedError (an unfit store) and faults.KNOWN when it cannot begin.
+    Raises ConfigError, RefusedError (an unfit store) and faults.KNOWN when it cannot start.
     """
     stop, alive = asyncio.Event(), True
 

@@ -35,7 +35,8 @@ class VersionAction(argparse.Action):
     ) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"lakehouse {version('lakehouse')}\n")
+        print(f"lakehouse {version('lakehouse')}")  # noqa: T201
+        parser.exit()
 
 
 def add_common(parser: Parser) -> None:

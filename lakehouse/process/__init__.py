@@ -1,1 +1,1 @@
-"""How this process deals with its machine: memory, rotated credentials."""
+"""What this process needs from its machine: memory pages, the spool, rotated credentials."""

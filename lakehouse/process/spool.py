@@ -1,7 +1,7 @@
-"""The spool: a body on its way in, hashed and counted; on disk, unless it is small.
+"""The spool: an incoming body, hashed and counted; on disk unless it is small.
 
-A spool file is gone when its context ends, however it ends. No more than HELD_BYTES of a body are
-ever in memory as a whole.
+A spool file is removed when its context ends, however it ends. A body of more than HELD_BYTES is never
+in memory as a whole.
 """
 
 import errno
@@ -25,18 +25,18 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.growing_file import GrowingFile
 
 BUFFER_BYTES = 1024 * 1024
-"""Pieces are gathered up to this size before a thread writes them."""
+"""Pieces are collected up to this size before a thread writes them."""
 HELD_BYTES = 64 * 1024
-"""A body up to this size stays in memory: a file that is made, synced and removed costs more."""
+"""A body up to this size stays in memory: to create, sync and remove a file costs more."""
 WRITE_BYTES = 64 * 1024
-"""Of a piece at a time. For longer writes Linux caches a file in larger pages, which on a virtual
-machine that gives its free memory back to the host cost eight times as much: 150 ms for 64 MB."""
+"""Bytes per write. For longer writes Linux caches a file in larger pages, which on a virtual machine
+that returns free memory to the host cost eight times as much: 150 ms for 64 MB."""
 STALE_S = 24 * 3600
 OURS = ("spool-", "ingest-", "keep-")
 
 
 class Spooled(msgspec.Struct, frozen=True):
-    """A body as received: a file, or the bytes of a small one."""
+    """A received body: a file, or the bytes of a small one."""
 
     content: Path | bytes
     sha256: str
@@ -68,15 +68,15 @@ async def spooled(
     pool: Executor,
     begun: Callable[[GrowingFile], None] = lambda _: None,
 ) -> AsyncIterator[Spooled]:
-    """The body that `chunks` bring, spooled below `directory`, for as long as the context lasts.
+    """The body that consists of `chunks`, spooled in `directory` while the context lasts.
 
-    `begun` is told of one of which more is to come when it begins to be written. What it is told
-    of is not ended here: whether to read on is for the reader's owner to say, all having come.
-    Raises RefusedError: `too_large` as soon as more than `max_bytes` have come,
-    `insufficient_storage` when the disk is full, `bucket_unavailable` without the directory.
+    `begun` is called with the growing file when a body that continues starts to be written. The file
+    is not completed here: its reader's owner does that when all of the body has arrived.
+    Raises RefusedError: `too_large` as soon as more than `max_bytes` have arrived,
+    `insufficient_storage` when the disk is full, `bucket_unavailable` when the directory is gone.
     """
     async with aclosing(_gathered(chunks, max_bytes)) as pieces:
-        # Less than BUFFER_BYTES come at once only when there is no more.
+        # A first piece of less than BUFFER_BYTES is the whole body.
         first = await anext(pieces, bytearray())
         if len(first) <= HELD_BYTES:
             yield Spooled(bytes(first), hashlib.sha256(first).hexdigest(), len(first))
@@ -129,25 +129,25 @@ def _made(directory: Path) -> tuple[int, str]:
     try:
         return tempfile.mkstemp(prefix="spool-", dir=directory)
     except FileNotFoundError as error:
-        # It lies in a local bucket, and goes with it.
+        # It is inside a local bucket, and was removed with it.
         refused = Refused("bucket_unavailable", "the spool directory is gone")
         raise RefusedError(refused) from error
 
 
 @contextmanager
 def full_disk_refused() -> Iterator[None]:
-    """A disk without room becomes RefusedError `insufficient_storage`: it is no bug, and passes."""
+    """Turn a full disk into RefusedError `insufficient_storage`."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        detail = "no room in the spool directory"
+        detail = "no space left in the spool directory"
         raise RefusedError(Refused("insufficient_storage", detail)) from error
 
 
 def sweep(directory: Path) -> None:
-    """Remove what processes that were killed a day ago or more have left in a spool directory."""
+    """Remove files that processes left in a spool directory when they were killed, a day ago or earlier."""
     stale_before = time.time() - STALE_S
     for path in directory.iterdir():
         if path.name.startswith(OURS) and path.lstat().st_mtime < stale_before:

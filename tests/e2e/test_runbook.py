@@ -1,4 +1,4 @@
-"""ops/RUNBOOK.md, rehearsed: each trouble is brought about, and the document's own commands end it."""
+"""ops/RUNBOOK.md, rehearsed: each problem is caused, and the document's own commands solve it."""
 
 import contextlib
 import json
@@ -50,10 +50,10 @@ class Scene:
             check=True,
         ).stdout
 
-    def note(self) -> None:
-        """Note the head, and make the copy."""
+    def record(self) -> None:
+        """Record the head, and make the copy."""
         head = json.loads(self.run("journal", "head", "--json"))
-        self.environ["NOTED"] = f"{head['seq']}:{head['sha256']}"
+        self.environ["RECORDED"] = f"{head['seq']}:{head['sha256']}"
         shutil.copytree(self.bucket, self.copy)
 
     def slot(self, position: int) -> Path:
@@ -86,21 +86,21 @@ def _install(path: Path, command: str) -> None:
 
 def a_sixth(scene: Scene) -> None:
     scene.run("ingest", "people.csv", "--name", "others6")
-    scene.note()
+    scene.record()
 
 
-def noting(scene: Scene) -> Generator[None, None, None]:
+def recording(scene: Scene) -> Generator[None, None, None]:
     scene.run("ingest", "people.csv", "--name", "others6")
     if shutil.which("jq") is None:
-        # What the document asks of jq, for a machine without it.
-        told = "import json, sys; head = json.load(sys.stdin); print(head['seq'], head['sha256'], sep=':')"
-        (scene.directory / "jq.py").write_text(told)
+        # The document's use of jq, for a machine without it.
+        script = "import json, sys; head = json.load(sys.stdin); print(head['seq'], head['sha256'], sep=':')"
+        (scene.directory / "jq.py").write_text(script)
         jq = scene.directory / "bin" / "jq"
         jq.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{scene.directory}/jq.py"\n')
         jq.chmod(0o755)
     yield
-    scene.note()
-    assert (scene.directory / "noted").read_text().strip() == scene.environ["NOTED"]
+    scene.record()
+    assert (scene.directory / "recorded").read_text().strip() == scene.environ["RECORDED"]
 
 
 def lost_node(scene: Scene) -> Generator[None, None, None]:
@@ -181,7 +181,7 @@ def stuck(scene: Scene) -> Generator[None, None, None]:
 
 
 SCENES: dict[str, Callable[[Scene], Generator[None, None, None]]] = {
-    "Noting the head": noting,
+    "Recording the head": recording,
     "A lost node": lost_node,
     "A damaged slot": damaged_slot,
     "A changed last slot": changed_last_slot,
@@ -194,7 +194,7 @@ SCENES: dict[str, Callable[[Scene], Generator[None, None, None]]] = {
     "A bucket that fills up": filling_up,
     "A stuck or halted writer": stuck,
 }
-"""Brings a section's trouble about, step by step: one `yield` for each of its blocks."""
+"""Causes a section's problem, step by step: one `yield` for each of its blocks."""
 
 
 def damage(path: Path) -> None:

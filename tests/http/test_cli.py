@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,10 @@ def test_python_m_is_the_same_program() -> None:
         )
     assert (helped.returncode, versioned.returncode, wrong.returncode) == (0, 0, 2)
     assert b"ingest" in helped.stdout
+    assert (versioned.stdout, versioned.stderr) == (
+        f"lakehouse {version('lakehouse')}\n".encode(),
+        b"",
+    )
     assert wrong.stdout == b""
     assert run("ingest", "-", "--name", "piped").returncode == 0
     refused = run("show", "nobody")

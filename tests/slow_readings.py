@@ -4,6 +4,7 @@ They share nothing with the code under test, not even an idea of how to be fast.
 """
 
 import datetime
+import math
 import re
 from decimal import Decimal
 
@@ -48,14 +49,13 @@ def _is_double(value: str) -> bool:
     if value == "-0" or not _NUMBER.fullmatch(value):
         return False
     mantissa, _, exponent = value.lower().partition("e")
-    digits = mantissa.replace("-", "").replace(".", "").strip("0")
-    if len(digits) > 15:
-        return False
-    if not digits:
+    if not mantissa.strip("-.0"):
         return True
     if len(exponent) > 9:
         return False
-    return Decimal("1e-307") <= abs(Decimal(value)) < Decimal("1e308")
+    number = float(value)
+    # Python prints the shortest decimal that reads back as the same double.
+    return math.isfinite(number) and Decimal(repr(number)) == Decimal(value)
 
 
 def _is_date(value: str) -> bool:

@@ -1,11 +1,11 @@
 """The type table: which of the seven types hold for every value of a text column.
 
-Pure: Arrow text in, names of types out. It never samples and never rounds; a value that a type
+Pure: Arrow text in, names of types out. It never samples and never rounds: a value that a type
 could not print again as the same number, date or instant is not of that type. Every row of the
 table is one predicate here, and a row of its own in the tests' slow reading of the same table.
 
-Negative zero, read literally: only the text `-0` is kept out, since an integer would lose its
-sign. `-0.0` and `-0e5` are doubles, and a double keeps the sign.
+Of the negative zeros only the text `-0` is no number: an integer would lose its sign. `-0.0` and
+`-0e5` are doubles, and a double keeps the sign.
 """
 
 import datetime
@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from lakehouse.formats.exact_doubles import all_exact
 
 BOOL, INT64, DOUBLE, DATE, TIMESTAMP, ZONED, STRING = (
     "bool",
@@ -46,13 +48,9 @@ _DOUBLE = (
     r"(?:0|-?[1-9][0-9]*"
     r"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))"
 )
-_ZERO = r"^-?[0.]+(?:[eE].*)?$"
-_BEYOND_DIGITS = r"^-?[0.]*|[eE].*$|\."
 _STARTS = frozenset("tTfF-0123456789")
 """What a value that is not mere text begins with."""
 _FEW = 64
-_MAX_DIGITS = 15
-_MIN_DOUBLE, _END_DOUBLE = 1e-307, 1e308
 # With an offset, the year 0000 may be within bounds in UTC; as written it is not.
 _YEAR = r"(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
 _INSTANT = (
@@ -101,7 +99,7 @@ def classify(values: pa.StringArray, candidates: tuple[str, ...]) -> Classified:
         read = _read(values, first, found)
         if read is not None:
             break
-    both = found == INT64 and DOUBLE in candidates and _are_short_or_doubles(values)
+    both = found == INT64 and DOUBLE in candidates and _are_doubles(values)
     types = dict.fromkeys((found, *((DOUBLE,) if both else ()), STRING))
     return Classified(tuple(types), read)
 
@@ -138,8 +136,8 @@ def _read(values: pa.StringArray, first: str, name: str) -> pa.Array | None:
     return row.read(values) if row.shape.match(first) else None
 
 
-def _are_short_or_doubles(integers: pa.StringArray) -> bool:
-    return _longest(integers) <= _MAX_DIGITS or _doubles(integers) is not None
+def _are_doubles(integers: pa.StringArray) -> bool:
+    return all_exact(integers, pc.cast(integers, pa.float64()))
 
 
 def _bools(values: pa.StringArray) -> pa.Array | None:
@@ -178,33 +176,8 @@ def _printed_length(numbers: pa.Int64Array) -> int:
 
 def _doubles(values: pa.StringArray) -> pa.Array | None:
     numbers = _cast_or_none(values, pa.float64())
-    # A decimal of 15 digits and its nearest double never change sides of a bound of one digit,
-    # so the bounds may be compared as doubles once the digits are known to be few.
-    holds = (
-        numbers is not None
-        and _all_match(values, _DOUBLE)
-        and _have_few_digits(values)
-        and _have_double_size(values, numbers)
-    )
+    holds = numbers is not None and _all_match(values, _DOUBLE) and all_exact(values, numbers)
     return numbers if holds else None
-
-
-def _have_few_digits(values: pa.StringArray) -> bool:
-    if _longest(values) <= _MAX_DIGITS:
-        return True
-    long = values.filter(pc.greater(pc.binary_length(values), _MAX_DIGITS))
-    digits = pc.utf8_rtrim(pc.replace_substring_regex(long, _BEYOND_DIGITS, ""), "0")
-    return _all(pc.less_equal(pc.binary_length(digits), _MAX_DIGITS))
-
-
-def _have_double_size(values: pa.StringArray, numbers: pa.DoubleArray) -> bool:
-    sizes = pc.abs(numbers)
-    smallest, largest = _ends(sizes)
-    if not largest < _END_DOUBLE:
-        return False
-    if smallest >= _MIN_DOUBLE:
-        return True
-    return _all(pc.match_substring_regex(values.filter(pc.less(sizes, _MIN_DOUBLE)), _ZERO))
 
 
 def _dates(values: pa.StringArray) -> pa.Array | None:
@@ -248,11 +221,6 @@ def _all_match(values: pa.StringArray, pattern: str) -> bool:
 
 def _have_length(values: pa.StringArray, length: int) -> bool:
     return _ends(pc.binary_length(values)) == (length, length)
-
-
-def _longest(values: pa.StringArray) -> int:
-    longest: int = pc.max(pc.binary_length(values)).as_py()
-    return longest
 
 
 def _total_length(values: pa.StringArray) -> int:

@@ -11,16 +11,12 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehouse.formats.exact_doubles import NEGATIVE_ZERO, NUMBER, exact
 from lakehouse.formats.types import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED, classify
 
 _BOOLS = pa.array(["true", "false", "TRUE", "FALSE", "True", "False"])
 _INT64 = r"^(?:0|-?[1-9][0-9]{0,18})$"
 _MOST, _LEAST = "9223372036854775807", "9223372036854775808"
-_DOUBLE = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
-_ZERO = r"^-?[0.]+(?:[eE].*)?$"
-_BEYOND_DIGITS = r"^-?[0.]*|[eE].*$|\."
-_MAX_DIGITS = 15
-_MIN_DOUBLE, _END_DOUBLE = 1e-307, 1e308
 _DATE = r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
 _ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
@@ -56,14 +52,10 @@ def _integers(values: pa.StringArray) -> pa.BooleanArray:
 
 def _doubles(values: pa.StringArray) -> pa.BooleanArray:
     shaped = pc.and_(
-        pc.match_substring_regex(values, _DOUBLE), pc.not_equal(values, pa.scalar("-0"))
+        pc.match_substring_regex(values, f"^{NUMBER}$"), pc.not_equal(values, NEGATIVE_ZERO)
     )
-    numbers = pc.if_else(shaped, values, "0")
-    digits = pc.utf8_rtrim(pc.replace_substring_regex(numbers, _BEYOND_DIGITS, ""), "0")
-    few = pc.less_equal(pc.binary_length(digits), _MAX_DIGITS)
-    size = pc.abs(pc.cast(numbers, pa.float64()))
-    sized = pc.and_(pc.greater_equal(size, _MIN_DOUBLE), pc.less(size, _END_DOUBLE))
-    return pc.and_(pc.and_(shaped, few), pc.or_(sized, pc.match_substring_regex(numbers, _ZERO)))
+    texts = pc.if_else(shaped, values, "0")
+    return pc.and_(shaped, exact(texts, pc.cast(texts, pa.float64())))
 
 
 def _dates(values: pa.StringArray) -> pa.BooleanArray:

@@ -1,7 +1,13 @@
 """Section 4's table of types: each row at its boundaries, and against a slow reading of it."""
 
+import math
+import random
+import struct
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
+from ingest_files import by_pyarrow, parsed, types_of
 from slow_readings import types_of_value
 from type_table import ALL, EDGES, INSIDE, OUTSIDE, TABLE
 
@@ -52,3 +58,14 @@ def _judged(values: list[str]) -> set[str]:
         for name in ALL
         if name in narrow(batch, TypeCandidates(((name, "string"),), (False,)))[0].types[0]
     }
+
+
+def test_doubles_that_a_program_printed_come_back_bit_for_bit(tmp_path: Path) -> None:
+    rng = random.Random(13)
+    patterns = [struct.pack("<Q", rng.getrandbits(64)) for _ in range(10_000)]
+    drawn = [struct.unpack("<d", each)[0] for each in patterns]
+    numbers = [each for each in drawn if math.isfinite(each) and each != 0]
+    result = parsed("\n".join(["x", *map(repr, numbers)]).encode() + b"\n", tmp_path)
+    assert types_of(result) == {"x": "double"}
+    read = [row[0] for row in by_pyarrow(result)]
+    assert [struct.pack("<d", each) for each in read] == [struct.pack("<d", n) for n in numbers]

@@ -22,18 +22,22 @@ _DUCKDB = {
     "double": "DOUBLE",
     "string": "VARCHAR",
     "large_string": "VARCHAR",
+    "string_view": "VARCHAR",
     "binary": "BLOB",
     "large_binary": "BLOB",
+    "binary_view": "BLOB",
     "date32[day]": "DATE",
+    "date64[ms]": "DATE",
+    "time32[s]": "TIME",
     "time32[ms]": "TIME",
     "time64[us]": "TIME",
     "timestamp[s]": "TIMESTAMP_S",
     "timestamp[ms]": "TIMESTAMP_MS",
     "timestamp[us]": "TIMESTAMP",
     "timestamp[ns]": "TIMESTAMP_NS",
-    "timestamp[us, tz=UTC]": "TIMESTAMP WITH TIME ZONE",
 }
-_DECIMAL = re.compile(r"decimal128\((\d{1,2}), (\d{1,2})\)")
+_DECIMAL = re.compile(r"decimal(?:32|64|128|256)\((\d{1,2}), (\d{1,2})\)")
+_ZONED = re.compile(r"timestamp\[(?:s|ms|us|ns), tz=.+\]")
 _UNKNOWN = '"NULL"'
 
 
@@ -66,7 +70,7 @@ def view_sql(view: View) -> str:
     objects nor columns are known, since such a view has no shape.
     """
     if view.objects:
-        return _create(view, f"{_selected(view)} FROM {_read(view.objects)}")
+        return _create(view, f"{_selected(view)} FROM {_read(view)}")
     if not view.columns:
         raise ValueError("neither objects nor columns")
     return stub_sql(view)
@@ -100,6 +104,8 @@ def duckdb_type(arrow: str) -> str:
     """
     if decimal := _DECIMAL.fullmatch(arrow):
         return f"DECIMAL({decimal[1]},{decimal[2]})"
+    if _ZONED.fullmatch(arrow):
+        return "TIMESTAMP WITH TIME ZONE"
     return _DUCKDB.get(arrow, _UNKNOWN)
 
 
@@ -112,10 +118,15 @@ def _called(view: View) -> str:
 
 
 def _selected(view: View) -> str:
-    labelled = {label.name for label in view.labels}
     labels = [f"{_value_of_object(label)} AS {quoted(label.name)}" for label in view.labels]
-    own = [quoted(c.name) for c in view.columns or () if c.name not in labelled]
+    own = [quoted(column.name) for column in _stored(view)]
     return ", ".join(labels + (own or ["*"]))
+
+
+def _stored(view: View) -> list[Column]:
+    """The columns that the objects have."""
+    labelled = {label.name for label in view.labels}
+    return [column for column in view.columns or () if column.name not in labelled]
 
 
 def _value_of_object(label: Label) -> str:
@@ -124,12 +135,29 @@ def _value_of_object(label: Label) -> str:
     return f"list_extract([{values}], CAST(file_index AS BIGINT) + 1)"
 
 
-def _read(objects: tuple[str, ...]) -> str:
-    # By name as soon as there are two: objects of an older schema lack columns or order them
-    # otherwise. Hive partitioning off: a bucket under /env=prod/ would grow a column.
-    by_name = ", union_by_name=true" if len(objects) > 1 else ""
-    paths = ", ".join(_literal(_unglobbed(path)) for path in objects)
-    return f"read_parquet([{paths}], hive_partitioning=false{by_name})"
+def _read(view: View) -> str:
+    # Hive partitioning off: a bucket under /env=prod/ would grow a column.
+    paths = ", ".join(_literal(_unglobbed(path)) for path in view.objects)
+    return f"read_parquet([{paths}], hive_partitioning=false{_columns_by_name(view)})"
+
+
+def _columns_by_name(view: View) -> str:
+    """How columns of the objects become the view's.
+
+    Each object's columns may stand in another order, be missing, or have another type that holds
+    the same values: each is cast to the dataset's type as it is read. Where one of those types is
+    not known here DuckDB finds a type for all objects.
+    """
+    columns = _stored(view)
+    types = [duckdb_type(column.type) for column in columns]
+    if not columns or _UNKNOWN in types:
+        return ", union_by_name=true" if len(view.objects) > 1 else ""
+    entries = ", ".join(
+        f"{_literal(column.name)}: {{'name': {_literal(column.name)}, 'type': {_literal(type_)},"
+        " 'default_value': NULL}"
+        for column, type_ in zip(columns, types, strict=True)
+    )
+    return f", schema=MAP {{{entries}}}"
 
 
 def _unglobbed(path: str) -> str:

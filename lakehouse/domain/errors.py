@@ -142,6 +142,10 @@ CODES: dict[str, Code] = {
     "malformed_encoding": Code(
         422, "Malformed encoding", "Compress the file again; its compressed bytes are damaged."
     ),
+    "too_few_rows": Code(422, "Too few rows", "Send the whole file, or use a lower min_rows."),
+    "delimiter_suspected": Code(
+        422, "Delimiter suspected", "Name the delimiter; delimiter=, means that it is a comma."
+    ),
     "value_does_not_fit": Code(
         422, "Value does not fit", "Correct the value, or use another type for the column."
     ),

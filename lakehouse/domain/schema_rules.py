@@ -1,14 +1,70 @@
-"""The rules about schemas: what conflicts with a dataset's, and what only widens it. Pure; a part
-of `decide`."""
+"""The rules about schemas: what conflicts with a dataset's, and what only widens it.
+
+Pure; a part of `decide`. Columns are compared by name. Must never look at values: the readers give
+a column that fits the dataset the dataset's type.
+"""
+
+from itertools import combinations
+
+import msgspec
 
 from journal.events import Column
 from lakehouse.domain.commands import IngestDataset, Table
 from lakehouse.domain.errors import Json, Refused
 from projections.catalog import Dataset
 
-WIDER = frozenset({("int64", "double")})
-"""Changes of a column's type that widen it, beside any to `string`. Whether the values are exact as
-doubles is looked at where they are."""
+MISSING, ADDED, TYPE = "missing", "added", "type"
+
+_SIGNED = ("int8", "int16", "int32", "int64")
+_UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+_DEPENDS_ON_VALUES = frozenset({("int64", "double")})
+WIDER = frozenset(
+    {
+        *combinations(_SIGNED, 2),
+        *combinations(_UNSIGNED, 2),
+        *((old, new) for place, old in enumerate(_UNSIGNED) for new in _SIGNED[place + 1 :]),
+        *((old, "double") for old in (*_SIGNED[:3], *_UNSIGNED[:3])),
+        *combinations(("halffloat", "float", "double"), 2),
+        *combinations(("timestamp[s]", "timestamp[ms]", "timestamp[us]"), 2),
+        *_DEPENDS_ON_VALUES,
+    }
+)
+"""Changes of a column's type that widen it, beside any to `string`. An int64 column becomes double
+only where all values there are doubles, which the service reads from the objects."""
+
+_SHOWN_PROBLEMS = 5
+_HINTS = {
+    MISSING: "missing=null fills missing columns with nulls",
+    ADDED: "schema_change=widen adds columns",
+    TYPE: "schema_change=widen widens types",
+}
+
+
+class ColumnProblem(msgspec.Struct, frozen=True):
+    """One column where a file differs from a dataset; `was` and `is_` are the types, if it has them.
+
+    `line` is the first line of the file with a value that does not fit `was`, where that is known.
+    """
+
+    name: str
+    problem: str
+    was: str | None = None
+    is_: str | None = None
+    line: int | None = None
+
+    def row(self) -> dict[str, Json]:
+        """The entry for `errors`."""
+        row: dict[str, Json] = {"name": self.name, "problem": self.problem}
+        if self.problem == TYPE:
+            row |= {"was": self.was, "is": self.is_}
+        return row if self.line is None else row | {"line": self.line}
+
+    def text(self) -> str:
+        """The problem in words."""
+        if self.problem != TYPE:
+            return f"column {self.name} is {self.problem}"
+        where = "" if self.line is None else f" (line {self.line})"
+        return f"column {self.name} is {self.was}, the file's is {self.is_}{where}"
 
 
 def may_change(live: Dataset, command: IngestDataset, table: Table) -> bool:
@@ -23,16 +79,20 @@ def widens(was: tuple[Column, ...] | None, now: tuple[Column, ...]) -> bool:
     if was is None or len(now) < len(was):
         return False
     return all(
-        old.name == new.name
-        and (old.type == new.type or new.type == "string" or (old.type, new.type) in WIDER)
+        old.name == new.name and (old.type == new.type or is_wider(old.type, new.type))
         for old, new in zip(was, now, strict=False)
     )
+
+
+def is_wider(was: str, now: str) -> bool:
+    """Whether a column of the type `was` may become one of the type `now`."""
+    return now == "string" or (was, now) in WIDER
 
 
 def depends_on_values(live: Dataset, table: Table) -> bool:
     """Whether the file's schema widens the dataset's only as long as no value there forbids it."""
     pairs = zip(live.schema or (), table.schema, strict=False)
-    return any((old.type, new.type) in WIDER for old, new in pairs)
+    return any((old.type, new.type) in _DEPENDS_ON_VALUES for old, new in pairs)
 
 
 def schema_conflict(live: Dataset, table: Table) -> Refused:
@@ -40,30 +100,54 @@ def schema_conflict(live: Dataset, table: Table) -> Refused:
     if live.schema is None:
         detail = f"{live.name} has the opaque fingerprint {live.schema_fingerprint!r}"
         return Refused("schema_conflict", detail)
-    rows = schema_differences(live.schema, table.schema)
-    lines = dict(table.lines)
-    errors = tuple(
-        row | {"line": lines[name]} if (name := str(row["name"])) in lines else row for row in rows
-    )
-    count = "1 column differs" if len(rows) == 1 else f"{len(rows)} columns differ"
-    detail = f"{live.name}: {count}"
-    first = min(table.lines, key=lambda each: each[1], default=None)
-    if first is not None:
-        detail += f"; line {first[1]} is the first, in column {first[0]}"
-    return Refused("schema_conflict", detail, errors)
+    problems = column_problems(live.schema, table.schema, dict(table.lines))
+    return conflict(live.name, problems)
+
+
+def conflict(name: str, problems: tuple[ColumnProblem, ...]) -> Refused:
+    """The refusal of a file for the dataset `name` because of these columns."""
+    if not problems:
+        return Refused("schema_conflict", f"{name}: the same columns in another order")
+    texts = [each.text() for each in problems[:_SHOWN_PROBLEMS]]
+    if len(problems) > _SHOWN_PROBLEMS:
+        texts.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
+    hints = [hint for kind, hint in _HINTS.items() if kind in {each.problem for each in problems}]
+    detail = f"{name}: {'; '.join(texts)}. {'; '.join(hints)}"
+    return Refused("schema_conflict", detail, tuple(each.row() for each in problems))
+
+
+def column_problems(
+    was: tuple[Column, ...], now: tuple[Column, ...], lines: dict[str, int]
+) -> tuple[ColumnProblem, ...]:
+    """The columns where `now` differs from `was`, by name: in the order of `was`, then of `now`.
+
+    `lines` maps a column to the first line whose value does not fit. The order of columns is no
+    difference.
+    """
+    before = {column.name: column.type for column in was}
+    after = {column.name: column.type for column in now}
+    problems = []
+    for name in before | after:
+        if name not in after:
+            problems.append(ColumnProblem(name, MISSING, was=before[name]))
+        elif name not in before:
+            problems.append(ColumnProblem(name, ADDED, is_=after[name]))
+        elif before[name] != after[name]:
+            problem = ColumnProblem(name, TYPE, before[name], after[name], lines.get(name))
+            problems.append(problem)
+    return tuple(problems)
 
 
 def schema_differences(
     was: tuple[Column, ...], now: tuple[Column, ...]
 ) -> tuple[dict[str, Json], ...]:
-    """A row {name, was, is} for each column that differs: by type, by absence, or by place."""
-    before = {column.name: column.type for column in was}
-    after = {column.name: column.type for column in now}
-    names = list(dict.fromkeys([*before, *after]))
+    """A row {name, was, is} for each column that differs between two states of a dataset.
+
+    By type or by absence; where that makes no difference, by position.
+    """
     rows: list[dict[str, Json]] = [
-        {"name": name, "was": before.get(name), "is": after.get(name)}
-        for name in names
-        if before.get(name) != after.get(name)
+        {"name": each.name, "was": each.was, "is": each.is_}
+        for each in column_problems(was, now, {})
     ]
     moved: list[dict[str, Json]] = [
         {"name": old.name, "was": old.type, "is": old.type, "position": place}

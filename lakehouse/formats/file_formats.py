@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lakehouse.formats.reader import Reader
 
 _COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
+_ANY_FILE = frozenset({"missing", "min_rows"})
 _TEXT_OPTIONS = frozenset({"delimiter", "encoding", "header", "null"})
 
 
@@ -51,7 +52,7 @@ FILE_FORMATS: Mapping[str, FileFormat] = MappingProxyType(
             name=CSV,
             media_types=("text/csv", "application/csv"),
             extensions=(".csv", ".tsv", ".txt"),
-            options=_TEXT_OPTIONS | {"types", "on_error"},
+            options=_ANY_FILE | _TEXT_OPTIONS | {"types", "on_error"},
             malformed_code="malformed_csv",
             module="lakehouse.formats.csv.reader",
         ),
@@ -59,7 +60,7 @@ FILE_FORMATS: Mapping[str, FileFormat] = MappingProxyType(
             name=NDJSON,
             media_types=("application/x-ndjson", "application/ndjson", "application/jsonl"),
             extensions=(".ndjson", ".jsonl"),
-            options=frozenset({"types", "on_error"}),
+            options=_ANY_FILE | {"types", "on_error"},
             malformed_code="malformed_ndjson",
             module="lakehouse.formats.ndjson.reader",
         ),
@@ -68,7 +69,7 @@ FILE_FORMATS: Mapping[str, FileFormat] = MappingProxyType(
             media_types=("application/vnd.apache.parquet", "application/x-parquet"),
             extensions=(".parquet", ".pq"),
             signature=b"PAR1",
-            options=frozenset(),
+            options=_ANY_FILE,
             malformed_code="malformed_parquet",
             module="lakehouse.formats.parquet.reader",
         ),

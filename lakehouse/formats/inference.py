@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
-from lakehouse.formats.types import STRING, TYPES, classify, first_misfit
+from lakehouse.formats.types import STRING, TYPES, classify
+from lakehouse.formats.value_fit import all_fit, first_misfit
 
 ALL = tuple(TYPES)
 
@@ -59,10 +60,19 @@ def misfits(
 ) -> Mapping[int, int]:
     """Column index to the row of the first value that is not of the wanted type, in this batch.
 
-    A column whose wanted type was out of question before is left out: its row came earlier.
+    A column whose wanted type is one of the table and was impossible before is left out: its row
+    came earlier.
     """
     return {
         index: first_misfit(batch.column(index), type_)
         for index, type_ in enumerate(wanted)
-        if type_ in before.types[index] and type_ not in after.types[index]
+        if type_ is not None and _is_refuted(batch, index, type_, before, after)
     }
+
+
+def _is_refuted(
+    batch: pa.RecordBatch, index: int, type_: str, before: TypeCandidates, after: TypeCandidates
+) -> bool:
+    if type_ in TYPES:
+        return type_ in before.types[index] and type_ not in after.types[index]
+    return not all_fit(batch.column(index), type_)

@@ -15,7 +15,13 @@ from lakehouse.formats.options import CSV, QUARANTINE, REJECT, Options
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.types import TYPES
 
-OPTION_NAMES = frozenset({"delimiter", "encoding", "format", "header", "null", "on_error", "types"})
+OPTION_NAMES = frozenset(
+    {
+        *("delimiter", "encoding", "format", "header", "min_rows", "missing", "null"),
+        *("on_error", "types"),
+    }
+)
+_MAX_MIN_ROWS = 10**15
 
 # The short spellings hold no comma and no bracket, which shells and URLs make hard to type.
 SHORT_TYPES = {
@@ -65,6 +71,8 @@ def _parsed(pairs: Sequence[tuple[str, str]]) -> Options:
         on_error=_single(
             given, "on_error", REJECT, partial(_one_of, "on_error", (REJECT, QUARANTINE))
         ),
+        missing_as_null=_single(given, "missing", False, _missing),
+        min_rows=_single(given, "min_rows", 0, _min_rows),
         format=_single(given, "format", CSV, partial(_one_of, "format", tuple(FILE_FORMATS))),
     )
 
@@ -88,6 +96,16 @@ def _boolean(value: str) -> bool:
     if value not in ("true", "false"):
         raise _invalid(f"header {shown(value)} is neither true nor false")
     return value == "true"
+
+
+def _missing(value: str) -> bool:
+    return _one_of("missing", ("null",), value) == "null"
+
+
+def _min_rows(value: str) -> int:
+    if not (value.isascii() and value.isdecimal()) or int(value) > _MAX_MIN_ROWS:
+        raise _invalid(f"min_rows {shown(value)} is not a number of rows")
+    return int(value)
 
 
 def _one_of(name: str, choices: tuple[str, ...], value: str) -> str:

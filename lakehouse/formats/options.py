@@ -20,6 +20,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     on_error: str = REJECT
     """What becomes of a file of which one row cannot be read: `reject` or `quarantine`."""
     format: str = CSV
+    missing_as_null: bool = False
+    """Whether a file without some of the dataset's columns has nulls there."""
+    min_rows: int = 0
+    """A file of fewer rows is refused."""
 
     def canonical(self) -> tuple[tuple[str, str], ...]:
         """Sorted (name, value) pairs of what differs from the defaults: equal means read alike."""
@@ -35,4 +39,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             pairs.append(("on_error", self.on_error))
         if self.format != CSV:
             pairs.append(("format", self.format))
+        if self.missing_as_null:
+            pairs.append(("missing", "null"))
+        if self.min_rows:
+            pairs.append(("min_rows", str(self.min_rows)))
         return tuple(sorted(pairs))

@@ -14,7 +14,7 @@ from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.quarantine import Quarantined
-from lakehouse.formats.schema import Column, ColumnDifference, Contract, Renamed
+from lakehouse.formats.schema import Column, ColumnProblem, Contract, Renamed, Rounded
 from lakehouse.formats.source import Source, text_chunks
 
 
@@ -49,7 +49,8 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     renamed: tuple[Renamed, ...]
     row_count: int
     files: tuple[ParquetFile, ...]
-    differences: tuple[ColumnDifference, ...] = ()
+    differences: tuple[ColumnProblem, ...] = ()
+    rounded: tuple[Rounded, ...] = ()
     quarantine: Quarantined | None = None
     """The rows that were set aside; None without any, which is so unless `on_error=quarantine`."""
 

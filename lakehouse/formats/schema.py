@@ -1,22 +1,25 @@
-"""Columns and their fingerprint: the words in which ingest and the catalog agree on a schema.
+"""Columns and their fingerprint: what ingest and the catalog say about a schema.
 
 Pure data. It never looks at a file.
 """
 
 import enum
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from journal.events import Column, Renamed
-from lakehouse.formats.types import DOUBLE, INT64, STRING
+from lakehouse.domain.schema_rules import ColumnProblem, column_problems, is_wider
+from lakehouse.formats.logical_types import arrow_type
+from lakehouse.formats.types import DOUBLE, INT64
 
 __all__ = [
     "Column",
-    "ColumnDifference",
+    "ColumnProblem",
     "Contract",
     "Renamed",
+    "Rounded",
     "SchemaPolicy",
     "Wanted",
     "differences",
@@ -51,31 +54,39 @@ class Contract(msgspec.Struct, frozen=True):
     policy: SchemaPolicy = SchemaPolicy.KEEP
     exact: frozenset[str] = frozenset()
 
-    def concerns(self, names: tuple[str, ...]) -> bool:
-        """Whether a file with this header is read with the contract's types."""
-        mine = tuple(column.name for column in self.columns)
-        return mine == (names[: len(mine)] if self.policy is SchemaPolicy.WIDEN else names)
+    def types(self) -> dict[str, str]:
+        """The types by column, of those columns that text can be read as."""
+        return {each.name: each.type for each in self.columns if arrow_type(each.type) is not None}
 
-    def widened(self, column: Column, possible: tuple[str, ...]) -> str:
+    def widened(self, column: Column, possible: Sequence[str]) -> str:
         """The type of a column that a file does not fit, whose values there can be of `possible`.
 
-        It is what the table of types gives for the values of both.
+        The first that the column's type may become; `possible` ends in `string`, which it may.
         """
-        exact = column.type == INT64 and column.name in self.exact
-        return DOUBLE if exact and DOUBLE in possible else STRING
+        return next(name for name in possible if self._may_become(column, name))
+
+    def _may_become(self, column: Column, name: str) -> bool:
+        if (column.type, name) == (INT64, DOUBLE):
+            return column.name in self.exact
+        return is_wider(column.type, name)
+
+    def arranged(self, types: Mapping[str, str], *, missing_as_null: bool) -> tuple[Column, ...]:
+        """A file's columns, with these types, in the contract's order; its further ones at the end.
+
+        With `missing_as_null` the contract's columns that the file lacks are among them.
+        """
+        filled = self.types() if missing_as_null else {}
+        names = [each.name for each in self.columns if each.name in types or each.name in filled]
+        return tuple(
+            Column(name, (filled | dict(types))[name]) for name in dict.fromkeys([*names, *types])
+        )
 
 
-class ColumnDifference(msgspec.Struct, frozen=True):
-    """One column where a file and its contract differ; `was` or `is_` is None where it is absent.
-
-    `line` is the file's first line whose value does not fit `was`; None where all values fit or
-    where the headers differ, so that no value was judged.
-    """
+class Rounded(msgspec.Struct, frozen=True):
+    """How many values of a column were changed when they became doubles."""
 
     name: str
-    was: str | None
-    is_: str | None
-    line: int | None = None
+    count: int
 
 
 def fingerprint(columns: Iterable[Column]) -> str:
@@ -86,26 +97,9 @@ def fingerprint(columns: Iterable[Column]) -> str:
 
 def differences(
     contract: Contract | None, columns: tuple[Column, ...], misfits: dict[str, int]
-) -> tuple[ColumnDifference, ...]:
+) -> tuple[ColumnProblem, ...]:
     """Every column that differs from `contract`, in the contract's order, then the file's.
 
-    `misfits` maps a column to the first line whose value does not fit the contract. The same
-    columns in another order differ in each column that stands elsewhere: with equal types, their
-    `was` and `is_` are equal too.
+    `misfits` maps a column to the first line whose value does not fit the contract.
     """
-    if contract is None or contract.columns == columns:
-        return ()
-    was = {column.name: column.type for column in contract.columns}
-    now = {column.name: column.type for column in columns}
-    places = {column.name: place for place, column in enumerate(columns)}
-    moved = {
-        column.name
-        for place, column in enumerate(contract.columns)
-        if places.get(column.name) != place
-    }
-    same_names = was.keys() == now.keys()
-    return tuple(
-        ColumnDifference(name, was.get(name), now.get(name), misfits.get(name))
-        for name in was | now
-        if was.get(name) != now.get(name) or (same_names and name in moved)
-    )
+    return () if contract is None else column_problems(contract.columns, columns, misfits)

@@ -104,18 +104,6 @@ def classify(values: pa.StringArray, candidates: tuple[str, ...]) -> Classified:
     return Classified(tuple(types), read)
 
 
-def first_misfit(values: pa.StringArray, name: str) -> int:
-    """Index of the first value that is not of the type `name`; one there must be."""
-    start, stop = 0, len(values)
-    while stop - start > 1:
-        middle = (start + stop) // 2
-        if classify(values.slice(start, middle - start), (name, STRING)).types[0] == name:
-            start = middle
-        else:
-            stop = middle
-    return start
-
-
 def cast(values: pa.Array, name: str) -> pa.Array:
     """Values as the type `name`, of which their text must be; nulls stay null."""
     return values if values.type == TYPES[name] else pc.cast(values, TYPES[name])

@@ -1,8 +1,8 @@
 """Fitting: which single values of a text column are of a type, where the column as a whole is not.
 
 Pure. The table of types answers for whole columns at memory speed and cannot say which value it
-was; this module says it for every value, and is only asked once a column is known to hold a
-misfit. The tests hold both to one slow reading of the contract's table.
+was; this module says it for every value, and is used only once a column is known to hold a misfit.
+The tests hold both to one slow reading of the contract's table.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.formats.exact_doubles import NEGATIVE_ZERO, NUMBER, exact
+from lakehouse.formats.stored_types import read_texts
 from lakehouse.formats.types import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED, classify
 
 _BOOLS = pa.array(["true", "false", "TRUE", "FALSE", "True", "False"])
@@ -26,16 +27,44 @@ _MONTH_DAYS = pa.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], pa.int3
 
 
 def fit_mask(values: pa.StringArray, name: str) -> pa.BooleanArray:
-    """Whether each value is of the type `name`; a null is of every type."""
+    """Whether each value is of the type `name`, which is any flat type; a null is of every type."""
+    if name == STRING:
+        return pa.repeat(pa.scalar(True), len(values))
     judge = _JUDGES.get(name)
     if judge is None:
-        return pa.repeat(pa.scalar(True), len(values))
+        return pa.array(_fits(values, name), pa.bool_())
     return pc.if_else(pc.is_null(values), True, judge(values))
 
 
-def holds(values: pa.StringArray, name: str) -> bool:
+def all_fit(values: pa.StringArray, name: str) -> bool:
     """Whether every value is of the type `name`."""
-    return name == STRING or classify(values, (name, STRING)).types[0] == name
+    if name == STRING:
+        return True
+    if name not in _JUDGES:
+        return read_texts(values, name) is not None
+    return classify(values, (name, STRING)).types[0] == name
+
+
+def first_misfit(values: pa.StringArray, name: str) -> int:
+    """Index of the first value that is not of the type `name`; one there must be."""
+    start, stop = 0, len(values)
+    while stop - start > 1:
+        middle = (start + stop) // 2
+        if all_fit(values.slice(start, middle - start), name):
+            start = middle
+        else:
+            stop = middle
+    return start
+
+
+def _fits(values: pa.StringArray, name: str) -> list[bool]:
+    """As fit_mask, by halves: quick where few values are of another type."""
+    if read_texts(values, name) is not None:
+        return [True] * len(values)
+    if len(values) == 1:
+        return [False]
+    middle = len(values) // 2
+    return _fits(values.slice(0, middle), name) + _fits(values.slice(middle), name)
 
 
 def _bools(values: pa.StringArray) -> pa.BooleanArray:
@@ -73,7 +102,7 @@ def _zoned(values: pa.StringArray) -> pa.BooleanArray:
     beyond = [
         place
         for place in pc.indices_nonzero(pc.fill_null(outer, False)).to_pylist()
-        if not holds(values.slice(place, 1), ZONED)
+        if not all_fit(values.slice(place, 1), ZONED)
     ]
     inside = pc.invert(pc.is_in(pa.array(range(len(values))), value_set=pa.array(beyond, "int64")))
     return pc.and_(pc.and_(shaped, _real_days(values)), inside)

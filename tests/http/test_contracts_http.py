@@ -28,8 +28,8 @@ def test_a_conflict_names_the_first_line_of_each_column(lake: Lake, fresh: Fresh
         answer = lake.ingest(f"name={name}&mode=append", b'a,b,c\n2,true,"\n"\n3,no,z\nq,no,1\n')
         refused(answer, 409, "schema_conflict")
     assert answer.json["errors"] == [
-        {"name": "a", "was": "int64", "is": "string", "line": 5},
-        {"name": "b", "was": "bool", "is": "string", "line": 4},
+        {"name": "a", "problem": "type", "was": "int64", "is": "string", "line": 5},
+        {"name": "b", "problem": "type", "was": "bool", "is": "string", "line": 4},
     ]
     assert "line 4" in answer.json["detail"]
 
@@ -39,7 +39,7 @@ def test_columns_that_fit_are_no_part_of_a_conflict(lake: Lake, fresh: Fresh) ->
     lake.ingest(f"name={name}", b"id,zip,rate\n1,00501,1.5\n")
     answer = lake.ingest(f"name={name}&mode=append", b"id,zip,rate\nx,1,2\n")
     assert refused(answer, 409, "schema_conflict").json["errors"] == [
-        {"name": "id", "was": "int64", "is": "string", "line": 2}
+        {"name": "id", "problem": "type", "was": "int64", "is": "string", "line": 2}
     ]
 
 
@@ -104,7 +104,15 @@ def test_new_columns_may_follow_at_the_end(lake: Lake, fresh: Fresh) -> None:
     assert rows(lake, name) == [[1, 2, None, None], [3, 4, True, "x"]]
 
 
-@pytest.mark.parametrize("csv", [b"b\n1\n", b"c,a,b\n1,1,1\n", b"b,a\n1,1\n", b"a\n1\n"])
+def test_new_columns_go_to_the_end_wherever_they_stand(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a,b\n1,2\n")
+    body = lake.ingest(f"name={name}&mode=append&{WIDEN}", b"c,b,a\nx,4,3\n").json
+    assert [each["name"] for each in body["schema"]] == ["a", "b", "c"]
+    assert rows(lake, name) == [[1, 2, None], [3, 4, "x"]]
+
+
+@pytest.mark.parametrize("csv", [b"b\n1\n", b"c,a\n1,1\n", b"a\n1\n"])
 @pytest.mark.parametrize("mode", ["append", "replace"])
 def test_what_does_not_widen_conflicts(lake: Lake, fresh: Fresh, csv: bytes, mode: str) -> None:
     name = fresh()

@@ -24,7 +24,8 @@ from lakehouse.formats.options import Options
 from lakehouse.formats.quarantine import Quarantined, QuarantinedRow, QuarantineWriter
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.schema import Wanted
-from lakehouse.formats.value_fit import fit_mask, holds
+from lakehouse.formats.stored_types import type_label
+from lakehouse.formats.value_fit import all_fit, fit_mask
 
 BOM = b"\xef\xbb\xbf"
 
@@ -56,7 +57,7 @@ class QuarantineFilter(msgspec.Struct, frozen=True):
         except RefusedError:
             return False
         pairs = zip(batch.columns, self.wanted, strict=True)
-        return all(name is None or holds(column, name) for column, name in pairs)
+        return all(name is None or all_fit(column, name) for column, name in pairs)
 
     def _misfits(self, piece: Piece, rows: Sequence[Span]) -> list[QuarantinedRow]:
         """Those of these rows that hold a value of another type than the wanted one."""
@@ -64,10 +65,10 @@ class QuarantineFilter(msgspec.Struct, frozen=True):
         batch = self.reader.read(_block(data, piece.line))
         found: dict[int, QuarantinedRow] = {}
         for column, name, values in zip(self.reader.names, self.wanted, batch.columns, strict=True):
-            if name is None or holds(values, name):
+            if name is None or all_fit(values, name):
                 continue
             for row in pc.indices_nonzero(pc.invert(fit_mask(values, name))).to_pylist():
-                reason = f"{shown(values[row].as_py())} does not fit {name}"
+                reason = f"{shown(values[row].as_py())} does not fit {type_label(name)}"
                 found.setdefault(row, _quarantined(piece, rows[row], column, reason))
         return list(found.values())
 

@@ -4,7 +4,7 @@ It reads blocks in parallel and takes their results in file order, so that no re
 threads. It decides no type and writes no Parquet.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 
@@ -16,7 +16,10 @@ from lakehouse.formats.csv.text_reader import TextReader
 from lakehouse.formats.inference import TypeCandidates, merge, misfits, narrow, no_values
 from lakehouse.formats.ordered_parallel import ordered_parallel_map
 from lakehouse.formats.refusals import refusal, shown
-from lakehouse.formats.types import STRING, is_lossless
+from lakehouse.formats.stored_types import ROUNDED_DOUBLE, rounded_count, type_label
+from lakehouse.formats.types import STRING, TYPES, is_lossless
+
+_READ_TYPES = frozenset(TYPES) - {STRING}
 
 
 class ReadBlock(msgspec.Struct, frozen=True):
@@ -34,7 +37,8 @@ class ReadBlock(msgspec.Struct, frozen=True):
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """What a whole file holds; `lines` maps a column's index to its first misfit's line.
+    """What a whole file holds; `lines` maps a column's index to its first misfit's line, `rounded`
+    to the number of its values that become other numbers.
 
     `blocks` are the rows of the file's first blocks and the places of those that follow, to be
     read once more.
@@ -42,6 +46,7 @@ class Survey(msgspec.Struct, frozen=True):
 
     candidates: TypeCandidates
     lines: Mapping[int, int]
+    rounded: Mapping[int, int]
     blocks: tuple[ReadBlock | BlockRange, ...]
 
     def known_as(self, types: Sequence[str]) -> deque[ReadBlock | BlockRange]:
@@ -64,6 +69,7 @@ class _Read(msgspec.Struct, frozen=True):
     rows: pa.RecordBatch
     candidates: TypeCandidates
     misfits: Mapping[int, int]
+    rounded: Mapping[int, int]
 
 
 def survey(
@@ -79,6 +85,7 @@ def survey(
     Raises RefusedError `malformed_csv`, and `value_does_not_fit` for a column in `forced`.
     """
     candidates, lines = no_values(len(reader.names)), dict[int, int]()
+    rounded = Counter[int]()
     found, room = list[ReadBlock | BlockRange](), reader.limits.kept_bytes
 
     def read(block: Block) -> _Read:
@@ -86,28 +93,41 @@ def survey(
         text = reader.read(block)
         after, columns = narrow(text, before)
         rows = _rows(text, columns, wanted)
-        return _Read(block, text, rows, after, misfits(text, before, after, wanted))
+        unfit = misfits(text, before, after, wanted)
+        return _Read(block, text, rows, after, unfit, _rounded(text, wanted, unfit))
 
     for done in ordered_parallel_map(pool, read, blocks, reader.limits.threads):
         _refuse_forced(done, reader, wanted, forced)
         for index, row in done.misfits.items():
             lines.setdefault(index, reader.line_of(done.block, row))
+        rounded.update(done.rounded)
         candidates = merge(candidates, done.candidates)
         room -= done.rows.get_total_buffer_size()
         where = done.block.range()
         found.append(ReadBlock(where, done.rows) if room >= 0 else where)
-    return Survey(candidates, lines, tuple(found))
+    return Survey(candidates, lines, +rounded, tuple(found))
 
 
 def _rows(
     text: pa.RecordBatch, columns: Sequence[pa.Array], wanted: Sequence[str | None]
 ) -> pa.RecordBatch:
-    """The columns as they were read; those that are wanted as text, which all is, as they stand."""
+    """The columns as they were read, or as text where the wanted type asks for it."""
     kept = [
-        text.column(index) if type_ == STRING else columns[index]
+        columns[index] if type_ is None or type_ in _READ_TYPES else text.column(index)
         for index, type_ in enumerate(wanted)
     ]
     return pa.RecordBatch.from_arrays(kept, names=text.schema.names)
+
+
+def _rounded(
+    text: pa.RecordBatch, wanted: Sequence[str | None], unfit: Mapping[int, int]
+) -> Mapping[int, int]:
+    """Column index to the number of values that become other numbers."""
+    return {
+        index: rounded_count(text.column(index))
+        for index, type_ in enumerate(wanted)
+        if type_ == ROUNDED_DOUBLE and index not in unfit
+    }
 
 
 def _refuse_forced(
@@ -118,6 +138,7 @@ def _refuse_forced(
         return
     row, index = min(rows)
     line, column = reader.line_of(done.block, row), reader.names[index]
-    reason = f"{shown(done.text.column(index)[row].as_py())} does not fit {wanted[index]}"
+    value = shown(done.text.column(index)[row].as_py())
+    reason = f"{value} does not fit {type_label(wanted[index] or STRING)}"
     detail = f"line {line}, column {column}: {reason}"
     raise refusal("value_does_not_fit", detail, line=line, column=column, reason=reason)

@@ -12,6 +12,7 @@ the order in which they first appear, after those of a contract; what an object 
 | of several of these kinds | `string`: strings as they are, the others as JSON |
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.csv.header import name_columns
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.logical_types import arrow_type, text_type
 from lakehouse.formats.ndjson.columns import Kind, column, kinds_of
 from lakehouse.formats.ndjson.lines import Line, parsed_lines
 from lakehouse.formats.options import QUARANTINE
@@ -29,7 +31,15 @@ from lakehouse.formats.parquet.writer import arrow_schema, typed, write_parquet
 from lakehouse.formats.quarantine import QuarantinedRow, QuarantineWriter
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.refusals import refusal, shown
-from lakehouse.formats.schema import Column, Contract, SchemaPolicy, differences, fingerprint
+from lakehouse.formats.schema import (
+    Column,
+    Contract,
+    Rounded,
+    SchemaPolicy,
+    differences,
+    fingerprint,
+)
+from lakehouse.formats.stored_types import ROUNDED_DOUBLE, declared_types, rounded_count, type_label
 from lakehouse.formats.types import (
     BOOL,
     DATE,
@@ -50,7 +60,9 @@ _OF_KIND: Mapping[Kind, tuple[str, ...]] = {
     "nested": (STRING,),
 }
 _ENCODING = "utf-8"
-_KIND_OF = {name: kind for kind, names in _OF_KIND.items() for name in names if name != STRING}
+_KIND_OF: Mapping[str | None, Kind] = {
+    name: kind for kind, names in _OF_KIND.items() for name in names if name != STRING
+}
 
 
 def read(request: ReadRequest) -> Parsed:
@@ -70,7 +82,9 @@ def read(request: ReadRequest) -> Parsed:
 
 
 def _read(request: ReadRequest, work_dir: Path, quarantine: QuarantineWriter | None) -> Parsed:
-    survey = _Survey(dict(request.options.types), request.contract, request.limits, quarantine)
+    survey = _Survey(
+        declared_types(request.options.types), request.contract, request.limits, quarantine
+    )
     for lines in parsed_lines(request.text(_ENCODING), request.limits):
         survey.add(lines)
     if not survey.columns:
@@ -89,6 +103,11 @@ def _read(request: ReadRequest, work_dir: Path, quarantine: QuarantineWriter | N
         row_count=sum(file.row_count for file in files),
         files=files,
         differences=differences(request.contract, columns, survey.misfit_lines),
+        rounded=tuple(
+            Rounded(name, survey.rounded[key])
+            for key, name in zip(survey.columns, header.names, strict=True)
+            if survey.rounded[key]
+        ),
         quarantine=quarantine.close() if quarantine is not None else None,
     )
 
@@ -122,12 +141,13 @@ class _Survey:
             contract.columns if contract and contract.policy is not SchemaPolicy.REPLACE else ()
         )
         self.columns = {column.name: _ColumnState() for column in seeded}
-        self._promised = {column.name: column.type for column in seeded if column.type in TYPES}
+        self._promised = contract.types() if contract is not None and seeded else {}
         keeps = (
             quarantine is not None and contract is not None and contract.policy is SchemaPolicy.KEEP
         )
         self._binding = (self._promised if keeps else {}) | dict(overrides)
         self.misfit_lines: dict[str, int] = {}
+        self.rounded = Counter[str]()
 
     def add(self, lines: list[Line]) -> None:
         """Take one block: its columns, their types, its bad rows."""
@@ -165,8 +185,13 @@ class _Survey:
             left = classify(texts, allowed).types if len(found) == 1 else (STRING,)
             state.types = tuple(name for name in state.types if name in left)
         state.kinds |= found
-        if wanted in before and wanted not in state.types and wanted is not None:
-            self.misfit_lines[key] = rows[min(_misfits(rows, key, wanted))].line
+        if self._overrides.get(key) == ROUNDED_DOUBLE:
+            self.rounded[key] += rounded_count(texts)
+        if wanted is None or key in self.misfit_lines:
+            return
+        refuted = wanted in before and wanted not in state.types
+        if (refuted or wanted not in TYPES) and (unfit := _misfits(rows, key, wanted)):
+            self.misfit_lines[key] = rows[min(unfit)].line
 
     def decided(self) -> tuple[str, ...]:
         """The type of each column, once all values are known."""
@@ -178,7 +203,7 @@ class _Survey:
 
     def _type(self, key: str, state: _ColumnState) -> str:
         if key in self._overrides:
-            return self._overrides[key]
+            return type_label(self._overrides[key])
         promised = self._promised.get(key)
         if promised is None:
             return state.inferred()
@@ -196,8 +221,7 @@ def _typed(
     for lines in blocks:
         rows, _ = survey.split(lines)
         texts = [column(rows, key)[0] for key in keys]
-        batch = pa.RecordBatch.from_arrays(texts, names=[column.name for column in columns])
-        yield typed(batch, columns, schema)
+        yield typed(texts, len(rows), columns, schema)
 
 
 def _misfits(rows: list[Line], key: str, type_: str) -> set[int]:
@@ -205,15 +229,22 @@ def _misfits(rows: list[Line], key: str, type_: str) -> set[int]:
     if type_ == STRING:
         return set()
     texts, kinds = column(rows, key)
-    fits = pc.and_(fit_mask(texts, type_), pc.equal(kinds, _KIND_OF[type_]))
+    fits = pc.and_(fit_mask(texts, type_), pc.equal(kinds, _kind_of(type_)))
     return set(pc.indices_nonzero(pc.invert(pc.fill_null(fits, True))).to_pylist())
+
+
+def _kind_of(type_: str) -> Kind:
+    """The kind of JSON value that a type's values have."""
+    if type_ == ROUNDED_DOUBLE:
+        return "number"
+    return _KIND_OF.get(type_) or _KIND_OF.get(text_type(arrow_type(type_))) or "string"
 
 
 def _misfit(line: Line, key: str, type_: str) -> QuarantinedRow:
     texts, kinds = column([line], key)
     text, kind = texts[0].as_py(), kinds[0].as_py()
     value = shown(text) if kind == "string" else f"{kind} {text}"[:80]
-    return _quarantined(line, key, f"{value} does not fit {type_}")
+    return _quarantined(line, key, f"{value} does not fit {type_label(type_)}")
 
 
 def _quarantined(line: Line, column: str | None, reason: str | None) -> QuarantinedRow:

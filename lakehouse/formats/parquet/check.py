@@ -1,12 +1,14 @@
 """`python -m lakehouse.formats.parquet.check FILE`: is every value of this Parquet readable?
 
-The whole of one short-lived process: prints `Verified` as JSON. It may crash; whoever started it
-must take that for an answer. It must never be imported by the server.
+The whole of one short-lived process: reads from stdin, as JSON, the types that a dataset wants of
+columns, prints `Verified` as JSON. It may crash, which its caller must take for an answer. It must
+never be imported by the server.
 """
 
 import re
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -14,7 +16,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.reader import Verified
+from lakehouse.formats.parquet.value_fit import fits, may_fit
 
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""
@@ -28,29 +32,65 @@ class _Unfit(Exception):
     """The file is no table of ours; the message says why."""
 
 
-def verified(path: Path) -> Verified:
-    """What the file holds, once every value has been decoded by Arrow and by DuckDB."""
+def verified(path: Path, wanted: Mapping[str, str]) -> Verified:
+    """What the file holds, once every value has been decoded by Arrow and by DuckDB.
+
+    `wanted` maps columns to the types that their values are held against.
+    """
     try:
-        columns, row_count = _by_arrow(path)
+        columns, row_count, fitting = _by_arrow(path, wanted)
         _by_duckdb(path, columns, row_count)
     except _Unfit as error:
         return Verified(problem=str(error))
     except (pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
         detail = str(error).replace(str(path), "the file").partition("\n")[0]
         return Verified(problem=detail[:_SHOWN])
-    return Verified(columns=columns, row_count=row_count)
+    return Verified(columns=columns, row_count=row_count, fitting=fitting)
 
 
-def _by_arrow(path: Path) -> tuple[tuple[tuple[str, str], ...], int]:
+def _by_arrow(
+    path: Path, wanted: Mapping[str, str]
+) -> tuple[tuple[tuple[str, str], ...], int, tuple[str, ...]]:
+    """The columns, the number of rows, and the columns all of whose values are of the wanted type."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         _check_places(file.metadata, path.stat().st_size)
-        columns = tuple((field.name, str(_stored(field.type))) for field in file.schema_arrow)
+        columns = tuple((field.name, str(logical_type(field.type))) for field in file.schema_arrow)
         _check_names([name for name, _ in columns])
         _check_decimals(file.schema_arrow)
-        rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))
+        fit = _Fit(file.schema_arrow, wanted)
+        rows = 0
+        for batch in file.iter_batches(BATCH_ROWS):
+            rows += batch.num_rows
+            fit.add(batch)
         if rows != file.metadata.num_rows:
             raise _Unfit(f"it says that it has {file.metadata.num_rows} rows and has {rows}")
-    return columns, rows
+    return columns, rows, fit.fitting()
+
+
+class _Fit:
+    """Which columns can be read as the wanted types, as far as their values have been seen."""
+
+    def __init__(self, schema: pa.Schema, wanted: Mapping[str, str]) -> None:
+        types = {
+            field.name: (logical_type(field.type), arrow_type(wanted[field.name]))
+            for field in schema
+            if field.name in wanted
+        }
+        self._left = {
+            name: (stored, type_)
+            for name, (stored, type_) in types.items()
+            if type_ is not None and may_fit(stored, type_)
+        }
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Hold these values against the types."""
+        for name, (stored, type_) in list(self._left.items()):
+            if stored != type_ and not fits(batch.column(name).cast(stored), type_):
+                del self._left[name]
+
+    def fitting(self) -> tuple[str, ...]:
+        """The columns that are left."""
+        return tuple(self._left)
 
 
 def _check_places(footer: pq.FileMetaData, size_bytes: int) -> None:
@@ -62,13 +102,6 @@ def _check_places(footer: pq.FileMetaData, size_bytes: int) -> None:
             start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)))
             if start + chunk.total_compressed_size > end:
                 raise _Unfit("its values do not lie where its footer says")
-
-
-def _stored(type_: pa.DataType) -> pa.DataType:
-    """The type of the values, where Arrow remembers how a program had held them."""
-    if isinstance(type_, pa.BaseExtensionType):
-        return _stored(type_.storage_type)
-    return _stored(type_.value_type) if isinstance(type_, pa.DictionaryType) else type_
 
 
 def _check_names(names: list[str]) -> None:
@@ -89,9 +122,9 @@ def _check_decimals(schema: pa.Schema) -> None:
 
 def _within(type_: pa.DataType) -> list[pa.DataType]:
     """The type and all that it is made of, at any depth."""
-    stored = _stored(type_)
-    inner = [_within(stored.field(place).type) for place in range(stored.num_fields)]
-    return [stored, *(each for types in inner for each in types)]
+    plain = logical_type(type_)
+    inner = [_within(plain.field(place).type) for place in range(plain.num_fields)]
+    return [plain, *(each for types in inner for each in types)]
 
 
 def _by_duckdb(path: Path, columns: tuple[tuple[str, str], ...], row_count: int) -> None:
@@ -115,4 +148,5 @@ def _by_duckdb(path: Path, columns: tuple[tuple[str, str], ...], row_count: int)
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    sys.stdout.buffer.write(msgspec.json.encode(verified(Path(sys.argv[1]))))
+    types = msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, str])
+    sys.stdout.buffer.write(msgspec.json.encode(verified(Path(sys.argv[1]), types)))

@@ -12,12 +12,22 @@ from pathlib import Path
 import msgspec
 
 from journal.block_hashes import BlockHasher
-from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.schema_rules import TYPE
 from lakehouse.formats.growing_file import GrowingFile
+from lakehouse.formats.logical_types import same_logical_type
+from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.refusals import refusal
-from lakehouse.formats.schema import Column, Contract, SchemaPolicy, differences, fingerprint
+from lakehouse.formats.schema import (
+    Column,
+    ColumnProblem,
+    Contract,
+    SchemaPolicy,
+    differences,
+    fingerprint,
+)
 from lakehouse.formats.source import byte_chunks
 from lakehouse.formats.types import DOUBLE, INT64
 
@@ -30,12 +40,15 @@ class Verified(msgspec.Struct, frozen=True):
 
     columns: tuple[tuple[str, str], ...] = ()
     row_count: int = 0
+    fitting: tuple[str, ...] = ()
+    """The columns all of whose values are of the type that was wanted."""
     problem: str | None = None
 
 
 def read(request: ReadRequest) -> Parsed:
     """Store a Parquet file as it is, once two readers have read every value of it.
 
+    A column all of whose values are of the contract's type has that type; it is read as such.
     Raises RefusedError `malformed_parquet`, `malformed_encoding`, `too_large`; `schema_conflict`
     where widening would make a double of an integer that is none.
     """
@@ -47,10 +60,9 @@ def read(request: ReadRequest) -> Parsed:
             for chunk in byte_chunks(whole, request.content_encoding, request.limits):
                 hasher.update(chunk)
                 file.write(chunk)
-        verified = _verified(path)
-        columns = tuple(Column(name, type_) for name, type_ in verified.columns)
-        _check_count(columns, request.limits.columns)
-        _refuse_inexact(columns, request.contract)
+        verified = _verified(path, request.contract)
+        _check_count(verified, request.limits.columns)
+        columns = _columns(verified, request.contract, request.options)
     except RefusedError:
         path.unlink()
         raise
@@ -67,12 +79,53 @@ def read(request: ReadRequest) -> Parsed:
     )
 
 
-def _check_count(columns: tuple[Column, ...], max_columns: int) -> None:
-    if len(columns) > max_columns:
-        raise _malformed(f"it has {len(columns)} columns; at most {max_columns} are allowed")
+def _check_count(verified: Verified, max_columns: int) -> None:
+    count = len(verified.columns)
+    if count > max_columns:
+        raise _malformed(f"it has {count} columns; at most {max_columns} are allowed")
 
 
-def _verified(path: Path) -> Verified:
+def _columns(verified: Verified, contract: Contract | None, options: Options) -> tuple[Column, ...]:
+    """The columns of the dataset, as far as this file decides them."""
+    stored = dict(verified.columns)
+    if contract is None or (
+        contract.policy is SchemaPolicy.REPLACE and not _fits(verified, contract)
+    ):
+        return tuple(Column(name, type_) for name, type_ in verified.columns)
+    wanted = {column.name: column.type for column in contract.columns}
+    types = {
+        name: _type(Column(name, wanted[name]), type_, contract, fits=name in verified.fitting)
+        if name in wanted
+        else type_
+        for name, type_ in stored.items()
+    }
+    return contract.arranged(types, missing_as_null=options.missing_as_null)
+
+
+def _fits(verified: Verified, contract: Contract) -> bool:
+    """Whether the file fits as a whole: a schema that may be replaced is kept whole, or not at all."""
+    stored = dict(verified.columns)
+    return stored.keys() == {column.name for column in contract.columns} and all(
+        column.name in verified.fitting or same_logical_type(column.type, stored[column.name])
+        for column in contract.columns
+    )
+
+
+def _type(column: Column, stored: str, contract: Contract, *, fits: bool) -> str:
+    """The dataset's type of a column that has the type `stored` in the file."""
+    if fits or same_logical_type(column.type, stored):
+        return column.type
+    if contract.policy is not SchemaPolicy.WIDEN:
+        return stored
+    if (column.type, stored) == (INT64, DOUBLE) and column.name not in contract.exact:
+        detail = f"column {column.name} holds integers beyond ±2^53, which no double holds"
+        problem = ColumnProblem(column.name, TYPE, INT64, DOUBLE)
+        raise RefusedError(Refused("schema_conflict", detail, (problem.row(),)))
+    return stored
+
+
+def _verified(path: Path, contract: Contract | None) -> Verified:
+    wanted = contract.types() if contract is not None else {}
     words = [sys.executable, "-m", "lakehouse.formats.parquet.check", str(path)]
     # Without our environment: a process that a file may take over gets no credentials.
     kept = {
@@ -82,7 +135,7 @@ def _verified(path: Path) -> Verified:
         done = subprocess.run(
             words,
             env=kept,
-            stdin=subprocess.DEVNULL,
+            input=msgspec.json.encode(wanted),
             capture_output=True,
             timeout=CHECK_S,
             check=False,
@@ -95,20 +148,6 @@ def _verified(path: Path) -> Verified:
     if verified.problem is not None:
         raise _malformed(verified.problem)
     return verified
-
-
-def _refuse_inexact(columns: tuple[Column, ...], contract: Contract | None) -> None:
-    """Stored as it is, a double's column stays double: then the integers there must be doubles."""
-    if contract is None or contract.policy is not SchemaPolicy.WIDEN:
-        return
-    types = {column.name: column.type for column in columns}
-    for column in contract.columns:
-        widens = (column.type, types.get(column.name)) == (INT64, DOUBLE)
-        if widens and column.name not in contract.exact:
-            detail = f"column {column.name} holds integers beyond ±2^53, which no double holds"
-            raise refusal(
-                "schema_conflict", detail, **{"name": column.name, "was": INT64, "is": DOUBLE}
-            )
 
 
 def _malformed(reason: str) -> RefusedError:

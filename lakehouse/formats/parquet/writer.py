@@ -21,7 +21,7 @@ from lakehouse.formats.ordered_parallel import prefetch_one
 from lakehouse.formats.parquet.column_encodings import encodings
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.schema import Column
-from lakehouse.formats.types import TYPES, cast
+from lakehouse.formats.stored_types import arrow_type_of, convert
 
 WRITER = {b"lakehouse.commit.writer": b"lakehouse ingest 3"}
 """In every footer. The number grows when the same cells would be written as other bytes."""
@@ -45,17 +45,21 @@ class ParquetFile(msgspec.Struct, frozen=True):
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """The Arrow schema of the files of these columns."""
-    types = [(column.name, TYPES[column.type]) for column in columns]
+    types = [(column.name, arrow_type_of(column.type)) for column in columns]
     return with_field_ids(pa.schema(types), WRITER)
 
 
-def typed(batch: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema) -> pa.RecordBatch:
-    """Text, or values that were read from it, as `columns`, whose types hold for every value.
+def typed(
+    values: Sequence[pa.Array | None], rows: int, columns: Sequence[Column], schema: pa.Schema
+) -> pa.RecordBatch:
+    """Texts, or values that were read from them, as `columns`, whose types hold for every value.
 
-    `schema` is theirs.
+    None stands for a column of nulls; `schema` is that of the columns.
     """
-    pairs = zip(batch.columns, columns, strict=True)
-    arrays = [cast(values, column.type) for values, column in pairs]
+    arrays = [
+        pa.nulls(rows, type_) if each is None else convert(each, column.type)
+        for each, column, type_ in zip(values, columns, schema.types, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

@@ -15,7 +15,7 @@ from lakehouse.formats.csv.record_scanner import line_ends, spans
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.reader import Parsed
 from lakehouse.formats.types import TYPES
-from lakehouse.formats.value_fit import fit_mask, holds
+from lakehouse.formats.value_fit import all_fit, fit_mask
 
 Aside = tuple[int, str | None, str, bytes]
 
@@ -100,4 +100,4 @@ def test_single_values_are_judged_as_the_table_says(values: list[str | None]) ->
     for name in TYPES:
         wanted = [value is None or name in types_of_value(value) for value in values]
         assert fit_mask(array, name).to_pylist() == wanted, name
-        assert holds(array, name) == all(wanted), name
+        assert all_fit(array, name) == all(wanted), name

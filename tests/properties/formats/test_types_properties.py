@@ -13,7 +13,8 @@ from type_table import ALL, EDGES
 
 from lakehouse.formats.inference import merge, narrow, no_values
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.types import cast, first_misfit
+from lakehouse.formats.types import cast
+from lakehouse.formats.value_fit import first_misfit
 
 NUMBERS = st.from_regex(r"-?[0-9]{0,20}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
 

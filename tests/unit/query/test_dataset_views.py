@@ -1,5 +1,6 @@
 """The SQL text of views, by equality, and that DuckDB reads it as meant."""
 
+import datetime
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,9 @@ AMOUNT = Column("amount", "int64")
 def test_a_view_names_its_columns_when_they_are_known() -> None:
     assert view_sql(View("sales", ("/b/1.parquet",), (AMOUNT, Column('a"b', "string")))) == (
         'CREATE OR REPLACE VIEW "sales" AS SELECT "amount", "a""b" '
-        "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false)"
+        "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false, schema=MAP {"
+        "'amount': {'name': 'amount', 'type': 'BIGINT', 'default_value': NULL}, "
+        "'a\"b': {'name': 'a\"b', 'type': 'VARCHAR', 'default_value': NULL}})"
     )
 
 
@@ -27,11 +30,31 @@ def test_a_view_takes_what_is_there_when_columns_are_not_known() -> None:
     )
 
 
-def test_several_objects_are_united_by_name() -> None:
-    assert view_sql(View("s", ("/b/1.parquet", "/b/o'2.parquet"), (AMOUNT,))) == (
-        'CREATE OR REPLACE VIEW "s" AS SELECT "amount" FROM read_parquet('
+def test_objects_with_a_type_that_is_not_known_here_are_united_by_name() -> None:
+    view = View("s", ("/b/1.parquet", "/b/o'2.parquet"), (Column("l", "list<element: int64>"),))
+    assert view_sql(view) == (
+        'CREATE OR REPLACE VIEW "s" AS SELECT "l" FROM read_parquet('
         "['/b/1.parquet', '/b/o''2.parquet'], hive_partitioning=false, union_by_name=true)"
     )
+
+
+def test_every_object_is_read_as_the_columns_of_the_dataset(tmp_path: Path) -> None:
+    day = datetime.datetime(9999, 1, 1)  # noqa: DTZ001  # beyond what TIMESTAMP_NS holds
+    late = datetime.datetime(2020, 1, 1)  # noqa: DTZ001
+    tables = (
+        pa.table({"a": pa.array([1], pa.int32()), "t": pa.array([day], pa.timestamp("us"))}),
+        pa.table({"t": pa.array([late], pa.timestamp("ns")), "a": pa.array([2**40])}),
+        pa.table({"t": pa.array([None], pa.timestamp("ms")), "it's": ["x"]}),
+    )
+    paths = [tmp_path / f"{place}.parquet" for place in range(len(tables))]
+    for path, table in zip(paths, tables, strict=True):
+        pq.write_table(table, path)
+    columns = (Column("a", "int64"), Column("t", "timestamp[us]"), Column("it's", "string"))
+    with duckdb.connect() as connection:
+        connection.execute(view_sql(View("s", tuple(map(str, paths)), columns)))
+        relation = connection.sql("FROM s")
+        assert [str(each) for each in relation.types] == ["BIGINT", "TIMESTAMP", "VARCHAR"]
+        assert relation.fetchall() == [(1, day, None), (2**40, late, None), (None, None, "x")]
 
 
 def test_a_dataset_without_objects_is_an_empty_relation_of_its_types() -> None:

@@ -83,7 +83,9 @@ def open_envelope(envelope: Envelope) -> Event:
     if envelope.v > version_of(data):
         raise _unknown(envelope)
     if envelope.v < version_of(data):
-        raise msgspec.ValidationError(f"event {envelope.seq} of version 1 has block hashes")
+        raise msgspec.ValidationError(
+            f"event {envelope.seq} of version 1 has block hashes or rounded values"
+        )
     return Event(
         envelope.seq,
         envelope.type,

@@ -9,6 +9,7 @@ from journal.events import (
     VERSION,
     Change,
     ChangeSetCommitted,
+    Content,
     Data,
     DatasetAppended,
     DatasetDropped,
@@ -37,7 +38,16 @@ def changes_of(data: Data) -> tuple[Change, ...]:
 
 def version_of(data: Data) -> int:
     """The version that an event with this data has."""
-    return BLOCKS_VERSION if any(blocks for _, blocks in block_hashes_of(data)) else VERSION
+    records = any(blocks for _, blocks in block_hashes_of(data))
+    return BLOCKS_VERSION if records or _rounds(data) else VERSION
+
+
+def _rounds(data: Data) -> bool:
+    """Whether values were rounded on their way in."""
+    changes = changes_of(data)
+    return any(
+        isinstance(each, Content | DatasetRestored) and bool(each.rounded) for each in changes
+    )
 
 
 def block_hashes_of(data: Data) -> list[tuple[int, str]]:

@@ -15,7 +15,7 @@ Place = tuple[Count, Count]
 
 VERSION = 1
 BLOCKS_VERSION = 2
-"""Of an event that records block hashes: a reader of version 1 stops at it, and needs an upgrade."""
+"""Of an event that records block hashes or rounded values: a reader of version 1 stops at it."""
 
 RETRIES = "retries"
 """The option of an append's source that names a quarantine blob whose rows it brings again."""
@@ -62,7 +62,14 @@ class Renamed(Record, frozen=True):
     name: str
 
 
-class Content(Record, frozen=True):
+class Rounded(Record, frozen=True):
+    """How many values of a column were changed when they became doubles, as was asked for."""
+
+    name: str
+    count: Count
+
+
+class Content(Record, frozen=True, omit_defaults=True):
     """What a dataset holds, or what is added to one."""
 
     dataset_id: str
@@ -74,6 +81,7 @@ class Content(Record, frozen=True):
     source: Source | None
     renamed: tuple[Renamed, ...]
     quarantine: tuple[Object, ...]
+    rounded: tuple[Rounded, ...] = ()
 
 
 class ObjectStored(Record, frozen=True, omit_defaults=True):
@@ -115,7 +123,7 @@ class DatasetDropped(Record, frozen=True):
     dataset_id: str
 
 
-class DatasetRestored(Record, frozen=True):
+class DatasetRestored(Record, frozen=True, omit_defaults=True):
     """A dataset is again what it was as of a seq: exactly this."""
 
     TYPE: ClassVar[str] = "dataset_restored"
@@ -129,6 +137,7 @@ class DatasetRestored(Record, frozen=True):
     source: Source | None
     renamed: tuple[Renamed, ...]
     quarantine: tuple[Object, ...]
+    rounded: tuple[Rounded, ...] = ()
 
 
 class ObjectsMarked(Record, frozen=True):

@@ -232,6 +232,7 @@ def _table(data: DatasetRegistered | DatasetAppended) -> Table:
         data.renamed,
         uploaded=True,
         quarantine=data.quarantine,
+        rounded=data.rounded,
     )
 
 

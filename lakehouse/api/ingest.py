@@ -95,6 +95,17 @@ class IngestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "quarantine."
         ),
     ] = "reject"
+    missing: Annotated[
+        Literal["null"] | None,
+        Meta(
+            description="`null`: columns of the dataset that the file lacks are null in its rows. By "
+            "default the file is refused.",
+            examples=["null"],
+        ),
+    ] = None
+    min_rows: Annotated[
+        int, Meta(ge=0, description="Refuse a file of fewer rows.", examples=[1000])
+    ] = 0
 
 
 class IngestHeaders(msgspec.Struct, frozen=True):
@@ -136,6 +147,15 @@ class RenamedColumn(msgspec.Struct, frozen=True):
     name: Annotated[str, Meta(description="The name of the column.", examples=["column2"])]
 
 
+class RoundedColumn(msgspec.Struct, frozen=True):
+    """A column of `types=…:double` with numbers that no double is exactly."""
+
+    name: Annotated[str, Meta(description="The column.", examples=["price"])]
+    count: Annotated[
+        int, Meta(description="Number of values stored as the nearest double.", examples=[2])
+    ]
+
+
 class IngestReceipt(Manifest, frozen=True, kw_only=True):
     """The dataset, and what the file added to it."""
 
@@ -150,6 +170,7 @@ class IngestReceipt(Manifest, frozen=True, kw_only=True):
         ReceivedFile | None, Meta(description="The file; null if the event does not name it.")
     ]
     renamed: list[RenamedColumn]
+    rounded: list[RoundedColumn]
     reused: Annotated[
         bool, Meta(description="Whether the dataset already held the file: nothing was changed.")
     ]
@@ -217,6 +238,7 @@ class IngestDryRun(msgspec.Struct, frozen=True):
     ]
     bad_rows: Annotated[list[BadRow], Meta(description="The first 100 of them.")]
     renamed: list[RenamedColumn]
+    rounded: list[RoundedColumn]
     refused: Annotated[
         Refusal | None, Meta(description="How the file would be refused; null if it would not.")
     ]

@@ -123,6 +123,12 @@ def _ingest(commands: "Commands[Parser]") -> None:
     command.add_argument(
         "--header", choices=("true", "false"), help="first row is a header (default: true)"
     )
+    command.add_argument(
+        "--missing", choices=("null",), help="fill columns that the file lacks with nulls"
+    )
+    command.add_argument(
+        "--min-rows", type=int, metavar="N", help="refuse a file of fewer than N rows"
+    )
     add_on_error(command)
     command.add_argument(
         "--null", action="append", metavar="TEXT", help="read this text as null; repeatable"

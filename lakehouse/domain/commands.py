@@ -2,7 +2,7 @@
 
 import msgspec
 
-from journal.events import Column, Data, Object, Renamed, Source
+from journal.events import Column, Data, Object, Renamed, Rounded, Source
 from projections.catalog import Dataset, Ingested
 
 
@@ -70,6 +70,7 @@ class Table(msgspec.Struct, frozen=True):
     """Whether the objects are in the bucket; nothing may refer to them before they are."""
     quarantine: tuple[Object, ...] = ()
     """What holds the records that were set aside, if any were."""
+    rounded: tuple[Rounded, ...] = ()
     lines: tuple[tuple[str, int], ...] = ()
     """(column, line) of the file's first value that is not of the dataset's type for the column."""
 

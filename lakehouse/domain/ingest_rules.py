@@ -95,4 +95,5 @@ def _content(command: IngestDataset, table: Table) -> tuple[Any, ...]:
         command.source,
         table.renamed,
         table.quarantine,
+        table.rounded,
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from journal.events import Column, Renamed
+from journal.events import Column, Renamed, Rounded
 from lakehouse.domain.schema_rules import ColumnProblem, column_problems, is_wider
 from lakehouse.formats.logical_types import arrow_type
 from lakehouse.formats.types import DOUBLE, INT64
@@ -80,13 +80,6 @@ class Contract(msgspec.Struct, frozen=True):
         return tuple(
             Column(name, (filled | dict(types))[name]) for name in dict.fromkeys([*names, *types])
         )
-
-
-class Rounded(msgspec.Struct, frozen=True):
-    """How many values of a column were changed when they became doubles."""
-
-    name: str
-    count: int
 
 
 def fingerprint(columns: Iterable[Column]) -> str:

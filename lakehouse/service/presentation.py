@@ -4,10 +4,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from journal.events import Column, Content, DatasetRestored, Event, Object, Renamed, Source
+from journal.events import Column, Content, DatasetRestored, Event, Object, Renamed, Rounded, Source
 from journal.slot import Head, Header
 from lakehouse.api.catalog import ListedDataset, Manifest, ManifestObject, SchemaColumn, Summary
-from lakehouse.api.ingest import IngestReceipt, QuarantineObject, ReceivedFile, RenamedColumn
+from lakehouse.api.ingest import (
+    IngestReceipt,
+    QuarantineObject,
+    ReceivedFile,
+    RenamedColumn,
+    RoundedColumn,
+)
 from lakehouse.api.journal import JournalEvent, JournalHead, Mention
 from lakehouse.api.storage import ListedObject, StoredObject
 from projections.catalog import Dataset
@@ -76,6 +82,7 @@ def ingested(
         quarantine=_quarantine(aside[0]) if aside else None,
         source=_source(content.source) if content and content.source else None,
         renamed=renamed(content.renamed) if content else [],
+        rounded=rounded(content.rounded) if content else [],
         reused=reused,
         duplicate_of=msgspec.UNSET if duplicate_of is None else duplicate_of,
     )
@@ -89,6 +96,11 @@ def columns(schema: Sequence[Column]) -> list[SchemaColumn]:
 def renamed(found: Sequence[Renamed]) -> list[RenamedColumn]:
     """Header cells that cannot be the names of columns."""
     return [RenamedColumn(each.position, each.was, each.name) for each in found]
+
+
+def rounded(found: Sequence[Rounded]) -> list[RoundedColumn]:
+    """Columns some of whose values were stored as the nearest double."""
+    return [RoundedColumn(each.name, each.count) for each in found]
 
 
 def journal_event(header: Header, event: Event) -> JournalEvent:

@@ -24,6 +24,7 @@ from lakehouse.domain.validation import check_name
 from lakehouse.formats.file_formats import format_of_file_name, without_compression_suffix
 from lakehouse.formats.option_parsing import parse_options
 from lakehouse.formats.options import Options
+from lakehouse.query.reserved_words import is_reserved
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.use_case import IngestPlan, Upload
 from lakehouse.service.service import Service
@@ -87,6 +88,11 @@ def print_receipt(
     if body.rows_quarantined:
         command = f"lakehouse quarantine {body.name}"
         printing.message(f"{body.rows_quarantined} rows are in quarantine; `{command}` lists them")
+    for column in body.rounded:
+        message = f"column {column.name}: {column.count} values were rounded to doubles"
+        printing.message(message)
+    if is_reserved(body.name):
+        printing.message(f'{body.name} is a reserved word in SQL: write FROM "{body.name}"')
     size_bytes = body.source.size_bytes if body.source else 0
     if sys.stderr.isatty():
         size, rate = size_bytes / _MEGABYTE, size_bytes / _MEGABYTE / max(elapsed_s, 1e-6)
@@ -98,9 +104,11 @@ def options_of(arguments: argparse.Namespace) -> Options:
     """The reader options that were given; the format by the file's extension unless it was given."""
     pairs = [
         (name, value)
-        for name in ("delimiter", "encoding", "header", "on_error")
+        for name in ("delimiter", "encoding", "header", "missing", "on_error")
         if (value := getattr(arguments, name)) is not None
     ]
+    if arguments.min_rows is not None:
+        pairs.append(("min_rows", str(arguments.min_rows)))
     pairs += [("null", value) for value in arguments.null or ()]
     pairs += [("types", value) for value in arguments.types or ()]
     format_ = arguments.format or format_of_file_name(arguments.file)

@@ -77,6 +77,7 @@ def _report(
             for each in (quarantine.examples if quarantine else ())
         ],
         renamed=presentation.renamed(parsed.renamed if parsed else ()),
+        rounded=presentation.rounded(parsed.rounded if parsed else ()),
         refused=_refusal(foreseen.refused) if foreseen.refused else None,
     )
 

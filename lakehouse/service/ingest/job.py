@@ -167,5 +167,6 @@ def table_of(name: str, parsed: Parsed, node: Node, *, uploaded: bool) -> Table:
         parsed.renamed,
         uploaded,
         tuple(item(object_blob(file.sha256, mint(node)), file) for file in aside),
+        parsed.rounded,
         tuple((each.name, each.line) for each in parsed.differences if each.line is not None),
     )

@@ -103,7 +103,12 @@ def options_of(chosen: Sequence[Held]) -> Options:
     The dataset's types apply now, whatever was given then. Raises RefusedError
     `quarantine_not_found` for no file, `invalid_request` where the options differ.
     """
-    found = {msgspec.structs.replace(each.options, on_error=REJECT, types=()) for each in chosen}
+    found = {
+        msgspec.structs.replace(
+            each.options, on_error=REJECT, types=(), missing_as_null=False, min_rows=0
+        )
+        for each in chosen
+    }
     if not found:
         raise RefusedError(Refused("quarantine_not_found", "the dataset has no quarantine"))
     if len(found) > 1:

@@ -27,7 +27,7 @@ PARAMETERS = {
     "POST /v1/catalog/unpin": CHANGE,
     "GET /v1/catalog/pins": READ,
     "POST /v1/ingest": "name mode schema_change dedupe resolves dry_run format types null delimiter"
-    f" encoding header on_error Content-Encoding {CHANGE}",
+    f" encoding header on_error missing min_rows Content-Encoding {CHANGE}",
     "POST /v1/sql": f"If-None-Match Cache-Control Query-Id {READ}",
     "GET /v1/queries": READ,
     "DELETE /v1/queries/{id}": f"id {READ}",

@@ -24,6 +24,8 @@ Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
 for None, all of them, of which only names and columns are used. A RefusedError from it is the
 query's answer."""
 
+MOST_PARAMETERS = 10_000
+"""For one statement."""
 _NO_VIEWS: Mapping[str, View] = {}
 _INTEGERS = range(-(2**127), 2**128)
 
@@ -225,6 +227,9 @@ def _configure(settings: EngineSettings) -> Configure:
 def _params_json(params: Params | None) -> bytes | None:
     if params is None:
         return None
+    if len(params) > MOST_PARAMETERS:
+        detail = f"params: {len(params):,} parameters; the most is {MOST_PARAMETERS:,}"
+        raise RefusedError(Refused("invalid_request", detail))
     values = params.values() if isinstance(params, dict) else params
     for value in values:
         if isinstance(value, (list, dict)):

@@ -1,6 +1,7 @@
 """How messages between the engine and its workers are framed on a socket.
 
-A frame is four bytes of big-endian length and one MessagePack message.
+A frame is four bytes of big-endian length and one MessagePack message. Both ends refuse a frame that
+is too large: the one that sends it before it is sent, the one that receives it before it is read.
 """
 
 import asyncio
@@ -11,43 +12,68 @@ import msgspec
 
 from lakehouse.query.messages import FromWorker, ToWorker
 
+TO_WORKER_BYTES = 256 * 1024 * 1024
+"""The largest frame to a worker: the views of every dataset of a lake, with their objects."""
+FROM_WORKER_BYTES = 4 * 1024 * 1024
+"""The largest frame from a worker: a whole small result, its columns included."""
+
 _LENGTH = struct.Struct(">I")
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
 
 
-def frame(message: ToWorker | FromWorker) -> bytes:
-    """Return the bytes of one framed message."""
+class FrameTooLarge(ValueError):
+    """A message is larger than the other end accepts."""
+
+
+def frame(message: ToWorker) -> bytes:
+    """Return the bytes of one framed message to a worker. Raises FrameTooLarge."""
     framed = bytearray()
-    frame_into(framed, message)
+    _frame_into(framed, message, TO_WORKER_BYTES)
     return bytes(framed)
 
 
-def frame_into(framed: bytearray, message: ToWorker | FromWorker) -> None:
-    """Put one framed message behind what is in `framed`."""
+def frame_into(framed: bytearray, message: FromWorker) -> None:
+    """Append one framed message of a worker to `framed`. Raises FrameTooLarge."""
+    _frame_into(framed, message, FROM_WORKER_BYTES)
+
+
+def _frame_into(framed: bytearray, message: ToWorker | FromWorker, largest: int) -> None:
     start = len(framed)
     framed += bytes(_LENGTH.size)
     _encoder.encode_into(message, framed, -1)
-    _LENGTH.pack_into(framed, start, len(framed) - start - _LENGTH.size)
+    size = _bounded(len(framed) - start - _LENGTH.size, largest)
+    _LENGTH.pack_into(framed, start, size)
 
 
 def read_in_worker(connection: socket.socket) -> ToWorker | None:
-    """Return the next message to a worker, None at the end. Blocks."""
+    """Return the next message to a worker, None at the end. Blocks. Raises FrameTooLarge."""
     head = _exactly(connection, _LENGTH.size)
-    body = _exactly(connection, *_LENGTH.unpack(head)) if head else None
+    body = _exactly(connection, _size(head, TO_WORKER_BYTES)) if head else None
     return _to_worker.decode(body) if body else None
 
 
 async def read_from_worker(reader: asyncio.StreamReader) -> FromWorker | None:
-    """Return a worker's next message, None when it is gone."""
+    """Return a worker's next message, None when it is gone. Raises FrameTooLarge."""
     try:
         head = await reader.readexactly(_LENGTH.size)
-        body = await reader.readexactly(*_LENGTH.unpack(head))
+        body = await reader.readexactly(_size(head, FROM_WORKER_BYTES))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     message: FromWorker = _from_worker.decode(body)
     return message
+
+
+def _size(head: bytes, largest: int) -> int:
+    size: int = _LENGTH.unpack(head)[0]
+    return _bounded(size, largest)
+
+
+def _bounded(size: int, largest: int) -> int:
+    if size > largest:
+        raise FrameTooLarge(f"a message of {size:,} bytes; the most is {largest:,}")
+    return size
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes | None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.query.framing import FrameTooLarge
 from lakehouse.query.messages import Ask, Done, FromWorker, Interrupt, QueryFailed, Views, Whole
 from lakehouse.query.worker_handle import WorkerDied, WorkerProcess
 
@@ -27,17 +28,22 @@ class Lease:
         self._until_s = asyncio.get_running_loop().time() + max(limit_s - waited_s, 0.001)
         self._grace_s = grace_s
         self._over = asyncio.Event()  # the caller left, or the last message was seen
-        self._left = False
         self._settled = False
         self._fit = False
         self._expired = False
 
     async def send(self, message: Ask | Views) -> None:
-        """Tell the worker. A dead one is found out by the next `receive`."""
+        """Send the worker a message. A dead worker is noticed by the next `receive`.
+
+        Raises RefusedError `sql_error` for views that no frame can hold.
+        """
         try:
             await self.worker.send(message)
         except WorkerDied:
             self._settle(fit=False)
+        except FrameTooLarge as error:
+            detail = "the datasets that the statement names have too many objects"
+            raise RefusedError(Refused("sql_error", detail)) from error
 
     async def receive(self) -> FromWorker:
         """Return the next message. Raises RefusedError for a query that failed or must end."""
@@ -63,7 +69,6 @@ class Lease:
 
     def end(self) -> None:
         """The caller is done with the query, finished or not."""
-        self._left = True
         self._over.set()
 
     async def watch(self) -> bool:

@@ -1,7 +1,7 @@
-"""The engine's hand on one worker process: start it, talk to it, end it.
+"""The parent's handle of one worker process: start it, exchange messages, end it.
 
 It knows processes and pipes, nothing of queries. A process has no environment but what it needs,
-no arguments that tell anything, and a temporary directory of its own that goes with it.
+no arguments that reveal anything, and a temporary directory of its own that goes with it.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import lakehouse
-from lakehouse.query.framing import frame, read_from_worker
+from lakehouse.query.framing import FrameTooLarge, frame, read_from_worker
 from lakehouse.query.messages import Configure, FromWorker, Ready, ToWorker
 
 _BUFFER_BYTES = 512 * 1024
@@ -53,7 +53,7 @@ class WorkerProcess:
         return self._process.returncode is None and not self._reader.at_eof()
 
     async def send(self, message: ToWorker) -> None:
-        """Send one message. Raises WorkerDied."""
+        """Send one message. Raises WorkerDied, FrameTooLarge."""
         try:
             self._writer.write(frame(message))
             await self._writer.drain()
@@ -61,8 +61,11 @@ class WorkerProcess:
             raise WorkerDied from error
 
     async def receive(self) -> FromWorker:
-        """Return the next message. Raises WorkerDied."""
-        message = await read_from_worker(self._reader)
+        """Return the next message. Raises WorkerDied, for one that is too large as well."""
+        try:
+            message = await read_from_worker(self._reader)
+        except FrameTooLarge as error:
+            raise WorkerDied from error
         if message is None:
             raise WorkerDied
         return message

@@ -276,10 +276,11 @@ def _relation(node: Node, scope: Scope) -> Iterator[Finding]:
 
 
 def _system(name: str) -> Finding:
-    wanted = relations.wanted(relations.system_name(name))
-    if not wanted.system:
+    bare, _, moment = name.partition("@")
+    if bare not in relations.SYSTEM or "#" in moment:
         known = ", ".join(sorted(relations.SYSTEM))
-        return Refused("sql_error", f"Catalog Error: there is no lake.{name}, but {known}")
+        detail = f"Catalog Error: lake.{name} does not exist; the system views are {known}"
+        return Refused("sql_error", detail)
     return _System(name)
 
 

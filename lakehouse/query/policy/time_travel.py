@@ -16,7 +16,7 @@ from lakehouse.query.relations import SCHEMA, SYSTEM, at
 _FUNCTION = "at"
 
 
-def travels(nodes: Iterable[Node]) -> bool:
+def has_moment(nodes: Iterable[Node]) -> bool:
     """Whether a tree of these nodes has a moment in it."""
     return any(_has_moment(node) for node in nodes)
 

@@ -15,6 +15,11 @@ from lakehouse.query.messages import OBJECT_FAILED, Configure
 from projections.views import View
 
 _ELLIPSIS = "…"
+LARGEST_TEXT_BYTES = 4096
+"""Of a refusal's detail, when it leaves the worker."""
+_LARGEST_ECHO_BYTES = 1024
+_LARGEST_READ = 1024 * 1024
+"""Characters. What lies behind them is not even searched for secrets: it never leaves the worker."""
 _URL = re.compile(r"""\b(?:https?|s3)://[^\s"']+""")
 _FROM_FILES = re.compile(rf"Traceback .*OSError: {OBJECT_FAILED} (\w+)", re.DOTALL)
 """How an error of the object files arrives: behind Python's traceback, with the chain of its causes."""
@@ -33,7 +38,7 @@ _OURS = {
     "bucket_unavailable": "the bucket does not answer",
     "bucket_refused": "the bucket refuses the lakehouse's credentials",
 }
-"""Codes whose DuckDB text would help nobody, or tell too much (INTERNAL has a stack trace)."""
+"""Codes whose DuckDB text would help nobody, or reveal too much (INTERNAL has a stack trace)."""
 
 
 class Scrubber(msgspec.Struct, frozen=True):
@@ -43,9 +48,9 @@ class Scrubber(msgspec.Struct, frozen=True):
 
     def text(self, message: str) -> str:
         """Return `message` cleaned. In an echo of the statement lengths stay, for the caret's sake."""
-        head, line, echo = message.partition("\nLINE ")
-        said = _URL.sub(_ELLIPSIS, self._clean(head))
-        return said + line + self._clean(echo, keep_length=True)
+        head, line, echo = message[:_LARGEST_READ].partition("\nLINE ")
+        cleaned = _URL.sub(_ELLIPSIS, self._clean(head))
+        return cleaned + line + self._clean(echo, keep_length=True)
 
     def _clean(self, text: str, keep_length: bool = False) -> str:
         for needle, instead in self.replacements:
@@ -61,8 +66,21 @@ def scrubber(configure: Configure, views: Iterable[View]) -> Scrubber:
     return Scrubber(tuple(sorted(pairs.items(), key=lambda pair: -len(pair[0]))))
 
 
+def bounded(refused: Refused) -> Refused:
+    """Return `refused` with a detail of at most 4 KiB; the position, which stands last, is kept."""
+    if len(refused.detail.encode()) <= LARGEST_TEXT_BYTES:
+        return refused
+    head, line, echo = refused.detail.partition("\n\nLINE ")
+    if len(echo.encode()) > _LARGEST_ECHO_BYTES:
+        line = echo = ""
+    room = LARGEST_TEXT_BYTES - len((_ELLIPSIS + line + echo).encode())
+    cut = head.encode()[:room].decode(errors="ignore")
+    return msgspec.structs.replace(refused, detail=cut + _ELLIPSIS + line + echo)
+
+
 def refusal(message: str, clean: Scrubber) -> Refused:
     """Return the refusal for an error of DuckDB, Arrow or Python with this text."""
+    message = message[:_LARGEST_READ]
     if files := _FROM_FILES.match(message):
         return Refused(files[1], _OURS[files[1]])
     code = next((code for pattern, code in _CODES if re.match(pattern, message, re.DOTALL)), None)

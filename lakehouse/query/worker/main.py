@@ -1,13 +1,12 @@
 """The worker process: `python -m lakehouse.query.worker.main FD PARENT_PID`.
 
-Started by `worker.py` alone. It answers one query at a time until the engine is gone or a query
+Started by `worker_handle.py` alone. It answers one query at a time until the engine is gone or a query
 broke it; a broken worker ends itself, since DuckDB promises nothing after running out of memory.
 """
 
 import socket
 import sys
 
-from lakehouse.query.framing import frame
 from lakehouse.query.messages import Ready
 from lakehouse.query.worker.inbox import Inbox
 from lakehouse.query.worker.sandbox import (
@@ -33,7 +32,7 @@ def main() -> None:
     limit_memory(configure.address_space_bytes)
     connections = locked_connection(configure), parser_connection()
     worker = Worker(configure, *connections, inbox, channel)
-    channel.sendall(frame(Ready()))
+    worker.send(Ready())
     for ask in inbox.asks():
         if not worker.serve(ask):
             return

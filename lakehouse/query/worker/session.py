@@ -34,13 +34,21 @@ from lakehouse.query.relations import Seen, system_name
 from lakehouse.query.render.documents import DOCUMENTS, Counted
 from lakehouse.query.render.exact_casts import exact_sql
 from lakehouse.query.render.formats import FORMATS
-from lakehouse.query.worker.error_scrubber import Scrubber, about_view, refusal, scrubber
+from lakehouse.query.worker.error_scrubber import (
+    Scrubber,
+    about_view,
+    bounded,
+    refusal,
+    scrubber,
+)
 from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.view_catalog import Catalogue
 from projections.views import View
 
 _BATCH_ROWS = 8192
 _CHUNK_BYTES = 1024 * 1024
+_LONGEST_NAME_BYTES = 1024
+_LARGEST_HEADER_BYTES = 1024 * 1024
 _INT64 = range(-(2**63), 2**63)
 _HUGEINT = range(-(2**127), 2**127)
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
@@ -104,6 +112,7 @@ class Worker(msgspec.Struct):
 
     def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | QueryFailed:
         named: Mapping[str, View] = {}
+        statement: Statement | None = None
         try:
             statement = _stated(read_statement(self.parser, ask.sql))
             reads = _reads(statement)
@@ -119,11 +128,11 @@ class Worker(msgspec.Struct):
         except RefusedError as error:
             # What the statement itself says of a path is said to nobody either.
             detail = self._scrubber(named).text(error.refused.detail)
-            return _failed(msgspec.structs.replace(error.refused, detail=detail))
+            return _failed(msgspec.structs.replace(error.refused, detail=detail), statement)
         except Interrupted:
             return QueryFailed("query_timeout", "interrupted")
         except _FAILURES as error:
-            return _failed(self._refusal(error, named))
+            return _failed(self._refusal(error, named), statement)
 
     def _views(self, ask: Ask, statement: Statement, reads: Reads) -> Views:
         allowed = statement.allowed
@@ -176,13 +185,30 @@ def document(
     """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
     result = _submit(cursor, sql, values)
     described = result.description
-    columns = tuple(Column(name, str(kind)) for name, kind, *_ in described)
+    columns = _columns(described)
     types = [kind for _, kind, *_ in described]
     if exact := exact_sql(unterminated(sql), types, FORMATS[format_].as_text):
         result.close()
         result = _submit(cursor, exact, values)
     counted = Counted(result.arrow_reader())
     return columns, DOCUMENTS[format_](columns, counted), counted
+
+
+def _columns(described: Any) -> tuple[Column, ...]:
+    """Raises RefusedError `sql_error` for names that no client needs, before they are copied."""
+    columns, left = [], _LARGEST_HEADER_BYTES
+    for number, (name, kind, *_) in enumerate(described, 1):
+        if (size := len(name.encode())) > _LONGEST_NAME_BYTES:
+            detail = f"the name of column {number} has {size:,} bytes; the most is 1,024"
+            raise RefusedError(Refused("sql_error", f"{detail}: give it a shorter one with AS"))
+        columns.append(Column(name, str(kind)))
+        left -= size + len(columns[-1].type)
+        if left < 0:
+            detail = "the names and types of the columns take more than 1 MiB"
+            raise RefusedError(
+                Refused("sql_error", f"{detail}: select fewer columns, or cast them")
+            )
+    return tuple(columns)
 
 
 def _submit(cursor: Cursor, sql: str, values: Any) -> Any:
@@ -243,10 +269,25 @@ def _message(error: BaseException) -> str:
     return str(error)
 
 
-def _failed(refused: Refused) -> QueryFailed:
+def _failed(refused: Refused, statement: Statement | None) -> QueryFailed:
+    if statement is not None and statement.travels:
+        refused = msgspec.structs.replace(refused, detail=_as_written(refused.detail, statement))
+    refused = bounded(refused)
     return QueryFailed(refused.code, refused.detail, broken=refused.code in _BREAKING)
 
 
+def _as_written(detail: str, statement: Statement) -> str:
+    """`detail` without our names of relations of the past, and without the echo of our text."""
+    for relation in statement.allowed.relations | statement.allowed.system:
+        detail = detail.replace(relation, relation.partition("@")[0])
+    return detail.partition("\n\nLINE ")[0]
+
+
 def _no_table(name: str, statement: Statement) -> Refused:
+    plain, _, moment = name.partition("@")
+    if moment:
+        return Refused(
+            "sql_error", f"Catalog Error: Table with name {plain} did not exist at {moment}!"
+        )
     where = located(statement.body, statement.allowed.locations[name])
     return Refused("sql_error", f"Catalog Error: Table with name {name} does not exist!\n\n{where}")

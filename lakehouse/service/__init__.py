@@ -1,1 +1,1 @@
-"""The use cases: the only door, for HTTP, the command line and whatever comes later."""
+"""The use cases, by subject. Doors (HTTP, the command line) call them and nothing below."""

@@ -1,7 +1,7 @@
 """Who calls a use case: one value that every door makes and every use case takes first.
 
-Nothing is decided by it: whoever checks access will do so with this value, in one place. Must never
-hold what a single use case needs; that is the use case's own parameter.
+Nothing is decided by it yet; access will be checked with this value, in one place. Must never hold what
+a single use case needs: that is the use case's own parameter.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""A node's objects as verified bytes, and what users are told when their bytes cannot be had.
+"""A node's objects as verified bytes, and the refusals when their bytes are absent or damaged.
 
 Joins the reader of objects to the state that names them. Must never answer with bytes that are not
 those of the journal, nor with bytes that were collected.

@@ -88,7 +88,7 @@ class Service:
             *(rejections, self._ingests),
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
-        self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejections.remembered)
+        self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejections.log)
         self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
         self.administration = Administration(node)
 

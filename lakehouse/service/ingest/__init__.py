@@ -1,1 +1,1 @@
-"""Ingest: a spooled file becomes a dataset's objects, or is refused as a whole."""
+"""Ingest: a received file becomes objects of a dataset, or is refused as a whole."""

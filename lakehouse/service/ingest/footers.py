@@ -1,4 +1,4 @@
-"""What the footers of stored Parquet tell of the values in it. Reads ends of objects, never rows."""
+"""What the footers of stored Parquet files say of their values. Reads ends of objects, never rows."""
 
 import asyncio
 import struct

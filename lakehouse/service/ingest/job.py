@@ -26,7 +26,7 @@ from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract, SchemaPolicy
 from lakehouse.process.spool import Spooled, full_disk_refused
 from lakehouse.service.changes import mint
-from lakehouse.service.ingest.contracts import asks_for_exact, contract_of
+from lakehouse.service.ingest.contracts import contract_of, needs_exact
 from lakehouse.service.ingest.footers import exact_as_double
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.prefetch import Prefetch
@@ -107,7 +107,7 @@ class IngestJob:
     async def contract(self, live: Dataset | None) -> Contract | None:
         """What the live dataset demands of the file, given how the plan may change its schema."""
         exact = frozenset[str]()
-        if live is not None and asks_for_exact(self._plan):
+        if live is not None and needs_exact(self._plan):
             exact = await exact_as_double(self._objects.read, live)
         return contract_of(self._plan, live, exact)
 

@@ -25,7 +25,7 @@ class IngestPlan(msgspec.Struct, frozen=True):
     """Keys of quarantine files of the dataset whose rows the file contains, corrected."""
 
     def source(self, file: Spooled) -> Source:
-        """The file as its event will name it."""
+        """The file as its event names it."""
         resolved = tuple((RETRIES, key) for key in self.resolves)
         return Source(
             file.sha256, file.size_bytes, tuple(sorted(self.options.canonical() + resolved))
@@ -44,7 +44,7 @@ class IngestPlan(msgspec.Struct, frozen=True):
         return plain and header.count(options.delimiter.encode()) < MOST_COLUMNS
 
     def command(self, file: Spooled) -> IngestDataset:
-        """The change that is asked for, while the file has not been read."""
+        """The command, before the file is read."""
         return IngestDataset(
             self.name,
             self.mode,

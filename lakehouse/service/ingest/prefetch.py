@@ -1,7 +1,7 @@
-"""Ahead: a file is read while it still arrives, under what the catalog says of its dataset by then.
+"""Prefetch: read a file while it still arrives, under the contract that its dataset is by then.
 
-Whether that reading is of use is seen when all has come: where the file is not to be read after
-all, or under another contract, it is given up. It decides nothing and uploads nothing.
+Whether the result is of use is known when the file is complete: if it is not to be read, or under
+another contract, the result is dropped. Decides nothing and uploads nothing.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract
-from lakehouse.service.ingest.contracts import asks_for_exact, contract_of
+from lakehouse.service.ingest.contracts import contract_of, needs_exact
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from projections import catalog
 
 PLACES = 2
-"""How many files may be read ahead at once. Each keeps a thread of the pool and its room in memory
-for as long as its sender takes; who finds no place is read when all has come."""
+"""How many files may be read ahead at once. Each occupies a thread of the pool and its memory while it
+arrives; further files are read once they are complete."""
 
 
 class Prefetch:
-    """The reading ahead of one file. Until it is begun, and where it cannot be, it is of no use."""
+    """The reading of one file ahead; of no use until, and unless, it is begun."""
 
     def __init__(self, places: "Prefetcher", work: WorkDir) -> None:
         self._places = places
@@ -41,8 +41,8 @@ class Prefetch:
         self._task: asyncio.Task[Parsed | Refused] | None = None
 
     def begin(self, plan: IngestPlan, file: GrowingFile) -> None:
-        """Begin to read `file`, if there is a place and the contract is known at once."""
-        if self._places.taken >= PLACES or asks_for_exact(plan):
+        """Begin to read `file`, if a thread is free and the contract is known at once."""
+        if self._places.taken >= PLACES or needs_exact(plan):
             return
         live = catalog.find(self._places.node.state.catalog, plan.name)
         contract = contract_of(plan, live, frozenset())
@@ -50,7 +50,7 @@ class Prefetch:
         self._task = asyncio.create_task(self._places.read(plan, contract, file, self._work))
 
     async def end(self, options: Options, contract: Contract | None) -> Parsed | Refused | None:
-        """What was read, all having come; None where it was not read under these. Once."""
+        """What was read of the complete file; None if it was read under others. Call this once."""
         if self._task is None or self._file is None or self._under != (options, contract):
             return None
         self._under = None
@@ -58,16 +58,16 @@ class Prefetch:
         return await asyncio.shield(self._task)
 
     async def give_up(self) -> None:
-        """Leave off, if it was not ended, and wait until the thread has done so."""
+        """Stop, unless it was ended, and wait until the thread has stopped."""
         if self._task is None or self._file is None:
             return
         self._file.give_up()
-        # That it was given up is no news, and what else happened was told by `end`.
+        # Any other outcome was returned or raised by `end`.
         await over(self._task)
 
 
 class Prefetcher:
-    """Where files are read ahead: a bounded number of threads of the pool."""
+    """Reads files ahead, on a bounded number of threads of the pool."""
 
     def __init__(self, node: Node, pool: Executor, spool_dir: Path, limits: IngestLimits) -> None:
         self.node = node
@@ -78,7 +78,7 @@ class Prefetcher:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Prefetch]:
-        """A reading that may be begun; what came of it is gone when the context ends."""
+        """A reading that may be begun; its result is dropped when the context ends."""
         async with work_dir(self._spool_dir, self._pool) as work:
             reading = Prefetch(self, work)
             try:
@@ -89,7 +89,7 @@ class Prefetcher:
     async def read(
         self, plan: IngestPlan, contract: Contract | None, file: GrowingFile, work: WorkDir
     ) -> Parsed | Refused:
-        """Read `file` in a thread, keeping a place for as long as that takes."""
+        """Read `file` in a thread, which counts as taken for as long as that takes."""
         self.taken += 1
         try:
             request = ReadRequest(

@@ -34,7 +34,7 @@ class Rejections:
         self._clock = clock
         self._kept: deque[Rejection] = deque(maxlen=REMEMBERED)
 
-    def remembered(self) -> list[dict[str, Any]]:
+    def log(self) -> list[dict[str, Any]]:
         """The last ones, as rows of `lake.rejections`."""
         return [msgspec.structs.asdict(each) for each in self._kept]
 

@@ -1,4 +1,4 @@
-"""Where one ingest works on disk. Small files need no such place, so that it is made when asked for."""
+"""The directory of one ingest. Small files need none, so it is made when it is first needed."""
 
 import shutil
 import tempfile
@@ -11,7 +11,7 @@ from journal.threads import in_thread
 
 
 class WorkDir:
-    """A directory below the spool's; one thread at a time may ask it."""
+    """A directory below the spool's, for one thread at a time."""
 
     def __init__(self, spool_dir: Path) -> None:
         self._spool_dir = spool_dir

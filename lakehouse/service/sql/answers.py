@@ -1,4 +1,4 @@
-"""Answers to queries: fresh from a worker, or kept from an earlier one that is proven current."""
+"""Results of queries: from a worker, or from the cache if that is proven current."""
 
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -13,17 +13,18 @@ from lakehouse.service.sql.queries import Entry
 from projections.fold import State
 
 HIT, MISS, BYPASS = "hit", "fwd=miss", "fwd=bypass"
-"""What became of the cache, in the words of RFC 9211."""
+"""What the cache did, in the words of RFC 9211."""
 
 
 _NEVER = ("queries", "quarantine", "rejections")
-"""System views of which no result is kept: two change by themselves, of the other rows may be collected."""
+"""System views whose results are not cached: two change by themselves, rows of the other may be collected."""
 
 
 class Answer:
-    """A result on its way out. `identity` names what it follows from; None when that cannot be named.
+    """A result that is being sent. `identity` names the statement and the versions that it follows from,
+    None if they cannot be named.
 
-    `body` is the whole of it where it was kept or is small; it comes in `chunks` in any case.
+    `body` is the whole of it if it was cached or is small; `chunks` has it in any case.
     """
 
     def __init__(
@@ -34,30 +35,30 @@ class Answer:
         self.cache = cache
         self.body: bytes | None = None
         self.chunks = chunks
-        """The document, once. Raises RefusedError when the query fails: the rest never comes."""
+        """The document, to be read once. Raises RefusedError when the query fails midway."""
 
 
 class Answers:
-    """Makes answers of one node's queries, and keeps what may be kept."""
+    """Makes the answers of one node's queries, and caches those that may be cached."""
 
     def __init__(self, node: Node, max_bytes: int) -> None:
         self.moments = FixedRelations()
-        """Of what statements name at moments of their own; whoever resolves them notes it."""
+        """The relations at moments of their own that statements named, stored when they are resolved."""
         self._cache = ResultCache(max_bytes)
         self._node = node
         self._made_by = (version("lakehouse"), version("duckdb"), version("pyarrow"))
 
     def identity(self, query: Query, state: State) -> str | None:
-        """What the query's result goes by, if the statement was seen before and can be named."""
+        """The identity of the query's result, if the statement was run before and has one."""
         reads = self._cache.reads(query.sql)
         return self._identity(query, state, reads) if reads else None
 
     def likely(self, query: Query) -> frozenset[str]:
-        """The datasets that the query probably names, as they are at its own moment."""
+        """The datasets that the query probably reads, at its own moment."""
         return frozenset(name for name in self._cache.likely(query.sql) if _is_plain(name))
 
     def kept(self, identity: str | None, seq: int, entry: Entry) -> Answer | None:
-        """The answer of that identity, if it was kept."""
+        """The answer with that identity, if it is cached."""
         found = self._cache.get(identity) if identity else None
         if found is None:
             return None
@@ -67,7 +68,7 @@ class Answers:
         return answer
 
     def fresh(self, query: Query, state: State, result: Result, entry: Entry) -> Answer:
-        """The answer that a worker gives; kept when it is whole, small and sure to be the same."""
+        """The answer of a worker; cached if it is whole, small and would be the same again."""
         self._cache.learn(query.sql, result.reads)
         identity = self._identity(query, state, result.reads)
         cache = MISS if identity else BYPASS
@@ -80,7 +81,7 @@ class Answers:
         return answer
 
     def _note(self, result: Result, entry: Entry, identity: str | None, body: bytes | None) -> None:
-        """It is whole: `body`, unless that is too large to be kept."""
+        """The result is complete: `body`, None if that is too large to be cached."""
         entry.rows = result.row_count
         if body is not None:
             entry.size_bytes = len(body)
@@ -109,7 +110,7 @@ class Answers:
 
 
 def _versions(state: State, now: State, reads: Reads, moments: FixedRelations) -> Versions | None:
-    """Which event last changed each thing that is read; None where that cannot be said."""
+    """The event that last changed each relation that is read; None where that is not known."""
     versions = {"": state.head.seq} if reads.listing else {}
     for name in reads.names:
         relation = wanted(name)

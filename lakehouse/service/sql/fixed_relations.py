@@ -1,7 +1,7 @@
-"""What relations were at moments that statements name, once that cannot change any more. Pure.
+"""Relations at moments that statements name, once these cannot change any more. Pure.
 
-History does not change: what `workers@5` was is said by an event's number. A time says it too as soon as
-a later event has come, since slots go forward in time; before that, one might still come in between.
+`workers@5` is fixed: an event's number never changes its meaning. A time is fixed as soon as there is a
+later event, since slots go forward in time; before that, an event may still be added in between.
 """
 
 from collections import OrderedDict
@@ -15,26 +15,26 @@ _REMEMBERED = 256
 
 
 class FixedRelation(msgspec.Struct, frozen=True):
-    """A relation at its moment: which event had last changed it, and the blobs that it lies in."""
+    """A relation at its moment: the event that had last changed it, and the blobs that hold it."""
 
     seq: int
     blobs: tuple[str, ...] = ()
 
 
 class FixedRelations:
-    """The last of them that were asked for, by the names of `query.relations`."""
+    """The last ones that were used, by the names of `query.relations`."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, FixedRelation] = OrderedDict()
 
     def get(self, relation: str) -> FixedRelation | None:
-        """What `relation` was; None where that is not known, or may change."""
+        """The relation at its moment; None where that is not known, or may change."""
         return self._known.get(relation)
 
     def note(
         self, relation: str, moment: str, then: State, now: State, dataset: Dataset | None
     ) -> None:
-        """Remember what was found in the state `then`; `dataset` is None for a system view."""
+        """Store what the state `then` has; `dataset` is None for a system view."""
         if not moment.isdigit() and then.head.seq >= now.head.seq:
             return
         if dataset is None:

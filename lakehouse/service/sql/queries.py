@@ -90,7 +90,7 @@ class Queries:
         """The queries that ended, oldest first; only the last ones are kept."""
         return list(self._ended)
 
-    def remembered(self) -> list[dict[str, Any]]:
+    def log(self) -> list[dict[str, Any]]:
         """The queries that ended and those that run, oldest first, as rows of `lake.queries`."""
         now_s = self._clock.monotonic()
         running = [_remembered(each.entry, None, now_s) for each in self._running.values()]

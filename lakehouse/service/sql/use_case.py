@@ -41,7 +41,7 @@ class Sql:
         self._answers = Answers(node, cache_bytes)
         self._node = node
         self._engine = engine
-        logs = {"queries": self.queries.remembered, "rejections": rejected}
+        logs = {"queries": self.queries.log, "rejections": rejected}
         self._system = SystemViews(node, system_dir, pool, logs)
 
     @asynccontextmanager
@@ -84,10 +84,10 @@ class Sql:
         *,
         current: bool,
     ) -> Answer:
-        """The answer from `state`; from the `current` one if that was meant, and objects of it are gone."""
-        asked = _Asked(self._node, state, self._system, loan, self._answers.moments)
+        """The result on `state`; if it is `current` and its objects were collected since, on the new one."""
+        relations = _QueryRelations(self._node, state, self._system, loan, self._answers.moments)
         try:
-            result = await stack.enter_async_context(self._result(query, asked, entry))
+            result = await stack.enter_async_context(self._result(query, relations, entry))
         except RefusedError as error:
             now = self._node.state
             if not current or now is state or error.refused.code != "objects_collected":
@@ -96,20 +96,22 @@ class Sql:
         return self._answers.fresh(query, state, result, entry)
 
     @asynccontextmanager
-    async def _result(self, query: Query, asked: "_Asked", entry: Entry) -> AsyncIterator[Result]:
-        likely = await asked.resolve(self._answers.likely(query))
+    async def _result(
+        self, query: Query, relations: "_QueryRelations", entry: Entry
+    ) -> AsyncIterator[Result]:
+        likely = await relations.resolve(self._answers.likely(query))
         try:
-            async with self._engine.run(query, asked.resolve, entry.begin, likely) as result:
+            async with self._engine.run(query, relations.resolve, entry.begin, likely) as result:
                 yield result
         except RefusedError as error:
             if error.refused.code != "object_lost":
                 raise
             await self._node.refresh()
-            raise RefusedError(asked.lost(self._node.state, error.refused)) from error
+            raise RefusedError(relations.lost(self._node.state, error.refused)) from error
 
 
-class _Asked:
-    """The relations that one query has asked for, out of one state."""
+class _QueryRelations:
+    """The relations that one query reads, from one state."""
 
     def __init__(
         self, node: Node, state: State, system: SystemViews, loan: Loan, moments: FixedRelations
@@ -125,7 +127,7 @@ class _Asked:
         """Views by relation; all datasets for None. Raises RefusedError."""
         if names is None:
             datasets = self._state.catalog.datasets
-            # Nobody reads a listing's objects; with them it is large, and they change more often.
+            # A listing needs no objects; with them it would be large, and change more often.
             return {name: View(each.name, (), each.schema) for name, each in datasets.items()}
         found = [(name, await self._resolved(name)) for name in sorted(names)]
         return {name: view for name, view in found if view is not None}

@@ -45,7 +45,7 @@ async def stream(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 
 async def _write(exchange: Exchange, response: web.StreamResponse, piece: bytes) -> None:
-    """Send a piece. A client that takes nothing for STALLED_S is cut off: it cannot be told so."""
+    """Send a piece. A client that takes nothing for STALLED_S is cut off without a last message."""
     try:
         async with asyncio.timeout(STALLED_S):
             await response.write(piece)

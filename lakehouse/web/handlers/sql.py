@@ -73,10 +73,10 @@ def _headers(found: Answer, format_: Format) -> dict[str, str]:
     return headers | ({"ETag": f'W/"{found.identity}"'} if found.identity else {})
 
 
-def _format(asked: str | None, accept: str | None) -> Format:
+def _format(named_in_body: str | None, accept: str | None) -> Format:
     """The body's `format`, else the one that `Accept` prefers. Raises RefusedError `not_acceptable`."""
     offered = [each.media_type for each in FORMATS.values()]
-    wanted = asked if asked is not None else choose(accept, offered)
+    wanted = named_in_body if named_in_body is not None else choose(accept, offered)
     found = named(wanted) if wanted is not None else None
     if found is None:
         raise RefusedError(Refused("not_acceptable", f"results come as {', '.join(offered)}"))

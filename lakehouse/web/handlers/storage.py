@@ -20,7 +20,7 @@ from lakehouse.web.http.problems import problem, versioned
 
 
 async def put(service: Service, exchange: Exchange) -> web.StreamResponse:
-    """PUT /v1/storage/put/{key}: all that can be checked is, before the body is asked for."""
+    """PUT /v1/storage/put/{key}: everything else is checked before the body is read."""
     key, caller = exchange.key(), exchange.caller()
     service.storage.check_writable(caller, key)
     sent = exchange.headers(PutObjectHeaders)

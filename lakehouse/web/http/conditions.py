@@ -10,18 +10,18 @@ _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 def matches(if_none_match: Sequence[str], tag: str) -> bool:
-    """Whether the client has the entity `tag` already. Weak comparison, as If-None-Match asks.
+    """Whether the client has the entity `tag` already. Weak comparison, as If-None-Match requires.
 
-    A list may come as several lines of the header: each is a part of it.
+    A list may be sent as several lines of the header: each is a part of it.
     """
     return any(part.strip() == "*" or tag in _TAG.findall(part) for part in if_none_match)
 
 
 def byte_range(header: str | None, size_bytes: int) -> tuple[int, int] | Refused | None:
-    """(start, length) of the one range asked for; None for the whole.
+    """(start, length) of the one requested range; None for the whole.
 
-    Several ranges, and what does not parse, may be ignored, and are. Refused
-    `range_not_satisfiable` when nothing of it lies inside.
+    Several ranges, and a range that cannot be parsed, are ignored, as the RFC allows. Refused
+    `range_not_satisfiable` when nothing of it is inside of the object.
     """
     match = _RANGE.fullmatch(header.replace(" ", "")) if header else None
     if match is None or match[1] == match[2] == "":

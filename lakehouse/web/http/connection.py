@@ -1,8 +1,8 @@
-"""One connection: aiohttp's protocol, with answers where aiohttp would leave a client without one.
+"""One connection: aiohttp's protocol, with answers where aiohttp sends none.
 
 Owns what happens below a request: bytes that are not HTTP, bodies that break off, clients that
-close their side. Leans on a few of aiohttp's private names, because it offers no others; the tests
-over raw sockets hold all of it.
+close their side. It uses a few of aiohttp's private names, since there are no public ones; tests over raw
+sockets cover all of it.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from aiohttp.web_protocol import RequestHandler
 from lakehouse.web.http.exchange import stamp
 
 ABANDONABLE = web.RequestKey("ABANDONABLE", bool)
-"""Set on a request whose answer may take long: a client that closes its side calls it off."""
+"""Set on a request whose answer may take long: a client that closes its side cancels it."""
 
 log = structlog.get_logger()
 
@@ -40,12 +40,12 @@ def unreadable(request: web.BaseRequest) -> ConnectionResetError:
 
 
 class Connection(RequestHandler):
-    """aiohttp's connection, made to tell a client what it did wrong, and no more than that."""
+    """aiohttp's connection, with a bare 400 for bytes that are not HTTP."""
 
     __slots__ = ("_body",)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin. Only the body of the last request that was parsed can still be open."""
+        """Start. Only the body of the last request that was parsed can still be open."""
         self._body: StreamReader = EMPTY_PAYLOAD
         super().connection_made(transport)
 
@@ -56,7 +56,7 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Bytes that are not HTTP: a bare answer without an echo, without the parser's text."""
+        """Answer bytes that are not HTTP, without an echo and without the parser's text."""
         identity = uuid.uuid4().hex
         log.info("unreadable_request", request_id=identity, fault=type(exc).__name__)
         response = web.Response(status=status)
@@ -65,22 +65,22 @@ class Connection(RequestHandler):
         return response
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser. Where it stumbles within a body, the body's reader must learn of it."""
+        """Feed the parser. If it fails within a body, the body's reader gets the error."""
         self._feed(data)
         if not self._messages:
             return
         last = self._messages[-1][1]
         if last is EMPTY_PAYLOAD:
-            # Nothing follows a body that is still open, except word of the parser's failure.
-            self._break_off("it does not parse")
+            # Nothing follows a body that is still open, except the parser's failure.
+            self._break_off("it cannot be parsed")
         else:
             self._body = last
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for one
         """Whether the connection stays open, for a client that only closed its own side.
 
-        It gets its answer, and an unfinished body is told as such; but a query is called off: who
-        closes while it runs has left, for all that can be seen.
+        It gets its answer, and an unfinished body gets its error; but a query is cancelled: a client
+        that closes while it runs cannot be distinguished from one that left.
         """
         broken = self._break_off("it ended early")
         idle = self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
@@ -90,7 +90,7 @@ class Connection(RequestHandler):
         return True
 
     def _feed(self, data: bytes) -> None:
-        """aiohttp drops what comes once it is told to stop; but a body that has begun may end."""
+        """Feed a stopping connection too: aiohttp drops its bytes, but a body that has begun may end."""
         stopping = self._close, self._force_close
         if not self._body.is_eof():
             self._close = self._force_close = False
@@ -101,7 +101,7 @@ class Connection(RequestHandler):
                 self._close, self._force_close = stopping
 
     def _break_off(self, why: str) -> bool:
-        """Tell the reader of an open body that no more will come. Returns whether there was one."""
+        """End an open body with an error. Returns whether there was one."""
         if self._body.is_eof():
             return False
         self._body.set_exception(ClientPayloadError(why))

@@ -1,7 +1,7 @@
-"""Answers in fewer bytes, for clients that accept them so (RFC 9110, sections 8.4 and 12.5.3).
+"""Compressed answers, for clients that accept them (RFC 9110, sections 8.4 and 12.5.3).
 
-Owns which coding is used and from which size on. Never touches stored objects, whose bytes go as they
-came, nor Parquet, which is compressed already. Compressing happens on threads, a piece at a time.
+Owns which coding is used, and from which size on. Never compresses stored objects, which are sent as
+they were stored, nor Parquet, which is compressed already. Threads compress, a piece at a time.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from lakehouse.web.http.conditions import matches
 from lakehouse.web.http.negotiation import choose_coding
 
 LEAST_BYTES = 4 * 1024
-"""From here on it pays."""
+"""Smaller answers are not compressed."""
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 _TYPES = {each.media_type for name, each in FORMATS.items() if name != "parquet"}
 
@@ -50,13 +50,13 @@ class _Zstd:
 
 
 _CODINGS: dict[str, Callable[[], Any]] = {"zstd": _Zstd, "gzip": _Gzip}
-"""In the order of preference, where a client has none."""
+"""In the order of preference, for clients that have none."""
 
 
 def coding_for(request: web.BaseRequest, response: web.StreamResponse) -> str | None:
-    """The coding that this client is sent this answer in; None leaves it as it is.
+    """The coding for this answer to this client; None for no coding.
 
-    Says in the answer's `Vary` that it depends on the asking.
+    Sets the answer's `Vary`, since it depends on the request.
     """
     if response.status not in (200, 304) or "Content-Disposition" in response.headers:
         return None
@@ -69,9 +69,9 @@ def coding_for(request: web.BaseRequest, response: web.StreamResponse) -> str | 
 
 
 async def encoded(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
-    """A whole answer as this client is sent it: in fewer bytes, or 304 if it has those already.
+    """A whole answer as it is sent to this client: compressed, or 304 if the client has it already.
 
-    A strong ETag names bytes, so that of the coded answer is another one.
+    A strong ETag is of the bytes, so a compressed answer has another one.
     """
     if response.prepared or (coding := coding_for(request, response)) is None:
         return response
@@ -91,7 +91,7 @@ async def encoded(request: web.BaseRequest, response: web.StreamResponse) -> web
 
 
 async def in_pieces(coding: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """`chunks` coded, each complete as far as it goes; the coding's own end comes after the last."""
+    """`chunks`, each compressed and flushed; the coding's own end follows the last."""
     stream = _CODINGS[coding]()
     async for chunk in chunks:
         yield await asyncio.to_thread(stream.piece, chunk)

@@ -66,11 +66,11 @@ class Exchange:
     def headers(self, shape: type[T]) -> T:
         """The route's own headers. Raises RefusedError `invalid_request`."""
         self.route.expect(self.route.headers, shape)
-        return headers_of(shape, self.request.headers.items())
+        return headers_of(shape, self.request.headers)
 
     def min_seq(self) -> int | None:
         """The event that the answer must include. Raises RefusedError `invalid_request`."""
-        return headers_of(ReadHeaders, self.request.headers.items()).min_seq
+        return headers_of(ReadHeaders, self.request.headers).min_seq
 
     def key(self) -> str:
         """The tail, percent-decoded once. Raises RefusedError `invalid_key` when not UTF-8."""
@@ -96,7 +96,7 @@ class Exchange:
         The idempotency key and the reason belong to changes; a read ignores them.
         """
         shape = ChangeHeaders if self.route.changes else ReadHeaders
-        sent = headers_of(shape, self.request.headers.items())
+        sent = headers_of(shape, self.request.headers)
         key, reason = None, None
         if isinstance(sent, ChangeHeaders):
             key, reason = sent.idempotency_key, sent.reason

@@ -21,7 +21,7 @@ def choose(accept: str | None, offered: Sequence[str]) -> str | None:
 def choose_coding(accept_encoding: str | None, offered: Sequence[str]) -> str | None:
     """The content coding of `offered` that a client prefers, the earlier of equals; None for none.
 
-    Unlike a media type it must be asked for: a client that says nothing may understand none.
+    Unlike a media type it must be requested: a client that sends no header may support none.
     """
     ranges = _ranges(accept_encoding or "")
     weighed = [(ranges.get(each, ranges.get("*", 0.0)), each) for each in offered]
@@ -40,7 +40,7 @@ def _ranges(accept: str) -> dict[str, float]:
 
 
 def _quality(parameters: Sequence[str]) -> float:
-    """The weight; one that does not parse counts as none, so that the range is not refused."""
+    """The weight; one that cannot be parsed counts as absent, so that the range is not refused."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":

@@ -1,6 +1,6 @@
 """Which requests are refused because of where they come from. Pure: headers in, a refusal out.
 
-Until there are tokens, programs of this machine may ask, and web pages of other sites may not. A page
+Until there are tokens, programs of this machine may send requests, and pages of other sites may not. A page
 elsewhere can make a browser send requests here, and can rebind a name of its own to 127.0.0.1: Host,
 Origin and Sec-Fetch-Site show both.
 """

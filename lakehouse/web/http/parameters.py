@@ -6,17 +6,17 @@ required and absent reads as empty; its use case says what is wrong with that.
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
+from multidict import CIMultiDictProxy
 
 from lakehouse.api.fields import MAX_INTEGER
 from lakehouse.domain.errors import Refused, RefusedError
 
 T = TypeVar("T", bound=msgspec.Struct)
-Pairs = Iterable[tuple[str, str]]
 Reader = Callable[[str, str], Any]
 """Takes what is named in errors and the text; returns the value."""
 
@@ -34,27 +34,26 @@ class _Field(msgspec.Struct, frozen=True):
     required: bool
 
 
-def query_of(shape: type[T], pairs: Pairs) -> T:
+def query_of(shape: type[T], pairs: Sequence[tuple[str, str]]) -> T:
     """The parameters of a query string. Raises RefusedError `invalid_request`."""
-    return _read(shape, pairs, "the parameter", lambda name: name)
-
-
-def headers_of(shape: type[T], pairs: Pairs) -> T:
-    """The headers of a request, in any case. Raises RefusedError `invalid_request`."""
-    return _read(shape, pairs, "the header", str.lower)
-
-
-def _read(shape: type[T], pairs: Pairs, what: str, normal: Callable[[str], str]) -> T:
     given: dict[str, list[str]] = {}
     for name, text in pairs:
-        given.setdefault(normal(name), []).append(text)
-    fields = _fields(shape)
+        given.setdefault(name, []).append(text)
     if shape.__struct_config__.forbid_unknown_fields:
-        _refuse_unknown(given.keys() - {normal(field.sent) for field in fields})
+        _refuse_unknown(given.keys() - {field.sent for field in _fields(shape)})
+    return _read(shape, "the parameter", lambda name: given.get(name, []))
+
+
+def headers_of(shape: type[T], headers: CIMultiDictProxy[str]) -> T:
+    """The headers of a request, in any case. Raises RefusedError `invalid_request`."""
+    return _read(shape, "the header", lambda name: headers.getall(name, []))
+
+
+def _read(shape: type[T], what: str, given: Callable[[str], list[str]]) -> T:
     found = {
         field.name: _value(field, texts, what)
-        for field in fields
-        if (texts := given.get(normal(field.sent), [])) or field.required
+        for field in _fields(shape)
+        if (texts := given(field.sent)) or field.required
     }
     return shape(**found)
 

@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Directory for incoming bodies; None: inside a local bucket, else the temporary directory."""
     poll_interval_s: Seconds = 1.0
     """How often to read other processes' changes."""
+    max_connections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1_000
+    """Connections that may be open at a time; fewer where the limit of open files asks for it."""
     drain_s: Seconds = 20.0
     """How long a stop waits for accepted requests."""
     threads: Several = 4

@@ -17,6 +17,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.http.bodies import check_transfer_coding
 from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
+from lakehouse.web.http.connections import Connections
 from lakehouse.web.http.encoding import encoded
 from lakehouse.web.http.exchange import Exchange, finish, name_query, request_id
 from lakehouse.web.http.origin import foreign
@@ -24,6 +25,7 @@ from lakehouse.web.http.pace import PACE, Pace
 from lakehouse.web.http.problems import problem
 from lakehouse.web.router import match
 
+DEFAULT_CONNECTIONS = 1_000
 IDLE_S = 75.0
 """How long a connection may be idle between requests."""
 LINGER_S = 2.0
@@ -40,7 +42,12 @@ log = structlog.get_logger()
 class Edge(web.Server):
     """The service over HTTP."""
 
-    def __init__(self, service: Service, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        clock: Clock | None = None,
+        max_connections: int = DEFAULT_CONNECTIONS,
+    ) -> None:
         """`clock` is the service's own; a test passes another for the pace of clients alone."""
         super().__init__(
             self.handle,
@@ -52,10 +59,28 @@ class Edge(web.Server):
         )
         self._service = service
         self._clock = clock or service.clock
+        self._admission = Connections(max_connections, self._clock)
 
     def __call__(self) -> RequestHandler:
         """A handler for one connection."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Admit a connection. aiohttp calls it with what `__call__` made."""
+        super().connection_made(handler, transport)
+        if isinstance(handler, Connection):
+            self._admission.opened(handler)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """Forget a connection."""
+        super().connection_lost(handler, exc)
+        if isinstance(handler, Connection):
+            self._admission.closed(handler)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # aiohttp's
+        """End all connections."""
+        await self._admission.close()
+        await super().shutdown(timeout)
 
     def pre_shutdown(self) -> None:
         """End streams before connections are waited for: they would never end by themselves."""

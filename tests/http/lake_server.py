@@ -138,7 +138,7 @@ class _Thread(threading.Thread):
         async with service_of(
             self._settings, {}, lambda: None, self._limits, queries=self._queries
         ) as service:
-            runner = web.ServerRunner(Edge(service, self._clock), shutdown_timeout=5.0)
+            runner = web.ServerRunner(self._edge(service), shutdown_timeout=5.0)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
@@ -146,3 +146,6 @@ class _Thread(threading.Thread):
             self._up.set()
             await self._told_to_stop.wait()
             await runner.cleanup()
+
+    def _edge(self, service: Service) -> Edge:
+        return Edge(service, self._clock, self._settings.max_connections)

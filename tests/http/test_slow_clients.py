@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 from lake_server import Lake, running_lake
 from manual_clock import ManualClock
-from raw_http import TIMEOUT_S, read_answer
+from raw_http import TIMEOUT_S, read_answer, read_to_end
 from refusals import nothing_changes, refused
 
 HEALTH_S = 0.1
 """Within this time /health answers, whatever others send."""
 ATTEMPTS = 5
 """A machine that is busy with something else may be late once; a server that is held always is."""
+WATCHED = 1
+"""What sleeps by the clock beside the bodies: the watch over heads."""
 FORM = "multipart/form-data; boundary=b"
 
 
@@ -66,7 +68,7 @@ def test_a_body_that_brings_too_little_is_refused(
 ) -> None:
     with nothing_changes(slow_lake), closing(slow_lake.connect()) as sock:
         sock.sendall(begun(slow_lake, method, target, media_type, start))
-        slow_lake.run(clock.until_asleep(1))
+        slow_lake.run(clock.until_asleep(WATCHED + 1))
         pass_time(slow_lake, clock, 15)
         sock.sendall(b" ")
         sock.settimeout(0.02)
@@ -76,7 +78,7 @@ def test_a_body_that_brings_too_little_is_refused(
         answer = refused(read_answer(sock), 408, "body_too_slow")
         assert answer.json["retryable"]
         assert sock.recv(1) == b"", "the connection is closed"
-    assert clock.sleepers == 0
+    assert clock.sleepers == WATCHED
     assert slow_lake.spooled() == []
 
 
@@ -86,7 +88,7 @@ def test_slow_bodies_hold_no_places(slow_lake: Lake, clock: ManualClock) -> None
     for number, sock in enumerate(sockets):
         target = f"/v1/storage/put/slow{number}"
         sock.sendall(begun(slow_lake, "PUT", target, "text/plain", b"x"))
-    slow_lake.run(clock.until_asleep(4))
+    slow_lake.run(clock.until_asleep(WATCHED + 4))
     refused(slow_lake.put("fifth"), 503, "busy")
     pass_time(slow_lake, clock, 30)
     for sock in sockets:
@@ -103,7 +105,7 @@ def test_a_result_that_nobody_takes_is_cancelled_while_others_wait(
 ) -> None:
     with closing(slow_lake.connect()) as sock, ThreadPoolExecutor(1) as pool:
         sock.sendall(slow_lake.request("POST", "/v1/sql", {"sql": MANY_ROWS}))
-        slow_lake.run(clock.until_asleep(1))
+        slow_lake.run(clock.until_asleep(WATCHED + 1))
         pass_time(slow_lake, clock, 60)
         (running,) = slow_lake.ask("GET", "/v1/queries").json["queries"]
         assert running["sql"] == MANY_ROWS, "nobody waits, so it may stay"
@@ -116,7 +118,7 @@ def test_a_result_that_is_taken_is_not_cancelled(slow_lake: Lake, clock: ManualC
     sql = "SELECT repeat('x', 1000) AS a FROM range(30000)"
     with closing(slow_lake.connect()) as sock, ThreadPoolExecutor(1) as pool:
         sock.sendall(slow_lake.request("POST", "/v1/sql", {"sql": sql}))
-        slow_lake.run(clock.until_asleep(1))
+        slow_lake.run(clock.until_asleep(WATCHED + 1))
         waiting = pool.submit(slow_lake.sql, "SELECT 1 AS x")
         received = bytearray()
         while piece := sock.recv(1 << 20):
@@ -208,3 +210,63 @@ def test_a_form_has_at_most_a_hundred_fields(lake: Lake) -> None:
         answer = lake.ask("POST", "/v1/ingest?name=fields", body, {"Content-Type": FORM})
         assert answer.status == status, answer
     refused(answer, 400, "invalid_request")
+
+
+HALF = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Half: "
+
+
+def test_half_sent_heads_keep_nobody_out(tmp_path: Path) -> None:
+    """A new connection takes the place of the oldest that asks nothing."""
+    with ExitStack() as stack:
+        running = running_lake(tmp_path / "bucket", queries=False, max_connections=20)
+        lake = stack.enter_context(running)
+        sockets = [stack.enter_context(closing(lake.connect())) for _ in range(50)]
+        for sock in sockets:
+            with suppress(ConnectionError):
+                sock.sendall(HALF)
+        for _ in range(30):
+            assert lake.ask("GET", "/health").status == 200
+        assert read_to_end(sockets[0]) == b""
+
+
+def test_those_that_are_answered_keep_their_connections(tmp_path: Path) -> None:
+    with (
+        running_lake(tmp_path / "bucket", queries=False, max_connections=2) as lake,
+        closing(lake.connect()) as busy,
+        closing(lake.connect()) as other,
+    ):
+        busy.sendall(begun(lake, "PUT", "/v1/storage/put/a", "text/plain", b"x" * 99_999))
+        other.sendall(begun(lake, "PUT", "/v1/storage/put/b", "text/plain", b"x" * 99_999))
+        until(lambda: lake.service._puts.inside == 2)
+        with closing(lake.connect()) as third:
+            assert read_to_end(third) == b"", "all places are taken by those that ask"
+        for sock in (busy, other):
+            sock.sendall(b"x")
+            assert read_answer(sock).status == 200
+
+
+def test_a_head_has_ten_seconds(slow_lake: Lake, clock: ManualClock) -> None:
+    first = slow_lake.request("GET", "/health", headers={"Connection": "keep-alive"})
+    with (
+        closing(slow_lake.connect()) as silent,
+        closing(slow_lake.connect()) as half,
+        closing(slow_lake.connect()) as second,
+    ):
+        half.sendall(HALF)
+        second.sendall(first)
+        assert read_answer(second).status == 200
+        pass_time(slow_lake, clock, 30)
+        assert read_to_end(silent) == b""
+        assert read_to_end(half) == b""
+        second.sendall(first)
+        assert read_answer(second).status == 200, "it asked nothing meanwhile"
+        second.sendall(HALF)
+        second.settimeout(0.02)
+        assert passing_until(slow_lake, clock, lambda: read_to_end(second)) == b""
+
+
+def until(met: Callable[[], bool]) -> None:
+    """Wait for what another thread brings about."""
+    end_s = time.monotonic() + TIMEOUT_S
+    while not met():
+        assert time.monotonic() < end_s, "it did not come about"

@@ -42,12 +42,23 @@ def unreadable(request: web.BaseRequest) -> ConnectionResetError:
 class Connection(RequestHandler):
     """aiohttp's connection, with a bare 400 for bytes that are not HTTP."""
 
-    __slots__ = ("_body",)
+    __slots__ = ("_body", "_head_begun")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start. Only the body of the last request that was parsed can still be open."""
         self._body: StreamReader = EMPTY_PAYLOAD
+        self._head_begun = False
         super().connection_made(transport)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request of it is being answered or waits to be."""
+        return self._current_request is None and not self._messages
+
+    @property
+    def awaits_head(self) -> bool:
+        """Whether a head must come: the first of the connection, or one that has begun."""
+        return self.idle and (self._request_count == 0 or self._head_begun)
 
     def handle_error(
         self,
@@ -67,6 +78,7 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Feed the parser. If it fails within a body, the body's reader gets the error."""
         self._feed(data)
+        self._head_begun = self.idle
         if not self._messages:
             return
         last = self._messages[-1][1]

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from lakehouse.api.catalog import Manifest, RowCountOrNull, SchemaColumn
 from lakehouse.api.fields import (
+    EXAMPLE_SHA256,
     Actor,
     Count,
     DatasetName,
@@ -59,6 +60,14 @@ class IngestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = []
     dry_run: Annotated[
         bool, Meta(description="Only report what would happen.", examples=[True])
+    ] = False
+    stage: Annotated[
+        bool,
+        Meta(
+            description="Upload the file without changing the dataset; a change set commits it "
+            "later (`POST /v1/catalog/transaction`, op `commit`).",
+            examples=[True],
+        ),
     ] = False
     format: Annotated[
         Literal["csv", "ndjson", "parquet"] | None,
@@ -181,6 +190,28 @@ class IngestReceipt(Manifest, frozen=True, kw_only=True):
         ]
         | msgspec.UnsetType
     ) = msgspec.UNSET
+
+
+class StagedIngest(msgspec.Struct, frozen=True):
+    """A file that was read and uploaded (`stage=true`); no dataset has changed."""
+
+    staged: Annotated[
+        str,
+        Meta(
+            description="Its id, for one `commit` in a change set.",
+            examples=[f"{EXAMPLE_SHA256}-5b8a9f0e-41-k3j2"],
+        ),
+    ]
+    expires_at: Annotated[Time, Meta(description="Until when it can be committed.")]
+    name: DatasetName
+    mode: Annotated[str, Meta(description="As asked for.", examples=["append"])]
+    schema: Annotated[list[SchemaColumn], Meta(description="The file's columns.")]
+    schema_fingerprint: SchemaFingerprint
+    rows_ingested: RowsIngested
+    rows_quarantined: RowsQuarantined
+    source: ReceivedFile
+    renamed: list[RenamedColumn]
+    seq: Annotated[Seq, Meta(description="The event up to which the file was judged.")]
 
 
 class BadRow(msgspec.Struct, frozen=True):

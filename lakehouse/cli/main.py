@@ -33,6 +33,8 @@ MODULES = {
     "drop": "datasets",
     "restore": "datasets",
     "history": "datasets",
+    "transaction": "change_sets",
+    "rename": "change_sets",
     "pin": "time_travel",
     "unpin": "time_travel",
     "pins": "time_travel",

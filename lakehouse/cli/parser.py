@@ -25,7 +25,17 @@ FILE_FORMATS = ("csv", "ndjson", "parquet")
 RESULT_FORMATS = ("table", "json", "ndjson", "csv", "arrow", "parquet")
 """Formats of `sql`: `table` and those of `lakehouse.query.render.formats`."""
 SHELLS = ("bash", "zsh", "fish")
-PATHS = ("bucket", "config", "secrets_file", "file", "retry", "target", "statement_file", "output")
+PATHS = (
+    "bucket",
+    "config",
+    "secrets_file",
+    "file",
+    "retry",
+    "target",
+    "statement_file",
+    "output",
+    "changes",
+)
 """Arguments that name a file, a directory or a bucket: a name may have any bytes."""
 
 Commands = (
@@ -139,8 +149,14 @@ def _ingest(commands: "Commands[Parser]") -> None:
         metavar="COLUMN:TYPE,…",
         help="column types to use instead of inferred ones; repeatable",
     )
-    command.add_argument(
+    only = command.add_mutually_exclusive_group()
+    only.add_argument(
         "--dry-run", action="store_true", help="print what would happen and change nothing"
+    )
+    only.add_argument(
+        "--stage",
+        action="store_true",
+        help="upload the file and print an id, with which `transaction` commits it",
     )
     add_change(command)
 
@@ -207,6 +223,19 @@ def _datasets(commands: "Commands[Parser]") -> None:
     add_change(restore)
     add_as_of(restore, required=True)
     add_pager(_dataset(commands, "history", "List the events of a dataset"))
+    transaction = _command(
+        commands,
+        "transaction",
+        "Make several changes of the catalog at once, or none",
+        "The file is the body of POST /v1/catalog/transaction.",
+    )
+    transaction.add_argument(
+        "changes", metavar="FILE|-", help="JSON file with the changes; - reads stdin"
+    )
+    add_change(transaction)
+    rename = _dataset(commands, "rename", "Rename a dataset")
+    rename.add_argument("to", metavar="NEW_NAME", help="the new name")
+    add_change(rename)
 
 
 def _dataset(commands: "Commands[Parser]", name: str, summary: str) -> Parser:

@@ -36,7 +36,7 @@ def commit(state: State, command: CommitChangeSet, judge: Judge) -> Decision:
         decision = judge(running, each)
         match decision:
             case Refused():
-                return _of_change(index, decision)
+                return of_change(index, decision)
             case NeedsData(step, detail):
                 return NeedsData(step, f"change {index}: {detail}")
             case Unchanged() | Replayed():
@@ -64,6 +64,15 @@ def commit_staged(state: State, command: CommitStaged) -> Decision:
     return decision
 
 
+def of_change(index: int, refused: Refused) -> Refused:
+    """The refusal of a set because of one of its changes: each of its rows names the change."""
+    rows: tuple[dict[str, Json], ...] = refused.errors or ({"detail": refused.detail},)
+    errors = tuple({"change": index, **row} for row in rows)
+    return msgspec.structs.replace(
+        refused, detail=f"change {index}: {refused.detail}", errors=errors
+    )
+
+
 def _unexpected(state: State, expect: tuple[tuple[str, int | None], ...]) -> Refused | None:
     """The refusal that lists each name whose last event is not the one that the caller expects."""
     rows: list[dict[str, Json]] = []
@@ -84,14 +93,6 @@ def _last_seqs(state: State, name: str) -> tuple[int | None, ...]:
         return (None,)
     link = state.history.links.get(history.dataset_entity(name))
     return (live.seq, link[1]) if link else (live.seq,)
-
-
-def _of_change(index: int, refused: Refused) -> Refused:
-    rows: tuple[dict[str, Json], ...] = refused.errors or ({"detail": refused.detail},)
-    errors = tuple({"change": index, **row} for row in rows)
-    return msgspec.structs.replace(
-        refused, detail=f"change {index}: {refused.detail}", errors=errors
-    )
 
 
 def _lost(state: State, blobs: list[str]) -> bool:

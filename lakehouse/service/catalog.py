@@ -43,11 +43,7 @@ class Catalog:
         Raises RefusedError: `empty_name`, `empty_fingerprint`, `invalid_name`, `invalid_request`,
         `name_taken`, `fingerprint_conflict`, `object_missing`, and what settle raises.
         """
-        check_name(request.name)
-        check_fingerprint(request.schema_fingerprint)
-        keys = tuple(item.key for item in request.objects)
-        _check_keys(keys)
-        command = RegisterDataset(request.name, request.schema_fingerprint, keys, request.row_count)
+        command = register_command(request)
         settled = await settle(self._node, command, caller, _sha256(payload))
         return _manifest(settled, request.name)
 
@@ -125,6 +121,15 @@ def _live(state: State, name: str) -> Dataset:
     if dataset is None:
         raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
     return dataset
+
+
+def register_command(request: RegisterRequest) -> RegisterDataset:
+    """The command of a request. Raises RefusedError as Catalog.register does."""
+    check_name(request.name)
+    check_fingerprint(request.schema_fingerprint)
+    keys = tuple(item.key for item in request.objects)
+    _check_keys(keys)
+    return RegisterDataset(request.name, request.schema_fingerprint, keys, request.row_count)
 
 
 def _check_keys(keys: tuple[str, ...]) -> None:

@@ -48,8 +48,10 @@ class Settled(msgspec.Struct, frozen=True):
 class Foreseen(msgspec.Struct, frozen=True):
     """What would come of a change: the states `before` and `after`, its event, or its refusal.
 
-    Neither event nor refusal: the change would change nothing.
+    Neither event nor refusal: the change would change nothing. `command` has what its steps added.
     """
+
+    command: Command
 
     before: State
     after: State
@@ -112,22 +114,22 @@ async def foresee(node: Node, command: Command, advance: Advance | None = None) 
         before = node.state
         outcome = _decided(node, before, command)
         if isinstance(outcome, Recorded):
-            return Foreseen(before, outcome.state, outcome.event, None)
+            return Foreseen(command, before, outcome.state, outcome.event, None)
         match outcome.decision:
             case Refused() as refused:
-                return Foreseen(before, before, None, refused)
+                return Foreseen(command, before, before, None, refused)
             case Unchanged() | Replayed():
-                return Foreseen(before, before, None, None)
+                return Foreseen(command, before, before, None, None)
             case NeedsData(step):
                 if advance is None:
                     break
                 try:
                     command = await advance(command, step)
                 except RefusedError as error:
-                    return Foreseen(before, before, None, error.refused)
+                    return Foreseen(command, before, before, None, error.refused)
             case _:
                 assert_never(outcome.decision)
-    return Foreseen(node.state, node.state, None, TOO_MANY_STEPS)
+    return Foreseen(command, node.state, node.state, None, TOO_MANY_STEPS)
 
 
 def mint(node: Node) -> Tag:

@@ -231,7 +231,10 @@ def _is_all(query: StreamEventsQuery) -> bool:
 def _passes(query: StreamEventsQuery, event: JournalEvent) -> bool:
     if query.type not in (None, event.type):
         return False
-    return query.dataset is None or _subject(event) == history.dataset_entity(query.dataset)
+    if query.dataset is None:
+        return True
+    entity = history.dataset_entity(query.dataset)
+    return any(each.entity == entity for each in event.about)
 
 
 def _subject(event: JournalEvent) -> str | None:

@@ -13,9 +13,11 @@ from lakehouse.api.ingest import (
     ReceivedFile,
     RenamedColumn,
     RoundedColumn,
+    StagedIngest,
 )
 from lakehouse.api.journal import JournalEvent, JournalHead, Mention
 from lakehouse.api.storage import ListedObject, StoredObject
+from lakehouse.domain.commands import IngestDataset
 from projections.catalog import Dataset
 from projections.fold import State
 from projections.inventory import Inventory, Stored
@@ -85,6 +87,26 @@ def ingested(
         rounded=rounded(content.rounded) if content else [],
         reused=reused,
         duplicate_of=msgspec.UNSET if duplicate_of is None else duplicate_of,
+    )
+
+
+def staged(identity: str, expires_at: str, ingest: IngestDataset, seq: int) -> StagedIngest:
+    """What staging a file answers; its table is there."""
+    table = ingest.table
+    if table is None:
+        raise ValueError("a file is staged after it is read")
+    return StagedIngest(
+        identity,
+        expires_at,
+        ingest.name,
+        ingest.mode,
+        columns(table.schema),
+        table.schema_fingerprint,
+        table.row_count,
+        sum(item.row_count or 0 for item in table.quarantine),
+        _source(ingest.source),
+        renamed(table.renamed),
+        seq,
     )
 
 

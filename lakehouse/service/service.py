@@ -14,6 +14,7 @@ from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service.administration import Administration
 from lakehouse.service.catalog import Catalog
+from lakehouse.service.change_sets import ChangeSets
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.use_case import Gc
@@ -79,6 +80,7 @@ class Service:
             *(node, self.objects, pool, spool_dir, limits.object_bytes, self._puts)
         )
         self.catalog = Catalog(node)
+        self.change_sets = ChangeSets(node)
         self.journal = JournalReads(node)
         self.feed = Feed(node, self.journal)
         self.time_travel = TimeTravel(node)

@@ -27,7 +27,7 @@ from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
-from projections import history
+from projections import catalog, history
 from projections.fold import State
 from projections.snapshots import BeyondHead
 
@@ -77,7 +77,7 @@ class TimeTravel:
         for called, (seq, blobs) in sorted(state.inventory.pins.items(), key=lambda pin: pin[1][0]):
             name, _, as_of = called.rpartition("@")
             event, at = await self._event(seq)
-            name = getattr(event.data, "name", name)
+            name = _spelled(state, name, event)
             rows.append(ListedPin(name, int(as_of), len(blobs), seq, at, event.actor, event.reason))
         return Versioned(Pins(rows), state.head.seq)
 
@@ -157,6 +157,13 @@ def _undone(
         seq,
     )
     return Versioned(found, seq)
+
+
+def _spelled(state: State, name: str, event: Event) -> str:
+    """The name of a pinned dataset as its dataset has it now, else as its pin has it."""
+    live = catalog.find(state.catalog, name)
+    pinned = event.data.name if isinstance(event.data, DatasetPinned) else name
+    return live.name if live else pinned if pinned.lower() == name else name
 
 
 def _sha256(payload: bytes) -> str:

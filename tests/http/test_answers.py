@@ -16,8 +16,9 @@ from raw_http import Answer
 from running_queries import LONG, asking
 
 from lakehouse.api.catalog import DatasetPage, Dropped, Manifest
+from lakehouse.api.change_sets import Renamed, TransactionReceipt
 from lakehouse.api.gc import GcReport
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt
+from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
 from lakehouse.api.problem import Problem
 from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlResult
@@ -52,6 +53,11 @@ DRY_RUN = {
     "rows_good": 0, "rows_bad": 0, "bad_rows": [{"line": 0, "column": 0, "reason": 0}],
     "renamed": [{"position": 0, "was": 0, "name": 0}],
     "refused": {"code": 0, "status": 0, "detail": 0, "errors": [ANY]},
+}  # fmt: skip
+STAGED = {
+    "staged": 0, "expires_at": 0, "name": 0, "mode": 0, "schema": [COLUMN], "schema_fingerprint": 0,
+    "rows_ingested": 0, "rows_quarantined": 0, "source": SOURCE, "seq": 0,
+    "renamed": [{"position": 0, "was": 0, "name": 0}],
 }  # fmt: skip
 SPAN = {"from": 0, "to": 0}
 CHANGE = {
@@ -200,6 +206,20 @@ def test_ingest(lake: Lake, documented: Documented) -> None:
     documented.check(again, route, IngestReceipt, plain)
     foreseen = lake.ingest("name=k&dry_run=true", bad)
     documented.check(foreseen, route, IngestDryRun, DRY_RUN)
+
+
+def test_change_sets_and_staged_files(lake: Lake, documented: Documented) -> None:
+    aside = b"a,\n1,x\n2\n"
+    staged = lake.ingest("name=s1&on_error=quarantine&stage=true", aside)
+    documented.check(staged, "POST /v1/ingest", StagedIngest, STAGED)
+    rename = post(lake, "/v1/catalog/rename", name=lake.register("s2").json["name"], to="s3")
+    renamed = {"name": 0, "to": 0, "dataset_id": 0, "seq": 0}
+    documented.check(rename, "POST /v1/catalog/rename", Renamed, renamed)
+    commit = {"op": "commit", "staged": staged.json["staged"]}
+    result = {"op": 0, "name": 0, "to": 0, "dataset_id": 0, "row_count": 0}
+    answer = post(lake, "/v1/catalog/transaction", changes=[commit, {"op": "drop", "name": "s3"}])
+    expected = {"seq": 0, "results": [result]}
+    documented.check(answer, "POST /v1/catalog/transaction", TransactionReceipt, expected)
 
 
 def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:

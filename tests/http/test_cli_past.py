@@ -57,6 +57,22 @@ def test_a_replay_stops_where_it_is_told_and_compares_checkpoints(lakehouse: Com
     assert json.loads(lakehouse("journal", "pack", "--json")) == {"packs": []}
 
 
+def test_files_are_staged_and_committed_with_other_changes(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    staged = lakehouse("ingest", csv("a\n2\n"), "--name", "u", "--stage").strip()
+    assert "t: renamed to v, event 2" in lakehouse("rename", "t", "v")
+    changes = [{"op": "commit", "staged": staged}, {"op": "swap", "a": "u", "b": "v"}]
+    Path("changes.json").write_text(json.dumps({"changes": changes, "expect": {"v": 2}}))
+    assert (
+        lakehouse("transaction", "changes.json") == "commit u\nswap u with v\n2 changes, event 3\n"
+    )
+    assert json.loads(lakehouse("show", "u", "--json"))["row_count"] == 1
+    assert "expectation_failed" in lakehouse("transaction", "changes.json", code=1)
+    Path("odd.json").write_text("{")
+    assert "invalid_request" in lakehouse("transaction", "odd.json", code=1)
+    assert "missing_file" in lakehouse("transaction", "absent.json", code=1)
+
+
 def test_a_lake_is_copied_and_the_copy_answers(lakehouse: CommandLine) -> None:
     lakehouse("ingest", csv("a\n1\n2\n"), "--name", "t")
     copied = json.loads(lakehouse("journal", "export", "copy", "--json"))

@@ -10,6 +10,7 @@ from test_layers import imported, sources
 
 from lakehouse.service.administration import Administration
 from lakehouse.service.catalog import Catalog
+from lakehouse.service.change_sets import ChangeSets
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.ingest.quarantine import Quarantine
@@ -23,7 +24,7 @@ from lakehouse.service.storage import Storage
 from lakehouse.service.time_travel import TimeTravel
 
 USE_CASES = (
-    Administration, Catalog, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine, Sql, Status,
+    Administration, Catalog, ChangeSets, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine, Sql, Status,
     Storage, TimeTravel,
 )  # fmt: skip
 WITHOUT_CALLER = {"close", "wait_for"}

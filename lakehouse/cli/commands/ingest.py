@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt
+from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
 from lakehouse.cli import printing, progress
 from lakehouse.cli.caller import caller_of, service_for
@@ -56,6 +56,9 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
                 if arguments.dry_run:
                     report = await service.ingest.dry_run(caller, plan, upload, reached)
                     return _print_dry_run(arguments, report.body)
+                if arguments.stage:
+                    staged = await service.ingest.stage(caller, plan, upload, reached)
+                    return _print_staged(arguments, staged.body)
                 receipt = await service.ingest.ingest(caller, plan, upload, reached)
     return print_receipt(arguments, receipt, time.monotonic() - began_s)
 
@@ -140,6 +143,16 @@ def _print_dry_run(arguments: argparse.Namespace, body: IngestDryRun) -> int:
         value = getattr(body, name)
         if value not in (None, [], 0):
             printing.line(f"{name}: {msgspec.json.encode(value).decode()}")
+    return 0
+
+
+def _print_staged(arguments: argparse.Namespace, body: StagedIngest) -> int:
+    if arguments.json:
+        printing.document(body)
+    else:
+        printing.line(body.staged)
+        detail = f"{body.name}: {body.rows_ingested} rows are staged until {body.expires_at}"
+        printing.message(f"{detail}; `lakehouse transaction` commits them")
     return 0
 
 

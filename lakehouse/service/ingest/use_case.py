@@ -8,10 +8,12 @@ from pathlib import Path
 import msgspec
 
 from journal.events import Event
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt
+from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Command, IngestDataset
+from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
@@ -20,7 +22,7 @@ from lakehouse.formats.limits import IngestLimits
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation
 from lakehouse.service.caller import Caller
-from lakehouse.service.changes import Settled, settle
+from lakehouse.service.changes import Settled, foresee, settle
 from lakehouse.service.ingest.dry_run import dry_run
 from lakehouse.service.ingest.job import IngestJob
 from lakehouse.service.ingest.plan import IngestPlan
@@ -28,6 +30,7 @@ from lakehouse.service.ingest.prefetch import Prefetch, Prefetcher
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.work_dir import work_dir
 from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.staging import Staging
 from projections import catalog
 
 __all__ = ["Ingest", "IngestPlan"]
@@ -71,6 +74,7 @@ class Ingest:
         would spend as much again on passing the interpreter's lock around."""
         self._spool_dir = spool_dir
         self._limits = IngestLimits(decoded_bytes=upload_bytes)
+        self._staging = Staging(node)
         self._ahead = Prefetcher(node, pool, spool_dir, self._limits)
 
     @asynccontextmanager
@@ -124,6 +128,34 @@ class Ingest:
                 settled = await settle(self._node, command, caller, file.sha256, job)
                 return await self._receipt(plan, settled)
 
+    async def stage(
+        self,
+        caller: Caller,
+        plan: IngestPlan,
+        upload: Upload,
+        reached: ProgressCallback = ignore_progress,
+    ) -> Versioned[StagedIngest]:
+        """Read, judge and upload as `ingest` does, without an event: a change set commits it later.
+
+        Raises RefusedError as `ingest` does. Under no idempotency key: each call stages once more.
+        """
+        check_name(plan.name)
+        began_at, file = self._node.clock.now(), upload.file
+        with self._rejections.noted(plan, file, caller):
+            async with work_dir(self._spool_dir, self._pool) as place:
+                job = IngestJob(
+                    *(self._node, self._objects, self._pool, self._limits, plan, file, place),
+                    upload.ahead,
+                    reached,
+                )
+                foreseen = await foresee(self._node, plan.command(file), job)
+                if foreseen.refused is not None:
+                    raise RefusedError(foreseen.refused)
+                ingest = await _uploaded(foreseen.command, job)
+        staged, expires_at = await self._staging.store(ingest, began_at)
+        body = presentation.staged(staged, expires_at, ingest, self._node.state.head.seq)
+        return Versioned(body, body.seq)
+
     async def dry_run(
         self,
         caller: Caller,
@@ -160,3 +192,12 @@ class Ingest:
     async def _event(self, seq: int) -> Event:
         _, event = await self._node.past.event(seq)
         return event
+
+
+async def _uploaded(command: Command, job: IngestJob) -> IngestDataset:
+    """An ingest with its uploaded table, also of a file that the dataset holds already."""
+    if isinstance(command, IngestDataset) and command.table is None:
+        command = await job(await job(command, DataStep.READ_FILE), DataStep.UPLOAD)
+    if not isinstance(command, IngestDataset):
+        raise TypeError(f"an ingest became a {type(command).__name__}")
+    return command

@@ -51,6 +51,8 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/ingest: the file as a form's field, or as the raw body."""
     caller, query = exchange.caller(), exchange.query(IngestQuery)
     is_form = exchange.request.content_type == FORM
+    if query.dry_run and query.stage:
+        raise RefusedError(Refused("invalid_request", "dry_run and stage exclude each other"))
     incoming = _Incoming(caller, query, _plan(exchange, query), is_form, forms.FileHead())
     limit = service.ingest.max_bytes + (FRAMING_BYTES if is_form else 0)
     bodies.check_declared_size(exchange.request, limit)
@@ -60,6 +62,8 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
         plan = _in_format(incoming)
         if query.dry_run:
             return versioned(await service.ingest.dry_run(caller, plan, upload))
+        if query.stage:
+            return versioned(await service.ingest.stage(caller, plan, upload))
         return versioned(await service.ingest.ingest(caller, plan, upload))
 
 

@@ -1,0 +1,160 @@
+"""The routes under /v1/catalog, as rows of the table in `routes`."""
+
+from lakehouse.api.catalog import (
+    DatasetPage,
+    Dropped,
+    HistoryQuery,
+    ListDatasetsHeaders,
+    ListDatasetsQuery,
+    Manifest,
+    RegisterRequest,
+    RestoreRequest,
+    ShowDatasetQuery,
+)
+from lakehouse.api.change_sets import (
+    Renamed,
+    RenameRequest,
+    TransactionReceipt,
+    TransactionRequest,
+)
+from lakehouse.api.journal import (
+    EventPage,
+)
+from lakehouse.api.time_travel import (
+    CatalogDiff,
+    DiffQuery,
+    PinReceipt,
+    PinRequest,
+    Pins,
+    UnpinRequest,
+)
+from lakehouse.web.handlers import catalog, change_sets, time_travel
+from lakehouse.web.route import Route
+
+_NAME = "sales"
+
+CATALOG_ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/catalog/register",
+        handler=catalog.register,
+        summary="Register a dataset over objects",
+        description="Makes a dataset of the versions that the keys name now. The objects are not "
+        "opened. The same name and fingerprint replace the objects of an existing dataset.",
+        body=RegisterRequest,
+        answers=(Manifest,),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/transaction",
+        handler=change_sets.transaction,
+        summary="Make several changes at once",
+        description="Makes all changes, in order, as one event, or none: no reader ever sees a part. "
+        "`expect` is judged first. A refusal names the change by its index in `errors`.",
+        body=TransactionRequest,
+        answers=(TransactionReceipt,),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/rename",
+        handler=change_sets.rename,
+        summary="Rename a dataset",
+        description="Gives the dataset another name, or its name another spelling. Its history and "
+        "its pins follow. 409 `name_taken` if another dataset has the name.",
+        body=RenameRequest,
+        answers=(Renamed,),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/restore",
+        handler=catalog.restore,
+        summary="Restore a dataset",
+        description="Makes the dataset what it was at a moment, also if it was dropped since. 410 "
+        "`objects_collected` names the event that collected its objects.",
+        body=RestoreRequest,
+        answers=(Manifest,),
+        changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/manifest/{name}",
+        handler=catalog.manifest,
+        summary="Show a dataset",
+        description="Returns the dataset's schema and objects. Case does not matter in the name.",
+        path_example=_NAME,
+        query=ShowDatasetQuery,
+        answers=(Manifest,),
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/catalog/manifest/{name}",
+        handler=catalog.drop,
+        summary="Drop a dataset",
+        description="Drops the dataset; its name is free again. It can be restored until its objects "
+        "are collected.",
+        path_example=_NAME,
+        answers=(Dropped,),
+        changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/list",
+        handler=catalog.list_datasets,
+        summary="List datasets",
+        description="Returns a page of datasets in the order of their names, with an `ETag`.",
+        query=ListDatasetsQuery,
+        headers=ListDatasetsHeaders,
+        answers=(DatasetPage,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/history/{name}",
+        handler=catalog.history,
+        summary="Show the history of a dataset",
+        description="Returns a page of all events about the name, oldest first.",
+        path_example=_NAME,
+        query=HistoryQuery,
+        answers=(EventPage,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/diff",
+        handler=time_travel.diff,
+        summary="Compare two moments",
+        description="Returns the datasets that were added, dropped or changed between two moments, "
+        "with their rows, objects and columns.",
+        query=DiffQuery,
+        answers=(CatalogDiff,),
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/pin",
+        handler=time_travel.pin,
+        summary="Pin a dataset",
+        description="Protects what the dataset held at a moment from garbage collection.",
+        body=PinRequest,
+        answers=(PinReceipt,),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/unpin",
+        handler=time_travel.unpin,
+        summary="Remove a pin",
+        description="Removes a pin; what only it protected can be collected.",
+        body=UnpinRequest,
+        answers=(PinReceipt,),
+        changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/pins",
+        handler=time_travel.pins,
+        summary="List pins",
+        description="Returns all pins, oldest first, with who made them and why.",
+        answers=(Pins,),
+    ),
+)

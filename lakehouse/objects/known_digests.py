@@ -32,7 +32,7 @@ class KnownDigests:
 
     async def of(self, version: Stored) -> tuple[bytes, ...]:
         """The digest of each block. Raises ObjectDamaged, BucketError."""
-        recorded = digests(version.size_bytes, version.sha256, version.block_hashes)
+        recorded = self.recorded(version)
         if recorded is not None:
             return recorded
         blob = version.blob
@@ -43,6 +43,10 @@ class KnownDigests:
             self._computing[blob] = task
             task.add_done_callback(lambda done: self._over(blob, done))
         return await asyncio.shield(self._computing[blob])
+
+    def recorded(self, version: Stored) -> tuple[bytes, ...] | None:
+        """The digests that the journal has; None for an object that was stored without."""
+        return digests(version.size_bytes, version.sha256, version.block_hashes)
 
     def drop(self, blobs: frozenset[str]) -> None:
         """Forget what was computed of these blobs."""

@@ -6,7 +6,7 @@ that was not verified.
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -23,6 +23,8 @@ from lakehouse.objects.local_blocks import LocalBlocks
 from lakehouse.objects.remote_blocks import Digests, RemoteBlocks
 from projections.inventory import Stored
 
+PREFETCHED = 100_000
+"""Of so many objects it is remembered that their ends were fetched."""
 AHEAD = 4
 """Blocks that are read ahead of who streams an object."""
 
@@ -41,6 +43,7 @@ class ObjectReader:
         self._pool = pool
         self._digests = KnownDigests(bucket, cache, pool)
         self._local = LocalBlocks()
+        self._prefetched: OrderedDict[str, None] = OrderedDict()
 
     async def extents(self, version: Stored, start: int, stop: int) -> tuple[Extent, ...] | bytes:
         """Where bytes `start` to `stop` lie, verified; the bytes themselves if not all are in files.
@@ -80,6 +83,21 @@ class ObjectReader:
             for task in ahead:
                 task.cancel()
             await asyncio.gather(*ahead, return_exceptions=True)
+
+    def prefetch(self, versions: Iterable[Stored]) -> None:
+        """A query is about to open these remote objects: fetch their ends, all at once.
+
+        Each object's only once in this process; what fails then is read again when it is wanted.
+        """
+        for version in versions:
+            if version.blob in self._prefetched or self._bucket.local_file(version.blob):
+                continue
+            self._prefetched[version.blob] = None
+            if len(self._prefetched) > PREFETCHED:
+                self._prefetched.popitem(last=False)
+            known = self._digests.recorded(version)
+            if known is not None:
+                self.remote.prefetch(version, known)
 
     def use(self, blobs: Iterable[str]) -> None:
         """A query has used these blobs: let them be the last to leave the cache."""

@@ -1,7 +1,8 @@
 """Verified blocks of a remote store's objects: from memory, the cache, or the store.
 
 A block is looked for and fetched once for all who want it at the time. Adjacent missing blocks come by
-one request. Must never give out a block that was not compared with its digest.
+one request, and so does all of a small object. Must never give out a block that was not compared
+with its digest.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from lakehouse.objects.extents import Extent
 from projections.inventory import Stored
 
 RUN_BLOCKS = 4
-"""Adjacent blocks are fetched by one request of up to so many."""
+"""Adjacent blocks are fetched by one request of up to so many; an object of no more comes as a whole."""
 PARALLEL = 8
 """Requests for blocks in flight."""
 HELD_BLOCKS = 32
@@ -50,22 +51,37 @@ class RemoteBlocks:
 
     async def find(self, version: Stored, known: Digests, blocks: range) -> list[Block]:
         """These blocks of a version, whose digests are `known`. Raises ObjectDamaged, BucketError."""
-        wanted: list[asyncio.Future[Block] | bytes] = []
+        held = {
+            index: self._held[version.blob, index]
+            for index in blocks
+            if (version.blob, index) in self._held
+        }
+        coming = self._begin(version, known, blocks) if len(held) < len(blocks) else {}
+        return [
+            held[index] if index in held else await asyncio.shield(coming[index])
+            for index in blocks
+        ]
+
+    def _begin(
+        self, version: Stored, known: Digests, blocks: range
+    ) -> dict[int, asyncio.Future[Block]]:
+        """Have these blocks come, unless they do already; with a small object's all the others."""
         new: list[int] = []
-        for index in blocks:
+        for index in range(len(known)) if len(known) <= RUN_BLOCKS else blocks:
             key = (version.blob, index)
-            if key in self._held:
-                wanted.append(self._held[key])
-                continue
-            if key not in self._coming:
+            if key not in self._coming and key not in self._held:
                 future: asyncio.Future[Block] = asyncio.get_running_loop().create_future()
                 future.add_done_callback(_retrieved)
                 self._coming[key] = future
                 new.append(index)
-            wanted.append(self._coming[key])
+        coming = {
+            index: self._coming[version.blob, index]
+            for index in blocks
+            if (version.blob, index) in self._coming
+        }
         if new:
             _start(self._fetches, self._bring(version, known, new))
-        return [each if isinstance(each, bytes) else await asyncio.shield(each) for each in wanted]
+        return coming
 
     async def body(self, version: Stored, known: Digests, index: int, block: Block) -> bytes:
         """The bytes of a block that `find` gave."""
@@ -82,6 +98,11 @@ class RemoteBlocks:
         body = b"".join([piece async for piece in pieces])
         await in_thread(self._pool, partial(_compare, version, known, index, body))
         return body
+
+    def prefetch(self, version: Stored, known: Digests) -> None:
+        """Have an object's last block come: whoever opens Parquet reads it first."""
+        last = len(known) - 1
+        self._begin(version, known, range(last, last + 1))
 
     def use(self, blobs: Iterable[str]) -> None:
         """Let the blocks of these blobs be the last to leave the cache."""
@@ -158,6 +179,10 @@ class RemoteBlocks:
 
     async def _take(self, version: Stored, known: Digests, index: int, body: bytes) -> None:
         self.fetched += 1
+        with self._failing(version, (index,)):
+            await self._keep(version, known, index, body)
+
+    async def _keep(self, version: Stored, known: Digests, index: int, body: bytes) -> None:
         block = await in_thread(self._pool, partial(self._stored, version, known, index, body))
         if isinstance(block, bytes):
             self._held[version.blob, index] = block

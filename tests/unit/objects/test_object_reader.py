@@ -75,6 +75,40 @@ async def test_a_block_is_fetched_once_for_all_who_want_it(cache: BlockCache) ->
     assert reader.remote.fetched == 4
 
 
+async def test_a_small_object_comes_by_one_request(cache: BlockCache) -> None:
+    bucket, version = await remote(body_of(LONG))
+    reader = ObjectReader(bucket, cache)
+    await reader.extents(version, LONG - 8, LONG)
+    await reader.extents(version, 0, LONG)
+    assert bucket.ranges == [(version.blob, 0, LONG)]
+
+
+async def test_of_a_large_object_what_is_wanted_comes_in_runs(cache: BlockCache) -> None:
+    size_bytes = 11 * BLOCK_BYTES + 5
+    body = body_of(size_bytes)
+    bucket, version = await remote(body)
+    reader = ObjectReader(bucket, cache)
+    found = await reader.extents(version, 2 * BLOCK_BYTES, size_bytes)
+    assert bytes_of(found, 2 * BLOCK_BYTES, size_bytes) == body[2 * BLOCK_BYTES :]
+    runs = [(start // BLOCK_BYTES, length) for _, start, length in bucket.ranges]
+    four = 4 * BLOCK_BYTES
+    assert runs == [(2, four), (6, four), (10, BLOCK_BYTES + 5)]
+
+
+async def test_ends_are_fetched_ahead_once(cache: BlockCache) -> None:
+    size_bytes = 11 * BLOCK_BYTES + 5
+    bucket, version = await remote(body_of(size_bytes))
+    reader = ObjectReader(bucket, cache)
+    for _ in range(2):
+        reader.prefetch([version])
+        await reader.extents(version, size_bytes - 5, size_bytes)
+    assert bucket.ranges == [(version.blob, 11 * BLOCK_BYTES, 5)]
+    bucket.error = BucketUnavailable("503")
+    other = version_of(body_of(9), "b")
+    reader.prefetch([other])
+    await reader.close()
+
+
 async def test_what_was_cached_survives_a_restart(cache: BlockCache, tmp_path: Path) -> None:
     bucket, version = await remote(body_of(LONG))
     await ObjectReader(bucket, cache).extents(version, 0, LONG)
@@ -113,7 +147,7 @@ async def test_a_cache_file_that_was_changed_is_fetched_again(
         reader = ObjectReader(bucket, BlockCache(tmp_path / "cache", 64 * BLOCK_BYTES))
     bucket.ranges.clear()
     assert bytes_of(await reader.extents(version, 0, 10), 0, 10) == body[:10]
-    assert bucket.ranges == [(version.blob, 0, BLOCK_BYTES)]
+    assert bucket.ranges[0][1] == 0
     assert await reader.read(version) == body
 
 

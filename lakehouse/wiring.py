@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum
 from pathlib import Path
 
-from journal.bucket.keys import PROBED_ONCE
+from journal.bucket.keys import LAKE
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.opening import lake_absence, open_bucket, s3_settings_from_environment
 from journal.bucket.port import Bucket
@@ -28,14 +28,12 @@ from lakehouse.process.memory import refuse_huge_pages
 from lakehouse.process.rotation import Rotation, running
 from lakehouse.process.spool import sweep
 from lakehouse.query.engine import EngineSettings, QueryEngine
-from lakehouse.query.messages import S3
 from lakehouse.query.worker_handle import OWNED_PREFIX
 from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.ingest.prefetch import PLACES
 from lakehouse.service.service import Service, ServiceLimits
 
 MIB = 1024 * 1024
-DATA = ("datasets/", "objects/")
 
 
 class NoLake(Enum):
@@ -107,14 +105,15 @@ async def service_of(
         reader = ObjectReader(bucket, _block_cache(settings, bucket, spool_dir), pool)
         stack.push_async_callback(reader.close)
         system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
-        engine = QueryEngine(_engine_settings(settings, bucket, s3, system_dir))
+        engine = QueryEngine(_engine_settings(settings, system_dir, bucket, reader))
         if queries:
+            # Before the workers: the kernel lets them read what is there when they start.
+            system_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             await engine.start()
-            system_dir.mkdir(mode=0o700, exist_ok=True)
             stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
         stack.push_async_callback(engine.close)
         if s3 and settings.secrets_file and queries:
-            rotation = _rotation(settings, environ, bucket, engine, s3)
+            rotation = _rotation(settings, environ, bucket, s3)
             watching = running(rotation.watch(settings.poll_interval_s), failed)
             await stack.enter_async_context(watching)
         node.start(settings.poll_interval_s, failed)
@@ -144,7 +143,6 @@ def _rotation(
     settings: Settings,
     environ: Mapping[str, str],
     bucket: Bucket,
-    engine: QueryEngine,
     known: S3Settings,
 ) -> Rotation[S3Settings]:
     from journal.bucket.s3.bucket import S3Bucket  # slow to import, and here it has been
@@ -152,7 +150,6 @@ def _rotation(
     async def use(s3: S3Settings) -> None:
         if isinstance(bucket, S3Bucket):
             bucket.renew(s3)
-        await engine.renew(_access(s3))
 
     def read() -> S3Settings:
         return _s3_settings(settings, environ) or known
@@ -175,7 +172,7 @@ def _spool_dir(settings: Settings, bucket: Bucket) -> Path:
 
 def _block_cache(settings: Settings, bucket: Bucket, spool_dir: Path) -> BlockCache | None:
     """The cache of a remote bucket's blocks; a local bucket's are read where they lie."""
-    if bucket.local_file(PROBED_ONCE) is not None or not settings.cache_max_mb:
+    if bucket.local_file(LAKE) is not None or not settings.cache_max_mb:
         return None
     directory = Path(settings.cache_dir) if settings.cache_dir else spool_dir / "cache"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -193,22 +190,14 @@ def _check_private(path: Path, setting: str) -> None:
         raise ConfigError(f"{path} is not a private directory of this user; set {setting} to one")
 
 
-def _access(s3: S3Settings) -> S3:
-    return S3(
-        s3.access_key_id or "",
-        s3.secret_access_key or "",
-        s3.region or "us-east-1",
-        s3.endpoint_url,
-        s3.session_token,
-    )
-
-
 def _engine_settings(
-    settings: Settings, bucket: Bucket, s3: S3Settings | None, system_dir: Path
+    settings: Settings, system_dir: Path, bucket: Bucket, reader: ObjectReader
 ) -> EngineSettings:
+    local = bucket.local_file(LAKE)
+    files = local.path.parents[1] if local else reader.cache and reader.cache.directory
     return EngineSettings(
-        data_prefixes=(*(bucket.locate(prefix) for prefix in DATA), f"{system_dir}/"),
-        s3=_access(s3) if s3 else None,
+        data_prefixes=(f"{system_dir}/",),
+        object_directories=(str(files),) if files else (),
         workers=settings.query_workers,
         max_waiting=settings.query_queue,
         memory_limit_bytes=settings.query_memory_mb * MIB,

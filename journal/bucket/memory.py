@@ -85,10 +85,6 @@ class MemoryBucket:
     async def now(self) -> datetime:
         return self._clock()
 
-    def locate(self, key: str) -> str:
-        """A name for messages only: DuckDB runs in another process and cannot reach this memory."""
-        return f"memory://{key}"
-
     def local_file(self, key: str) -> LocalFile | None:
         return None
 

@@ -135,10 +135,6 @@ class Bucket(Protocol):
         """The store's own clock, in UTC, read now (S3: the Date header of an answer)."""
         ...
 
-    def locate(self, key: str) -> str:
-        """Where DuckDB finds the object: an absolute path, or an `s3://` URL."""
-        ...
-
     def local_file(self, key: str) -> LocalFile | None:
         """The file that holds the object; None in a store that has no files. Asks nobody."""
         ...

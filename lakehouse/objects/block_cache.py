@@ -40,7 +40,7 @@ class BlockCache:
         """Blocks that could not be written: the disk was full, or the directory is gone."""
         self.discarded = 0
         """Files whose bytes were not the block's."""
-        self._directory = directory
+        self.directory = directory
         self._max_bytes = max_bytes
         self._verified: OrderedDict[str, Identity] = OrderedDict()
         self._lock = threading.Lock()
@@ -109,7 +109,7 @@ class BlockCache:
 
     def sweep(self) -> None:
         """Remove what processes that are gone were writing."""
-        for left in self._directory.glob(f"{TEMPORARY}*"):
+        for left in self.directory.glob(f"{TEMPORARY}*"):
             owner = left.name.removeprefix(TEMPORARY).partition("-")[0]
             if owner.isdigit() and not Path(f"/proc/{owner}").exists():
                 left.unlink(missing_ok=True)
@@ -117,7 +117,7 @@ class BlockCache:
     def _write(self, path: Path, body: bytes) -> Identity:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         prefix = f"{TEMPORARY}{os.getpid()}-"
-        descriptor, name = tempfile.mkstemp(prefix=prefix, dir=self._directory)
+        descriptor, name = tempfile.mkstemp(prefix=prefix, dir=self.directory)
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
                 view = memoryview(body)
@@ -155,7 +155,7 @@ class BlockCache:
 
     def _evicted(self) -> int:
         """Remove the longest unused objects until there is room; the size of what is left."""
-        places = sorted(_places(self._directory), key=lambda place: place.used_ns)
+        places = sorted(_places(self.directory), key=lambda place: place.used_ns)
         size_bytes = sum(place.size_bytes for place in places)
         room = self._max_bytes if size_bytes <= self._max_bytes else self._max_bytes * KEPT_SHARE
         for place in places:
@@ -169,7 +169,7 @@ class BlockCache:
         return self._place(blob) / str(index)
 
     def _place(self, blob: str) -> Path:
-        return self._directory / hashlib.sha256(blob.encode()).hexdigest()[:32]
+        return self.directory / hashlib.sha256(blob.encode()).hexdigest()[:32]
 
 
 class _Place(msgspec.Struct, frozen=True):

@@ -34,6 +34,8 @@ class BlocksWanted(msgspec.Struct, frozen=True, tag=True):
     blob: str
     start: int
     stop: int
+    inline: bool = False
+    """Send the bytes themselves: the files cannot be read."""
 
 
 class BlobsUsed(msgspec.Struct, frozen=True, tag=True):

@@ -17,7 +17,7 @@ from journal.bucket.port import Bucket
 from journal.threads import in_thread
 from lakehouse.objects.block_cache import BlockCache
 from lakehouse.objects.damage import ObjectDamaged, size_fault
-from lakehouse.objects.extents import Extent
+from lakehouse.objects.extents import BlocksReady, BlocksWanted, BytesReady, Extent
 from lakehouse.objects.known_digests import KnownDigests
 from lakehouse.objects.local_blocks import LocalBlocks
 from lakehouse.objects.remote_blocks import Digests, RemoteBlocks
@@ -52,6 +52,17 @@ class ObjectReader:
         """
         with self._counting():
             return await self._extents(version, start, stop)
+
+    async def answer(self, version: Stored, wanted: BlocksWanted) -> BlocksReady | BytesReady:
+        """The answer to a worker's request. Raises as `extents` does."""
+        found: tuple[Extent, ...] | bytes
+        if wanted.inline:
+            found = await self.read(version, wanted.start, wanted.stop - wanted.start)
+        else:
+            found = await self.extents(version, wanted.start, wanted.stop)
+        if isinstance(found, bytes):
+            return BytesReady(wanted.number, found)
+        return BlocksReady(wanted.number, found)
 
     async def read(self, version: Stored, start: int = 0, length: int | None = None) -> bytes:
         """Bytes of a version, at most to its end. Raises ObjectDamaged, BucketError."""

@@ -13,7 +13,8 @@ import msgspec
 
 from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.query.lease import Lease, out_of_time
-from lakehouse.query.messages import S3, Ask, Chunk, Configure, Done, Need, Started, Views, Whole
+from lakehouse.query.messages import Ask, Chunk, Configure, Done, Need, Started, Views, Whole
+from lakehouse.query.object_channel import ObjectSource
 from lakehouse.query.pool import WorkerPool
 from lakehouse.query.worker_handle import WorkerDied
 from projections.views import View
@@ -31,10 +32,11 @@ _INTEGERS = range(-(2**127), 2**128)
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
-    """`data_prefixes`: the directories or `s3://` URLs, with a final `/`, that hold objects."""
+    """`data_prefixes`: directories, with a final `/`, whose files DuckDB may read itself."""
 
     data_prefixes: tuple[str, ...]
-    s3: S3 | None = None
+    object_directories: tuple[str, ...] = ()
+    """Below these lie the files that hold verified blocks: a local bucket, or the cache."""
     workers: int = 2
     """How many queries run at a time."""
     threads: int = 2
@@ -103,14 +105,6 @@ class QueryEngine:
         """Start every worker. Raises what keeps the first one from starting."""
         await self._pool.start()
 
-    async def renew(self, s3: S3) -> None:
-        """Read the bucket with these credentials: queries that begin from now on all do.
-
-        Those that run go on with what they have. Raises WorkerDied, OSError: then the next queries
-        start the processes that are missing.
-        """
-        await self._pool.renew(s3)
-
     async def close(self) -> None:
         """End every worker, once the ones in use have been given back."""
         while self._tasks:
@@ -124,17 +118,20 @@ class QueryEngine:
         resolve: Resolve,
         begun: Callable[[], None] = lambda: None,
         likely: Mapping[str, View] = _NO_VIEWS,
+        objects: ObjectSource | None = None,
     ) -> AsyncIterator[Result]:
         """Run `query` and yield its result, whose first rows are ready then.
 
         `begun` is called once it has a worker. The time limit counts the wait for one. `likely`
-        are views that `resolve` would answer with, should the query turn out to name them.
+        are views that `resolve` would answer with, should the query turn out to name them; `objects`
+        answers for the objects that views name by `object_url`.
         Raises RefusedError with `sql_error`, `statement_not_allowed`, `invalid_request`, `busy`,
-        `query_timeout`, `query_killed`, `query_out_of_memory`, `object_lost`, `bucket_unavailable`
-        or `bucket_refused`. Leaving the context early, by cancellation too, calls the query off.
+        `query_timeout`, `query_killed`, `query_out_of_memory`, or what `objects` answers. Leaving
+        the context early, by cancellation too, cancels the query.
         """
         params_json = _params_json(query.params)
         lease = await self._lease(query.timeout_s)
+        lease.worker.objects.source = objects
         try:
             begun()
             ask = Ask(lease.number, query.sql, params_json, query.format, dict(likely))
@@ -183,7 +180,9 @@ class QueryEngine:
     async def _until_over(self, lease: Lease) -> None:
         """Watch a query to its end, then give its slot on with a worker that is fit to use."""
         try:
-            if await lease.watch():
+            fit = await lease.watch()
+            lease.worker.objects.source = None
+            if fit:
                 await self._pool.give_back(lease.worker)
             else:
                 await self._pool.replace(lease.worker)
@@ -220,7 +219,7 @@ def _configure(settings: EngineSettings) -> Configure:
         address_space_bytes=settings.address_space_bytes,
         threads=settings.threads,
         objects_opened=settings.objects_opened,
-        s3=settings.s3,
+        object_directories=settings.object_directories,
     )
 
 

@@ -7,28 +7,12 @@ import msgspec
 
 from projections.views import View
 
-OBJECT_FAILED = "reading an object failed:"
-"""The text of an error of the object files begins so; then comes the code of a refusal."""
-
 
 class Column(msgspec.Struct, frozen=True):
     """A column of a result; `type` is DuckDB's name."""
 
     name: str
     type: str
-
-
-class S3(msgspec.Struct, frozen=True):
-    """How to reach the bucket. `repr` shows no secret; a message goes over the pipe alone."""
-
-    access_key_id: str
-    secret_access_key: str
-    region: str
-    endpoint_url: str | None = None
-    session_token: str | None = None
-
-    def __repr__(self) -> str:
-        return f"S3(region={self.region!r}, endpoint_url={self.endpoint_url!r}, …)"
 
 
 class Configure(msgspec.Struct, frozen=True, tag=True):
@@ -41,11 +25,14 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     address_space_bytes: int
     threads: int
     objects_opened: int
-    s3: S3 | None = None
+    object_directories: tuple[str, ...] = ()
+    """Below these lie the files that hold verified blocks."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The worker has locked itself in and waits."""
+    """The worker has locked itself in and waits; `confinement` names what the kernel enforces."""
+
+    confinement: tuple[str, ...] = ()
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from lakehouse.query.messages import S3, Configure
+from lakehouse.query.messages import Configure
 from lakehouse.query.worker_handle import WorkerProcess, start_worker, sweep
 
 
@@ -66,23 +66,12 @@ class WorkerPool:
         await asyncio.gather(*(worker.close() for worker in dead))
 
     async def give_back(self, worker: WorkerProcess) -> None:
-        """Have it used again, unless its credentials are old. Raises WorkerDied, OSError."""
-        if worker.s3 != self._alone.s3:
-            await self.replace(worker)
-            return
+        """Have it used again."""
         self._lent.discard(worker)
         if len(self._idle) < self._total:
             self._idle.append(worker)
         else:  # it was started while others were being replaced
             await worker.close()
-
-    async def renew(self, s3: S3) -> None:
-        """Replace all workers by such as come with these credentials. Raises WorkerDied, OSError."""
-        self._alone = msgspec.structs.replace(self._alone, s3=s3)
-        self._beside = msgspec.structs.replace(self._beside, s3=s3)
-        old, self._idle = self._idle, []
-        for worker in old:
-            await self.replace(worker)
 
     async def replace(self, worker: WorkerProcess) -> None:
         """End it, and have another like it. Raises WorkerDied, OSError: then `take` starts one."""

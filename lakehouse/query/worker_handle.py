@@ -15,6 +15,7 @@ from pathlib import Path
 import lakehouse
 from lakehouse.query.framing import FrameTooLarge, frame, read_from_worker
 from lakehouse.query.messages import Configure, FromWorker, Ready, ToWorker
+from lakehouse.query.object_channel import ObjectChannel
 
 _BUFFER_BYTES = 512 * 1024
 OWNED_PREFIX = "lakehouse-query-"
@@ -32,13 +33,16 @@ class WorkerProcess:
         self,
         process: asyncio.subprocess.Process,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        objects: ObjectChannel,
         directory: Path,
         configure: Configure,
     ) -> None:
         self.threads = configure.threads
         """DuckDB's, for as long as it lives."""
-        self.s3 = configure.s3
-        """As whom it comes to the bucket, for as long as it lives."""
+        self.confinement: tuple[str, ...] = ()
+        """What the kernel enforces on the process: `landlock`, `seccomp`."""
+        self.objects = objects
+        """Its way to objects."""
         self._process = process
         self._reader, self._writer = streams
         self._directory = directory
@@ -79,6 +83,7 @@ class WorkerProcess:
         """Kill, reap, and remove all that the process had."""
         self.kill()
         await self._process.wait()
+        await self.objects.close()
         self._writer.close()
         try:
             await self._writer.wait_closed()
@@ -95,10 +100,12 @@ async def start_worker(configure: Configure) -> WorkerProcess:
     parent = configure.temp_directory
     directory = Path(tempfile.mkdtemp(prefix=f"{OWNED_PREFIX}{os.getpid()}-", dir=parent))
     ours, theirs = socket.socketpair()
-    with theirs:
-        process = await _spawn(theirs, directory)
+    our_objects, their_objects = socket.socketpair()
+    with theirs, their_objects:
+        process = await _spawn(theirs, their_objects, directory)
     streams = await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES)
-    worker = WorkerProcess(process, streams, directory, configure)
+    objects = await ObjectChannel.open(our_objects)
+    worker = WorkerProcess(process, streams, objects, directory, configure)
     try:
         await _introduce(worker, configure, directory)
     except BaseException:
@@ -122,13 +129,17 @@ async def _introduce(worker: WorkerProcess, configure: Configure, directory: Pat
     message = await worker.receive()
     if not isinstance(message, Ready):
         raise TypeError(f"a worker began with {type(message).__name__}")
+    worker.confinement = message.confinement
 
 
-async def _spawn(theirs: socket.socket, directory: Path) -> asyncio.subprocess.Process:
+async def _spawn(
+    theirs: socket.socket, objects: socket.socket, directory: Path
+) -> asyncio.subprocess.Process:
+    descriptors = theirs.fileno(), objects.fileno()
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "lakehouse.query.worker.main"),
-        *(str(theirs.fileno()), str(os.getpid())),
-        pass_fds=(theirs.fileno(),),
+        *map(str, (*descriptors, os.getpid())),
+        pass_fds=descriptors,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         cwd=directory,

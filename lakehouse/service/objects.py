@@ -71,22 +71,27 @@ class VerifiedObjects:
         except (ObjectMissing, ObjectDamaged) as error:
             raise RefusedError(await self.refusal(version.blob, error)) from error
 
-    async def refusal(self, blob: str, error: ObjectMissing | ObjectDamaged) -> Refused:
-        """What to answer when a blob is absent or damaged: it may have been collected."""
+    async def refusal(
+        self, blob: str, error: ObjectMissing | ObjectDamaged, readers: frozenset[str] = frozenset()
+    ) -> Refused:
+        """What to answer when a blob is absent or damaged: it may have been collected.
+
+        `readers` are datasets that a query reads it by, which need not live.
+        """
         await self._node.refresh()
         state = self._node.state
         if isinstance(error, ObjectDamaged) and inventory.lost_to(state.inventory, blob) is None:
-            return damaged(state, error)
+            return damaged(state, error, readers)
         return snapshot.gone(state, blob)
 
 
-def damaged(state: State, error: ObjectDamaged) -> Refused:
-    """The refusal that names a damaged object, and the live datasets that hold it."""
-    holders = [
+def damaged(state: State, error: ObjectDamaged, readers: frozenset[str]) -> Refused:
+    """The refusal that names a damaged object, and the datasets that hold it: live, or read."""
+    holders = readers | {
         dataset.name
         for dataset in state.catalog.datasets.values()
         if any(item.blob == error.blob for item in dataset.objects + dataset.quarantine)
-    ]
+    }
     named = sorted(holders)[:NAMED_DATASETS]
     held = f"; held by {', '.join(named)}" if named else ""
     row: dict[str, Json] = {"key": error.key, "datasets": [*named]}

@@ -22,8 +22,11 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.query.engine import Query, QueryEngine
 from lakehouse.service.caller import Caller
+from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.sql.query_objects import QueryObjects
 from projections import catalog, history
 from projections.catalog import Dataset
+from projections.fold import State
 from projections.views import View, quoted
 
 _WHERE = re.compile(r"\s*where\b", re.IGNORECASE)
@@ -32,8 +35,9 @@ _WHERE = re.compile(r"\s*where\b", re.IGNORECASE)
 class Provenance:
     """Reads the journal, and for single rows the objects."""
 
-    def __init__(self, node: Node, engine: QueryEngine) -> None:
+    def __init__(self, node: Node, objects: VerifiedObjects, engine: QueryEngine) -> None:
         self._node = node
+        self._objects = objects
         self._engine = engine
 
     async def why(self, caller: Caller, name: str, row: str | None) -> Versioned[DatasetOrigin]:
@@ -50,7 +54,7 @@ class Provenance:
         added = await self._added(dataset)
         rows: list[ObjectOrigin] = []
         for item in dataset.objects:
-            matching = await self._matching(dataset, item, row) if row is not None else None
+            matching = await self._matching(state, dataset, item, row) if row is not None else None
             if matching != 0:
                 rows.append(_origin(item, matching, added.get(item.blob)))
         return Versioned(DatasetOrigin(dataset.name, state.head.seq, rows), state.head.seq)
@@ -75,9 +79,10 @@ class Provenance:
             place, entity = history.previous(event, entity)
         return found
 
-    async def _matching(self, dataset: Dataset, item: Object, row: str) -> int:
+    async def _matching(self, state: State, dataset: Dataset, item: Object, row: str) -> int:
         """How many rows of one object fulfil the condition."""
-        view = View(dataset.name, (self._node.bucket.locate(item.blob),), None)
+        objects = QueryObjects(self._objects)
+        view = View(dataset.name, objects.urls(state, dataset, (item,)), None)
 
         async def resolve(names: frozenset[str] | None) -> Mapping[str, View]:
             return {dataset.name.lower(): view}
@@ -85,8 +90,11 @@ class Provenance:
         # The user's own SQL; whatever it says, the guard admits one statement that only reads.
         condition = _WHERE.sub("", row, count=1)
         sql = f"SELECT count(*) FROM (SELECT 1 FROM {quoted(dataset.name)} WHERE {condition})"  # noqa: S608
-        async with self._engine.run(Query(sql), resolve) as result:
-            text = b"".join([chunk async for chunk in result.chunks])
+        try:
+            async with self._engine.run(Query(sql), resolve, objects=objects) as result:
+                text = b"".join([chunk async for chunk in result.chunks])
+        except RefusedError as error:
+            raise RefusedError(objects.failure or error.refused) from error
         return int(msgspec.json.decode(text, type=SqlResult).rows[0][0])
 
 

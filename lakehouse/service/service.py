@@ -84,13 +84,16 @@ class Service:
         self.journal = JournalReads(node)
         self.feed = Feed(node, self.journal)
         self.time_travel = TimeTravel(node)
-        self.provenance = Provenance(node, engine)
+        self.provenance = Provenance(node, self.objects, engine)
         self.ingest = Ingest(
             *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes),
             *(rejections, self._ingests),
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
-        self.sql = Sql(node, engine, pool, system_dir, limits.cache_bytes, rejections.log)
+        self.sql = Sql(
+            *(node, self.objects, engine, pool, system_dir),
+            *(limits.cache_bytes, rejections.log),
+        )
         self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
         self.administration = Administration(node)
 

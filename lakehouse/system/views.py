@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from journal.events import Object
 from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.process.spool import full_disk_refused
@@ -21,9 +22,12 @@ from lakehouse.system import rows, view_columns
 from lakehouse.system.event_files import EventFiles
 from lakehouse.system.files import Files, Loan, Make
 from projections import catalog
+from projections.catalog import Dataset
 from projections.fold import State
 from projections.views import Label, View
 
+Urls = Callable[[State, Dataset, Iterable[Object]], tuple[str, ...]]
+"""What DuckDB opens for objects of a dataset in a state."""
 Remembered = Callable[[], Iterable[Mapping[str, Any]]]
 
 _OF_STATE: dict[str, Callable[[State], pa.Table]] = {
@@ -52,13 +56,13 @@ class SystemViews:
         async with self._files.loan() as loan:
             yield loan
 
-    async def view(self, loan: Loan, name: str, state: State, seen: Seen) -> View:
+    async def view(self, loan: Loan, name: str, state: State, seen: Seen, urls: Urls) -> View:
         """The system view `name` of a state; of events at least those that are `seen`.
 
         Raises RefusedError `insufficient_storage`, and what reading the journal raises.
         """
         if name == "quarantine":
-            return self._quarantine(state)
+            return self._quarantine(state, urls)
         if name == "events":
             paths = await self._events.paths(loan, state, seen)
         elif name in self._logs:
@@ -71,20 +75,19 @@ class SystemViews:
             paths = [await loan.path(file, self._maker(lambda: make(state)))]
         return View(name, tuple(paths), schema=SCHEMA)
 
-    def _quarantine(self, state: State) -> View:
+    def _quarantine(self, state: State, urls: Urls) -> View:
         """The quarantine files themselves: they are Parquet, and lie in the bucket."""
-        held = [
-            (dataset.name, item)
-            for dataset in catalog.in_name_order(state.catalog)
-            for item in dataset.quarantine
-        ]
+        holders = [each for each in catalog.in_name_order(state.catalog) if each.quarantine]
+        held = [(dataset.name, item) for dataset in holders for item in dataset.quarantine]
+        places = tuple(
+            url for dataset in holders for url in urls(state, dataset, dataset.quarantine)
+        )
         versions = state.inventory.blobs
         labels = (
             Label("dataset", tuple(name for name, _ in held)),
             Label("key", tuple(item.key for _, item in held)),
             Label("seq", tuple(versions[item.blob].seq for _, item in held)),
         )
-        places = tuple(self._node.bucket.locate(item.blob) for _, item in held)
         return View("quarantine", places, view_columns.QUARANTINE, SCHEMA, labels)
 
     def _maker(self, table: Callable[[], pa.Table]) -> Make:

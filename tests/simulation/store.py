@@ -238,9 +238,6 @@ class SimulatedBucket:
         landed_at = BEGAN + timedelta(seconds=self._store.landed_at[key])
         return Stat(key, len(self._store.objects[key]), landed_at)
 
-    def locate(self, key: str) -> str:
-        return f"memory://{key}"
-
     def local_file(self, key: str) -> LocalFile | None:
         return None
 

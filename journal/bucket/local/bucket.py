@@ -111,9 +111,6 @@ class LocalBucket:
     async def now(self) -> datetime:
         return await self._run(_now, self._tree)
 
-    def locate(self, key: str) -> str:
-        return str(self._tree.root / key)
-
     def local_file(self, key: str) -> LocalFile | None:
         return LocalFile(self._tree.root / key, partial(_descriptor, self._tree, key))
 

@@ -138,9 +138,6 @@ class S3Bucket:
             raise BucketBroken(f"{self.url}: the store's answers have no Date")
         return parsedate_to_datetime(date).astimezone(UTC)
 
-    def locate(self, key: str) -> str:
-        return f"s3://{self._name}/{self._prefix}{key}"
-
     def local_file(self, key: str) -> LocalFile | None:
         return None
 

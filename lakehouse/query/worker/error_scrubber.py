@@ -6,12 +6,11 @@ exceptions which keep DuckDB's text and nothing else.
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from lakehouse.domain.errors import Refused
-from lakehouse.query.messages import OBJECT_FAILED, Configure
+from lakehouse.query.messages import Configure
 from projections.views import View
 
 _ELLIPSIS = "…"
@@ -21,12 +20,10 @@ _LARGEST_ECHO_BYTES = 1024
 _LARGEST_READ = 1024 * 1024
 """Characters. What lies behind them is not even searched for secrets: it never leaves the worker."""
 _URL = re.compile(r"""\b(?:https?|s3)://[^\s"']+""")
-_FROM_FILES = re.compile(rf"Traceback .*OSError: {OBJECT_FAILED} (\w+)", re.DOTALL)
-"""How an error of the object files arrives: behind Python's traceback, with the chain of its causes."""
 _CODES = (
     (r"INTERRUPT Error", "query_timeout"),
     (r"Out of Memory Error|std::bad_alloc", "query_out_of_memory"),
-    (r"(INTERNAL|FATAL) Error", "query_killed"),
+    (r"(INTERNAL|FATAL) Error|Traceback ", "query_killed"),
     (r"Permission Error", "statement_not_allowed"),
     (r"IO Error: (No files found that match|Cannot open file .*No such file)", "object_lost"),
 )
@@ -34,11 +31,9 @@ _OURS = {
     "query_out_of_memory": "the query needs more memory than one query may have",
     "query_killed": "DuckDB failed on this query",
     "statement_not_allowed": "the statement reaches outside the datasets",
-    "object_lost": "an object of it is absent from the bucket",
-    "bucket_unavailable": "the bucket does not answer",
-    "bucket_refused": "the bucket refuses the lakehouse's credentials",
 }
-"""Codes whose DuckDB text would help nobody, or reveal too much (INTERNAL has a stack trace)."""
+"""Codes whose DuckDB text would help nobody, or reveal too much (INTERNAL has a stack trace, an error of
+Python a traceback)."""
 
 
 class Scrubber(msgspec.Struct, frozen=True):
@@ -81,8 +76,6 @@ def bounded(refused: Refused) -> Refused:
 def refusal(message: str, clean: Scrubber) -> Refused:
     """Return the refusal for an error of DuckDB, Arrow or Python with this text."""
     message = message[:_LARGEST_READ]
-    if files := _FROM_FILES.match(message):
-        return Refused(files[1], _OURS[files[1]])
     code = next((code for pattern, code in _CODES if re.match(pattern, message, re.DOTALL)), None)
     if code == "object_lost":
         return Refused(code, clean.text(message.partition("\n")[0]))
@@ -97,13 +90,6 @@ def about_view(refused: Refused, view: View) -> Refused:
 
 def _secrets(configure: Configure) -> Iterable[str]:
     yield configure.temp_directory
+    yield from configure.object_directories
     for prefix in configure.data_prefixes:
         yield from (prefix, prefix.rstrip("/"), prefix.rsplit("/", 2)[0])
-        if prefix.startswith("s3://"):
-            yield "s3://" + urlsplit(prefix).netloc
-    if s3 := configure.s3:
-        keys = (s3.access_key_id, s3.secret_access_key, s3.session_token or "")
-        yield from keys
-        yield from (quote(key, safe="") for key in keys)
-        if s3.endpoint_url:
-            yield urlsplit(s3.endpoint_url).netloc

@@ -7,7 +7,7 @@ engine is gone the process ends at once, whatever it does.
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 
@@ -24,19 +24,14 @@ class Interrupted(Exception):
 class Inbox:
     """Messages in the order in which they came; an interrupt takes effect at once."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, interrupt_reads: Callable[[], None]) -> None:
         self._connection = connection
+        self._interrupt_reads = interrupt_reads
+        """Ends what a query reads just now: DuckDB's own interrupt comes after the read."""
         self._messages: SimpleQueue[Configure | Ask | Views | Interrupt] = SimpleQueue()
         self._running: tuple[int, duckdb.DuckDBPyConnection] | None = None
         self._lock = threading.Lock()
         threading.Thread(target=self._read, daemon=True).start()
-
-    def configure(self) -> Configure:
-        """Return the first message of all."""
-        message = self._messages.get()
-        if not isinstance(message, Configure):
-            raise TypeError(f"{type(message).__name__} before Configure")
-        return message
 
     def asks(self) -> Iterator[Ask]:
         """Yield each query; late words about an earlier one are dropped."""
@@ -80,3 +75,4 @@ class Inbox:
         with self._lock:
             if self._running and self._running[0] == number:
                 self._running[1].interrupt()
+                self._interrupt_reads()

@@ -1,4 +1,4 @@
-"""The worker process: `python -m lakehouse.query.worker.main FD PARENT_PID`.
+"""The worker process: `python -m lakehouse.query.worker.main FD OBJECTS_FD PARENT_PID`.
 
 Started by `worker_handle.py` alone. It answers one query at a time until the engine is gone or a query
 broke it; a broken worker ends itself, since DuckDB promises nothing after running out of memory.
@@ -7,8 +7,14 @@ broke it; a broken worker ends itself, since DuckDB promises nothing after runni
 import socket
 import sys
 
-from lakehouse.query.messages import Ready
+import msgspec
+
+from lakehouse.query.framing import FrameTooLarge, read_in_worker
+from lakehouse.query.messages import Configure, Ready
+from lakehouse.query.worker.confinement import confine
 from lakehouse.query.worker.inbox import Inbox
+from lakehouse.query.worker.object_blocks import ObjectBlocks
+from lakehouse.query.worker.object_files import ObjectFiles
 from lakehouse.query.worker.sandbox import (
     die_with,
     limit_memory,
@@ -23,19 +29,33 @@ _DEEPEST = 10_000
 
 def main() -> None:
     """Serve the engine at the other end of the inherited socket."""
-    descriptor, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    descriptor, objects, parent_pid = map(int, sys.argv[1:4])
     die_with(parent_pid)
     sys.setrecursionlimit(_DEEPEST)
     channel = socket.socket(fileno=descriptor)
-    inbox = Inbox(channel)
-    configure = inbox.configure()
+    configure = _first_message(channel)
+    readable = *configure.data_prefixes, *configure.object_directories
+    confinement = confine(readable, (configure.temp_directory,))
+    blocks = ObjectBlocks(socket.socket(fileno=objects))
+    inbox = Inbox(channel, blocks.interrupt)
     limit_memory(configure.address_space_bytes)
-    connections = locked_connection(configure), parser_connection()
-    worker = Worker(configure, *connections, inbox, channel)
-    worker.send(Ready())
+    connections = locked_connection(configure, ObjectFiles(blocks)), parser_connection()
+    worker = Worker(configure, *connections, inbox, channel, blocks)
+    worker.send(Ready(confinement))
     for ask in inbox.asks():
         if not worker.serve(ask):
             return
+
+
+def _first_message(channel: socket.socket) -> Configure:
+    """What this process is to be; without it, of an engine that is gone or of other code, it ends."""
+    try:
+        message = read_in_worker(channel)
+    except (msgspec.DecodeError, FrameTooLarge):
+        message = None
+    if not isinstance(message, Configure):
+        sys.exit(0)
+    return message
 
 
 if __name__ == "__main__":

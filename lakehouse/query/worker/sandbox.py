@@ -11,9 +11,10 @@ import signal
 
 import duckdb
 
+from lakehouse.objects.extents import SCHEME
 from lakehouse.query.messages import Configure
 from lakehouse.query.relations import SCHEMA
-from lakehouse.query.worker.s3_files import S3Files
+from lakehouse.query.worker.object_files import ObjectFiles
 
 _PR_SET_PDEATHSIG = 1
 
@@ -33,16 +34,17 @@ def limit_memory(address_space_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
 
 
-def locked_connection(configure: Configure) -> duckdb.DuckDBPyConnection:
+def locked_connection(configure: Configure, objects: ObjectFiles) -> duckdb.DuckDBPyConnection:
     """Return an in-memory DuckDB that can read objects under the data prefixes and nothing else."""
     connection = duckdb.connect(":memory:", config=_config(configure))
     # These belong to extensions, which are there only once DuckDB is.
     connection.execute("SET GLOBAL parquet_metadata_cache = true")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    if configure.s3:
-        connection.register_filesystem(S3Files(configure.s3))
+    connection.register_filesystem(objects)
+    # Blocks are cached by the server, which knows what is verified and what was collected.
+    connection.execute("SET GLOBAL enable_external_file_cache = false")
     connection.execute(f"CREATE SCHEMA {SCHEMA}")
-    prefixes = ", ".join(_literal(prefix) for prefix in configure.data_prefixes)
+    prefixes = ", ".join(_literal(prefix) for prefix in (*configure.data_prefixes, f"{SCHEME}://"))
     connection.execute(f"SET allowed_directories = [{prefixes}]")
     connection.execute("SET enable_external_access = false")
     # The one setting of a session that stays: which metrics a plan shows. No statement can set it.

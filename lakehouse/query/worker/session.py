@@ -42,6 +42,7 @@ from lakehouse.query.worker.error_scrubber import (
     scrubber,
 )
 from lakehouse.query.worker.inbox import Inbox, Interrupted
+from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.view_catalog import Catalogue
 from projections.views import View
 
@@ -52,7 +53,15 @@ _LARGEST_HEADER_BYTES = 1024 * 1024
 _INT64 = range(-(2**63), 2**63)
 _HUGEINT = range(-(2**127), 2**127)
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
-_FAILURES = (duckdb.Error, pa.ArrowInvalid, OSError, RuntimeError, MemoryError, ValueError)
+_FAILURES = (
+    duckdb.Error,
+    pa.ArrowInvalid,
+    OSError,
+    RuntimeError,
+    ObjectReadError,
+    MemoryError,
+    ValueError,
+)
 """All that a query can cause. RuntimeError: pybind's std::bad_alloc; OSError: Arrow's stream."""
 
 _METRICS = (
@@ -82,6 +91,7 @@ class Worker(msgspec.Struct):
     parser: duckdb.DuckDBPyConnection
     inbox: Inbox
     channel: socket.socket
+    objects: ObjectBlocks
     catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
     frames: bytearray = msgspec.field(default_factory=bytearray)
     """What is just being sent: one place in memory for all, since new ones cost a fault a page."""
@@ -98,11 +108,17 @@ class Worker(msgspec.Struct):
     def serve(self, ask: Ask) -> bool:
         """Answer one query. Returns whether this process may be asked again."""
         cursor = self.connection.cursor()
+        self.objects.begin()
         try:
             with self.inbox.interruptible(ask.number, cursor):
                 outcome = self._outcome(cursor, ask)
         finally:
             cursor.close()
+        self.objects.end()
+        if (failure := self.objects.failure) is not None:
+            # Whatever DuckDB made of it, the bytes could not be had.
+            refused = _failed(Refused(failure.code, failure.detail), None)
+            outcome = msgspec.structs.replace(refused, broken=_is_broken(outcome))
         if len(self.opened) > self.configure.objects_opened and not isinstance(
             outcome, QueryFailed
         ):
@@ -267,6 +283,10 @@ def _message(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "Out of Memory Error: "
     return str(error)
+
+
+def _is_broken(outcome: Whole | Done | QueryFailed) -> bool:
+    return isinstance(outcome, QueryFailed) and outcome.broken
 
 
 def _failed(refused: Refused, statement: Statement | None) -> QueryFailed:

@@ -9,14 +9,16 @@ import msgspec
 
 from lakehouse.api.sql import SqlRequest
 from lakehouse.commit.node import Node
-from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.relations import Wanted, wanted
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
+from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.sql.answers import Answer, Answers
 from lakehouse.service.sql.fixed_relations import FixedRelations
 from lakehouse.service.sql.queries import Entry, Queries
+from lakehouse.service.sql.query_objects import QueryObjects
 from lakehouse.system.files import Loan
 from lakehouse.system.views import Remembered, SystemViews
 from projections import inventory
@@ -31,6 +33,7 @@ class Sql:
     def __init__(
         self,
         node: Node,
+        objects: VerifiedObjects,
         engine: QueryEngine,
         pool: Executor,
         system_dir: Path,
@@ -40,6 +43,7 @@ class Sql:
         self.queries = Queries(node.clock)
         self._answers = Answers(node, cache_bytes)
         self._node = node
+        self._objects = objects
         self._engine = engine
         logs = {"queries": self.queries.log, "rejections": rejected}
         self._system = SystemViews(node, system_dir, pool, logs)
@@ -85,7 +89,10 @@ class Sql:
         current: bool,
     ) -> Answer:
         """The result on `state`; if it is `current` and its objects were collected since, on the new one."""
-        relations = _QueryRelations(self._node, state, self._system, loan, self._answers.moments)
+        objects = QueryObjects(self._objects)
+        relations = _QueryRelations(
+            self._node, state, self._system, loan, self._answers.moments, objects
+        )
         try:
             result = await stack.enter_async_context(self._result(query, relations, entry))
         except RefusedError as error:
@@ -101,27 +108,34 @@ class Sql:
     ) -> AsyncIterator[Result]:
         likely = await relations.resolve(self._answers.likely(query))
         try:
-            async with self._engine.run(query, relations.resolve, entry.begin, likely) as result:
+            async with self._engine.run(
+                query, relations.resolve, entry.begin, likely, relations.objects
+            ) as result:
                 yield result
         except RefusedError as error:
-            if error.refused.code != "object_lost":
+            if relations.objects.failure is None:
                 raise
-            await self._node.refresh()
-            raise RefusedError(relations.lost(self._node.state, error.refused)) from error
+            raise RefusedError(relations.objects.failure) from error
 
 
 class _QueryRelations:
     """The relations that one query reads, from one state."""
 
     def __init__(
-        self, node: Node, state: State, system: SystemViews, loan: Loan, moments: FixedRelations
+        self,
+        node: Node,
+        state: State,
+        system: SystemViews,
+        loan: Loan,
+        moments: FixedRelations,
+        objects: QueryObjects,
     ) -> None:
+        self.objects = objects
         self._node = node
         self._moments = moments
         self._state = state
         self._system = system
         self._loan = loan
-        self._used: list[Dataset] = []
 
     async def resolve(self, names: frozenset[str] | None) -> Mapping[str, View]:
         """Views by relation; all datasets for None. Raises RefusedError."""
@@ -148,17 +162,14 @@ class _QueryRelations:
     async def _found(self, relation: Wanted, state: State) -> View | None:
         """The relation as it is in `state`, under its plain name."""
         if relation.system:
-            if relation.name == "quarantine":
-                self._used.extend(
-                    each for each in state.catalog.datasets.values() if each.quarantine
-                )
-            return await self._system.view(self._loan, relation.name, state, relation.seen)
+            return await self._system.view(
+                self._loan, relation.name, state, relation.seen, self.objects.urls
+            )
         dataset = state.catalog.datasets.get(relation.name)
         if dataset is None:
             return None
-        self._used.append(dataset)
         self._refuse_lost(dataset, state)
-        return self._view(dataset)
+        return self._view(state, dataset)
 
     def _refuse_lost(self, dataset: Dataset, state: State) -> None:
         """Raises RefusedError for what a past state names and the present has marked or collected."""
@@ -169,14 +180,6 @@ class _QueryRelations:
             if inventory.lost_to(now.inventory, item.blob) is not None:
                 raise RefusedError(snapshot.gone(now, item.blob))
 
-    def lost(self, now: State, refused: Refused) -> Refused:
-        """Why an object of these datasets is absent: collected, or lost."""
-        for dataset in self._used:
-            for item in dataset.objects + dataset.quarantine:
-                if inventory.lost_to(now.inventory, item.blob) is not None:
-                    return snapshot.gone(now, item.blob)
-        return refused
-
-    def _view(self, dataset: Dataset) -> View:
-        places = tuple(self._node.bucket.locate(item.blob) for item in dataset.objects)
-        return View(dataset.name, places, dataset.schema)
+    def _view(self, state: State, dataset: Dataset) -> View:
+        urls = self.objects.urls(state, dataset, dataset.objects)
+        return View(dataset.name, urls, dataset.schema)

@@ -317,7 +317,20 @@ async def test_a_url_opens_the_same_bucket_again(store: Store, bucket: Bucket) -
         assert bucket.url == "memory://"
     else:
         assert bucket.url == store.url
-    assert bucket.locate("a/b").endswith("/a/b")
+
+
+async def test_only_a_local_buckets_objects_lie_in_files(store: Store, bucket: Bucket) -> None:
+    await bucket.create("a/b", b"bytes")
+    file = bucket.local_file("a/b")
+    assert (file is not None) == bucket.url.startswith("file:")
+    if file is not None:
+        descriptor = file.open()
+        assert os.pread(descriptor, 99, 0) == file.path.read_bytes() == b"bytes"
+        os.close(descriptor)
+        absent = bucket.local_file("a/c")
+        assert absent is not None
+        with pytest.raises(ObjectMissing):
+            absent.open()
 
 
 async def test_closing_twice_is_closing_once(store: Store) -> None:

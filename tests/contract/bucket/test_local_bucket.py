@@ -60,7 +60,7 @@ async def test_an_upload_from_the_spool_is_a_link_and_not_a_copy(bucket: Bucket)
     source = bucket.spool_dir / "spooled"
     source.write_bytes(b"x" * 100)
     await bucket.upload("a/b", source)
-    assert os.path.samefile(source, bucket.locate("a/b"))
+    assert os.path.samefile(source, bucket.spool_dir.parent / "a/b")
     source.unlink()
     assert await bucket.read("a/b") == b"x" * 100
 
@@ -126,7 +126,6 @@ async def test_the_way_to_the_bucket_may_hold_a_symlink(tmp_path: Path) -> None:
     bucket = await LocalBucket.open(tmp_path / "link" / "bucket")
     await bucket.create("a", b"x")
     assert (tmp_path / "real" / "bucket" / "a").read_bytes() == b"x"
-    assert bucket.locate("a") == str(tmp_path / "real" / "bucket" / "a")
     await bucket.close()
 
 

@@ -1,6 +1,7 @@
 """What a stranger may try. Each is refused, and nothing that can be reached has changed."""
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,14 @@ async def test_the_sandbox_holds_where_the_guard_is_not_asked(
 ) -> None:
     """A second wall: the locked connection itself opens nothing but the data."""
     from lakehouse.query.engine import _configure
+    from lakehouse.query.worker.object_blocks import ObjectBlocks
+    from lakehouse.query.worker.object_files import ObjectFiles
     from lakehouse.query.worker.sandbox import locked_connection
 
     lake = await make_lake(workers=1)
-    connection = locked_connection(_configure(lake.settings()))
+    ours, theirs = socket.socketpair()
+    objects = ObjectFiles(ObjectBlocks(theirs))
+    connection = locked_connection(_configure(lake.settings()), objects)
     outside = lake.folder / "secret.csv"
     for sql in (
         f"FROM read_text('{outside}')",
@@ -67,6 +72,8 @@ async def test_the_sandbox_holds_where_the_guard_is_not_asked(
         with pytest.raises(Exception, match=r"Permission|disabled|locked|not exist|cannot|Cannot"):
             connection.execute(sql)
     connection.close()
+    ours.close()
+    theirs.close()
 
 
 async def test_neither_error_nor_plan_shows_a_path(make_lake: Callable[..., Any]) -> None:

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from lakehouse.query import pool
-from lakehouse.query.messages import S3, Configure
+from lakehouse.query.messages import Configure
 from lakehouse.query.pool import WorkerPool
 
 
 class Process:
     def __init__(self, configure: Configure) -> None:
         self.threads = configure.threads
-        self.s3 = configure.s3
         self.closed = False
         self.lives = True
 
@@ -81,21 +80,6 @@ async def test_what_is_replaced_has_as_many_threads(
         await workers.replace(worker)
         assert (await workers.take(alone)).threads == worker.threads
     assert sum(each.closed for each in started) == 2
-
-
-async def test_new_credentials_are_everybodys_from_the_next_query_on(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object, started: list[Process]
-) -> None:
-    workers = await pool_of(monkeypatch, 2, 2, tmp_path)
-    running = await workers.take(alone=True)
-    new = S3("new", "secret", "us-east-1")
-    await workers.renew(new)
-    taken = [await workers.take(alone=False) for _ in range(2)]
-    assert [each.s3 for each in taken] == [new, new]
-    await workers.give_back(running)
-    again = await workers.take(alone=True)
-    assert (again.threads, again.s3) == (2, new)
-    assert sum(each.closed for each in started) == 3
 
 
 async def test_one_that_died_idle_is_started_anew_when_it_is_wanted(

@@ -1,0 +1,73 @@
+"""The server's end of a worker's object channel: answers which blocks are verified, and where they lie.
+
+Owns one socket, and what the running query may read. Without a query nothing is answered but a
+refusal. Must never hand a worker a credential or the name of a store.
+"""
+
+import asyncio
+import socket
+from typing import Protocol
+
+from lakehouse.objects.extents import BlobsUsed, BlocksReady, BlocksWanted, BytesReady, ReadFailed
+from lakehouse.query.object_framing import frame, read_from_worker
+
+_BUFFER_BYTES = 64 * 1024
+_OVER = "the query is over"
+
+
+class ObjectSource(Protocol):
+    """What one query may read."""
+
+    async def blocks(self, wanted: BlocksWanted) -> BlocksReady | BytesReady | ReadFailed:
+        """Where these blocks lie, once they are verified. Never raises for what a store does."""
+        ...
+
+    def used(self, blobs: tuple[str, ...]) -> None:
+        """The query has opened these blobs."""
+        ...
+
+
+class ObjectChannel:
+    """The channel of one worker process; `source` is that of its running query."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.source: ObjectSource | None = None
+        self._reader = reader
+        self._writer = writer
+        self._answers: set[asyncio.Task[None]] = set()
+        self._serving = asyncio.create_task(self._serve())
+
+    @classmethod
+    async def open(cls, ours: socket.socket) -> "ObjectChannel":
+        """The channel over our end of a socket pair."""
+        return cls(*await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES))
+
+    async def close(self) -> None:
+        """Answer nothing any more."""
+        self._serving.cancel()
+        for answer in self._answers:
+            answer.cancel()
+        await asyncio.gather(self._serving, *self._answers, return_exceptions=True)
+        self._writer.close()
+
+    async def _serve(self) -> None:
+        while (message := await read_from_worker(self._reader)) is not None:
+            if isinstance(message, BlobsUsed):
+                if self.source is not None:
+                    self.source.used(message.blobs)
+                continue
+            answer = asyncio.create_task(self._answer(message, self.source))
+            self._answers.add(answer)
+            answer.add_done_callback(self._answers.discard)
+
+    async def _answer(self, wanted: BlocksWanted, source: ObjectSource | None) -> None:
+        found: BlocksReady | BytesReady | ReadFailed
+        if source is None:
+            found = ReadFailed(wanted.number, "query_cancelled", _OVER)
+        else:
+            found = await source.blocks(wanted)
+        try:
+            self._writer.write(frame(found))
+            await self._writer.drain()
+        except ConnectionError:
+            return  # the worker is gone; whoever holds it learns that from its other socket

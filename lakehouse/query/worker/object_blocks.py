@@ -1,0 +1,186 @@
+"""A worker's side of the object channel: asks for blocks, and reads those that are verified.
+
+Owns one socket and what is known of verified blocks. DuckDB reads from several threads at a time:
+each waits for its own answer. A file is opened, read and compared with its identity for each read, so
+that a block that was altered, evicted or deleted since is asked for again, never used.
+"""
+
+import os
+import socket
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import count
+from queue import SimpleQueue
+
+from journal.block_hashes import BLOCK_BYTES
+from lakehouse.objects.extents import (
+    BlobsUsed,
+    BlocksReady,
+    BlocksWanted,
+    BytesReady,
+    Extent,
+    FromServer,
+    ReadFailed,
+)
+from lakehouse.objects.file_identity import file_identity
+from lakehouse.query.object_framing import WINDOW_BLOCKS, frame, read_in_worker
+
+REMEMBERED = 65_536
+"""Of so many blocks it is known where they lie; others are asked for again."""
+ATTEMPTS = 4
+"""How often a block may turn out to have changed before a read fails."""
+_WINDOW_BYTES = WINDOW_BLOCKS * BLOCK_BYTES
+
+
+class ObjectReadError(Exception):
+    """The query cannot go on: `ObjectBlocks.failure` says why."""
+
+
+class ObjectBlocks:
+    """The verified blocks that this worker may read."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.failure: ReadFailed | None = None
+        """Why a read of the running query failed: whatever DuckDB makes of it, this is the reason."""
+        self._channel = channel
+        self._known: OrderedDict[tuple[str, int], Extent] = OrderedDict()
+        self._waiting: dict[int, SimpleQueue[FromServer]] = {}
+        self._used: set[str] = set()
+        self._numbers = count(1)
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def begin(self) -> None:
+        """A query begins."""
+        with self._lock:
+            self.failure = None
+
+    def end(self) -> None:
+        """A query has ended: tell the server what it has opened."""
+        used, self._used = self._used, set()
+        if used:
+            self._send(BlobsUsed(tuple(used)))
+
+    def interrupt(self) -> None:
+        """Let every read that waits, and every further one of this query, fail."""
+        self._fail(ReadFailed(0, "query_timeout", "interrupted"))
+
+    def use(self, blob: str) -> None:
+        """The running query opens this blob."""
+        self._used.add(blob)
+
+    def read(self, blob: str, start: int, stop: int) -> bytes:
+        """Bytes `start` to `stop` of a blob, verified. Raises ObjectReadError."""
+        for attempt in range(ATTEMPTS):
+            if self.failure is not None:
+                raise ObjectReadError(self.failure.detail)
+            # Files that change at once, or lie where this process may not read, are given up.
+            given = self._ask(blob, start, stop, inline=attempt >= ATTEMPTS // 2)
+            body = self._assembled(blob, start, stop, given)
+            if body is not None:
+                return body
+        self._fail(ReadFailed(0, "object_damaged", "a cached block changes while it is being read"))
+        raise ObjectReadError("it changes while it is being read")
+
+    def _ask(self, blob: str, start: int, stop: int, *, inline: bool) -> dict[int, bytes]:
+        """Learn where the unknown blocks of a range lie; the bytes of windows that lie nowhere."""
+        numbers: dict[int, int] = {}
+        for window, first, last in self._unknown(blob, start, stop):
+            with self._lock:
+                if self.failure is not None:
+                    break
+                number = next(self._numbers)
+                self._waiting[number] = SimpleQueue()
+            numbers[number] = window
+            self._send(BlocksWanted(number, blob, first, last, inline))
+        given: dict[int, bytes] = {}
+        try:
+            for number, window in numbers.items():
+                answer = self._waiting[number].get()
+                if isinstance(answer, ReadFailed):
+                    self._fail(answer)
+                    raise ObjectReadError(answer.detail)
+                if isinstance(answer, BytesReady):
+                    given[window] = answer.data
+                else:
+                    self._learn(blob, answer)
+        finally:
+            for number in numbers:
+                self._waiting.pop(number, None)
+        return given
+
+    def _unknown(self, blob: str, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """(window, start, stop) of each window of the range in which a block is unknown."""
+        for window in range(start // _WINDOW_BYTES, -(-stop // _WINDOW_BYTES)):
+            first = max(start, window * _WINDOW_BYTES)
+            last = min(stop, (window + 1) * _WINDOW_BYTES)
+            indices = range(first // BLOCK_BYTES, -(-last // BLOCK_BYTES))
+            if any((blob, index) not in self._known for index in indices):
+                yield window, first, last
+
+    def _learn(self, blob: str, answer: BlocksReady) -> None:
+        with self._lock:
+            for extent in answer.extents:
+                for index in range(extent.start // BLOCK_BYTES, -(-extent.stop // BLOCK_BYTES)):
+                    self._known[blob, index] = extent
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+    def _assembled(self, blob: str, start: int, stop: int, given: dict[int, bytes]) -> bytes | None:
+        """The bytes; None where a block has changed, which is forgotten then."""
+        parts: list[bytes] = []
+        at = start
+        while at < stop:
+            window = at // _WINDOW_BYTES
+            if window in given:
+                part: bytes | None = given[window]
+            else:
+                extent = self._known.get((blob, at // BLOCK_BYTES))
+                part = _part(extent, at, stop) if extent is not None else None
+            if not part:
+                self._forget(blob, at // BLOCK_BYTES)
+                return None
+            parts.append(part)
+            at += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _forget(self, blob: str, index: int) -> None:
+        with self._lock:
+            self._known.pop((blob, index), None)
+
+    def _send(self, message: BlocksWanted | BlobsUsed) -> None:
+        with self._sending:
+            self._channel.sendall(frame(message))
+
+    def _receive(self) -> None:
+        try:
+            while (message := read_in_worker(self._channel)) is not None:
+                waiting = self._waiting.get(message.number)
+                if waiting is not None:
+                    waiting.put(message)
+        finally:
+            self._fail(ReadFailed(0, "query_killed", "the server is gone"))
+
+    def _fail(self, failure: ReadFailed) -> None:
+        with self._lock:
+            self.failure = self.failure or failure
+            for waiting in list(self._waiting.values()):
+                waiting.put(failure)
+
+
+def _part(extent: Extent, at: int, stop: int) -> bytes | None:
+    """Bytes of an extent from `at`, at most to `stop`; None when its file has changed."""
+    size_bytes = min(stop, extent.stop) - at
+    try:
+        descriptor = os.open(extent.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        body = os.pread(descriptor, size_bytes, at - extent.shift)
+        # After the read: what was written before it has changed the identity.
+        same = file_identity(descriptor) == extent.identity
+    finally:
+        os.close(descriptor)
+    return body if same and len(body) == size_bytes else None

@@ -31,6 +31,7 @@ class Fault(Enum):
     TOO_MANY = "429"
     SLOW = "the answer comes piece by piece"
     TRUNCATED = "the answer's body ends early"
+    ALTERED = "the answer's body has another last bit"
     STALL = "silence; the store is asked at the end of it"
 
 
@@ -118,6 +119,9 @@ class FaultyProxy:
                 await writer.drain()
                 writer.close()
                 return False
+            case Fault.ALTERED if body:
+                writer.write(head + body[:-1] + bytes([body[-1] ^ 1]))
+                await writer.drain()
             case Fault.SLOW:
                 await _write_slowly(writer, head + body)
             case _:
@@ -211,7 +215,8 @@ def by_chance(rng: random.Random, share: float, stalls: int) -> Choose:
     Faults are dealt from a shuffled deck, so that a few of them are a few of every kind.
     """
     left, deck = stalls, list[Fault]()
-    common = [fault for fault in Fault if fault is not Fault.STALL]
+    # No protocol survives a store that lies about slots; objects have hashes.
+    common = [fault for fault in Fault if fault not in (Fault.STALL, Fault.ALTERED)]
 
     def choose(request: Request) -> Fault | None:
         nonlocal left

@@ -65,10 +65,11 @@ def test_datasets_and_their_history(lakehouse: CommandLine) -> None:
 
 
 def test_ingest_its_dry_run_and_its_quarantine(lakehouse: CommandLine) -> None:
-    file = csv("a,\n1,x\n2\n")
-    dry = lakehouse("ingest", file, "--name", "t", "--dry-run", "--json")
+    file = csv("a,,c\n1,x,0.10000000000000000001\n2\n")
+    exact = ("--types", "c:double")
+    dry = lakehouse("ingest", file, "--name", "t", *exact, "--dry-run", "--json")
     check(dry, IngestDryRun, DRY_RUN)
-    words = ("ingest", file, "--name", "t", "--on-error", "quarantine", "--json")
+    words = ("ingest", file, "--name", "t", "--on-error", "quarantine", *exact, "--json")
     check(lakehouse(*words), IngestReceipt, RECEIPT)
     row = {"key": 0, "seq": 0, "line": 0, "column": 0, "reason": 0, "raw": 0}
     check(lakehouse("quarantine", "t", "--json"), QuarantineRow, row)

@@ -1,8 +1,8 @@
 """Request bodies: `100 Continue` when a handler wants one, raw or JSON, bounded, in time.
 
-Owns the limits of a body and what a broken one is answered. Never holds a body whole unless it is
-small. aiohttp's own limits bind only its convenience readers, and it says `100 Continue` before a
-handler has judged anything; so both are done here.
+Owns the limits of a body, and the refusals of broken ones. Never holds a body whole unless it is
+small. aiohttp's own limits apply only to its convenience readers, and it sends `100 Continue` before a
+handler has checked anything; so both are done here.
 """
 
 import asyncio
@@ -118,7 +118,7 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
 
 
 async def read_from(request: web.BaseRequest, reading: Awaitable[T], fault: str) -> T:
-    """What `reading` of the request's body brings; `fault` says what is wrong when it fails.
+    """The result of `reading` from the request's body; `fault` is the detail if it fails.
 
     Raises RefusedError: `body_too_slow`, `incomplete_body`. aiohttp reports the faults of a body in
     all of the ways of BROKEN.
@@ -126,14 +126,14 @@ async def read_from(request: web.BaseRequest, reading: Awaitable[T], fault: str)
     try:
         return await request[PACE].read(reading)
     except BodyTooSlow as error:
-        detail = f"less than {WINDOW_BYTES:,} bytes of the body came within {WINDOW_S:.0f} s"
+        detail = f"less than {WINDOW_BYTES:,} bytes of the body arrived within {WINDOW_S:.0f} s"
         raise RefusedError(Refused("body_too_slow", detail)) from error
     except BROKEN as error:
         raise _incomplete(fault) from error
 
 
 async def say_continue(request: web.BaseRequest) -> None:
-    """Ask for the body of a client that waits with it. Does nothing for any other."""
+    """Send `100 Continue` to a client that waits for it before it sends the body."""
     expect = request.headers.get(hdrs.EXPECT, "")
     if expect.lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

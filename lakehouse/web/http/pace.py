@@ -23,7 +23,7 @@ TAKE_S = 15.0
 """For so long a client may take nothing of a result that others wait for."""
 LOOK_S = 1.0
 TURN_S = 0.005
-"""How long one body is read before others get their turn: what has come is read without waiting."""
+"""How long one body is read before other tasks run: bytes that have arrived are read without waiting."""
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Pace:
         self._result: asyncio.Task[None] | None = None
 
     async def read(self, reading: Awaitable[T]) -> T:
-        """What `reading` of the body brings. Raises BodyTooSlow beside what it raises."""
+        """The result of `reading` from the body. Raises BodyTooSlow, and what `reading` raises."""
         if self._body is None and not self._request.content.is_eof():
             self._body = asyncio.create_task(self._watch_body())
         now_s = time.monotonic()

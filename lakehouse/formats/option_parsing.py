@@ -63,6 +63,7 @@ def _parsed(pairs: Sequence[tuple[str, str]]) -> Options:
         given.setdefault(name, []).append(value)
     return Options(
         delimiter=_single(given, "delimiter", ",", _delimiter),
+        delimiter_given="delimiter" in given,
         encoding=_single(given, "encoding", "utf-8", _encoding),
         header=_single(given, "header", True, _boolean),
         # An unquoted empty field is null already.

@@ -13,6 +13,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to read the file; `types` are sorted (column, type) pairs that win over inference."""
 
     delimiter: str = ","
+    delimiter_given: bool = False
+    """Whether the delimiter was named, and is not to be questioned. It changes no reading."""
     encoding: str = "utf-8"
     header: bool = True
     null_tokens: tuple[str, ...] = ()

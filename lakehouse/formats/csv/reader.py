@@ -20,6 +20,7 @@ from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.header import take_header
 from lakehouse.formats.csv.line_count import LineCount
 from lakehouse.formats.csv.quarantine_filter import filter_bad_rows
+from lakehouse.formats.csv.recognition import HEAD_BYTES, refuse_other_files
 from lakehouse.formats.csv.survey import ReadBlock, survey
 from lakehouse.formats.csv.text_reader import TextReader
 from lakehouse.formats.options import REJECT
@@ -44,7 +45,18 @@ def read(request: ReadRequest) -> Parsed:
     With `on_error=quarantine` rows that cannot be read, or do not fit an override or a binding
     contract with the file's header, are set aside.
     """
+    _refuse_other_files(request)
     return _read(request) if request.options.on_error == REJECT else _without_bad_rows(request)
+
+
+def _refuse_other_files(request: ReadRequest) -> None:
+    head, whole = b"", True
+    for chunk in request.text(request.options.encoding):
+        head += chunk
+        if len(head) > HEAD_BYTES:
+            whole = False
+            break
+    refuse_other_files(head[:HEAD_BYTES], request.options, whole=whole)
 
 
 def _without_bad_rows(request: ReadRequest) -> Parsed:

@@ -105,7 +105,12 @@ def options_of(chosen: Sequence[Held]) -> Options:
     """
     found = {
         msgspec.structs.replace(
-            each.options, on_error=REJECT, types=(), missing_as_null=False, min_rows=0
+            each.options,
+            on_error=REJECT,
+            types=(),
+            missing_as_null=False,
+            min_rows=0,
+            delimiter_given=True,
         )
         for each in chosen
     }

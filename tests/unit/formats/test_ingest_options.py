@@ -31,6 +31,7 @@ def test_every_option_is_read() -> None:
     )
     assert options == Options(
         delimiter=";",
+        delimiter_given=True,
         encoding="iso8859-1",
         header=False,
         null_tokens=("-", "NA"),

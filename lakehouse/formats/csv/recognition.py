@@ -1,0 +1,90 @@
+"""Recognition: is this text a CSV at all? Decided by its first 4 KiB. Pure.
+
+It refuses what certainly is something else, and a header that another delimiter would divide. It
+names what would work instead, and guesses nothing: no other format or delimiter is ever used.
+"""
+
+import re
+
+from lakehouse.domain.errors import RefusedError
+from lakehouse.formats.csv.json_prefix import is_json
+from lakehouse.formats.file_formats import FILE_FORMATS
+from lakehouse.formats.options import PARQUET, Options
+from lakehouse.formats.refusals import refusal
+
+HEAD_BYTES = 4096
+
+_PACK = "compress it once, with gzip or zstd"
+_UNPACK = "unpack it and send the CSV in it; a spreadsheet can export CSV"
+_BINARY = (
+    (FILE_FORMATS[PARQUET].signature or b"", "a Parquet file", "use format=parquet"),
+    (b"PK\x03\x04", "a ZIP archive or an Excel file (xlsx)", _UNPACK),
+    (b"PK\x05\x06", "an empty ZIP archive", _UNPACK),
+    (b"\x1f\x8b", "a gzip file inside a compressed file", _PACK),
+    (b"\x28\xb5\x2f\xfd", "a zstd file inside a compressed file", _PACK),
+)
+_MARKUP = (
+    (b"<!doctype", "an HTML page", "check the address that it was downloaded from"),
+    (b"<html", "an HTML page", "check the address that it was downloaded from"),
+    (b"<?xml", "an XML document", "convert it to CSV, NDJSON or Parquet"),
+)
+_PDF = b"%PDF-"
+_TEXT = re.compile(rb"[^\x00-\x08\x0b\x0c\x0e-\x1f]*")
+_DELIMITERS = ((";", ";", "%3B"), ("\t", "TAB", "%09"), ("|", "|", "%7C"))
+_QUOTED = re.compile(rb'"[^"]*"')
+
+
+def refuse_other_files(head: bytes, options: Options, *, whole: bool) -> None:
+    """Raise RefusedError for a text that begins with `head` and is no CSV.
+
+    `head` is UTF-8 without BOM, of up to `HEAD_BYTES`; `whole` says that it is all of the text.
+    The codes are `unsupported_media_type` and `delimiter_suspected`.
+    """
+    _refuse_binary(head)
+    start = head.lstrip()
+    lower = start[:16].lower()
+    for mark, what, remedy in _MARKUP:
+        if lower.startswith(mark):
+            raise _unsupported(what, remedy)
+    if is_json(start.decode(errors="replace"), whole=whole):
+        remedy = "use format=ndjson"
+        if start.startswith(b"["):
+            remedy = "send one object per line with format=ndjson (jq -c '.[]' FILE converts it)"
+        raise _unsupported("JSON", remedy)
+    if not options.delimiter_given:
+        _refuse_other_delimiter(head, options.delimiter, whole=whole)
+
+
+def _refuse_binary(head: bytes) -> None:
+    # A header may begin with the letters PAR1, but it has no control characters.
+    is_text = _TEXT.fullmatch(head) is not None
+    for mark, what, remedy in _BINARY:
+        if mark and head.startswith(mark) and not is_text:
+            raise _unsupported(what, remedy)
+    if head.startswith(_PDF):
+        raise _unsupported("a PDF document", "export its tables as CSV")
+
+
+def _refuse_other_delimiter(head: bytes, delimiter: str, *, whole: bool) -> None:
+    lines = [_QUOTED.sub(b"", line) for line in _lines(head, whole=whole)]
+    if not lines or delimiter.encode() in lines[0]:
+        return
+    for character, name, escaped in _DELIMITERS:
+        counts = {line.count(character.encode()) for line in lines}
+        if character != delimiter and len(counts) == 1 and counts.pop() > 0:
+            detail = (
+                f"the header is one column, and every line has the same number of {name}: use "
+                f"delimiter={name} ({escaped} in a URL), or delimiter={delimiter} if it is one column"
+            )
+            raise refusal("delimiter_suspected", detail)
+
+
+def _lines(head: bytes, *, whole: bool) -> list[bytes]:
+    """The lines that are not empty; of a longer text without the last, which may be cut off."""
+    lines = head.replace(b"\r", b"\n").split(b"\n")
+    complete = lines if whole else lines[:-1]
+    return [line for line in complete or lines if line]
+
+
+def _unsupported(what: str, remedy: str) -> RefusedError:
+    return refusal("unsupported_media_type", f"the file is no CSV: it looks like {what}; {remedy}")

@@ -1,0 +1,118 @@
+"""What is no CSV is refused with what it looks like; what only resembles something else is read."""
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from ingest_files import by_duckdb, parsed, refused, types_of
+
+
+def _parquet() -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": [1]}), sink)
+    return sink.getvalue().to_pybytes()
+
+
+def _xlsx() -> bytes:
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    return memory.getvalue()
+
+
+LONG = b'[{"a": 1, "text": "' + b"x" * 6000 + b'"}]'
+MANY = b"[" + b",\n".join(b'{"id": %d, "name": "row"}' % n for n in range(500)) + b"]"
+OTHERS = {
+    "parquet": (_parquet(), "Parquet", "format=parquet"),
+    "xlsx": (_xlsx(), "xlsx", "CSV"),
+    "gzip twice": (gzip.compress(gzip.compress(b"a\n1\n")), "gzip", "once"),
+    "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "PDF", "CSV"),
+    "html": (b"\n  <!DOCTYPE html><html><body>404</body></html>", "HTML", "address"),
+    "html without doctype": (b"<HTML>\n<p>a,b</p>", "HTML", "address"),
+    "xml": (b"<?xml version='1.0'?>\n<rows/>", "XML", "convert"),
+    "array of objects": (b'[{"a": 1}, {"a": 2}]\n', "JSON", "format=ndjson"),
+    "array of arrays": (b"[[1, 2], [3, 4]]", "JSON", "format=ndjson"),
+    "array on lines": (b'[\n  {"a": 1},\n  {"a": 2}\n]\n', "JSON", "format=ndjson"),
+    "object": (b'{"error": "not found", "code": 404}', "JSON", "format=ndjson"),
+    "ndjson": (b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n', "JSON", "format=ndjson"),
+    "empty members": (b'{"rows": [], "next": null, "more": {}}', "JSON", "format=ndjson"),
+    "json with a BOM": (b'\xef\xbb\xbf[{"a": 1}]', "JSON", "format=ndjson"),
+    "json beyond 4 KiB": (LONG, "JSON", "format=ndjson"),
+    "many objects": (MANY, "JSON", "format=ndjson"),
+}
+COUSINS = {
+    "header in brackets": b"[id],[name]\n1,x\n",
+    "header in angles": b"<TICKER>,<DATE>\nA,2024-01-01\n",
+    "header in braces": b"{id},{name}\n1,x\n",
+    "numbers in brackets": b"[1],[2]\n3,4\n",
+    "json in cells": b'id,doc\n1,"{""a"": 1}"\n',
+    "one bracket": b"[\n1\n",
+    "empty array": b"[]\n1\n2\n",
+    "letters of parquet": b"PAR1,PAR2\n1,2\n",
+    "letters of zip": b"PK,name\n1,x\n",
+    "tag that is not html": b"<htm>,b\n1,2\n",
+    "markup in a cell": b"a\n<html>\n",
+    "quoted json": b'"{""a"": 1}",b\n1,2\n',
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("on_error", ["reject", "quarantine"])
+def test_what_is_no_csv_is_refused_with_what_it_looks_like(
+    name: str, on_error: str, tmp_path: Path
+) -> None:
+    data, what, remedy = OTHERS[name]
+    answer = refused(data, tmp_path, on_error=on_error)
+    assert answer.code == "unsupported_media_type"
+    assert what in answer.detail
+    assert remedy in answer.detail
+
+
+@pytest.mark.parametrize("name", COUSINS)
+def test_what_only_resembles_something_else_is_read(name: str, tmp_path: Path) -> None:
+    assert parsed(COUSINS[name], tmp_path).row_count >= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"a;b\n1;2\n", "delimiter=; (%3B in a URL)"),
+        (b"a\tb\tc\n1\t2\t3\n\n4\t5\t6", "delimiter=TAB (%09 in a URL)"),
+        (b"a|b\r\n1|2\r\n", "delimiter=| (%7C in a URL)"),
+        (b"price;note\n1,5;x\n2,5;y\n", "delimiter=;"),
+        (b'"a";"b;c"\n"1";"2"\n', "delimiter=;"),
+        (b"a;b\n", "delimiter=;"),
+        (b"a;b\n" + b"1;2\n" * 2000 + b"x\n", "delimiter=;"),
+    ],
+)
+def test_a_header_of_one_column_that_another_delimiter_divides(
+    data: bytes, named: str, tmp_path: Path
+) -> None:
+    answer = refused(data, tmp_path)
+    assert answer.code == "delimiter_suspected"
+    assert named in answer.detail
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a;b\n1\n2;3\n",
+        b"a,b;c\n1,2;3\n",
+        b"note\nx;y\n",
+        b'"a;b"\n"1;2"\n',
+        b"a;b\n1;2\n3;4;5\n",
+        b"name\nx\n",
+    ],
+)
+def test_a_header_that_may_be_one_column_is_one(data: bytes, tmp_path: Path) -> None:
+    parsed(data, tmp_path)
+
+
+def test_a_delimiter_that_is_named_is_not_questioned(tmp_path: Path) -> None:
+    result = parsed(b"a;b\n1;2\n", tmp_path, delimiter_given=True)
+    assert (types_of(result), by_duckdb(result)) == ({"a;b": "string"}, [("1;2",)])
+    assert types_of(parsed(b"a;b\n1;2\n", tmp_path, delimiter=";")) == {"a": "int64", "b": "int64"}

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from lakehouse.api.fields import Actor, Seq, SizeBytes, Time
+from lakehouse.api.fields import Actor, AsOfText, Seq, SizeBytes, Time
 
 QueryId = Annotated[
     str, Meta(description="Id of the query: the client's own, or a new one.", examples=["report-7"])
@@ -45,8 +45,19 @@ class SqlRequest(msgspec.Struct, frozen=True):
     ] = None
 
 
+class SqlQuery(msgspec.Struct, frozen=True):
+    """Query of GET /v1/sql."""
+
+    q: Annotated[str, Meta(description="The statement.", examples=["SELECT count(*) FROM sales"])]
+    format: Annotated[
+        str | None,
+        Meta(description="Format of the result. Overrides `Accept`.", examples=["csv"]),
+    ] = None
+    as_of: AsOfText | None = None
+
+
 class SqlHeaders(msgspec.Struct, frozen=True):
-    """Headers of POST /v1/sql."""
+    """Headers of GET and POST /v1/sql."""
 
     if_none_match: Annotated[
         list[str], Meta(description="ETags that the client has: 304 if the result is the same.")

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+import msgspec
+
 from journal.events import Event
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from lakehouse.api.journal import EventPage, JournalEvent, JournalHead, ListEventsQuery
@@ -14,6 +16,8 @@ from projections import history
 
 SCANNED_SLOTS = 1_000
 """How many slots one page reads at most to find events that pass a filter."""
+PAGE_BYTES = 9 * 1024 * 1024
+"""How many bytes of events a page holds at most, unless its one event has more."""
 MIN_SEQ_WAIT_S = 5.0
 """How long a read waits for the event that it must include."""
 
@@ -37,12 +41,13 @@ class JournalReads:
         """A page of the events that pass both filters, oldest first.
 
         A page may hold fewer than `limit`, even none, and still have a `next`: it reads only so
-        many slots.
+        many slots, and holds at most PAGE_BYTES or one event.
         """
         head = self._node.state.head
         if query.after >= head.seq:
             return Versioned(EventPage([], None), head.seq)
         rows: list[JournalEvent] = []
+        size_bytes = 0
         first = (await self._node.past.slot_of(query.after + 1)).header.position
         last = min(head.position, first + SCANNED_SLOTS - 1)
         read_to = query.after
@@ -51,11 +56,12 @@ class JournalReads:
                 if slot.header.position > last:
                     break
                 read_to = slot.head.seq
-                passing = _passing(slot, query)
-                rows += [presentation.journal_event(slot.header, event) for event in passing]
-                if len(rows) > query.limit:
-                    page = rows[: query.limit]
-                    return Versioned(EventPage(page, page[-1].seq), head.seq)
+                for event in _passing(slot, query):
+                    row = presentation.journal_event(slot.header, event)
+                    size_bytes += len(msgspec.json.encode(row))
+                    if len(rows) == query.limit or (rows and size_bytes > PAGE_BYTES):
+                        return Versioned(EventPage(rows, rows[-1].seq), head.seq)
+                    rows.append(row)
         return Versioned(EventPage(rows, read_to if read_to < head.seq else None), head.seq)
 
     async def _proven(self, first: int, head: Head) -> AsyncGenerator[Slot, None]:

@@ -142,6 +142,7 @@ def _body(route: Route, schemas: Schemas) -> Document:
         content = {name: _raw(name) for name in route.body}
     else:
         content = {JSON: _json([route.body] if route.body else [], schemas)}
+        content |= {name: {"schema": {"type": "string"}} for name in route.body_text}
     return {"required": not route.body_optional, "content": content}
 
 

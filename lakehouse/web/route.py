@@ -33,6 +33,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     headers: type[msgspec.Struct] = Nothing
     body: type[msgspec.Struct] | tuple[str, ...] | None = None
     """The struct of a JSON body, or the media types of a raw one."""
+    body_text: tuple[str, ...] = ()
+    """Media types of a text body that is accepted instead of the JSON body."""
     body_optional: bool = False
     answers: tuple[type[msgspec.Struct] | str, ...] = ()
     """The structs of a JSON answer, and media types; none is 204."""

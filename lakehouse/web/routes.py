@@ -17,7 +17,14 @@ from lakehouse.api.journal import (
     StreamEventsHeaders,
     StreamEventsQuery,
 )
-from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlHeaders, SqlRequest, SqlResult
+from lakehouse.api.sql import (
+    CancelledQueries,
+    RunningQueries,
+    SqlHeaders,
+    SqlQuery,
+    SqlRequest,
+    SqlResult,
+)
 from lakehouse.api.status import Health, Ready
 from lakehouse.api.storage import (
     GetObjectHeaders,
@@ -120,6 +127,18 @@ ROUTES = (
         changes=True,
     ),
     Route(
+        method="GET",
+        path="/v1/sql",
+        handler=sql.run_link,
+        summary="Run a SQL statement by a link",
+        description="Runs the statement in `q` as POST /v1/sql does: for links, spreadsheets and "
+        "libraries that read a URL.",
+        query=SqlQuery,
+        headers=SqlHeaders,
+        answers=(SqlResult, *_RESULTS),
+        abandonable=True,
+    ),
+    Route(
         method="POST",
         path="/v1/sql",
         handler=sql.run,
@@ -127,6 +146,7 @@ ROUTES = (
         description="Runs one read-only statement over the datasets and streams its result.",
         headers=SqlHeaders,
         body=SqlRequest,
+        body_text=sql.TEXT,
         answers=(SqlResult, *_RESULTS),
         abandonable=True,
     ),

@@ -78,9 +78,7 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def test_wrong_bytes_are_named_and_pass(
-    start: Start, weather: Weather, cache: Path
-) -> None:
+def test_wrong_bytes_are_named_and_pass(start: Start, weather: Weather, cache: Path) -> None:
     lakehouse = start(CACHE_DIR=cache)
     lakehouse.client.ingest("name=t", csv())
     weather.fault = Fault.ALTERED
@@ -140,7 +138,9 @@ def test_two_servers_share_a_cache_and_a_restart_keeps_it(
 ) -> None:
     one, two = start(CACHE_DIR=cache), start(CACHE_DIR=cache)
     one.client.ingest("name=t", csv())
-    wait_until(lambda: ask(two, "SELECT 1 FROM t LIMIT 0").status == 200, 30, "the second to follow")
+    wait_until(
+        lambda: ask(two, "SELECT 1 FROM t LIMIT 0").status == 200, 30, "the second to follow"
+    )
     with ThreadPoolExecutor() as pool:
         first, second = pool.map(rows, (one, two))
     assert first == second
@@ -180,9 +180,7 @@ def test_a_kill_during_fills_leaves_nothing_wrong(
     assert not list(cache.glob("tmp-*"))
 
 
-def test_a_full_cache_disk_only_costs_time(
-    start: Start, weather: Weather, tmp_path: Path
-) -> None:
+def test_a_full_cache_disk_only_costs_time(start: Start, weather: Weather, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir(mode=0o700)
     mount = ["mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", str(disk)]

@@ -8,6 +8,8 @@ import pytest
 from lake_server import Lake, running_lake
 from refusals import refused
 
+from lakehouse.service import journal
+
 
 def test_the_head_of_an_empty_journal(own_lake: Lake) -> None:
     answer = own_lake.ask("GET", "/v1/journal/head")
@@ -67,6 +69,22 @@ def test_events_come_oldest_first_in_pages_and_filtered(own_lake: Lake) -> None:
 )
 def test_odd_parameters_are_refused(lake: Lake, query: str) -> None:
     refused(lake.ask("GET", f"/v1/journal/events?{query}"), 400, "invalid_request")
+
+
+def test_a_page_of_events_is_bounded_in_bytes(
+    own_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "PAGE_BYTES", 1000)
+    for name in ("a", "b", "c", "d"):
+        own_lake.put(name, headers={"X-Change-Reason": "w" * 500})
+    own_lake.put("e", headers={"X-Change-Reason": "w" * 900})
+    found, after, pages = [], 0, 0
+    while after is not None:
+        answer = own_lake.ask("GET", f"/v1/journal/events?after={after}")
+        assert len(answer.body) < 1100 or len(answer.json["events"]) == 1
+        found += [event["seq"] for event in answer.json["events"]]
+        after, pages = answer.json["next"], pages + 1
+    assert found == [1, 2, 3, 4, 5] and pages >= 4
 
 
 def test_health_touches_nothing_and_ready_looks(own_lake: Lake) -> None:

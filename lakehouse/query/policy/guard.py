@@ -5,6 +5,7 @@ parses text and never runs anything. It must hold on its own, also against a Duc
 sandbox: every relation that it lets through is a dataset, a CTE in scope or a listing.
 """
 
+import difflib
 from collections.abc import Iterator
 
 import msgspec
@@ -66,6 +67,7 @@ _BUILT_IN: tuple[list[str], ...] = ([], ["main"], ["system", "main"])
 _SHOW = frozenset({"DESCRIBE", "SUMMARY", "SHOW_SPECIAL"})
 _SHOWN = frozenset({'"tables"', "__show_tables_expanded"})
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_LONGEST_FUNCTION = 64
 _CALLABLE = functions.SCALAR | functions.PARSED
 _KNOWN = _CALLABLE | functions.WINDOW | functions.TABLE | functions.REFUSED
 
@@ -252,7 +254,9 @@ def _no_function(name: str) -> Refused:
     internal = name.startswith(functions.INTERNAL_PREFIXES)
     if name in _KNOWN or internal:
         return _no(f"the function {name} is not available here")
-    return Refused("sql_error", f"Catalog Error: Function with name {name} does not exist!")
+    near = difflib.get_close_matches(name[:_LONGEST_FUNCTION], _CALLABLE, n=1, cutoff=0.7)
+    hint = f'\nDid you mean "{near[0]}"?' if near else ""
+    return Refused("sql_error", f"Catalog Error: Function with name {name} does not exist!{hint}")
 
 
 def _relation(node: Node, scope: Scope) -> Iterator[Finding]:

@@ -9,12 +9,13 @@ import msgspec
 
 from lakehouse.api.sql import SqlRequest
 from lakehouse.commit.node import Node
-from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.relations import Wanted, wanted
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.sql import near_names
 from lakehouse.service.sql.answers import Answer, Answers
 from lakehouse.service.sql.fixed_relations import FixedRelations
 from lakehouse.service.sql.queries import Entry, Queries
@@ -113,6 +114,8 @@ class Sql:
             ) as result:
                 yield result
         except RefusedError as error:
+            if relations.objects.failure is None and error.refused.code == "sql_error":
+                raise RefusedError(relations.with_near_name(error.refused)) from error
             if relations.objects.failure is None:
                 raise
             raise RefusedError(relations.objects.failure) from error
@@ -179,6 +182,11 @@ class _QueryRelations:
         for item in dataset.objects:
             if inventory.lost_to(now.inventory, item.blob) is not None:
                 raise RefusedError(snapshot.gone(now, item.blob))
+
+    def with_near_name(self, refused: Refused) -> Refused:
+        """`refused` with the dataset that was meant, where one of a similar name exists."""
+        datasets = self._state.catalog.datasets.values()
+        return near_names.suggested(refused, (each.name for each in datasets))
 
     def _view(self, state: State, dataset: Dataset) -> View:
         urls = self.objects.urls(state, dataset, dataset.objects)

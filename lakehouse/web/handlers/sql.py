@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from lakehouse.api.sql import SqlHeaders, SqlRequest
+from lakehouse.api.sql import SqlHeaders, SqlQuery, SqlRequest
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.render.formats import FORMATS, Format, named
 from lakehouse.service.service import Service
@@ -18,10 +18,30 @@ from lakehouse.web.http.negotiation import choose
 from lakehouse.web.http.pace import PACE
 from lakehouse.web.http.problems import answer
 
+TEXT = ("application/sql", "text/plain")
+"""Media types of a body that is the statement and nothing else."""
+
 
 async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
-    """POST /v1/sql: streamed; a result that fails midway breaks its connection."""
-    request, _ = await bodies.read_json(exchange, SqlRequest)
+    """POST /v1/sql."""
+    if exchange.request.content_type.lower() in TEXT:
+        request = SqlRequest(await bodies.read_text(exchange))
+    else:
+        request, _ = await bodies.read_json(exchange, SqlRequest)
+    return await _answered(service, exchange, request)
+
+
+async def run_link(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """GET /v1/sql."""
+    query = exchange.query(SqlQuery)
+    request = SqlRequest(query.q, format=query.format, as_of=query.as_of)
+    return await _answered(service, exchange, request)
+
+
+async def _answered(
+    service: Service, exchange: Exchange, request: SqlRequest
+) -> web.StreamResponse:
+    """The result, streamed; one that fails midway breaks its connection."""
     sent = exchange.headers(SqlHeaders)
     format_ = _format(request.format, ", ".join(sent.accept) or None)
     fresh = any("no-cache" in each.lower() for each in sent.cache_control)

@@ -101,20 +101,34 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     a coded body, `invalid_request` with msgspec's message.
     """
     exchange.route.expect(exchange.route.body, shape)
+    body = await _read_small(exchange, "a JSON body")
+    try:
+        return msgspec.json.decode(body, type=shape), body
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(Refused("invalid_request", f"the JSON body: {error}")) from error
+
+
+async def read_text(exchange: Exchange) -> str:
+    """A body of UTF-8 text. Raises RefusedError as `read_json` does."""
+    body = await _read_small(exchange, "a text body")
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise RefusedError(Refused("invalid_request", "the text body is not UTF-8")) from error
+
+
+async def _read_small(exchange: Exchange, what: str) -> bytes:
     coding = exchange.request.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if coding.lower() not in ("", "identity"):
-        raise RefusedError(Refused("unsupported_media_type", "a JSON body must not be compressed"))
+        raise RefusedError(Refused("unsupported_media_type", f"{what} must not be compressed"))
     check_declared_size(exchange.request, JSON_BYTES)
     body = bytearray()
     async for chunk in chunks(exchange.request):
         body += chunk
         if len(body) > JSON_BYTES:
-            detail = f"a JSON body may have at most {JSON_BYTES:,} bytes"
+            detail = f"{what} may have at most {JSON_BYTES:,} bytes"
             raise RefusedError(Refused("too_large", detail))
-    try:
-        return msgspec.json.decode(body, type=shape), bytes(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RefusedError(Refused("invalid_request", f"the JSON body: {error}")) from error
+    return bytes(body)
 
 
 async def read_from(request: web.BaseRequest, reading: Awaitable[T], fault: str) -> T:

@@ -6,6 +6,21 @@ COPY Sales TO '{bucket}/datasets/x.csv'
 COPY (SELECT 1) TO '{bucket}/datasets/Sales/0.parquet' (FORMAT parquet)
 COPY (SELECT 1) TO '{bucket}/objects/new.parquet'
 COPY Sales FROM '{outside}'
+WITH x AS (COPY (SELECT 1) TO '{bucket}/datasets/x.csv') SELECT 1 FROM x
+WITH x AS MATERIALIZED (COPY Sales TO '{bucket}/datasets/x.csv') FROM x
+SELECT * FROM (WITH x AS (COPY (SELECT 1) TO '{bucket}/datasets/x.csv') FROM x)
+SELECT (WITH x AS (COPY (SELECT 1) TO '{bucket}/datasets/x.csv') SELECT count(*) FROM x)
+EXPLAIN ANALYZE WITH x AS (COPY (SELECT 1) TO '{bucket}/datasets/x.csv') FROM x
+WITH x AS (INSERT INTO Sales VALUES (9, 'x', 9, NULL) RETURNING *) FROM x
+WITH x AS (UPDATE Sales SET id = 1 RETURNING *) FROM x
+WITH x AS (DELETE FROM Sales RETURNING *) FROM x
+WITH RECURSIVE x AS (SELECT 1 UNION ALL (WITH y AS (COPY (SELECT 1) TO '{outside}') FROM y)) FROM x
+CREATE SECURE VIEW v AS FROM Sales
+CREATE OR REPLACE SECURE VIEW Sales AS SELECT 1
+CREATE TRIGGER t AFTER INSERT ON Sales EXECUTE 'SELECT 1'
+SET tracked_metrics = ['*']
+SET SESSION tracked_metrics = ['operator.extra_info']
+SET allowed_configs = ['*']
 copy/**/(select 1)/**/to/**/'{bucket}/datasets/c.csv'
 EXPORT DATABASE '{bucket}/datasets/dump'
 IMPORT DATABASE '{bucket}/datasets/dump'
@@ -85,7 +100,6 @@ COMMIT
 ROLLBACK
 ABORT
 WITH x AS (INSERT INTO Sales VALUES (1) RETURNING *) SELECT * FROM x
-WITH x AS (DELETE FROM Sales RETURNING *) FROM x
 WITH x AS (UPDATE Sales SET amount = 0 RETURNING *) FROM x
 WITH x AS (COPY (SELECT 1) TO '{bucket}/datasets/x.csv') SELECT 1
 WITH x AS (SELECT 1) INSERT INTO Sales FROM x
@@ -303,7 +317,24 @@ SHOW TABLES FROM system
 SHOW TABLES FROM information_schema
 DESCRIBE duckdb_settings
 SUMMARIZE pg_catalog.pg_settings
+SELECT pg_sleep(1)
+SELECT setval('s', 1)
 SELECT sleep(1)
+FROM read_duckdb('{outside}')
+FROM parquet_full_metadata('{outside}')
+FROM parquet_page_index('{outside}')
+FROM read_single_csv_file('{outside}')
+FROM read_single_parquet_file('{outside}')
+FROM python_arrow_scan(1, 2, 3)
+FROM duckdb_external_resources()
+CALL register_external_resource('x', 'y')
+CALL add_grammar_extension('x')
+FROM a.b.c.Sales
+FROM memory.main.x.Sales
+SELECT a.b.c.upper('x')
+SELECT NULL::other.main.INTEGER
+SELECT NULL::memory.x.y.INTEGER
+FROM lake."events#0:5:0:5:"
 SELECT sleep_ms(1000)
 SELECT * FROM sql_auto_complete('SEL')
 SELECT combine(1, 2)

@@ -19,7 +19,7 @@ async def refused(lake: Any, sql: str, params: Any = None) -> tuple[str, str]:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT error(repeat('x', 100000000))",
+        "SELECT error(repeat('x', 10000000))",
         "SELECT error(repeat('é', 10000000))",
         f"SELECT no_such_function_{'x' * 200_000}()",
         f"FROM no_such_table_{'x' * 200_000}",
@@ -56,7 +56,9 @@ async def test_columns_with_large_types_are_refused(lake: Any) -> None:
     assert (await lake.ask(f"SELECT NULL::STRUCT({wide}) AS s"))["rows"] == [[None]]
 
 
-@pytest.mark.parametrize("sql", ["SELECT 1\0", "SELECT 1\0; DROP", "\0", "SELECT '\0'"])
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1\0", "SELECT 1\0; DROP", "\0", "SELECT '\0'"], ids=range(4)
+)
 async def test_a_statement_with_nul_is_refused(lake: Any, sql: str) -> None:
     code, detail = await refused(lake, sql)
     assert code == "sql_error" and "NUL" in detail

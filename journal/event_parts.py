@@ -26,6 +26,10 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
     ObjectStored,
+    ProfileDropped,
+    ProfilePut,
+    ViewDropped,
+    ViewPut,
 )
 
 
@@ -72,6 +76,8 @@ def objects_of(change: Change) -> tuple[Object, ...]:
             return ()
         case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():
             return ()
+        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
+            return ()
     assert_never(change)
 
 
@@ -108,5 +114,7 @@ def _names_of(change: Change) -> tuple[Sequence[str], Sequence[str]]:
         case ObjectForgotten() | DatasetDropped() | DatasetUnpinned():
             return (), ()
         case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():
+            return (), ()
+        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
             return (), ()
     assert_never(change)

@@ -191,6 +191,61 @@ class DatasetsSwapped(Record, frozen=True):
     b: str
 
 
+class SafeView(Record, frozen=True):
+    """A view that shows another relation masked: each column in neither list is null."""
+
+    of: str
+    masks: tuple[tuple[str, str], ...]
+    rows: str | None
+    unmasked: tuple[str, ...]
+
+
+class ViewPut(Record, frozen=True):
+    """A view is exactly this, new or replaced: `sql` or `safe`, the other is null.
+
+    `reads` are the names that it reads, in lower case; `columns` are as they were then.
+    """
+
+    TYPE: ClassVar[str] = "view_put"
+    name: str
+    sql: str | None
+    safe: SafeView | None
+    comment: str | None
+    columns: tuple[Column, ...]
+    reads: tuple[str, ...]
+
+
+class ViewDropped(Record, frozen=True):
+    """A view is no more; its name is free."""
+
+    TYPE: ClassVar[str] = "view_dropped"
+    name: str
+
+
+class Alias(Record, frozen=True):
+    """What a name stands for in a profile, and as of which moment; null: the query's own."""
+
+    alias: str
+    to: str
+    as_of: str | None
+
+
+class ProfilePut(Record, frozen=True):
+    """A profile is exactly this, new or replaced; `others`: `visible` or `hidden`."""
+
+    TYPE: ClassVar[str] = "profile_put"
+    name: str
+    names: tuple[Alias, ...]
+    others: str
+
+
+class ProfileDropped(Record, frozen=True):
+    """A profile is no more."""
+
+    TYPE: ClassVar[str] = "profile_dropped"
+    name: str
+
+
 class FormatRaised(Record, frozen=True):
     """From the next slot on writers write this slot format."""
 
@@ -220,6 +275,10 @@ Change = (
     | DatasetUnpinned
     | DatasetRenamed
     | DatasetsSwapped
+    | ViewPut
+    | ViewDropped
+    | ProfilePut
+    | ProfileDropped
     | FormatRaised
     | LakeAdopted
 )

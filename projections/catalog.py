@@ -25,10 +25,34 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
     ObjectStored,
+    ProfileDropped,
+    ProfilePut,
     Renamed,
+    ViewDropped,
+    ViewPut,
 )
+from projections import definitions
+from projections.definitions import Profile, ViewDefinition
 from projections.moment import Moment
 from projections.overlay import Overlay
+
+DatasetChange = (
+    ObjectStored
+    | ObjectForgotten
+    | DatasetRegistered
+    | DatasetAppended
+    | DatasetDropped
+    | DatasetRestored
+    | ObjectsMarked
+    | ObjectsCollected
+    | DatasetPinned
+    | DatasetUnpinned
+    | DatasetRenamed
+    | DatasetsSwapped
+    | FormatRaised
+    | LakeAdopted
+)
+"""Every change that is not one of a definition."""
 
 
 class Ingested(msgspec.Struct, frozen=True, gc=False):
@@ -58,16 +82,39 @@ class Dataset(msgspec.Struct, frozen=True, gc=False):
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """Live datasets by lower-case name: names are unique without regard to case."""
+    """Live datasets, views and profiles by lower-case name. Datasets and views share one name space."""
 
     datasets: Map[str, Dataset] = Map()
+    views: Map[str, ViewDefinition] = Map()
+    profiles: Map[str, Profile] = Map()
 
 
 EMPTY = Catalog()
 
 
-def apply(draft: Overlay[str, Dataset], data: Change, moment: Moment) -> None:
-    """Fold one change into the datasets that a draft of the catalog holds."""
+class Draft:
+    """A catalog while events are folded into it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.datasets = Overlay(catalog.datasets)
+        self.views = Overlay(catalog.views)
+        self.profiles = Overlay(catalog.profiles)
+
+    def finish(self) -> Catalog:
+        """The catalog that the events have made; the draft is spent."""
+        return Catalog(self.datasets.finish(), self.views.finish(), self.profiles.finish())
+
+
+def apply(draft: Draft, data: Change, moment: Moment) -> None:
+    """Fold one change into a draft of the catalog."""
+    match data:
+        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
+            definitions.apply(draft.views, draft.profiles, data, moment)
+        case _:
+            _apply(draft.datasets, data, moment)
+
+
+def _apply(draft: Overlay[str, Dataset], data: DatasetChange, moment: Moment) -> None:
     match data:
         case ObjectStored() | ObjectForgotten():
             # First, because these are the most frequent events.
@@ -96,6 +143,16 @@ def apply(draft: Overlay[str, Dataset], data: Change, moment: Moment) -> None:
 def find(catalog: Catalog, name: str) -> Dataset | None:
     """The live dataset of that name in any spelling."""
     return catalog.datasets.get(name.lower())
+
+
+def find_view(catalog: Catalog, name: str) -> ViewDefinition | None:
+    """The live view of that name in any spelling."""
+    return catalog.views.get(name.lower())
+
+
+def find_profile(catalog: Catalog, name: str) -> Profile | None:
+    """The live profile of that name in any spelling."""
+    return catalog.profiles.get(name.lower())
 
 
 def unnamed(dataset: Dataset) -> int | None:

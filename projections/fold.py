@@ -17,7 +17,7 @@ from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 """Raised with every change of what a fold makes of the same events; golden roots hold it."""
 
 
@@ -42,7 +42,7 @@ class Draft:
 
     def __init__(self, state: State) -> None:
         self._format = state.format
-        self._datasets = Overlay(state.catalog.datasets)
+        self._catalog = catalog.Draft(state.catalog)
         self._inventory = inventory.Draft(state.inventory)
         self._links = Overlay(state.history.links)
         self._anchors = state.history.anchors
@@ -58,8 +58,8 @@ class Draft:
 
     def change(self, change: Change, moment: Moment) -> None:
         """Fold one change. The inventory goes first: it reads what the catalog held before."""
-        inventory.apply(self._inventory, self._datasets, change, moment)
-        catalog.apply(self._datasets, change, moment)
+        inventory.apply(self._inventory, self._catalog.datasets, change, moment)
+        catalog.apply(self._catalog, change, moment)
         if isinstance(change, FormatRaised):
             self._format = max(self._format, change.slot)
 
@@ -75,7 +75,7 @@ class Draft:
         return State(
             head,
             self._format,
-            Catalog(self._datasets.finish()),
+            self._catalog.finish(),
             self._inventory.finish(),
             History(self._links.finish(), self._anchors),
             self._requests.finish(),

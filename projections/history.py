@@ -27,6 +27,10 @@ from journal.events import (
     ObjectsMarked,
     ObjectStored,
     Place,
+    ProfileDropped,
+    ProfilePut,
+    ViewDropped,
+    ViewPut,
 )
 
 ANCHOR_EVERY = 1_024
@@ -75,6 +79,10 @@ def _origins(change: Change) -> dict[str, str]:
         case DatasetsSwapped():
             a, b = dataset_entity(change.a), dataset_entity(change.b)
             return {a: b, b: a}
+        case ViewPut() | ViewDropped():
+            return _itself(change.name)
+        case ProfilePut() | ProfileDropped():
+            return {profile_entity(change.name): profile_entity(change.name)}
         case ObjectsMarked() | ObjectsCollected() | FormatRaised() | LakeAdopted():
             return {}
     assert_never(change)
@@ -85,8 +93,13 @@ def _itself(name: str) -> dict[str, str]:
 
 
 def dataset_entity(name: str) -> str:
-    """How `about` names a dataset: the same for every spelling."""
+    """How `about` names a dataset or a view, which share their names: the same for every spelling."""
     return f"dataset:{name.lower()}"
+
+
+def profile_entity(name: str) -> str:
+    """How `about` names a profile."""
+    return f"profile:{name.lower()}"
 
 
 def about(history: History, data: Data) -> tuple[About, ...]:

@@ -29,6 +29,10 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
     ObjectStored,
+    ProfileDropped,
+    ProfilePut,
+    ViewDropped,
+    ViewPut,
 )
 from projections import pins
 from projections.catalog import Dataset
@@ -141,6 +145,8 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: M
         case DatasetPinned() | DatasetUnpinned() | DatasetRenamed() | DatasetsSwapped():
             pins.apply(draft.pins, draft.pinned, data, moment)
         case FormatRaised() | LakeAdopted():
+            pass
+        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
             pass
         case _:
             assert_never(data)

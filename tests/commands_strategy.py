@@ -5,14 +5,19 @@ from datetime import timedelta
 from builders import BEGAN, EMPTY, LAKE, blob, context, item, schema, sha, source
 from hypothesis import strategies as st
 
+from journal.events import Alias
 from journal.slot import Slot
 from lakehouse.commit.batch import Asked, Stamp, build
 from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
     DropDataset,
+    DropProfile,
+    DropView,
     ForgetObject,
     IngestDataset,
+    PutProfile,
+    PutView,
     RegisterDataset,
     RenameDataset,
     StoreObject,
@@ -60,6 +65,14 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     ),
     st.builds(RenameDataset, NAMES, NAMES),
     st.builds(SwapDatasets, NAMES, NAMES),
+    st.builds(
+        lambda name, reads: PutView(name, "SELECT 1", None, None, (), reads),
+        NAMES,
+        st.lists(NAMES.map(str.lower), max_size=2).map(tuple),
+    ),
+    st.builds(DropView, NAMES),
+    st.builds(PutProfile, NAMES, st.just((Alias("x", "a", None),)), st.sampled_from(["hidden"])),
+    st.builds(DropProfile, NAMES),
     ingests(),
 )
 CHANGE_SETS = st.builds(

@@ -33,17 +33,25 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
     ObjectStored,
+    ProfileDropped,
+    ProfilePut,
     Source,
     TypedChange,
+    ViewDropped,
+    ViewPut,
 )
 from lakehouse.domain.commands import (
     AdoptLake,
     Command,
     DropDataset,
+    DropProfile,
+    DropView,
     ForgetObject,
     IngestDataset,
     MarkObjects,
     PinDataset,
+    PutProfile,
+    PutView,
     RaiseFormat,
     RecordCollected,
     RegisterDataset,
@@ -174,7 +182,7 @@ def command_of(data: Change, before: State, now: State) -> Command:
             return _operation(data)
         case FormatRaised() | LakeAdopted():
             return _operation(data)
-    assert_never(data)
+    return _definition(data)
 
 
 def _naming(data: DatasetDropped | DatasetRenamed | DatasetsSwapped) -> Command:
@@ -185,6 +193,19 @@ def _naming(data: DatasetDropped | DatasetRenamed | DatasetsSwapped) -> Command:
             return RenameDataset(data.name, data.to)
         case DatasetsSwapped():
             return SwapDatasets(data.a, data.b)
+    assert_never(data)
+
+
+def _definition(data: ViewPut | ViewDropped | ProfilePut | ProfileDropped) -> Command:
+    match data:
+        case ViewPut():
+            return PutView(*msgspec.structs.astuple(data))
+        case ViewDropped():
+            return DropView(data.name)
+        case ProfilePut():
+            return PutProfile(data.name, data.names, data.others)
+        case ProfileDropped():
+            return DropProfile(data.name)
     assert_never(data)
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from journal.events import Column, Data, Object, Renamed, Rounded, Source
+from journal.events import Alias, Column, Data, Object, Renamed, Rounded, SafeView, Source
 from projections.catalog import Dataset, Ingested
 
 
@@ -131,6 +131,37 @@ class RecordCollected(msgspec.Struct, frozen=True):
     blobs: tuple[str, ...]
 
 
+class PutView(msgspec.Struct, frozen=True):
+    """Make or replace a view; `sql` or `safe`. `columns` and `reads` were found by binding it."""
+
+    name: str
+    sql: str | None
+    safe: SafeView | None
+    comment: str | None
+    columns: tuple[Column, ...]
+    reads: tuple[str, ...]
+
+
+class DropView(msgspec.Struct, frozen=True):
+    """Let a view be no more."""
+
+    name: str
+
+
+class PutProfile(msgspec.Struct, frozen=True):
+    """Make or replace a profile."""
+
+    name: str
+    names: tuple[Alias, ...]
+    others: str
+
+
+class DropProfile(msgspec.Struct, frozen=True):
+    """Let a profile be no more."""
+
+    name: str
+
+
 class CommitStaged(msgspec.Struct, frozen=True):
     """Make the change that a staged file was uploaded for. `ingest` is None where the id is unknown."""
 
@@ -196,6 +227,10 @@ Command = (
     | RenameDataset
     | SwapDatasets
     | RestoreDataset
+    | PutView
+    | DropView
+    | PutProfile
+    | DropProfile
     | CommitStaged
     | CommitChangeSet
     | UndoChange

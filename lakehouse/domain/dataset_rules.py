@@ -17,7 +17,6 @@ from lakehouse.domain.commands import DropDataset, RegisterDataset, RenameDatase
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Json, Refused
 from projections import catalog, inventory
-from projections.catalog import Dataset
 from projections.fold import State
 
 DATASETS = UUID("a8f3c1d2-4e5b-5a6c-9d8e-7f0a1b2c3d4e")
@@ -43,7 +42,7 @@ def decide(
 def register(state: State, command: RegisterDataset) -> Decision:
     """A dataset over the current versions of keys, under an opaque fingerprint."""
     live = catalog.find(state.catalog, command.name)
-    if refused := spelling_conflict(live, command.name):
+    if refused := name_conflict(state, command.name):
         return refused
     if live is not None and live.schema_fingerprint != command.schema_fingerprint:
         return Refused(
@@ -88,6 +87,8 @@ def rename(state: State, command: RenameDataset) -> Decision:
     taken = catalog.find(state.catalog, command.to)
     if taken is not None and taken != live:
         return Refused("name_taken", f"there is a dataset {taken.name} already")
+    if refused := _view_not_absent(state, command.to):
+        return refused
     return DatasetRenamed(live.name, command.to, dataset_id(command.to))
 
 
@@ -106,13 +107,28 @@ def dataset_id(name: str) -> str:
     return str(uuid5(DATASETS, name))
 
 
-def spelling_conflict(live: Dataset | None, name: str) -> Refused | None:
-    """The refusal of a name whose live dataset is spelled otherwise: case does not make names differ."""
+def name_conflict(state: State, name: str) -> Refused | None:
+    """The refusal of a name that is a view's, or whose live dataset is spelled otherwise.
+
+    Case does not make names differ.
+    """
+    live = catalog.find(state.catalog, name)
     if live is None or live.name == name:
-        return None
+        return _view_not_absent(state, name)
     return Refused(
         "name_taken", f"{name} differs only in case from the existing dataset {live.name}"
     )
+
+
+def dataset_not_absent(state: State, name: str) -> Refused | None:
+    """The refusal of a view's name that is a dataset's: they share one name space."""
+    live = catalog.find(state.catalog, name)
+    return Refused("name_taken", f"there is a dataset {live.name} already") if live else None
+
+
+def _view_not_absent(state: State, name: str) -> Refused | None:
+    view = catalog.find_view(state.catalog, name)
+    return Refused("name_taken", f"there is a view {view.name} already") if view else None
 
 
 def _not_found(name: str) -> Refused:

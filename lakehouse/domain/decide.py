@@ -12,6 +12,7 @@ from journal.slot import FORMAT
 from lakehouse.domain import (
     change_set_rules,
     dataset_rules,
+    definition_rules,
     gc_rules,
     ingest_rules,
     object_rules,
@@ -25,10 +26,14 @@ from lakehouse.domain.commands import (
     CommitStaged,
     Context,
     DropDataset,
+    DropProfile,
+    DropView,
     ForgetObject,
     IngestDataset,
     MarkObjects,
     PinDataset,
+    PutProfile,
+    PutView,
     RaiseFormat,
     RecordCollected,
     RegisterDataset,
@@ -54,14 +59,14 @@ def decide(state: State, command: Command, context: Context) -> Decision:
 def judge(state: State, command: Command) -> Decision:
     """What the rules make of a command, regardless of who sends it and under which idempotency key."""
     match command:
-        case StoreObject():
-            return object_rules.store(state, command)
-        case ForgetObject():
-            return object_rules.forget(state, command)
+        case StoreObject() | ForgetObject():
+            return object_rules.decide(state, command)
         case IngestDataset():
             return ingest_rules.ingest(state, command)
         case RegisterDataset() | DropDataset() | RenameDataset() | SwapDatasets():
             return dataset_rules.decide(state, command)
+        case PutView() | DropView() | PutProfile() | DropProfile():
+            return definition_rules.decide(state, command)
         case CommitStaged():
             return change_set_rules.commit_staged(state, command)
         case CommitChangeSet():

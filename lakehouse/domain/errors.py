@@ -58,6 +58,7 @@ CODES: dict[str, Code] = {
         400, "Future moment", "Use the number of an event that exists, or a time that has passed."
     ),
     "sql_error": Code(400, "SQL error", "Correct the statement; the message is DuckDB's."),
+    "view_broken": Code(400, "View broken", "Restore what the view reads, or put the view again."),
     "incomplete_body": Code(400, "Incomplete body", "Send the whole body."),
     # 403: not allowed.
     "foreign_host": Code(403, "Foreign host", "Use localhost, 127.0.0.1 or [::1] as the host."),
@@ -89,12 +90,15 @@ CODES: dict[str, Code] = {
     "staged_not_found": Code(
         404, "Staged file not found", "Stage the file again; an id is valid once, for 23 hours."
     ),
+    "view_not_found": Code(404, "View not found", "List the views to see which exist."),
+    "profile_not_found": Code(404, "Profile not found", "List the profiles to see which exist."),
     "not_acceptable": Code(406, "Not acceptable", "Accept one of the media types of this route."),
     "query_not_found": Code(404, "Query not found", "Read /v1/queries to see which queries run."),
     "query_cancelled": Code(
         409, "Query cancelled", "Send the query again if you still need its result."
     ),
     "name_taken": Code(409, "Name taken", "Use the existing spelling, or another name."),
+    "view_cycle": Code(409, "View cycle", "Use relations that do not read this view."),
     "expectation_failed": Code(
         409, "Expectation failed", "Read what is there now, then decide again."
     ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from journal.events import DatasetAppended, DatasetRegistered
 from lakehouse.domain.commands import IngestDataset, Table
-from lakehouse.domain.dataset_rules import dataset_id, spelling_conflict
+from lakehouse.domain.dataset_rules import dataset_id, name_conflict
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
 from lakehouse.domain.errors import Refused
 from lakehouse.domain.object_rules import uploaded_again
@@ -21,7 +21,7 @@ from projections.fold import State
 def ingest(state: State, command: IngestDataset) -> Decision:
     """The file's rows become the dataset, or are added to it."""
     live = catalog.find(state.catalog, command.name)
-    if refused := spelling_conflict(live, command.name):
+    if refused := name_conflict(state, command.name):
         return refused
     if live is not None and (since := _reused(live, command)) is not None:
         return Unchanged(since)

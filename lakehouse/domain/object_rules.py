@@ -3,12 +3,24 @@
 Part of `decide`. Must never let an event refer to a blob that gc has marked.
 """
 
+from typing import assert_never
+
 from journal.events import ObjectForgotten, ObjectStored
 from lakehouse.domain.commands import ForgetObject, StoreObject
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
 from lakehouse.domain.errors import Refused
 from projections import inventory
 from projections.fold import State
+
+
+def decide(state: State, command: StoreObject | ForgetObject) -> Decision:
+    """What becomes of a command about a key."""
+    match command:
+        case StoreObject():
+            return store(state, command)
+        case ForgetObject():
+            return forget(state, command)
+    assert_never(command)
 
 
 def store(state: State, command: StoreObject) -> Decision:

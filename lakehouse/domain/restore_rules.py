@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from journal.events import DatasetPinned, DatasetRestored, DatasetUnpinned, Source
 from lakehouse.domain.commands import PinDataset, RestoreDataset, UnpinDataset
-from lakehouse.domain.dataset_rules import spelling_conflict
+from lakehouse.domain.dataset_rules import name_conflict
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Json, Refused
 from projections import catalog, inventory
@@ -36,7 +36,7 @@ def _restore(state: State, command: RestoreDataset) -> Decision:
     """The dataset as it was, unless another spelling has the name or objects were marked by gc."""
     was = command.was
     live = catalog.find(state.catalog, was.name)
-    if refused := spelling_conflict(live, was.name):
+    if refused := name_conflict(state, was.name):
         return refused
     if live is not None and _content(live) == _content(was):
         return Unchanged(live.seq)

@@ -25,12 +25,20 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
     ObjectStored,
+    ProfileDropped,
+    ProfilePut,
+    ViewDropped,
+    ViewPut,
 )
 from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
     DropDataset,
+    DropProfile,
+    DropView,
     ForgetObject,
+    PutProfile,
+    PutView,
     RenameDataset,
     RestoreDataset,
     StoreObject,
@@ -41,6 +49,7 @@ from lakehouse.domain.commands import (
 from lakehouse.domain.decision import DataStep, NeedsData
 from lakehouse.domain.errors import Refused
 from projections import catalog, history, inventory
+from projections.definitions import ViewDefinition
 from projections.fold import State, apply_change
 from projections.moment import Moment
 from projections.pins import pin_name
@@ -73,6 +82,8 @@ def _inverse(data: Change, before: State) -> Command | Refused:
             return RenameDataset(data.to, data.name)
         case DatasetsSwapped():
             return SwapDatasets(data.a, data.b)
+        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
+            return _definition(data, before)
         case ObjectStored() | ObjectForgotten():
             return _key(data.key, before)
         case DatasetPinned():
@@ -117,6 +128,10 @@ def _blocked(state: State, command: UndoChange, data: Change) -> Refused | Needs
             return _one_changed(state, command, (data.name, data.to))
         case DatasetsSwapped():
             return _one_changed(state, command, (data.a, data.b))
+        case ViewPut() | ViewDropped():
+            return _dataset_changed(state, command, data.name)
+        case ProfilePut() | ProfileDropped():
+            return _profile_changed(state, command.seq, data.name)
         case DatasetPinned():
             return _pinned_again(state, command.seq, data)
         case ObjectsMarked() | ObjectsCollected() | DatasetUnpinned():
@@ -137,16 +152,21 @@ def _dataset_changed(state: State, command: UndoChange, name: str) -> Refused | 
     """Pins and unpins are no changes of rows or schema. The history links hold them, the catalog does not."""
     entity = history.dataset_entity(name)
     link = state.history.links.get(entity)
-    live = catalog.find(state.catalog, name)
+    live = catalog.find(state.catalog, name) or catalog.find_view(state.catalog, name)
     if link is None or link[1] == command.seq:
         return None
     if live is not None:
-        return _conflict(live.seq, command.seq, f"dataset {name}")
+        return _conflict(live.seq, command.seq, name)
     known = next((each for each in command.last_changes if each.entity == entity), None)
     if known is None or known.last_seq != link[1]:
-        detail = f"event {link[1]} of the dropped dataset {name} may be a pin"
+        detail = f"event {link[1]} of {name}, which is absent now, may be a pin"
         return NeedsData(DataStep.FIND_LAST_CHANGE, detail)
-    return _conflict(known.seq, command.seq, f"dataset {name}")
+    return _conflict(known.seq, command.seq, name)
+
+
+def _profile_changed(state: State, seq: int, name: str) -> Refused | None:
+    link = state.history.links.get(history.profile_entity(name))
+    return _conflict(link[1], seq, f"profile {name}") if link else None
 
 
 def _key_changed(
@@ -173,6 +193,23 @@ def _conflict(last: int, seq: int, subject: str) -> Refused | None:
 
 def _refused(detail: str) -> Refused:
     return Refused("undo_conflict", f"{detail}; undo that first, or restore by name")
+
+
+def _definition(
+    data: ViewPut | ViewDropped | ProfilePut | ProfileDropped, before: State
+) -> Command:
+    match data:
+        case ViewPut() | ViewDropped():
+            view = catalog.find_view(before.catalog, data.name)
+            return _put_again(view) if view else DropView(data.name)
+        case ProfilePut() | ProfileDropped():
+            was = catalog.find_profile(before.catalog, data.name)
+            return PutProfile(was.name, was.names, was.others) if was else DropProfile(data.name)
+    assert_never(data)
+
+
+def _put_again(view: ViewDefinition) -> PutView:
+    return PutView(view.name, view.sql, view.safe, view.comment, view.columns, view.reads)
 
 
 def _key(key: str, before: State) -> Command:

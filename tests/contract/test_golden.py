@@ -33,7 +33,7 @@ async def bucket_with(journal: Path) -> MemoryBucket:
 
 
 def test_there_are_journals_of_version_1() -> None:
-    assert [path.name for path in GOLDEN] == ["v1", "v1-change-sets"]
+    assert [path.name for path in GOLDEN] == ["v1", "v1-change-sets", "v1-definitions"]
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.name)

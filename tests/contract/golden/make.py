@@ -26,6 +26,7 @@ from builders import (
 )
 
 from journal.events import (
+    Alias,
     ChangeSetCommitted,
     Data,
     DatasetAppended,
@@ -41,8 +42,13 @@ from journal.events import (
     ObjectForgotten,
     ObjectsCollected,
     ObjectsMarked,
+    ProfileDropped,
+    ProfilePut,
     Renamed,
+    SafeView,
     TypedChange,
+    ViewDropped,
+    ViewPut,
 )
 from journal.slot import decode_slot
 from lakehouse.domain.dataset_rules import dataset_id
@@ -105,9 +111,32 @@ def change_sets() -> list[list[Data]]:
     ]
 
 
+def definitions() -> list[list[Data]]:
+    """Views and profiles: put, replaced, dropped, and together with other changes."""
+    masks = (("email", "hash"), ("name", "constant:ж"))
+    safe = SafeView("people", masks, "country = 'DE'", ("id",))
+    columns = schema(id="int64", email="string")
+    people = registered("people", item("p1"), schema=columns)
+    adults = ViewPut("Adults", "SELECT id FROM people", None, "über 18", columns[:1], ("people",))
+    switched = (
+        ViewPut("open_people", None, safe, None, columns, ("people",)),
+        ProfilePut("Blue", (Alias("people", "open_people", None),), "hidden"),
+        ProfileDropped("books"),
+    )
+    return [
+        [people, adults],
+        [ViewPut("Adults", "SELECT 1 AS id", None, None, columns[:1], ())],
+        [ProfilePut("books", (Alias("people", "people", "1"),), "visible")],
+        [ChangeSetCommitted(tuple(TypedChange(each.TYPE, each) for each in switched))],
+        [ViewDropped("Adults"), registered("adults", item("p2"))],
+        [ProfileDropped("blue")],
+    ]
+
+
 FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1": facts,
     "v1-change-sets": change_sets,
+    "v1-definitions": definitions,
 }
 
 

@@ -45,6 +45,14 @@ def one_by_one(state: State, commands: Sequence[Command]) -> tuple[State, int | 
     return state, None, None
 
 
+def definitions(state: State) -> dict[str, Any]:
+    kinds = {"views": state.catalog.views, "profiles": state.catalog.profiles}
+    return {
+        kind: {name: msgspec.structs.replace(each, **UNTIMED) for name, each in found.items()}
+        for kind, found in kinds.items()
+    }
+
+
 def content(state: State) -> dict[str, Any]:
     """What a state holds, whenever it came."""
     datasets = {
@@ -57,6 +65,7 @@ def content(state: State) -> dict[str, Any]:
     }
     inside = state.inventory
     return {
+        **definitions(state),
         "datasets": datasets,
         "keys": dict(inside.keys),
         "references": dict(inside.references),
@@ -104,4 +113,4 @@ def held(state: State) -> dict[str, Any]:
         name: msgspec.structs.replace(live, **UNTIMED, sources=())
         for name, live in state.catalog.datasets.items()
     }
-    return {"datasets": datasets, "keys": dict(state.inventory.keys)}
+    return {"datasets": datasets, "keys": dict(state.inventory.keys)} | definitions(state)

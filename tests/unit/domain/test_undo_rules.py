@@ -51,7 +51,7 @@ class TestDatasets:
         decision = undo(2, ingested("w", "p"), appended("w", "q"), later)
         assert code(decision) == "undo_conflict"
         assert isinstance(decision, Refused)
-        assert "event 3 changed dataset w after event 2" in decision.detail
+        assert "event 3 changed w after event 2" in decision.detail
 
     @pytest.mark.parametrize("later", [(PIN,), (PIN, UNPIN), (UNPIN, PIN, UNPIN)])
     def test_pins_are_never_in_the_way(self, later: tuple[Data, ...]) -> None:

@@ -6,23 +6,19 @@ redirector signs the request again for another region. All of this is off, and `
 checks that. An endpoint comes from the settings, never from an AWS file or a response.
 """
 
-import io
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import aioboto3
-import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
-from aiobotocore.httpsession import AIOHTTPSession
 
 from journal.bucket.s3.credentials import open_session
+from journal.bucket.s3.direct_session import DirectSession
 from journal.bucket.s3.settings import S3Settings
 
 DATA_ATTEMPTS = 3
 CONNECTIONS = 32
-PIECE_BYTES = 256 << 10
 
 
 class S3Clients:
@@ -52,55 +48,6 @@ async def open_clients(settings: S3Settings, stack: AsyncExitStack) -> S3Clients
     for client in (clients.once, clients.data):
         client.meta.events.register("before-call.s3", _refuse_region_redirect)
     return clients
-
-
-class DirectSession(AIOHTTPSession):  # type: ignore[misc]
-    """aiobotocore's HTTP session (its `http_session_cls` option) over `DirectRequests`."""
-
-    async def _get_session(self, proxy_url: str | None) -> "DirectRequests":
-        return DirectRequests(await super()._get_session(proxy_url))
-
-
-class DirectRequests:
-    """An aiohttp session whose `request` sends one request: not repeated, not redirected."""
-
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
-
-    async def request(self, method: str, data: Any, headers: Any, **options: Any) -> Any:
-        # botocore wraps bytes in files, and asks 100-continue for every file: one more round trip.
-        headers.popall("Expect", None)
-        if isinstance(data, io.BytesIO):
-            data = data.getvalue()  # shared with the file, not copied
-            data = _pieces(data) if len(data) > PIECE_BYTES else data
-        return await self._session.request(
-            method,
-            data=data,
-            headers=headers,
-            allow_redirects=False,
-            middlewares=(_not_again,),
-            **options,
-        )
-
-
-async def _pieces(body: bytes) -> AsyncIterator[memoryview]:
-    """A large body in pieces, which neither block the event loop nor copy it as a whole."""
-    view = memoryview(body)
-    for start in range(0, len(view), PIECE_BYTES):
-        yield view[start : start + PIECE_BYTES]
-
-
-async def _not_again(
-    request: aiohttp.ClientRequest,
-    send: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
-) -> aiohttp.ClientResponse:
-    """Hide from aiohttp the two errors after which it repeats an idempotent request."""
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(str(error)) from error
 
 
 def _refuse_region_redirect(context: dict[str, Any], **_: Any) -> None:

@@ -8,6 +8,7 @@ where the settings or the profile's `credential_source` say so. Messages never h
 import os
 from typing import Any
 
+from aiobotocore.config import AioConfig
 from aiobotocore.credentials import (
     AioCredentialResolver,
     AioCredentials,
@@ -15,7 +16,6 @@ from aiobotocore.credentials import (
 )
 from aiobotocore.session import AioSession
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
     ConfigNotFound,
     ConfigParseError,
@@ -27,9 +27,12 @@ from botocore.exceptions import (
 )
 
 from journal.bucket.errors import BucketRefused, BucketUnavailable
+from journal.bucket.s3.answers import NO_ANSWER
+from journal.bucket.s3.direct_session import DirectSession
 from journal.bucket.s3.settings import S3Settings
 
 DEFAULT_REGION = "us-east-1"
+ISSUER_ATTEMPTS = 2
 _MISCONFIGURED = (
     ConfigNotFound,
     ConfigParseError,
@@ -71,6 +74,7 @@ async def open_session(settings: S3Settings) -> tuple[AioSession, AioCredentials
     given = settings.access_key_id is not None
     files = not given or settings.region is None
     session = AioSession() if files else AioSession(session_vars=_NO_FILES)
+    session.set_default_client_config(_DefaultConfig(settings))
     try:
         region = settings.region or session.get_config_variable("region") or DEFAULT_REGION
         session.register_component("credential_provider", _resolver(session, settings, region))
@@ -85,7 +89,7 @@ async def open_session(settings: S3Settings) -> tuple[AioSession, AioCredentials
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         raise BucketRefused(f"AWS credentials: {error.operation_name} answered {code}") from error
-    except BotoCoreError as error:
+    except NO_ANSWER as error:
         detail = f"AWS credentials: they could not be obtained ({type(error).__name__})"
         raise BucketUnavailable(detail) from error
     if credentials is None:
@@ -94,6 +98,26 @@ async def open_session(settings: S3Settings) -> tuple[AioSession, AioCredentials
             "secrets_file, or instance_metadata"
         )
     return session, credentials, region
+
+
+class _DefaultConfig(AioConfig):  # type: ignore[misc]
+    """The configuration of the session's clients, those of STS and SSO included, under their own.
+
+    No client follows redirects. Its time limits are seconds: botocore's let an open wait for minutes.
+    """
+
+    def __init__(self, settings: S3Settings) -> None:
+        super().__init__(
+            connect_timeout=settings.connect_timeout_s,
+            read_timeout=settings.read_timeout_s,
+            retries={"total_max_attempts": ISSUER_ATTEMPTS, "mode": "standard"},
+        )
+
+    def merge(self, other_config: AioConfig) -> AioConfig:
+        """A client's configuration over this one; aiobotocore's own merge drops the session class."""
+        merged = super().merge(other_config)
+        merged.http_session_cls = DirectSession
+        return merged
 
 
 def _resolver(session: AioSession, settings: S3Settings, region: str) -> Any:

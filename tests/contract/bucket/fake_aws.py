@@ -30,6 +30,7 @@ class FakeAws:
     async def running(self) -> AsyncIterator["FakeAws"]:
         app = web.Application()
         app.router.add_post("/sts", self._sts)
+        app.router.add_post("/redirect", self._redirect)
         app.router.add_get("/sso/federation/credentials", self._sso)
         app.router.add_get("/container", self._container)
         app.router.add_put("/machine/latest/api/token", self._machine_token)
@@ -76,6 +77,9 @@ class FakeAws:
             f"</Credentials></{action}Result></{action}Response>"
         )
         return web.Response(text=body, content_type="text/xml")
+
+    async def _redirect(self, _request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": f"{self.url}/sts"})
 
     async def _sso(self, request: web.Request) -> web.Response:
         assert request.headers["x-amz-sso_bearer_token"] == "the-sso-token"

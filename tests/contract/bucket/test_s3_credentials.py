@@ -1,8 +1,10 @@
 """S3 credentials as AWS users know them: from each place of the chain, in its order, renewed in time."""
 
+import asyncio
 import hashlib
 import json
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ from fake_aws import EXPIRING_S, LONG_S, FakeAws
 
 from journal.bucket.errors import BucketRefused, BucketUnavailable
 from journal.bucket.opening import open_bucket, s3_settings_from_environment
+from journal.bucket.s3.settings import S3Settings
 
 URL = "s3://bucket"
 DEFAULT_REGION = "us-east-1"
@@ -221,6 +224,37 @@ async def test_an_endpoint_of_a_profile_is_not_used(aws: FakeAws, home: Path) ->
     assert [key for key, _, _ in await signers(aws)] == ["k"]
 
 
+async def test_an_issuer_that_is_silent_is_not_awaited_for_minutes(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "token").write_text("the-web-identity-token")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        variables(
+            monkeypatch,
+            AWS_ROLE_ARN="arn:aws:iam::123456789012:role/reader",
+            AWS_WEB_IDENTITY_TOKEN_FILE=str(home / "token"),
+            AWS_ENDPOINT_URL_STS=f"http://127.0.0.1:{silent.getsockname()[1]}",
+        )
+        settings = S3Settings(bucket="bucket", connect_timeout_s=0.2, read_timeout_s=0.2)
+        with pytest.raises(BucketUnavailable, match="could not be obtained"):
+            await asyncio.wait_for(open_bucket(URL, settings), 30)
+
+
+async def test_a_redirect_of_an_issuer_is_not_followed(
+    aws: FakeAws, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "token").write_text("the-web-identity-token")
+    variables(
+        monkeypatch,
+        AWS_ROLE_ARN="arn:aws:iam::123456789012:role/reader",
+        AWS_WEB_IDENTITY_TOKEN_FILE=str(home / "token"),
+        AWS_ENDPOINT_URL_STS=f"{aws.url}/redirect",
+    )
+    with pytest.raises(BucketUnavailable):
+        await signers(aws)
+    assert aws.issued == 0
+
+
 async def test_what_cannot_give_credentials_is_named_without_a_secret(
     aws: FakeAws, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +279,9 @@ async def test_what_cannot_give_credentials_is_named_without_a_secret(
     ) as refused:
         await signers(aws)
     assert "the-web-identity-token" not in str(refused.value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    with pytest.raises(BucketUnavailable, match="could not be obtained"):
+        await signers(aws)
     for name in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/container")

@@ -1,4 +1,4 @@
-"""The one form of every refusal. Pure."""
+"""The form of every refusal, over HTTP and on the command line. Pure."""
 
 from typing import Annotated
 
@@ -45,3 +45,15 @@ class Problem(msgspec.Struct, frozen=True):
         ]
         | msgspec.UnsetType
     ) = msgspec.UNSET
+
+
+class CommandProblem(msgspec.Struct, frozen=True):
+    """A refusal of the command line, as `--json` prints it to stderr."""
+
+    code: Annotated[str, Meta(description="The error code.", examples=["dataset_not_found"])]
+    detail: Annotated[
+        str, Meta(description="What happened.", examples=["there is no dataset sales"])
+    ]
+    errors: Annotated[
+        list[ErrorRow], Meta(description="The single things that are wrong.", examples=[[]])
+    ]

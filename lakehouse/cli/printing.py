@@ -5,6 +5,7 @@ from typing import TextIO
 
 import msgspec
 
+from lakehouse.api.problem import CommandProblem
 from lakehouse.cli.hints import hint
 from lakehouse.domain.errors import CODES, Refused
 
@@ -51,7 +52,7 @@ def refused(refusal: Refused, as_json: bool) -> int:
     if as_json:
         # A detail may quote a file name, which may have any bytes.
         detail = refusal.detail.encode("utf-8", "backslashreplace").decode()
-        body = {"code": refusal.code, "detail": detail, "errors": [*refusal.errors]}
+        body = CommandProblem(refusal.code, detail, [*refusal.errors])
         print(escaped(msgspec.json.encode(body).decode()), file=sys.stderr)  # noqa: T201
     else:
         text = f"lakehouse: {refusal.code}: {refusal.detail}"

@@ -8,7 +8,6 @@ clients of HTTP; `lakehouse/cli/hints.py` has those of the command line.
 import msgspec
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
-Body = dict[str, Json]
 
 
 class Code(msgspec.Struct, frozen=True):

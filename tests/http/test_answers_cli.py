@@ -35,6 +35,7 @@ from lakehouse.api.catalog import ListedDataset, Manifest
 from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, QuarantineRow
 from lakehouse.api.journal import JournalEvent, JournalHead
+from lakehouse.api.problem import CommandProblem
 from lakehouse.api.provenance import DatasetOrigin
 from lakehouse.api.time_travel import Undone
 
@@ -122,6 +123,13 @@ def test_what_if(lakehouse: CommandLine) -> None:
     told = lakehouse("journal", "replay", "--without", "1", "--json")
     changes = {"schema": ANY, "objects": {"added": ANY, "removed": ANY}}
     check(told, WhatIfReport, report | {"datasets": [CHANGE | changes], "refused": ANY})
+
+
+def test_a_refusal(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
+    lakehouse("ingest", csv("a\nx\n"), "--name", "u")
+    told = lakehouse("ingest", csv("a\nx\n"), "--name", "t", "--json", code=1)
+    check(told, CommandProblem, {"code": 0, "detail": 0, "errors": [ANY]})
 
 
 def test_doctor(lakehouse: CommandLine) -> None:

@@ -38,7 +38,7 @@ from lakehouse.cli import printing, progress
 from lakehouse.cli.diff_table import print_diff
 from lakehouse.config import Settings
 from lakehouse.domain.diff import diff
-from lakehouse.domain.errors import Body, Refused, RefusedError
+from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.service.presentation import EMPTY_HEAD, journal_event, journal_head
 from lakehouse.service.snapshot import point_in_time
 from lakehouse.wiring import bucket_of
@@ -224,5 +224,5 @@ async def _object_faults(journal: Journal) -> list[ObjectFault]:
         return [fault async for fault in object_faults(journal.bucket, state, reached)]
 
 
-def _rows(found: list[ObjectFault] | list[CacheDifference]) -> tuple[Body, ...]:
+def _rows(found: list[ObjectFault] | list[CacheDifference]) -> tuple[dict[str, Json], ...]:
     return tuple(msgspec.to_builtins(each) for each in found)

@@ -1,5 +1,5 @@
-# Sourced by ops/run and ops/test: finds Python, makes .venv, installs what stands in ops/constraints.txt.
-# Says what is missing and how to get it; installs again only when what is asked for has changed.
+# Sourced by ops/run and ops/test: finds Python, makes .venv, installs the versions in ops/constraints.txt.
+# Reports what is missing and how to get it; installs again only when the requirements have changed.
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$0: $*"; exit 1; }
@@ -8,12 +8,12 @@ find_python() {
   local name
   for name in ${PYTHON:-} python3.11 python3.12 python3.13 python3; do
     if command -v "$name" >/dev/null 2>&1 &&
-      "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
       command -v "$name"
       return
     fi
   done
-  die "Python 3.11 or newer is missing. On Debian: apt-get install python3 python3-venv"
+  die "Python 3.11, 3.12 or 3.13 is missing. On Debian: apt-get install python3 python3-venv"
 }
 
 # make_environment EXTRAS: e.g. '' or '[test]'. Leaves `bin` pointing at the environment's programs.

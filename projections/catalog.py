@@ -168,14 +168,6 @@ def in_name_order(catalog: Catalog, after: str = "") -> list[Dataset]:
     return sorted(later, key=lambda dataset: dataset.name)
 
 
-def quarantined(catalog: Catalog) -> list[tuple[Dataset, Object]]:
-    """Each live dataset's quarantine files, in name order and then as they came.
-
-    Each is Parquet with the columns `line`, `column`, `reason`, `raw`: what `lake.quarantine` reads.
-    """
-    return [(dataset, item) for dataset in in_name_order(catalog) for item in dataset.quarantine]
-
-
 def _rename(draft: Overlay[str, Dataset], data: DatasetRenamed, moment: Moment) -> None:
     was = draft.find(data.name.lower())
     if was is not None:

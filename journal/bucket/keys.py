@@ -26,6 +26,8 @@ BLOBS = ("datasets/", "objects/")
 """Below these lie all blobs."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Unicode's Bidi_Control: they make a name appear as another one."""
 _ODD_COMPONENT = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _SLOT = re.compile(r"_journal/slots/([0-9]{20})\.ndjson")
 _TAGGED = r"[0-9a-f]{64}-[0-9a-f]{8}-[0-9]{1,16}-[0-9a-z]{1,32}"
@@ -136,6 +138,13 @@ def key_fault(key: str) -> str | None:
     if _ODD_COMPONENT.search(key) or ("%" in key and _ODD_COMPONENT.search(unquote(key))):
         return "the key has a leading '/', or an empty, '.' or '..' component"
     return None
+
+
+def new_key_fault(key: str) -> str | None:
+    """Why `key` may not be stored under, or None. Keys of old slots may hold these characters."""
+    if _BIDIRECTIONAL.search(key):
+        return "the key holds a character that changes the direction of text"
+    return key_fault(key)
 
 
 def is_reserved(key: str) -> bool:

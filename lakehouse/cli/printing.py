@@ -9,7 +9,11 @@ from lakehouse.api.problem import CommandProblem
 from lakehouse.cli.hints import hint
 from lakehouse.domain.errors import CODES, Refused
 
-_ESCAPED = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)]}
+_BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Unicode's Bidi_Control: they make text appear in another order."""
+_ESCAPED = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)]} | {
+    code: f"\\u{code:04x}" for code in _BIDIRECTIONAL
+}
 
 
 def safe(text: str) -> str:
@@ -39,7 +43,9 @@ def document(value: object) -> None:
 
 def escaped(text: str) -> str:
     """JSON with those control characters escaped that JSON allows raw."""
-    return text.translate({code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)})
+    return text.translate(
+        {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *_BIDIRECTIONAL)}
+    )
 
 
 def plain(value: object) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from journal.bucket.keys import is_reserved, key_fault, object_blob
+from journal.bucket.keys import is_reserved, key_fault, new_key_fault, object_blob
 from lakehouse.api.storage import GetObjectQuery, ListObjectsQuery, ObjectPage, StoredObject
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
@@ -142,7 +142,7 @@ class Storage:
 
 def _check_key(key: str, *, writing: bool) -> None:
     """Raises RefusedError `invalid_key` for a key that no object may have, or no user may change."""
-    if fault := key_fault(key):
+    if fault := (new_key_fault if writing else key_fault)(key):
         raise RefusedError(Refused("invalid_key", fault))
     if writing and is_reserved(key):
         detail = "keys with that prefix are reserved for the lakehouse"

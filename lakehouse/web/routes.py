@@ -127,6 +127,18 @@ ROUTES = (
         changes=True,
     ),
     Route(
+        method="PUT",
+        path="/v1/ingest",
+        handler=ingest.put,
+        summary="Ingest a file sent by PUT",
+        description="As POST, for clients that send files by PUT: `curl -T FILE URL`.",
+        query=IngestQuery,
+        headers=IngestHeaders,
+        body=(ingest.FORM, *ingest.RAW),
+        answers=(IngestReceipt, IngestDryRun),
+        changes=True,
+    ),
+    Route(
         method="GET",
         path="/v1/sql",
         handler=sql.run_link,

@@ -147,11 +147,12 @@ def test_duckdbs_message_keeps_its_lines(emptied: CommandLine) -> None:
 
 
 def test_names_and_reasons_are_shown_safe_too(lakehouse: CommandLine) -> None:
-    lakehouse("ingest", csv("a\n1\n"), "--name", "t", "--reason", "why\x1b[2J\x9b")
+    lakehouse("ingest", csv("a\n1\n"), "--name", "t", "--reason", "why\x1b[2J\x9b\u202e")
     for words in (("history", "t"), ("history", "t", "--json"), ("journal", "events")):
         out = lakehouse(*words)
         assert "\x1b" not in out
         assert "\x9b" not in out
+        assert "\u202e" not in out
         assert "why" in out
 
 

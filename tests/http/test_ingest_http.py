@@ -332,3 +332,21 @@ def test_an_encoding_that_is_claimed_falsely_or_unknown(lake: Lake, fresh: Fresh
         refused(sent("br"), 415, "unsupported_media_type")
     assert sent("identity").status == 200
     assert sent("GZIP", gzip.compress(CSV)).status == 200
+
+
+@pytest.mark.parametrize("expect", [{}, {"Expect": "100-continue"}])
+def test_a_file_may_be_put(lake: Lake, fresh: Callable[[], str], expect: dict[str, str]) -> None:
+    """As `curl -T FILE URL` sends it: without a Content-Type."""
+    name = fresh()
+    answer = lake.ask("PUT", f"/v1/ingest?name={name}", b"a,b\n1,x\n", expect)
+    assert (answer.status, answer.json["rows_ingested"]) == (200, 1), answer
+    again = lake.ask("PUT", f"/v1/ingest?name={name}", b"a,b\n1,x\n", expect)
+    assert again.json["reused"]
+
+
+def test_curl_d_is_told_the_command_that_works(lake: Lake, fresh: Callable[[], str]) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    target = f"name={fresh()}&mode=append"
+    answer = refused(lake.ingest(target, b"a,b1,x", headers), 415, "unsupported_media_type")
+    assert "curl -T FILE 'http://" in answer.json["detail"]
+    assert f"/v1/ingest?{target}'" in answer.json["detail"]

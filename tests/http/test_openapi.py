@@ -30,6 +30,8 @@ PARAMETERS = {
     "GET /v1/catalog/pins": READ,
     "POST /v1/ingest": "name mode schema_change dedupe resolves dry_run stage format types null delimiter"
     f" encoding header on_error missing min_rows Content-Encoding {CHANGE}",
+    "PUT /v1/ingest": "name mode schema_change dedupe resolves dry_run stage format types null delimiter"
+    f" encoding header on_error missing min_rows Content-Encoding {CHANGE}",
     "GET /v1/sql": f"q format as_of If-None-Match Cache-Control Query-Id {READ}",
     "POST /v1/sql": f"If-None-Match Cache-Control Query-Id {READ}",
     "GET /v1/queries": READ,

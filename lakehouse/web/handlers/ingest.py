@@ -1,4 +1,4 @@
-"""Handler of POST /v1/ingest."""
+"""Handler of POST and PUT /v1/ingest."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +25,7 @@ from lakehouse.web.http.problems import versioned
 
 FIELD = "file"
 FORM = "multipart/form-data"
+URLENCODED = "application/x-www-form-urlencoded"
 RAW = (
     "text/plain",
     "application/octet-stream",
@@ -67,6 +68,11 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
         return versioned(await service.ingest.ingest(caller, plan, upload))
 
 
+async def put(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """PUT /v1/ingest: as POST, for `curl -T FILE URL`."""
+    return await ingest(service, exchange)
+
+
 @asynccontextmanager
 async def _received(
     service: Service, exchange: Exchange, incoming: _Incoming
@@ -94,6 +100,11 @@ def _form(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
 
 def _raw(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
     headers = exchange.request.headers
+    if exchange.request.content_type == URLENCODED:
+        # curl -d and --data-binary say so of any file, and -d takes its line ends out.
+        url = f"http://{exchange.request.host}{exchange.request.raw_path[:512]}"
+        detail = f"the body is declared as {URLENCODED}; to send a file: curl -T FILE '{url}'"
+        raise RefusedError(Refused("unsupported_media_type", detail))
     if "Content-Type" in headers and exchange.request.content_type not in RAW:
         detail = f"{exchange.request.content_type} is not supported; send text/csv or {FORM}"
         raise RefusedError(Refused("unsupported_media_type", detail))

@@ -113,4 +113,3 @@ def test_rows_that_came_again_leave_the_quarantine_and_nothing_holds_it() -> Non
     held = [inventory.is_held(state.inventory, item(name).blob) for name in "qrs"]
     assert held == [False, True, True]
     assert inventory.current(state.inventory, item("q").key) is None
-    assert [each for _, each in catalog.quarantined(state.catalog)] == [item("r"), item("s")]

@@ -1,0 +1,165 @@
+"""One dataset takes files of CSV, NDJSON, pandas, polars and Spark in any order."""
+
+import io
+import math
+import random
+import struct
+from collections.abc import Callable
+
+import pandas
+import polars
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from lake_server import Lake
+from refusals import nothing_changes, refused
+
+Fresh = Callable[[], str]
+PARQUET = (("Content-Type", "application/vnd.apache.parquet"),)
+NDJSON = (("Content-Type", "application/x-ndjson"),)
+CSV = (("Content-Type", "text/csv"),)
+
+
+def _parquet(table: pa.Table, **options: object) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, **options)
+    return sink.getvalue().to_pybytes()
+
+
+def _pandas() -> bytes:
+    frame = pandas.DataFrame({"id": [1, 2], "name": ["x", None], "rate": [0.5, math.nan]})
+    frame["at"] = pandas.to_datetime(["2024-01-02 03:04:05.123", None])
+    memory = io.BytesIO()
+    frame.to_parquet(memory)
+    return memory.getvalue()
+
+
+def _polars() -> bytes:
+    frame = polars.DataFrame(
+        {"at": [None, None], "name": ["x", "y"], "rate": [0.25, None], "id": [3, 4]},
+        schema={
+            "at": polars.Datetime("ms"),
+            "name": polars.Categorical,
+            "rate": polars.Float32,
+            "id": polars.UInt8,
+        },
+    )
+    memory = io.BytesIO()
+    frame.write_parquet(memory)
+    return memory.getvalue()
+
+
+def _spark() -> bytes:
+    # As Spark writes it: int32, INT96 timestamps, dictionaries.
+    table = pa.table(
+        {
+            "id": pa.array([5, 6], pa.int32()),
+            "name": pa.array(["x", "x"]).dictionary_encode(),
+            "rate": pa.array([1.5, 2.5], pa.float32()),
+            "at": pa.array([None, None], pa.timestamp("ns")),
+        }
+    )
+    return _parquet(table, use_deprecated_int96_timestamps=True)
+
+
+FILES = {
+    "csv": (b"rate,id,name,at\n0.1,7,y,2024-01-01 00:00:00\n,8,,\n", CSV),
+    "ndjson": (b'{"id": 9, "name": "z", "rate": 3.5, "at": "2024-01-01T00:00:00"}\n', NDJSON),
+    "pandas": (_pandas(), PARQUET),
+    "polars": (_polars(), PARQUET),
+    "spark": (_spark(), PARQUET),
+}
+
+
+@pytest.mark.parametrize("first", FILES)
+def test_files_of_all_programs_follow_one_of_any(lake: Lake, fresh: Fresh, first: str) -> None:
+    name = fresh()
+    schema = "types=at:timestamp" if first == "ndjson" else ""
+    began = lake.ingest(f"name={name}&{schema}", *FILES[first])
+    assert began.status == 200, began
+    for file in FILES.keys() - {first}:
+        answer = lake.ingest(f"name={name}&mode=append", *FILES[file])
+        assert answer.status == 200, (file, answer)
+        assert answer.json["schema"] == began.json["schema"]
+    ids = lake.sql(f"SELECT id FROM {name} ORDER BY id").json["rows"]
+    assert ids == [[number] for number in range(1, 10)]
+    names = lake.sql(f"SELECT name, count(*) FROM {name} GROUP BY ALL ORDER BY ALL").json["rows"]
+    assert names == [["x", 4], ["y", 2], ["z", 1], [None, 2]]
+
+
+def test_a_refusal_says_which_logical_type_differs(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", *FILES["pandas"])
+    zoned = pa.table(
+        {
+            "id": [1.5],
+            "name": ["x"],
+            "rate": [1.0],
+            "at": pa.array([0], pa.timestamp("us", tz="UTC")),
+        }
+    )
+    with nothing_changes(lake):
+        answer = lake.ingest(f"name={name}&mode=append", _parquet(zoned), PARQUET)
+        refused(answer, 409, "schema_conflict")
+    problems = [(each["name"], each["problem"], each["is"]) for each in answer.json["errors"]]
+    assert problems == [("id", "type", "double"), ("at", "type", "timestamp[us, tz=UTC]")]
+
+
+def test_a_dataset_that_a_parquet_began_keeps_its_types(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    table = pa.table(
+        {
+            "n": pa.array([1], pa.int32()),
+            "price": pa.array(["1.50"]).cast(pa.decimal128(10, 2)),
+        }
+    )
+    began = lake.ingest(f"name={name}", _parquet(table), PARQUET).json
+    types = [{"name": "n", "type": "int32"}, {"name": "price", "type": "decimal128(10, 2)"}]
+    assert began["schema"] == types
+    assert lake.ingest(f"name={name}&mode=append", b"price,n\n2.5,2\n").json["schema"] == types
+    ndjson = b'{"n": 3, "price": 3.25}\n'
+    assert lake.ingest(f"name={name}&mode=append", ndjson, NDJSON).json["schema"] == types
+    with nothing_changes(lake):
+        beyond = lake.ingest(f"name={name}&mode=append", b"n,price\n2147483648,1\n")
+        refused(beyond, 409, "schema_conflict")
+    expected = {"name": "n", "problem": "type", "was": "int32", "is": "int64", "line": 2}
+    assert beyond.json["errors"] == [expected]
+    query = f"name={name}&mode=append&schema_change=widen"
+    wide = lake.ingest(query, b"n,price\n2147483648,4\n").json
+    assert [each["type"] for each in wide["schema"]] == ["int64", "decimal128(10, 2)"]
+    found = lake.sql(f"SELECT n, price FROM {name} ORDER BY n").json
+    assert [each["type"] for each in found["columns"]] == ["BIGINT", "DECIMAL(10,2)"]
+    assert found["rows"] == [[1, "1.50"], [2, "2.50"], [3, "3.25"], [2147483648, "4.00"]]
+
+
+def test_nanoseconds_fit_where_all_are_whole_microseconds(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"at\n9999-12-31 00:00:00\n")
+    whole = pa.table({"at": pa.array([1_000], pa.timestamp("ns"))})
+    assert lake.ingest(f"name={name}&mode=append", _parquet(whole), PARQUET).status == 200
+    part = pa.table({"at": pa.array([1], pa.timestamp("ns"))})
+    answer = lake.ingest(f"name={name}&mode=append", _parquet(part), PARQUET)
+    refused(answer, 409, "schema_conflict")
+    assert lake.sql(f'SELECT "at" FROM {name} ORDER BY 1').json["rows"] == [
+        ["1970-01-01T00:00:00.000001"],
+        ["9999-12-31T00:00:00"],
+    ]
+
+
+def test_a_round_trip_by_pandas_is_bit_for_bit(lake: Lake, fresh: Fresh) -> None:
+    name, rng = fresh(), random.Random(20)
+    frame = pandas.DataFrame({"x": [rng.uniform(-1e6, 1e6) for _ in range(10_000)]})
+    frame["y"] = [rng.random() * 10 ** rng.randrange(-300, 300) for _ in range(10_000)]
+    body = frame.to_csv(index_label="row").encode()
+    assert lake.ingest(f"name={name}", body).json["rounded"] == []
+    first = _bits(lake.sql(f"SELECT x, y FROM {name} ORDER BY row", format="csv").body)
+    assert first == [struct.pack("<dd", *pair) for pair in zip(frame.x, frame.y, strict=True)]
+    again = fresh()
+    lake.ingest(f"name={again}", lake.sql(f"FROM {name}", format="csv").body)
+    second = _bits(lake.sql(f"SELECT x, y FROM {again} ORDER BY row", format="csv").body)
+    assert second == first
+
+
+def _bits(csv: bytes) -> list[bytes]:
+    frame = pandas.read_csv(io.BytesIO(csv))
+    return [struct.pack("<dd", *pair) for pair in zip(frame.x, frame.y, strict=True)]

@@ -10,6 +10,7 @@ from builders import (
     item,
     registered,
     restored,
+    schema,
     source,
     stored,
 )
@@ -28,7 +29,7 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
 )
-from lakehouse.admin.what_if import WhatIf
+from lakehouse.admin.what_if import Left, WhatIf
 from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.diff import diff
 from projections.moment import Moment
@@ -51,7 +52,8 @@ def codes(sides: WhatIf) -> list[tuple[int, str]]:
 
 def ingested(name: str, *parts: str, fingerprint: str = "f1") -> Data:
     objects = tuple(item(part) for part in parts)
-    return registered(name, *objects, fingerprint=fingerprint, source=source(name + fingerprint))
+    about = {"schema": schema(n="int64"), "source": source(name + fingerprint)}
+    return registered(name, *objects, fingerprint=fingerprint, **about)
 
 
 def appended(name: str, part: str, fingerprint: str = "f1") -> Data:
@@ -202,3 +204,79 @@ def test_a_change_set_stands_or_falls_as_a_whole() -> None:
 def test_notes_of_operators_stand_by_themselves() -> None:
     facts = [FormatRaised(1), LakeAdopted(9, "a" * 64, "note"), stored("a")]
     assert codes(without({3}, *facts)) == []
+
+
+def same(*facts: Data) -> None:
+    """Without nothing each event becomes itself again, in every part of the state."""
+    sides = without(set(), *facts)
+    assert sides.left == []
+    assert sides.now == sides.was
+
+
+def test_every_event_becomes_itself_again() -> None:
+    quarantined = msgspec.structs.replace(ingested("w", "p"), quarantine=(item("q"),), row_count=3)
+    again = msgspec.structs.replace(
+        appended("w", "r"), source=source("again", retries=item("q").key), row_count=4
+    )
+    hashed = msgspec.structs.replace(stored("h"), block_hashes="h" * 44)
+    named = registered("v", item("a", None, own_key=False), row_count=9)
+    restored_ = msgspec.structs.replace(
+        restored("w", item("p")), schema=schema(n="int64"), source=source("wf1"), row_count=3
+    )
+    same(quarantined, again, DatasetDropped("w", dataset_id("w")), restored_)
+    same(stored("a"), hashed, named, stored("a", "2"), ObjectForgotten("a"))
+    same(ingested("w", "p"), DatasetPinned("w", 1, (blob("p"),)), DatasetUnpinned("w", 1))
+    same(FormatRaised(1), LakeAdopted(9, "a" * 64, "note"))
+    blobs = (blob("p"),)
+    drop = DatasetDropped("w", dataset_id("w"))
+    same(ingested("w", "p"), drop, ObjectsMarked("r", 2, blobs), ObjectsCollected("r", blobs))
+
+
+def test_an_event_that_changed_a_schema_may_do_so_again() -> None:
+    old = registered("w", item("p"), fingerprint="f0", schema=schema(n="bool"), source=source("1"))
+    wide = msgspec.structs.replace(appended("w", "q"), schema=schema(n="string", m="bool"))
+    same(old, wide)
+    same(old, registered("w", item("q"), schema=schema(m="string"), source=source("2")))
+
+
+def test_what_is_left_out_says_why() -> None:
+    blobs = (blob("p"), blob("q"))
+    facts = [
+        ingested("w", "p"),
+        ingested("v", "q"),
+        DatasetDropped("w", "id"),
+        DatasetDropped("v", "id"),
+        ObjectsMarked("r", 4, blobs),
+        DatasetPinned("w", 1, (blob("p"),)),
+    ]
+    (some,) = without({3}, *facts[:5]).left
+    assert some == Left(5, "objects_marked", "object_in_use", "some objects are in use")
+    (all_,) = without({3, 4}, *facts[:5]).left
+    assert all_ == Left(5, "objects_marked", "object_in_use", "all of its objects are in use")
+    gone = without({1}, *facts[:1], *facts[5:]).left
+    assert gone == [
+        Left(
+            2,
+            "dataset_pinned",
+            "object_missing",
+            "1 objects of w do not exist without those events",
+        )
+    ]
+
+
+def test_what_gc_marks_once_a_pin_never_was_is_not_ingested_again() -> None:
+    facts = [
+        stored("a", "1"),
+        stored("a", "2"),
+        ObjectsMarked("r", 2, (blob("1"),)),
+        stored("b", "1"),
+    ]
+    (left,) = without({4}, *facts, stored("a", "1")).left
+    detail = f"event 3 marked {blob('1')} for removal"
+    assert left == Left(5, "object_stored", "objects_collected", detail)
+
+
+def test_a_pin_keeps_its_name_and_seq() -> None:
+    facts = [stored("x"), ingested("w", "p"), DatasetPinned("w", 2, (blob("p"),))]
+    sides = without({1}, *facts)
+    assert sides.now.inventory.pins == sides.was.inventory.pins

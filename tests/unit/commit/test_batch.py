@@ -102,3 +102,8 @@ def test_a_large_command_has_its_own_slot_and_too_large_a_one_is_refused(
     assert isinstance(outcome[0].decision, Refused)
     assert outcome[0].decision.code == "command_too_large"
     assert isinstance(outcome[1], Recorded)
+
+
+def test_a_batch_names_the_commit_that_its_slot_names() -> None:
+    for commands in ([], [(register("a"), context())]):
+        assert build(EMPTY, commands, STAMP).commit == STAMP.commit

@@ -9,12 +9,18 @@ from journal.events import (
     Data,
     DatasetDropped,
     DatasetPinned,
+    DatasetUnpinned,
+    FormatRaised,
+    LakeAdopted,
     ObjectForgotten,
+    ObjectsCollected,
     ObjectsMarked,
 )
 from journal.slot import FORMAT
 from lakehouse.domain.commands import (
     Command,
+    CommitChangeSet,
+    CommitStaged,
     DropDataset,
     ForgetObject,
     PinDataset,
@@ -26,6 +32,7 @@ from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, NeedsData
 from lakehouse.domain.errors import Refused
 from lakehouse.domain.restore_rules import NAMED_OBJECTS
+from lakehouse.domain.undo_rules import inverse
 
 DROP = DatasetDropped("w", dataset_id("w"))
 GONE = (ingested("w", "p"), DROP, ObjectsMarked("r", 2, (blob("p"),)))
@@ -220,3 +227,37 @@ def test_what_is_needed_first_is_said_too(
     command: Command, facts: tuple[Data, ...], step: DataStep, detail: str
 ) -> None:
     assert when(command, *facts) == NeedsData(step, detail)
+
+
+def test_what_the_caller_expects_is_refused_with_every_name_that_differs() -> None:
+    command = CommitChangeSet((DropDataset("w"),), (("w", 3), ("v", None), ("x", 4)))
+    rows = (
+        {"name": "w", "expected": 3, "actual": 1},
+        {"name": "x", "expected": 4, "actual": None},
+    )
+    detail = "2 of 3 names have changed: w is the first"
+    assert when(command, ingested("w", "p")) == Refused("expectation_failed", detail, rows)
+
+
+def test_a_staged_file_whose_objects_are_gone_is_said_so() -> None:
+    command = ingest("w", "p")
+    assert command.table is not None
+    unread = msgspec.structs.replace(
+        command, table=msgspec.structs.replace(command.table, uploaded=False)
+    )
+    detail = "the staged file is gone: the objects are not uploaded yet"
+    assert when(CommitStaged("s", unread)) == Refused("staged_not_found", detail)
+
+
+@pytest.mark.parametrize(
+    ("final", "why"),
+    [
+        (ObjectsMarked("r", 1, ()), "a mark is final: the object may be deleted at any moment"),
+        (ObjectsCollected("r", ()), "the bytes are deleted"),
+        (DatasetUnpinned("w", 1), "pin it again; what it held may have been collected since"),
+        (FormatRaised(1), "slots of the newer format may have been written since"),
+        (LakeAdopted(1, "a" * 64, ""), "it records what happened outside the journal"),
+    ],
+)
+def test_what_has_no_inverse_says_why(final: Data, why: str) -> None:
+    assert inverse(final, given()) == Refused("cannot_undo", f"{final.TYPE}: {why}")

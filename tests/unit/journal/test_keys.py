@@ -7,6 +7,7 @@ from journal.bucket.keys import (
     Tag,
     are_blobs,
     blob_tag,
+    is_removable,
     is_reserved,
     key_fault,
     object_blob,
@@ -120,3 +121,44 @@ def test_an_empty_key_is_no_blob_in_whatever_company() -> None:
     assert are_blobs((blob, blob))
     for odd in ((blob, ""), ("", blob), ("",), (blob + "\n",), (f"{blob}\n{blob}",)):
         assert not are_blobs(odd)
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("", "the key is empty"),
+        ("\ud800", "the key is not UTF-8"),
+        ("a" * 1_025, "the key has 1025 bytes; at most 1024 are allowed"),
+        ("ä" * 513, "the key has 1026 bytes; at most 1024 are allowed"),
+        ("a\nb", "the key holds a control character"),
+        ("/a", "the key has a leading '/', or an empty, '.' or '..' component"),
+        ("a//b", "the key has a leading '/', or an empty, '.' or '..' component"),
+        ("a/%2e%2e/b", "the key has a leading '/', or an empty, '.' or '..' component"),
+        ("a" * 1_024, None),
+        ("ä" * 512, None),
+        ("a/b.c", None),
+        ("100%", None),
+    ],
+)
+def test_a_fault_of_a_key_is_named(key: str, fault: str | None) -> None:
+    assert key_fault(key) == fault
+
+
+RUN = "0193aaaa-bbbb-7ccc-8ddd-eeeeffff0000"
+
+
+@pytest.mark.parametrize(
+    ("key", "removable"),
+    [
+        (f"_doctor/{RUN}/create", True),
+        (f"_doctor/{RUN}/list/00", True),
+        (f"_doctor/{RUN}/..", False),
+        (f"_doctor/{RUN}/", False),
+        ("_doctor/someone/create", False),
+        ("_journal/slots/00000000000000000001.ndjson", False),
+        ("_journal/lake.json", False),
+        ("a", False),
+    ],
+)
+def test_only_probes_and_caches_may_be_removed(key: str, removable: bool) -> None:
+    assert is_removable(key) is removable

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from journal.slot import (
     JournalCorrupt,
+    SealedSlot,
     UpgradeRequired,
     check_link,
     decode_lake,
@@ -214,3 +215,46 @@ def test_damage_around_the_data_of_an_event_is_found_without_reading_it(
 def test_bytes_that_are_no_text_are_damage_wherever_they_stand() -> None:
     with pytest.raises(JournalCorrupt, match="not UTF-8"):
         seal_slot(BODY.replace(b'"Workers"', b'"W\xffrkers"'), 1)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "reason"),
+    [
+        (b'"position":1', b'"position":2', "its header: expected 1, seen 2"),
+        (
+            b"2026-01-01T00:00:01.000000Z",
+            b"2026-01-01T00:00:01Z",
+            "its time is not a time: expected RFC 3339 in UTC, seen 2026-01-01T00:00:01Z",
+        ),
+        (b'"seq":1,', b'"seq":2,', "an event's seq: expected 1, seen 2"),
+    ],
+)
+def test_damage_says_what_was_expected_and_what_was_seen(
+    was: bytes, becomes: bytes, reason: str
+) -> None:
+    body = slot_body(EMPTY, stored("a"))
+    assert was in body
+    with pytest.raises(JournalCorrupt) as caught:
+        decode_slot(body.replace(was, becomes), 1)
+    assert str(caught.value) == f"slot 1: {reason}"
+    assert caught.value.position == 1
+
+
+def test_time_that_runs_backwards_is_named_with_both_times() -> None:
+    first = slot(EMPTY, stored("a"), at="2026-01-01T00:00:02.000000Z")
+    state = fold(EMPTY, first)
+    second = slot(state, stored("b"), at="2026-01-01T00:00:01.000000Z")
+    with pytest.raises(JournalCorrupt) as caught:
+        check_link(state.head, second, LAKE.lake)
+    assert str(caught.value) == (
+        "slot 2: time runs backwards: expected after 2026-01-01T00:00:02.000000Z,"
+        " seen 2026-01-01T00:00:01.000000Z"
+    )
+
+
+def test_one_of_many_events_is_read_by_its_line_alone() -> None:
+    """The other lines are not split: of a thousand events that would cost most of the time."""
+    body = slot_body(EMPTY, *(stored(str(number)) for number in range(3)))
+    sealed = seal_slot(body, 1)
+    damaged = SealedSlot(sealed.header, body.replace(b'\n{"seq":3', b'{"seq":3'))
+    assert event_in(damaged, 1).data == stored("0")

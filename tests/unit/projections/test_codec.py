@@ -33,3 +33,25 @@ def test_pairs_stand_in_the_order_of_their_keys() -> None:
     assert [line for line in encode_state(one) if b"tester" in line] == []
     keys = [line for line in encode_state(one) if line.startswith((b'["a"', b'["b"'))]
     assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (BODY + b"\n", "it does not end where it says"),
+        (BODY[:-1], "it does not end where it says"),
+        (b"", "cut short"),
+        (
+            BODY.replace(b'"catalog"', b'"zatalog"'),
+            "zatalog.datasets where catalog.datasets belongs",
+        ),
+        (
+            BODY.replace(b'["state",%d' % STATE_VERSION, b'["state",99'),
+            f"a state of version 99; this is version {STATE_VERSION}",
+        ),
+    ],
+)
+def test_damage_is_named(body: bytes, reason: str) -> None:
+    with pytest.raises(StateDamaged) as caught:
+        decode_state(body)
+    assert str(caught.value) == reason

@@ -74,3 +74,15 @@ def test_removals_are_forgotten_in_time_and_the_horizon_guards_then(
     assert inventory.lost_to(later.inventory, old) == 3
     assert inventory.lost_to(later.inventory, young) is None
     assert inventory.lost_to(later.inventory, blob("x")) is None
+
+
+def test_what_was_released_before_the_cutoff_may_go_unless_it_is_marked() -> None:
+    facts = [
+        stored("a", "1"),
+        stored("a", "2"),
+        stored("a", "3"),
+        ObjectsMarked("r", 2, (blob("1"),)),
+        stored("a", "4"),
+    ]
+    found = inventory.garbage(given(*facts).inventory, 3)
+    assert [(each.blob, seq) for each, seq in found] == [(blob("2"), 3)]

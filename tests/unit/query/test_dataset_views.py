@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from journal.events import Column
-from projections.views import Label, View, duckdb_type, quoted, stub_sql, view_sql
+from projections.views import Label, View, dropped_sql, duckdb_type, quoted, stub_sql, view_sql
 
 AMOUNT = Column("amount", "int64")
 
@@ -130,3 +130,10 @@ def test_labels_tell_each_object_s_rows_apart(tmp_path: Path) -> None:
     assert connection.execute("SELECT x FROM v WHERE who = 'c' AND x > 1").fetchall() == [(3,)]
     connection.execute(view_sql(View("v", (), columns, labels=labels)))
     assert connection.execute("FROM v").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("view", "name"), [(View("t", ()), '"t"'), (View('a"b', (), schema="lake"), '"lake"."a""b"')]
+)
+def test_a_view_is_dropped_by_its_whole_name(view: View, name: str) -> None:
+    assert dropped_sql(view) == f"DROP VIEW IF EXISTS {name}"

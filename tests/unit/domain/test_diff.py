@@ -1,16 +1,26 @@
 """What differs between two states, as rows."""
 
+from typing import Any
+
+import msgspec
 from builders import EMPTY, blob, given, item, registered, schema
 from deciding import appended, ingested
 
 from journal.events import DatasetDropped
 from lakehouse.domain.diff import diff
+from projections.fold import State
+
+
+def rows_of(was: State, now: State) -> list[dict[str, Any]]:
+    """As they are sent."""
+    return msgspec.to_builtins(diff(was, now))
+
 
 OLD = registered("w", item("p"), item("q"), schema=schema(id="int64"), row_count=7)
 
 
 def test_an_added_dataset_is_a_row_of_what_it_holds() -> None:
-    (row,) = diff(EMPTY, given(OLD))
+    (row,) = rows_of(EMPTY, given(OLD))
     assert row == {
         "name": "w",
         "change": "added",
@@ -22,7 +32,7 @@ def test_an_added_dataset_is_a_row_of_what_it_holds() -> None:
 
 
 def test_a_dropped_dataset_is_a_row_of_what_it_held() -> None:
-    (row,) = diff(given(OLD), given(OLD, DatasetDropped("w", "id")))
+    (row,) = rows_of(given(OLD), given(OLD, DatasetDropped("w", "id")))
     assert row == {
         "name": "w",
         "change": "dropped",
@@ -35,7 +45,7 @@ def test_a_dropped_dataset_is_a_row_of_what_it_held() -> None:
 
 def test_a_changed_dataset_is_a_row_of_both() -> None:
     new = registered("W", item("q"), item("r"), schema=schema(id="string"), row_count=9)
-    (row,) = diff(given(OLD), given(OLD, new))
+    (row,) = rows_of(given(OLD), given(OLD, new))
     assert row == {
         "name": "W",
         "change": "changed",
@@ -48,8 +58,8 @@ def test_a_changed_dataset_is_a_row_of_both() -> None:
 
 def test_an_unknown_schema_is_not_compared() -> None:
     new = registered("w", item("p"), item("q"), row_count=7)
-    assert [row["schema"] for row in diff(given(OLD), given(OLD, new))] == [[]]
-    assert [row["schema"] for row in diff(given(new), given(new, OLD))] == [[]]
+    assert [row["schema"] for row in rows_of(given(OLD), given(OLD, new))] == [[]]
+    assert [row["schema"] for row in rows_of(given(new), given(new, OLD))] == [[]]
 
 
 def test_the_same_content_from_another_event_is_no_difference() -> None:
@@ -60,6 +70,6 @@ def test_the_same_content_from_another_event_is_no_difference() -> None:
 
 def test_rows_stand_in_name_order() -> None:
     now = given(ingested("b", "1"), ingested("a", "2"), appended("c", "3"))
-    assert [row["name"] for row in diff(EMPTY, now)] == ["a", "b", "c"]
+    assert [row["name"] for row in rows_of(EMPTY, now)] == ["a", "b", "c"]
     was = given(ingested("b", "1"), ingested("z", "2"))
-    assert [row["name"] for row in diff(was, now)] == ["a", "c", "z"]
+    assert [row["name"] for row in rows_of(was, now)] == ["a", "c", "z"]

@@ -161,25 +161,28 @@ def test_a_dataset_that_is_as_it_was_but_for_one_thing_is_restored() -> None:
     )
 
 
-def test_a_conflict_counts_the_columns_and_names_the_first_line() -> None:
-    old = registered("w", fingerprint="f0", schema=schema(id="string", zip="int64"))
+def test_a_conflict_names_every_column_with_its_problem_and_line() -> None:
+    was = schema(id="string", zip="int64", left="bool")
+    old = registered("w", fingerprint="f0", schema=was)
     command = ingest("w", "p", read_under="f0")
     assert command.table is not None
-    table = msgspec.structs.replace(command.table, lines=(("zip", 9), ("id", 12)))
+    now = schema(id="int64", zip="string", more="double")
+    table = msgspec.structs.replace(command.table, schema=now, lines=(("zip", 9), ("id", 12)))
     decision = when(msgspec.structs.replace(command, table=table), old)
-    rows = (
-        {"name": "id", "was": "string", "is": "int64", "line": 12},
-        {"name": "zip", "was": "int64", "is": "string", "line": 9},
+    detail = (
+        "w: column id is string, the file's is int64 (line 12);"
+        " column zip is int64, the file's is string (line 9);"
+        " column left is missing; column more is added."
     )
-    detail = "w: 2 columns differ; line 9 is the first, in column zip"
-    assert decision == Refused("schema_conflict", detail, rows)
-
-
-def test_one_column_is_counted_as_one() -> None:
-    old = registered("w", fingerprint="f0", schema=schema(id="string", zip="string"))
-    decision = when(ingest("w", "p", read_under="f0"), old)
     assert isinstance(decision, Refused)
-    assert decision.detail == "w: 1 column differs"
+    assert decision.code == "schema_conflict"
+    assert decision.detail.startswith(detail)
+    assert decision.errors == (
+        {"name": "id", "problem": "type", "was": "string", "is": "int64", "line": 12},
+        {"name": "zip", "problem": "type", "was": "int64", "is": "string", "line": 9},
+        {"name": "left", "problem": "missing"},
+        {"name": "more", "problem": "added"},
+    )
 
 
 def test_a_replacement_needs_no_check_of_values_that_it_replaces() -> None:

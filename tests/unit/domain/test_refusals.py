@@ -222,7 +222,7 @@ def test_a_replacement_needs_no_check_of_values_that_it_replaces() -> None:
             UndoChange(2, DROP, restore("w", 1, *GONE)),
             (*GONE[:2], DatasetPinned("w", 1, (blob("p"),))),
             DataStep.FIND_LAST_CHANGE,
-            "event 3 of the dropped dataset w may be a pin",
+            "event 3 of w, which is absent now, may be a pin",
         ),
     ],
 )

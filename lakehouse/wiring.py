@@ -112,7 +112,7 @@ async def service_of(
             await engine.start()
             stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
         stack.push_async_callback(engine.close)
-        if s3 and settings.secrets_file and queries:
+        if s3 and s3.access_key_id and settings.secrets_file and queries:
             rotation = _rotation(settings, environ, bucket, s3)
             watching = running(rotation.watch(settings.poll_interval_s), failed)
             await stack.enter_async_context(watching)
@@ -143,18 +143,21 @@ def _rotation(
     settings: Settings,
     environ: Mapping[str, str],
     bucket: Bucket,
-    known: S3Settings,
+    current: S3Settings,
 ) -> Rotation[S3Settings]:
-    from journal.bucket.s3.bucket import S3Bucket  # slow to import, and here it has been
+    from journal.bucket.s3.bucket import S3Bucket  # already imported; slow otherwise
 
-    async def use(s3: S3Settings) -> None:
+    def use(s3: S3Settings) -> None:
         if isinstance(bucket, S3Bucket):
             bucket.renew(s3)
 
     def read() -> S3Settings:
-        return _s3_settings(settings, environ) or known
+        found = _s3_settings(settings, environ)
+        if found is None or found.access_key_id is None:
+            raise ValueError("the secrets file holds no access key any more")
+        return found
 
-    return Rotation(read, use, known)
+    return Rotation(read, use, current)
 
 
 def _spool_dir(settings: Settings, bucket: Bucket) -> Path:

@@ -226,8 +226,8 @@ def _datasets(commands: "Commands[Parser]") -> None:
     transaction = _command(
         commands,
         "transaction",
-        "Make several changes of the catalog at once, or none",
-        "The file is the body of POST /v1/catalog/transaction.",
+        "Make several changes to the catalog as one event, or none of them",
+        'The file is JSON: {"changes": [{"op": "drop", "name": "t"}, …]}.',
     )
     transaction.add_argument(
         "changes", metavar="FILE|-", help="JSON file with the changes; - reads stdin"

@@ -70,6 +70,18 @@ def test_waiting_for_stdin_ends_silently_and_leaves_no_file() -> None:
     assert list(Path("bucket/.tmp").glob("spool-*")) == []
 
 
+def test_a_statement_that_is_still_typed_ends_silently() -> None:
+    with started("sql", "-f", "-") as process:
+        assert process.stdin is not None
+        # As above: more than a pipe holds has been written only when the process reads.
+        process.stdin.write(b"-- " + b"x" * 300_000)
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_S) == -signal.SIGINT
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
 def test_a_result_on_its_way_ends_silently() -> None:
     with started("sql", "FROM range(10000000)", "--format", "csv") as process:
         assert process.stdout is not None

@@ -70,6 +70,7 @@ def test_a_profile_s_credentials_reach_the_store(
         json.loads(lakehouse("journal", "verify", "--objects", "--json", "--bucket", bucket))["seq"]
         == 1
     )
+    assert lakehouse("sql", "SELECT a FROM t", "--format", "csv", "--bucket", bucket) == "a\n1\n"
     monkeypatch.setenv("AWS_PROFILE", "absent")
     assert "profile (absent)" in lakehouse("datasets", "--bucket", bucket, code=2)
     monkeypatch.delenv("AWS_PROFILE")

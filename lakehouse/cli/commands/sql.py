@@ -1,13 +1,14 @@
 """`lakehouse sql`: runs one statement; its result goes to stdout or a file while it arrives."""
 
 import argparse
+import asyncio
 import codecs
 import contextlib
 import io
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -41,7 +42,7 @@ TERMINAL_ROWS = 1_000
 async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse sql STATEMENT`. A query that fails midway may have printed a part of its result."""
     shape = _shape(arguments)
-    statement = _statement(arguments)
+    statement = await _statement(arguments)
     format_ = JSON if shape == TABLE else shape
     request = SqlRequest(statement, as_of=arguments.as_of, format=format_)
     with _output(arguments.output) as out:
@@ -83,7 +84,7 @@ def _shape(arguments: argparse.Namespace) -> str:
     return shape
 
 
-def _statement(arguments: argparse.Namespace) -> str:
+async def _statement(arguments: argparse.Namespace) -> str:
     """The statement: the argument, a file, or stdin. Raises RefusedError."""
     if (arguments.sql is None) == (arguments.statement_file is None):
         raise RefusedError(Refused("usage", "give one statement, as an argument or with --file"))
@@ -91,7 +92,11 @@ def _statement(arguments: argparse.Namespace) -> str:
         return str(arguments.sql)
     name = arguments.statement_file
     try:
-        body = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        # In a thread, so that Ctrl-C at a terminal ends the command.
+        read: Callable[[], bytes] = (
+            sys.stdin.buffer.read if name == STDIN else Path(name).read_bytes
+        )
+        body = await asyncio.to_thread(read)
         return body.decode("utf-8-sig")
     except OSError as error:
         raise RefusedError(Refused("missing_file", f"{name}: {error.strerror}")) from error

@@ -1,6 +1,6 @@
-"""A file that is read while it still arrives: one thread writes it, another reads what is there.
+"""A file that is read while it is written: one thread writes it, another reads what is there.
 
-It knows neither where the bytes come from nor what they are.
+It does not know where the bytes come from or what they mean.
 """
 
 import io
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class ReadAbandonedError(Exception):
-    """The file will not be whole, or nobody wants it to be read any more."""
+    """The file will never be whole, or its reading was cancelled."""
 
 
 class GrowingFile:
-    """A file on disk that grows. Any number of threads may wait for more of it."""
+    """A file on disk that grows. Any number of threads may wait for more bytes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -24,25 +24,25 @@ class GrowingFile:
         self._changed = threading.Condition()
 
     def grow(self, size_bytes: int) -> None:
-        """So many bytes more are on disk."""
+        """Say that so many more bytes are on disk."""
         with self._changed:
             self._size_bytes += size_bytes
             self._changed.notify_all()
 
     def end(self) -> None:
-        """What is there is all there is."""
+        """Say that the file is whole."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def give_up(self) -> None:
-        """Whoever reads, now or later, gets GivenUpError."""
+        """Every read, now or later, raises ReadAbandonedError."""
         with self._changed:
             self._given_up = True
             self._changed.notify_all()
 
     def wait_for(self, size_bytes: int) -> None:
-        """Blocks until so many bytes are there, or the file has ended. Raises GivenUpError."""
+        """Block until so many bytes are on disk, or the file is whole. Raises ReadAbandonedError."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._given_up or self._ended or self._size_bytes >= size_bytes
@@ -51,7 +51,7 @@ class GrowingFile:
                 raise ReadAbandonedError
 
     def whole(self) -> Path:
-        """Where it is, once it has ended. Blocks; raises GivenUpError."""
+        """Its path, once it is whole. Blocks; raises ReadAbandonedError."""
         with self._changed:
             self._changed.wait_for(lambda: self._given_up or self._ended)
             if self._given_up:
@@ -64,7 +64,7 @@ class GrowingFile:
 
 
 class GrowingFileReader(io.RawIOBase):
-    """Reads an arriving file; a read is short only at the file's end."""
+    """Reads a growing file; a read is short only at the end of the file."""
 
     def __init__(self, file: GrowingFile) -> None:
         self._file = file
@@ -72,9 +72,9 @@ class GrowingFileReader(io.RawIOBase):
         self._position = 0
 
     def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes, or what is left. Blocks; raises GivenUpError."""
+        """The next `size` bytes, or what is left. Blocks; raises ReadAbandonedError."""
         if size < 0:
-            raise ValueError("an arriving file is read in pieces")
+            raise ValueError("a growing file is read in pieces")
         self._file.wait_for(self._position + size)
         data = os.pread(self._descriptor, size, self._position)
         self._position += len(data)
@@ -91,12 +91,12 @@ class GrowingFileReader(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Goes to a place counted from the start."""
         if whence != os.SEEK_SET:
-            raise ValueError("an arriving file has no known end")
+            raise ValueError("the end of a growing file is not known")
         self._position = offset
         return offset
 
     def close(self) -> None:
-        """Once is enough."""
+        """Close the descriptor; a second call does nothing."""
         if not self.closed:
             os.close(self._descriptor)
         super().close()

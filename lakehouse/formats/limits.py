@@ -1,4 +1,4 @@
-"""How much one ingest may take. Numbers only: what is refused, and where, stands in the readers."""
+"""Limits of one ingest. Numbers only: the readers decide what they refuse."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ MIB = 1 << 20
 
 
 class IngestLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of one ingest; each has a default that suits one machine.
+    """Limits of one ingest; the defaults suit one machine.
 
     Memory is about `kept_bytes` and `threads` x (`block_bytes` as bytes and as text) plus a few
     row groups; only a record longer than a block makes a block grow, up to `record_bytes`.

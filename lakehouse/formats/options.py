@@ -1,6 +1,6 @@
 """Options: how the bytes of a file are to be read. Pure data.
 
-It parses no query and knows no file: which options a format takes stands in file_formats.py.
+It parses no query and knows no file: file_formats.py says which options a format takes.
 """
 
 import msgspec

@@ -1,7 +1,7 @@
-"""The quarantine file: the rows that were set aside, as Parquet that people and SQL can read.
+"""The quarantine file: the bad rows of a file, as Parquet that people and SQL can read.
 
 Columns `line` (of the file, from 1), `column` (null where the record could not be read), `reason`,
-`raw` (the record's bytes in the file's own encoding, without its newline). Rows stand in the
+`raw` (the record's bytes in the file's own encoding, without its newline). Rows are in the
 file's order; the same rows give the same bytes. It judges nothing.
 """
 
@@ -59,7 +59,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 class QuarantineWriter:
-    """Writes what is set aside into `path`, which is made with the first of it. Memory is bounded."""
+    """Writes bad rows to `path`, which the first of them creates. Memory is bounded."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._path = path
@@ -70,16 +70,16 @@ class QuarantineWriter:
         self._row_count = 0
         self._examples: list[QuarantinedRow] = []
 
-    def add(self, aside: Sequence[QuarantinedRow]) -> None:
-        """Take these records; a group is written whenever enough have come."""
-        for each in aside:
+    def add(self, rows: Sequence[QuarantinedRow]) -> None:
+        """Add these rows; a row group is written whenever there are enough."""
+        for each in rows:
             self._waiting.append(each)
             self._waiting_bytes += len(each.raw)
             if len(self._waiting) >= GROUP_ROWS or self._waiting_bytes >= GROUP_BYTES:
                 self._flush()
 
     def close(self) -> Quarantined | None:
-        """Finish the file; None when nothing was set aside, and there is none then."""
+        """Finish the file; None where there was no bad row, and so no file."""
         if self._waiting:
             self._flush()
         if self._writer is None:
@@ -109,7 +109,7 @@ class QuarantineWriter:
 
 
 def read_quarantine(path: Path) -> Iterator[QuarantinedRow]:
-    """What a quarantine file holds, in its order, a row group at a time."""
+    """The rows of a quarantine file, in its order, read a row group at a time."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(GROUP_ROWS):
             for row in batch.to_pylist():

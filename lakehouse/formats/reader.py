@@ -52,7 +52,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[ColumnProblem, ...] = ()
     rounded: tuple[Rounded, ...] = ()
     quarantine: Quarantined | None = None
-    """The rows that were set aside; None without any, which is so unless `on_error=quarantine`."""
+    """The bad rows; None where there are none, as always without `on_error=quarantine`."""
 
 
 class Reader(Protocol):

@@ -1,6 +1,6 @@
 """Columns and their fingerprint: what ingest and the catalog say about a schema.
 
-Pure data. It never looks at a file.
+Pure data. It never reads a file.
 """
 
 import enum
@@ -34,9 +34,9 @@ class SchemaPolicy(enum.Enum):
     """What happens to a file whose values do not all fit its contract."""
 
     KEEP = "keep"
-    """The file differs; with `on_error=quarantine` the rows that do not fit are set aside."""
+    """The file differs; with `on_error=quarantine` the rows that do not fit go to quarantine."""
     COMPARE = "compare"
-    """The file differs, and no row is set aside for it."""
+    """The file differs, and no row goes to quarantine for it."""
     REPLACE = "replace"
     """The file gets types of its own: the contract may be replaced."""
     WIDEN = "widen"

@@ -85,7 +85,7 @@ class _Row(msgspec.Struct, frozen=True):
 def classify(values: pa.StringArray, candidates: tuple[str, ...]) -> Classified:
     """Those of `candidates` whose row of the table holds for every non-null value, in order.
 
-    `candidates` stand in the order of the table and end in `string`. Without any value all of them
+    `candidates` are in the order of the table and end in `string`. Without any value all of them
     hold, and the values are text.
     """
     if candidates == (STRING,) or values.null_count == len(values):

@@ -35,7 +35,7 @@ def first_line(start: int) -> int:
 
 
 class Block(msgspec.Struct, frozen=True):
-    """Records as bytes, the first of which stands at the offset `start` of the text.
+    """Records as bytes, the first of them at the offset `start` of the text.
 
     A block that is not `whole` begins at a record's start and holds one that cannot be read; it
     is the last.
@@ -118,7 +118,7 @@ def _last(left: Block, dialect: Dialect) -> Iterator[Block]:
 
 
 def _too_long(block: Block, dialect: Dialect, limits: IngestLimits) -> RefusedError:
-    # Short records may stand before the long one, in the piece that it begins in.
+    # Short records may come before the long one, in the piece that it begins in.
     line = block.line
     for record in records(block.data, line, dialect, limits.columns):
         line = record.line

@@ -23,7 +23,7 @@ class _Scanner:
         self._last = ""
 
     def take(self, kind: str) -> bool:
-        """Whether a token may stand here: its character, `"` for a string, `1` for another scalar."""
+        """Whether a token is allowed here: its character, `"` for a string, `1` for another scalar."""
         if kind not in self._expected:
             return False
         if kind in _CLOSES:

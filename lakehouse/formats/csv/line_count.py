@@ -1,4 +1,4 @@
-"""Lines of a text, counted when somebody asks: only what is refused, or set aside, has a line."""
+"""Lines of a text, counted on demand: only refusals and quarantined rows have line numbers."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator

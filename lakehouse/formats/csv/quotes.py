@@ -1,8 +1,8 @@
-"""Quotes, looked at by their places alone: where a buffer of CSV ends its last whole record.
+"""Where the last whole record of a buffer of CSV ends, by the positions of quotes alone.
 
-It answers for text whose every quote opens a field, closes one or is doubled inside one, as
-nearly all is; of any other it says so, and the automaton of the dialect decides. It costs half of
-what the automaton does, whose every byte is a step.
+It answers for text whose every quote opens a field, closes one or is doubled inside one, as nearly
+all text is; for any other it answers None, and the automaton of the dialect decides. It takes half
+of the time of the automaton, which visits every byte.
 """
 
 import re
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 _QUOTE, _RETURN, _NEWLINE = b'"\r\n'
 _QUOTES = re.compile(b'"')
 _SHORT_BYTES = 64 * 1024
-"""Up to here calling on Arrow's kernels takes longer than their work."""
+"""For shorter text the calls of Arrow's kernels take longer than their work."""
 _MOST_FIELDS = 1_000
 """Quoted fields behind the last record's end; beyond, the automaton is the cheaper one."""
 _WINDOW_BYTES = 1 << 18
@@ -27,7 +27,7 @@ def last_end(data: bytes, delimiter: str, final: int) -> int | None:
     """The end of the last record that ends at or before `final`; 0 where none does.
 
     `data` begins at a record's start and holds a quote; `final` is the end of a line or 0. None
-    where some quote is of another kind, or the answer is far to seek.
+    where some quote is of another kind, or too many quoted fields follow the last end.
     """
     if len(data) <= _SHORT_BYTES:
         return _last_end_of_short(data, delimiter, final)
@@ -113,7 +113,7 @@ def _numbers() -> pa.Int64Array:
 
 @lru_cache(8)
 def _borders(delimiter: str) -> pa.BooleanArray:
-    """By byte: whether it may stand beside a quote that opens or closes a field."""
+    """By byte: whether it may be next to a quote that opens or closes a field."""
     borders = {ord(delimiter), _RETURN, _NEWLINE, _QUOTE}
     return pa.array([byte in borders for byte in range(256)])
 

@@ -43,7 +43,7 @@ def read(request: ReadRequest) -> Parsed:
     Of a file with the contract's header each column whose values all fit the contract's type gets
     it; all else is inferred, and `differences` then says where the file departs from the contract.
     With `on_error=quarantine` rows that cannot be read, or do not fit an override or a binding
-    contract with the file's header, are set aside.
+    contract, go to quarantine.
     """
     _refuse_other_files(request)
     return _read(request) if request.options.on_error == REJECT else _without_bad_rows(request)
@@ -82,7 +82,7 @@ def _without_bad_rows(request: ReadRequest) -> Parsed:
 
 
 def _binding(contract: Contract | None) -> Contract | None:
-    """The contract, where a row that does not fit it is set aside."""
+    """The contract, if rows that do not fit it go to quarantine."""
     return contract if contract is not None and contract.policy is SchemaPolicy.KEEP else None
 
 

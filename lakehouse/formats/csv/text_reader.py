@@ -100,7 +100,7 @@ class TextReader(msgspec.Struct, frozen=True):
 def _arrow_buffer(data: bytes) -> pa.Buffer:
     """A copy that Arrow owns.
 
-    A thread of Arrow's may let go of the reader's buffer after the reader was closed. To free a
+    A thread of Arrow's may release the reader's buffer after the reader was closed. To free a
     Python object it would need the interpreter, and where that has exited the process aborts.
     """
     buffer = pa.allocate_buffer(len(data))

@@ -1,7 +1,7 @@
 """Lines of JSON, each as its members: names and values, the values as they were written.
 
-Most lines are taken apart by msgspec, which leaves values alone; those with escapes, or with what
-could be a name that stands twice, by the standard library. It decides no type.
+msgspec parses most lines and leaves values as they are; the standard library parses those with
+escapes, or with what could be a repeated name. It decides no type.
 """
 
 import json
@@ -36,7 +36,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class _Number(str):
-    """A number's digits, told apart from a string's characters."""
+    """A number's digits, as a type of their own beside strings."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ def parsed_lines(chunks: Iterable[bytes], limits: IngestLimits) -> Iterator[list
 
 
 def plain(raw: bytes) -> str:
-    """A value as the text that stands for it: a string's characters, else JSON without spaces."""
+    """A value as text: a string's characters, else JSON without spaces."""
     value = _DECODER.decode(raw.decode())
     return value if isinstance(value, str) else compact(value)
 
@@ -122,7 +122,7 @@ def _cells(raw: bytes) -> Members:
 
 
 def _simple(raw: bytes) -> Members | None:
-    """The members of a line on whose face it stands that no name is there twice, else None.
+    """The members of a line that certainly repeats no name, else None.
 
     Without escapes and spaces after quotes, `":` ends each name and can begin a string: as many of
     them as members, and no name was passed over.
@@ -157,7 +157,7 @@ def _is_odd(name: str) -> bool:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _Bad("a name stands twice in one object")
+        raise _Bad("a name occurs twice in one object")
     return found
 
 

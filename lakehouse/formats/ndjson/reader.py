@@ -1,6 +1,6 @@
 """NDJSON: a file of JSON objects, one a line, becomes typed Parquet; nothing of a number is lost.
 
-The file is read twice: once to learn its columns and their types, once to write. Columns stand in
+The file is read twice: once to learn its columns and their types, once to write. Columns are in
 the order in which they first appear, after those of a contract; what an object lacks is null.
 
 | every value of a column that is not null is | type |
@@ -68,7 +68,7 @@ _KIND_OF: Mapping[str | None, Kind] = {
 def read(request: ReadRequest) -> Parsed:
     """Read an NDJSON file, twice, each time from its start.
 
-    With `on_error=quarantine` rows that cannot be read, or do not fit, are set aside; without,
+    With `on_error=quarantine` rows that cannot be read, or do not fit, go to quarantine; without,
     raises RefusedError `malformed_ndjson`, `value_does_not_fit`.
     """
     work_dir, quarantines = request.work_dir(), request.options.on_error == QUARANTINE

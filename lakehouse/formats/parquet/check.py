@@ -110,7 +110,7 @@ def _check_names(names: list[str]) -> None:
     if any(not name or _CONTROL.search(name) for name in names):
         raise _Unfit("a column's name is empty or has a control character")
     if len({name.lower() for name in names}) < len(names):
-        raise _Unfit("two columns have one name, case aside")
+        raise _Unfit("two columns have the same name without regard to case")
 
 
 def _check_decimals(schema: pa.Schema) -> None:

@@ -1,4 +1,4 @@
-"""How columns are encoded in Parquet: chosen by what stands in a file's first rows alone.
+"""How columns are encoded in Parquet, which depends on a file's first rows alone.
 
 Measured on 500,000 workers against a dictionary for every column and zstd: a quarter smaller, a
 quarter less to write, and DuckDB reads it a fifth faster. A dictionary of values that do not
@@ -17,7 +17,7 @@ CODEC = "snappy"
 
 _SAMPLE_ROWS = 16_384
 _FEWEST_ROWS = 1_024
-"""Below this there is nothing to gain, and ten thousand columns cost a choice each."""
+"""For fewer rows the choice costs more than it gains: there may be ten thousand columns."""
 
 # DuckDB, pyarrow and polars read them all. Doubles stay plain, and booleans are bits anyway.
 _UNREPEATED: Mapping[str, str] = MappingProxyType(
@@ -46,6 +46,6 @@ def encodings(first: pa.Table) -> dict[str, Any]:
 
 
 def _repeats(values: pa.ChunkedArray) -> bool:
-    """Whether a value stands there twice or more on average."""
+    """Whether each value occurs twice or more on average."""
     distinct: int = pc.count_distinct(values).as_py()
     return bool(2 * distinct <= len(values) - values.null_count)

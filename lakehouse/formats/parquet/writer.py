@@ -54,7 +54,7 @@ def typed(
 ) -> pa.RecordBatch:
     """Texts, or values that were read from them, as `columns`, whose types hold for every value.
 
-    None stands for a column of nulls; `schema` is that of the columns.
+    None means a column of nulls; `schema` is that of the columns.
     """
     arrays = [
         pa.nulls(rows, type_) if each is None else convert(each, column.type)

@@ -20,7 +20,7 @@ def contract_of(plan: IngestPlan, live: Dataset | None, exact: frozenset[str]) -
         case "widen" if needs_exact(plan):
             return Contract(live.schema, SchemaPolicy.WIDEN, exact)
         case "widen":
-            # What is there now will not be, so that none of it must stay exact.
+            # The values that are there now are replaced, so none of them must stay exact.
             names = frozenset(column.name for column in live.schema)
             return Contract(live.schema, SchemaPolicy.WIDEN, names)
     return Contract(live.schema)

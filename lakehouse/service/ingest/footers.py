@@ -12,19 +12,19 @@ from lakehouse.formats.types import INT64
 from projections.catalog import Dataset
 
 END_BYTES = 64 * 1024
-"""Read at once; most footers fit."""
+"""Read in one request; most footers fit."""
 AT_ONCE = 16
 ReadBlob = Callable[[str, int, int], Awaitable[bytes]]
 """Verified bytes of a blob: its key, where they start, how many."""
 _TRAILER = struct.Struct("<I4s")
 _EXACT = 2**53
-"""Up to here every integer is a double."""
+"""Every integer up to this size is a double."""
 
 
 async def exact_as_double(read: ReadBlob, dataset: Dataset) -> frozenset[str]:
     """The int64 columns all of whose values, in every object, are the same as doubles.
 
-    A column of whose values a footer says nothing is not among them. Raises what `read` raises.
+    A column without statistics in a footer is not among them. Raises what `read` raises.
     """
     names = frozenset(column.name for column in dataset.schema or () if column.type == INT64)
     if not names:

@@ -24,7 +24,7 @@ class WorkDir:
         return Path(tempfile.mkdtemp(dir=self._path))
 
     def remove(self) -> None:
-        """Remove what was made. Blocks."""
+        """Remove what was created. Blocks."""
         if self._path is not None:
             shutil.rmtree(self._path)
 
@@ -36,7 +36,7 @@ class WorkDir:
 
 @asynccontextmanager
 async def work_dir(spool_dir: Path, pool: Executor) -> AsyncIterator[WorkDir]:
-    """A work directory that is gone when the context ends, however it ends."""
+    """A work directory that is removed when the context ends, however it ends."""
     place = WorkDir(spool_dir)
     try:
         yield place

@@ -49,7 +49,7 @@ def test_members_are_those_of_the_standard_library(
     found = only(raw)
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        assert found.problem == "a name stands twice in one object"
+        assert found.problem == "a name occurs twice in one object"
         return
     if found.problem is not None:
         assert found.problem in ("a control character in a name", "an escape of half a character")

@@ -20,7 +20,7 @@ def only(line: bytes) -> Line:
     ],
 )  # fmt: skip
 def test_a_name_that_stands_twice_is_never_passed_over(raw: bytes) -> None:
-    assert only(raw).problem == "a name stands twice in one object"
+    assert only(raw).problem == "a name occurs twice in one object"
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])

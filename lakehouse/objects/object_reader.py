@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from journal.block_hashes import BLOCK_BYTES
+from journal.bucket.keys import LAKE
 from journal.bucket.port import Bucket
 from journal.threads import in_thread
 from lakehouse.objects.block_cache import BlockCache
@@ -41,6 +42,7 @@ class ObjectReader:
         self.remote = RemoteBlocks(bucket, cache, pool)
         self._bucket = bucket
         self._pool = pool
+        self._is_local = bucket.local_file(LAKE) is not None
         self._digests = KnownDigests(bucket, cache, pool)
         self._local = LocalBlocks()
         self._prefetched: OrderedDict[str, None] = OrderedDict()
@@ -100,8 +102,10 @@ class ObjectReader:
 
         Each object's only once in this process; what fails then is read again when it is wanted.
         """
+        if self._is_local:
+            return
         for version in versions:
-            if version.blob in self._prefetched or self._bucket.local_file(version.blob):
+            if version.blob in self._prefetched:
                 continue
             self._prefetched[version.blob] = None
             if len(self._prefetched) > PREFETCHED:
@@ -144,7 +148,7 @@ class ObjectReader:
     async def _body(self, version: Stored, known: Digests, index: int) -> bytes:
         """One block's bytes, hashed as they are: what is sent is what was verified."""
         with self._counting():
-            if self._bucket.local_file(version.blob) is not None:
+            if self._is_local:
                 return await self.remote.fetch(version, known, index)
             [block] = await self.remote.find(version, known, range(index, index + 1))
             return await self.remote.body(version, known, index, block)

@@ -90,6 +90,8 @@ class LocalBucket:
                 return
             yield piece
             at += len(piece)
+            if length is not None and at >= start + length:
+                return
 
     async def stat(self, key: str) -> Stat:
         return await self._run(listing.stat_object, self._tree, key)

@@ -5,7 +5,9 @@ dropped and a restored dataset, a collected object: what a version of the format
 are kept for ever; what a later event type says gets a journal of its own.
 """
 
+import hashlib
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from builders import (
     stored,
 )
 
+from journal.block_hashes import BLOCK_BYTES
 from journal.events import (
     Alias,
     ChangeSetCommitted,
@@ -133,10 +136,30 @@ def definitions() -> list[list[Data]]:
     ]
 
 
+def block_hashes() -> list[list[Data]]:
+    """Objects of two and of three blocks, stored, ingested and in quarantine, beside one of one."""
+
+    def blocks(count: int) -> dict[str, object]:
+        digests = [hashlib.sha256(b"%d" % number).digest() for number in range(count)]
+        recorded = b64encode(b"".join(digests)).decode()
+        return {"size_bytes": (count - 1) * BLOCK_BYTES + 1, "block_hashes": recorded}
+
+    kept = msgspec.structs.replace(stored("größe/k"), **blocks(2))
+    rows, aside = (msgspec.structs.replace(item(name), **blocks(3)) for name in ("p1", "q1"))
+    held = registered("a", rows, item("p2"), quarantine=(aside,))
+    set_of = (kept, ObjectForgotten("größe/k"))
+    return [
+        [kept, held],
+        [ObjectForgotten("größe/k")],
+        [ChangeSetCommitted(tuple(TypedChange(each.TYPE, each) for each in set_of))],
+    ]
+
+
 FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1": facts,
     "v1-change-sets": change_sets,
     "v1-definitions": definitions,
+    "v2-block-hashes": block_hashes,
 }
 
 

@@ -12,12 +12,18 @@ import sys
 import tempfile
 from pathlib import Path
 
+import structlog
+
 import lakehouse
 from lakehouse.query.framing import FrameTooLarge, frame, read_from_worker
 from lakehouse.query.messages import Configure, FromWorker, Ready, ToWorker
 from lakehouse.query.object_channel import ObjectChannel
 
+log = structlog.get_logger()
+
 _BUFFER_BYTES = 512 * 1024
+CONFINEMENT = frozenset({"landlock", "seccomp"})
+"""What the kernel is expected to enforce on a worker; without one a warning is logged."""
 OWNED_PREFIX = "lakehouse-query-"
 """Then a process id: directories below the temporary one that go when that process is gone."""
 
@@ -39,8 +45,6 @@ class WorkerProcess:
     ) -> None:
         self.threads = configure.threads
         """DuckDB's, for as long as it lives."""
-        self.confinement: tuple[str, ...] = ()
-        """What the kernel enforces on the process: `landlock`, `seccomp`."""
         self.objects = objects
         """Its way to objects."""
         self._process = process
@@ -129,7 +133,8 @@ async def _introduce(worker: WorkerProcess, configure: Configure, directory: Pat
     message = await worker.receive()
     if not isinstance(message, Ready):
         raise TypeError(f"a worker began with {type(message).__name__}")
-    worker.confinement = message.confinement
+    if missing := CONFINEMENT - set(message.confinement):
+        log.warning("worker_not_confined", missing=sorted(missing))
 
 
 async def _spawn(

@@ -24,10 +24,10 @@ import duckdb
 import structlog
 
 from journal.block_hashes import hashed
+from lakehouse.api.catalog import ObjectReference, RegisterRequest
+from lakehouse.api.sql import SqlRequest
 from lakehouse.config import Settings
-from lakehouse.domain.commands import RegisterDataset
 from lakehouse.process.spool import Spooled
-from lakehouse.query.engine import Query
 from lakehouse.service.caller import Caller
 from lakehouse.service.service import Service
 from lakehouse.wiring import service_of
@@ -83,15 +83,16 @@ async def store(service: Service, paths: list[Path]) -> None:
     for path in paths:
         done = hashed(path.read_bytes())
         body = Spooled(path, done.sha256, done.size_bytes, done.block_hashes)
-        await service.storage.put(path.name, body, "x/y", caller(), only_if_absent=False)
-    command = RegisterDataset("t", "bench", tuple(path.name for path in paths), None)
-    await service.catalog.register(command, caller(), b"")
+        await service.storage.put(caller(), path.name, body, "x/y", only_if_absent=False)
+    objects = tuple(ObjectReference(path.name) for path in paths)
+    await service.catalog.register(caller(), RegisterRequest("t", "bench", objects), b"")
 
 
 async def seconds(service: Service, sql: str) -> float:
     """From the statement to the last byte of the answer."""
     began = time.perf_counter()
-    async with service.sql.run(caller(), Query(sql), None, f"q{began}", fresh=True) as answer:
+    asked = SqlRequest(sql)
+    async with service.sql.run(caller(), asked, "json", f"q{began}", fresh=True) as answer:
         async for _ in answer.chunks:
             pass
     return time.perf_counter() - began

@@ -51,6 +51,13 @@ class ObjectChannel:
         self._writer.close()
 
     async def _serve(self) -> None:
+        try:
+            await self._answer_all()
+        finally:
+            # A worker that waits for an answer learns that none will come.
+            self._writer.close()
+
+    async def _answer_all(self) -> None:
         while (message := await read_from_worker(self._reader)) is not None:
             if isinstance(message, BlobsUsed):
                 if self.source is not None:

@@ -8,6 +8,7 @@ that a block that was altered, evicted or deleted since is asked for again, neve
 import os
 import socket
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import count
@@ -30,6 +31,12 @@ REMEMBERED = 65_536
 """Of so many blocks it is known where they lie; others are asked for again."""
 ATTEMPTS = 4
 """How often a block may turn out to have changed before a read fails."""
+UNREADABLE = 8
+"""After so many reads for which the files were of no use, blocks are asked for as bytes at once: the
+cache's directory was replaced by one that the kernel does not let this process read."""
+REPORT_S = 60.0
+"""How often the use of a blob is reported again."""
+REPORTED_AT_ONCE = 1_000
 _WINDOW_BYTES = WINDOW_BLOCKS * BLOCK_BYTES
 
 
@@ -47,6 +54,9 @@ class ObjectBlocks:
         self._known: OrderedDict[tuple[str, int], Extent] = OrderedDict()
         self._waiting: dict[int, SimpleQueue[FromServer]] = {}
         self._used: set[str] = set()
+        self._reported: set[str] = set()
+        self._reported_s = time.monotonic()
+        self._unreadable = 0
         self._numbers = count(1)
         self._lock = threading.Lock()
         self._sending = threading.Lock()
@@ -59,9 +69,14 @@ class ObjectBlocks:
 
     def end(self) -> None:
         """A query has ended: tell the server what it has opened."""
-        used, self._used = self._used, set()
-        if used:
-            self._send(BlobsUsed(tuple(used)))
+        if time.monotonic() - self._reported_s > REPORT_S:
+            self._reported.clear()
+            self._reported_s = time.monotonic()
+        used = list(self._used - self._reported)
+        self._used.clear()
+        self._reported.update(used)
+        for start in range(0, len(used), REPORTED_AT_ONCE):
+            self._send(BlobsUsed(tuple(used[start : start + REPORTED_AT_ONCE])))
 
     def interrupt(self) -> None:
         """Let every read that waits, and every further one of this query, fail."""
@@ -77,10 +92,13 @@ class ObjectBlocks:
             if self.failure is not None:
                 raise ObjectReadError(self.failure.detail)
             # Files that change at once, or lie where this process may not read, are given up.
-            given = self._ask(blob, start, stop, inline=attempt >= ATTEMPTS // 2)
+            inline = attempt >= ATTEMPTS // 2 or self._unreadable >= UNREADABLE
+            given = self._ask(blob, start, stop, inline=inline)
             body = self._assembled(blob, start, stop, given)
             if body is not None:
+                self._unreadable += attempt >= ATTEMPTS // 2
                 return body
+            self._forget(blob, start, stop)
         self._fail(ReadFailed(0, "object_damaged", "a cached block changes while it is being read"))
         raise ObjectReadError("it changes while it is being read")
 
@@ -129,7 +147,7 @@ class ObjectBlocks:
                 self._known.popitem(last=False)
 
     def _assembled(self, blob: str, start: int, stop: int, given: dict[int, bytes]) -> bytes | None:
-        """The bytes; None where a block has changed, which is forgotten then."""
+        """The bytes; None where a block has changed."""
         parts: list[bytes] = []
         at = start
         while at < stop:
@@ -140,15 +158,15 @@ class ObjectBlocks:
                 extent = self._known.get((blob, at // BLOCK_BYTES))
                 part = _part(extent, at, stop) if extent is not None else None
             if not part:
-                self._forget(blob, at // BLOCK_BYTES)
                 return None
             parts.append(part)
             at += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _forget(self, blob: str, index: int) -> None:
+    def _forget(self, blob: str, start: int, stop: int) -> None:
         with self._lock:
-            self._known.pop((blob, index), None)
+            for index in range(start // BLOCK_BYTES, -(-stop // BLOCK_BYTES)):
+                self._known.pop((blob, index), None)
 
     def _send(self, message: BlocksWanted | BlobsUsed) -> None:
         with self._sending:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -76,25 +75,25 @@ def test_what_ingest_read_csv_gives_back(lake: Lake) -> None:
     assert lake.sql("FROM there", format="csv").body == text
 
 
-def shell(folder: Path, *words: str) -> "subprocess.CompletedProcess[bytes]":
-    command = [sys.executable, "-m", "lakehouse", "sql", *words, "--bucket", str(folder / "bucket")]
+def shell(lake: Lake, *words: str) -> "subprocess.CompletedProcess[bytes]":
+    command = [sys.executable, "-m", "lakehouse", "sql", *words, "--bucket", str(lake.bucket)]
     return subprocess.run(command, capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("format_", MEDIA_TYPES)
-def test_the_command_line_writes_each_format(tmp_path: Path, format_: str) -> None:
-    done = shell(tmp_path, ROWS, "--format", format_)
+def test_the_command_line_writes_each_format(lake: Lake, format_: str) -> None:
+    done = shell(lake, ROWS, "--format", format_)
     assert (done.returncode, done.stderr) == (0, b"")
     assert rows(format_, done.stdout) == [[0, "x0", 3], [1, "x1", 3], [2, "x2", 3]]
 
 
-def test_the_command_line_tells_a_failure_midway_by_its_exit_code(tmp_path: Path) -> None:
+def test_the_command_line_tells_a_failure_midway_by_its_exit_code(lake: Lake) -> None:
     text = "SELECT if(i < 3000000, i, error('late')::BIGINT) AS x FROM range(9000000) t(i)"
-    done = shell(tmp_path, text, "--format", "csv")
+    done = shell(lake, text, "--format", "csv")
     assert done.returncode == 1 and b"late" in done.stderr and done.stdout.startswith(b"x\n0\n")
 
 
-def test_csv_in_a_pipe_is_the_data_and_json_escapes(tmp_path: Path) -> None:
+def test_csv_in_a_pipe_is_the_data_and_json_escapes(lake: Lake) -> None:
     text = "SELECT chr(27) || chr(155) || 'é' AS x"
-    assert shell(tmp_path, text, "--format", "csv").stdout == "x\n\x1b\x9bé\n".encode()
-    assert b"\\u001b\\u009b" in shell(tmp_path, text, "--format", "ndjson").stdout
+    assert shell(lake, text, "--format", "csv").stdout == "x\n\x1b\x9bé\n".encode()
+    assert b"\\u001b\\u009b" in shell(lake, text, "--format", "ndjson").stdout

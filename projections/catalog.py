@@ -150,6 +150,11 @@ def find_view(catalog: Catalog, name: str) -> ViewDefinition | None:
     return catalog.views.get(name.lower())
 
 
+def views_in_name_order(catalog: Catalog) -> list[ViewDefinition]:
+    """Live views, by code point."""
+    return sorted(catalog.views.values(), key=lambda view: view.name)
+
+
 def find_profile(catalog: Catalog, name: str) -> Profile | None:
     """The live profile of that name in any spelling."""
     return catalog.profiles.get(name.lower())

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from journal.events import Column
+from journal.events import Column, SafeView
 
 _DUCKDB = {
     "null": '"NULL"',
@@ -48,6 +48,22 @@ class Label(msgspec.Struct, frozen=True):
     values: tuple[str | int, ...]
 
 
+class Definition(msgspec.Struct, frozen=True):
+    """What a user's view is made of: its own SQL, or another relation masked.
+
+    `key` is the lake's mask key as hex, where a mask needs it; `repr` does not show it.
+    """
+
+    sql: str | None = None
+    safe: SafeView | None = None
+    key: str = ""
+    check: bool = False
+    """Whether a mask that does not fit its column is refused: when the view is put."""
+
+    def __repr__(self) -> str:
+        return f"Definition(sql={self.sql!r}, safe={self.safe!r}, …)"
+
+
 class View(msgspec.Struct, frozen=True):
     """What a view is made of: `objects` are paths or URLs, `columns` is None when not known.
 
@@ -60,6 +76,8 @@ class View(msgspec.Struct, frozen=True):
     columns: tuple[Column, ...] | None = None
     schema: str | None = None
     labels: tuple[Label, ...] = ()
+    definition: Definition | None = None
+    """Of a view that a user has defined; it has no objects of its own."""
 
 
 def view_sql(view: View) -> str:

@@ -16,7 +16,10 @@ PROBES = "_doctor/"
 """What is stored to try a store out; never the lake's data."""
 PROBED_ONCE = "_doctor/condition"
 """Made at a lake's first start and never removed: creating it again must be refused for ever."""
-RESERVED = (JOURNAL, "datasets/", "objects/")
+ACCESS = "_access/"
+MASK_KEY = "_access/mask.key"
+"""What the hashes of safe views are keyed with: 32 random bytes, created once."""
+RESERVED = (JOURNAL, ACCESS, "datasets/", "objects/")
 """Prefixes of ours: no user may PUT or DELETE below them."""
 
 MAX_KEY_BYTES = 1024

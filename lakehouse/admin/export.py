@@ -5,6 +5,7 @@ there already is compared and left; nothing is ever overwritten.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -61,6 +62,8 @@ async def _copy_slots(
 ) -> AsyncIterator[tuple[int, int]]:
     """(How many were not there, how many are done) after each window; `lake.json` comes first."""
     await _put(source.bucket, target, keys.LAKE)
+    with contextlib.suppress(ObjectMissing):  # a lake without safe views has none
+        await _put(source.bucket, target, keys.MASK_KEY)
     last = state.head.position
     for first in range(1, last + 1, WINDOW):
         window = range(first, min(first + WINDOW, last + 1))

@@ -39,6 +39,19 @@ class VersionAction(argparse.Action):
         parser.exit()
 
 
+Commands = (
+    argparse._SubParsersAction
+)  # what add_subparsers returns; argparse has no public name for it
+
+
+def add_command(commands: "Commands[Parser]", name: str, summary: str, detail: str = "") -> Parser:
+    """A command. `summary` stands in the list of commands, `detail` below it in its own help."""
+    description = f"{summary}. {detail}".rstrip()
+    command = commands.add_parser(name, help=summary, description=description)
+    add_common(command)
+    return command
+
+
 def add_common(parser: Parser) -> None:
     """Options accepted before and after a command. The top-level parser sets their defaults."""
     parser.add_argument(

@@ -35,6 +35,7 @@ MODULES = {
     "history": "datasets",
     "transaction": "change_sets",
     "rename": "change_sets",
+    "view": "views",
     "pin": "time_travel",
     "unpin": "time_travel",
     "pins": "time_travel",

@@ -4,11 +4,13 @@ import argparse
 from collections.abc import Sequence
 
 from lakehouse.cli.arguments import (
+    Commands,
     Parser,
     UsageError,
     VersionAction,
     add_as_of,
     add_change,
+    add_command,
     add_common,
     add_on_error,
     add_pager,
@@ -19,6 +21,7 @@ from lakehouse.cli.arguments import (
     number,
     numbers,
 )
+from lakehouse.cli.view_parser import add_views
 
 FILE_FORMATS = ("csv", "ndjson", "parquet")
 """Formats that `ingest` reads: those of `lakehouse.formats.file_formats`, which takes long to import."""
@@ -37,10 +40,6 @@ PATHS = (
     "changes",
 )
 """Arguments that name a file, a directory or a bucket: a name may have any bytes."""
-
-Commands = (
-    argparse._SubParsersAction
-)  # what add_subparsers returns; argparse has no public name for it
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -78,16 +77,8 @@ def build() -> Parser:
     return parser
 
 
-def _command(commands: "Commands[Parser]", name: str, summary: str, detail: str = "") -> Parser:
-    """A command. `summary` stands in the list of commands, `detail` below it in its own help."""
-    description = f"{summary}. {detail}".rstrip()
-    command = commands.add_parser(name, help=summary, description=description)
-    add_common(command)
-    return command
-
-
 def _serve(commands: "Commands[Parser]") -> None:
-    command = _command(
+    command = add_command(
         commands, "serve", "Serve the lake over HTTP", "Stop it with Ctrl-C or SIGTERM."
     )
     command.add_argument(
@@ -102,7 +93,7 @@ def _serve(commands: "Commands[Parser]") -> None:
 
 
 def _ingest(commands: "Commands[Parser]") -> None:
-    command = _command(commands, "ingest", "Load a file into a dataset")
+    command = add_command(commands, "ingest", "Load a file into a dataset")
     command.add_argument(
         "file", metavar="FILE|-", help="CSV, NDJSON or Parquet file; - reads stdin"
     )
@@ -162,7 +153,7 @@ def _ingest(commands: "Commands[Parser]") -> None:
 
 
 def _quarantine(commands: "Commands[Parser]") -> None:
-    command = _command(commands, "quarantine", "List, export or retry rows in quarantine")
+    command = add_command(commands, "quarantine", "List, export or retry rows in quarantine")
     command.add_argument("name", metavar="NAME", help="name of the dataset")
     command.add_argument("--key", help="use only this quarantine file")
     action = command.add_mutually_exclusive_group()
@@ -183,7 +174,7 @@ def _quarantine(commands: "Commands[Parser]") -> None:
 
 
 def _sql(commands: "Commands[Parser]") -> None:
-    command = _command(commands, "sql", "Run one read-only SQL statement")
+    command = add_command(commands, "sql", "Run one read-only SQL statement")
     command.add_argument("sql", metavar="STATEMENT", nargs="?", help="the statement; or use --file")
     command.add_argument(
         "-f",
@@ -214,7 +205,7 @@ def _sql(commands: "Commands[Parser]") -> None:
 
 
 def _datasets(commands: "Commands[Parser]") -> None:
-    add_pager(_command(commands, "datasets", "List the datasets"))
+    add_pager(add_command(commands, "datasets", "List the datasets"))
     show = _dataset(commands, "show", "Show a dataset: its columns, objects and rows")
     add_as_of(show)
     add_pager(show)
@@ -223,7 +214,7 @@ def _datasets(commands: "Commands[Parser]") -> None:
     add_change(restore)
     add_as_of(restore, required=True)
     add_pager(_dataset(commands, "history", "List the events of a dataset"))
-    transaction = _command(
+    transaction = add_command(
         commands,
         "transaction",
         "Make several changes to the catalog as one event, or none of them",
@@ -236,25 +227,26 @@ def _datasets(commands: "Commands[Parser]") -> None:
     rename = _dataset(commands, "rename", "Rename a dataset")
     rename.add_argument("to", metavar="NEW_NAME", help="the new name")
     add_change(rename)
+    add_views(commands)
 
 
 def _dataset(commands: "Commands[Parser]", name: str, summary: str) -> Parser:
-    command = _command(commands, name, summary)
+    command = add_command(commands, name, summary)
     command.add_argument("name", metavar="NAME", help="name of the dataset")
     return command
 
 
 def _time_travel(commands: "Commands[Parser]") -> None:
-    pin = _command(commands, "pin", "Pin a state of a dataset, so that gc keeps it")
+    pin = add_command(commands, "pin", "Pin a state of a dataset, so that gc keeps it")
     pin.add_argument(
         "pinned", type=dataset_as_of, metavar="NAME@SEQ|TIME", help="dataset, and event or time"
     )
     add_change(pin)
-    unpin = _command(commands, "unpin", "Remove a pin")
+    unpin = add_command(commands, "unpin", "Remove a pin")
     unpin.add_argument("pinned", type=dataset_at_event, metavar="NAME@SEQ", help="pin to remove")
     add_change(unpin)
-    add_pager(_command(commands, "pins", "List the pins"))
-    diff = _command(commands, "diff", "Compare the catalog at two points in time")
+    add_pager(add_command(commands, "pins", "List the pins"))
+    diff = add_command(commands, "diff", "Compare the catalog at two points in time")
     diff.add_argument(
         "--from", dest="first", required=True, type=as_of, metavar="SEQ|TIME", help="earlier point"
     )
@@ -262,7 +254,7 @@ def _time_travel(commands: "Commands[Parser]") -> None:
     add_pager(diff)
     why = _dataset(commands, "why", "Show which events and files a dataset's rows came from")
     why.add_argument("--row", metavar="CONDITION", help='only objects with such rows: "id = 7"')
-    undo = _command(commands, "undo", "Undo one change with a new one")
+    undo = add_command(commands, "undo", "Undo one change with a new one")
     undo.add_argument("seq", type=number, metavar="SEQ", help="number of the change's event")
     undo.add_argument(
         "--apply", action="store_true", help="make the change (default: only show it)"
@@ -272,7 +264,7 @@ def _time_travel(commands: "Commands[Parser]") -> None:
 
 
 def _maintenance(commands: "Commands[Parser]") -> None:
-    gc = _command(commands, "gc", "Find and remove objects that nothing refers to")
+    gc = add_command(commands, "gc", "Find and remove objects that nothing refers to")
     gc.add_argument(
         "--older-than",
         default="7d",
@@ -283,16 +275,16 @@ def _maintenance(commands: "Commands[Parser]") -> None:
         "--apply", action="store_true", help="remove the objects (default: only list them)"
     )
     add_change(gc)
-    _command(commands, "doctor", "Check that the bucket's store does what the journal relies on")
-    completion = _command(commands, "completion", "Print a completion script for a shell")
+    add_command(commands, "doctor", "Check that the bucket's store does what the journal relies on")
+    completion = add_command(commands, "completion", "Print a completion script for a shell")
     completion.add_argument("shell", choices=SHELLS, help="shell to complete commands in")
 
 
 def _journal(commands: "Commands[Parser]") -> None:
-    parser = _command(commands, "journal", "Inspect, verify, copy and repair the journal")
+    parser = add_command(commands, "journal", "Inspect, verify, copy and repair the journal")
     inner = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
-    _command(inner, "head", "Print the number and hash of the last event")
-    events = _command(inner, "events", "Print events as JSON lines, oldest first")
+    add_command(inner, "head", "Print the number and hash of the last event")
+    events = add_command(inner, "events", "Print events as JSON lines, oldest first")
     events.add_argument(
         "--after", type=number, default=0, metavar="SEQ", help="print only events after this one"
     )
@@ -302,12 +294,12 @@ def _journal(commands: "Commands[Parser]") -> None:
     )
     events.add_argument("--type", help="print only events of this type")
     events.add_argument("--dataset", metavar="NAME", help="print only events of this dataset")
-    verify = _command(inner, "verify", "Check that every slot is present, intact and in order")
+    verify = add_command(inner, "verify", "Check that every slot is present, intact and in order")
     verify.add_argument(
         "--expect", type=head, metavar="SEQ:SHA256", help="also require this recorded head"
     )
     verify.add_argument("--objects", action="store_true", help="also read and check every object")
-    replay = _command(inner, "replay", "Compute the state from the slots alone, without caches")
+    replay = add_command(inner, "replay", "Compute the state from the slots alone, without caches")
     replay.add_argument("--to", type=as_of, metavar="SEQ|TIME", help="stop at this event or time")
     replay.add_argument(
         "--without", type=numbers, metavar="SEQ[,SEQ]", help="show the catalog without these events"
@@ -316,19 +308,19 @@ def _journal(commands: "Commands[Parser]") -> None:
     replay.add_argument(
         "--repair", action="store_true", help="remove wrong caches and write missing ones; no slot"
     )
-    _command(inner, "checkpoint", "Store the current state, so that processes start faster")
-    _command(inner, "pack", "Store full packs of slots that are missing")
-    export = _command(
+    add_command(inner, "checkpoint", "Store the current state, so that processes start faster")
+    add_command(inner, "pack", "Store full packs of slots that are missing")
+    export = add_command(
         inner, "export", "Copy the lake to another bucket", "An interrupted copy resumes."
     )
     export.add_argument("target", metavar="URL", help="bucket to copy to")
-    adopt = _command(inner, "adopt", "Continue writing to a restored copy of the lake")
+    adopt = add_command(inner, "adopt", "Continue writing to a restored copy of the lake")
     adopt.add_argument(
         "--previous", type=head, required=True, metavar="SEQ:SHA256", help="last recorded head"
     )
     adopt.add_argument("--note", default="", metavar="TEXT", help="note to record in the journal")
     add_change(adopt)
-    raise_format = _command(inner, "raise-format", "Write slots in a newer format from now on")
+    raise_format = add_command(inner, "raise-format", "Write slots in a newer format from now on")
     raise_format.add_argument(
         "slot", type=number, metavar="FORMAT", help="number of the slot format"
     )

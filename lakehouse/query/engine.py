@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from journal import events
 from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.query.lease import Lease, out_of_time
 from lakehouse.query.messages import Ask, Chunk, Configure, Done, Need, Started, Views, Whole
@@ -140,6 +141,28 @@ class QueryEngine:
         finally:
             lease.end()
 
+    async def define(
+        self, view: View, resolve: Resolve, objects: ObjectSource | None = None
+    ) -> tuple[tuple[events.Column, ...], frozenset[str]]:
+        """The columns of a user's view, by Arrow's names of types, and the relations that it names.
+
+        Raises RefusedError: what the guard refuses, `sql_error` where it cannot be bound,
+        `invalid_request` for masks that do not fit, and what `run` raises.
+        """
+        lease = await self._lease(None)
+        lease.worker.objects.source = objects
+        try:
+            relation = view.name.lower()
+            ask = Ask(lease.number, "", likely={relation: view}, define=relation)
+            await lease.send(ask)
+            answer = await _started(lease, resolve)
+            if not isinstance(answer, Whole):
+                raise TypeError("a worker streamed a view's columns")
+            columns = msgspec.json.decode(answer.body, type=tuple[events.Column, ...])
+            return columns, answer.reads.names
+        finally:
+            lease.end()
+
     async def _lease(self, timeout_s: float | None) -> Lease:
         limit_s = min(timeout_s or self._settings.timeout_s, self._settings.timeout_s)
         asked_s = asyncio.get_running_loop().time()
@@ -200,7 +223,7 @@ class QueryEngine:
 
 async def _started(lease: Lease, resolve: Resolve) -> Started | Whole:
     message = await lease.receive()
-    if isinstance(message, Need):
+    while isinstance(message, Need):
         named = await lease.within(resolve(message.names)) if message.names else {}
         listed = await lease.within(resolve(None)) if message.listing else {}
         await lease.send(Views(lease.number, dict(named), tuple(listed.values())))

@@ -38,6 +38,8 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 class Ask(msgspec.Struct, frozen=True, tag=True):
     """Run this. `params_json` is JSON, since MessagePack's integers end at 64 bits.
 
+    `define`: only bind the view of this name, which `likely` has, and answer its columns; no `sql`.
+
     `likely` are views that it probably names: a statement that names no others needs not ask.
     """
 
@@ -46,6 +48,7 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     params_json: bytes | None = None
     format: str = "json"
     likely: dict[str, View] = {}
+    define: str | None = None
 
 
 class Need(msgspec.Struct, frozen=True, tag=True):

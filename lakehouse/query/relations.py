@@ -7,9 +7,11 @@ import msgspec
 
 SCHEMA = "lake"
 SYSTEM = frozenset(
-    {"datasets", "columns", "objects", "events", "queries", "quarantine", "rejections"}
+    {"datasets", "columns", "objects", "events", "queries", "quarantine", "rejections", "views"}
 )
 """The system views, all in SCHEMA."""
+INNER = "!"
+"""What the names of relations begin with that views read, so that no statement's are mistaken for them."""
 LISTED = frozenset({"tables", "columns", "schemata"})
 """What may be asked of information_schema."""
 
@@ -36,6 +38,8 @@ class Wanted(msgspec.Struct, frozen=True):
     system: bool
     moment: str | None
     seen: Seen = Seen()
+    inner: bool = False
+    """Whether a view reads it, not the statement itself."""
 
     @property
     def called(self) -> str:
@@ -57,9 +61,16 @@ def at(name: str, moment: str) -> str:
     return f"{name}@{moment}"
 
 
+def inner_name(relation: str, moment: str | None = None) -> str:
+    """What a relation is called where a view reads it, at the view's own moment if it has one."""
+    return INNER + (relation if moment is None else at(relation, moment))
+
+
 def wanted(relation: str) -> Wanted:
-    """The inverse of `system_name` and `at`; any other text is a dataset's name."""
-    name, mark, moment = relation.partition("@")
+    """The inverse of `system_name`, `at` and `inner_name`; any other text is a dataset's name."""
+    name, mark, moment = relation.removeprefix(INNER).partition("@")
+    if relation.startswith(INNER):
+        return Wanted(name, False, moment if mark else None, inner=True)
     schema, dot, inner = name.partition(".")
     inner, _, bounds = inner.partition("#")
     if not dot or schema != SCHEMA or inner not in SYSTEM:

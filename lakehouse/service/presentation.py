@@ -7,6 +7,7 @@ import msgspec
 from journal.events import Column, Content, DatasetRestored, Event, Object, Renamed, Rounded, Source
 from journal.slot import Head, Header
 from lakehouse.api.catalog import ListedDataset, Manifest, ManifestObject, SchemaColumn, Summary
+from lakehouse.api.definitions import SafeDefinition, View
 from lakehouse.api.ingest import (
     IngestReceipt,
     QuarantineObject,
@@ -19,6 +20,7 @@ from lakehouse.api.journal import JournalEvent, JournalHead, Mention
 from lakehouse.api.storage import ListedObject, StoredObject
 from lakehouse.domain.commands import IngestDataset
 from projections.catalog import Dataset
+from projections.definitions import ViewDefinition
 from projections.fold import State
 from projections.inventory import Inventory, Stored
 
@@ -107,6 +109,22 @@ def staged(identity: str, expires_at: str, ingest: IngestDataset, seq: int) -> S
         _source(ingest.source),
         renamed(table.renamed),
         seq,
+    )
+
+
+def view(found: ViewDefinition) -> View:
+    """A view as users see it."""
+    safe = found.safe
+    return View(
+        found.name,
+        found.sql,
+        SafeDefinition(safe.of, dict(safe.masks), safe.rows, list(safe.unmasked)) if safe else None,
+        found.comment,
+        columns(found.columns),
+        list(found.reads),
+        found.created_at,
+        found.updated_at,
+        found.seq,
     )
 
 

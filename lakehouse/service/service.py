@@ -22,12 +22,14 @@ from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
+from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.provenance import Provenance
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
 from lakehouse.service.time_travel import TimeTravel
+from lakehouse.service.views import Views
 from projections.fold import counts
 
 MIB = 1024 * 1024
@@ -90,10 +92,12 @@ class Service:
             *(rejections, self._ingests),
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
+        mask_key = MaskKey(node)
         self.sql = Sql(
             *(node, self.objects, engine, pool, system_dir),
-            *(limits.cache_bytes, rejections.log),
+            *(limits.cache_bytes, rejections.log, mask_key),
         )
+        self.views = Views(node, self.sql, mask_key)
         self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
         self.administration = Administration(node)
 

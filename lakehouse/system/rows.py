@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from lakehouse.system import view_columns
@@ -27,7 +28,26 @@ def columns(state: State) -> pa.Table:
         for dataset in catalog.in_name_order(state.catalog)
         for position, column in enumerate(dataset.schema or (), 1)
     )
-    return _table(view_columns.COLUMNS, rows)
+    shown = (
+        (view.name, position, column.name, column.type)
+        for view in catalog.views_in_name_order(state.catalog)
+        for position, column in enumerate(view.columns, 1)
+    )
+    both = sorted([*rows, *shown], key=lambda row: (row[0], row[1]))
+    return _table(view_columns.COLUMNS, both)
+
+
+def views(state: State) -> pa.Table:
+    """`lake.views` of a state."""
+    rows = (
+        (
+            *(view.name, view.sql, view.comment),
+            *([msgspec.to_builtins(each) for each in view.columns], list(view.reads)),
+            *(view.safe is not None, view.created_at, view.seq),
+        )
+        for view in catalog.views_in_name_order(state.catalog)
+    )
+    return _table(view_columns.VIEWS, rows)
 
 
 def objects(state: State) -> pa.Table:

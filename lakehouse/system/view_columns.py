@@ -26,6 +26,20 @@ COLUMNS = pa.schema(
 )
 """A row a column of known schema; `type` is the Arrow type's name, `position` counts from 1."""
 
+VIEWS = pa.schema(
+    {
+        "name": pa.string(),
+        "sql": pa.string(),
+        "comment": pa.string(),
+        "columns": pa.list_(pa.struct({"name": pa.string(), "type": pa.string()})),
+        "reads": pa.list_(pa.string()),
+        "safe": pa.bool_(),
+        "created_at": _AT,
+        "seq": pa.int64(),
+    }
+)
+"""A row a view, in name order; `sql` is null for a safe one, columns and reads are of when it was put."""
+
 OBJECTS = pa.schema(
     {
         "key": pa.string(),

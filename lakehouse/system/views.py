@@ -34,6 +34,7 @@ _OF_STATE: dict[str, Callable[[State], pa.Table]] = {
     "datasets": rows.datasets,
     "columns": rows.columns,
     "objects": rows.objects,
+    "views": rows.views,
 }
 
 

@@ -17,6 +17,7 @@ from lakehouse.api.change_sets import (
     TransactionReceipt,
     TransactionRequest,
 )
+from lakehouse.api.definitions import PutViewRequest, View, ViewDropped, ViewList, ViewQuery
 from lakehouse.api.journal import (
     EventPage,
 )
@@ -28,7 +29,7 @@ from lakehouse.api.time_travel import (
     Pins,
     UnpinRequest,
 )
-from lakehouse.web.handlers import catalog, change_sets, time_travel
+from lakehouse.web.handlers import catalog, change_sets, time_travel, views
 from lakehouse.web.route import Route
 
 _NAME = "sales"
@@ -77,6 +78,49 @@ CATALOG_ROUTES = (
         body=RestoreRequest,
         answers=(Manifest,),
         changes=True,
+    ),
+    Route(
+        method="PUT",
+        path="/v1/catalog/view/{name}",
+        handler=views.put,
+        summary="Make or replace a view",
+        description="Makes a view of one read-only statement (`sql`), or a safe view that shows a "
+        "relation masked (`of`). It is bound now (400 `sql_error`) and again when it is read (400 "
+        "`view_broken`). Views share the names of datasets (409 `name_taken`) and have no cycles "
+        "(409 `view_cycle`).",
+        path_example="adults",
+        body=PutViewRequest,
+        answers=(View,),
+        changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/view/{name}",
+        handler=views.show,
+        summary="Show a view",
+        description="Returns the view's definition. Case does not matter in the name.",
+        path_example="adults",
+        query=ViewQuery,
+        answers=(View,),
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/catalog/view/{name}",
+        handler=views.drop,
+        summary="Drop a view",
+        description="Drops the view; its name is free again.",
+        path_example="adults",
+        answers=(ViewDropped,),
+        changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/views",
+        handler=views.list_views,
+        summary="List views",
+        description="Returns all views in the order of their names.",
+        query=ViewQuery,
+        answers=(ViewList,),
     ),
     Route(
         method="GET",

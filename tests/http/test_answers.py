@@ -19,6 +19,7 @@ from running_queries import LONG, asking
 
 from lakehouse.api.catalog import DatasetPage, Dropped, Manifest
 from lakehouse.api.change_sets import Renamed, TransactionReceipt
+from lakehouse.api.definitions import View, ViewDropped, ViewList
 from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
@@ -100,6 +101,7 @@ VIEWS = {
     "objects": "key size_bytes sha256 row_count content_type created_at seq is_current datasets",
     "events": "seq position at type v dataset actor reason key request correlation command data",
     "quarantine": "dataset key seq line column reason raw",
+    "views": "name sql comment columns reads safe created_at seq",
     "queries": "query_id actor started_at ms sql format seq rows size_bytes cached outcome",
     "rejections": "at dataset mode code detail actor reason correlation sha256 size_bytes",
 }
@@ -219,6 +221,27 @@ def test_change_sets_and_staged_files(lake: Lake, documented: Documented) -> Non
     answer = post(lake, "/v1/catalog/transaction", changes=[commit, {"op": "drop", "name": "s3"}])
     expected = {"seq": 0, "results": [result]}
     documented.check(answer, "POST /v1/catalog/transaction", TransactionReceipt, expected)
+
+
+def test_views(lake: Lake, documented: Documented) -> None:
+    lake.ingest("name=v1", b"a\n1\n")
+    safe = {"of": 0, "masks": {"a": 0}, "rows": 0, "unmasked": ["a"]}
+    expected = {
+        "name": 0, "sql": 0, "safe": safe, "comment": 0, "columns": [COLUMN], "reads": [0],
+        "created_at": 0, "updated_at": 0, "seq": 0,
+    }  # fmt: skip
+    plain = expected | {"safe": 0}
+    put = lake.ask("PUT", "/v1/catalog/view/v2", {"sql": "SELECT * FROM v1"})
+    documented.check(put, "PUT /v1/catalog/view/{name}", View, plain)
+    documented.check(
+        lake.ask("GET", "/v1/catalog/view/v2"), "GET /v1/catalog/view/{name}", View, plain
+    )
+    listed = lake.ask("GET", "/v1/catalog/views")
+    page = {"views": [plain], "seq": 0}
+    documented.check(listed, "GET /v1/catalog/views", ViewList, page)
+    dropped = {"name": 0, "seq": 0}
+    drop = lake.ask("DELETE", "/v1/catalog/view/v2")
+    documented.check(drop, "DELETE /v1/catalog/view/{name}", ViewDropped, dropped)
 
 
 def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:

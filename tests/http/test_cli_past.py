@@ -73,6 +73,22 @@ def test_files_are_staged_and_committed_with_other_changes(lakehouse: CommandLin
     assert "missing_file" in lakehouse("transaction", "absent.json", code=1)
 
 
+def test_views_are_put_shown_listed_and_dropped(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a,b\n1,x\n"), "--name", "t")
+    assert "v: put, event 2" in lakehouse("view", "put", "v", "SELECT a FROM t")
+    safe = json.dumps({"of": "t", "unmasked": ["a"]})
+    lakehouse("view", "put", "w", "--safe", safe, "--comment", "masked")
+    assert lakehouse("view", "show", "v") == "SELECT a FROM t\n"
+    listed = json.loads(lakehouse("view", "list", "--json"))["views"]
+    assert [(each["name"], each["comment"]) for each in listed] == [("v", None), ("w", "masked")]
+    assert json.loads(lakehouse("sql", "SELECT * FROM w", "--format", "json"))["rows"] == [
+        [1, None]
+    ]
+    lakehouse("view", "drop", "v")
+    lakehouse("view", "show", "v", code=1)
+    lakehouse("view", "put", "x", code=2)
+
+
 def test_a_lake_is_copied_and_the_copy_answers(lakehouse: CommandLine) -> None:
     lakehouse("ingest", csv("a\n1\n2\n"), "--name", "t")
     copied = json.loads(lakehouse("journal", "export", "copy", "--json"))

@@ -22,10 +22,11 @@ from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
 from lakehouse.service.time_travel import TimeTravel
+from lakehouse.service.views import Views
 
 USE_CASES = (
     Administration, Catalog, ChangeSets, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine, Sql, Status,
-    Storage, TimeTravel,
+    Storage, TimeTravel, Views,
 )  # fmt: skip
 WITHOUT_CALLER = {"close", "wait_for"}
 """The end of the process, and waiting for an event before anything is read."""

@@ -30,10 +30,11 @@ from lakehouse.query.messages import (
 )
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
-from lakehouse.query.relations import Seen, system_name
+from lakehouse.query.relations import Seen, inner_name, system_name
 from lakehouse.query.render.documents import DOCUMENTS, Counted
 from lakehouse.query.render.exact_casts import exact_sql
 from lakehouse.query.render.formats import FORMATS
+from lakehouse.query.worker import defined_views
 from lakehouse.query.worker.error_scrubber import (
     Scrubber,
     about_view,
@@ -129,15 +130,20 @@ class Worker(msgspec.Struct):
     def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | QueryFailed:
         named: Mapping[str, View] = {}
         statement: Statement | None = None
+        defined = defined_views.NOTHING
         try:
+            if ask.define is not None:
+                return self._defined(cursor, ask, ask.define)
             statement = _stated(read_statement(self.parser, ask.sql))
             reads = _reads(statement)
             views = self._views(ask, statement, reads)
             named = views.named
+            defined = defined_views.closure(self.parser, named, self._fetch(ask))
             if statement.allowed.all_relations:
+                defined.check_listing()
                 self.catalogue.list(cursor, views.listed)
-            self.opened.update(hash(path) for view in named.values() for path in view.objects)
-            self._make_views(cursor, named)
+            reads, named = defined.added_to(reads), defined.relations | named
+            self._make_views(cursor, named, defined)
             if statement.measured:
                 cursor.execute(f"SET tracked_metrics = {list(_METRICS)}")
             return self._stream(cursor, statement, ask, reads)
@@ -148,7 +154,26 @@ class Worker(msgspec.Struct):
         except Interrupted:
             return QueryFailed("query_timeout", "interrupted")
         except _FAILURES as error:
-            return _failed(self._refusal(error, named), statement)
+            return _failed(defined.without_values(self._refusal(error, named)), statement)
+
+    def _defined(self, cursor: Cursor, ask: Ask, relation: str) -> Whole:
+        """Bind a view that is put: its columns, and the names that it reads."""
+        view = ask.likely[relation]
+        reads = defined_views.reads_of(self.parser, view)
+        defined = defined_views.closure(self.parser, {relation: view}, self._fetch(ask))
+        self._make_views(cursor, defined.relations, defined)
+        inner = defined.relations[inner_name(relation)]
+        columns = defined_views.bound_columns(cursor, inner)
+        return Whole((), Reads(reads, False, False), msgspec.json.encode(columns), len(columns))
+
+    def _fetch(self, ask: Ask) -> defined_views.Fetch:
+        def fetch(names: frozenset[str]) -> Mapping[str, View]:
+            if names <= ask.likely.keys():
+                return {name: ask.likely[name] for name in names}
+            self.send(Need(names, False))
+            return self.inbox.views(ask.number).named
+
+        return fetch
 
     def _views(self, ask: Ask, statement: Statement, reads: Reads) -> Views:
         allowed = statement.allowed
@@ -166,13 +191,21 @@ class Worker(msgspec.Struct):
             raise RefusedError(_no_table(missing[0], statement))
         return views
 
-    def _make_views(self, cursor: Cursor, named: Mapping[str, View]) -> None:
+    def _make_views(
+        self, cursor: Cursor, named: Mapping[str, View], defined: defined_views.Closure
+    ) -> None:
+        self.opened.update(hash(path) for view in named.values() for path in view.objects)
         self.catalogue.keep(cursor, named)
         for relation, view in named.items():
+            if self.catalogue.has(relation):
+                continue
             try:
-                self.catalogue.make(cursor, relation, view)
+                sql = defined_views.made_sql(cursor, relation, view, defined)
+                self.catalogue.make(cursor, relation, view, sql)
             except _FAILURES as error:
-                raise RefusedError(about_view(self._refusal(error, named), view)) from error
+                refused = self._refusal(error, named)
+                about = about_view if view.definition is None else defined_views.broken
+                raise RefusedError(about(refused, view)) from error
 
     def _refusal(self, error: BaseException, named: Mapping[str, View]) -> Refused:
         return refusal(_message(error), self._scrubber(named))

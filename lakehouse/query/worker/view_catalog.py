@@ -13,7 +13,8 @@ from typing import TypeAlias
 import duckdb
 
 from lakehouse.query.policy.guard import lower
-from projections.views import View, dropped_sql, stub_sql, view_sql
+from lakehouse.query.relations import INNER
+from projections.views import View, dropped_sql, quoted, stub_sql, view_sql
 
 Cursor: TypeAlias = duckdb.DuckDBPyConnection
 
@@ -45,14 +46,28 @@ class Catalogue:
 
     def keep(self, cursor: Cursor, named: Mapping[str, View]) -> None:
         """Drop every view that has rows, except those which are in `named` as they are."""
-        for relation in [name for name, view in self._named.items() if named.get(name) != view]:
+        changed = [name for name, view in self._named.items() if named.get(name) != view]
+        if any(name.startswith(INNER) for name in changed):
+            # What a view reads was bound when the view was made.
+            changed = [name for name in self._named if name in changed or self._is_defined(name)]
+        for relation in changed:
             cursor.execute(dropped_sql(self._named[relation]))
             del self._named[relation]
 
-    def make(self, cursor: Cursor, relation: str, view: View) -> None:
-        """Have this view too; after `keep`. Reads the footers of its objects."""
+    def make(self, cursor: Cursor, relation: str, view: View, sql: str | None = None) -> None:
+        """Have this view too, made by `sql` if given; after `keep`. Reads the footers of its objects."""
         if relation in self._named:
             return
-        cursor.execute(view_sql(view))
+        if view.schema is not None and relation.startswith(INNER):
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(view.schema)}")
+        cursor.execute(sql or view_sql(view))
         self._named[relation] = view
-        self._listed.pop(lower(view.name), None)
+        if not relation.startswith(INNER):
+            self._listed.pop(lower(view.name), None)
+
+    def has(self, relation: str) -> bool:
+        """Whether this relation is made."""
+        return relation in self._named
+
+    def _is_defined(self, relation: str) -> bool:
+        return self._named[relation].definition is not None

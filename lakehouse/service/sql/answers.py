@@ -125,6 +125,9 @@ def _versions(state: State, now: State, reads: Reads, moments: FixedRelations) -
 
 def _fixed(relation: Wanted, state: State) -> FixedRelation:
     dataset = None if relation.system else state.catalog.datasets.get(relation.name)
+    view = None if relation.system else state.catalog.views.get(relation.name)
+    if view is not None:
+        return FixedRelation(view.seq)
     if dataset is None:
         return FixedRelation(state.head.seq)
     return FixedRelation(dataset.seq, tuple(item.blob for item in dataset.objects))

@@ -9,7 +9,8 @@ from duckdb_sessions import cursor
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy import functions, guard
 from lakehouse.query.policy.guard import Allowed
-from lakehouse.query.policy.statement import _text, _tree, located, read_statement, unterminated
+from lakehouse.query.policy.statement import _text, located, read_statement, unterminated
+from lakehouse.query.policy.statement import tree as _tree
 
 
 def judge(sql: str) -> Allowed | Refused:

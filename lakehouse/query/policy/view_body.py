@@ -1,0 +1,62 @@
+"""Judges the SQL of users' views: what a statement may do, without what a view may not.
+
+A view is bound inside a schema of the worker's own, where the relations that it names are made, so it
+may not qualify them.
+"""
+
+import duckdb
+import msgspec
+
+from lakehouse.domain.errors import Refused
+from lakehouse.query.policy.statement import read_statement, tree, unterminated
+from lakehouse.query.policy.syntax_tree import every_node
+
+
+class ViewBody(msgspec.Struct, frozen=True):
+    """The SQL of a view, judged: `reads` are the relations that it names, in lower case."""
+
+    sql: str
+    reads: frozenset[str]
+    deterministic: bool
+
+
+def read_body(parser: duckdb.DuckDBPyConnection, sql: str) -> ViewBody | Refused:
+    """The body of a view, or why it is none."""
+    statement = read_statement(parser, sql)
+    if isinstance(statement, Refused):
+        return statement
+    allowed = statement.allowed
+    if allowed.explain:
+        return _no("EXPLAIN is no view")
+    if statement.travels:
+        return _no("a view has no AT; ask the view itself as of a moment")
+    if allowed.system:
+        return _no(f"a view cannot read lake.{min(allowed.system)}")
+    if allowed.all_relations:
+        return _no("a view cannot list relations")
+    for node in every_node(tree(parser, sql)):
+        if node.get("class") == "PARAMETER":
+            return _no("a view has no parameters")
+        if node.get("type") == "BASE_TABLE" and node["schema_name"]:
+            return _no("a view names relations without a schema")
+    return ViewBody(unterminated(sql), allowed.relations, allowed.deterministic)
+
+
+def rows_fault(parser: duckdb.DuckDBPyConnection, rows: str) -> Refused | None:
+    """Why a safe view's condition is not one expression without subqueries, or None."""
+    sql = f"SELECT (\n{rows}\n)"
+    statement = read_statement(parser, sql)
+    if isinstance(statement, Refused):
+        return statement
+    nodes = every_node(tree(parser, sql))
+    selects = [node for node in nodes if node.get("type") == "SELECT_NODE"]
+    odd = len(selects) != 1 or len(selects[0]["select_list"]) != 1
+    if odd or any(node.get("class") in ("SUBQUERY", "PARAMETER") for node in nodes):
+        return _no("rows is one condition, without subqueries and parameters")
+    if statement.allowed.explain or not statement.allowed.deterministic:
+        return _no("rows cannot depend on chance or time")
+    return None
+
+
+def _no(detail: str) -> Refused:
+    return Refused("statement_not_allowed", detail)

@@ -1,0 +1,114 @@
+"""The relations that a statement names, out of one state: datasets, views and system views.
+
+Owns what becomes of a name. Must never decide what a statement may name: the guard has.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from lakehouse.commit.node import Node
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.query.relations import Wanted, wanted
+from lakehouse.service import snapshot
+from lakehouse.service.mask_key import MaskKey
+from lakehouse.service.sql import near_names
+from lakehouse.service.sql.fixed_relations import FixedRelations
+from lakehouse.service.sql.query_objects import QueryObjects
+from lakehouse.system.files import Loan
+from lakehouse.system.views import SystemViews
+from projections import inventory
+from projections.catalog import Dataset
+from projections.fold import State
+from projections.safe_views import masks_hash
+from projections.views import Definition, View
+
+
+class QueryRelations:
+    """The relations that one query reads, from one state."""
+
+    def __init__(
+        self,
+        node: Node,
+        state: State,
+        system: SystemViews,
+        loan: Loan,
+        moments: FixedRelations,
+        objects: QueryObjects,
+        mask_key: MaskKey,
+    ) -> None:
+        self.objects = objects
+        self._mask_key = mask_key
+        self._node = node
+        self._moments = moments
+        self._state = state
+        self._system = system
+        self._loan = loan
+
+    async def resolve(self, names: frozenset[str] | None) -> Mapping[str, View]:
+        """Views by relation; all datasets for None. Raises RefusedError."""
+        if names is None:
+            return self._listed()
+        found = [(name, await self._resolved(name)) for name in sorted(names)]
+        return {name: view for name, view in found if view is not None}
+
+    async def _resolved(self, name: str) -> View | None:
+        relation = wanted(name)
+        if relation.moment is None:
+            return await self._found(relation, self._state)
+        now = self._node.state
+        then = await snapshot.state_as_of(self._node, relation.moment)
+        view = await self._found(relation, then)
+        if view is None:
+            return None
+        dataset = None if relation.system else then.catalog.datasets.get(relation.name)
+        self._moments.note(name, relation.moment, then, now, dataset)
+        return msgspec.structs.replace(view, name=relation.called)
+
+    async def _found(self, relation: Wanted, state: State) -> View | None:
+        """The relation as it is in `state`, under its plain name."""
+        if relation.system:
+            return await self._system.view(
+                self._loan, relation.name, state, relation.seen, self.objects.urls
+            )
+        dataset = state.catalog.datasets.get(relation.name)
+        if dataset is None:
+            return await self._defined(relation, state)
+        self._refuse_lost(dataset, state)
+        return self._view(state, dataset)
+
+    async def _defined(self, relation: Wanted, state: State) -> View | None:
+        """A view that a user has defined."""
+        view = state.catalog.views.get(relation.name)
+        if view is None:
+            return None
+        needs_key = view.safe is not None and masks_hash(view.safe)
+        key = await self._mask_key.hex() if needs_key else ""
+        return View(view.name, (), definition=Definition(view.sql, view.safe, key))
+
+    def _listed(self) -> dict[str, View]:
+        """All datasets and views: no objects, which would be many, and change more often."""
+        named = self._state.catalog
+        datasets = {name: View(each.name, (), each.schema) for name, each in named.datasets.items()}
+        return datasets | {
+            name: View(each.name, (), each.columns) for name, each in named.views.items()
+        }
+
+    def _refuse_lost(self, dataset: Dataset, state: State) -> None:
+        """Raises RefusedError for what a past state names and the present has marked or collected."""
+        now = self._node.state
+        if state is now:
+            return  # nothing that a live dataset holds is ever marked
+        for item in dataset.objects:
+            if inventory.lost_to(now.inventory, item.blob) is not None:
+                raise RefusedError(snapshot.gone(now, item.blob))
+
+    def with_near_name(self, refused: Refused) -> Refused:
+        """`refused` with the dataset that was meant, where one of a similar name exists."""
+        named = self._state.catalog
+        known = [*named.datasets.values(), *named.views.values()]
+        return near_names.suggested(refused, (each.name for each in known))
+
+    def _view(self, state: State, dataset: Dataset) -> View:
+        urls = self.objects.urls(state, dataset, dataset.objects)
+        return View(dataset.name, urls, dataset.schema)

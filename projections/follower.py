@@ -83,7 +83,7 @@ class Follower:
         return Folding(state)
 
     async def check_head(self) -> None:
-        """Re-read the journal's two ends and compare, and look whether anything stands behind.
+        """Read the journal's two ends again, compare them, and check that no slot lies beyond a gap.
 
         Raises JournalCorrupt: the bucket was rolled back or damaged, or a slot is missing.
         """

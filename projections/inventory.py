@@ -1,4 +1,4 @@
-"""The inventory: every object the journal knows, what names it, and what was given up. Pure.
+"""The inventory: every object that the journal knows, its key, and what gc has marked or deleted. Pure.
 
 A *key* is what users name, a *blob* the write-once object that holds one version of it. A blob of
 ingested data is its own key, and that key is there for as long as a live dataset refers to it.
@@ -193,8 +193,8 @@ def is_unneeded(inventory: Inventory, blob: str, cutoff_seq: int) -> bool:
     return blob not in inventory.blobs or (released is not None and released <= cutoff_seq)
 
 
-def garbage(inventory: Inventory, cutoff_seq: int) -> Iterator[tuple[Stored, int]]:
-    """Versions that nothing needs since `cutoff_seq` and that are not marked; since which event."""
+def gc_candidates(inventory: Inventory, cutoff_seq: int) -> Iterator[tuple[Stored, int]]:
+    """Versions that nothing has needed since `cutoff_seq` and that are not marked, with the event since."""
     for blob, seq in inventory.released.items():
         stored = inventory.blobs.get(blob)
         if stored is None or blob in inventory.marked:

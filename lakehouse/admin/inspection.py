@@ -1,4 +1,4 @@
-"""Looking a lake over: caches against facts, and referenced objects against the bucket. Writes nothing."""
+"""Inspection of a lake: caches compared with slots, referenced objects with the bucket. Writes nothing."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ ABSENT = "it is absent"
 
 
 class CacheDifference(msgspec.Struct, frozen=True):
-    """A cache that says something else than the facts."""
+    """A cache that differs from what the slots give."""
 
     key: str
     says: str

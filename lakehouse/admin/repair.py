@@ -1,7 +1,7 @@
-"""Repair: a lake's caches made anew from its slots.
+"""Repair: rebuild a lake's caches from its slots.
 
-Removes and makes what can be made again, and nothing else: never a slot, never an object, never a
-cache of another state version. A crash in between costs time at the next start, not truth.
+Owns which caches are removed and made. Must never touch a slot, an object, or a cache of another state
+version. A crash in between costs time at the next start, no data.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +22,7 @@ Remove = Callable[[Sequence[str]], Awaitable[list[str]]]
 
 
 class Repaired(msgspec.Struct, frozen=True):
-    """How many caches that lied were removed, and how many of each kind were made."""
+    """How many wrong caches were removed, and how many of each kind were made."""
 
     removed: int
     checkpoints: int
@@ -32,7 +32,7 @@ class Repaired(msgspec.Struct, frozen=True):
 async def repair(journal: Journal, remove: Remove, reached: ProgressCallback) -> Repaired:
     """Remove every cache that says something else than the slots, and make those that are due.
 
-    Reads the journal twice. `reached` is told slots, for each of both readings. Raises
+    Reads the journal twice. `reached` is called with the slots of each reading. Raises
     JournalCorrupt, UpgradeRequired, BucketError, RefusedError `bucket_refused`.
     """
     wrong = [each.key async for each in differences(journal, reached)]

@@ -1,7 +1,7 @@
-"""The keeper: makes checkpoints and packs in the background, so that opening stays a blink.
+"""Makes checkpoints and packs in the background, so that opening a lake stays fast.
 
-What it makes are caches: to fail costs time, never truth. A crash at any point leaves nothing to
-clean but a temporary file that the next start sweeps.
+Owns when they are made. Both are caches: a failure costs time, never data. Must never delete
+anything; a crash leaves at most a temporary file, which the next start removes.
 """
 
 import random
@@ -16,7 +16,7 @@ from projections.checkpointing import has_pack, keep_pack, keep_state
 from projections.fold import State
 from projections.follower import Follower
 
-LOOK_S = 1.0
+CHECK_S = 1.0
 PAUSE_S = 30.0
 """After a failure, before the next try."""
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class Checkpointer:
-    """Keeps what one follower finds due. `directory`: where bytes wait on their way in."""
+    """Stores the states that one follower finds due. `directory`: for temporary files."""
 
     def __init__(
         self, follower: Follower, clock: Clock, chance: random.Random, directory: Path | None
@@ -35,10 +35,10 @@ class Checkpointer:
         self._directory = directory
 
     async def run(self) -> None:
-        """Keep what is due, until cancelled."""
+        """Store what is due, until cancelled."""
         while True:
             # Nodes find the same states due at the same time; one will be first.
-            await self._clock.sleep(LOOK_S * self._chance.uniform(0.5, 1.5))
+            await self._clock.sleep(CHECK_S * self._chance.uniform(0.5, 1.5))
             try:
                 await self.keep_due()
             except (BucketError, OSError) as error:
@@ -46,7 +46,7 @@ class Checkpointer:
                 await self._clock.sleep(PAUSE_S)
 
     async def keep_due(self) -> None:
-        """Keep every state that is due now, oldest first, and the packs that are full."""
+        """Store every state that is due now, oldest first, and the packs that are full."""
         due = self._follower.due
         while due:
             state = due[0]

@@ -1,4 +1,7 @@
-"""What users are told when machinery below fails: exceptions of the journal and the bucket as refusals."""
+"""Faults of the journal and the bucket as refusals.
+
+Owns which code each exception has. Must never know an exception that it cannot name: that is a bug.
+"""
 
 from journal.bucket.errors import (
     BucketBroken,

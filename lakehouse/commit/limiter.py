@@ -1,4 +1,4 @@
-"""A bound on how many may be inside at once; whoever comes then is told so at once."""
+"""A bound on how many calls are in progress at once; one more is refused, it never waits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ class Limiter:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Be inside for as long as the context lasts. Raises RefusedError `busy`."""
+        """Count as one call in progress for as long as the context lasts. Raises RefusedError `busy`."""
         if self.inside >= self._limit:
             detail = f"{self.inside} {self._what} are in flight"
             raise RefusedError(Refused("busy", detail, retry_after_s=self._retry_after_s))

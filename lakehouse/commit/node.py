@@ -46,7 +46,7 @@ class Node:
         self.clock = clock
         self.chance = chance
         self.lag_error: Refused | None = None
-        """Why the last look at the journal failed, if it did."""
+        """Why the last reading of the journal failed, if it did."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -95,10 +95,10 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def refresh(self, *, verify: bool = False) -> None:
-        """Catch up now. What fails is kept in `behind` or `writer.fault`, for /ready to tell.
+        """Catch up now. What fails is kept in `lag_error` or `writer.fault`, which /ready reports.
 
-        `afresh` reads the journal's ends again, however lately they were: a bucket that was taken
-        away has no next slot either.
+        `verify` reads the journal's two ends again, however recently they were read: a bucket that
+        was removed has no next slot either.
         """
         try:
             await self.follower.catch_up()

@@ -47,7 +47,7 @@ class Counts(msgspec.Struct):
 
 
 class Pending:
-    """A command whose sender waits. `attempted`: its slot may be in the journal for all we know."""
+    """A command whose sender waits. `attempted`: its slot may be in the journal already."""
 
     def __init__(self, command: Command, context: Context, accepted_s: float) -> None:
         self.command = command
@@ -59,7 +59,7 @@ class Pending:
         self.attempted = False
 
     def refuse(self, refused: Refused) -> None:
-        """Tell the sender no, if it still waits."""
+        """Refuse the command, if its sender still waits."""
         if not self.answer.done():
             self.answer.set_exception(RefusedError(refused))
 
@@ -89,7 +89,7 @@ class Writer:
         self._clock_checked_s: float | None = None
         self._draining = False
         self.fault: Refused | None = None
-        """Why this node writes no more, once it does not."""
+        """Why this node has stopped writing; None while it writes."""
         self.counts = Counts()
 
     @property
@@ -122,7 +122,7 @@ class Writer:
         except TimeoutError as error:
             if pending.answer.done():
                 # Answered while the deadline was already waking us (after a pause both are due at
-                # once): what is certain is told, or a commit would be called not committed.
+                # once): the answer counts, or a commit would be reported as not committed.
                 return pending.answer.result()
             raise RefusedError(_late(pending)) from error
         finally:
@@ -138,12 +138,12 @@ class Writer:
             self._idle.set()
 
     async def drain(self) -> None:
-        """Take no more commands, and wait until those that were taken are answered."""
+        """Accept no more commands, and wait until all accepted ones are answered."""
         self._draining = True
         await self._idle.wait()
 
     def halt(self, error: Exception) -> None:
-        """Write no more, and tell every sender why."""
+        """Stop writing, and refuse everything that waits."""
         self.fault = refusal(error)
         for pending in self._queue:
             pending.refuse(self.fault)
@@ -287,8 +287,10 @@ class Writer:
 
 def _late(pending: Pending) -> Refused:
     if pending.attempted:
-        return Refused("outcome_unknown", "the store has not told in time whether it was committed")
-    return Refused("not_committed", "it was still waiting when its time was over")
+        return Refused(
+            "outcome_unknown", "the store did not answer in time whether it was committed"
+        )
+    return Refused("not_committed", "it was still waiting at its deadline")
 
 
 def _answer_all(decided: list[Pending], batch: Batch) -> None:

@@ -1,6 +1,6 @@
 """The rules of gc: what may be marked, and what may be recorded as collected. Pure; a part of `decide`.
 
-FORMAT.md, "Collection cannot race", gives the reasons. The candidates were found on an older state:
+FORMAT.md, "Gc cannot race", gives the reasons. The candidates were found on an older state:
 what has been needed since is left out here, the only place where that cannot race.
 """
 

@@ -80,12 +80,13 @@ async def settle(
     """
     context, marked = _context(node, caller, payload_sha256), 0
     for _ in range(ATTEMPTS):
-        decision = decide(node.state, command, context)
-        if isinstance(decision, NeedsData) and advance is not None:
-            marked += decision.step is DataStep.UPLOAD_AGAIN
+        # A change without such steps is decided once, by the writer.
+        needed = decide(node.state, command, context) if advance is not None else None
+        if isinstance(needed, NeedsData) and advance is not None:
+            marked += needed.step is DataStep.UPLOAD_AGAIN
             if marked > UPLOADS_AGAIN:
                 break
-            command = await advance(command, decision.step)
+            command = await advance(command, needed.step)
             continue
         outcome = await node.writer.submit(command, context, caller.accepted_s)
         if isinstance(outcome, Recorded):

@@ -143,6 +143,25 @@ class TestUndo:
         assert self.undo(lake, 2).json["type"] == "dataset_unpinned"
         refused(self.undo(lake, 3), 409, "cannot_undo")
 
+    def test_pins_are_never_in_the_way(self, lake: Lake) -> None:
+        lake.ingest("name=t", b"a\n1\n")
+        lake.ingest("name=t&mode=append", b"a\n2\n")
+        post(lake, "/v1/catalog/pin", name="t", as_of=1)
+        assert post(lake, "/v1/journal/undo", seq=2).json["type"] == "dataset_restored"
+        post(lake, "/v1/catalog/unpin", name="t", as_of_seq=1)
+        assert self.undo(lake, 2).json["type"] == "dataset_restored"
+        assert lake.manifest("t").json["row_count"] == 1
+
+    def test_nor_are_pins_of_a_dataset_that_was_dropped(self, lake: Lake) -> None:
+        lake.ingest("name=t", b"a\n1\n")
+        lake.drop("t")
+        for _ in range(2):
+            post(lake, "/v1/catalog/pin", name="t", as_of=1)
+            post(lake, "/v1/catalog/unpin", name="t", as_of_seq=1)
+        refused(post(lake, "/v1/journal/undo", seq=1), 409, "undo_conflict")
+        assert post(lake, "/v1/journal/undo", seq=2).json["type"] == "dataset_restored"
+        assert self.undo(lake, 2).json["datasets"][0]["change"] == "added"
+
     def test_what_came_later_must_be_undone_first(self, lake: Lake) -> None:
         lake.put("k", b"one")
         lake.put("k", b"two")

@@ -16,7 +16,7 @@ from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
 from projections.codec import state_root
 from projections.fold import empty, fold
-from tests.simulation.collected import COLLECTION
+from tests.simulation.gc_checks import COLLECTION
 from tests.simulation.hosts import COLLECTOR
 from tests.simulation.model import PlainSlot, Verdict, essentials, judge, states_of
 from tests.simulation.record import Crashed, Record, Request

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.simulation.broken_change_sets import CHANGE_SETS
-from tests.simulation.broken_collections import COLLECTIONS
+from tests.simulation.broken_gc import COLLECTIONS
 from tests.simulation.broken_protocols import PROTOCOLS
 from tests.simulation.world import run
 

@@ -44,7 +44,7 @@ async def read_after_write(site: Site) -> str:
             size_bytes = (await site.bucket.stat(key)).size_bytes
         except ObjectMissing as error:
             raise BucketBroken("what was just stored is not found by a read") from error
-        expect(size_bytes == len(body), "another size is told than was stored")
+        expect(size_bytes == len(body), "another size is reported than was stored")
     return f"{TRIES} objects, each read at once, as stored"
 
 

@@ -27,7 +27,7 @@ async def refuse_unfit(bucket: Bucket, clock: Clock) -> None:
 
     What cannot be judged now (read-only, full, out of reach) does not stop a start: a store that
     refuses every create loses none, and reads go on. Nor does a clock that is off: the writer
-    refuses changes for as long as it is. Both are told in the log.
+    refuses changes for as long as it is. Both are logged.
     """
     questions = {
         "create_if_absent": _condition(bucket),

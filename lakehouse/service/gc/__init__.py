@@ -1,1 +1,1 @@
-"""Garbage collection: find, mark, wait, delete, record."""
+"""Garbage collection (gc): find, mark, wait, delete, record."""

@@ -1,6 +1,6 @@
-"""Collection: find what nothing refers to, mark it, wait, delete it, record it.
+"""One gc run: find what nothing refers to, mark it, wait, delete it, record it.
 
-Owns the order of those steps; FORMAT.md, "Collection cannot race", has the reason for each. Must never
+Owns the order of those steps; FORMAT.md, "Gc cannot race", has the reason for each. Must never
 delete a key that is not marked in the journal, or recorded there as collected. A run may end at any
 point, by a crash too: what is marked stays marked, and the next run on any node goes on with it.
 """
@@ -50,7 +50,7 @@ class GarbageCollector:
         self._node = node
         self._queries = queries
         self._waits = waits
-        self._gate = Limiter(1, "collections", retry_after_s=60)
+        self._gate = Limiter(1, "gc runs", retry_after_s=60)
 
     async def plan(self, older_than: timedelta) -> GcScope:
         """What a run that begins now goes by: the journal's present, and how old is old.
@@ -88,7 +88,7 @@ class GarbageCollector:
         detail: Callable[[GcCandidate], None] = lambda _: None,
         payload_sha256: str = NOTHING_SHA256,
     ) -> GcProgress:
-        """Carry it out; `told` hears of each finding on the way.
+        """Carry it out; `detail` is called with each candidate.
 
         A run is several events, the last of which keeps the idempotency key: a run that has ended is told
         again, one that was cut off is gone on with.

@@ -1,4 +1,4 @@
-"""What a collector sees in a listing: whose a key is, and what may become of it. Pure.
+"""Gc candidates from the state and from a listing: whose a key is, and whether it may go. Pure.
 
 Judges by exact forms: a key that this lake did not mint is foreign, and is reported and left.
 """
@@ -33,7 +33,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 
 class GcCandidate(msgspec.Struct, frozen=True, gc=False):
-    """An object and what it is to collection; `key` is the user's, None where there never was one."""
+    """An object and what gc makes of it; `key` is the user's, None where there never was one."""
 
     blob: str
     key: str | None
@@ -69,7 +69,7 @@ def age(text: str | int) -> timedelta:
 def known(plan: GcScope) -> Iterator[GcCandidate]:
     """What the state alone tells: what nothing needs any more, and what earlier runs have marked."""
     inside = plan.state.inventory
-    for stored, seq in inventory.garbage(inside, plan.cutoff_seq):
+    for stored, seq in inventory.gc_candidates(inside, plan.cutoff_seq):
         why = f"nothing refers to it since event {seq}"
         yield GcCandidate(stored.blob, stored.key, stored.size_bytes, UNREFERENCED, why, seq)
     for blob, seq in inside.marked.items():

@@ -1,6 +1,6 @@
-"""What a collection did: counted while it runs, told again from its events.
+"""What a gc run did: counted while it runs, or read back from its events.
 
-Must never ask the store: what is told again is what the journal knows.
+Must never ask the store: what is read back is what the journal holds.
 """
 
 from contextlib import aclosing
@@ -42,7 +42,7 @@ class GcSummary(msgspec.Struct, frozen=True):
 async def retold(node: Node, plan: GcScope, last: Place) -> GcSummary:
     """The run whose last event lies at `last`; `plan` is that of the same request, made now.
 
-    Not in the journal, and so not told: what was foreign, what came again, the sizes of what was
+    Not in the journal, and so not in the summary: what was foreign, what came again, the sizes of what was
     never registered, and uploads that were aborted. Costs what was committed while the run went on.
     """
     events = await _events(node, last)
@@ -85,7 +85,7 @@ def _is_of(event: Event, run: str) -> bool:
 
 def _run(event: Event) -> str:
     if not isinstance(event.data, ObjectsCollected):
-        detail = f"event {event.seq} is no end of a collection"
+        detail = f"event {event.seq} does not end a gc run"
         raise RefusedError(Refused("internal_error", detail))
     return event.data.run
 

@@ -84,5 +84,5 @@ def test_what_was_released_before_the_cutoff_may_go_unless_it_is_marked() -> Non
         ObjectsMarked("r", 2, (blob("1"),)),
         stored("a", "4"),
     ]
-    found = inventory.garbage(given(*facts).inventory, 3)
+    found = inventory.gc_candidates(given(*facts).inventory, 3)
     assert [(each.blob, seq) for each, seq in found] == [(blob("2"), 3)]

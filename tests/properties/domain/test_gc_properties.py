@@ -28,5 +28,7 @@ def test_garbage_is_what_no_state_since_the_cutoff_refers_to(slots: list[Slot]) 
     for number, cutoff in enumerate(states):
         needed = set().union(*map(refers, states[number:]))
         expected = set(now.inventory.blobs) - needed
-        found = {stored.blob for stored, _ in inventory.garbage(now.inventory, cutoff.head.seq)}
+        found = {
+            stored.blob for stored, _ in inventory.gc_candidates(now.inventory, cutoff.head.seq)
+        }
         assert found == expected

@@ -1,6 +1,6 @@
 """What must hold of collection whatever happens, judged by the store's own record of what it deleted.
 
-Each rule of FORMAT.md, "Collection cannot race", has its promise here; `broken_collections` takes the
+Each rule of FORMAT.md, "Gc cannot race", has its promise here; `broken_gc` takes the
 rules out one at a time.
 """
 

@@ -135,7 +135,7 @@ ROUTES = (
         query=IngestQuery,
         headers=IngestHeaders,
         body=(ingest.FORM, *ingest.RAW),
-        answers=(IngestReceipt, IngestDryRun),
+        answers=(IngestReceipt, IngestDryRun, StagedIngest),
         changes=True,
     ),
     Route(

@@ -209,6 +209,16 @@ def test_ingest(lake: Lake, documented: Documented) -> None:
     documented.check(foreseen, "POST /v1/ingest", IngestDryRun, DRY_RUN)
 
 
+def test_ingest_by_put(lake: Lake, documented: Documented) -> None:
+    bad, exact = b"a,,c\n1,x,0.10000000000000000001\n2\n", "&on_error=quarantine&types=c:double"
+    aside = lake.ask("PUT", f"/v1/ingest?name=put1{exact}", bad)
+    documented.check(aside, "PUT /v1/ingest", IngestReceipt, RECEIPT)
+    foreseen = lake.ask("PUT", "/v1/ingest?name=put2&dry_run=true&types=c:double", bad)
+    documented.check(foreseen, "PUT /v1/ingest", IngestDryRun, DRY_RUN)
+    staged = lake.ask("PUT", "/v1/ingest?name=put3&on_error=quarantine&stage=true", b"a,\n1,x\n2\n")
+    documented.check(staged, "PUT /v1/ingest", StagedIngest, STAGED)
+
+
 def test_change_sets_and_staged_files(lake: Lake, documented: Documented) -> None:
     aside = b"a,\n1,x\n2\n"
     staged = lake.ingest("name=s1&on_error=quarantine&stage=true", aside)

@@ -20,7 +20,8 @@ _HINTS = {
     "query_cancelled": "Run the command again if you still need the result.",
     "name_taken": "Use the existing spelling or another name.",
     "fingerprint_conflict": "Drop the dataset first, or use another name.",
-    "schema_conflict": "Correct the file, or use --schema-change widen or --schema-change replace.",
+    "schema_conflict": "Correct the file, or use --missing null, --schema-change widen or "
+    "--schema-change replace.",
     "object_in_use": "Drop the dataset that uses the object first.",
     "objects_collected": "gc has removed the data; restore it from a backup.",
     "undo_conflict": "Undo the later changes first.",
@@ -31,6 +32,8 @@ _HINTS = {
     "malformed_csv": "Correct the line, or use --on-error quarantine.",
     "malformed_ndjson": "Correct the line, or use --on-error quarantine.",
     "malformed_parquet": "Write the file again; check its column types.",
+    "too_few_rows": "Use the whole file, or a lower --min-rows.",
+    "delimiter_suspected": "Name the delimiter: --delimiter TAB, for instance; --delimiter , means a comma.",
     "value_does_not_fit": "Correct the value, choose another type with --types, "
     "or use --on-error quarantine.",
     "idempotency_key_reused": "Use a new --idempotency-key for a new change.",

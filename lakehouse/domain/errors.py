@@ -107,7 +107,7 @@ CODES: dict[str, Code] = {
     "schema_conflict": Code(
         409,
         "Schema conflict",
-        "Correct the file, or use schema_change=widen or schema_change=replace.",
+        "Correct the file, or use missing=null, schema_change=widen or schema_change=replace.",
     ),
     "object_in_use": Code(409, "Object in use", "Drop the dataset that holds the object first."),
     "objects_collected": Code(

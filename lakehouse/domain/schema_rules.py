@@ -33,11 +33,6 @@ WIDER = frozenset(
 only where all values there are doubles, which the service reads from the objects."""
 
 _SHOWN_PROBLEMS = 5
-_HINTS = {
-    MISSING: "missing=null fills missing columns with nulls",
-    ADDED: "schema_change=widen adds columns",
-    TYPE: "schema_change=widen widens types",
-}
 
 
 class ColumnProblem(msgspec.Struct, frozen=True):
@@ -111,8 +106,7 @@ def conflict(name: str, problems: tuple[ColumnProblem, ...]) -> Refused:
     texts = [each.text() for each in problems[:_SHOWN_PROBLEMS]]
     if len(problems) > _SHOWN_PROBLEMS:
         texts.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
-    hints = [hint for kind, hint in _HINTS.items() if kind in {each.problem for each in problems}]
-    detail = f"{name}: {'; '.join(texts)}. {'; '.join(hints)}"
+    detail = f"{name}: {'; '.join(texts)}"
     return Refused("schema_conflict", detail, tuple(each.row() for each in problems))
 
 

@@ -22,6 +22,8 @@ OPTION_NAMES = frozenset(
     }
 )
 _MAX_MIN_ROWS = 10**15
+_TAB = ("TAB", "tab", r"\t")
+"""Spellings of a tab that shells and URLs make easy to type."""
 
 # The short spellings hold no comma and no bracket, which shells and URLs make hard to type.
 SHORT_TYPES = {
@@ -86,6 +88,7 @@ def _single(given: dict[str, list[str]], name: str, default: T, parse: Callable[
 
 
 def _delimiter(value: str) -> str:
+    value = "\t" if value in _TAB else value
     if len(value) != 1 or not value.isascii() or value in '"\r\n\0':
         raise _invalid(
             f"delimiter {shown(value)} is not one ASCII character other than quote and newline"

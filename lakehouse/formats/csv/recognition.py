@@ -73,8 +73,8 @@ def _refuse_other_delimiter(head: bytes, delimiter: str, *, whole: bool) -> None
         counts = {line.count(character.encode()) for line in lines}
         if character != delimiter and len(counts) == 1 and counts.pop() > 0:
             detail = (
-                f"the header is one column, and every line has the same number of {name}: use "
-                f"delimiter={name} ({escaped} in a URL), or delimiter={delimiter} if it is one column"
+                f"the header is one column, and every line has the same number of {name}; use the "
+                f"delimiter {name} ({escaped} in a URL), or name {delimiter} if it is one column"
             )
             raise refusal("delimiter_suspected", detail)
 

@@ -20,6 +20,11 @@ def test_defaults_are_the_contracts() -> None:
     assert Options().canonical() == ()
 
 
+@pytest.mark.parametrize("spelling", ["TAB", "tab", r"\t", "\t"])
+def test_a_tab_has_spellings_that_are_easy_to_type(spelling: str) -> None:
+    assert _options(("delimiter", spelling)).delimiter == "\t"
+
+
 def test_every_option_is_read() -> None:
     options = _options(
         ("types", "zip:string"),

@@ -51,8 +51,9 @@ class EngineSettings(msgspec.Struct, frozen=True):
     max_waiting: int = 32
     waiting_s: float = 10.0
     retry_after_s: int = 2
-    objects_opened: int = 20_000
-    """After so many different objects a worker is replaced: what DuckDB keeps of each has no bound."""
+    growth_bytes: int = 176 * 1024**2
+    """A worker that keeps so much memory beyond its start is replaced: what DuckDB keeps of each object
+    has no bound."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -241,7 +242,7 @@ def _configure(settings: EngineSettings) -> Configure:
         memory_limit_bytes=settings.memory_limit_bytes,
         address_space_bytes=settings.address_space_bytes,
         threads=settings.threads,
-        objects_opened=settings.objects_opened,
+        growth_bytes=settings.growth_bytes,
         object_directories=settings.object_directories,
     )
 

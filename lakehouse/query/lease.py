@@ -95,7 +95,8 @@ class Lease:
 
     def _note(self, message: FromWorker) -> None:
         if isinstance(message, Done | Whole):
-            self._settle(fit=not message.spent)
+            self.worker.spent = message.spent
+            self._settle(fit=True)
         elif isinstance(message, QueryFailed):
             self._settle(fit=not message.broken)
 

@@ -24,7 +24,7 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     memory_limit_bytes: int
     address_space_bytes: int
     threads: int
-    objects_opened: int
+    growth_bytes: int
     object_directories: tuple[str, ...] = ()
     """Below these lie the files that hold verified blocks."""
 
@@ -100,7 +100,7 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """The document is complete. `spent`: this worker has cached enough, and must not be used again."""
+    """The document is complete. `spent`: this worker keeps so much memory that another should follow it."""
 
     row_count: int
     spent: bool = False

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.query.messages import Configure
-from lakehouse.query.worker_handle import WorkerProcess, start_worker, sweep
+from lakehouse.query.worker_handle import WorkerDied, WorkerProcess, start_worker, sweep
 
 
 class WorkerPool:
@@ -29,6 +29,9 @@ class WorkerPool:
         self._total = size + (configure.threads != self._beside.threads)
         self._idle: list[WorkerProcess] = []
         self._lent: set[WorkerProcess] = set()
+        self._leaving: set[WorkerProcess] = set()
+        """Lent ones whose successors are here: they end when they are given back."""
+        self._successions: dict[WorkerProcess, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Start every worker. Raises what keeps the first one from starting."""
@@ -42,6 +45,7 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End every idle worker."""
+        await asyncio.gather(*self._successions.values())
         await asyncio.gather(*(worker.close() for worker in self._idle))
         self._idle.clear()
 
@@ -59,24 +63,46 @@ class WorkerPool:
         return worker
 
     async def _bury(self) -> None:
-        """Let go of what has died idle: that is no query's business."""
+        """Remove workers that died while idle: no query has to know."""
         dead = [each for each in self._idle if not each.lives]
         for worker in dead:
             self._idle.remove(worker)
         await asyncio.gather(*(worker.close() for worker in dead))
 
     async def give_back(self, worker: WorkerProcess) -> None:
-        """Have it used again."""
+        """Have it used again; a spent one until its successor is ready."""
         self._lent.discard(worker)
-        if len(self._idle) < self._total:
-            self._idle.append(worker)
-        else:  # it was started while others were being replaced
+        if worker in self._leaving or len(self._idle) >= self._total:
+            self._leaving.discard(worker)
             await worker.close()
+            return
+        self._idle.append(worker)
+        if worker.spent and worker not in self._successions:
+            self._successions[worker] = asyncio.create_task(self._succeed(worker))
+
+    async def _succeed(self, worker: WorkerProcess) -> None:
+        """Start another like it, then end it: no query waits for the start of a process."""
+        try:
+            successor = await start_worker(self._like(worker))
+        except (WorkerDied, OSError):
+            return  # it goes on, and the next query that it answers tries again
+        finally:
+            del self._successions[worker]
+        self._idle.append(successor)
+        if worker in self._idle:
+            self._idle.remove(worker)
+            await worker.close()
+        elif worker in self._lent:
+            self._leaving.add(worker)
 
     async def replace(self, worker: WorkerProcess) -> None:
         """End it, and have another like it. Raises WorkerDied, OSError: then `take` starts one."""
         await worker.close()
         self._lent.discard(worker)
-        like = self._alone if worker.threads == self._alone.threads else self._beside
-        started = await start_worker(like)
-        self._idle.append(started)
+        if worker in self._leaving:
+            self._leaving.discard(worker)  # its successor is here
+            return
+        self._idle.append(await start_worker(self._like(worker)))
+
+    def _like(self, worker: WorkerProcess) -> Configure:
+        return self._alone if worker.threads == self._alone.threads else self._beside

@@ -45,6 +45,8 @@ class WorkerProcess:
     ) -> None:
         self.threads = configure.threads
         """DuckDB's, for as long as it lives."""
+        self.spent = False
+        """Whether it said that it keeps too much memory."""
         self.objects = objects
         """Its way to objects."""
         self._process = process

@@ -12,6 +12,7 @@ import msgspec
 from lakehouse.query.framing import FrameTooLarge, read_in_worker
 from lakehouse.query.messages import Configure, Ready
 from lakehouse.query.worker.confinement import confine
+from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox
 from lakehouse.query.worker.object_blocks import ObjectBlocks
 from lakehouse.query.worker.object_files import ObjectFiles
@@ -34,13 +35,15 @@ def main() -> None:
     sys.setrecursionlimit(_DEEPEST)
     channel = socket.socket(fileno=descriptor)
     configure = _first_message(channel)
+    growth = Growth(configure.growth_bytes)
     readable = *configure.data_prefixes, *configure.object_directories
     confinement = confine(readable, (configure.temp_directory,))
     blocks = ObjectBlocks(socket.socket(fileno=objects))
     inbox = Inbox(channel, blocks.interrupt)
     limit_memory(configure.address_space_bytes)
     connections = locked_connection(configure, ObjectFiles(blocks)), parser_connection()
-    worker = Worker(configure, *connections, inbox, channel, blocks)
+    worker = Worker(configure, *connections, inbox, channel, blocks, growth)
+    growth.begin()
     worker.send(Ready(confinement))
     for ask in inbox.asks():
         if not worker.serve(ask):

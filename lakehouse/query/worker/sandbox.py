@@ -40,6 +40,9 @@ def locked_connection(configure: Configure, objects: ObjectFiles) -> duckdb.Duck
     # These belong to extensions, which are there only once DuckDB is.
     connection.execute("SET GLOBAL parquet_metadata_cache = true")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    # Memory that a query freed goes back to the system: a process that keeps it would be replaced.
+    connection.execute("SET GLOBAL allocator_flush_threshold = '32MB'")
+    connection.execute("SET GLOBAL allocator_bulk_deallocation_flush_threshold = '64MB'")
     connection.register_filesystem(objects)
     # Blocks are cached by the server, which knows what is verified and what was collected.
     connection.execute("SET GLOBAL enable_external_file_cache = false")

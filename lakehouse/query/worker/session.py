@@ -42,6 +42,7 @@ from lakehouse.query.worker.error_scrubber import (
     refusal,
     scrubber,
 )
+from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.view_catalog import Catalogue
@@ -93,11 +94,10 @@ class Worker(msgspec.Struct):
     inbox: Inbox
     channel: socket.socket
     objects: ObjectBlocks
+    growth: Growth
     catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
     frames: bytearray = msgspec.field(default_factory=bytearray)
     """What is just being sent: one place in memory for all, since new ones cost a fault a page."""
-    opened: set[int] = msgspec.field(default_factory=set)
-    """Hashes of the objects that were opened: DuckDB keeps what it read about each, without a bound."""
 
     def send(self, *messages: FromWorker) -> None:
         """Blocks while the engine does not read: that is the back-pressure."""
@@ -120,12 +120,10 @@ class Worker(msgspec.Struct):
             # Whatever DuckDB made of it, the bytes could not be had.
             refused = _failed(Refused(failure.code, failure.detail), None)
             outcome = msgspec.structs.replace(refused, broken=_is_broken(outcome))
-        if len(self.opened) > self.configure.objects_opened and not isinstance(
-            outcome, QueryFailed
-        ):
+        if not isinstance(outcome, QueryFailed) and self.growth.is_too_large():
             outcome = msgspec.structs.replace(outcome, spent=True)
         self.send(outcome)
-        return not (outcome.broken if isinstance(outcome, QueryFailed) else outcome.spent)
+        return not (isinstance(outcome, QueryFailed) and outcome.broken)
 
     def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | QueryFailed:
         named: Mapping[str, View] = {}
@@ -194,7 +192,6 @@ class Worker(msgspec.Struct):
     def _make_views(
         self, cursor: Cursor, named: Mapping[str, View], defined: defined_views.Closure
     ) -> None:
-        self.opened.update(hash(path) for view in named.values() for path in view.objects)
         self.catalogue.keep(cursor, named)
         for relation, view in named.items():
             if self.catalogue.has(relation):

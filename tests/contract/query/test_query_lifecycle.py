@@ -64,11 +64,11 @@ async def test_a_query_that_wants_too_much_memory_is_told_so(
 
 DEEP = {
     "casts as deep as DuckDB takes them": (
-        "SELECT " + "CAST(" * 900 + "1" + " AS INT)" * 900,
+        "SELECT " + "CAST(" * 900 + "1" + " AS INT)" * 900 + " AS x",
         None,
     ),
     "subqueries": ("SELECT * FROM " + "(FROM " * 300 + "range(1)" + ")" * 300, None),
-    "a long list": (f"SELECT 1 IN ({', '.join(map(str, range(20000)))})", None),
+    "a long list": (f"SELECT 1 IN ({', '.join(map(str, range(20000)))}) AS x", None),
     "a deeper sum": ("SELECT " + "+".join(["1"] * 100_000), "sql_error"),
     "parentheses": ("SELECT " + "(" * 300_000 + "1" + ")" * 300_000, "sql_error"),
     "brackets": ("SELECT " + "[" * 300_000, "sql_error"),
@@ -233,18 +233,14 @@ async def test_a_resolver_that_takes_too_long_is_called_off_in_time(
     assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
 
 
-async def test_a_worker_that_has_opened_many_objects_is_replaced_without_a_loss(
+async def test_a_worker_that_keeps_too_much_memory_is_replaced_without_a_loss(
     make_lake: Callable[..., Any],
 ) -> None:
-    lake = await make_lake(workers=1, objects_opened=5)
-    pids = worker_pids()
-    for _ in range(3):
+    lake = await make_lake(workers=1, growth_bytes=-(1024**3))
+    (first,) = worker_pids()
+    while first in worker_pids():
         assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
-    assert worker_pids() == pids
-    assert await lake.rows("SELECT count(*) FROM many") == [[5]]
-    for _ in range(3):
-        assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
-    assert len(worker_pids()) == 1 and worker_pids() != pids
+    assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
 
 
 async def test_a_full_queue_is_busy_and_waiting_is_fair(make_lake: Callable[..., Any]) -> None:

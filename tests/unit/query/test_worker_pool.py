@@ -1,5 +1,6 @@
 """Which worker a query gets: one with all threads when it runs alone, one of its share beside others."""
 
+import asyncio
 import os
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from lakehouse.query import pool
 from lakehouse.query.messages import Configure
 from lakehouse.query.pool import WorkerPool
+from lakehouse.query.worker_handle import WorkerDied
 
 
 class Process:
@@ -15,6 +17,7 @@ class Process:
         self.threads = configure.threads
         self.closed = False
         self.lives = True
+        self.spent = False
 
     async def close(self) -> None:
         self.closed = True
@@ -36,7 +39,7 @@ async def pool_of(
     monkeypatch: pytest.MonkeyPatch, cores: int, size: int, folder: object
 ) -> WorkerPool:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    made = WorkerPool(Configure((), str(folder), 1, 1, 1, threads=2, objects_opened=9), size)
+    made = WorkerPool(Configure((), str(folder), 1, 1, 1, threads=2, growth_bytes=9), size)
     await made.start()
     return made
 
@@ -93,3 +96,58 @@ async def test_one_that_died_idle_is_started_anew_when_it_is_wanted(
     assert len(started) == 4
     assert (await workers.take(alone=True)).threads == 1
     assert len(started) == 4, "all are there"
+
+
+async def test_a_spent_worker_serves_until_its_successor_is_ready(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, started: list[Process]
+) -> None:
+    workers = await pool_of(monkeypatch, 2, 1, tmp_path)
+    ready = asyncio.Event()
+    start = pool.start_worker
+
+    async def slow_start(configure: Configure) -> Any:
+        await ready.wait()
+        return await start(configure)
+
+    monkeypatch.setattr(pool, "start_worker", slow_start)
+    spent = await workers.take(alone=True)
+    spent.spent = True
+    await workers.give_back(spent)
+    assert await workers.take(alone=True) is spent and len(started) == 1
+    ready.set()
+    while len(started) == 1:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not started[0].closed, "a query uses it"
+    await workers.give_back(spent)
+    assert started[0].closed
+    successor = await workers.take(alone=True)
+    assert successor is started[1] and len(started) == 2 and not started[1].closed
+
+
+async def test_an_idle_spent_worker_ends_when_its_successor_is_ready(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, started: list[Process]
+) -> None:
+    workers = await pool_of(monkeypatch, 2, 1, tmp_path)
+    spent = await workers.take(alone=True)
+    spent.spent = True
+    await workers.give_back(spent)
+    await workers.close()
+    assert [each.closed for each in started] == [True, True]
+
+
+async def test_a_successor_that_cannot_start_leaves_the_spent_worker_in_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, started: list[Process]
+) -> None:
+    workers = await pool_of(monkeypatch, 2, 1, tmp_path)
+    spent = await workers.take(alone=True)
+    spent.spent = True
+
+    async def fail(configure: Configure) -> Any:
+        raise WorkerDied
+
+    monkeypatch.setattr(pool, "start_worker", fail)
+    await workers.give_back(spent)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await workers.take(alone=True) is spent

@@ -150,6 +150,11 @@ def find_view(catalog: Catalog, name: str) -> ViewDefinition | None:
     return catalog.views.get(name.lower())
 
 
+def named(dataset: Dataset, name: str) -> Dataset:
+    """The dataset as it is, under another name."""
+    return msgspec.structs.replace(dataset, name=name)
+
+
 def views_in_name_order(catalog: Catalog) -> list[ViewDefinition]:
     """Live views, by code point."""
     return sorted(catalog.views.values(), key=lambda view: view.name)

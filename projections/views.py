@@ -78,6 +78,8 @@ class View(msgspec.Struct, frozen=True):
     labels: tuple[Label, ...] = ()
     definition: Definition | None = None
     """Of a view that a user has defined; it has no objects of its own."""
+    inside: str = ""
+    """Where a statement names a user's view: the relation that it stands for."""
 
 
 def view_sql(view: View) -> str:

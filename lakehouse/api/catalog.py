@@ -15,6 +15,7 @@ from lakehouse.api.fields import (
     DatasetName,
     Key,
     Limit,
+    ProfileName,
     RowCount,
     SchemaFingerprint,
     Seq,
@@ -62,6 +63,13 @@ class ShowDatasetQuery(msgspec.Struct, frozen=True):
     """Query of GET /v1/catalog/manifest/{name}."""
 
     as_of: AsOfText | None = None
+    profile: ProfileName = None
+
+
+class ShowDatasetHeaders(msgspec.Struct, frozen=True):
+    """Headers of GET /v1/catalog/manifest/{name}."""
+
+    profile: ProfileName = msgspec.field(name="X-Profile", default=None)
 
 
 class ListDatasetsQuery(msgspec.Struct, frozen=True):
@@ -73,6 +81,7 @@ class ListDatasetsQuery(msgspec.Struct, frozen=True):
         bool, Meta(description="Leave out `schema` and `objects`.", examples=[True])
     ] = False
     as_of: AsOfText | None = None
+    profile: ProfileName = None
 
 
 class ListDatasetsHeaders(msgspec.Struct, frozen=True):
@@ -81,6 +90,7 @@ class ListDatasetsHeaders(msgspec.Struct, frozen=True):
     if_none_match: Annotated[
         list[str], Meta(description="ETags that the client has: 304 if nothing has changed.")
     ] = msgspec.field(name="If-None-Match", default_factory=list)
+    profile: ProfileName = msgspec.field(name="X-Profile", default=None)
 
 
 class HistoryQuery(msgspec.Struct, frozen=True):

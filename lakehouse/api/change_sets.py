@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from lakehouse.api.catalog import RegisterRequest, RestoreRequest, RowCountOrNull
+from lakehouse.api.definitions import PutProfileRequest, PutViewRequest, ViewName
 from lakehouse.api.fields import EXAMPLE_SHA256, DatasetId, DatasetName, Seq
 
 NewName = Annotated[str, Meta(description="The new name.", examples=["sales_2026"])]
@@ -70,8 +71,41 @@ class CommitChange(msgspec.Struct, frozen=True, tag_field="op", tag="commit"):
     ] = None
 
 
+class PutViewChange(PutViewRequest, frozen=True, tag_field="op", tag="put_view", kw_only=True):
+    """Make or replace a view."""
+
+    name: ViewName
+
+
+class DropViewChange(msgspec.Struct, frozen=True, tag_field="op", tag="drop_view"):
+    """Drop a view."""
+
+    name: ViewName
+
+
+class PutProfileChange(
+    PutProfileRequest, frozen=True, tag_field="op", tag="put_profile", kw_only=True
+):
+    """Make or replace a profile."""
+
+    name: Annotated[str, Meta(description="Name of the profile.", examples=["books"])]
+
+
+class DropProfileChange(msgspec.Struct, frozen=True, tag_field="op", tag="drop_profile"):
+    """Drop a profile."""
+
+    name: Annotated[str, Meta(description="Name of the profile.", examples=["books"])]
+
+
+DefinitionChange = PutViewChange | DropViewChange | PutProfileChange | DropProfileChange
 CatalogChange = (
-    RegisterChange | DropChange | RestoreChange | RenameChange | SwapChange | CommitChange
+    DefinitionChange
+    | RegisterChange
+    | DropChange
+    | RestoreChange
+    | RenameChange
+    | SwapChange
+    | CommitChange
 )
 
 

@@ -1,6 +1,6 @@
 """Views: parameters and answers. Pure."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -89,4 +89,60 @@ class ViewDropped(msgspec.Struct, frozen=True):
     """A view was dropped."""
 
     name: ViewName
+    seq: Seq
+
+
+class AliasTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an alias stands for."""
+
+    to: Annotated[str, Meta(description="A dataset or view.", examples=["sales_green"])]
+    as_of: Annotated[
+        int | str | None,
+        Meta(
+            description="The moment that is shown, whatever the query's own is: the number of an "
+            "event, or an RFC 3339 time.",
+            examples=[41],
+        ),
+    ] = None
+
+
+Names = Annotated[
+    dict[str, AliasTarget],
+    Meta(description="By alias.", examples=[{"sales": {"to": "sales_green"}}]),
+]
+Others = Annotated[
+    Literal["visible", "hidden"],
+    Meta(description="Whether all other names are visible.", examples=["visible"]),
+]
+
+
+class PutProfileRequest(msgspec.Struct, frozen=True):
+    """A profile. Unknown members are ignored."""
+
+    names: Names
+    others: Others
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A profile: what names stand for."""
+
+    name: Annotated[str, Meta(description="Name of the profile.", examples=["books"])]
+    names: Names
+    others: Others
+    created_at: Time
+    updated_at: Time
+    seq: Annotated[Seq, Meta(description="The event that last changed the profile.")]
+
+
+class ProfileList(msgspec.Struct, frozen=True):
+    """All profiles, in the order of their names."""
+
+    profiles: list[Profile]
+    seq: Annotated[Seq, Meta(description="The event up to which this is true.")]
+
+
+class ProfileDropped(msgspec.Struct, frozen=True):
+    """A profile was dropped."""
+
+    name: Annotated[str, Meta(description="Name of the profile.", examples=["books"])]
     seq: Seq

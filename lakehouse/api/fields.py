@@ -60,6 +60,14 @@ Limit = Annotated[
     int, Meta(ge=1, le=10_000, description="Maximum number of rows in the page.", examples=[100])
 ]
 DEFAULT_LIMIT = 1_000
+ProfileName = Annotated[
+    str | None,
+    Meta(
+        description="A profile: what names stand for, as it is now. The body goes before the query, "
+        "the query before the header.",
+        examples=["books"],
+    ),
+]
 AfterSeq = Annotated[
     Seq, Meta(description="Return events with a higher number: `next` of the previous page.")
 ]

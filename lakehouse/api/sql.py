@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from lakehouse.api.fields import Actor, AsOfText, Seq, SizeBytes, Time
+from lakehouse.api.fields import Actor, AsOfText, ProfileName, Seq, SizeBytes, Time
 
 QueryId = Annotated[
     str, Meta(description="Id of the query: the client's own, or a new one.", examples=["report-7"])
@@ -43,6 +43,7 @@ class SqlRequest(msgspec.Struct, frozen=True):
             examples=["json"],
         ),
     ] = None
+    profile: ProfileName = None
 
 
 class SqlQuery(msgspec.Struct, frozen=True):
@@ -54,6 +55,7 @@ class SqlQuery(msgspec.Struct, frozen=True):
         Meta(description="Format of the result. Overrides `Accept`.", examples=["csv"]),
     ] = None
     as_of: AsOfText | None = None
+    profile: ProfileName = None
 
 
 class SqlHeaders(msgspec.Struct, frozen=True):
@@ -81,6 +83,7 @@ class SqlHeaders(msgspec.Struct, frozen=True):
             examples=["report-7"],
         ),
     ] = msgspec.field(name="Query-Id", default=None)
+    profile: ProfileName = msgspec.field(name="X-Profile", default=None)
 
 
 class ResultColumn(msgspec.Struct, frozen=True):

@@ -109,12 +109,24 @@ class DatasetChange(msgspec.Struct, frozen=True):
     seq: Annotated[Span, Meta(description="The event that last changed the dataset.")]
 
 
+class DefinitionChange(msgspec.Struct, frozen=True):
+    """A view or profile that was added, dropped or changed."""
+
+    name: Annotated[str, Meta(description="Its name.", examples=["adults"])]
+    change: Annotated[
+        str, Meta(description="`added`, `dropped` or `changed`.", examples=["changed"])
+    ]
+    seq: Span
+
+
 class CatalogDiff(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
     """What differs between two moments, in the order of the datasets' names."""
 
     first: Annotated[Seq, Meta(description="The event of the earlier moment.")]
     last: Annotated[Seq, Meta(description="The event of the later moment.")]
     datasets: list[DatasetChange]
+    views: Annotated[list[DefinitionChange], Meta(description="Views that differ.")]
+    profiles: Annotated[list[DefinitionChange], Meta(description="Profiles that differ.")]
 
 
 class PinReceipt(msgspec.Struct, frozen=True):

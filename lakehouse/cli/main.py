@@ -36,6 +36,7 @@ MODULES = {
     "transaction": "change_sets",
     "rename": "change_sets",
     "view": "views",
+    "profile": "profiles",
     "pin": "time_travel",
     "unpin": "time_travel",
     "pins": "time_travel",

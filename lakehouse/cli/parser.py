@@ -21,7 +21,7 @@ from lakehouse.cli.arguments import (
     number,
     numbers,
 )
-from lakehouse.cli.view_parser import add_views
+from lakehouse.cli.view_parser import add_profiles, add_views
 
 FILE_FORMATS = ("csv", "ndjson", "parquet")
 """Formats that `ingest` reads: those of `lakehouse.formats.file_formats`, which takes long to import."""
@@ -200,6 +200,7 @@ def _sql(commands: "Commands[Parser]") -> None:
         metavar="N",
         help="rows of a table to print; 0 prints all (default: 1000 on a terminal, else all)",
     )
+    command.add_argument("--profile", metavar="NAME", help="what names stand for; see `profile`")
     add_pager(command)
     add_as_of(command)
 
@@ -228,6 +229,7 @@ def _datasets(commands: "Commands[Parser]") -> None:
     rename.add_argument("to", metavar="NEW_NAME", help="the new name")
     add_change(rename)
     add_views(commands)
+    add_profiles(commands)
 
 
 def _dataset(commands: "Commands[Parser]", name: str, summary: str) -> Parser:

@@ -1,4 +1,4 @@
-"""The arguments of `lakehouse view`. Parses; runs nothing."""
+"""The arguments of `lakehouse view` and `profile`. Parses; runs nothing."""
 
 from lakehouse.cli.arguments import (
     Commands,
@@ -32,4 +32,24 @@ def add_views(commands: "Commands[Parser]") -> None:
     add_pager(listed)
     drop = add_command(inner, "drop", "Drop a view")
     drop.add_argument("name", metavar="NAME", help="name of the view")
+    add_change(drop)
+
+
+def add_profiles(commands: "Commands[Parser]") -> None:
+    """`profile put`, `show`, `list` and `drop`."""
+    profile = add_command(commands, "profile", "Make, show, list and drop profiles")
+    inner = profile.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    put = add_command(inner, "put", "Make or replace a profile")
+    put.add_argument("name", metavar="NAME", help="name of the profile")
+    put.add_argument(
+        "definition",
+        metavar="JSON",
+        help='{"names": {ALIAS: {"to": NAME, "as_of": …}}, "others": "visible" or "hidden"}',
+    )
+    add_change(put)
+    show = add_command(inner, "show", "Show the definition of a profile")
+    show.add_argument("name", metavar="NAME", help="name of the profile")
+    add_pager(add_command(inner, "list", "List the profiles"))
+    drop = add_command(inner, "drop", "Drop a profile")
+    drop.add_argument("name", metavar="NAME", help="name of the profile")
     add_change(drop)

@@ -1,10 +1,19 @@
 """What differs between two states, dataset by dataset. Pure."""
 
+from collections.abc import Mapping
+
 import msgspec
 
-from lakehouse.api.time_travel import ColumnChange, DatasetChange, ObjectChanges, Span
+from lakehouse.api.time_travel import (
+    ColumnChange,
+    DatasetChange,
+    DefinitionChange,
+    ObjectChanges,
+    Span,
+)
 from lakehouse.domain.schema_rules import schema_differences
 from projections.catalog import Dataset
+from projections.definitions import Profile, ViewDefinition
 from projections.fold import State
 
 
@@ -20,6 +29,27 @@ def diff(was: State, now: State) -> list[DatasetChange]:
         if old != new and not _same(old, new):
             rows.append(_row(old, new))
     return rows
+
+
+def diff_definitions(
+    was: Mapping[str, ViewDefinition | Profile], now: Mapping[str, ViewDefinition | Profile]
+) -> list[DefinitionChange]:
+    """A row for each view or profile that was added, dropped or changed, in name order."""
+    rows: list[DefinitionChange] = []
+    for name in sorted({*was, *now}):
+        old, new = was.get(name), now.get(name)
+        if _untimed(old) != _untimed(new):
+            change = "added" if old is None else "dropped" if new is None else "changed"
+            called = new.name if new else old.name if old else name
+            seqs = Span(old.seq if old else None, new.seq if new else None)
+            rows.append(DefinitionChange(called, change, seqs))
+    return rows
+
+
+def _untimed(found: ViewDefinition | Profile | None) -> ViewDefinition | Profile | None:
+    if found is None:
+        return None
+    return msgspec.structs.replace(found, created_at="", updated_at="", seq=0)
 
 
 def _same(old: Dataset | None, new: Dataset | None) -> bool:

@@ -22,9 +22,11 @@ from lakehouse.domain.validation import check_fingerprint, check_name
 from lakehouse.service import presentation, snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, Settled, settle
+from lakehouse.service.profiles import under
 from projections import catalog, history
 from projections.catalog import Dataset
 from projections.fold import State
+from projections.inventory import Inventory
 
 MAX_OBJECTS = 10_000
 
@@ -78,18 +80,28 @@ class Catalog:
         """A dataset's manifest. Raises RefusedError `dataset_not_found`."""
         check_name(name)
         state = await snapshot.state_as_of(self._node, query.as_of)
-        found = presentation.manifest(_live(state, name), state.inventory)
+        shown = await under(self._node, query.profile, state)
+        dataset = shown.get(name.lower())
+        if dataset is None:
+            raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
+        found = presentation.manifest(dataset, self._inventory(state, query.profile))
         return Versioned(found, state.head.seq)
 
     async def list(self, caller: Caller, query: ListDatasetsQuery) -> Versioned[DatasetPage]:
         """A page of datasets in the order of their names."""
         state = await snapshot.state_as_of(self._node, query.as_of)
-        found = catalog.in_name_order(state.catalog, query.after)
+        shown = await under(self._node, query.profile, state)
+        later = (dataset for dataset in shown.values() if dataset.name > query.after)
+        found = sorted(later, key=lambda dataset: dataset.name)
         page = found[: query.limit]
-        inventory = None if query.summary else state.inventory
+        inventory = None if query.summary else self._inventory(state, query.profile)
         rows = [presentation.listed_dataset(dataset, inventory) for dataset in page]
         more = page[-1].name if len(found) > query.limit else None
         return Versioned(DatasetPage(rows, state.head.seq, more), state.head.seq)
+
+    def _inventory(self, state: State, profile: str | None) -> Inventory:
+        """What knows the objects of a state; under a profile they may be of any moment that is kept."""
+        return state.inventory if profile is None else self._node.state.inventory
 
     async def history(self, caller: Caller, name: str, query: HistoryQuery) -> Versioned[EventPage]:
         """A page of the events about a name in any spelling, oldest first.

@@ -11,6 +11,10 @@ from lakehouse.api.change_sets import (
     ChangeResult,
     CommitChange,
     DropChange,
+    DropProfileChange,
+    DropViewChange,
+    PutProfileChange,
+    PutViewChange,
     RegisterChange,
     RenameChange,
     Renamed,
@@ -28,6 +32,8 @@ from lakehouse.domain.commands import (
     CommitChangeSet,
     CommitStaged,
     DropDataset,
+    DropProfile,
+    DropView,
     IngestDataset,
     RenameDataset,
     RestoreDataset,
@@ -39,8 +45,10 @@ from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog import register_command
-from lakehouse.service.changes import settle
+from lakehouse.service.changes import foresee, settle
+from lakehouse.service.profiles import Profiles
 from lakehouse.service.staging import Staging
+from lakehouse.service.views import Views
 from projections import catalog
 from projections.fold import State
 
@@ -51,8 +59,10 @@ READ_AT_ONCE = 16
 class ChangeSets:
     """Changes of one node's catalog that are made together."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, views: Views, profiles: Profiles) -> None:
         self._node = node
+        self._views = views
+        self._profiles = profiles
         self._staging = Staging(node)
 
     async def transaction(
@@ -71,7 +81,7 @@ class ChangeSets:
         if any(isinstance(each, RestoreChange) for each in request.changes):
             # A time means the last event before it, which another node may just have committed.
             await self._node.refresh()
-        commands = await self._commands(request.changes)
+        commands = await self._commands(caller, request.changes)
         command = CommitChangeSet(commands, tuple(request.expect.items()))
         digest = hashlib.sha256(payload).hexdigest()
         settled = await settle(self._node, command, caller, digest)
@@ -91,13 +101,33 @@ class ChangeSets:
         renamed = Renamed(request.name, request.to, dataset_id(request.to), settled.seq)
         return Versioned(renamed, settled.seq)
 
-    async def _commands(self, changes: tuple[CatalogChange, ...]) -> tuple[Command, ...]:
+    async def _commands(
+        self, caller: Caller, changes: tuple[CatalogChange, ...]
+    ) -> tuple[Command, ...]:
+        """The commands of all changes; views come last, since they are bound on what others leave."""
+        unbound = await self._unbound(caller, changes)
+        commands: list[Command] = []
+        for index, (change, command) in enumerate(zip(changes, unbound, strict=True)):
+            if not isinstance(change, PutViewChange):
+                commands.append(command)
+                continue
+            before = await foresee(self._node, CommitChangeSet(tuple(commands)))
+            try:
+                bound = self._views.command(caller, change.name, change, before.after)
+                commands.append(await bound)
+            except RefusedError as error:
+                raise RefusedError(of_change(index, error.refused)) from error
+        return tuple(commands)
+
+    async def _unbound(
+        self, caller: Caller, changes: tuple[CatalogChange, ...]
+    ) -> tuple[Command, ...]:
         reading = asyncio.Semaphore(READ_AT_ONCE)
 
         async def command(index: int, change: CatalogChange) -> Command:
             try:
                 async with reading:
-                    return await self._command(change)
+                    return await self._command(caller, change)
             except RefusedError as error:
                 raise RefusedError(of_change(index, error.refused)) from error
 
@@ -111,7 +141,7 @@ class ChangeSets:
                 raise each
         return tuple(each for each in found if not isinstance(each, BaseException))
 
-    async def _command(self, change: CatalogChange) -> Command:
+    async def _command(self, caller: Caller, change: CatalogChange) -> Command:
         """The command of a change as it was sent. Raises RefusedError."""
         match change:
             case RegisterChange():
@@ -132,6 +162,12 @@ class ChangeSets:
             case CommitChange():
                 found = await self._staging.find(change.staged)
                 return CommitStaged(change.staged, _in_mode(found, change.mode))
+            case PutProfileChange():
+                return await self._profiles.command(caller, change.name, change)
+            case PutViewChange() | DropViewChange() | DropProfileChange():
+                check_name(change.name)
+                kind = DropProfile if isinstance(change, DropProfileChange) else DropView
+                return kind(change.name)
         assert_never(change)
 
 
@@ -166,6 +202,8 @@ def _result(change: CatalogChange, command: Command, state: State) -> ChangeResu
             name = ingest.name if ingest else ""
         case RegisterChange() | DropChange() | RestoreChange():
             name = change.name
+        case PutViewChange() | DropViewChange() | PutProfileChange() | DropProfileChange():
+            return ChangeResult(op, change.name, None, None, None)
         case _:
             assert_never(change)
     resulting = to if isinstance(change, RenameChange) and to else name

@@ -1,13 +1,14 @@
 """State and events as the structs that users see. Pure: keys, never the names of blobs."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from journal.events import Column, Content, DatasetRestored, Event, Object, Renamed, Rounded, Source
 from journal.slot import Head, Header
 from lakehouse.api.catalog import ListedDataset, Manifest, ManifestObject, SchemaColumn, Summary
-from lakehouse.api.definitions import SafeDefinition, View
+from lakehouse.api.definitions import AliasTarget, Profile, SafeDefinition, View
 from lakehouse.api.ingest import (
     IngestReceipt,
     QuarantineObject,
@@ -19,6 +20,7 @@ from lakehouse.api.ingest import (
 from lakehouse.api.journal import JournalEvent, JournalHead, Mention
 from lakehouse.api.storage import ListedObject, StoredObject
 from lakehouse.domain.commands import IngestDataset
+from projections import definitions
 from projections.catalog import Dataset
 from projections.definitions import ViewDefinition
 from projections.fold import State
@@ -126,6 +128,13 @@ def view(found: ViewDefinition) -> View:
         found.updated_at,
         found.seq,
     )
+
+
+def profile(found: definitions.Profile) -> Profile:
+    """A profile as users see it."""
+    names = {each.alias: AliasTarget(each.to, each.as_of) for each in found.names}
+    others: Any = found.others
+    return Profile(found.name, names, others, found.created_at, found.updated_at, found.seq)
 
 
 def columns(schema: Sequence[Column]) -> list[SchemaColumn]:

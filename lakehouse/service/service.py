@@ -24,6 +24,7 @@ from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.profiles import Profiles
 from lakehouse.service.provenance import Provenance
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
@@ -82,7 +83,6 @@ class Service:
             *(node, self.objects, pool, spool_dir, limits.object_bytes, self._puts)
         )
         self.catalog = Catalog(node)
-        self.change_sets = ChangeSets(node)
         self.journal = JournalReads(node)
         self.feed = Feed(node, self.journal)
         self.time_travel = TimeTravel(node)
@@ -98,6 +98,8 @@ class Service:
             *(limits.cache_bytes, rejections.log, mask_key),
         )
         self.views = Views(node, self.sql, mask_key)
+        self.profiles = Profiles(node)
+        self.change_sets = ChangeSets(node, self.views, self.profiles)
         self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
         self.administration = Administration(node)
 

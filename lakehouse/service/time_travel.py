@@ -20,7 +20,7 @@ from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, LastChange, PinDataset, UndoChange, UnpinDataset
 from lakehouse.domain.decision import DataStep
-from lakehouse.domain.diff import diff
+from lakehouse.domain.diff import diff, diff_definitions
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.undo_rules import inverse
 from lakehouse.domain.validation import check_name
@@ -42,7 +42,10 @@ class TimeTravel:
         """What differs between two moments, dataset by dataset."""
         was = await snapshot.state_as_of(self._node, query.first)
         now = await snapshot.state_as_of(self._node, query.last)
-        found = CatalogDiff(was.head.seq, now.head.seq, diff(was, now))
+        before, after = was.catalog, now.catalog
+        views = diff_definitions(before.views, after.views)
+        profiles = diff_definitions(before.profiles, after.profiles)
+        found = CatalogDiff(was.head.seq, now.head.seq, diff(was, now), views, profiles)
         return Versioned(found, now.head.seq)
 
     async def pin(

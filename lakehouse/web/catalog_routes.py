@@ -9,6 +9,7 @@ from lakehouse.api.catalog import (
     Manifest,
     RegisterRequest,
     RestoreRequest,
+    ShowDatasetHeaders,
     ShowDatasetQuery,
 )
 from lakehouse.api.change_sets import (
@@ -17,7 +18,17 @@ from lakehouse.api.change_sets import (
     TransactionReceipt,
     TransactionRequest,
 )
-from lakehouse.api.definitions import PutViewRequest, View, ViewDropped, ViewList, ViewQuery
+from lakehouse.api.definitions import (
+    Profile,
+    ProfileDropped,
+    ProfileList,
+    PutProfileRequest,
+    PutViewRequest,
+    View,
+    ViewDropped,
+    ViewList,
+    ViewQuery,
+)
 from lakehouse.api.journal import (
     EventPage,
 )
@@ -29,7 +40,7 @@ from lakehouse.api.time_travel import (
     Pins,
     UnpinRequest,
 )
-from lakehouse.web.handlers import catalog, change_sets, time_travel, views
+from lakehouse.web.handlers import catalog, change_sets, profiles, time_travel, views
 from lakehouse.web.route import Route
 
 _NAME = "sales"
@@ -123,6 +134,45 @@ CATALOG_ROUTES = (
         answers=(ViewList,),
     ),
     Route(
+        method="PUT",
+        path="/v1/catalog/profile/{name}",
+        handler=profiles.put,
+        summary="Make or replace a profile",
+        description="A profile says what names stand for: another dataset or view, perhaps as of a "
+        "moment. `profile`, or the header `X-Profile`, puts a query under it.",
+        path_example="books",
+        body=PutProfileRequest,
+        answers=(Profile,),
+        changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/profile/{name}",
+        handler=profiles.show,
+        summary="Show a profile",
+        description="Returns the profile as it is now.",
+        path_example="books",
+        answers=(Profile,),
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/catalog/profile/{name}",
+        handler=profiles.drop,
+        summary="Drop a profile",
+        description="Drops the profile; queries under it are 404 `profile_not_found`.",
+        path_example="books",
+        answers=(ProfileDropped,),
+        changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/profiles",
+        handler=profiles.list_profiles,
+        summary="List profiles",
+        description="Returns all profiles in the order of their names.",
+        answers=(ProfileList,),
+    ),
+    Route(
         method="GET",
         path="/v1/catalog/manifest/{name}",
         handler=catalog.manifest,
@@ -130,6 +180,7 @@ CATALOG_ROUTES = (
         description="Returns the dataset's schema and objects. Case does not matter in the name.",
         path_example=_NAME,
         query=ShowDatasetQuery,
+        headers=ShowDatasetHeaders,
         answers=(Manifest,),
     ),
     Route(

@@ -19,7 +19,14 @@ from running_queries import LONG, asking
 
 from lakehouse.api.catalog import DatasetPage, Dropped, Manifest
 from lakehouse.api.change_sets import Renamed, TransactionReceipt
-from lakehouse.api.definitions import View, ViewDropped, ViewList
+from lakehouse.api.definitions import (
+    Profile,
+    ProfileDropped,
+    ProfileList,
+    View,
+    ViewDropped,
+    ViewList,
+)
 from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
@@ -254,6 +261,25 @@ def test_views(lake: Lake, documented: Documented) -> None:
     documented.check(drop, "DELETE /v1/catalog/view/{name}", ViewDropped, dropped)
 
 
+def test_profiles(lake: Lake, documented: Documented) -> None:
+    names = {"x": {"to": "y", "as_of": 1}}
+    expected = {
+        "name": 0, "names": {"x": {"to": 0, "as_of": 0}}, "others": 0, "created_at": 0,
+        "updated_at": 0, "seq": 0,
+    }  # fmt: skip
+    lake.put("p")
+    put = lake.ask("PUT", "/v1/catalog/profile/p", {"names": names, "others": "hidden"})
+    documented.check(put, "PUT /v1/catalog/profile/{name}", Profile, expected)
+    show = lake.ask("GET", "/v1/catalog/profile/p")
+    documented.check(show, "GET /v1/catalog/profile/{name}", Profile, expected)
+    listed = lake.ask("GET", "/v1/catalog/profiles")
+    page = {"profiles": [expected], "seq": 0}
+    documented.check(listed, "GET /v1/catalog/profiles", ProfileList, page)
+    drop = lake.ask("DELETE", "/v1/catalog/profile/p")
+    dropped = {"name": 0, "seq": 0}
+    documented.check(drop, "DELETE /v1/catalog/profile/{name}", ProfileDropped, dropped)
+
+
 def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:
     result = {"columns": [COLUMN], "rows": [ANY], "row_count": 0}
     documented.check(lake.sql("SELECT 1 AS a"), "POST /v1/sql", SqlResult, result)
@@ -274,7 +300,7 @@ def test_system_views(lake: Lake, view: str) -> None:
 def test_differences_and_pins(lake: Lake, documented: Documented) -> None:
     first = lake.ingest("name=d", b"a,b\n1,2\n").json["seq"]
     lake.ingest("name=d&schema_change=replace", b"a,b\n1,x\n")
-    diff = {"from": 0, "to": 0, "datasets": [CHANGE]}
+    diff = {"from": 0, "to": 0, "datasets": [CHANGE], "views": ANY, "profiles": ANY}
     found = lake.ask("GET", f"/v1/catalog/diff?from={first}")
     documented.check(found, "GET /v1/catalog/diff", CatalogDiff, diff)
     dropped = lake.drop("d").json["seq"]

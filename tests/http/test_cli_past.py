@@ -84,6 +84,14 @@ def test_views_are_put_shown_listed_and_dropped(lakehouse: CommandLine) -> None:
     assert json.loads(lakehouse("sql", "SELECT * FROM w", "--format", "json"))["rows"] == [
         [1, None]
     ]
+    names = json.dumps({"names": {"x": {"to": "w"}}, "others": "hidden"})
+    lakehouse("profile", "put", "p", names)
+    assert json.loads(lakehouse("profile", "list", "--json"))["profiles"][0]["name"] == "p"
+    under = lakehouse("sql", "SELECT a FROM x", "--profile", "p", "--format", "json")
+    assert json.loads(under)["rows"] == [[1]]
+    assert lakehouse("profile", "show", "p").strip() == names.replace(" ", "")
+    lakehouse("profile", "drop", "p")
+    lakehouse("profile", "put", "p", "{", code=1)
     lakehouse("view", "drop", "v")
     lakehouse("view", "show", "v", code=1)
     lakehouse("view", "put", "x", code=2)

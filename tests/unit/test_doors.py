@@ -16,6 +16,7 @@ from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
+from lakehouse.service.profiles import Profiles
 from lakehouse.service.provenance import Provenance
 from lakehouse.service.service import Service
 from lakehouse.service.sql.use_case import Sql
@@ -26,7 +27,7 @@ from lakehouse.service.views import Views
 
 USE_CASES = (
     Administration, Catalog, ChangeSets, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine, Sql, Status,
-    Storage, TimeTravel, Views,
+    Storage, TimeTravel, Views, Profiles,
 )  # fmt: skip
 WITHOUT_CALLER = {"close", "wait_for"}
 """The end of the process, and waiting for an event before anything is read."""

@@ -44,7 +44,9 @@ async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     shape = _shape(arguments)
     statement = await _statement(arguments)
     format_ = JSON if shape == TABLE else shape
-    request = SqlRequest(statement, as_of=arguments.as_of, format=format_)
+    request = SqlRequest(
+        statement, as_of=arguments.as_of, format=format_, profile=arguments.profile
+    )
     with _output(arguments.output) as out:
         async with (
             service_for(settings, queries=True) as service,

@@ -72,7 +72,7 @@ NOTHING = Closure({}, {})
 def closure(parser: duckdb.DuckDBPyConnection, named: Mapping[str, View], fetch: Fetch) -> Closure:
     """All that the views among `named` read. Raises RefusedError `view_broken`, `view_cycle`."""
     known: dict[str, View | None] = {
-        inner_name(relation): _inside(relation, view)
+        _inner(relation, view): _inside(_inner(relation, view), view)
         for relation, view in named.items()
         if view.definition is not None
     }
@@ -106,7 +106,8 @@ def made_sql(
     if definition is None:
         return None
     if not relation.startswith(INNER):
-        inside = f"{quoted(_schema(relation))}.{quoted(wanted(relation).name)}"
+        inner = _inner(relation, view)
+        inside = f"{quoted(_schema(inner))}.{quoted(wanted(inner).name)}"
         return f"CREATE OR REPLACE VIEW {quoted(view.name)} AS SELECT * FROM {inside}"  # noqa: S608  names are quoted
     called = f"{quoted(_schema(relation))}.{quoted(view.name)}"
     if definition.safe is None:
@@ -141,6 +142,11 @@ def columns_of(cursor: duckdb.DuckDBPyConnection, relation: str) -> list[Column]
     """The columns of a relation as SQL names it, with DuckDB's names of their types."""
     rows = cursor.execute(f"DESCRIBE {relation}").fetchall()
     return [Column(name, type_) for name, type_, *_ in rows]
+
+
+def _inner(relation: str, view: View) -> str:
+    """The relation inside that a statement's name of a view stands for: another one under a profile."""
+    return view.inside or inner_name(relation)
 
 
 def _inside(relation: str, view: View) -> View:

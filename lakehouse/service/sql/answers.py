@@ -67,10 +67,13 @@ class Answers:
         answer.body = found.body
         return answer
 
-    def fresh(self, query: Query, state: State, result: Result, entry: Entry) -> Answer:
+    def fresh(
+        self, query: Query, state: State, result: Result, entry: Entry, *, keeps: bool = True
+    ) -> Answer:
         """The answer of a worker; cached if it is whole, small and would be the same again."""
-        self._cache.learn(query.sql, result.reads)
-        identity = self._identity(query, state, result.reads)
+        if keeps:
+            self._cache.learn(query.sql, result.reads)
+        identity = self._identity(query, state, result.reads) if keeps else None
         cache = MISS if identity else BYPASS
         if result.body is None:
             chunks = self._passing(result, entry, identity)

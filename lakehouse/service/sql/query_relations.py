@@ -9,7 +9,7 @@ import msgspec
 
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.relations import Wanted, wanted
+from lakehouse.query.relations import Wanted, inner_name, wanted
 from lakehouse.service import snapshot
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.sql import near_names
@@ -19,6 +19,7 @@ from lakehouse.system.files import Loan
 from lakehouse.system.views import SystemViews
 from projections import inventory
 from projections.catalog import Dataset
+from projections.definitions import Profile
 from projections.fold import State
 from projections.safe_views import masks_hash
 from projections.views import Definition, View
@@ -36,9 +37,11 @@ class QueryRelations:
         moments: FixedRelations,
         objects: QueryObjects,
         mask_key: MaskKey,
+        profile: Profile | None = None,
     ) -> None:
         self.objects = objects
         self._mask_key = mask_key
+        self._profile = profile
         self._node = node
         self._moments = moments
         self._state = state
@@ -54,6 +57,8 @@ class QueryRelations:
 
     async def _resolved(self, name: str) -> View | None:
         relation = wanted(name)
+        if self._profile is not None and not relation.system and not relation.inner:
+            return await self._under(self._profile, relation)
         if relation.moment is None:
             return await self._found(relation, self._state)
         now = self._node.state
@@ -64,6 +69,23 @@ class QueryRelations:
         dataset = None if relation.system else then.catalog.datasets.get(relation.name)
         self._moments.note(name, relation.moment, then, now, dataset)
         return msgspec.structs.replace(view, name=relation.called)
+
+    async def _under(self, profile: Profile, relation: Wanted) -> View | None:
+        """What a statement's name stands for under a profile; an alias's own moment goes before."""
+        alias = next((a for a in profile.names if a.alias.lower() == relation.name), None)
+        if alias is None and profile.others == "hidden":
+            return None
+        moment = alias.as_of if alias is not None and alias.as_of is not None else relation.moment
+        state = self._state
+        if moment is not None:
+            state = await snapshot.state_as_of(self._node, moment)
+        target = alias.to.lower() if alias is not None else relation.name
+        view = await self._found(Wanted(target, False, moment), state)
+        if view is None:
+            return None
+        called = alias.alias if alias is not None and relation.moment is None else relation.called
+        inside = inner_name(target, moment) if view.definition is not None else ""
+        return msgspec.structs.replace(view, name=called, inside=inside)
 
     async def _found(self, relation: Wanted, state: State) -> View | None:
         """The relation as it is in `state`, under its plain name."""
@@ -88,11 +110,16 @@ class QueryRelations:
 
     def _listed(self) -> dict[str, View]:
         """All datasets and views: no objects, which would be many, and change more often."""
-        named = self._state.catalog
-        datasets = {name: View(each.name, (), each.schema) for name, each in named.datasets.items()}
-        return datasets | {
-            name: View(each.name, (), each.columns) for name, each in named.views.items()
-        }
+        named = _shapes(self._state)
+        if self._profile is None:
+            return named
+        shown = dict(named) if self._profile.others == "visible" else {}
+        for alias in self._profile.names:
+            shape = named.get(alias.to.lower())
+            shown.pop(alias.alias.lower(), None)
+            if shape is not None:
+                shown[alias.alias.lower()] = msgspec.structs.replace(shape, name=alias.alias)
+        return shown
 
     def _refuse_lost(self, dataset: Dataset, state: State) -> None:
         """Raises RefusedError for what a past state names and the present has marked or collected."""
@@ -112,3 +139,12 @@ class QueryRelations:
     def _view(self, state: State, dataset: Dataset) -> View:
         urls = self.objects.urls(state, dataset, dataset.objects)
         return View(dataset.name, urls, dataset.schema)
+
+
+def _shapes(state: State) -> dict[str, View]:
+    """Every dataset and view with its columns, without objects."""
+    named = state.catalog
+    datasets = {name: View(each.name, (), each.schema) for name, each in named.datasets.items()}
+    return datasets | {
+        name: View(each.name, (), each.columns) for name, each in named.views.items()
+    }

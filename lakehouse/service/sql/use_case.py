@@ -14,12 +14,14 @@ from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.profiles import profile_in
 from lakehouse.service.sql.answers import Answer, Answers
 from lakehouse.service.sql.queries import Entry, Queries
 from lakehouse.service.sql.query_objects import QueryObjects
 from lakehouse.service.sql.query_relations import QueryRelations
 from lakehouse.system.files import Loan
 from lakehouse.system.views import Remembered, SystemViews
+from projections.definitions import Profile
 from projections.fold import State
 from projections.views import View
 
@@ -63,19 +65,22 @@ class Sql:
         Raises what QueryEngine.run and state_as_of raise; `query_cancelled`;
         `objects_collected` naming the event where an object is absent because it was collected.
         """
+        profile = profile_in(self._node.state, request.profile) if request.profile else None
         timeout_s = request.timeout_ms / 1000 if request.timeout_ms else None
         query = Query(request.sql, request.params, timeout_s, format_)
         state = await snapshot.state_as_of(self._node, request.as_of)
         async with self.queries.track(
             caller, query_id, query.sql, query.format, state.head.seq
         ) as entry:
-            identity = self._answers.identity(query, state)
+            # What a name stands for is not in the statement's text.
+            identity = self._answers.identity(query, state) if profile is None else None
             if not fresh and (kept := self._answers.kept(identity, state.head.seq, entry)):
                 yield kept
                 return
             async with self._system.loan() as loan, AsyncExitStack() as stack:
                 current = request.as_of is None
-                yield await self._begun(stack, query, loan, entry, state, current=current)
+                begun = self._begun(stack, query, loan, entry, state, profile, current=current)
+                yield await begun
 
     async def _begun(
         self,
@@ -84,22 +89,24 @@ class Sql:
         loan: Loan,
         entry: Entry,
         state: State,
+        profile: Profile | None,
         *,
         current: bool,
     ) -> Answer:
         """The result on `state`; if it is `current` and its objects were collected since, on the new one."""
         objects = QueryObjects(self._objects)
         relations = QueryRelations(
-            self._node, state, self._system, loan, self._answers.moments, objects, self._mask_key
-        )
+            self._node, state, self._system, loan, self._answers.moments, objects,
+            self._mask_key, profile,
+        )  # fmt: skip
         try:
             result = await stack.enter_async_context(self._result(query, relations, entry))
         except RefusedError as error:
             now = self._node.state
             if not current or now is state or error.refused.code != "objects_collected":
                 raise
-            return await self._begun(stack, query, loan, entry, now, current=False)
-        return self._answers.fresh(query, state, result, entry)
+            return await self._begun(stack, query, loan, entry, now, profile, current=False)
+        return self._answers.fresh(query, state, result, entry, keeps=profile is None)
 
     @asynccontextmanager
     async def _result(

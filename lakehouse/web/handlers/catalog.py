@@ -11,6 +11,7 @@ from lakehouse.api.catalog import (
     ListDatasetsQuery,
     RegisterRequest,
     RestoreRequest,
+    ShowDatasetHeaders,
     ShowDatasetQuery,
 )
 from lakehouse.service.service import Service
@@ -36,13 +37,17 @@ async def restore(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 async def manifest(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/catalog/manifest/{name}."""
-    query = exchange.query(ShowDatasetQuery)
+    query, sent = exchange.query(ShowDatasetQuery), exchange.headers(ShowDatasetHeaders)
+    if query.profile is None:
+        query = msgspec.structs.replace(query, profile=sent.profile)
     return versioned(await service.catalog.manifest(exchange.caller(), exchange.name(), query))
 
 
 async def list_datasets(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/catalog/list, with a strong ETag over the whole answer."""
     query, sent = exchange.query(ListDatasetsQuery), exchange.headers(ListDatasetsHeaders)
+    if query.profile is None:
+        query = msgspec.structs.replace(query, profile=sent.profile)
     found = await service.catalog.list(exchange.caller(), query)
     tag = hashlib.sha256(msgspec.json.encode(found.body)).hexdigest()
     if matches(sent.if_none_match, tag):

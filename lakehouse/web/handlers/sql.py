@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from urllib.parse import unquote
 
+import msgspec
 from aiohttp import web
 
 from lakehouse.api.sql import SqlHeaders, SqlQuery, SqlRequest
@@ -34,7 +35,7 @@ async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def run_link(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/sql."""
     query = exchange.query(SqlQuery)
-    request = SqlRequest(query.q, format=query.format, as_of=query.as_of)
+    request = SqlRequest(query.q, format=query.format, as_of=query.as_of, profile=query.profile)
     return await _answered(service, exchange, request)
 
 
@@ -43,6 +44,8 @@ async def _answered(
 ) -> web.StreamResponse:
     """The result, streamed; one that fails midway breaks its connection."""
     sent = exchange.headers(SqlHeaders)
+    if request.profile is None:
+        request = msgspec.structs.replace(request, profile=sent.profile)
     format_ = _format(request.format, ", ".join(sent.accept) or None)
     fresh = any("no-cache" in each.lower() for each in sent.cache_control)
     running = service.sql.run(

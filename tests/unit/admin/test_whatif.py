@@ -28,6 +28,8 @@ from journal.events import (
     ObjectForgotten,
     ObjectsCollected,
     ObjectsMarked,
+    ProfileDropped,
+    ProfilePut,
 )
 from lakehouse.admin.what_if import Left, WhatIf
 from lakehouse.domain.dataset_rules import dataset_id
@@ -280,3 +282,9 @@ def test_a_pin_keeps_its_name_and_seq() -> None:
     facts = [stored("x"), ingested("w", "p"), DatasetPinned("w", 2, (blob("p"),))]
     sides = without({1}, *facts)
     assert sides.now.inventory.pins == sides.was.inventory.pins
+
+
+def test_definitions_become_themselves_again() -> None:
+    put, hidden = ProfilePut("p", (), "visible"), ProfilePut("q", (), "hidden")
+    same(put, hidden, ProfileDropped("p"))
+    assert codes(without({1}, put, hidden, ProfileDropped("p"))) == [(3, "profile_not_found")]

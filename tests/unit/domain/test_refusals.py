@@ -15,6 +15,8 @@ from journal.events import (
     ObjectForgotten,
     ObjectsCollected,
     ObjectsMarked,
+    ProfilePut,
+    ViewPut,
 )
 from journal.slot import FORMAT
 from lakehouse.domain.commands import (
@@ -22,16 +24,19 @@ from lakehouse.domain.commands import (
     CommitChangeSet,
     CommitStaged,
     DropDataset,
+    DropProfile,
     ForgetObject,
     PinDataset,
     RaiseFormat,
+    SwapDatasets,
     UndoChange,
     UnpinDataset,
 )
 from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, NeedsData
-from lakehouse.domain.errors import Refused
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.restore_rules import NAMED_OBJECTS
+from lakehouse.domain.schema_rules import schema_differences
 from lakehouse.domain.undo_rules import inverse
 
 DROP = DatasetDropped("w", dataset_id("w"))
@@ -81,6 +86,12 @@ HELD = (stored("a"), registered("v", item("a", own_key=False)))
             "w has the opaque fingerprint 'mine'",
         ),
         (UnpinDataset("w", 3), (), "pin_not_found", "w@3 is not pinned"),
+        (
+            SwapDatasets("w", "w"),
+            (ingested("w", "p"),),
+            "invalid_request",
+            "w is swapped with itself; name two datasets",
+        ),
         (
             RaiseFormat(FORMAT + 1),
             (),
@@ -264,3 +275,54 @@ def test_a_staged_file_whose_objects_are_gone_is_said_so() -> None:
 )
 def test_what_has_no_inverse_says_why(final: Data, why: str) -> None:
     assert inverse(final, given()) == Refused("cannot_undo", f"{final.TYPE}: {why}")
+
+
+@pytest.mark.parametrize("count", [0, 1_001])
+def test_a_change_set_of_another_size_is_refused_with_its_count(count: int) -> None:
+    command = CommitChangeSet((DropDataset("w"),) * count, ())
+    expected = Refused("invalid_request", f"{count:,} changes; 1 to 1,000 are allowed")
+    assert when(command) == expected
+
+
+def test_the_refused_change_of_a_set_is_named() -> None:
+    command = CommitChangeSet((DropDataset("w"), DropDataset("v")), ())
+    detail = "there is no dataset v"
+    rows = ({"change": 1, "detail": detail},)
+    expected = Refused("dataset_not_found", f"change 1: {detail}", rows)
+    assert when(command, ingested("w", "p")) == expected
+
+
+def test_a_staged_file_whose_dataset_has_moved_on_is_said_so() -> None:
+    old = registered("w", item("q"), fingerprint="f0", schema=schema(id="int64", zip="string"))
+    command = ingest("w", "p", mode="append", schema_change="widen", read_at=9)
+    assert command.table is not None
+    table = msgspec.structs.replace(command.table, schema=schema(id="double", zip="string"))
+    staged = CommitStaged("s", msgspec.structs.replace(command, table=table))
+    detail = "w has changed since the file was staged: the dataset's values have changed"
+    assert when(staged, old) == Refused("expectation_failed", detail)
+
+
+def test_a_name_that_a_view_has_is_taken() -> None:
+    view = ViewPut("w", "SELECT 1", None, None, (), ())
+    expected = Refused("name_taken", "there is a view w already")
+    assert when(register("W"), view) == expected
+
+
+def test_an_undone_profile_was_put_again() -> None:
+    first, second = ProfilePut("p", (), "visible"), ProfilePut("p", (), "hidden")
+    command = UndoChange(1, first, DropProfile("p"))
+    decision = when(command, first, second)
+    assert isinstance(decision, Refused)
+    assert decision.code == "undo_conflict"
+
+
+def test_a_refusal_that_is_raised_reads_as_its_code_and_detail() -> None:
+    assert str(RefusedError(Refused("busy", "4 are in flight"))) == "busy: 4 are in flight"
+
+
+def test_columns_in_another_order_are_rows_with_their_positions() -> None:
+    rows = schema_differences(schema(a="int64", b="string"), schema(b="string", a="int64"))
+    assert rows == (
+        {"name": "a", "was": "int64", "is": "int64", "position": 1},
+        {"name": "b", "was": "string", "is": "string", "position": 2},
+    )

@@ -9,6 +9,8 @@ from builders import (
     LAKE,
     LAKE_BODY,
     ORIGIN,
+    blob,
+    change_set,
     item,
     registered,
     sha,
@@ -19,6 +21,7 @@ from builders import (
 from hypothesis import given as assume_given
 from hypothesis import strategies as st
 
+from journal.event_parts import names_of
 from journal.slot import (
     JournalCorrupt,
     SealedSlot,
@@ -28,6 +31,7 @@ from journal.slot import (
     decode_slot,
     envelopes,
     event_in,
+    expect_same,
     format_at,
     next_at,
     parse_at,
@@ -258,3 +262,34 @@ def test_one_of_many_events_is_read_by_its_line_alone() -> None:
     sealed = seal_slot(body, 1)
     damaged = SealedSlot(sealed.header, body.replace(b'\n{"seq":3', b'{"seq":3'))
     assert event_in(damaged, 1).data == stored("0")
+
+
+def test_what_cannot_be_told_in_numbers_is_told_in_words() -> None:
+    assert str(JournalCorrupt(7, "it is missing")) == "slot 7: it is missing"
+    with pytest.raises(JournalCorrupt) as caught:
+        decode_slot(slot_body(EMPTY), 1)
+    assert str(caught.value) == "slot 1: it has no events"
+
+
+def test_a_known_slot_that_reads_differently_is_named_with_both_hashes() -> None:
+    first, other = slot(EMPTY, stored("a")), slot(EMPTY, stored("b"))
+    expect_same(first.head, first)
+    with pytest.raises(JournalCorrupt) as caught:
+        expect_same(first.head, other)
+    assert str(caught.value) == (
+        f"slot 1: it reads differently: expected {first.sha256}, seen {other.sha256}"
+    )
+
+
+def test_a_newer_lake_is_named_at_position_0() -> None:
+    with pytest.raises(UpgradeRequired) as caught:
+        decode_lake(LAKE_BODY.replace(b'"format":1', b'"format":9'))
+    assert (caught.value.position, caught.value.reason) == (
+        0,
+        "the lake's format is 9; this code reads 1",
+    )
+
+
+def test_a_change_set_names_the_keys_and_blobs_of_all_its_changes() -> None:
+    names = names_of(change_set(stored("a"), registered("w", item("p")), stored("b")))
+    assert names == (["a", "b"], [blob("a"), blob("p"), blob("b")])

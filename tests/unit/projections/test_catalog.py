@@ -113,3 +113,10 @@ def test_rows_that_came_again_leave_the_quarantine_and_nothing_holds_it() -> Non
     held = [inventory.is_held(state.inventory, item(name).blob) for name in "qrs"]
     assert held == [False, True, True]
     assert inventory.current(state.inventory, item("q").key) is None
+
+
+def test_a_dataset_whose_sources_all_have_names_has_no_unnamed_one() -> None:
+    named = given(registered("w", item("a"), source=source("s1"))).catalog.datasets["w"]
+    assert catalog.unnamed(named) is None
+    assert catalog.unnamed(given(registered("w", item("a"))).catalog.datasets["w"]) == 1
+    assert catalog.unnamed(given(registered("w")).catalog.datasets["w"]) is None

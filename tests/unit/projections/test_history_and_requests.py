@@ -66,3 +66,14 @@ def test_a_key_that_comes_again_is_remembered_under_its_later_place(
     seen = idempotency.find(state.requests, ACTOR, "k1")
     assert seen is not None
     assert seen.seq == 3
+
+
+def test_as_many_keyed_changes_are_remembered_as_are_allowed_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idempotency, "REMEMBERED", 3)
+    state = EMPTY
+    for number in range(10):
+        state = fold(state, slot(state, event(state, stored("a"), key=f"k{number}")))
+        assert len(state.requests.seen) == min(number + 1, 3)
+    assert (state.requests.count, state.requests.evicted) == (10, 7)

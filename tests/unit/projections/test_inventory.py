@@ -86,3 +86,21 @@ def test_what_was_released_before_the_cutoff_may_go_unless_it_is_marked() -> Non
     ]
     found = inventory.gc_candidates(given(*facts).inventory, 3)
     assert [(each.blob, seq) for each, seq in found] == [(blob("2"), 3)]
+
+
+def test_keys_are_listed_by_prefix_and_after_a_key() -> None:
+    state = given(stored("a/1"), stored("a/2"), stored("b/3"), stored("a/0"))
+    found = inventory.in_key_order(state.inventory, "a/", "a/0")
+    assert [each.key for each in found] == ["a/1", "a/2"]
+
+
+def test_a_deleted_key_s_version_is_released_at_that_event() -> None:
+    state = given(stored("a", "1"), stored("x"), ObjectForgotten("a"))
+    assert dict(state.inventory.released) == {blob("1"): 3}
+
+
+def test_of_objects_that_are_released_together_those_held_elsewhere_stay() -> None:
+    both, other = registered("w", item("p"), item("q")), registered("v", item("p"))
+    state = given(both, other, DROP_W)
+    assert dict(state.inventory.references) == {blob("p"): 1}
+    assert dict(state.inventory.released) == {blob("q"): 3}

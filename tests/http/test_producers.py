@@ -163,3 +163,34 @@ def test_a_round_trip_by_pandas_is_bit_for_bit(lake: Lake, fresh: Fresh) -> None
 def _bits(csv: bytes) -> list[bytes]:
     frame = pandas.read_csv(io.BytesIO(csv))
     return [struct.pack("<dd", *pair) for pair in zip(frame.x, frame.y, strict=True)]
+
+
+def test_missing_and_added_columns_of_a_parquet_file(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a,b\n1,x\n")
+    part = _parquet(pa.table({"c": ["y"], "a": pa.array([2], pa.int16())}))
+    answer = lake.ingest(f"name={name}&mode=append", part, PARQUET)
+    refused(answer, 409, "schema_conflict")
+    assert answer.json["errors"] == [
+        {"name": "b", "problem": "missing"},
+        {"name": "c", "problem": "added"},
+    ]
+    query = f"name={name}&mode=append&missing=null&schema_change=widen"
+    body = lake.ingest(query, part, PARQUET).json
+    assert [each["name"] for each in body["schema"]] == ["a", "b", "c"]
+    found = lake.sql(f"FROM {name} ORDER BY a").json["rows"]
+    assert found == [[1, "x", None], [2, None, "y"]]
+    only = _parquet(pa.table({"b": ["z"]}))
+    assert lake.ingest(f"name={name}&missing=null", only, PARQUET).status == 200
+    assert lake.sql(f"FROM {name}").json["rows"] == [[None, "z", None]]
+
+
+def test_numbers_of_ndjson_that_a_declared_double_changes_are_counted(
+    lake: Lake, fresh: Fresh
+) -> None:
+    name = fresh()
+    body = b'{"x": 0.3000000000000000444}\n{"x": 12345678901234567890}\n{"x": 1}\n{"y": 1}\n'
+    receipt = lake.ingest(f"name={name}&types=x:double", body, NDJSON).json
+    assert receipt["rounded"] == [{"name": "x", "count": 2}]
+    found = lake.sql(f"SELECT x FROM {name} ORDER BY x").json["rows"]
+    assert found == [[0.30000000000000004], [1.0], [12345678901234567890.0], [None]]

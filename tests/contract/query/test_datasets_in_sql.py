@@ -148,3 +148,24 @@ async def test_a_listing_that_fails_leaves_the_one_before(lake: Any) -> None:
     assert (await refused(lake, "SHOW TABLES"))[0] == "sql_error"
     del lake.views["broken"]
     assert await lake.rows("SHOW TABLES") == before
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT max(d), min(z) FROM nans", ["NaN", 0.0]),
+        ("SELECT max(d) FROM nans WHERE z >= 0", ["NaN"]),
+        ("SELECT count(*) FROM nans WHERE d > 100", [1]),
+        ("SELECT count(*) FROM nans WHERE isnan(d)", [1]),
+        ("SELECT count(*) FROM nans WHERE d = 'NaN'::DOUBLE", [1]),
+        ("SELECT count(*) FROM nans WHERE NOT (d <= 100)", [1]),
+    ],
+)
+async def test_nan_is_found_although_parquets_statistics_leave_it_out(
+    lake: Any, sql: str, expected: list[Any], kind: pa.DataType
+) -> None:
+    values = {"d": [1.0, float("nan"), None, 0.0], "z": [0.0, 5.0, 1.0, 2.0]}
+    lake.add("nans", pa.table({name: pa.array(each, kind) for name, each in values.items()}))
+    (row,) = await lake.rows(sql)
+    assert str(row) == str(expected)

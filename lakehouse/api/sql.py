@@ -46,16 +46,21 @@ class SqlRequest(msgspec.Struct, frozen=True):
     profile: ProfileName = None
 
 
-class SqlQuery(msgspec.Struct, frozen=True):
-    """Query of GET /v1/sql."""
+class SqlTextQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Query of POST /v1/sql, where a body that is the bare statement has no place for these."""
 
-    q: Annotated[str, Meta(description="The statement.", examples=["SELECT count(*) FROM sales"])]
     format: Annotated[
         str | None,
         Meta(description="Format of the result. Overrides `Accept`.", examples=["csv"]),
     ] = None
     as_of: AsOfText | None = None
     profile: ProfileName = None
+
+
+class SqlQuery(SqlTextQuery, frozen=True, kw_only=True):
+    """Query of GET /v1/sql."""
+
+    q: Annotated[str, Meta(description="The statement.", examples=["SELECT count(*) FROM sales"])]
 
 
 class SqlHeaders(msgspec.Struct, frozen=True):

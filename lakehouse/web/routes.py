@@ -24,6 +24,7 @@ from lakehouse.api.sql import (
     SqlQuery,
     SqlRequest,
     SqlResult,
+    SqlTextQuery,
 )
 from lakehouse.api.status import Health, Ready
 from lakehouse.api.storage import (
@@ -156,6 +157,7 @@ ROUTES = (
         handler=sql.run,
         summary="Run a SQL statement",
         description="Runs one read-only statement over the datasets and streams its result.",
+        query=SqlTextQuery,
         headers=SqlHeaders,
         body=SqlRequest,
         body_text=sql.TEXT,

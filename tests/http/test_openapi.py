@@ -40,8 +40,8 @@ PARAMETERS = {
     f" encoding header on_error missing min_rows Content-Encoding {CHANGE}",
     "PUT /v1/ingest": "name mode schema_change dedupe resolves dry_run stage format types null delimiter"
     f" encoding header on_error missing min_rows Content-Encoding {CHANGE}",
-    "GET /v1/sql": f"q format as_of profile If-None-Match Cache-Control Query-Id X-Profile {READ}",
-    "POST /v1/sql": f"If-None-Match Cache-Control Query-Id X-Profile {READ}",
+    "GET /v1/sql": f"format as_of profile q If-None-Match Cache-Control Query-Id X-Profile {READ}",
+    "POST /v1/sql": f"format as_of profile If-None-Match Cache-Control Query-Id X-Profile {READ}",
     "GET /v1/queries": READ,
     "DELETE /v1/queries/{id}": f"id {READ}",
     "GET /v1/journal/head": READ,

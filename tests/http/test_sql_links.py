@@ -1,5 +1,6 @@
 """SQL by a link and as bare text, and the names that a wrong statement may have meant."""
 
+import json
 from urllib.parse import quote
 
 import pytest
@@ -51,6 +52,26 @@ def test_an_unchanged_result_of_a_link_is_304(lake: Lake) -> None:
 def test_a_bare_statement_is_a_body(lake: Lake, content_type: str) -> None:
     answer = lake.ask("POST", SQL, "SELECT 'é' AS x".encode(), {"Content-Type": content_type})
     assert answer.json["rows"] == [["é"]]
+
+
+def test_a_bare_statement_takes_format_and_as_of_in_the_query(lake: Lake) -> None:
+    seq = lake.ask("POST", "/v1/ingest?name=bare", b"a\n1\n").json["seq"]
+    lake.ask("POST", "/v1/ingest?name=bare&mode=append", b"a\n2\n")
+    statement, text = b"SELECT count(*) AS n FROM bare", {"Content-Type": "text/plain"}
+    assert lake.ask("POST", f"{SQL}?as_of={seq}&format=csv", statement, text).body == b"n\n1\n"
+    assert lake.ask("POST", f"{SQL}?format=csv", statement, text).body == b"n\n2\n"
+    refused(lake.ask("POST", f"{SQL}?as_of=never", statement, text), 400, "invalid_request")
+    refused(lake.ask("POST", f"{SQL}?format=xls", statement, text), 406, "not_acceptable")
+
+
+def test_members_of_a_body_override_the_query(lake: Lake) -> None:
+    seq = lake.ask("POST", "/v1/ingest?name=twofold", b"a\n1\n").json["seq"]
+    last = lake.ask("POST", "/v1/ingest?name=twofold&mode=append", b"a\n2\n").json["seq"]
+    asked = {"sql": "SELECT count(*) AS n FROM twofold"}
+    path = f"{SQL}?as_of={seq}&format=csv"
+    assert lake.ask("POST", path, json.dumps(asked)).body == b"n\n1\n"
+    answer = lake.ask("POST", path, json.dumps(asked | {"as_of": last, "format": "json"}))
+    assert answer.json["rows"] == [[2]]
 
 
 def test_a_bare_statement_is_utf_8(lake: Lake) -> None:

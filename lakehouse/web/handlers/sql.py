@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from lakehouse.api.sql import SqlHeaders, SqlQuery, SqlRequest
+from lakehouse.api.sql import SqlHeaders, SqlQuery, SqlRequest, SqlTextQuery
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.render.formats import FORMATS, Format, named
 from lakehouse.service.service import Service
@@ -24,11 +24,18 @@ TEXT = ("application/sql", "text/plain")
 
 
 async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
-    """POST /v1/sql."""
+    """POST /v1/sql. A member of the body overrides the parameter of its name in the query."""
+    query = exchange.query(SqlTextQuery)
     if exchange.request.content_type.lower() in TEXT:
         request = SqlRequest(await bodies.read_text(exchange))
     else:
         request, _ = await bodies.read_json(exchange, SqlRequest)
+    request = msgspec.structs.replace(
+        request,
+        format=query.format if request.format is None else request.format,
+        as_of=query.as_of if request.as_of is None else request.as_of,
+        profile=query.profile if request.profile is None else request.profile,
+    )
     return await _answered(service, exchange, request)
 
 

@@ -1,6 +1,7 @@
 """Change sets, renames and staged files over HTTP: all of it at one event, or nothing."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from lake_server import Lake, running_lake
 from raw_http import Answer, Headers
 from refusals import nothing_changes, refused
 
+from lakehouse.service.gc import listing
 from lakehouse.service.staging import VALID
 
 Fresh = Callable[[], str]
@@ -346,6 +348,19 @@ class TestStaging:
         with running_lake(tmp_path / "bucket") as second:
             assert transaction(second, {"op": "commit", "staged": staged}).status == 200
             assert values(second, "t") == [1]
+
+    def test_what_nobody_commits_is_collected_after_its_grace(
+        self, own_lake: Lake, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        commit = {"op": "commit", "staged": stage(own_lake, "name=t", b"a\n1\n")["staged"]}
+        collect = {"dry_run": False, "older_than": "0s"}
+        own_lake.put("k")
+        assert own_lake.ask("POST", "/v1/gc", collect).json["deleted"] == 0
+        monkeypatch.setattr(listing, "GRACE", timedelta(seconds=-60))
+        found = own_lake.ask("POST", "/v1/gc", collect).json
+        assert (found["deleted"], found["left"]) == (2, 0)
+        assert list((own_lake.bucket / "datasets").rglob("*.parquet")) == []
+        refused(transaction(own_lake, commit), 404, "staged_not_found")
 
     def test_after_23_hours_it_has_expired(
         self, own_lake: Lake, monkeypatch: pytest.MonkeyPatch

@@ -97,6 +97,19 @@ def test_views_are_put_shown_listed_and_dropped(lakehouse: CommandLine) -> None:
     lakehouse("view", "put", "x", code=2)
 
 
+def test_the_mask_key_goes_along_to_a_copy(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a\nx\n"), "--name", "t")
+    safe = json.dumps({"of": "t", "masks": {"a": "hash"}})
+    lakehouse("view", "put", "v", "--safe", safe)
+    lakehouse("journal", "export", "copy")
+    key = Path("bucket/_access/mask.key").read_bytes()
+    assert Path("copy/_access/mask.key").read_bytes() == key
+    query = ("sql", "SELECT a FROM v", "--format", "json")
+    assert lakehouse(*query) == lakehouse(*query, "--bucket", "copy")
+    Path("bucket/_access/mask.key").unlink()
+    assert "mask.key" in lakehouse(*query, code=4)
+
+
 def test_a_lake_is_copied_and_the_copy_answers(lakehouse: CommandLine) -> None:
     lakehouse("ingest", csv("a\n1\n2\n"), "--name", "t")
     copied = json.loads(lakehouse("journal", "export", "copy", "--json"))

@@ -1,4 +1,4 @@
-"""Change sets broken on purpose, one rule at a time, as `broken_protocols` does with the protocol."""
+"""Change sets and views broken on purpose, one rule at a time, as `broken_protocols` does."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from unittest import mock
 import msgspec
 
 from journal.events import Change
-from lakehouse.domain import change_set_rules
+from lakehouse.domain import change_set_rules, dataset_rules, definition_rules
 from lakehouse.domain.commands import Command, CommitChangeSet
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused
@@ -54,7 +54,31 @@ def nothing_is_expected() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def a_view_s_name_is_free_for_datasets() -> Iterator[None]:
+    """Views and datasets have name spaces of their own."""
+
+    def broken(state: State, name: str) -> None:
+        return None
+
+    with mock.patch.object(dataset_rules, "_view_not_absent", broken):
+        yield
+
+
+@contextmanager
+def a_view_may_read_itself() -> Iterator[None]:
+    """Cycles are found when a view is asked."""
+
+    def broken(state: State, name: str, reads: tuple[str, ...]) -> list[str]:
+        return []
+
+    with mock.patch.object(definition_rules, "_cycle", broken):
+        yield
+
+
 CHANGE_SETS = (
+    a_view_s_name_is_free_for_datasets,
+    a_view_may_read_itself,
     a_set_goes_on_after_a_refusal,
     each_change_sees_the_state_before_the_set,
     nothing_is_expected,

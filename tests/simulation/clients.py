@@ -9,8 +9,12 @@ from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
     DropDataset,
+    DropProfile,
+    DropView,
     ForgetObject,
     IngestDataset,
+    PutProfile,
+    PutView,
     RegisterDataset,
     RenameDataset,
     StoreObject,
@@ -151,9 +155,24 @@ def naming_command(chance: random.Random) -> Command:
     """A drop, a rename or a swap."""
     draw = chance.random()
     name, other = chance.choice(REGISTERED + INGESTED), chance.choice(REGISTERED + INGESTED)
+    if draw < 0.2:
+        return definition_command(chance, name, other)
     if draw < 0.6:
         return DropDataset(name)
     return RenameDataset(name, other) if draw < 0.8 else SwapDatasets(name, other)
+
+
+def definition_command(chance: random.Random, name: str, other: str) -> Command:
+    """A view or a profile is put or dropped; views are asked for under the names of datasets."""
+    draw = chance.random()
+    if draw < 0.4:
+        reads = (other.lower(),) if chance.random() < 0.7 else ()
+        return PutView(name, f"SELECT {chance.choice('12')}", None, None, (), reads)
+    if draw < 0.7:
+        return DropView(name)
+    if draw < 0.85:
+        return PutProfile("p", (), chance.choice(["visible", "hidden"]))
+    return DropProfile("p")
 
 
 def random_set(chance: random.Random, mark: str) -> Wanted:

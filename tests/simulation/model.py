@@ -13,9 +13,13 @@ from lakehouse.domain.commands import (
     CommitChangeSet,
     CommitStaged,
     DropDataset,
+    DropProfile,
+    DropView,
     ForgetObject,
     IngestDataset,
     PinDataset,
+    PutProfile,
+    PutView,
     RegisterDataset,
     RenameDataset,
     RestoreDataset,
@@ -62,6 +66,8 @@ class PlainState:
     gone: tuple[tuple[int, tuple[str, ...]], ...] = ()
     """(Seq, blobs) of the removals that are remembered."""
     horizon: int = 0
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     pins: dict[tuple[str, int], tuple[int, list[str]]] = field(default_factory=dict)
     """(Name, as of) → (seq, blobs)."""
 
@@ -127,34 +133,50 @@ def _copy(state: PlainState) -> PlainState:
         keys=dict(state.keys),
         datasets=dict(state.datasets),
         requests=dict(state.requests),
+        views=dict(state.views),
+        profiles=dict(state.profiles),
         pins=dict(state.pins),
     )
 
 
 def _change(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
     _collection(now, type_, data, seq)
+    _definition(now, type_, data, seq)
     match type_:
         case "object_stored":
             now.keys[data["key"]] = (data["sha256"], data["blob"], seq)
         case "object_forgotten":
             del now.keys[data["key"]]
         case "dataset_dropped":
-            del now.datasets[data["name"].lower()]
+            now.datasets.pop(data["name"].lower(), None)
         case "dataset_renamed":
-            was = now.datasets.pop(data["name"].lower())
-            now.datasets[data["to"].lower()] = was | {"name": data["to"], "seq": seq}
+            if was := now.datasets.pop(data["name"].lower(), None):
+                now.datasets[data["to"].lower()] = was | {"name": data["to"], "seq": seq}
             _move_pins(now, {data["name"].lower(): data["to"].lower()})
         case "datasets_swapped":
             a, b = data["a"].lower(), data["b"].lower()
-            was_a, was_b = now.datasets[a], now.datasets[b]
-            now.datasets[a] = was_b | {"name": was_a["name"], "seq": seq}
-            now.datasets[b] = was_a | {"name": was_b["name"], "seq": seq}
+            was_a, was_b = now.datasets.get(a), now.datasets.get(b)
+            if was_a and was_b:
+                now.datasets[a] = was_b | {"name": was_a["name"], "seq": seq}
+                now.datasets[b] = was_a | {"name": was_b["name"], "seq": seq}
             _move_pins(now, {a: b, b: a})
         case "dataset_registered" | "dataset_restored":
             now.datasets[data["name"].lower()] = _dataset(data, seq)
         case "dataset_appended":
             was, more = now.datasets.get(data["name"].lower()), _dataset(data, seq)
             now.datasets[data["name"].lower()] = _joined(was, more) if was else more
+
+
+def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
+    match type_:
+        case "view_put":
+            now.views[data["name"].lower()] = data | {"seq": seq}
+        case "view_dropped":
+            now.views.pop(data["name"].lower(), None)
+        case "profile_put":
+            now.profiles[data["name"].lower()] = data | {"seq": seq}
+        case "profile_dropped":
+            now.profiles.pop(data["name"].lower(), None)
 
 
 def _move_pins(now: PlainState, names: dict[str, str]) -> None:
@@ -224,6 +246,10 @@ def essentials(event: dict[str, Any]) -> Verdict:
             return ("event", event["type"], data["name"], data["to"])
         case "datasets_swapped":
             return ("event", event["type"], data["a"], data["b"])
+        case "view_dropped" | "profile_dropped" | "profile_put":
+            return ("event", event["type"], data["name"])
+        case "view_put":
+            return ("event", event["type"], data["name"], list(data["reads"]))
         case "change_set_committed":
             return ("event", event["type"], [essentials(each) for each in data["changes"]])
         case "dataset_pinned":
@@ -268,11 +294,50 @@ def _judge_names(state: PlainState, command: Command) -> Verdict:
             return _rename(state, name, to)
         case SwapDatasets(a, b):
             return _swap(state, a, b)
+        case PutView() | DropView() | PutProfile() | DropProfile():
+            return _judge_definition(state, command)
         case CommitStaged(_, ingest):
             return _staged(state, ingest)
         case CommitChangeSet(changes, expect):
             return _set(state, changes, expect)
     return ("again",)
+
+
+def _judge_definition(state: PlainState, command: Command) -> Verdict:
+    name = command.name.lower()
+    view, profile = state.views.get(name), state.profiles.get(name)
+    match command:
+        case PutView():
+            if name in state.datasets or (view and view["name"] != command.name):
+                return _no("name_taken")
+            if name in _reached(state, command.reads):
+                return _no("view_cycle")
+            if view and (view["sql"], tuple(view["reads"])) == (command.sql, command.reads):
+                return ("unchanged", view["seq"])
+            return ("event", "view_put", command.name, list(command.reads))
+        case DropView():
+            return ("event", "view_dropped", view["name"]) if view else _no("view_not_found")
+        case PutProfile():
+            if profile and (profile["name"], profile["others"]) == (command.name, command.others):
+                return ("unchanged", profile["seq"])
+            return ("event", "profile_put", command.name)
+    if profile is None:
+        return _no("profile_not_found")
+    return ("event", "profile_dropped", profile["name"])
+
+
+def _reached(state: PlainState, reads: tuple[str, ...]) -> set[str]:
+    """All names that these lead to through views."""
+    found, left = set(reads), list(reads)
+    while left:
+        more = set(state.views.get(left.pop(), {"reads": ()})["reads"]) - found
+        found |= more
+        left += more
+    return found
+
+
+def _is_view(state: PlainState, name: str) -> bool:
+    return name.lower() in state.views
 
 
 def _rename(state: PlainState, name: str, to: str) -> Verdict:
@@ -281,7 +346,7 @@ def _rename(state: PlainState, name: str, to: str) -> Verdict:
         return _no("dataset_not_found")
     if live["name"] == to:
         return ("unchanged", live["seq"])
-    if taken is not None and taken is not live:
+    if (taken is not None and taken is not live) or _is_view(state, to):
         return _no("name_taken")
     return ("event", "dataset_renamed", live["name"], to)
 
@@ -326,7 +391,11 @@ def _set(
 def _data(command: Command, verdict: Verdict) -> dict[str, Any]:
     """As much of an event's data as this model reads."""
     match command:
-        case DropDataset(name):
+        case PutView():
+            return {"name": command.name, "sql": command.sql, "reads": command.reads}
+        case PutProfile():
+            return {"name": command.name, "others": command.others}
+        case DropDataset(name) | DropView(name) | DropProfile(name):
             return {"name": name}
         case RenameDataset(name, to):
             return {"name": name, "to": to}
@@ -371,7 +440,7 @@ def _forget(state: PlainState, key: str) -> Verdict:
 
 def _register(state: PlainState, command: RegisterDataset) -> Verdict:
     live = state.datasets.get(command.name.lower())
-    if live and live["name"] != command.name:
+    if (live and live["name"] != command.name) or _is_view(state, command.name):
         return _no("name_taken")
     if live and live["fingerprint"] != command.schema_fingerprint:
         return _no("fingerprint_conflict")
@@ -385,7 +454,7 @@ def _register(state: PlainState, command: RegisterDataset) -> Verdict:
 
 def _ingest(state: PlainState, command: IngestDataset, read_under: str | None) -> Verdict:
     live = state.datasets.get(command.name.lower())
-    if live and live["name"] != command.name:
+    if (live and live["name"] != command.name) or _is_view(state, command.name):
         return _no("name_taken")
     unnamed = _unnamed(live) if live else None
     known = live["sources"] if live else []
@@ -416,7 +485,7 @@ def _unnamed(live: dict[str, Any]) -> int | None:
 
 def _restore(state: PlainState, was: Dataset) -> Verdict:
     live = state.datasets.get(was.name.lower())
-    if live and live["name"] != was.name:
+    if (live and live["name"] != was.name) or _is_view(state, was.name):
         return _no("name_taken")
     blobs = [item.blob for item in was.objects]
     if live and (live["blobs"], live["rows"], live["fingerprint"]) == (

@@ -84,8 +84,9 @@ def refusal(message: str, clean: Scrubber) -> Refused:
 
 def about_view(refused: Refused, view: View) -> Refused:
     """Return `refused` with the dataset's name in front and without the echo of our own SQL."""
-    detail = refused.detail.partition("\n\nLINE ")[0]
-    return msgspec.structs.replace(refused, detail=f"dataset {view.name}: {detail}")
+    begin = f"dataset {view.name}: "
+    detail = refused.detail.partition("\n\nLINE ")[0].removeprefix(begin)
+    return msgspec.structs.replace(refused, detail=begin + detail)
 
 
 def _secrets(configure: Configure) -> Iterable[str]:

@@ -205,7 +205,11 @@ class Worker(msgspec.Struct):
                 raise RefusedError(about(refused, view)) from error
 
     def _refusal(self, error: BaseException, named: Mapping[str, View]) -> Refused:
-        return refusal(_message(error), self._scrubber(named))
+        message = _message(error)
+        refused = refusal(message, self._scrubber(named))
+        about = (view for view in named.values() if any(path in message for path in view.objects))
+        # A view is bound without its objects: what is wrong with them shows when they are read.
+        return about_view(refused, view) if (view := next(about, None)) else refused
 
     def _scrubber(self, named: Mapping[str, View]) -> Scrubber:
         return scrubber(self.configure, named.values())

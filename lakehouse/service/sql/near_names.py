@@ -14,7 +14,7 @@ from lakehouse.domain.errors import Refused
 _MISSING = re.compile(r"Catalog Error: Table with name (\S{1,128}) does not exist!(?=\n|\Z)")
 _LENGTHS_APART = 3
 _MOST_COMPARED = 2_000
-"""Names: comparing one costs about 10 µs, and other requests wait for it."""
+"""Names: comparing one costs about 2 µs, and other requests wait for it."""
 _CUTOFF = 0.7
 
 

@@ -15,7 +15,9 @@ def main() -> None:
 
     from lakehouse.cli.main import INTERRUPTED
     from lakehouse.cli.main import main as run
+    from lakehouse.process.imports import refuse_pandas
 
+    refuse_pandas()
     code = run()
     if code == INTERRUPTED:
         # A shell stops a script or a loop only when it sees that the signal ended the command.

@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakehouse.domain.errors import RefusedError
-from lakehouse.formats.growing_file import GrowingFile, GrowingFileReader
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import malformed, refusal, shown
 from lakehouse.formats.text_encoding import decoder, utf8
+from lakehouse.process.growing_file import GrowingFile, GrowingFileReader
 
 Source = Path | bytes | GrowingFile
 """A file on disk, the bytes of a small one, or one that is still being written."""

@@ -22,7 +22,7 @@ import msgspec
 from journal.block_hashes import BlockHasher
 from journal.threads import in_thread, over
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.formats.growing_file import GrowingFile
+from lakehouse.process.growing_file import GrowingFile
 
 BUFFER_BYTES = 1024 * 1024
 """Pieces are collected up to this size before a thread writes them."""

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.reader import Verified
 from lakehouse.formats.parquet.value_fit import fits, may_fit
+from lakehouse.process.imports import refuse_pandas
 
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""
@@ -147,6 +148,7 @@ def _by_duckdb(path: Path, columns: tuple[tuple[str, str], ...], row_count: int)
 
 
 if __name__ == "__main__":
+    refuse_pandas()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     types = msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, str])
     sys.stdout.buffer.write(msgspec.json.encode(verified(Path(sys.argv[1]), types)))

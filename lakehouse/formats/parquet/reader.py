@@ -14,7 +14,6 @@ import msgspec
 from journal.block_hashes import BlockHasher
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.schema_rules import TYPE
-from lakehouse.formats.growing_file import GrowingFile
 from lakehouse.formats.logical_types import same_logical_type
 from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.writer import ParquetFile
@@ -30,6 +29,7 @@ from lakehouse.formats.schema import (
 )
 from lakehouse.formats.source import byte_chunks
 from lakehouse.formats.types import DOUBLE, INT64
+from lakehouse.process.growing_file import GrowingFile
 
 CHECK_S = 600
 """For how long a file may be verified."""

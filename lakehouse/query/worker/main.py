@@ -9,6 +9,7 @@ import sys
 
 import msgspec
 
+from lakehouse.process.imports import refuse_pandas
 from lakehouse.query.framing import FrameTooLarge, read_in_worker
 from lakehouse.query.messages import Configure, Ready
 from lakehouse.query.worker.confinement import confine
@@ -32,6 +33,7 @@ def main() -> None:
     """Serve the engine at the other end of the inherited socket."""
     descriptor, objects, parent_pid = map(int, sys.argv[1:4])
     die_with(parent_pid)
+    refuse_pandas()
     sys.setrecursionlimit(_DEEPEST)
     channel = socket.socket(fileno=descriptor)
     configure = _first_message(channel)

@@ -14,12 +14,12 @@ from pathlib import Path
 from journal.threads import in_thread, over
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
-from lakehouse.formats.growing_file import GrowingFile
 from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract
+from lakehouse.process.growing_file import GrowingFile
 from lakehouse.service.ingest.contracts import contract_of, needs_exact
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir

@@ -17,8 +17,8 @@ from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
-from lakehouse.formats.growing_file import GrowingFile
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.process.growing_file import GrowingFile
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation
 from lakehouse.service.caller import Caller

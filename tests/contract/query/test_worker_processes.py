@@ -89,3 +89,10 @@ async def test_a_worker_knows_nothing_that_it_was_not_told(
     limits = Path(f"/proc/{pid}/limits").read_text()
     assert "Max core file size        0" in limits
     assert "Max address space         unlimited" not in limits
+
+
+async def test_a_worker_loads_no_pandas(lake: Any) -> None:
+    """pyarrow would, where it is installed: a second of CPU time before the first answer."""
+    assert await lake.rows("SELECT 1") == [[1]]
+    maps = [Path(f"/proc/{pid}/maps").read_text() for pid in worker_pids()]
+    assert all("duckdb" in text for text in maps) and not any("pandas" in text for text in maps)

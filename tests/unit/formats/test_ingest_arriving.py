@@ -12,11 +12,11 @@ import pytest
 from ingest_files import parsed
 
 from lakehouse.domain.errors import Refused
-from lakehouse.formats.growing_file import GrowingFile, ReadAbandonedError
 from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.reader import Parsed, ReadRequest
+from lakehouse.process.growing_file import GrowingFile, ReadAbandonedError
 
 ROWS = [f'{n},"note, {n}",{n / 4 if n > 900 else n}' for n in range(1000)]
 CSV = "\n".join(["a,b,c", *ROWS]).encode()

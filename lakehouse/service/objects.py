@@ -69,33 +69,40 @@ class VerifiedObjects:
             async for piece in stream:
                 yield piece
         except (ObjectMissing, ObjectDamaged) as error:
-            raise RefusedError(await self.refusal(version.blob, error)) from error
+            raise RefusedError(await self.refusal(version, error)) from error
 
     async def refusal(
-        self, blob: str, error: ObjectMissing | ObjectDamaged, readers: frozenset[str] = frozenset()
+        self,
+        version: Stored,
+        error: ObjectMissing | ObjectDamaged,
+        readers: frozenset[str] = frozenset(),
     ) -> Refused:
-        """What to answer when a blob is absent or damaged: it may have been collected.
+        """What to answer when a version is absent or damaged: it may have been collected.
 
         `readers` are datasets that a query reads it by, which need not live.
         """
         await self._node.refresh()
         state = self._node.state
-        if isinstance(error, ObjectDamaged) and inventory.lost_to(state.inventory, blob) is None:
-            return damaged(state, error, readers)
-        return snapshot.gone(state, blob)
+        if inventory.lost_to(state.inventory, version.blob) is not None:
+            return snapshot.gone(state, version.blob)
+        if isinstance(error, ObjectDamaged):
+            return unreadable(state, version, "object_damaged", error.reason, readers)
+        return unreadable(state, version, "object_lost", "it is absent from the bucket", readers)
 
 
-def damaged(state: State, error: ObjectDamaged, readers: frozenset[str]) -> Refused:
-    """The refusal that names a damaged object, and the datasets that hold it: live, or read."""
+def unreadable(
+    state: State, version: Stored, code: str, reason: str, readers: frozenset[str]
+) -> Refused:
+    """The refusal that names an object, and the datasets that hold it: live, or read."""
     holders = readers | {
         dataset.name
         for dataset in state.catalog.datasets.values()
-        if any(item.blob == error.blob for item in dataset.objects + dataset.quarantine)
+        if any(item.blob == version.blob for item in dataset.objects + dataset.quarantine)
     }
     named = sorted(holders)[:NAMED_DATASETS]
     held = f"; held by {', '.join(named)}" if named else ""
-    row: dict[str, Json] = {"key": error.key, "datasets": [*named]}
-    return Refused("object_damaged", f"object {error.key}: {error.reason}{held}", (row,))
+    row: dict[str, Json] = {"key": version.key, "datasets": [*named]}
+    return Refused(code, f"object {version.key}: {reason}{held}", (row,))
 
 
 async def _joined(held: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -139,6 +139,9 @@ def test_a_missing_object_is_lost(lake: Lake, warm: bool) -> None:
         assert lake.sql(f"{SUM} {name}").status == 200
     path.unlink()
     answer = refused(lake.sql(f"{SUM} {name} WHERE d > -2"), 500, "object_lost")
+    key = lake.manifest(name).json["objects"][0]["key"]
+    assert answer.json["errors"] == [{"key": key, "datasets": [name]}]
+    assert answer.json["detail"] == f"object {key}: it is absent from the bucket; held by {name}"
     assert str(lake.bucket) not in answer.body.decode()
 
 

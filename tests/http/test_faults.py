@@ -148,6 +148,7 @@ def test_a_referenced_object_that_is_absent_is_lost(sql_lake: Lake) -> None:
     (sql_lake.bucket / blob_of(sql_lake, "a")).unlink()
     (sql_lake.bucket / made["objects"][0]["key"]).unlink()
     answer = refused(sql_lake.get("a"), 500, "object_lost")
+    assert answer.json["errors"] == [{"key": "a", "datasets": []}]
     assert str(sql_lake.bucket) not in answer.body.decode()
     answer = sql_lake.sql("SELECT * FROM t")
     assert answer.json["code"] in ("object_lost", "sql_error")

@@ -48,7 +48,7 @@ class QueryObjects:
             return await self._objects.reader.answer(version, wanted)
         except (ObjectMissing, ObjectDamaged) as error:
             readers = self._readers(wanted.blob)
-            refused = await self._objects.refusal(wanted.blob, error, readers)
+            refused = await self._objects.refusal(version, error, readers)
             return self._failed(wanted, refused)
         except KNOWN as error:
             return self._failed(wanted, refusal(error))

@@ -283,6 +283,8 @@ def test_profiles(lake: Lake, documented: Documented) -> None:
 def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:
     result = {"columns": [COLUMN], "rows": [ANY], "row_count": 0}
     documented.check(lake.sql("SELECT 1 AS a"), "POST /v1/sql", SqlResult, result)
+    linked = lake.ask("GET", "/v1/sql?q=SELECT+1+AS+a", headers={"Accept": "application/json"})
+    documented.check(linked, "GET /v1/sql", SqlResult, result)
     with asking(lake, LONG, "answers-1"):
         running = lake.ask("GET", "/v1/queries")
         documented.check(running, "GET /v1/queries", RunningQueries, {"queries": [QUERY]})

@@ -134,7 +134,7 @@ def reads_of(parser: duckdb.DuckDBPyConnection, view: View) -> frozenset[str]:
 def bound_columns(cursor: duckdb.DuckDBPyConnection, view: View) -> list[Column]:
     """The columns of a view that is made, with the names of their Arrow types."""
     called = f"{quoted(view.schema or 'main')}.{quoted(view.name)}"
-    reader: Any = cursor.execute(f"SELECT * FROM {called} LIMIT 0").to_arrow_reader()  # noqa: S608
+    reader: Any = cursor.sql(f"SELECT * FROM {called} LIMIT 0").to_arrow_reader()  # noqa: S608
     return [Column(field.name, str(field.type)) for field in reader.schema]
 
 

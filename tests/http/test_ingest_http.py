@@ -6,23 +6,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-import zstandard
+from ingest_form import FORM, field, form
 from lake_server import Lake
-from raw_http import Answer
 from refusals import nothing_changes, refused
 
 Fresh = Callable[[], str]
 CSV = b"zip,name\n00501,Ann\n10001,Bob\n"
-FORM = {"Content-Type": "multipart/form-data; boundary=B"}
-
-
-def field(name: str, body: bytes, more: str = "") -> bytes:
-    head = f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="f.csv"\r\n{more}\r\n'
-    return head.encode() + body + b"\r\n"
-
-
-def form(*fields: bytes) -> bytes:
-    return b"".join(fields) + b"--B--\r\n"
 
 
 def rows(lake: Lake, name: str) -> list[list[object]]:
@@ -281,57 +270,6 @@ def test_an_empty_file_is_empty_csv(lake: Lake, fresh: Fresh) -> None:
 def test_neither_file_nor_form_is_missing_file(lake: Lake, fresh: Fresh) -> None:
     with nothing_changes(lake):
         refused(lake.ingest(f"name={fresh()}", None, {}), 400, "missing_file")
-
-
-def pack(kind: str, data: bytes) -> bytes:
-    return gzip.compress(data) if kind == "gzip" else zstandard.compress(data)
-
-
-@pytest.mark.parametrize("kind", ["gzip", "zstd"])
-@pytest.mark.parametrize("said", [True, False])
-def test_compressed_files_are_read_said_so_or_not(
-    lake: Lake, fresh: Fresh, kind: str, said: bool
-) -> None:
-    name, packed = fresh(), pack(kind, CSV) + pack(kind, b"20002,Cy\n")
-    headers = {"Content-Type": "text/csv"} | ({"Content-Encoding": kind} if said else {})
-    body = lake.ingest(f"name={name}", packed, headers).json
-    assert body["rows_ingested"] == 3, body
-    assert body["source"]["sha256"] == hashlib.sha256(packed).hexdigest()
-
-
-@pytest.mark.parametrize("kind", ["gzip", "zstd"])
-def test_a_compressed_file_in_a_form_is_read(lake: Lake, fresh: Fresh, kind: str) -> None:
-    packed = form(field("file", pack(kind, CSV)))
-    assert lake.ingest(f"name={fresh()}", packed, FORM).json["rows_ingested"] == 2
-
-
-@pytest.mark.parametrize("kind", ["gzip", "zstd"])
-@pytest.mark.parametrize("cut", [-1, -4, -9, 6])
-def test_truncated_compression_is_refused(lake: Lake, fresh: Fresh, kind: str, cut: int) -> None:
-    packed = pack(kind, CSV * 50)[:cut]
-    with nothing_changes(lake):
-        answer = lake.ingest(
-            f"name={fresh()}", packed, {"Content-Type": "text/csv", "Content-Encoding": kind}
-        )
-        refused(answer, 422, "malformed_encoding")
-        refused(
-            lake.ingest(f"name={fresh()}", form(field("file", packed)), FORM),
-            422,
-            "malformed_encoding",
-        )
-
-
-def test_an_encoding_that_is_claimed_falsely_or_unknown(lake: Lake, fresh: Fresh) -> None:
-    def sent(encoding: str, body: bytes = CSV) -> Answer:
-        headers = {"Content-Type": "text/csv", "Content-Encoding": encoding}
-        return lake.ingest(f"name={fresh()}", body, headers)
-
-    with nothing_changes(lake):
-        refused(sent("gzip"), 422, "malformed_encoding")
-        refused(sent("gzip", gzip.compress(CSV) + b"garbage"), 422, "malformed_encoding")
-        refused(sent("br"), 415, "unsupported_media_type")
-    assert sent("identity").status == 200
-    assert sent("GZIP", gzip.compress(CSV)).status == 200
 
 
 @pytest.mark.parametrize("expect", [{}, {"Expect": "100-continue"}])

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from tests.simulation.hosts import LAG_S, QUERY_S
-from tests.simulation.model import GRACE_S, PlainSlot, PlainState
+from tests.simulation.plain_state import GRACE_S, PlainSlot, PlainState
 from tests.simulation.record import Record
 
 Event = dict[str, Any]

@@ -6,6 +6,7 @@ restarted process begins with empty memory.
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -48,7 +49,7 @@ COLLECTOR = "collector"
 """What collectors' events have for a correlation."""
 
 
-class Host:
+class Host(ABC):
     """One machine: its clock, its chance, and the process that runs on it now."""
 
     def __init__(
@@ -118,8 +119,9 @@ class Host:
                 return self.halt(error)
             await asyncio.sleep(self.chance.uniform(0.1, 5.0))
 
+    @abstractmethod
     async def _open(self, bucket: SimulatedBucket) -> None:
-        raise NotImplementedError
+        """Open the bucket, then run until the process ends. Raises BucketError or one of HALTING."""
 
 
 class WriterHost(Host):

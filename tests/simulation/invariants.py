@@ -18,7 +18,8 @@ from projections.codec import state_root
 from projections.fold import empty, fold
 from tests.simulation.gc_checks import COLLECTION
 from tests.simulation.hosts import COLLECTOR
-from tests.simulation.model import PlainSlot, Verdict, essentials, judge, states_of
+from tests.simulation.model import Verdict, essentials, judge
+from tests.simulation.plain_state import PlainSlot, states_of
 from tests.simulation.record import Crashed, Record, Request
 
 LAKE = "_journal/lake.json"

@@ -1,11 +1,8 @@
-"""The plain model: the journal read by plain code, and what each command ought to do to it.
+"""The plain model: what each command ought to do to the plain state.
 
-Shares no code with the product: JSON by the standard library, dicts for state, one function a command.
+Shares no rule with the product: one function a command.
 """
 
-import hashlib
-import json
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lakehouse.domain.commands import (
@@ -27,209 +24,10 @@ from lakehouse.domain.commands import (
     SwapDatasets,
 )
 from projections.catalog import Dataset
-
-GRACE_S = 20.0
-REMEMBERED_EVENTS = 25
-"""The product's own are a day and 100,000 events: a run would never meet them."""
+from tests.simulation.plain_state import PlainState, apply_change, copy_of
 
 Verdict = tuple[Any, ...]
 """("event", type, essentials…), ("unchanged", seq), ("replayed", seq), ("refused", code), ("again",)."""
-
-
-@dataclass
-class PlainSlot:
-    """One slot as plain JSON."""
-
-    body: bytes
-    header: dict[str, Any]
-    events: list[dict[str, Any]]
-    landed_at: float
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.body).hexdigest()
-
-
-@dataclass
-class PlainState:
-    """What is, after event `seq`. Datasets by lower-case name."""
-
-    seq: int = 0
-    keys: dict[str, tuple[str, str, int]] = field(default_factory=dict)
-    """Key → (sha256, blob, seq)."""
-    datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
-    requests: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
-    """(Actor, key) → (request, seq)."""
-    known: frozenset[str] = frozenset()
-    """Blobs that may still be read."""
-    marked: frozenset[str] = frozenset()
-    gone: tuple[tuple[int, tuple[str, ...]], ...] = ()
-    """(Seq, blobs) of the removals that are remembered."""
-    horizon: int = 0
-    views: dict[str, dict[str, Any]] = field(default_factory=dict)
-    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
-    pins: dict[tuple[str, int], tuple[int, list[str]]] = field(default_factory=dict)
-    """(Name, as of) → (seq, blobs)."""
-
-    def lost(self, blob: str) -> bool:
-        """Whether nothing may refer to it any more."""
-        if blob in self.marked or any(blob in blobs for _, blobs in self.gone):
-            return True
-        return blob not in self.known and _minted(blob) < self.horizon
-
-    def referred(self) -> set[str]:
-        """Every blob that something refers to, a pin included."""
-        found = {blob for _, blob, _ in self.keys.values()}
-        for live in self.datasets.values():
-            found.update(live["blobs"])
-        for _, blobs in self.pins.values():
-            found.update(blobs)
-        return found
-
-
-def read_slots(objects: dict[str, bytes], landed_at: dict[str, float]) -> list[PlainSlot]:
-    """The slots from 1 to the first gap."""
-    found: list[PlainSlot] = []
-    while (key := f"_journal/slots/{len(found) + 1:020d}.ndjson") in objects:
-        header, *events = map(json.loads, objects[key].splitlines())
-        found.append(PlainSlot(objects[key], header, events, landed_at[key]))
-    return found
-
-
-def states_of(slots: list[PlainSlot]) -> list[PlainState]:
-    """The state after each event; [0] is the empty one."""
-    states = [PlainState()]
-    for slot in slots:
-        for event in slot.events:
-            states.append(_after(states[-1], event))
-    return states
-
-
-def _minted(blob: str) -> int:
-    return int(blob.removesuffix(".parquet").split("-")[-2])
-
-
-def _after(state: PlainState, event: dict[str, Any]) -> PlainState:
-    now = _copy(state)
-    now.seq = event["seq"]
-    if event["key"] is not None:
-        now.requests[event["actor"], event["key"]] = (event["request"], event["seq"])
-    for change in changes_of(event):
-        _change(now, change["type"], change["data"], event["seq"])
-    return now
-
-
-def changes_of(event: dict[str, Any]) -> list[dict[str, Any]]:
-    """The changes of an event: of a set each, else itself."""
-    if event["type"] != "change_set_committed":
-        return [event]
-    changes: list[dict[str, Any]] = event["data"]["changes"]
-    return changes
-
-
-def _copy(state: PlainState) -> PlainState:
-    return replace(
-        state,
-        keys=dict(state.keys),
-        datasets=dict(state.datasets),
-        requests=dict(state.requests),
-        views=dict(state.views),
-        profiles=dict(state.profiles),
-        pins=dict(state.pins),
-    )
-
-
-def _change(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
-    _collection(now, type_, data, seq)
-    _definition(now, type_, data, seq)
-    match type_:
-        case "object_stored":
-            now.keys[data["key"]] = (data["sha256"], data["blob"], seq)
-        case "object_forgotten":
-            del now.keys[data["key"]]
-        case "dataset_dropped":
-            now.datasets.pop(data["name"].lower(), None)
-        case "dataset_renamed":
-            if was := now.datasets.pop(data["name"].lower(), None):
-                now.datasets[data["to"].lower()] = was | {"name": data["to"], "seq": seq}
-            _move_pins(now, {data["name"].lower(): data["to"].lower()})
-        case "datasets_swapped":
-            a, b = data["a"].lower(), data["b"].lower()
-            was_a, was_b = now.datasets.get(a), now.datasets.get(b)
-            if was_a and was_b:
-                now.datasets[a] = was_b | {"name": was_a["name"], "seq": seq}
-                now.datasets[b] = was_a | {"name": was_b["name"], "seq": seq}
-            _move_pins(now, {a: b, b: a})
-        case "dataset_registered" | "dataset_restored":
-            now.datasets[data["name"].lower()] = _dataset(data, seq)
-        case "dataset_appended":
-            was, more = now.datasets.get(data["name"].lower()), _dataset(data, seq)
-            now.datasets[data["name"].lower()] = _joined(was, more) if was else more
-
-
-def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
-    match type_:
-        case "view_put":
-            now.views[data["name"].lower()] = data | {"seq": seq}
-        case "view_dropped":
-            now.views.pop(data["name"].lower(), None)
-        case "profile_put":
-            now.profiles[data["name"].lower()] = data | {"seq": seq}
-        case "profile_dropped":
-            now.profiles.pop(data["name"].lower(), None)
-
-
-def _move_pins(now: PlainState, names: dict[str, str]) -> None:
-    moved = sorted((place, pin) for place, pin in now.pins.items() if place[0] in names)
-    for place, _ in moved:
-        del now.pins[place]
-    for (name, as_of), (seq, blobs) in moved:
-        was_seq, was_blobs = now.pins.get((names[name], as_of), (0, []))
-        kept = list(dict.fromkeys([*was_blobs, *blobs]))
-        now.pins[names[name], as_of] = (max(was_seq, seq), kept)
-
-
-def _collection(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
-    """What a change means for blobs: known, marked, gone, forgotten, pinned."""
-    match type_:
-        case "object_stored":
-            now.known |= {data["blob"]}
-        case "objects_marked":
-            now.marked |= set(data["blobs"])
-        case "objects_collected":
-            now.known -= set(data["blobs"])
-            now.marked -= set(data["blobs"])
-            now.gone = (*now.gone, (seq, tuple(data["blobs"])))
-        case "dataset_pinned":
-            now.pins[data["name"].lower(), data["as_of_seq"]] = (seq, data["blobs"])
-        case "dataset_registered" | "dataset_appended" | "dataset_restored":
-            now.known |= {item["blob"] for item in data["objects"]}
-    for removed_at, blobs in now.gone:
-        if removed_at <= seq - REMEMBERED_EVENTS:
-            now.horizon = max(now.horizon, *(_minted(blob) + 1 for blob in blobs))
-    now.gone = tuple(each for each in now.gone if each[0] > seq - REMEMBERED_EVENTS)
-
-
-def _dataset(data: dict[str, Any], seq: int) -> dict[str, Any]:
-    source = data["source"]
-    return {
-        "name": data["name"],
-        "fingerprint": data["schema_fingerprint"],
-        "blobs": [item["blob"] for item in data["objects"]],
-        "rows": data["row_count"],
-        "sources": [(source["sha256"], seq)] if source else [],
-        "seq": seq,
-    }
-
-
-def _joined(was: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    # Objects that no source can be named for have one that no file is.
-    named = was["sources"] or ([("", was["seq"])] if was["blobs"] else [])
-    return more | {
-        "blobs": was["blobs"] + more["blobs"],
-        "rows": None if None in (was["rows"], more["rows"]) else was["rows"] + more["rows"],
-        "sources": named + more["sources"],
-    }
 
 
 def essentials(event: dict[str, Any]) -> Verdict:
@@ -377,14 +175,14 @@ def _set(
         live = state.datasets.get(name.lower())
         if seq != (live["seq"] if live else None):
             return _no("expectation_failed")
-    running, made = _copy(state), list[Verdict]()
+    running, made = copy_of(state), list[Verdict]()
     for command in changes:
         verdict = _judge(running, command)
         if verdict[0] in ("refused", "again"):
             return verdict
         if verdict[0] == "event":
             made.append(verdict)
-            _change(running, verdict[1], _data(command, verdict), state.seq + 1)
+            apply_change(running, verdict[1], _data(command, verdict), state.seq + 1)
     return ("event", "change_set_committed", made) if made else ("unchanged", state.seq)
 
 

@@ -14,7 +14,7 @@ from projections.codec import state_root
 from tests.simulation.clients import Client
 from tests.simulation.hosts import Host, ReaderHost, WriterHost
 from tests.simulation.invariants import broken_promises
-from tests.simulation.model import GRACE_S, REMEMBERED_EVENTS, read_slots
+from tests.simulation.plain_state import GRACE_S, REMEMBERED_EVENTS, read_slots
 from tests.simulation.record import Record
 from tests.simulation.store import CALM, WEATHERS, Store
 from tests.simulation.trace import Trace

@@ -1,1 +1,1 @@
-"""Facts: the append-only journal in the bucket. FORMAT.md specifies its bytes."""
+"""The append-only journal in the bucket. FORMAT.md specifies its bytes."""

@@ -1,8 +1,8 @@
-"""Block hashes: what proves a part of an object without the rest of it. Pure.
+"""Block hashes: they verify a part of an object without the rest of it. Pure.
 
 An object is cut into blocks of BLOCK_BYTES, the last one shorter. An object of one block is proven
 by its SHA-256; of a larger one the event that first names its blob records the SHA-256 of each
-block. FORMAT.md, "Block hashes", is the specification. Must never read an object: bytes come in.
+block. FORMAT.md, "Block hashes", is the specification. Must never read an object: callers pass bytes.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ _DIGEST_BYTES = 32
 
 
 class BlockHasher:
-    """Hashes an object whole and block by block, as its bytes come."""
+    """Hashes an object whole and block by block, as its bytes arrive."""
 
     def __init__(self) -> None:
         self.size_bytes = 0

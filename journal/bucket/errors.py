@@ -1,8 +1,8 @@
-"""What can go wrong with a bucket, in our words. Adapters translate foreign exceptions here, once."""
+"""The errors of a bucket. Adapters translate the exceptions of libraries into these."""
 
 
 class BucketError(Exception):
-    """A bucket did not do what was asked. The message names the key, never a credential."""
+    """A bucket operation failed. The message names the key, never a credential."""
 
 
 class ObjectMissing(BucketError):
@@ -10,7 +10,7 @@ class ObjectMissing(BucketError):
 
 
 class ObjectExists(BucketError):
-    """An upload met another object under a key that should have been fresh."""
+    """An upload found another object under a key that should be new."""
 
 
 class BucketUnavailable(BucketError):
@@ -30,4 +30,4 @@ class BucketFull(BucketError):
 
 
 class BucketBroken(BucketError):
-    """A promise that the protocol rests on did not hold: stop writing."""
+    """The store broke a guarantee that the protocol needs: stop writing."""

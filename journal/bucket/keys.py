@@ -1,4 +1,4 @@
-"""The names of things in a bucket: built, parsed and checked here and nowhere else. Pure."""
+"""The keys of a bucket: built, parsed and checked here only. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -13,24 +13,24 @@ PACKS = "_journal/packs/"
 OBJECTS = "objects/"
 CHECKPOINTS = "_journal/checkpoints/"
 PROBES = "_doctor/"
-"""What is stored to try a store out; never the lake's data."""
+"""Objects that test a store; never the lake's data."""
 PROBED_ONCE = "_doctor/condition"
-"""Made at a lake's first start and never removed: creating it again must be refused for ever."""
+"""Created at a lake's first start and never removed: the store must refuse every later create."""
 ACCESS = "_access/"
 MASK_KEY = "_access/mask.key"
-"""What the hashes of safe views are keyed with: 32 random bytes, created once."""
+"""The key of the hashes in safe views: 32 random bytes, created once."""
 RESERVED = (JOURNAL, ACCESS, "datasets/", "objects/")
-"""Prefixes of ours: no user may PUT or DELETE below them."""
+"""Reserved prefixes: users cannot PUT or DELETE below them."""
 
 MAX_KEY_BYTES = 1024
 MAX_DELETED = 1_000
-"""How many keys S3 deletes by one request."""
+"""How many keys S3 deletes in one request."""
 BLOBS = ("datasets/", "objects/")
-"""Below these lie all blobs."""
+"""The prefixes of all blobs."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Unicode's Bidi_Control: they make a name appear as another one."""
+"""Unicode's Bidi_Control: these make a name look like another one."""
 _ODD_COMPONENT = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _SLOT = re.compile(r"_journal/slots/([0-9]{20})\.ndjson")
 _TAGGED = r"[0-9a-f]{64}-[0-9a-f]{8}-[0-9]{1,16}-[0-9a-z]{1,32}"
@@ -47,7 +47,7 @@ _PROBE = re.compile(r"_doctor/[0-9a-f-]{36}/[^/]+(?:/[^/]+)*")
 
 
 class Tag(msgspec.Struct, frozen=True):
-    """What makes a blob's key fresh: whose lake, at which head it was minted, and chance."""
+    """Makes a blob's key unique: the lake, the head's seq when it was made, and a random part."""
 
     lake: str
     """First 8 hex digits of the lake's id."""
@@ -96,13 +96,13 @@ def mint_seq(blob: str) -> int:
 def are_blobs(keys: Sequence[str]) -> bool:
     """Whether each of `keys` is of a form that a lake mints for a blob.
 
-    One match of all of them joined: a replay asks for millions, and calls would cost the most.
+    One match of all keys joined: a replay checks millions, and one call for each would dominate.
     """
     if not keys:
         return True
     joined = "\n".join(keys)
     if joined.endswith("\n") or joined.count("\n") >= len(keys):
-        # The last key is empty, or one holds a line feed: joined it could pass for others.
+        # The last key is empty, or one contains a line feed: joined, it could match as several keys.
         return False
     return _BLOBS.fullmatch(joined) is not None
 
@@ -112,7 +112,7 @@ def check_blobs(keys: Sequence[str]) -> None:
     if len(keys) > MAX_DELETED:
         raise ValueError(f"{len(keys):,} keys; at most {MAX_DELETED:,} are deleted at once")
     if not are_blobs(keys):
-        raise ValueError("only blobs are deleted, and one of these keys is none")
+        raise ValueError("only blobs can be deleted, and one of these keys is not a blob's")
 
 
 def probe_key(run: str, name: str) -> str:
@@ -121,13 +121,13 @@ def probe_key(run: str, name: str) -> str:
 
 
 def is_removable(key: str) -> bool:
-    """Whether `key` is a probe of some run, never used again, or a cache, which can be made again."""
+    """Whether `key` is a probe of a finished run, or a cache, which can be rebuilt."""
     probe = _PROBE.fullmatch(key) is not None and key_fault(key) is None
     return probe or _CACHE.fullmatch(key) is not None
 
 
 def key_fault(key: str) -> str | None:
-    """Why `key` may not name an object, or None. Holds for keys from users and from slots alike."""
+    """Why `key` cannot name an object, or None. Applies to keys from users and from slots."""
     if not key:
         return "the key is empty"
     try:
@@ -137,19 +137,19 @@ def key_fault(key: str) -> str | None:
     if size_bytes > MAX_KEY_BYTES:
         return f"the key has {size_bytes} bytes; at most {MAX_KEY_BYTES} are allowed"
     if _CONTROL.search(key):
-        return "the key holds a control character"
+        return "the key contains a control character"
     if _ODD_COMPONENT.search(key) or ("%" in key and _ODD_COMPONENT.search(unquote(key))):
         return "the key has a leading '/', or an empty, '.' or '..' component"
     return None
 
 
 def new_key_fault(key: str) -> str | None:
-    """Why `key` may not be stored under, or None. Keys of old slots may hold these characters."""
+    """Why no new object can have this key, or None. Keys in old slots may contain these characters."""
     if _BIDIRECTIONAL.search(key):
-        return "the key holds a character that changes the direction of text"
+        return "the key contains a character that changes the direction of text"
     return key_fault(key)
 
 
 def is_reserved(key: str) -> bool:
-    """Whether `key` lies below a prefix that belongs to the lakehouse."""
+    """Whether `key` is below a reserved prefix."""
     return key.startswith(RESERVED)

@@ -18,7 +18,7 @@ def system_clock() -> datetime:
 
 
 class MemoryBucket:
-    """`memory://`: lives in this instance and ends with it. To share it, share the instance."""
+    """`memory://`: exists in this instance only. To share it, share the instance."""
 
     def __init__(self, clock: Callable[[], datetime] = system_clock) -> None:
         self._clock = clock
@@ -75,11 +75,11 @@ class MemoryBucket:
         return list(keys)
 
     async def abort_uploads(self, lake: str, begun_before: datetime) -> list[str]:
-        """An upload here is one step."""
+        """An upload is one step here."""
         return []
 
     async def is_shared(self) -> bool:
-        """No other process can reach this memory."""
+        """Always False: no other process can read this memory."""
         return False
 
     async def now(self) -> datetime:

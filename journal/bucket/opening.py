@@ -1,4 +1,4 @@
-"""Which bucket a URL names, and its S3 settings from the environment. Alone knows all adapters."""
+"""Opens the bucket of a URL; reads S3 settings from the environment. Only this module knows all adapters."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ async def open_bucket(url: str, s3: S3Settings | None = None) -> Bucket:
 
 
 def lake_absence(url: str) -> str | None:
-    """Why the directory at `url` certainly holds no lake, found without writing; None if it may hold one.
+    """Why the directory at `url` has no lake, found without writing; None if it may have one.
 
     Opening a directory creates it, and a subdirectory in it. Raises ValueError as `directory_of` does.
     """

@@ -1,6 +1,6 @@
-"""The port to a bucket: few verbs, each with its promise.
+"""The port to a bucket: few methods, each with its guarantees.
 
-No verb overwrites anything: every key is written once. The one that deletes takes blobs' keys alone,
+No method overwrites anything: every key is written once. Only blobs' keys can be deleted,
 because no slot may ever be deleted (create-if-absent forgets a deleted key, and a stalled writer could
 win it again).
 """
@@ -15,12 +15,12 @@ import msgspec
 
 
 class Answer(enum.Enum):
-    """What a store said to one create-if-absent. FORMAT.md, "Committing slot N", says what each means."""
+    """A store's answer to one create-if-absent. FORMAT.md, "Committing slot N", defines what each means."""
 
     CREATED = "created"
     """200: the object is ours, durable, and visible to every reader."""
     EXISTS = "exists"
-    """412: the key is taken; by whom, only a read can tell."""
+    """412: the key exists; a read shows whose object it is."""
     CONFLICT = "conflict"
     """409: a race inside the store; proof of nothing."""
     UNKNOWN = "unknown"
@@ -37,7 +37,7 @@ class Created(msgspec.Struct, frozen=True):
 
 
 class Stat(msgspec.Struct, frozen=True):
-    """What a listing tells of an object; `modified_at` is the store's own clock, in UTC."""
+    """An object in a listing; `modified_at` is by the store's own clock, in UTC."""
 
     key: str
     size_bytes: int
@@ -75,7 +75,7 @@ class Bucket(Protocol):
         ...
 
     async def upload(self, key: str, source: Path | bytes) -> None:
-        """Store a file, or a small object's bytes, under a fresh key: retried, whole or absent.
+        """Store a file, or a small object's bytes, under a new key: retried, whole or absent.
 
         Durable when it returns. A file is streamed: memory stays bounded whatever its size. It is
         left in place and must not be written to afterwards (a local bucket may link it). An
@@ -115,7 +115,7 @@ class Bucket(Protocol):
     async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
         """Delete up to 1,000 blobs by exact key; those that the store answered deleted, or absent.
 
-        What is missing in the answer may or may not be there: ask again. ValueError for a key
+        A key that is missing in the answer may or may not exist: repeat the call. ValueError for a key
         that is not of a blob's form, and nothing is sent then.
         """
         ...
@@ -128,7 +128,7 @@ class Bucket(Protocol):
         ...
 
     async def is_shared(self) -> bool:
-        """Whether another process may have this bucket open. True where that cannot be known."""
+        """Whether another process may have this bucket open. True where that is unknown."""
         ...
 
     async def now(self) -> datetime:
@@ -136,14 +136,14 @@ class Bucket(Protocol):
         ...
 
     def local_file(self, key: str) -> LocalFile | None:
-        """The file that holds the object; None in a store that has no files. Asks nobody."""
+        """The file that holds the object; None in a store without files. Sends no request."""
         ...
 
     @property
     def spool_dir(self) -> Path | None:
         """A directory from which `upload` need not copy (same filesystem); None where there is none.
 
-        Files there are temporary: the adapter sweeps old ones, and never lists them.
+        Files there are temporary: the adapter removes old ones, and never lists them.
         """
         ...
 

@@ -1,7 +1,7 @@
-"""Removes what can be made again: the doctor's probes and caches. Not part of the port, and never to be.
+"""Removes objects that can be rebuilt: the doctor's probes and caches. Never a part of the port.
 
-No slot may ever be deleted. What stands here takes keys below `_doctor/<run>/`, checkpoints and packs
-alone, and refuses all others, `_doctor/condition` included, before anything is sent.
+No slot may ever be deleted. This module accepts only keys below `_doctor/<run>/`, checkpoints and packs.
+It refuses all others, `_doctor/condition` included, before it sends anything.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from journal.bucket.s3.settings import S3Settings
 
 
 async def remove(url: str, s3: S3Settings | None, keys: Sequence[str]) -> list[str]:
-    """Remove `keys` from the bucket at `url`; those that could not be removed. Absent ones are.
+    """Remove `keys` from the bucket at `url`; return those that were not. Absent keys count as removed.
 
-    ValueError for any key that is neither a probe's nor a cache's: nothing is removed then.
+    ValueError for any key that is neither a probe's nor a cache's; then nothing is removed.
     """
     for key in keys:
         if not is_removable(key):
@@ -58,10 +58,10 @@ async def _remove_from_s3(settings: S3Settings, keys: Sequence[str]) -> list[str
 def _remove_files(root: Path, keys: Sequence[str]) -> list[str]:
     try:
         with translated(root.name), contextlib.closing(Tree(root)) as tree:
-            gone = set(delete(tree, keys))
+            removed = set(delete(tree, keys))
             for directory in sorted({parent for key in keys for parent in _parents(key)})[::-1]:
                 _remove_empty(tree, directory)
-            return [key for key in keys if key not in gone]
+            return [key for key in keys if key not in removed]
     except BucketError:
         return list(keys)
 
@@ -74,6 +74,6 @@ def _parents(key: str) -> list[str]:
 
 def _remove_empty(tree: Tree, path: str) -> None:
     parent, _, name = path.rpartition("/")
-    # An empty directory is no object: one that stays is in nobody's way.
+    # An empty directory is not an object: it may stay.
     with contextlib.suppress(BucketError), translated(path), tree.directory(parent) as descriptor:
         os.rmdir(name, dir_fd=descriptor)

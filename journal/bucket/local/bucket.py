@@ -1,7 +1,7 @@
 """A bucket in one directory of a local filesystem, shared safely by several processes.
 
-Owns the threads in which all file work runs; the event loop never touches a file. The rules that
-make an object whole and durable stand in `local_write`, those against symlinks in `local_tree`.
+Owns the threads in which all file work runs; the event loop never touches a file. `write` makes
+objects whole and durable; `tree` rejects symlinks.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ class LocalBucket:
 
     @classmethod
     async def open(cls, directory: Path) -> "LocalBucket":
-        """The bucket in `directory`, made when absent (0700).
+        """The bucket in `directory`, created when absent (0700).
 
-        Sweeps temporary files older than a day. The way to the directory may hold symlinks;
+        Removes temporary files older than a day. The path to the directory may contain symlinks;
         below it they are refused. Raises BucketRefused, BucketUnavailable, BucketFull.
         """
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
@@ -76,7 +76,7 @@ class LocalBucket:
     async def stream(
         self, key: str, start: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
-        # Opened anew for each piece: objects never change, and an abandoned reader leaks nothing.
+        # Opened for each piece: objects never change, and an abandoned reader leaks nothing.
         at = start
         while True:
             size = CHUNK_BYTES if length is None else min(CHUNK_BYTES, start + length - at)
@@ -104,7 +104,7 @@ class LocalBucket:
         return await self._run(write.delete, self._tree, keys)
 
     async def abort_uploads(self, lake: str, begun_before: datetime) -> list[str]:
-        """What an upload leaves here is a temporary file, which opening sweeps."""
+        """An unfinished upload leaves a temporary file, which the next opening removes."""
         return []
 
     async def is_shared(self) -> bool:
@@ -137,7 +137,7 @@ def _open_tree(directory: Path) -> Tree:
         try:
             return Tree(directory)
         except (FileNotFoundError, NotADirectoryError) as error:
-            # No object is missing: the way to the directory is not there, and cannot be made.
+            # No object is missing: the directory's parents do not exist and cannot be created.
             raise BucketRefused(f"{directory.name}: {error.strerror}") from error
 
 

@@ -1,7 +1,7 @@
-"""The keys of a local bucket in UTF-8 byte order, walking only the directories that can hold them.
+"""The keys of a local bucket in UTF-8 byte order. Reads only the directories that can contain them.
 
-Blocking; runs in the bucket's pool. Symlinks, devices and names that are no UTF-8 are no objects,
-so they are passed over; nothing is ever followed.
+Blocking; runs in the bucket's pool. Symlinks, devices and names that are not UTF-8 are skipped:
+they are not objects. Symlinks are never followed.
 """
 
 import os
@@ -60,7 +60,7 @@ def _may_hold(path: str, prefix: str, after: str) -> bool:
 
 
 def _first_part(directory: str, after: str) -> str:
-    """What no name in the directory may sort before, or '' where every name is wanted."""
+    """The first name in the directory that is wanted, or '' for all names."""
     inside = after.startswith(f"{directory}/") if directory else True
     return after[len(directory) + 1 if directory else 0 :].partition("/")[0] if inside else ""
 

@@ -1,4 +1,4 @@
-"""The directories of a local bucket: reached without following a symlink, and made durable.
+"""The directories of a local bucket: opened without following a symlink, and made durable.
 
 Blocking; runs in the bucket's pool. Below the root every component is opened by its parent's
 descriptor with O_NOFOLLOW, so nothing swapped in meanwhile can lead outside the bucket.
@@ -50,7 +50,7 @@ class Tree:
             with self.directory(TEMPORARY, make=True) as descriptor:
                 self.temporaries = os.dup(descriptor)
             stack.callback(os.close, self.temporaries)
-            # Held for as long as the bucket is open, so that others can tell; the kernel lets go.
+            # A lock while the bucket is open, visible to other processes; the kernel releases it.
             with contextlib.suppress(OSError):
                 fcntl.flock(self.temporaries, fcntl.LOCK_SH)
             self._sweep()
@@ -94,27 +94,27 @@ class Tree:
 
     @contextlib.contextmanager
     def temporary_name(self) -> Iterator[str]:
-        """A fresh name in `temporaries`, unlinked at the end whatever happened."""
+        """A new name in `temporaries`, unlinked at the end in every case."""
         name = secrets.token_hex(16)
         try:
             yield name
         finally:
-            # It may hide the outcome of a link, so it must not raise; the next opening sweeps.
+            # Must not raise: that would hide the outcome of a link. The next opening removes the file.
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=self.temporaries)
 
     def new_file(self, name: str) -> int:
-        """The descriptor of the file `name`, made in `temporaries`."""
+        """The descriptor of the file `name`, created in `temporaries`."""
         return os.open(name, _NEW, 0o600, dir_fd=self.temporaries)
 
     def is_shared(self) -> bool:
-        """Whether others have this bucket open, or it cannot be known (a filesystem without locks)."""
+        """Whether other processes have this bucket open. True where that is unknown (no locks)."""
         try:
             fcntl.flock(self.temporaries, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return True
         finally:
-            # A lock that is converted is let go of first, also when the conversion fails.
+            # Converting a lock releases it first, even when the conversion fails.
             with contextlib.suppress(OSError):
                 fcntl.flock(self.temporaries, fcntl.LOCK_SH)
         return False
@@ -139,13 +139,13 @@ class Tree:
                 os.mkdir(name, 0o700, dir_fd=parent)
             child = _open_directory(parent, name)
         if make and walked not in self._durable:
-            # Also when it was there: another process may have made it and not yet synced it.
+            # Also when it already existed: the process that created it may not have synced it yet.
             sync_directory(parent)
             self._durable.add(walked)
         return child
 
     def _settle(self, path: str, parent: int) -> None:
-        """Make durable what a reader is about to rely on: its writer may not have synced it yet."""
+        """Sync what a reader is about to use: its writer may not have synced it yet."""
         changed_at = os.fstat(parent).st_mtime_ns
         if self._synced_at.get(path) == changed_at:
             return
@@ -172,7 +172,7 @@ def translated(subject: str) -> Iterator[None]:
 
 
 def check_key(key: str) -> None:
-    """Raise BucketRefused for what cannot name an object here."""
+    """Raise BucketRefused for a key that cannot name an object here."""
     if fault := path_fault(key):
         raise BucketRefused(fault)
 
@@ -207,14 +207,14 @@ def _open_directory(parent: int, name: str) -> int:
     try:
         return os.open(name, _DIRECTORY, dir_fd=parent)
     except NotADirectoryError:
-        # Linux says ENOTDIR, not ELOOP, for a symlink opened as a directory.
+        # Linux reports ENOTDIR, not ELOOP, for a symlink opened as a directory.
         if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
         raise
 
 
 def _made(root: Path) -> Path:
-    """`root` resolved, made with its parents when absent, each durable in its parent."""
+    """`root` resolved; it and its parents are created when absent, each durable in its parent."""
     root = root.resolve()
     if not root.is_dir():
         parent = _made(root.parent)

@@ -1,7 +1,7 @@
-"""How an object comes into a local bucket: written aside, synced, linked, its directory synced.
+"""Stores an object in a local bucket: write a temporary file, sync, link, sync the directory.
 
 Blocking; runs in the bucket's pool. link(2) never replaces a name: that makes create-if-absent
-atomic among threads and processes. How a blob goes again is here too. Must never rename or overwrite.
+atomic among threads and processes. Deletes blobs too. Must never rename or overwrite.
 """
 
 import errno
@@ -35,20 +35,20 @@ _NOT_LINKED = {
     errno.ENOTDIR,
     errno.EINVAL,
 }
-"""What link(2) says before it did anything. Any other error may hide a link that was made (NFS)."""
+"""Errors of link(2) that prove that no link was made. After any other there may be one (NFS)."""
 
 _LINK_IMPOSSIBLE = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP}
 
 
 def create(tree: Tree, key: str, body: bytes) -> Created:
-    """Store `body` if `key` is absent. Raises only BucketBroken: durability cannot be promised."""
+    """Store `body` if `key` is absent. Raises only BucketBroken: durability is not guaranteed."""
     try:
         check_key(key)
         return _write_and_link(tree, key, body)
     except BucketBroken:
         raise
     except BucketError as error:
-        # Raised before the link, which answers for itself: certainly not stored.
+        # Raised before the link, which reports its own errors: certainly not stored.
         return Created(Answer.REFUSED, str(error))
 
 
@@ -58,7 +58,7 @@ def upload(tree: Tree, key: str, source: Path | bytes, stopped: threading.Event)
     try:
         _store(tree, key, source, stopped)
     except ObjectMissing as error:
-        # Nothing is read here: it is the bucket's directory that is gone, or the source.
+        # No object is read here: the bucket's directory or the source does not exist.
         raise BucketRefused(str(error)) from error
 
 
@@ -86,7 +86,7 @@ def _expect_stored(tree: Tree, key: str, created: Created, size_bytes: int) -> N
 
 
 def delete(tree: Tree, keys: Sequence[str]) -> list[str]:
-    """Unlink objects; those that are gone. Directories stay: one may be about to be linked into."""
+    """Unlink objects; return those that are absent now. Directories stay: a link may be about to use one."""
     return [key for key in keys if _is_unlinked(tree, key)]
 
 
@@ -114,7 +114,7 @@ def _write_and_link(tree: Tree, key: str, body: bytes) -> Created:
 
 
 def _linked(tree: Tree, name: str, source: Path, file: BinaryIO) -> bool:
-    """Whether `name` is now a second, synced name of the very file that `file` is."""
+    """Whether `name` is now a second, synced name of `file`."""
     try:
         os.link(source.resolve(), name, dst_dir_fd=tree.temporaries, follow_symlinks=False)
     except OSError as error:
@@ -125,7 +125,7 @@ def _linked(tree: Tree, name: str, source: Path, file: BinaryIO) -> bool:
     if not os.path.samestat(found, os.fstat(file.fileno())) or not stat.S_ISREG(found.st_mode):
         raise BucketRefused(f"{source.name}: the source changed while it was being stored")
     os.fchmod(file.fileno(), 0o600)
-    # The grace time of collection counts from when the object came, not from its last write.
+    # The grace time of gc counts from when the object was stored, not from its last write.
     os.utime(file.fileno())
     os.fsync(file.fileno())
     return True
@@ -165,7 +165,7 @@ def _link(tree: Tree, name: str, key: str) -> Created:
 def _taken(parent: int, base: str, key: str) -> Created:
     if not stat.S_ISREG(os.stat(base, dir_fd=parent, follow_symlinks=False).st_mode):
         return Created(Answer.REFUSED, f"{key}: a directory or a symlink has this name")
-    # The winner may not have synced its link yet, and our answer may be built upon it.
+    # The winner may not have synced its link yet, and our answer depends on it.
     sync_directory(parent)
     return Created(Answer.EXISTS)
 

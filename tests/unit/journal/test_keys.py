@@ -130,7 +130,7 @@ def test_an_empty_key_is_no_blob_in_whatever_company() -> None:
         ("\ud800", "the key is not UTF-8"),
         ("a" * 1_025, "the key has 1025 bytes; at most 1024 are allowed"),
         ("ä" * 513, "the key has 1026 bytes; at most 1024 are allowed"),
-        ("a\nb", "the key holds a control character"),
+        ("a\nb", "the key contains a control character"),
         ("/a", "the key has a leading '/', or an empty, '.' or '..' component"),
         ("a//b", "the key has a leading '/', or an empty, '.' or '..' component"),
         ("a/%2e%2e/b", "the key has a leading '/', or an empty, '.' or '..' component"),

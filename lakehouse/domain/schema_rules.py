@@ -29,8 +29,9 @@ WIDER = frozenset(
         *_DEPENDS_ON_VALUES,
     }
 )
-"""Changes of a column's type that widen it, beside any to `string`. An int64 column becomes double
-only where all values there are doubles, which the service reads from the objects."""
+"""Changes of a column's type that widen it, beside any to `string` and any from `null`,
+which has no values. An int64 column becomes double only where all values there are doubles, which the
+service reads from the objects."""
 
 _SHOWN_PROBLEMS = 5
 
@@ -81,7 +82,7 @@ def widens(was: tuple[Column, ...] | None, now: tuple[Column, ...]) -> bool:
 
 def is_wider(was: str, now: str) -> bool:
     """Whether a column of the type `was` may become one of the type `now`."""
-    return now == "string" or (was, now) in WIDER
+    return now == "string" or was == "null" or (was, now) in WIDER
 
 
 def depends_on_values(live: Dataset, table: Table) -> bool:

@@ -185,6 +185,35 @@ def test_missing_and_added_columns_of_a_parquet_file(lake: Lake, fresh: Fresh) -
     assert lake.sql(f"FROM {name}").json["rows"] == [[None, "z", None]]
 
 
+@pytest.mark.parametrize(
+    ("file", "headers", "type_"),
+    [
+        (b"a\n1\n", CSV, "int64"),
+        (b'{"a":1.5}\n', NDJSON, "double"),
+        (_parquet(pa.table({"a": pa.array([1], pa.int64())})), PARQUET, "int64"),
+        (
+            _parquet(pa.table({"a": pa.array([[1]], pa.list_(pa.int8()))})),
+            PARQUET,
+            "list<element: int8>",
+        ),
+        (_parquet(pa.table({"a": ["x"]})), PARQUET, "string"),
+    ],
+    ids=["csv", "ndjson", "int64", "list", "string"],
+)
+def test_a_column_of_nulls_widens_to_any_type(
+    lake: Lake, fresh: Fresh, file: bytes, headers: tuple[tuple[str, str], ...], type_: str
+) -> None:
+    name = fresh()
+    nothing = _parquet(pa.table({"a": pa.nulls(2)}))
+    lake.ask("POST", f"/v1/ingest?name={name}", nothing, headers=PARQUET)
+    path = f"/v1/ingest?name={name}&mode=append"
+    refused(lake.ask("POST", path, file, headers=headers), 409, "schema_conflict")
+    answer = lake.ask("POST", f"{path}&schema_change=widen", file, headers=headers)
+    assert (answer.status, answer.json["schema"]) == (200, [{"name": "a", "type": type_}])
+    counted = lake.sql(f"SELECT count(*), count(a), any_value(typeof(a)) <> 'NULL' FROM {name}")
+    assert counted.json["rows"] == [[3, 1, True]]
+
+
 def test_numbers_of_ndjson_that_a_declared_double_changes_are_counted(
     lake: Lake, fresh: Fresh
 ) -> None:

@@ -1,45 +1,29 @@
-"""How relations that are no plain dataset are named, between the guard and whoever resolves them.
+"""The internal names of relations: system views, past moments, what views read. Pure.
 
-Pure. A dataset's name has neither `.` nor `@`, so none can be mistaken for another.
+The guard makes these names and the service resolves them. The name of a dataset has neither `.` nor
+`@`, so no two can be confused. Must never decide what a statement may read.
 """
 
 import msgspec
 
-SCHEMA = "lake"
-SYSTEM = frozenset(
-    {"datasets", "columns", "objects", "events", "queries", "quarantine", "rejections", "views"}
-)
-"""The system views, all in SCHEMA."""
+from lakehouse.system.event_bounds import ALL_EVENTS, EventBounds
+from lakehouse.system.view_table import SCHEMA, SYSTEM_VIEWS
+
 INNER = "!"
-"""What the names of relations begin with that views read, so that no statement's are mistaken for them."""
+"""The first character of the names of relations that views read; no name in a statement has it."""
 LISTED = frozenset({"tables", "columns", "schemata"})
-"""What may be asked of information_schema."""
+"""The relations of information_schema that a statement may read."""
 
 
-ALL_SEQS = range(2**53)
-ALL_TIMES = range(2**62)
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """Which events a statement looks at: no others need be there, and these need not be alone.
-
-    `times` are microseconds since 1970 in UTC; `dataset` is a name, in any spelling, or None for all.
-    """
-
-    seqs: range = ALL_SEQS
-    times: range = ALL_TIMES
-    dataset: str | None = None
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """A relation of a statement, taken apart: `moment` is the text of a point in time, or None."""
+class RelationName(msgspec.Struct, frozen=True):
+    """The parts of a relation's name: `moment` is the text of a point in time, or None."""
 
     name: str
     system: bool
     moment: str | None
-    seen: Seen = Seen()
+    bounds: EventBounds = ALL_EVENTS
     inner: bool = False
-    """Whether a view reads it, not the statement itself."""
+    """Whether a view reads it, and not the statement itself."""
 
     @property
     def called(self) -> str:
@@ -47,40 +31,40 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.name if self.moment is None else at(self.name, self.moment)
 
 
-def system_name(name: str, seen: Seen = Seen()) -> str:  # noqa: B008 - it is frozen
-    """What the system view `name` is called in a set of relations; `seen`: the events looked at."""
-    if seen == Seen():
+def system_name(name: str, bounds: EventBounds = ALL_EVENTS) -> str:
+    """The internal name of the system view `name`, of which the events within `bounds` are read."""
+    if bounds == ALL_EVENTS:
         return f"{SCHEMA}.{name}"
-    seqs, times = seen.seqs, seen.times
-    bounds = (seqs.start, seqs.stop, times.start, times.stop, seen.dataset or "")
-    return f"{SCHEMA}.{name}#{':'.join(map(str, bounds))}"
+    seqs, times = bounds.seqs, bounds.times
+    parts = (seqs.start, seqs.stop, times.start, times.stop, bounds.dataset or "")
+    return f"{SCHEMA}.{name}#{':'.join(map(str, parts))}"
 
 
 def at(name: str, moment: str) -> str:
-    """What relation `name` is called as it was at `moment`, an event's number or a time."""
+    """The internal name of relation `name` as of `moment`, the number of an event or a time."""
     return f"{name}@{moment}"
 
 
 def inner_name(relation: str, moment: str | None = None) -> str:
-    """What a relation is called where a view reads it, at the view's own moment if it has one."""
+    """The internal name of a relation that a view reads, at the view's own moment if it has one."""
     return INNER + (relation if moment is None else at(relation, moment))
 
 
-def wanted(relation: str) -> Wanted:
-    """The inverse of `system_name`, `at` and `inner_name`; any other text is a dataset's name."""
+def parse_relation(relation: str) -> RelationName:
+    """The inverse of `system_name`, `at` and `inner_name`; any other text is the name of a dataset."""
     name, mark, moment = relation.removeprefix(INNER).partition("@")
     if relation.startswith(INNER):
-        return Wanted(name, False, moment if mark else None, inner=True)
+        return RelationName(name, False, moment if mark else None, inner=True)
     schema, dot, inner = name.partition(".")
     inner, _, bounds = inner.partition("#")
-    if not dot or schema != SCHEMA or inner not in SYSTEM:
-        return Wanted(name, False, moment if mark else None)
-    return Wanted(inner, True, moment if mark else None, _seen(bounds))
+    if not dot or schema != SCHEMA or inner not in SYSTEM_VIEWS:
+        return RelationName(name, False, moment if mark else None)
+    return RelationName(inner, True, moment if mark else None, _bounds(bounds))
 
 
-def _seen(bounds: str) -> Seen:
-    if not bounds:
-        return Seen()
-    *numbers, dataset = bounds.split(":")
+def _bounds(text: str) -> EventBounds:
+    if not text:
+        return ALL_EVENTS
+    *numbers, dataset = text.split(":")
     first, last, since, until = map(int, numbers)
-    return Seen(range(first, last), range(since, until), dataset or None)
+    return EventBounds(range(first, last), range(since, until), dataset or None)

@@ -1,4 +1,4 @@
-"""One Parquet file of `lake.events`: slots in, neighbours joined by their hashes, row groups out.
+"""One Parquet file of `lake.events`: takes slots, checks the hash links between them, writes row groups.
 
 Owns a file that is being written. Must never hold more of the journal than one row group.
 """
@@ -12,23 +12,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from journal.slot import Head, SealedSlot, check_link, seal_slot
-from lakehouse.system.events import events
-from lakehouse.system.view_columns import EVENTS
+from lakehouse.system.events import EVENTS, events
 
 GROUP_ROWS = 122_880
-"""DuckDB's own: it reads a row group by one thread, and each costs it a look."""
+"""DuckDB's own default: one thread reads a row group, and each row group has a fixed cost."""
 GROUP_BYTES = 64 * 1024 * 1024
 _REPEATING = ["type", "v", "dataset", "actor", "reason", "position", "at"]
-"""What is worth a dictionary; the rest differs from event to event."""
-_SOUGHT = {name: {"ndv": GROUP_ROWS, "fpp": 0.01} for name in ("dataset", "key", "command")}
-"""A filter a row group, so that a search for one of these passes the others over."""
+"""Columns written with a dictionary; the values of the others differ from event to event."""
+_FILTERED = {name: {"ndv": GROUP_ROWS, "fpp": 0.01} for name in ("dataset", "key", "command")}
+"""One Bloom filter per row group: a search for one value skips the row groups without it."""
 
 Numbered = tuple[int, bytes]
 """A slot's position and its bytes."""
 
 
 class EventFile:
-    """Takes slots in order, of the lake `lake`, and leaves out events beyond `through_seq`."""
+    """Writes the events of slots of the lake `lake`, given in order, up to `through_seq`."""
 
     def __init__(self, path: Path, lake: str, through_seq: int | None) -> None:
         self._lake = lake
@@ -40,7 +39,7 @@ class EventFile:
             EVENTS,
             compression="zstd",
             use_dictionary=_REPEATING,
-            bloom_filter_options=_SOUGHT,
+            bloom_filter_options=_FILTERED,
         )
 
     def __enter__(self) -> Self:
@@ -57,7 +56,7 @@ class EventFile:
                 self._write()
 
     def add(self, slots: Sequence[Numbered]) -> None:
-        """Add slots that stand behind those added before. Raises JournalCorrupt, UpgradeRequired."""
+        """Add slots that follow those added before. Raises JournalCorrupt, UpgradeRequired."""
         sealed = [self._linked(seal_slot(body, position)) for position, body in slots]
         self._waiting.append(events(sealed, self._through_seq))
         rows = sum(table.num_rows for table in self._waiting)

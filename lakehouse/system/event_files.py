@@ -1,6 +1,6 @@
-"""Which files hold the events that a query looks at, and how they are made from the journal.
+"""The files that hold the events of `lake.events` that a query needs, made from the journal.
 
-What a query does not look at is not read, and what was read once is kept for the next one.
+Owns which parts of the journal are read for given bounds. Must never leave out an event within them.
 """
 
 from collections.abc import AsyncIterator
@@ -15,17 +15,17 @@ from journal.slot import JournalCorrupt
 from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.process.spool import full_disk_refused
-from lakehouse.query.relations import ALL_TIMES, Seen
 from lakehouse.system.blocks import Block, blocks
+from lakehouse.system.event_bounds import ALL_TIMES, EventBounds
 from lakehouse.system.event_file import EventFile, Numbered
 from lakehouse.system.files import Loan, Make
 from projections import history
 from projections.fold import State
 
 GROUP_BYTES = 4 * 1024 * 1024
-"""How much of the journal is made into rows at once, in a thread."""
+"""How much of the journal is converted to rows at once, in a thread."""
 FEW = 64
-"""So many events of one dataset are read one by one; more, with all that lies between them."""
+"""Up to so many events of one dataset are read one by one; for more, whole blocks are read."""
 
 
 class EventFiles:
@@ -35,17 +35,17 @@ class EventFiles:
         self._node = node
         self._pool = pool
 
-    async def paths(self, loan: Loan, state: State, seen: Seen) -> list[str]:
-        """Files that hold at least the events of a state that are `seen`, none of them twice.
+    async def paths(self, loan: Loan, state: State, bounds: EventBounds) -> list[str]:
+        """Files that hold at least the events of a state within `bounds`, none of them twice.
 
         Raises RefusedError `insufficient_storage`, and what reading the journal raises.
         """
-        seqs = await self._seqs(state, seen)
+        seqs = await self._seqs(state, bounds)
         if not seqs:
             return [await loan.path("events-0.parquet", self._maker([], None))]
         files = dict(await self._blocks(state, seqs))
-        if seen.dataset and not all(map(loan.knows, files)):
-            files = await self._linked(state, seen.dataset, seqs) or files
+        if bounds.dataset and not all(map(loan.knows, files)):
+            files = await self._linked(state, bounds.dataset, seqs) or files
         return [await loan.path(name, make) for name, make in files.items()]
 
     async def _blocks(self, state: State, seqs: range) -> list[tuple[str, Make]]:
@@ -56,9 +56,9 @@ class EventFiles:
         return [self._file("events", [block], state) for block in blocks(first, last)]
 
     async def _linked(self, state: State, dataset: str, seqs: range) -> dict[str, Make] | None:
-        """A file of the few slots that hold a dataset's events; None where they are not few.
+        """A file of the slots that hold a dataset's events; None if there are more than FEW.
 
-        Costs a read an event, where a block costs all that lies between them.
+        Costs one read per event, where a block also reads all slots between them.
         """
         entity = history.dataset_entity(dataset)
         place, places = state.history.links.get(entity), list[Block]()
@@ -69,7 +69,7 @@ class EventFiles:
             _, event = await self._node.past.event_at(place)
             place, earlier = history.previous(event, entity)
             if earlier != entity:
-                # It goes on under another name, and what had this one before is not linked.
+                # The link leads to another name; events of an earlier dataset of this name are not linked.
                 return None
         if not places:
             return {"events-0.parquet": self._maker([], None)}
@@ -83,13 +83,13 @@ class EventFiles:
         through = state.head.seq if past else None
         return f"{name}-{first}-{last}-{through or 'all'}.parquet", self._maker(parts, through)
 
-    async def _seqs(self, state: State, seen: Seen) -> range:
-        """The seqs of a state among which lie all that are seen."""
-        first, stop = max(seen.seqs.start, 1), min(seen.seqs.stop, state.head.seq + 1)
-        if seen.times.start > ALL_TIMES.start:
-            first = max(first, await self._last_before(seen.times.start) + 1)
-        if seen.times.stop < ALL_TIMES.stop:
-            stop = min(stop, await self._last_before(seen.times.stop) + 1)
+    async def _seqs(self, state: State, bounds: EventBounds) -> range:
+        """A range of seqs of a state that includes every event within the bounds."""
+        first, stop = max(bounds.seqs.start, 1), min(bounds.seqs.stop, state.head.seq + 1)
+        if bounds.times.start > ALL_TIMES.start:
+            first = max(first, await self._last_before(bounds.times.start) + 1)
+        if bounds.times.stop < ALL_TIMES.stop:
+            stop = min(stop, await self._last_before(bounds.times.stop) + 1)
         return range(first, stop)
 
     async def _last_before(self, microseconds: int) -> int:
@@ -98,7 +98,7 @@ class EventFiles:
         return await self._node.past.seq_at(at)
 
     async def _position(self, seq: int) -> int:
-        """Of the slot that holds event `seq`."""
+        """The position of the slot that holds event `seq`."""
         return (await self._node.past.slot_of(seq)).header.position if seq > 1 else 1
 
     def _maker(self, parts: list[Block], through_seq: int | None) -> Make:

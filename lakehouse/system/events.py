@@ -1,6 +1,6 @@
 """From slots to the rows of `lake.events`, column by column. Pure.
 
-No event's data is decoded: it is shown as it stands in the slot, which its hash proves.
+Must never decode the data of an event: it is shown as the slot has it, which the slot's hash proves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,9 @@ import pyarrow as pa
 from journal.event_lines import Envelope
 from journal.events import TYPES
 from journal.slot import SealedSlot, envelopes
-from lakehouse.system.view_columns import EVENTS
+from lakehouse.system import view_table
 
+EVENTS = view_table.EVENTS.columns
 _NAMING = frozenset(data.TYPE for data in TYPES if "name" in data.__struct_fields__)
 _OWN = ("seq", "type", "v", "actor", "reason", "key", "request", "correlation", "command")
 
@@ -28,8 +29,8 @@ _NAMED = msgspec.json.Decoder(_Named)
 
 def events(slots: Sequence[SealedSlot], through_seq: int | None) -> pa.Table:
     """`lake.events` of some slots, all of them or those up to `through_seq`. Raises JournalCorrupt."""
-    found = [_seen(slot, through_seq) for slot in slots]
-    rows = [envelope for seen in found for envelope in seen]
+    found = [_through(slot, through_seq) for slot in slots]
+    rows = [envelope for of_slot in found for envelope in of_slot]
     columns = {name: _column(name, [getattr(row, name) for row in rows]) for name in _OWN}
     columns["position"] = _repeated("position", [slot.header.position for slot in slots], found)
     columns["at"] = _repeated("at", [slot.header.at for slot in slots], found)
@@ -38,7 +39,7 @@ def events(slots: Sequence[SealedSlot], through_seq: int | None) -> pa.Table:
     return pa.table([columns[name] for name in EVENTS.names], EVENTS)
 
 
-def _seen(slot: SealedSlot, through_seq: int | None) -> list[Envelope]:
+def _through(slot: SealedSlot, through_seq: int | None) -> list[Envelope]:
     found = envelopes(slot)
     return found if through_seq is None else found[: through_seq + 1 - slot.header.first_seq]
 
@@ -52,14 +53,14 @@ def _column(name: str, values: Iterable[Any]) -> Any:
 
 
 def _repeated(name: str, values: list[Any], found: list[list[Envelope]]) -> Any:
-    """What is the same for all events of a slot. Times are given as text, as slots write them."""
+    """One value per slot, repeated for its events. Times are given as text, as slots write them."""
     kind = EVENTS.field(name).type
-    indices = [index for index, seen in enumerate(found) for _ in seen]
+    indices = [index for index, of_slot in enumerate(found) for _ in of_slot]
     return pa.array(values).cast(kind).take(pa.array(indices, pa.int32()))
 
 
 def _texts(pieces: list[msgspec.Raw]) -> Any:
-    """Text out of UTF-8 that `seal_slot` has checked, without a look at each piece."""
+    """Text out of UTF-8 that `seal_slot` has checked, without checking each piece."""
     ends = pa.array([0, *accumulate(map(len, pieces))], pa.int32())
     joined = pa.py_buffer(b"".join(pieces))
     return pa.Array.from_buffers(pa.string(), len(pieces), [None, ends.buffers()[1], joined])

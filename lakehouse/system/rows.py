@@ -1,4 +1,7 @@
-"""From a state to the rows of the system views. Pure: keys, never blobs."""
+"""The rows of the system views that follow from a state, and Arrow tables of rows. Pure.
+
+Must never show the name of a blob: users know objects by key.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,7 +10,6 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from lakehouse.system import view_columns
 from projections import catalog, inventory
 from projections.catalog import Dataset
 from projections.fold import State
@@ -16,30 +18,29 @@ from projections.inventory import Stored
 Row = tuple[Any, ...]
 
 
-def datasets(state: State) -> pa.Table:
-    """`lake.datasets` of a state."""
-    return _table(view_columns.DATASETS, map(_dataset, catalog.in_name_order(state.catalog)))
+def datasets(state: State) -> Iterable[Row]:
+    """Rows of `lake.datasets`."""
+    return map(_dataset, catalog.in_name_order(state.catalog))
 
 
-def columns(state: State) -> pa.Table:
-    """`lake.columns` of a state."""
-    rows = (
+def columns(state: State) -> Iterable[Row]:
+    """Rows of `lake.columns`."""
+    of_datasets = (
         (dataset.name, position, column.name, column.type)
         for dataset in catalog.in_name_order(state.catalog)
         for position, column in enumerate(dataset.schema or (), 1)
     )
-    shown = (
+    of_views = (
         (view.name, position, column.name, column.type)
         for view in catalog.views_in_name_order(state.catalog)
         for position, column in enumerate(view.columns, 1)
     )
-    both = sorted([*rows, *shown], key=lambda row: (row[0], row[1]))
-    return _table(view_columns.COLUMNS, both)
+    return sorted([*of_datasets, *of_views], key=lambda row: (row[0], row[1]))
 
 
-def views(state: State) -> pa.Table:
-    """`lake.views` of a state."""
-    rows = (
+def views(state: State) -> Iterable[Row]:
+    """Rows of `lake.views`."""
+    return (
         (
             *(view.name, view.sql, view.comment),
             *([msgspec.to_builtins(each) for each in view.columns], list(view.reads)),
@@ -47,11 +48,10 @@ def views(state: State) -> pa.Table:
         )
         for view in catalog.views_in_name_order(state.catalog)
     )
-    return _table(view_columns.VIEWS, rows)
 
 
-def objects(state: State) -> pa.Table:
-    """`lake.objects` of a state."""
+def objects(state: State) -> Iterable[Row]:
+    """Rows of `lake.objects`, current versions first, each part in byte order of keys."""
     holders: dict[str, list[str]] = defaultdict(list)
     for dataset in catalog.in_name_order(state.catalog):
         for item in dataset.objects:
@@ -62,13 +62,14 @@ def objects(state: State) -> pa.Table:
     older = sorted((each for each in kept if each), key=lambda each: (each.key.encode(), each.seq))
     rows = [_object(each, True, holders) for each in current]
     rows += [_object(each, False, holders) for each in older]
-    return _table(view_columns.OBJECTS, rows)
+    return rows
 
 
-def log(name: str, remembered: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """The view `name` of what a process remembers: mappings with the names of its columns."""
-    schema = view_columns.LOGS[name]
-    return _table(schema, ([each[column] for column in schema.names] for each in remembered))
+def table(schema: pa.Schema, rows: Iterable[Iterable[Any]]) -> pa.Table:
+    """A table of these columns. Times are given as text, as slots write them."""
+    values = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [_array(given, kind) for given, kind in zip(values, schema.types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _dataset(dataset: Dataset) -> Row:
@@ -84,13 +85,6 @@ def _object(stored: Stored, is_current: bool, holders: Mapping[str, list[str]]) 
         *(stored.key, stored.size_bytes, stored.sha256, stored.row_count, stored.content_type),
         *(stored.at, stored.seq, is_current, holders.get(stored.blob, [])),
     )
-
-
-def _table(schema: pa.Schema, rows: Iterable[Iterable[Any]]) -> pa.Table:
-    """Times are given as text, as slots write them."""
-    values = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [_array(given, kind) for given, kind in zip(values, schema.types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _array(values: Any, kind: pa.DataType) -> Any:

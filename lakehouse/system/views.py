@@ -1,26 +1,37 @@
-"""System views for a query: which files hold their rows, and how those are made from state and journal.
+"""System views for a query: the files that hold their rows, made from state, journal and logs.
 
-Owns nothing that is not derived. Must never hold the journal, or many states, in memory.
+Owns derived files only. Must never hold the journal, or many states, in memory.
 """
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import assert_never
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from journal.events import Object
+from journal.events import Column, Object
 from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.process.spool import full_disk_refused
-from lakehouse.query.relations import SCHEMA, Seen
-from lakehouse.system import rows, view_columns
+from lakehouse.system import rows
+from lakehouse.system.event_bounds import EventBounds
 from lakehouse.system.event_files import EventFiles
-from lakehouse.system.files import Files, Loan, Make
+from lakehouse.system.files import Files, Loan
+from lakehouse.system.view_table import (
+    QUARANTINE,
+    SCHEMA,
+    SYSTEM_VIEWS,
+    EventsSource,
+    LogSource,
+    ProcessLogs,
+    QuarantineSource,
+    StateSource,
+    SystemView,
+)
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
@@ -28,22 +39,12 @@ from projections.views import Label, View
 
 Urls = Callable[[State, Dataset, Iterable[Object]], tuple[str, ...]]
 """What DuckDB opens for objects of a dataset in a state."""
-Remembered = Callable[[], Iterable[Mapping[str, Any]]]
-
-_OF_STATE: dict[str, Callable[[State], pa.Table]] = {
-    "datasets": rows.datasets,
-    "columns": rows.columns,
-    "objects": rows.objects,
-    "views": rows.views,
-}
 
 
 class SystemViews:
     """Makes the system views of one node."""
 
-    def __init__(
-        self, node: Node, directory: Path, pool: Executor, logs: Mapping[str, Remembered]
-    ) -> None:
+    def __init__(self, node: Node, directory: Path, pool: Executor, logs: ProcessLogs) -> None:
         self._node = node
         self._pool = pool
         self._files = Files(directory)
@@ -53,31 +54,46 @@ class SystemViews:
 
     @asynccontextmanager
     async def loan(self) -> AsyncIterator[Loan]:
-        """For one query: the files of its views stay until it has ended."""
+        """A loan for one query: the files of its views are kept until it has ended."""
         async with self._files.loan() as loan:
             yield loan
 
-    async def view(self, loan: Loan, name: str, state: State, seen: Seen, urls: Urls) -> View:
-        """The system view `name` of a state; of events at least those that are `seen`.
+    async def view(
+        self, loan: Loan, name: str, state: State, bounds: EventBounds, urls: Urls
+    ) -> View:
+        """The system view `name` of a state; of events at least those within `bounds`.
 
         Raises RefusedError `insufficient_storage`, and what reading the journal raises.
         """
-        if name == "quarantine":
-            return self._quarantine(state, urls)
-        if name == "events":
-            paths = await self._events.paths(loan, state, seen)
-        elif name in self._logs:
-            file = f"{name}-{next(self._numbers)}.parquet"
-            remembered = list(self._logs[name]())
-            paths = [await loan.path(file, self._maker(lambda: rows.log(name, remembered)))]
-        else:
-            make = _OF_STATE[name]
-            file = f"{name}-{state.head.seq}.parquet"
-            paths = [await loan.path(file, self._maker(lambda: make(state)))]
+        view = SYSTEM_VIEWS[name]
+        match view.source:
+            case QuarantineSource():
+                return self._quarantine(state, urls)
+            case EventsSource():
+                paths = await self._events.paths(loan, state, bounds)
+            case LogSource(rows=log_of):
+                log = list(log_of(self._logs)())
+                values = [tuple(row[name] for name in view.columns.names) for row in log]
+                paths = [await self._file(loan, view, next(self._numbers), lambda: values)]
+            case StateSource(rows=rows_of):
+                paths = [await self._file(loan, view, state.head.seq, lambda: rows_of(state))]
+            case _ as never:
+                assert_never(never)
         return View(name, tuple(paths), schema=SCHEMA)
 
+    async def _file(
+        self, loan: Loan, view: SystemView, number: int, values: Callable[[], Iterable[rows.Row]]
+    ) -> str:
+        """The file of this view that `number` distinguishes from the others; made if absent."""
+
+        async def make(path: Path) -> None:
+            with full_disk_refused():
+                await in_thread(self._pool, lambda: _write(path, view.columns, values()))
+
+        return await loan.path(f"{view.name}-{number}.parquet", make)
+
     def _quarantine(self, state: State, urls: Urls) -> View:
-        """The quarantine files themselves: they are Parquet, and lie in the bucket."""
+        """The quarantine files themselves, which are Parquet objects in the bucket."""
         holders = [each for each in catalog.in_name_order(state.catalog) if each.quarantine]
         held = [(dataset.name, item) for dataset in holders for item in dataset.quarantine]
         places = tuple(
@@ -89,13 +105,9 @@ class SystemViews:
             Label("key", tuple(item.key for _, item in held)),
             Label("seq", tuple(versions[item.blob].seq for _, item in held)),
         )
-        return View("quarantine", places, view_columns.QUARANTINE, SCHEMA, labels)
+        columns = tuple(Column(field.name, str(field.type)) for field in QUARANTINE.columns)
+        return View(QUARANTINE.name, places, columns, SCHEMA, labels)
 
-    def _maker(self, table: Callable[[], pa.Table]) -> Make:
-        async def make(path: Path) -> None:
-            with full_disk_refused():
-                await in_thread(
-                    self._pool, lambda: pq.write_table(table(), path, compression="zstd")
-                )
 
-        return make
+def _write(path: Path, columns: pa.Schema, values: Iterable[rows.Row]) -> None:
+    pq.write_table(rows.table(columns, values), path, compression="zstd")

@@ -6,13 +6,30 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+import pyarrow as pa
 import pytest
 from lake_server import Lake, running_lake
 from refusals import refused
 
 from lakehouse.system.event_files import FEW
+from lakehouse.system.view_table import SYSTEM_VIEWS
 
 Fresh = Callable[[], str]
+
+
+def test_every_system_view_has_the_columns_of_its_record(lake: Lake) -> None:
+    for view in SYSTEM_VIEWS.values():
+        answer = lake.sql(f"FROM lake.{view.name} LIMIT 0", format="arrow")
+        assert answer.status == 200, view.name
+        with pa.ipc.open_stream(answer.body) as stream:
+            assert (stream.schema.names, view.name) == (view.columns.names, view.name)
+            assert stream.schema.types == view.columns.types, view.name
+
+
+def test_an_unknown_system_view_is_refused_with_those_that_exist(lake: Lake) -> None:
+    answer = lake.sql("FROM lake.secrets")
+    detail = refused(answer, 400, "sql_error").json["detail"]
+    assert detail.endswith(f"the system views are {', '.join(sorted(SYSTEM_VIEWS))}")
 
 
 def test_datasets_are_what_the_catalog_lists(lake: Lake, fresh: Fresh) -> None:

@@ -1,10 +1,12 @@
 """Documents that cannot rot: what the code offers is what they name."""
 
 import argparse
+import re
 from pathlib import Path
 
 from lakehouse.cli.parser import build
 from lakehouse.config import Settings
+from lakehouse.system.view_table import SYSTEM_VIEWS, LogSource
 from lakehouse.web.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,34 @@ def test_each_word_of_a_command_is_explained_by_its_help() -> None:
 
 def test_each_route_is_documented_and_nothing_else() -> None:
     assert rows("lakehouse/web/ROUTES.md") == [f"{route.method} {route.path}" for route in ROUTES]
+
+
+def test_each_system_view_is_documented_with_its_columns_and_nothing_else() -> None:
+    described = re.findall(r"^- `lake\.(\w+)`: `([^`]+)`", section("System views"), re.MULTILINE)
+    columns = {view.name: ", ".join(view.columns.names) for view in SYSTEM_VIEWS.values()}
+    assert dict(described) == columns
+    assert len(described) == len(columns)
+
+
+def test_what_is_special_about_system_views_is_documented() -> None:
+    cache = next(
+        part for part in section("Results of SQL").split("\n\n") if part.startswith("**Cache.**")
+    )
+    logs = section("System views").splitlines()[1]
+    assert {*re.findall(r"`lake\.(\w+)`", cache)} == {
+        view.name for view in SYSTEM_VIEWS.values() if not view.cacheable
+    }
+    assert {*re.findall(r"`lake\.(\w+)`", logs)} == {
+        view.name for view in SYSTEM_VIEWS.values() if isinstance(view.source, LogSource)
+    }
+
+
+def section(title: str) -> str:
+    """The section of ROUTES.md with this title."""
+    document = (ROOT / "lakehouse/web/ROUTES.md").read_text()
+    found = [part for part in document.split("\n## ") if part.startswith(f"{title}\n")]
+    assert len(found) == 1, title
+    return found[0]
 
 
 def test_each_setting_is_documented_and_nothing_else() -> None:

@@ -1,7 +1,7 @@
-"""Which events a statement can see of `lake.events`, from its syntax tree. Pure.
+"""Bounds on the events of `lake.events` that a statement can see, from its syntax tree. Pure.
 
-Only a hint: what it leaves out, the statement's own WHERE would have thrown away. So where it is not
-sure (a join, a subquery, a sample), it says all of them.
+The bounds save reading only. Must never exclude an event that the statement's own WHERE would keep;
+where that is not certain (a join, a subquery, a sample), the bounds include all events.
 """
 
 import re
@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from lakehouse.query.policy.syntax_tree import Node, integer, text
-from lakehouse.query.relations import ALL_SEQS, ALL_TIMES, SCHEMA, Seen
+from lakehouse.system.event_bounds import ALL_EVENTS, ALL_SEQS, ALL_TIMES, EventBounds
+from lakehouse.system.view_table import EVENTS, SCHEMA
 
-_VIEW = "events"
+_VIEW = EVENTS.name
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _WRITTEN = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:\d\d)?)?)?", re.ASCII
@@ -24,7 +25,7 @@ _ZONED = {
     "TIMESTAMPTZ": True,
     "TIMESTAMP WITH TIME ZONE": True,
 }
-"""The types of a time that a text may be cast to, and whether they keep its zone."""
+"""The types of time to which a text may be cast, and whether they respect its zone."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIRRORED = {
     "COMPARE_GREATERTHAN": "COMPARE_LESSTHAN",
@@ -36,23 +37,22 @@ _MIRRORED = {
 
 
 class _Axis(msgspec.Struct, frozen=True):
-    """A column whose values lie in a range: what a constant means on it, None where not sure."""
+    """A column with a range of values; `value` converts a constant, None where its meaning is not certain."""
 
     column: str
     all: range
     value: Callable[[Node], int | None]
 
 
-def events_seen(nodes: Sequence[Node]) -> Seen:
-    """The smallest ranges that hold every event which a statement of these nodes may see, and whose
-    they are."""
+def event_bounds(nodes: Sequence[Node]) -> EventBounds:
+    """The closest bounds that include every event that a statement of these nodes can see."""
     named = sum(map(_is_events, nodes))
     if not named:
-        return Seen()
+        return ALL_EVENTS
     plain = [node for node in nodes if node.get("type") == "SELECT_NODE" and _is_plain(node)]
     if len(plain) != named:
-        return Seen()
-    return Seen(_covered(plain, _SEQ), _covered(plain, _AT), _only_dataset(plain))
+        return ALL_EVENTS
+    return EventBounds(_covered(plain, _SEQ), _covered(plain, _AT), _only_dataset(plain))
 
 
 def _covered(selects: list[Node], axis: _Axis) -> range:
@@ -63,7 +63,7 @@ def _covered(selects: list[Node], axis: _Axis) -> range:
 
 
 def _only_dataset(selects: list[Node]) -> str | None:
-    """The one dataset whose events they all look for."""
+    """The dataset whose events all of them select, if it is the same one."""
     names = {
         None if _renames(select, "dataset") else _dataset(select["where_clause"], _alias(select))
         for select in selects
@@ -79,7 +79,7 @@ def _is_events(node: Node) -> bool:
 
 
 def _is_plain(select: Node) -> bool:
-    """Whether it reads the events alone, all of them, and calls their columns by their names."""
+    """Whether it reads the events only, without a sample or an alias of columns."""
     source = select["from_table"]
     return _is_events(source) and not source.get("sample") and not source.get("column_name_alias")
 

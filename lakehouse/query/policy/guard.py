@@ -14,6 +14,7 @@ from lakehouse.domain.errors import Refused
 from lakehouse.query import relations
 from lakehouse.query.policy import functions
 from lakehouse.query.policy.syntax_tree import INNER, Node, arguments, path, text
+from lakehouse.system.view_table import SCHEMA, SYSTEM_VIEWS
 
 Scope = frozenset[str]
 
@@ -271,7 +272,7 @@ def _relation(node: Node, scope: Scope) -> Iterator[Finding]:
         yield _Listing()
     elif schema == "recurring" and name in scope:
         return
-    elif schema == relations.SCHEMA:
+    elif schema == SCHEMA:
         yield _system(name)
     elif schema not in ("", "main"):
         yield _no(f"{schema}.{name}: datasets have no schema")
@@ -281,8 +282,8 @@ def _relation(node: Node, scope: Scope) -> Iterator[Finding]:
 
 def _system(name: str) -> Finding:
     bare, _, moment = name.partition("@")
-    if bare not in relations.SYSTEM or "#" in moment:
-        known = ", ".join(sorted(relations.SYSTEM))
+    if bare not in SYSTEM_VIEWS or "#" in moment:
+        known = ", ".join(sorted(SYSTEM_VIEWS))
         detail = f"Catalog Error: lake.{name} does not exist; the system views are {known}"
         return Refused("sql_error", detail)
     return _System(name)

@@ -11,11 +11,11 @@ import duckdb
 import msgspec
 
 from lakehouse.domain.errors import Refused
-from lakehouse.query.policy.event_bounds import events_seen
+from lakehouse.query.policy.event_bounds import event_bounds
 from lakehouse.query.policy.guard import Allowed, check
 from lakehouse.query.policy.syntax_tree import Node, every_node
 from lakehouse.query.policy.time_travel import has_moment, travelled
-from lakehouse.query.relations import Seen
+from lakehouse.system.event_bounds import ALL_EVENTS, EventBounds
 
 _BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
 _OPTION = r"(?:analy[sz]e|verbose|format\s+\w+)"
@@ -39,8 +39,8 @@ class Statement(msgspec.Struct, frozen=True):
     sql: str
     body: str
     allowed: Allowed
-    events: Seen = Seen()
-    """What it may see of lake.events."""
+    events: EventBounds = ALL_EVENTS
+    """Bounds on the rows of lake.events that it can see."""
     travels: bool = False
     """Whether relations of a point in time stand in it, by names that only we know."""
     measured: bool = False
@@ -112,7 +112,7 @@ def _judged(
         return allowed
     measured = prefix == _EXPLAIN_ANALYZE
     travels = moved is not None
-    return Statement(prefix + body, body, allowed, events_seen(nodes), travels, measured)
+    return Statement(prefix + body, body, allowed, event_bounds(nodes), travels, measured)
 
 
 def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.policy import syntax_tree
 from lakehouse.query.policy.syntax_tree import Node
-from lakehouse.query.relations import SCHEMA, SYSTEM, at
+from lakehouse.query.relations import at
+from lakehouse.system.view_table import SCHEMA, SYSTEM_VIEWS
 
 _FUNCTION = "at"
 
@@ -82,7 +83,7 @@ def _relation(node: Node) -> Node:
     if name is None:
         raise RefusedError(_not_a_moment())
     schema, _, inner = name.rpartition(".")
-    if schema and (schema.lower() != SCHEMA or inner.lower() not in SYSTEM):
+    if schema and (schema.lower() != SCHEMA or inner.lower() not in SYSTEM_VIEWS):
         raise RefusedError(Refused("sql_error", f"Catalog Error: there is no {name!r}"))
     table = at(inner, _moment(arguments[1]))
     return {

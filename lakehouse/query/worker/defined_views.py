@@ -15,7 +15,7 @@ from journal.events import Column
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.messages import Reads
 from lakehouse.query.policy.view_body import ViewBody, read_body, rows_fault
-from lakehouse.query.relations import INNER, inner_name, wanted
+from lakehouse.query.relations import INNER, inner_name, parse_relation
 from projections.safe_views import mask_fault, masked_sql
 from projections.views import Definition, View, quoted
 
@@ -107,7 +107,7 @@ def made_sql(
         return None
     if not relation.startswith(INNER):
         inner = _inner(relation, view)
-        inside = f"{quoted(_schema(inner))}.{quoted(wanted(inner).name)}"
+        inside = f"{quoted(_schema(inner))}.{quoted(parse_relation(inner).name)}"
         return f"CREATE OR REPLACE VIEW {quoted(view.name)} AS SELECT * FROM {inside}"  # noqa: S608  names are quoted
     called = f"{quoted(_schema(relation))}.{quoted(view.name)}"
     if definition.safe is None:
@@ -150,7 +150,9 @@ def _inner(relation: str, view: View) -> str:
 
 
 def _inside(relation: str, view: View) -> View:
-    return msgspec.structs.replace(view, name=wanted(relation).name, schema=_schema(relation))
+    return msgspec.structs.replace(
+        view, name=parse_relation(relation).name, schema=_schema(relation)
+    )
 
 
 def _placed(relation: str, view: View | None) -> View | None:
@@ -158,7 +160,7 @@ def _placed(relation: str, view: View | None) -> View | None:
 
 
 def _schema(relation: str) -> str:
-    return "!" + (wanted(relation).moment or "")
+    return "!" + (parse_relation(relation).moment or "")
 
 
 def _body(parser: duckdb.DuckDBPyConnection, view: View, definition: Definition) -> ViewBody:
@@ -176,7 +178,7 @@ def _body(parser: duckdb.DuckDBPyConnection, view: View, definition: Definition)
 
 def _reads(relation: str, bodies: Mapping[str, ViewBody]) -> list[str]:
     """The relations that a view's body reads, at the view's moment."""
-    body, moment = bodies.get(relation), wanted(relation).moment
+    body, moment = bodies.get(relation), parse_relation(relation).moment
     return [inner_name(name, moment) for name in sorted(body.reads)] if body else []
 
 
@@ -191,7 +193,7 @@ def _in_order(known: Mapping[str, View | None], bodies: Mapping[str, ViewBody]) 
         view = known[relation]
         if view is None:
             by = known[reader] if reader else None
-            raise RefusedError(_missing(wanted(relation).name, by))
+            raise RefusedError(_missing(parse_relation(relation).name, by))
         if relation in under_way:
             raise RefusedError(Refused("view_cycle", f"view {view.name} reads itself"))
         under_way.append(relation)

@@ -13,8 +13,8 @@ import duckdb
 
 from lakehouse.objects.extents import SCHEME
 from lakehouse.query.messages import Configure
-from lakehouse.query.relations import SCHEMA
 from lakehouse.query.worker.object_files import ObjectFiles
+from lakehouse.system.view_table import SCHEMA
 
 _PR_SET_PDEATHSIG = 1
 

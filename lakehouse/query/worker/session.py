@@ -30,7 +30,7 @@ from lakehouse.query.messages import (
 )
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
-from lakehouse.query.relations import Seen, inner_name, system_name
+from lakehouse.query.relations import inner_name, system_name
 from lakehouse.query.render.documents import DOCUMENTS, Counted
 from lakehouse.query.render.exact_casts import exact_sql
 from lakehouse.query.render.formats import FORMATS
@@ -46,6 +46,8 @@ from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.view_catalog import Catalogue
+from lakehouse.system.event_bounds import ALL_EVENTS
+from lakehouse.system.view_table import EVENTS
 from projections.views import View
 
 _BATCH_ROWS = 8192
@@ -278,8 +280,8 @@ def _plain(allowed: Allowed) -> set[str]:
 
 def _reads(statement: Statement) -> Reads:
     allowed = statement.allowed
-    seen = {"events": statement.events}
-    system = {system_name(name, seen.get(name, Seen())) for name in allowed.system}
+    bounds = {EVENTS.name: statement.events}
+    system = {system_name(name, bounds.get(name, ALL_EVENTS)) for name in allowed.system}
     names = frozenset(_plain(allowed) | system)
     return Reads(names, allowed.all_relations, allowed.deterministic and not allowed.explain)
 

@@ -172,7 +172,7 @@ class GarbageCollector:
         shared = await self._node.bucket.is_shared()
         if shared:
             await self._node.clock.sleep(self._waits.lag_s + self._waits.query_s)
-        await self._queries.outlast()
+        await self._queries.wait_until_ended()
 
     async def _submit(
         self, command: Command, caller: Caller, request: str | None = None

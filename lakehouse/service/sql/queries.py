@@ -1,6 +1,7 @@
-"""The queries that run in this process and those that ran: listed, cancelled, remembered within bounds.
+"""The queries that run in this process, and a bounded log of those that ended; lists and cancels them.
 
-Owns no process: cancelling cancels the task that waits for the query, and the engine frees its worker.
+Must never stop a worker: cancelling cancels the task that waits for the query, and the engine frees
+its worker.
 """
 
 import asyncio
@@ -17,12 +18,14 @@ from lakehouse.api.sql import CancelledQueries, RunningQueries, RunningQuery
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 
-REMEMBERED = 1_000
-SHOWN_CHARACTERS = 4_096
-"""How much of a statement's text is kept."""
+MAX_ENDED = 1_000
+"""How many ended queries the log holds."""
+MAX_SQL_CHARACTERS = 4_096
+"""How much of the text of a statement is stored."""
 CANCEL_S = 1.0
+"""How long a request to cancel waits for the queries to end."""
 
-_REMEMBERED = (
+_LOGGED = (
     "query_id",
     "actor",
     "started_at",
@@ -37,8 +40,8 @@ WAITING, RUNNING = "waiting", "running"
 DONE, ABANDONED, FAILED = "done", "abandoned", "failed"
 
 
-class Entry(msgspec.Struct):
-    """One query. `state` is waiting, running, and in the end its outcome: done, abandoned or a code."""
+class QueryRecord(msgspec.Struct):
+    """One query. `state` is waiting or running, and then its outcome: done, abandoned, failed or a code."""
 
     query_id: str
     actor: str
@@ -54,7 +57,7 @@ class Entry(msgspec.Struct):
     cached: bool = False
 
     def begin(self) -> None:
-        """It has a worker."""
+        """Record that a worker runs it."""
         self.state = RUNNING
 
 
@@ -63,45 +66,48 @@ class Queries:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._running: dict[int, _Running] = {}
-        self._ended: deque[Entry] = deque(maxlen=REMEMBERED)
+        self._running: dict[int, _RunningTask] = {}
+        self._ended: deque[QueryRecord] = deque(maxlen=MAX_ENDED)
         self._number = 0
 
     def running(self, caller: Caller) -> RunningQueries:
         """The queries that run or wait, oldest first."""
         now_s = self._clock.monotonic()
-        rows = [_row(each.entry, now_s - each.entry.started_s) for each in self._running.values()]
+        rows = [
+            _running_query(each.record, now_s - each.record.started_s)
+            for each in self._running.values()
+        ]
         return RunningQueries(rows)
 
     def count(self) -> int:
-        """How many run or wait."""
+        """The number of queries that run or wait."""
         return len(self._running)
 
     def waiting(self) -> bool:
-        """Whether any waits for a worker."""
-        return any(each.entry.state == WAITING for each in self._running.values())
+        """Whether a query waits for a worker."""
+        return any(each.record.state == WAITING for each in self._running.values())
 
-    async def outlast(self) -> None:
+    async def wait_until_ended(self) -> None:
         """Wait until the queries that run now have ended; their time limit bounds it."""
         for each in list(self._running.values()):
             await each.over.wait()
 
-    def ended(self) -> list[Entry]:
+    def ended(self) -> list[QueryRecord]:
         """The queries that ended, oldest first; only the last ones are kept."""
         return list(self._ended)
 
     def log(self) -> list[dict[str, Any]]:
         """The queries that ended and those that run, oldest first, as rows of `lake.queries`."""
         now_s = self._clock.monotonic()
-        running = [_remembered(each.entry, None, now_s) for each in self._running.values()]
-        return [_remembered(entry, entry.state, now_s) for entry in self._ended] + running
+        running = [_log_row(each.record, None, now_s) for each in self._running.values()]
+        return [_log_row(record, record.state, now_s) for record in self._ended] + running
 
     async def cancel(self, caller: Caller, query_id: str) -> CancelledQueries:
         """Cancel every query with that id; they have ended when this returns, within a second.
 
         Raises RefusedError `query_not_found`.
         """
-        found = [each for each in self._running.values() if each.entry.query_id == query_id]
+        found = [each for each in self._running.values() if each.record.query_id == query_id]
         if not found:
             raise RefusedError(
                 Refused("query_not_found", f"no query {query_id!r} runs in this process")
@@ -115,22 +121,22 @@ class Queries:
     @asynccontextmanager
     async def track(
         self, caller: Caller, query_id: str, sql: str, format_: str, seq: int
-    ) -> AsyncIterator[Entry]:
-        """List the query that runs inside, and remember how it ended. Several may have one id.
+    ) -> AsyncIterator[QueryRecord]:
+        """List the query that runs inside, and log how it ended. Several queries may have the same id.
 
         Raises RefusedError `query_cancelled` inside when it is cancelled.
         """
-        entry = Entry(
-            *(query_id, caller.actor, sql[:SHOWN_CHARACTERS], format_, seq),
+        record = QueryRecord(
+            *(query_id, caller.actor, sql[:MAX_SQL_CHARACTERS], format_, seq),
             *(format_at(self._clock.now()), self._clock.monotonic()),
         )
-        running = _Running(entry)
+        running = _RunningTask(record)
         self._number += 1
         number = self._number
         self._running[number] = running
         outcome = FAILED
         try:
-            yield entry
+            yield record
             outcome = DONE
         except RefusedError as error:
             outcome = error.refused.code
@@ -142,18 +148,18 @@ class Queries:
                 raise RefusedError(Refused(outcome, "it was cancelled by request")) from error
             raise
         finally:
-            entry.state = outcome
-            entry.ms = (self._clock.monotonic() - entry.started_s) * 1000
+            record.state = outcome
+            record.ms = (self._clock.monotonic() - record.started_s) * 1000
             del self._running[number]
-            self._ended.append(entry)
+            self._ended.append(record)
             running.over.set()
 
 
-class _Running:
+class _RunningTask:
     """A query and the task that waits for it."""
 
-    def __init__(self, entry: Entry) -> None:
-        self.entry = entry
+    def __init__(self, record: QueryRecord) -> None:
+        self.record = record
         self.over = asyncio.Event()
         self._task = asyncio.current_task()
         self._cancelled = False
@@ -164,25 +170,25 @@ class _Running:
             self._task.cancel()
 
     def was_cancelled(self) -> bool:
-        """Whether a cancellation, and not also a client that left, ended it. Call this once."""
+        """Whether only a request to cancel ended it, not a client that left too. Call this once."""
         return self._cancelled and self._task is not None and self._task.uncancel() == 0
 
 
-def _remembered(entry: Entry, outcome: str | None, now_s: float) -> dict[str, Any]:
-    detail = {name: getattr(entry, name) for name in _REMEMBERED}
-    ms = (now_s - entry.started_s) * 1000 if outcome is None else entry.ms
+def _log_row(record: QueryRecord, outcome: str | None, now_s: float) -> dict[str, Any]:
+    detail = {name: getattr(record, name) for name in _LOGGED}
+    ms = (now_s - record.started_s) * 1000 if outcome is None else record.ms
     return detail | {"outcome": outcome, "ms": ms}
 
 
-def _row(entry: Entry, elapsed_s: float) -> RunningQuery:
+def _running_query(record: QueryRecord, elapsed_s: float) -> RunningQuery:
     return RunningQuery(
-        query_id=entry.query_id,
-        state=entry.state,
-        actor=entry.actor,
-        sql=entry.sql,
-        format=entry.format,
-        seq=entry.seq,
-        started_at=entry.started_at,
+        query_id=record.query_id,
+        state=record.state,
+        actor=record.actor,
+        sql=record.sql,
+        format=record.format,
+        seq=record.seq,
+        started_at=record.started_at,
         elapsed_ms=round(elapsed_s * 1000),
-        size_bytes=entry.size_bytes,
+        size_bytes=record.size_bytes,
     )

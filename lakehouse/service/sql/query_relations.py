@@ -1,6 +1,6 @@
-"""The relations that a statement names, out of one state: datasets, views and system views.
+"""The relations that a statement names, in one state: datasets, views and system views.
 
-Owns what becomes of a name. Must never decide what a statement may name: the guard has.
+Owns the resolution of names. Must never decide which names a statement may use: the guard does.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import msgspec
 
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.relations import Wanted, inner_name, wanted
+from lakehouse.query.relations import RelationName, inner_name, parse_relation
 from lakehouse.service import snapshot
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.sql import near_names
@@ -56,7 +56,7 @@ class QueryRelations:
         return {name: view for name, view in found if view is not None}
 
     async def _resolved(self, name: str) -> View | None:
-        relation = wanted(name)
+        relation = parse_relation(name)
         if self._profile is not None and not relation.system and not relation.inner:
             return await self._under(self._profile, relation)
         if relation.moment is None:
@@ -70,7 +70,7 @@ class QueryRelations:
         self._moments.note(name, relation.moment, then, now, dataset)
         return msgspec.structs.replace(view, name=relation.called)
 
-    async def _under(self, profile: Profile, relation: Wanted) -> View | None:
+    async def _under(self, profile: Profile, relation: RelationName) -> View | None:
         """What a statement's name stands for under a profile; an alias's own moment goes before."""
         alias = next((a for a in profile.names if a.alias.lower() == relation.name), None)
         if alias is None and profile.others == "hidden":
@@ -80,18 +80,18 @@ class QueryRelations:
         if moment is not None:
             state = await snapshot.state_as_of(self._node, moment)
         target = alias.to.lower() if alias is not None else relation.name
-        view = await self._found(Wanted(target, False, moment), state)
+        view = await self._found(RelationName(target, False, moment), state)
         if view is None:
             return None
         called = alias.alias if alias is not None and relation.moment is None else relation.called
         inside = inner_name(target, moment) if view.definition is not None else ""
         return msgspec.structs.replace(view, name=called, inside=inside)
 
-    async def _found(self, relation: Wanted, state: State) -> View | None:
+    async def _found(self, relation: RelationName, state: State) -> View | None:
         """The relation as it is in `state`, under its plain name."""
         if relation.system:
             return await self._system.view(
-                self._loan, relation.name, state, relation.seen, self.objects.urls
+                self._loan, relation.name, state, relation.bounds, self.objects.urls
             )
         dataset = state.catalog.datasets.get(relation.name)
         if dataset is None:
@@ -99,7 +99,7 @@ class QueryRelations:
         self._refuse_lost(dataset, state)
         return self._view(state, dataset)
 
-    async def _defined(self, relation: Wanted, state: State) -> View | None:
+    async def _defined(self, relation: RelationName, state: State) -> View | None:
         """A view that a user has defined."""
         view = state.catalog.views.get(relation.name)
         if view is None:

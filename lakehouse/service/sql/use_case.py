@@ -1,4 +1,7 @@
-"""SQL: one read-only statement over the datasets as they are, or were."""
+"""SQL: runs one read-only statement on the lake as it is, or as of a past moment.
+
+Owns the order of the steps of a query. Must never parse a statement: the worker does.
+"""
 
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
@@ -16,11 +19,12 @@ from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.profiles import profile_in
 from lakehouse.service.sql.answers import Answer, Answers
-from lakehouse.service.sql.queries import Entry, Queries
+from lakehouse.service.sql.queries import Queries, QueryRecord
 from lakehouse.service.sql.query_objects import QueryObjects
 from lakehouse.service.sql.query_relations import QueryRelations
 from lakehouse.system.files import Loan
-from lakehouse.system.views import Remembered, SystemViews
+from lakehouse.system.view_table import LogRows, ProcessLogs
+from lakehouse.system.views import SystemViews
 from projections.definitions import Profile
 from projections.fold import State
 from projections.views import View
@@ -37,7 +41,7 @@ class Sql:
         pool: Executor,
         system_dir: Path,
         cache_bytes: int,
-        rejected: Remembered,
+        rejections: LogRows,
         mask_key: MaskKey,
     ) -> None:
         self.queries = Queries(node.clock)
@@ -46,7 +50,7 @@ class Sql:
         self._objects = objects
         self._engine = engine
         self._mask_key = mask_key
-        logs = {"queries": self.queries.log, "rejections": rejected}
+        logs = ProcessLogs(self.queries.log, rejections)
         self._system = SystemViews(node, system_dir, pool, logs)
 
     @asynccontextmanager
@@ -71,15 +75,15 @@ class Sql:
         state = await snapshot.state_as_of(self._node, request.as_of)
         async with self.queries.track(
             caller, query_id, query.sql, query.format, state.head.seq
-        ) as entry:
-            # What a name stands for is not in the statement's text.
+        ) as record:
+            # Under a profile, the same text can read other relations.
             identity = self._answers.identity(query, state) if profile is None else None
-            if not fresh and (kept := self._answers.kept(identity, state.head.seq, entry)):
-                yield kept
+            if not fresh and (cached := self._answers.cached(identity, state.head.seq, record)):
+                yield cached
                 return
             async with self._system.loan() as loan, AsyncExitStack() as stack:
                 current = request.as_of is None
-                begun = self._begun(stack, query, loan, entry, state, profile, current=current)
+                begun = self._begun(stack, query, loan, record, state, profile, current=current)
                 yield await begun
 
     async def _begun(
@@ -87,35 +91,35 @@ class Sql:
         stack: AsyncExitStack,
         query: Query,
         loan: Loan,
-        entry: Entry,
+        record: QueryRecord,
         state: State,
         profile: Profile | None,
         *,
         current: bool,
     ) -> Answer:
-        """The result on `state`; if it is `current` and its objects were collected since, on the new one."""
+        """The result on `state`, or on the newest state if objects of a `current` one were collected."""
         objects = QueryObjects(self._objects)
         relations = QueryRelations(
             self._node, state, self._system, loan, self._answers.moments, objects,
             self._mask_key, profile,
         )  # fmt: skip
         try:
-            result = await stack.enter_async_context(self._result(query, relations, entry))
+            result = await stack.enter_async_context(self._result(query, relations, record))
         except RefusedError as error:
             now = self._node.state
             if not current or now is state or error.refused.code != "objects_collected":
                 raise
-            return await self._begun(stack, query, loan, entry, now, profile, current=False)
-        return self._answers.fresh(query, state, result, entry, keeps=profile is None)
+            return await self._begun(stack, query, loan, record, now, profile, current=False)
+        return self._answers.computed(query, state, result, record, cacheable=profile is None)
 
     @asynccontextmanager
     async def _result(
-        self, query: Query, relations: "QueryRelations", entry: Entry
+        self, query: Query, relations: "QueryRelations", record: QueryRecord
     ) -> AsyncIterator[Result]:
         likely = await relations.resolve(self._answers.likely(query))
         try:
             async with self._engine.run(
-                query, relations.resolve, entry.begin, likely, relations.objects
+                query, relations.resolve, record.begin, likely, relations.objects
             ) as result:
                 yield result
         except RefusedError as error:

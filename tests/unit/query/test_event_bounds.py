@@ -5,7 +5,8 @@ from duckdb_sessions import cursor
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy.statement import read_statement
-from lakehouse.query.relations import ALL_SEQS, ALL_TIMES, Seen, Wanted, system_name, wanted
+from lakehouse.query.relations import RelationName, parse_relation, system_name
+from lakehouse.system.event_bounds import ALL_SEQS, ALL_TIMES, EventBounds
 
 END = ALL_SEQS.stop
 
@@ -44,10 +45,10 @@ END = ALL_SEQS.stop
     ],
 )  # fmt: skip
 def test_the_events_that_a_statement_can_see(sql: str, start: int, stop: int) -> None:
-    assert seen(sql).seqs == range(start, stop)
+    assert bounds_of(sql).seqs == range(start, stop)
 
 
-SOME = Seen(range(5, 9), range(7, 2**62), "sales")
+SOME = EventBounds(range(5, 9), range(7, 2**62), "sales")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_a_time_that_is_written_out_means_what_duckdb_reads(time: str) -> None:
         (f'"at" BETWEEN {time} AND {time}', range(at, at + 1)),
         (f'"at" < {time} OR seq > 5', ALL_TIMES),
     ):
-        assert seen(f"FROM lake.events e WHERE {condition}").times == times, condition
+        assert bounds_of(f"FROM lake.events e WHERE {condition}").times == times, condition
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_a_time_that_is_written_out_means_what_duckdb_reads(time: str) -> None:
      "'2026-01-02 03:04:05 Europe/Berlin'", "'٢٠٢٦-01-02'", "2026", "NULL"],
 )  # fmt: skip
 def test_a_time_that_is_not_sure_bounds_nothing(time: str) -> None:
-    assert seen(f'FROM lake.events WHERE "at" > {time}').times == ALL_TIMES
+    assert bounds_of(f'FROM lake.events WHERE "at" > {time}').times == ALL_TIMES
 
 
 @pytest.mark.parametrize(
@@ -111,18 +112,18 @@ def test_a_time_that_is_not_sure_bounds_nothing(time: str) -> None:
     ],
 )
 def test_the_one_dataset_whose_events_are_sought(sql: str, dataset: str | None) -> None:
-    assert seen(sql).dataset == dataset
+    assert bounds_of(sql).dataset == dataset
 
 
-def seen(sql: str) -> Seen:
+def bounds_of(sql: str) -> EventBounds:
     statement = read_statement(cursor(), sql)
     assert not isinstance(statement, Refused), statement
     return statement.events
 
 
 def test_bounds_are_part_of_a_relation_s_name() -> None:
-    assert wanted(system_name("events", SOME)) == Wanted("events", True, None, SOME)
-    assert wanted(system_name("events")) == Wanted("events", True, None)
-    assert wanted("lake.events@5") == Wanted("events", True, "5")
-    assert wanted("sales@5") == Wanted("sales", False, "5")
-    assert wanted("lake.secrets") == Wanted("lake.secrets", False, None)
+    assert parse_relation(system_name("events", SOME)) == RelationName("events", True, None, SOME)
+    assert parse_relation(system_name("events")) == RelationName("events", True, None)
+    assert parse_relation("lake.events@5") == RelationName("events", True, "5")
+    assert parse_relation("sales@5") == RelationName("sales", False, "5")
+    assert parse_relation("lake.secrets") == RelationName("lake.secrets", False, None)

@@ -3,6 +3,8 @@
 import msgspec
 
 MIB = 1 << 20
+AHEAD_BYTES = 32 * MIB
+"""Text of CSV that all ingests of a process decode ahead of use: 32 blocks, but no long record."""
 
 
 class IngestLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +18,8 @@ class IngestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes after decompression; one more is `too_large`."""
     columns: int = 10_000
     record_bytes: int = 64 * MIB
-    """One record, give or take a block: bounds what an unclosed quote can swallow."""
+    """One record, and so one field, give or take a block: held against the text as it is read,
+    before any of the record is decoded."""
     block_bytes: int = MIB
     kept_bytes: int = 64 * MIB
     """Text that the first reading keeps for the second; what is beyond is read again."""

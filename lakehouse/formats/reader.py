@@ -10,8 +10,9 @@ from typing import Protocol
 import msgspec
 
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
-from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits
 from lakehouse.formats.options import Options
+from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.quarantine import Quarantined
 from lakehouse.formats.schema import Column, ColumnProblem, Contract, Renamed, Rounded
@@ -22,6 +23,7 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One file to read, and what it is read under.
 
     `work_dir` makes the directory that the Parquet goes into; it is called only when one is needed.
+    `budget` bounds what is decoded ahead of use; requests that share one are bounded together.
     `on_progress` gets the number of rows written so far, from any thread.
     """
 
@@ -31,6 +33,7 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
     contract: Contract | None
     work_dir: Callable[[], Path]
     limits: IngestLimits
+    budget: ByteBudget = msgspec.field(default_factory=lambda: ByteBudget(AHEAD_BYTES))
     on_progress: ProgressCallback = ignore_progress
 
     def text(self, encoding: str) -> Iterator[bytes]:

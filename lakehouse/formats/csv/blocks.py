@@ -73,12 +73,13 @@ def blocks(
     rest, fresh, start = b"", b"", 0
     for chunk in chunks:
         fresh += chunk
-        # A long record is scanned again only when it has doubled: linear, not quadratic.
-        if len(fresh) < len(rest):
+        # A long record is scanned again only when it has doubled, or may be too long: linear.
+        if len(fresh) < len(rest) and len(rest) + len(fresh) <= limits.record_bytes:
             continue
         buffer, fresh = rest + fresh, b""
         stop, readable = _cut(buffer, dialect)
         done, rest = buffer[:stop], buffer[stop:]
+        del buffer
         if done:
             yield Block(done, line_of, start)
         start += stop

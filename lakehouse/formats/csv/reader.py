@@ -98,7 +98,7 @@ def _read(request: ReadRequest) -> Parsed:
     wanted, forced = goals.wanted(header.names), goals.forced(header.names)
     reader = TextReader(dialect, header.names, options.null_tokens, limits)
     with ThreadPoolExecutor(limits.threads) as pool:
-        surveyed = survey(rows, reader, wanted, forced, pool)
+        surveyed = survey(rows, reader, wanted, forced, pool, request.budget)
         columns = written_columns(header, surveyed, goals, contract, options)
         misfits = {header.names[index]: line for index, line in surveyed.lines.items()}
         rounded = tuple(Rounded(header.names[i], n) for i, n in sorted(surveyed.rounded.items()))
@@ -109,7 +109,9 @@ def _read(request: ReadRequest) -> Parsed:
         del surveyed
         ranges = [each for each in known if isinstance(each, BlockRange)]
         again = _again(known, reread_blocks(text(), ranges, line_of))
-        batches = ordered_parallel_map(pool, output.rows, again, limits.threads)
+        batches = ordered_parallel_map(
+            pool, output.rows, again, limits.threads, request.budget, _size_bytes
+        )
         place = None if small else request.work_dir()
         files = write_parquet(batches, output.schema, place, limits, request.on_progress)
     return Parsed(
@@ -130,6 +132,10 @@ def _again(
     while known:
         each = known.popleft()
         yield each if isinstance(each, ReadBlock) else next(reread)
+
+
+def _size_bytes(block: ReadBlock | Block) -> int:
+    return len(block.data) if isinstance(block, Block) else block.range.size_bytes
 
 
 class _Output:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from lakehouse.formats.csv.blocks import Block, BlockRange
 from lakehouse.formats.csv.text_reader import TextReader
 from lakehouse.formats.inference import TypeCandidates, merge, misfits, narrow, no_values
-from lakehouse.formats.ordered_parallel import ordered_parallel_map
+from lakehouse.formats.ordered_parallel import ByteBudget, ordered_parallel_map
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.stored_types import ROUNDED_DOUBLE, rounded_count, type_label
 from lakehouse.formats.types import STRING, TYPES, is_lossless
@@ -78,6 +78,7 @@ def survey(
     wanted: Sequence[str | None],
     forced: frozenset[int],
     pool: Executor,
+    budget: ByteBudget,
 ) -> Survey:
     """Read every block, and fold the types that it allows into the candidates.
 
@@ -96,7 +97,9 @@ def survey(
         unfit = misfits(text, before, after, wanted)
         return _Read(block, text, rows, after, unfit, _rounded(text, wanted, unfit))
 
-    for done in ordered_parallel_map(pool, read, blocks, reader.limits.threads):
+    for done in ordered_parallel_map(
+        pool, read, blocks, reader.limits.threads, budget, lambda block: len(block.data)
+    ):
         _refuse_forced(done, reader, wanted, forced)
         for index, row in done.misfits.items():
             lines.setdefault(index, reader.line_of(done.block, row))

@@ -21,6 +21,7 @@ from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import QUARANTINE, REJECT, Options
+from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract, SchemaPolicy
@@ -46,6 +47,7 @@ class IngestJob:
         objects: VerifiedObjects,
         pool: Executor,
         limits: IngestLimits,
+        budget: ByteBudget,
         plan: IngestPlan,
         file: Spooled,
         work_dir: WorkDir,
@@ -59,6 +61,7 @@ class IngestJob:
         self._objects = objects
         self._pool = pool
         self._limits = limits
+        self._budget = budget
         self._plan = plan
         self._file = file
         self._work_dir = work_dir
@@ -138,6 +141,7 @@ class IngestJob:
             contract=contract,
             work_dir=self._work_dir.fresh,
             limits=self._limits,
+            budget=self._budget,
             on_progress=self._reached,
         )
         return await in_thread(self._pool, partial(ingest_file, request))

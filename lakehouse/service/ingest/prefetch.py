@@ -17,6 +17,7 @@ from lakehouse.domain.errors import Refused
 from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
+from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract
 from lakehouse.process.growing_file import GrowingFile
@@ -69,12 +70,20 @@ class Prefetch:
 class Prefetcher:
     """Reads files ahead, on a bounded number of threads of the pool."""
 
-    def __init__(self, node: Node, pool: Executor, spool_dir: Path, limits: IngestLimits) -> None:
+    def __init__(
+        self,
+        node: Node,
+        pool: Executor,
+        spool_dir: Path,
+        limits: IngestLimits,
+        budget: ByteBudget,
+    ) -> None:
         self.node = node
         self.taken = 0
         self._pool = pool
         self._spool_dir = spool_dir
         self._limits = limits
+        self._budget = budget
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Prefetch]:
@@ -99,6 +108,7 @@ class Prefetcher:
                 contract=contract,
                 work_dir=work.fresh,
                 limits=self._limits,
+                budget=self._budget,
             )
             return await in_thread(self._pool, partial(ingest_file, request))
         finally:

@@ -17,7 +17,8 @@ from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
-from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits
+from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.process.growing_file import GrowingFile
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation
@@ -73,9 +74,10 @@ class Ingest:
         """For what is read in a millisecond: one file after the other, since several threads at it
         would spend as much again on passing the interpreter's lock around."""
         self._spool_dir = spool_dir
-        self._limits = IngestLimits(decoded_bytes=upload_bytes)
         self._staging = Staging(node)
-        self._ahead = Prefetcher(node, pool, spool_dir, self._limits)
+        self._reading = (IngestLimits(decoded_bytes=upload_bytes), ByteBudget(AHEAD_BYTES))
+        """What every ingest of this process is read under; the budget is shared by all of them."""
+        self._ahead = Prefetcher(node, pool, spool_dir, *self._reading)
 
     @asynccontextmanager
     async def received(
@@ -120,7 +122,7 @@ class Ingest:
             async with work_dir(self._spool_dir, self._pool) as place:
                 reader = self._lane if plan.is_quick(file) else self._pool
                 job = IngestJob(
-                    *(self._node, self._objects, reader, self._limits, plan, file, place),
+                    *(self._node, self._objects, reader, *self._reading, plan, file, place),
                     ahead,
                     reached,
                 )
@@ -144,7 +146,7 @@ class Ingest:
         with self._rejections.noted(plan, file, caller):
             async with work_dir(self._spool_dir, self._pool) as place:
                 job = IngestJob(
-                    *(self._node, self._objects, self._pool, self._limits, plan, file, place),
+                    *(self._node, self._objects, self._pool, *self._reading, plan, file, place),
                     upload.ahead,
                     reached,
                 )
@@ -171,7 +173,7 @@ class Ingest:
         file = upload.file
         async with work_dir(self._spool_dir, self._pool) as place:
             job = IngestJob(
-                *(self._node, self._objects, self._pool, self._limits, plan, file, place),
+                *(self._node, self._objects, self._pool, *self._reading, plan, file, place),
                 reached=reached,
                 dry_run=True,
             )

@@ -78,6 +78,19 @@ def test_bomb_stops_at_a_limit(name: str, line: bytes, code: str, tmp_path: Path
     assert mib < 120
 
 
+@pytest.mark.parametrize("quote", [b"", b'"'], ids=["plain", "quoted"])
+def test_record_beyond_the_limit_is_refused_before_it_is_decoded(
+    quote: bytes, tmp_path: Path
+) -> None:
+    """One and a half times the limit: between two doublings of what is held of the record."""
+    source = tmp_path / "field"
+    field = quote + b"x" * (24 * MIB) + quote
+    source.write_bytes(gzip.compress(b"a,b\n1," + field + b"\n2,y\n"))
+    outcome, mib = _ingest(source, tmp_path, decoded_bytes=64 * MIB)
+    assert outcome == "malformed_csv"
+    assert mib < 100
+
+
 def test_arrow_reads_a_copy_that_no_thread_of_its_own_frees_as_a_python_object(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

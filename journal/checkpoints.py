@@ -1,8 +1,8 @@
 """Checkpoints: a state's bytes beside the journal, so that opening need not read all of it.
 
-Caches, never truth: what is read here counts only when its bytes have the root that its name says
-and the slot that it names is still in the journal. Written once, by whoever gets there. Knows
-nothing of what a state is. Must never touch a slot.
+Caches: a checkpoint is used only if its bytes have the root that its name states and the slot that it
+names is still in the journal. Written once, by the first process that is ready. Does not interpret
+states. Must never touch a slot.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ from journal.slot import Head, sha256_hex
 
 LEVEL = 3
 LINES_A_PIECE = 32
-"""A commit beside it waits for a piece to be encoded, at each of its own steps: fewer cost more."""
+"""A concurrent commit waits while a piece is encoded; larger pieces would delay it more."""
 _LAST = 10**20 - 1
 _NAME = re.compile(r"([0-9]+)/([0-9]{20})-([0-9]+)-([0-9a-f]{16})\.zst")
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """What a checkpoint's name says: the state of version `version` after event `seq`."""
+    """A checkpoint's name: the state of version `version` after event `seq`."""
 
     version: int
     seq: int
@@ -44,12 +44,12 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 def checkpoint_of(version: int, head: Head, root: str) -> Checkpoint:
-    """The checkpoint that a state with this head and root is kept in."""
+    """The checkpoint of the state with this head and root."""
     return Checkpoint(version, head.seq, head.position, root[:16])
 
 
 def parse(key: str) -> Checkpoint | None:
-    """The inverse of `key`; None for any other object's."""
+    """The inverse of `key`; None for the key of any other object."""
     match = _NAME.fullmatch(key.removeprefix(CHECKPOINTS)) if key.startswith(CHECKPOINTS) else None
     if match is None:
         return None
@@ -75,12 +75,12 @@ async def next_older(
 
 
 async def load(bucket: Bucket, checkpoint: Checkpoint) -> bytes | None:
-    """The state's bytes; None when they are gone, damaged, or not those that the name promises."""
+    """The state's bytes; None when they are absent, damaged, or do not match the name."""
     try:
         body = await bucket.read(checkpoint.key)
         unpacked = zstandard.ZstdDecompressor().decompressobj().decompress(body)
     except (ObjectMissing, zstandard.ZstdError):
-        # A cache that cannot be used is passed over: an older one, or the slots, have it all.
+        # An unusable cache is skipped: an older one, or the slots, contain everything.
         return None
     return unpacked if sha256_hex(unpacked)[:16] == checkpoint.root else None
 

@@ -1,4 +1,4 @@
-"""Time, sleep and chance as values that are passed in, so that a test can own all three."""
+"""Time, sleep and randomness as values that are passed in, so that a test controls all three."""
 
 import asyncio
 import random
@@ -9,7 +9,7 @@ from uuid import UUID
 
 
 class Clock(Protocol):
-    """What a shell may know of time. Pure code gets its results, never the clock."""
+    """The clock of code that does I/O. Pure code gets times, never a clock."""
 
     def now(self) -> datetime:
         """The wall clock, in UTC. May jump."""
@@ -46,14 +46,14 @@ def uuid7(now: datetime, chance: random.Random) -> str:
 
 
 def uuid7_time(text: str) -> datetime:
-    """The UTC time in a UUIDv7, to the millisecond. Raises ValueError for what is no UUID."""
+    """The UTC time in a UUIDv7, to the millisecond. Raises ValueError for text that is not a UUID."""
     return datetime.fromtimestamp((UUID(text).int >> 80) / 1000, UTC)
 
 
 def random_name(chance: random.Random, length: int) -> str:
     """Lower-case letters and digits without look-alikes, for tags and writers' names.
 
-    One draw for all of them: of the system's randomness each is a system call.
+    One draw for all of them: each draw of the system's randomness is a system call.
     """
     letters, number = "23456789abcdefghjkmnpqrstuvwxyz", chance.getrandbits(8 * length)
     return "".join(

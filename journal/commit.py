@@ -1,6 +1,6 @@
 """The commit protocol as a table: what an answer means, and what to do next. Pure.
 
-The scenario behind each rule stands in FORMAT.md, "Committing slot N". Must never do I/O, and never
+FORMAT.md, "Committing slot N", has the scenario behind each rule. Must never do I/O, and never
 let a slot count as lost or failed while one of our own attempts at it may still land.
 """
 
@@ -17,14 +17,14 @@ class Step(enum.Enum):
     PUT_AGAIN = "put again"
     """The same bytes to the same slot; never N+1 while N is unknown."""
     LOOK = "look"
-    """GET N: who has it?"""
+    """GET N to see whose commit it is."""
     COMMITTED = "committed"
     LOST = "lost"
-    """Another's bytes are in N: fold them, decide everything again."""
+    """Another writer's bytes are in N: fold them, then decide every command again."""
     FAILED = "failed"
-    """Certainly not committed, and trying again will not help."""
+    """Certainly not committed, and a retry will not help."""
     BROKEN = "broken"
-    """The store broke a promise that the protocol rests on: stop writing."""
+    """The store broke a guarantee that the protocol needs: stop writing."""
 
 
 class Found(enum.Enum):
@@ -42,7 +42,7 @@ class Progress(msgspec.Struct, frozen=True):
     doubtful: bool = False
     """An earlier attempt may have landed, or may land later."""
     taken: bool = False
-    """A 412 said that somebody has the slot."""
+    """The store answered 412: the slot exists."""
     pause: bool = False
     """Back off before the next step."""
 

@@ -24,11 +24,11 @@ from journal.events import (
 
 
 class UnknownEvent(Exception):
-    """A type or version that this code does not know: written by a newer one."""
+    """A type or version that this code does not know: a newer version wrote it."""
 
 
 class Envelope(Record, frozen=True):
-    """An event as it stands in a slot, its data not yet read."""
+    """An event as a slot stores it, its data not decoded."""
 
     seq: Count
     type: str
@@ -71,7 +71,7 @@ def decode_event(line: bytes) -> Event:
 
 
 def decode_envelope(line: bytes) -> Envelope:
-    """Read one line but for its data. Raises msgspec.DecodeError for damage."""
+    """Read one line except its data. Raises msgspec.DecodeError for damage."""
     return _ENVELOPES.decode(line)
 
 

@@ -1,4 +1,4 @@
-"""What an event holds that others need of every event: its version, its objects, the keys it names. Pure."""
+"""Parts that all events have: the version, the objects, the keys that they name. Pure."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -34,7 +34,7 @@ from journal.events import (
 
 
 def changes_of(data: Data) -> tuple[Change, ...]:
-    """The changes of an event in their order: of a change set each of it, else the one that it is."""
+    """The changes of an event in order: all changes of a change set, else the event's own data."""
     if isinstance(data, ChangeSetCommitted):
         return tuple(each.data for each in data.changes)
     return (data,)
@@ -47,7 +47,7 @@ def version_of(data: Data) -> int:
 
 
 def _rounds(data: Data) -> bool:
-    """Whether values were rounded on their way in."""
+    """Whether ingest rounded values."""
     changes = changes_of(data)
     return any(
         isinstance(each, Content | DatasetRestored) and bool(each.rounded) for each in changes
@@ -82,7 +82,7 @@ def objects_of(change: Change) -> tuple[Object, ...]:
 
 
 def retried_by(data: DatasetAppended) -> frozenset[str]:
-    """The quarantine blobs that an append resolves: it brings their rows again."""
+    """The quarantine blobs that an append resolves: it contains their rows, corrected."""
     if data.source is None:
         return frozenset()
     return frozenset(value for name, value in data.source.options if name == RETRIES)

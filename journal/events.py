@@ -1,6 +1,6 @@
-"""The closed union of event types, version 1: facts, in the past tense, under stable tags.
+"""The closed union of event types: facts, in the past tense, with stable tags.
 
-Owns what an event holds; `event_lines` writes and reads it. Must never refer to a class path, a clock
+Owns the members of events; `event_lines` writes and reads them. Must never refer to a class path, a clock
 or a bucket. FORMAT.md, "Events", is the specification.
 """
 
@@ -15,20 +15,20 @@ Place = tuple[Count, Count]
 
 VERSION = 1
 BLOCKS_VERSION = 2
-"""Of an event that records block hashes or rounded values: a reader of version 1 stops at it."""
+"""The version of an event with block hashes or rounded values: a reader of version 1 stops at it."""
 
 RETRIES = "retries"
-"""The option of an append's source that names a quarantine blob whose rows it brings again."""
+"""The option of an append's source that names a quarantine blob whose rows the source replaces."""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A part of an event. Unknown fields are damage: who adds one raises the version."""
+    """A part of an event. Unknown fields are damage: a new field needs a new version."""
 
 
 class Object(Record, frozen=True, omit_defaults=True):
     """One version of one key: `blob` is the physical object that holds its bytes.
 
-    `block_hashes` stand in the event that first names the blob, and in no other.
+    Only the event that first names the blob has `block_hashes`.
     """
 
     key: str
@@ -63,14 +63,14 @@ class Renamed(Record, frozen=True):
 
 
 class Rounded(Record, frozen=True):
-    """How many values of a column were changed when they became doubles, as was asked for."""
+    """How many values of a column changed when they were read as doubles, as the request asked."""
 
     name: str
     count: Count
 
 
 class Content(Record, frozen=True, omit_defaults=True):
-    """What a dataset holds, or what is added to one."""
+    """The content of a dataset, or an addition to it."""
 
     dataset_id: str
     name: str
@@ -97,26 +97,26 @@ class ObjectStored(Record, frozen=True, omit_defaults=True):
 
 
 class ObjectForgotten(Record, frozen=True):
-    """A key names nothing any more; its versions stay until they are collected."""
+    """A key names no object any more; its versions stay until gc removes them."""
 
     TYPE: ClassVar[str] = "object_forgotten"
     key: str
 
 
 class DatasetRegistered(Content, frozen=True):
-    """A dataset is exactly this, new or replaced."""
+    """A dataset has exactly this content, new or replaced."""
 
     TYPE: ClassVar[str] = "dataset_registered"
 
 
 class DatasetAppended(Content, frozen=True):
-    """A dataset holds this besides what it held; its schema, perhaps wider now, is of all of it."""
+    """A dataset got this content in addition; its schema, perhaps widened, covers all of it."""
 
     TYPE: ClassVar[str] = "dataset_appended"
 
 
 class DatasetDropped(Record, frozen=True):
-    """A dataset is no more; its name and fingerprint are free."""
+    """A dataset was dropped; its name and fingerprint are free."""
 
     TYPE: ClassVar[str] = "dataset_dropped"
     name: str
@@ -124,7 +124,7 @@ class DatasetDropped(Record, frozen=True):
 
 
 class DatasetRestored(Record, frozen=True, omit_defaults=True):
-    """A dataset is again what it was as of a seq: exactly this."""
+    """A dataset has again the content that it had as of a seq: exactly this."""
 
     TYPE: ClassVar[str] = "dataset_restored"
     as_of_seq: Count
@@ -141,7 +141,7 @@ class DatasetRestored(Record, frozen=True, omit_defaults=True):
 
 
 class ObjectsMarked(Record, frozen=True):
-    """These blobs will be deleted: from here on nothing may refer to them. Final."""
+    """These blobs will be deleted: no later event may refer to them. Final."""
 
     TYPE: ClassVar[str] = "objects_marked"
     run: str
@@ -150,7 +150,7 @@ class ObjectsMarked(Record, frozen=True):
 
 
 class ObjectsCollected(Record, frozen=True):
-    """These marked blobs are deleted."""
+    """These marked blobs were deleted."""
 
     TYPE: ClassVar[str] = "objects_collected"
     run: str
@@ -158,7 +158,7 @@ class ObjectsCollected(Record, frozen=True):
 
 
 class DatasetPinned(Record, frozen=True):
-    """What a dataset held as of a seq is kept, however old it grows."""
+    """The content of a dataset as of a seq is kept, whatever its age."""
 
     TYPE: ClassVar[str] = "dataset_pinned"
     name: str
@@ -167,7 +167,7 @@ class DatasetPinned(Record, frozen=True):
 
 
 class DatasetUnpinned(Record, frozen=True):
-    """A pin is no more."""
+    """A pin was removed."""
 
     TYPE: ClassVar[str] = "dataset_unpinned"
     name: str
@@ -175,7 +175,7 @@ class DatasetUnpinned(Record, frozen=True):
 
 
 class DatasetRenamed(Record, frozen=True):
-    """A dataset has another name; `dataset_id` is that of the new one. Its pins follow."""
+    """A dataset was renamed; `dataset_id` belongs to the new name. Its pins follow."""
 
     TYPE: ClassVar[str] = "dataset_renamed"
     name: str
@@ -184,7 +184,7 @@ class DatasetRenamed(Record, frozen=True):
 
 
 class DatasetsSwapped(Record, frozen=True):
-    """Two datasets have exchanged their names and ids. Their pins follow."""
+    """Two datasets exchanged their contents. Their pins follow the contents."""
 
     TYPE: ClassVar[str] = "datasets_swapped"
     a: str
@@ -201,7 +201,7 @@ class SafeView(Record, frozen=True):
 
 
 class ViewPut(Record, frozen=True):
-    """A view is exactly this, new or replaced: `sql` or `safe`, the other is null.
+    """A view has exactly this definition, new or replaced: `sql` or `safe`; the other is null.
 
     `reads` are the names that it reads, in lower case; `columns` are as they were then.
     """
@@ -216,14 +216,14 @@ class ViewPut(Record, frozen=True):
 
 
 class ViewDropped(Record, frozen=True):
-    """A view is no more; its name is free."""
+    """A view was dropped; its name is free."""
 
     TYPE: ClassVar[str] = "view_dropped"
     name: str
 
 
 class Alias(Record, frozen=True):
-    """What a name stands for in a profile, and as of which moment; null: the query's own."""
+    """What a name stands for in a profile, and as of which time or seq; null: the query's own."""
 
     alias: str
     to: str
@@ -231,7 +231,7 @@ class Alias(Record, frozen=True):
 
 
 class ProfilePut(Record, frozen=True):
-    """A profile is exactly this, new or replaced; `others`: `visible` or `hidden`."""
+    """A profile has exactly this definition, new or replaced; `others`: `visible` or `hidden`."""
 
     TYPE: ClassVar[str] = "profile_put"
     name: str
@@ -240,21 +240,21 @@ class ProfilePut(Record, frozen=True):
 
 
 class ProfileDropped(Record, frozen=True):
-    """A profile is no more."""
+    """A profile was dropped."""
 
     TYPE: ClassVar[str] = "profile_dropped"
     name: str
 
 
 class FormatRaised(Record, frozen=True):
-    """From the next slot on writers write this slot format."""
+    """Writers use this slot format from the next slot."""
 
     TYPE: ClassVar[str] = "format_raised"
     slot: Count
 
 
 class LakeAdopted(Record, frozen=True):
-    """The lake goes on from a restored copy whose head had been this."""
+    """The lake continues from a restored copy whose head was this."""
 
     TYPE: ClassVar[str] = "lake_adopted"
     previous_seq: Count
@@ -282,39 +282,39 @@ Change = (
     | FormatRaised
     | LakeAdopted
 )
-"""Every change that is an event of its own, or one of a change set. Whoever dispatches on it ends in
+"""Every change: an event of its own, or a part of a change set. Code that dispatches on it ends in
 `assert_never`, so that the type checker names each place that does not handle a new member."""
 
 
 class TypedChange(Record, frozen=True):
-    """A change of a change set, as an event has it: its type and its data."""
+    """A change of a change set: its type and its data."""
 
     type: str
     data: Change
 
 
 class ChangeSetCommitted(Record, frozen=True):
-    """All of these happened at once, each on what the ones before it left. At least one."""
+    """All of these happened at once, each on the result of the ones before it. At least one."""
 
     TYPE: ClassVar[str] = "change_set_committed"
     changes: tuple[TypedChange, ...]
 
 
 Data = Change | ChangeSetCommitted
-"""Every event type. A change set's `changes_of` are what folds and rules look at."""
+"""The data of every event type. Folds and rules read `changes_of`, never a change set."""
 CHANGE_TYPES: tuple[type[Change], ...] = get_args(Change)
 TYPES: tuple[type[Data], ...] = get_args(Data)
 
 
 class About(Record, frozen=True):
-    """An entity that an event is about, and where that entity's previous event lies."""
+    """An entity that an event is about, and the place of that entity's previous event."""
 
     entity: str
     prev: Place | None
 
 
 class Event(Record, frozen=True):
-    """One fact. Fields stand in the order in which they are written."""
+    """One event. The fields are in the order in which they are written."""
 
     seq: Count
     type: str

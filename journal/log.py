@@ -1,4 +1,4 @@
-"""The journal in a bucket: open it, read slots, settle one commit.
+"""The journal in a bucket: opens it, reads slots, commits one slot.
 
 Owns every request under `_journal/lake.json` and `_journal/slots/`. Must never fold, decide, or
 write anything but a slot and, once, `lake.json`.
@@ -34,9 +34,9 @@ from journal.slot import (
 )
 
 WINDOW = 32
-"""How many slots a catch-up reads at once, at the most."""
+"""The most slots that a catch-up reads at once."""
 DIRECT = 128
-"""How many slots of history are read by themselves before packs are."""
+"""So many slots of history are read one by one; more are read from packs."""
 PAUSE_S = 0.05
 PAUSE_MAX_S = 5.0
 
@@ -46,13 +46,13 @@ class Committed(msgspec.Struct, frozen=True):
 
 
 class RaceLost(msgspec.Struct, frozen=True):
-    """Another's slot stands there. Ours never will."""
+    """Another writer has this position. Our slot will never be there."""
 
     slot: Slot
 
 
 class CommitFailed(msgspec.Struct, frozen=True):
-    """Our slot is certainly not in the journal, and the store says why."""
+    """Our slot is certainly not in the journal; the store gave a reason."""
 
     detail: str
 
@@ -74,7 +74,7 @@ class Journal:
         self._chance = chance
 
     async def read(self, position: int) -> Slot | None:
-        """The slot at `position`, None where there is none yet.
+        """The slot at `position`, None when there is none yet.
 
         Raises JournalCorrupt, UpgradeRequired, BucketUnavailable, BucketRefused.
         """
@@ -96,7 +96,7 @@ class Journal:
         """
         async with aclosing(self._bodies(first)) as bodies:
             async for position, body in bodies:
-                # Decoded one at a time, as they are asked for: what stays in the cache is fast.
+                # Decoded one at a time, on demand: that keeps the data in the CPU's cache.
                 yield decode_slot(body, position)
 
     async def history(self, first: int, last: int) -> AsyncGenerator[Slot, None]:
@@ -106,9 +106,9 @@ class Journal:
                 yield decode_slot(body, position)
 
     async def bodies(self, first: int, last: int) -> AsyncGenerator[tuple[int, bytes], None]:
-        """Positions and bytes of the slots `first` to `last`: a few by themselves, many by packs.
+        """Positions and bytes of the slots `first` to `last`: a few one by one, many from packs.
 
-        Whoever stops early pays for little: a pack must be read and proven whole.
+        The first slots are read one by one, so stopping early is cheap: a pack must be verified whole.
         """
         async with aclosing(self._until(first, min(last, first + DIRECT - 1))) as bodies:
             async for position, body in bodies:
@@ -155,19 +155,19 @@ class Journal:
                 yield position, body
 
     async def hash_at(self, position: int) -> str:
-        """The SHA-256 of what stands at `position` now (0: `lake.json`). Raises ObjectMissing."""
+        """The SHA-256 of the bytes at `position` now (0: `lake.json`). Raises ObjectMissing."""
         key = keys.slot_key(position) if position else keys.LAKE
         return sha256_hex(await self.bucket.read(key))
 
     async def expect_no_gap(self, position: int) -> None:
         """Raises JournalCorrupt when slots exist beyond `position`, but not the next one.
 
-        The port has no verb that could find this by GETs: a gap reads like the journal's end.
+        GETs alone cannot find this: a gap reads like the journal's end.
         """
         first = await self.bucket.list_objects(keys.SLOTS, keys.slot_key(position), limit=1)
         if not first or first[0].key == keys.slot_key(position + 1):
             return
-        # Both may have come while the store was listing; only a look that begins now is proof.
+        # Both may have been created while the store was listing; only a read that begins now is proof.
         if await self.read(position + 1) is None:
             seen = keys.slot_position(first[0].key) or first[0].key
             raise JournalCorrupt(position + 1, "it is missing", str(position + 1), str(seen))
@@ -175,9 +175,9 @@ class Journal:
     async def commit(
         self, position: int, body: bytes, commit: str
     ) -> Committed | RaceLost | CommitFailed:
-        """Put `body` at `position` and settle what became of it, however long that takes.
+        """Put `body` at `position` and find out the outcome, however long that takes.
 
-        Returns only what is certain, and retries until it is. Cancelling it leaves the
+        Returns only a certain outcome, and retries until it has one. Cancelling it leaves the
         slot unknown. Raises StoreBroken, JournalCorrupt, UpgradeRequired.
         """
         progress, detail, attempt = Progress(), "", 0
@@ -200,13 +200,13 @@ class Journal:
                 case Step.FAILED:
                     return CommitFailed(detail)
                 case Step.BROKEN:
-                    raise StoreBroken(f"slot {position}: the store said 412, then 404")
+                    raise StoreBroken(f"slot {position}: the store answered 412, then 404")
 
     async def _look(self, position: int, commit: str) -> tuple[Found | None, Slot | None]:
         try:
             slot = await self.read(position)
         except (BucketUnavailable, BucketRefused):
-            # Nothing was learnt, so nothing is concluded: the caller asks again after a pause.
+            # No answer, so no conclusion: the caller repeats the read after a pause.
             return None, None
         if slot is None:
             return Found.ABSENT, None
@@ -214,7 +214,7 @@ class Journal:
 
 
 async def open_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> Journal:
-    """The bucket's journal, begun if there is none: create `lake.json`, GET, the winner counts.
+    """The bucket's journal, created if there is none: create `lake.json`, then GET; the winner's counts.
 
     Raises JournalCorrupt when `lake.json` is absent while slot 1 exists, UpgradeRequired.
     """
@@ -233,11 +233,11 @@ async def open_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> J
 
 
 async def find_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> Journal | None:
-    """The bucket's journal, None where there is none. Writes nothing."""
+    """The bucket's journal, None when there is none. Writes nothing."""
     body = await _read_lake(bucket)
     if body is None and await _slot_one_exists(bucket):
-        # Another process may have begun the lake between the two reads: it makes slot 1 last, so
-        # only a look that begins after slot 1 was seen tells damage from a beginning.
+        # Another process may have created the lake between the two reads. It creates slot 1 last, so
+        # only a read that begins after slot 1 was seen distinguishes damage from a new lake.
         body = await _read_lake(bucket)
         if body is None:
             raise JournalCorrupt(0, "lake.json is absent while slot 1 exists")
@@ -247,7 +247,7 @@ async def find_journal(bucket: Bucket, clock: Clock, chance: random.Random) -> J
 
 
 async def holds_lake(bucket: Bucket) -> bool:
-    """Whether a journal was ever begun here: `lake.json`, or a slot without it, which is damage."""
+    """Whether a journal exists here: `lake.json`, or a slot without it, which is damage."""
     return bool(await bucket.list_objects(keys.JOURNAL, limit=1))
 
 

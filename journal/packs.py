@@ -1,7 +1,7 @@
 """Packs: the exact bytes of 1,024 slots in one object, so that reading history takes few requests.
 
-Derived, never truth: a pack counts only when its slots are joined by their hashes and the last of
-them is the one in the journal. Made once, by whoever gets there. Must never touch a slot.
+Derived: a pack is used only if its slots are linked by their hashes and the last one is in the
+journal. Written once, by the first process that is ready. Must never touch a slot.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from journal.slot import JournalCorrupt, decode_header, sha256_hex
 SLOTS_A_PACK = 1_024
 LEVEL = 3
 PIECE_BYTES = 1024 * 1024
-"""How much of a pack is decompressed at once: a pack may hold gigabytes."""
+"""How much of a pack is decompressed at once: a pack may contain gigabytes."""
 HELD_BYTES = 64 * 1024 * 1024
-"""Slots up to this size in all are decompressed once, for their proof and for their reader."""
+"""A pack of at most this size is decompressed once, for both verifying and reading."""
 _BEGINNING = b'\n{"slot":'
 
 
@@ -32,7 +32,7 @@ def pack_key(first: int) -> str:
 
 
 def parse(key: str) -> int | None:
-    """The first position of the pack that has this key; None for any other object's."""
+    """The first position of the pack with this key; None for the key of any other object."""
     numbers = key.removeprefix(PACKS).partition("-")[0]
     first = int(numbers) if numbers.isascii() and numbers.isdigit() else 0
     return first if first and key == pack_key(first) else None
@@ -45,13 +45,13 @@ def first_of(position: int) -> int:
 
 @contextmanager
 def writing(file: BinaryIO) -> Iterator[Callable[[bytes], object]]:
-    """What takes the bytes of a pack's slots, in order and in any pieces, on their way to `file`."""
+    """A writer for the bytes of a pack's slots, in order and in any pieces; it compresses to `file`."""
     with zstandard.ZstdCompressor(level=LEVEL).stream_writer(file, closefd=False) as packed:
         yield packed.write
 
 
 class Pack(msgspec.Struct, frozen=True):
-    """A pack whose slots are proven: `body` is the object's bytes, compressed as they are.
+    """A pack whose slots are verified: `body` is the object's bytes, still compressed.
 
     `held` are the slots' bytes, as they came out while they were proven, where they are not large.
     """
@@ -61,18 +61,18 @@ class Pack(msgspec.Struct, frozen=True):
     held: tuple[bytes, ...] = ()
 
     def slots(self) -> Iterator[tuple[int, bytes]]:
-        """Each slot's position and bytes, in order; if need be, decompressed as they are asked for."""
+        """Each slot's position and bytes, in order; a large pack is decompressed on demand."""
         return enumerate(self.held or _slots(self.body), self.first)
 
 
 async def read_pack(bucket: Bucket, first: int) -> Pack | None:
-    """The pack whose first slot is `first`; None where there is none, or none that is proven."""
+    """The pack whose first slot is `first`; None when it is absent or cannot be verified."""
     try:
         body = await bucket.read(pack_key(first))
         last = sha256_hex(await bucket.read(slot_key(first + SLOTS_A_PACK - 1)))
         return await asyncio.to_thread(_proven, first, body, last)
     except (ObjectMissing, zstandard.ZstdError, JournalCorrupt):
-        # A cache that cannot be used is passed over: the slots have it all.
+        # An unusable cache is skipped: the slots contain everything.
         return None
 
 
@@ -97,7 +97,7 @@ def _proven(first: int, body: bytes, last: str) -> Pack:
 
 
 def _slots(body: bytes) -> Iterator[bytes]:
-    """Slots by their headers: each begins with a line that no event can be."""
+    """Split slots at their headers: no event looks like a header line."""
     rest = b""
     for piece in zstandard.ZstdDecompressor().read_to_iter(body, write_size=PIECE_BYTES):
         *whole, rest = _split(rest + piece)

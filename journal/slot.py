@@ -1,6 +1,6 @@
-"""Slots: one atomic batch of events as bytes, and the hash chain that joins them. Pure.
+"""Slots: one atomic batch of events as bytes, and the hash chain that links them. Pure.
 
-Must never read a clock, a bucket or chance: times and ids come in as values.
+Must never read a clock, a bucket or randomness: times and ids are passed in.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class Lake(Record, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """Where a journal stands: the last slot and the hash that the next one must name.
+    """The end of a journal: the last slot and the hash that the next one must name.
 
     Of an empty journal: 0, 0, the hash of `lake.json`, and an empty time.
     """
@@ -47,7 +47,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
 
 class Header(Record, frozen=True):
-    """The first line of a slot. Fields stand in the order in which they are written."""
+    """The first line of a slot. The fields are in the order in which they are written."""
 
     slot: Count
     min_reader: Count
@@ -62,7 +62,7 @@ class Header(Record, frozen=True):
 
 
 class Slot(msgspec.Struct, frozen=True, gc=False):
-    """A decoded slot and the hash of the bytes that it was decoded from."""
+    """A decoded slot and the hash of its bytes."""
 
     header: Header
     events: tuple[Event, ...]
@@ -75,9 +75,9 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
 
 
 class SealedSlot(msgspec.Struct, frozen=True, gc=False):
-    """A slot whose events are not decoded: for whoever needs few of them, or little of each.
+    """A slot whose events are not decoded: for code that needs few of them, or little of each.
 
-    Its bytes are proven by the links from slot to slot, as a decoded slot's are.
+    The links from slot to slot verify its bytes, as those of a decoded slot.
     """
 
     header: Header
@@ -90,7 +90,7 @@ class SealedSlot(msgspec.Struct, frozen=True, gc=False):
 
 
 class JournalCorrupt(Exception):
-    """The bytes are not what a writer promised: where, what was expected, what was seen."""
+    """The bytes are not valid: where, what was expected, what was found."""
 
     def __init__(self, position: int, reason: str, expected: str = "", seen: str = "") -> None:
         detail = f": expected {expected}, seen {seen}" if expected or seen else ""
@@ -102,7 +102,7 @@ class JournalCorrupt(Exception):
 
 
 class UpgradeRequired(Exception):
-    """Written by a newer version: everything before it stands, nothing may be written here."""
+    """Written by a newer version: the slots before it are valid; this code must not write here."""
 
     def __init__(self, position: int, reason: str) -> None:
         super().__init__(f"slot {position}: {reason}")
@@ -111,7 +111,7 @@ class UpgradeRequired(Exception):
 
 
 class _Preamble(msgspec.Struct, frozen=True):
-    """What every format's first line promises to hold, so that an older reader can stop well."""
+    """The members that the first line of every format has, so that an older reader can stop cleanly."""
 
     slot: int
     min_reader: int
@@ -209,7 +209,7 @@ def event_in(sealed: SealedSlot, seq: int) -> Event:
 
 
 def envelopes(sealed: SealedSlot) -> list[Envelope]:
-    """All events of a slot but for their data, in order. Raises JournalCorrupt."""
+    """All events of a slot without their data, in order. Raises JournalCorrupt."""
     position = sealed.header.position
     try:
         found = [decode_envelope(line) for line in _lines(sealed)]
@@ -242,7 +242,7 @@ def check_link(head: Head, slot: Slot | SealedSlot, lake: str) -> None:
 
 
 def expect_same(known: Head, slot: Slot) -> None:
-    """Raises JournalCorrupt when what stands at a known position is not what was folded there."""
+    """Raises JournalCorrupt when a known position has other bytes than those that were folded."""
     if slot.sha256 != known.sha256:
         raise JournalCorrupt(known.position, "it reads differently", known.sha256, slot.sha256)
 
@@ -256,7 +256,7 @@ def _lines(sealed: SealedSlot) -> list[bytes]:
 
 
 def _line(sealed: SealedSlot, number: int, seq: int) -> bytes:
-    """The line of event `seq`. A search for it as writers write it takes a third of splitting them all."""
+    """The line of event `seq`. Searching for it takes a third of splitting all lines."""
     body = sealed.body
     start = body.find(b'\n{"seq":%d,' % seq) + 1
     return body[start : body.find(b"\n", start)] if start else _lines(sealed)[number]
@@ -298,7 +298,7 @@ def _check_header(header: Header, position: int) -> None:
 
 
 def _check_text(body: bytes, position: int) -> None:
-    """A decoder looks at the strings that it decodes, and at no others."""
+    """Checks all bytes: a decoder checks only the strings that it decodes."""
     try:
         if not body.isascii():
             body.decode()
@@ -314,7 +314,7 @@ def _check_event(event: Event | Envelope, seq: int, position: int) -> None:
 
 
 def _check_names(events: tuple[Event, ...], position: int) -> None:
-    """Keys out of a slot are trusted no more than keys from users."""
+    """Keys from a slot are checked like keys from users."""
     blobs: list[str] = []
     for event in events:
         keys, named = names_of(event.data)

@@ -1,4 +1,4 @@
-"""Blocking work in a bounded pool of threads, awaited to its end even when the caller is cancelled."""
+"""Runs blocking work in a pool of threads and awaits its end even when the caller is cancelled."""
 
 import asyncio
 from collections.abc import Callable

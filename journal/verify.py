@@ -1,4 +1,4 @@
-"""Verify: is every slot there, whole, in order, and joined to the one before? Reads all, writes nothing."""
+"""Verifies that every slot exists, is whole, in order and linked to the one before. Writes nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ async def verify(journal: Journal) -> AsyncIterator[Head]:
     async for positions in _windows(journal.bucket):
         there = [seen for want, seen in enumerate(positions, head.position + 1) if want == seen]
         reads = (journal.read(position) for position in there)
-        # In the order of the slots, not of the answers: the first bad one is to be named.
+        # In the order of the slots, not of the answers, to name the first bad one.
         for slot in await asyncio.gather(*reads, return_exceptions=True):
             if isinstance(slot, BaseException):
                 raise slot

@@ -1,4 +1,4 @@
-"""The catalog: which datasets live, and what each one holds. Pure."""
+"""The catalog: the live datasets, views and profiles, and the content of each dataset. Pure."""
 
 from typing import assert_never
 
@@ -52,11 +52,11 @@ DatasetChange = (
     | FormatRaised
     | LakeAdopted
 )
-"""Every change that is not one of a definition."""
+"""Every change of a dataset, not of a view or profile."""
 
 
 class Ingested(msgspec.Struct, frozen=True, gc=False):
-    """A source file whose rows a dataset holds, and the event that brought them."""
+    """A source file whose rows a dataset holds, and the event that added them."""
 
     sha256: str
     size_bytes: int
@@ -101,7 +101,7 @@ class Draft:
         self.profiles = Overlay(catalog.profiles)
 
     def finish(self) -> Catalog:
-        """The catalog that the events have made; the draft is spent."""
+        """The catalog after the events; the draft must not be used again."""
         return Catalog(self.datasets.finish(), self.views.finish(), self.profiles.finish())
 
 
@@ -141,17 +141,17 @@ def _apply(draft: Overlay[str, Dataset], data: DatasetChange, moment: Moment) ->
 
 
 def find(catalog: Catalog, name: str) -> Dataset | None:
-    """The live dataset of that name in any spelling."""
+    """The live dataset of that name, whatever its case."""
     return catalog.datasets.get(name.lower())
 
 
 def find_view(catalog: Catalog, name: str) -> ViewDefinition | None:
-    """The live view of that name in any spelling."""
+    """The live view of that name, whatever its case."""
     return catalog.views.get(name.lower())
 
 
 def named(dataset: Dataset, name: str) -> Dataset:
-    """The dataset as it is, under another name."""
+    """The same dataset under another name."""
     return msgspec.structs.replace(dataset, name=name)
 
 
@@ -161,12 +161,12 @@ def views_in_name_order(catalog: Catalog) -> list[ViewDefinition]:
 
 
 def find_profile(catalog: Catalog, name: str) -> Profile | None:
-    """The live profile of that name in any spelling."""
+    """The live profile of that name, whatever its case."""
     return catalog.profiles.get(name.lower())
 
 
 def unnamed(dataset: Dataset) -> int | None:
-    """The event that gave a dataset objects of which it cannot say what files they were read from."""
+    """The event that gave a dataset objects whose source files are unknown."""
     if not dataset.sources and dataset.objects:
         return dataset.seq
     return next((each.seq for each in dataset.sources if not each.sha256), None)
@@ -235,14 +235,14 @@ def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
 
 
 def _plain(objects: tuple[Object, ...]) -> tuple[Object, ...]:
-    """`objects` without their block hashes, which the inventory has: once for each blob."""
+    """`objects` without their block hashes, which the inventory stores once for each blob."""
     if not any(item.block_hashes for item in objects):
         return objects
     return tuple(msgspec.structs.replace(item, block_hashes="") for item in objects)
 
 
 def _all_sources(was: Dataset) -> tuple[Ingested, ...]:
-    """Where a dataset's rows are from; one source that nobody can name stands for objects without."""
+    """The sources of a dataset's rows; one unknown source stands for objects without a source."""
     if was.sources or not was.objects:
         return was.sources
     return (Ingested("", 0, (), was.seq),)

@@ -1,4 +1,4 @@
-"""Checkpoints in and out: a state from the newest one that can be proven, and a state into one.
+"""Loads a state from the newest checkpoint that can be verified, and stores a state as a checkpoint.
 
 A checkpoint is never trusted: its bytes must have the root in its name, and the slot that it says it
 follows must be in the journal with that hash (a copy of a bucket may hold a checkpoint beyond its
@@ -27,17 +27,17 @@ from projections.fold import STATE_VERSION, State
 EVERY_SLOTS = 1_024
 EVERY_EVENTS = 20_000
 TRIED = 16
-"""How many checkpoints that cannot be used are passed over before the slots are read instead."""
+"""How many unusable checkpoints are skipped before the slots are read instead."""
 
 
 def is_due(before: Head, after: Head) -> bool:
-    """Whether the state at `after` is one that is kept; the same answer on every node."""
+    """Whether the state at `after` is stored as a checkpoint; the same on every node."""
     events = after.seq // EVERY_EVENTS > before.seq // EVERY_EVENTS
     return events or after.position % EVERY_SLOTS == 0
 
 
 async def newest_state(journal: Journal, as_of: int | None = None) -> State | None:
-    """The state of the newest checkpoint, of those not after event `as_of`, that can be proven.
+    """The state of the newest checkpoint, not after event `as_of`, that can be verified.
 
     Usually one LIST of one key and two GETs. None where no checkpoint is of use.
     """
@@ -54,7 +54,7 @@ async def newest_state(journal: Journal, as_of: int | None = None) -> State | No
 
 
 async def keep_state(journal: Journal, state: State, directory: Path | None) -> str:
-    """Store the state as a checkpoint, once; its key. `directory` is for the bytes on their way."""
+    """Store the state as a checkpoint, once; return its key. `directory` is for a temporary file."""
     async with _on_its_way(directory) as (file, path):
         root = await in_thread(None, lambda: checkpoints.write(encode_state(state), file))
         key = checkpoints.checkpoint_of(STATE_VERSION, state.head, root).key
@@ -63,7 +63,7 @@ async def keep_state(journal: Journal, state: State, directory: Path | None) -> 
 
 
 async def keep_pack(journal: Journal, first: int, directory: Path | None) -> str:
-    """Store the slots from `first` on, all of which exist, as a pack, once; its key."""
+    """Store the pack that begins with slot `first`, once; return its key. All its slots must exist."""
     key = packs.pack_key(first)
     async with _on_its_way(directory) as (file, path):
         with packs.writing(file) as write:
@@ -76,7 +76,7 @@ async def keep_pack(journal: Journal, first: int, directory: Path | None) -> str
 
 
 async def has_pack(journal: Journal, first: int) -> bool:
-    """Whether somebody has made this pack already."""
+    """Whether this pack exists."""
     try:
         await journal.bucket.stat(packs.pack_key(first))
     except ObjectMissing:
@@ -91,7 +91,7 @@ async def _state_of(journal: Journal, checkpoint: Checkpoint) -> State | None:
     try:
         state = await asyncio.to_thread(decode_state, body)
     except StateDamaged:
-        # A cache that cannot be read is passed over: an older one, or the slots, have it all.
+        # An unreadable cache is skipped: an older one, or the slots, contain everything.
         return None
     named = (checkpoint.seq, checkpoint.position)
     return state if (state.head.seq, state.head.position) == named else None
@@ -106,7 +106,7 @@ async def _is_in(journal: Journal, head: Head) -> bool:
 
 @asynccontextmanager
 async def _on_its_way(directory: Path | None) -> AsyncIterator[tuple[BinaryIO, Path]]:
-    """A temporary file, gone afterwards."""
+    """A temporary file, removed afterwards."""
     descriptor, name = tempfile.mkstemp(prefix="keep-", dir=directory)
     path = Path(name)
     try:
@@ -118,6 +118,6 @@ async def _on_its_way(directory: Path | None) -> AsyncIterator[tuple[BinaryIO, P
 
 async def _store(journal: Journal, key: str, file: BinaryIO, path: Path) -> None:
     await in_thread(None, file.flush)
-    # Another process may have made it first, perhaps by another version of the compressor.
+    # Another process may have stored it first, perhaps with another version of the compressor.
     with suppress(ObjectExists):
         await journal.bucket.upload(key, path)

@@ -35,7 +35,7 @@ class StateDamaged(Exception):
 
 
 def encode_state(state: State) -> Iterator[bytes]:
-    """The state's lines, LF included."""
+    """The lines of a state, each with its LF."""
     yield _line(["state", STATE_VERSION, state.head, state.format])
     for name, kind in PARTS:
         part = getattr(state, name)
@@ -101,7 +101,7 @@ def _line(value: object) -> bytes:
 
 
 def _pair_decoders() -> dict[tuple[str, str], Callable[[bytes], Any]]:
-    """For each field that is a map, what reads one of its pairs."""
+    """For each field that is a map, the decoder of its pairs."""
     found: dict[tuple[str, str], Callable[[bytes], Any]] = {}
     for name, kind in PARTS:
         for field, hint in get_type_hints(kind).items():

@@ -1,4 +1,4 @@
-"""Definitions: views and profiles, which hold no rows and name what does. Pure."""
+"""Definitions: views and profiles. They contain no rows and name other relations. Pure."""
 
 from typing import assert_never
 
@@ -34,7 +34,7 @@ class ViewDefinition(msgspec.Struct, frozen=True, gc=False):
 
 
 class Profile(msgspec.Struct, frozen=True, gc=False):
-    """One live profile: what its names stand for, and whether all others are `visible` or `hidden`."""
+    """One live profile: its aliases, and whether all other names are `visible` or `hidden`."""
 
     name: str
     names: tuple[Alias, ...]

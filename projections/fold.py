@@ -18,11 +18,11 @@ from projections.moment import Moment
 from projections.overlay import Overlay
 
 STATE_VERSION = 5
-"""Raised with every change of what a fold makes of the same events; golden roots hold it."""
+"""Raised when the same events fold to another state; golden roots test it."""
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything that follows from the journal up to `head`. A value: keep it, compare it."""
+    """Everything derived from the journal up to `head`. An immutable value."""
 
     head: Head
     format: int
@@ -38,7 +38,7 @@ def empty(origin: Head) -> State:
 
 
 class Draft:
-    """A state while events are folded into it: mutable inside, never seen outside this package."""
+    """A state while events are folded into it: mutable, never visible outside this package."""
 
     def __init__(self, state: State) -> None:
         self._format = state.format
@@ -64,14 +64,14 @@ class Draft:
             self._format = max(self._format, change.slot)
 
     def anchor(self, slot: Slot) -> None:
-        """Keep the slot's place if it is one of those that history remembers."""
+        """Record the slot's place if history needs it as an anchor."""
         header = slot.header
         if history.is_anchor(header.position):
             anchor = Anchor(header.position, header.first_seq, header.at)
             self._anchors = self._anchors.set(len(self._anchors), anchor)
 
     def finish(self, head: Head) -> State:
-        """The state at `head`; the draft is spent."""
+        """The state at `head`; the draft must not be used again."""
         return State(
             head,
             self._format,
@@ -83,7 +83,7 @@ class Draft:
 
 
 class Folding:
-    """Many slots into one state: without a state after each, which costs more than its events do.
+    """Folds many slots without a state after each: making a state costs more than folding its events.
 
     A map that is shared with a state copies what it changes; one that is not changes in place.
     """
@@ -93,7 +93,7 @@ class Folding:
         self._draft = Draft(state)
 
     def add(self, slot: Slot, seq: int | None = None) -> None:
-        """Fold one slot, of its events those up to `seq`. The caller has checked that it follows `head`."""
+        """Fold one slot's events, up to `seq`. The caller has checked that the slot follows `head`."""
         header, last = slot.header, slot.head.seq if seq is None else min(seq, slot.head.seq)
         for event in slot.events:
             if event.seq <= last:
@@ -102,7 +102,7 @@ class Folding:
         self.head = msgspec.structs.replace(slot.head, seq=last)
 
     def finish(self) -> State:
-        """The state after all of them; this folding is spent."""
+        """The state after all slots; this object must not be used again."""
         return self._draft.finish(self.head)
 
 
@@ -126,7 +126,7 @@ def fold(state: State, slot: Slot) -> State:
 
 
 def fold_to(state: State, slot: Slot, seq: int) -> State:
-    """As `fold`, but only events up to `seq`; the head is the slot's but for its seq."""
+    """As `fold`, but only events up to `seq`; the head is the slot's except its seq."""
     folding = Folding(state)
     folding.add(slot, seq)
     return folding.finish()
@@ -140,7 +140,7 @@ def close(running: State, slot: Slot) -> State:
 
 
 def counts(state: State) -> dict[str, int]:
-    """How much there is of what, for people."""
+    """The number of entries of each kind, for display."""
     return {
         "datasets": len(state.catalog.datasets),
         "keys": len(state.inventory.keys),

@@ -1,4 +1,4 @@
-"""The follower: keeps a state caught up with a journal.
+"""The follower: keeps a state up to date with a journal.
 
 Owns the node's committed state and how it advances. Must never write a slot, and never show a state
 that the journal does not hold.
@@ -16,7 +16,7 @@ from projections.fold import Folding, State, empty, fold
 from projections.heap import growing
 
 DUE = 256
-"""How many states may wait to be kept as checkpoints; the oldest are let go."""
+"""How many states may wait to be stored as checkpoints; the oldest are dropped."""
 
 
 class Follower:
@@ -26,14 +26,14 @@ class Follower:
         self.journal = journal
         self.state = empty(journal.origin)
         self.due: deque[State] = deque(maxlen=DUE)
-        """States that ought to be kept as checkpoints."""
+        """States that are due to be stored as checkpoints."""
         self.listeners: list[Callable[[Slot], None]] = []
         """Called with each slot once it is folded."""
 
     async def open(self) -> State:
-        """Begin at the newest checkpoint that can be proven, and catch up from there."""
+        """Begin at the newest checkpoint that can be verified, and catch up from there."""
         kept = await newest_state(self.journal)
-        # Nobody looks yet: a state after each slot, which costs more than its events, is not needed.
+        # No reader yet: a state after each slot, which costs more than its events, is not needed.
         folding = Folding(kept or self.state)
         with growing():
             try:
@@ -45,7 +45,7 @@ class Follower:
         return self.state
 
     async def catch_up(self) -> State:
-        """Fold what is in the journal and not in the state, until a read of the next slot says 404.
+        """Fold all slots that are not in the state yet, until a read of the next slot answers 404.
 
         The state that is returned was the present at some moment after this call began.
         Raises BucketError; JournalCorrupt and UpgradeRequired leave the last good state.
@@ -55,7 +55,7 @@ class Follower:
         return self.state
 
     def accept(self, slot: Slot, closed: State | None = None) -> None:
-        """Advance by a committed slot; one that is folded already is compared and left.
+        """Advance by a committed slot; one that is already folded is only compared.
 
         `closed` is the state after it, where the caller has folded it already. Raises
         JournalCorrupt when the slot does not follow the head.
@@ -72,7 +72,7 @@ class Follower:
             expect_same(head, slot)
 
     def _folded(self, folding: Folding, slot: Slot) -> Folding:
-        """What goes on after one more slot; a state that is due is finished, and begun from."""
+        """Fold one more slot; if its state is due as a checkpoint, finish it and continue from it."""
         before = folding.head
         check_link(before, slot, self.journal.lake.lake)
         folding.add(slot)

@@ -1,4 +1,4 @@
-"""The interpreter's heap while a state grows on it: millions of objects, and no cycle among them."""
+"""Python's cycle collector while a state grows: a state has millions of objects and no cycles."""
 
 import gc
 from collections.abc import Iterator
@@ -22,5 +22,5 @@ def growing() -> Iterator[None]:
 
 
 def settle() -> None:
-    """Leave what is there now out of all later looks for cycles; it is still freed when unused."""
+    """Exclude all present objects from later cycle collections; they are still freed when unused."""
     gc.freeze()

@@ -1,4 +1,4 @@
-"""History: where each entity's last event lies, and where to look for a seq or a time. Pure."""
+"""History: the place of each entity's last event, and an index from seq and time to slots. Pure."""
 
 from collections.abc import Callable
 from typing import assert_never
@@ -34,11 +34,11 @@ from journal.events import (
 )
 
 ANCHOR_EVERY = 1_024
-"""Every so many slots the state keeps an anchor, so that seq or time → slot is a few GETs."""
+"""The state keeps an anchor every so many slots, so that seq or time → slot takes a few GETs."""
 
 
 class Anchor(msgspec.Struct, frozen=True, gc=False):
-    """The slot at `position` begins with `first_seq` and is of time `at`."""
+    """The slot at `position` begins with `first_seq` and has the time `at`."""
 
     position: int
     first_seq: int
@@ -56,7 +56,7 @@ EMPTY = History()
 
 
 def origins(data: Data) -> dict[str, str]:
-    """What an event is about: each entity, and the one whose earlier events its history leads to.
+    """The entities that an event is about, each with the entity that its earlier events belong to.
 
     That is another one where a dataset has got the entity's name by a rename or a swap.
     """
@@ -93,12 +93,12 @@ def _itself(name: str) -> dict[str, str]:
 
 
 def dataset_entity(name: str) -> str:
-    """How `about` names a dataset or a view, which share their names: the same for every spelling."""
+    """The name of a dataset or view in `about`; they share one name space; case does not matter."""
     return f"dataset:{name.lower()}"
 
 
 def profile_entity(name: str) -> str:
-    """How `about` names a profile."""
+    """The name of a profile in `about`."""
     return f"profile:{name.lower()}"
 
 

@@ -1,4 +1,4 @@
-"""Requests seen: which idempotency key stood for which request, and where its event is. Pure."""
+"""Idempotency keys: the request that used each one, and the place of its event. Pure."""
 
 import hashlib
 
@@ -35,7 +35,7 @@ EMPTY = Requests()
 
 
 def identity(actor: str, key: str) -> str:
-    """What a key is remembered under: keys of different actors never meet."""
+    """The hash that a key is stored under: keys of different actors never collide."""
     return hashlib.sha256(f"{actor}\n{key}".encode()).hexdigest()
 
 
@@ -54,7 +54,7 @@ class Draft:
         self.evicted = requests.evicted
 
     def finish(self) -> Requests:
-        """The requests that the events have made; the draft is spent."""
+        """The requests after the events; the draft must not be used again."""
         return Requests(self.seen.finish(), self.order.finish(), self.count, self.evicted)
 
 

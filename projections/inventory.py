@@ -1,7 +1,7 @@
 """The inventory: every object that the journal knows, its key, and what gc has marked or deleted. Pure.
 
 A *key* is what users name, a *blob* the write-once object that holds one version of it. A blob of
-ingested data is its own key, and that key is there for as long as a live dataset refers to it.
+ingested data is its own key, and that key exists while a live dataset refers to it.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ from projections.overlay import Overlay
 from projections.pins import Pin
 
 REMEMBERED_EVENTS = 100_000
-"""For how many events a collected blob's name is kept before only the mark horizon guards it."""
+"""For how many events a collected blob's name is kept; after that only the mark horizon covers it."""
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -69,7 +69,7 @@ class Inventory(msgspec.Struct, frozen=True):
     blobs: Map[str, Stored] = Map()
     """Every version that may still be read."""
     references: Map[str, int] = Map()
-    """Blob → in how many places live datasets hold it, where that is not 0."""
+    """Blob → how often live datasets hold it, where that is not 0."""
     released: Map[str, int] = Map()
     """Blob of `blobs` → seq of the event since which neither a key nor a dataset refers to it."""
     pins: Map[str, Pin] = Map()
@@ -108,7 +108,7 @@ class Draft:
         self.mark_horizon = inventory.mark_horizon
 
     def finish(self) -> Inventory:
-        """The inventory that the events have made; the draft is spent."""
+        """The inventory after the events; the draft must not be used again."""
         return Inventory(
             self.keys.finish(),
             self.blobs.finish(),
@@ -264,7 +264,7 @@ def _take_up(draft: Draft, blob: str) -> None:
 
 
 def _let_go(draft: Draft, key: str, blob: str, moment: Moment) -> None:
-    """Note since when nothing refers to a blob, if nothing does."""
+    """If nothing refers to a blob, record since which event."""
     if draft.keys.find(key) != blob and draft.references.find(blob) is None:
         draft.released.put(blob, moment.seq)
 

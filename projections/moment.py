@@ -1,4 +1,4 @@
-"""When and where an event stands in the journal."""
+"""The place and time of an event in the journal."""
 
 import msgspec
 

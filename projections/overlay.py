@@ -13,7 +13,7 @@ _UNTOUCHED = object()
 
 
 class Overlay(Generic[K, V]):
-    """What changes in a map: gathered in a dict, brought into the map once, at the end.
+    """Changes of a map: collected in a dict, applied to the map once, at the end.
 
     A change of a persistent map copies its path in the tree; a key that a thousand events move
     costs that once here. The map below is never touched.
@@ -41,14 +41,14 @@ class Overlay(Generic[K, V]):
         self._changes.update(dict.fromkeys(keys, value))
 
     def drop(self, key: K) -> None:
-        """Let the key have no value, if it has one."""
+        """Remove the key, if it exists."""
         if self._below:
             self._changes[key] = _GONE
         else:
             self._changes.pop(key, None)
 
     def drop_all(self, keys: Iterable[K]) -> None:
-        """Let none of the keys have a value."""
+        """Remove each of the keys that exists."""
         for key in keys:
             self.drop(key)
 
@@ -59,7 +59,7 @@ class Overlay(Generic[K, V]):
         return below + changed
 
     def finish(self) -> Map[K, V]:
-        """The map with all changes; this overlay is spent."""
+        """The map with all changes; the overlay must not be used again."""
         if not self._changes:
             return self._below
         map_ = self._below.mutate()

@@ -1,4 +1,4 @@
-"""Pins: past versions of datasets that are kept however old they grow. Pure.
+"""Pins: past versions of datasets that are kept whatever their age. Pure.
 
 Owns how events move the pins of an inventory, and in how many pins each blob is.
 """
@@ -15,7 +15,7 @@ PinChange = DatasetPinned | DatasetUnpinned | DatasetRenamed | DatasetsSwapped
 
 
 def pin_name(name: str, as_of_seq: int) -> str:
-    """The key of a pin: the same for every spelling of the dataset's name."""
+    """The key of a pin; the case of the dataset's name does not matter."""
     return f"{name.lower()}@{as_of_seq}"
 
 

@@ -1,4 +1,4 @@
-"""The past: states as they were, and where in the journal a seq or a time lies.
+"""Past states, and the slot of a seq or a time.
 
 Reads only, and only up to the head that its follower has reached.
 """
@@ -21,11 +21,11 @@ REMEMBERED_STATES = 8
 
 
 class BeyondHead(Exception):
-    """A seq was asked for that the journal does not have."""
+    """The requested seq is beyond the journal's head."""
 
 
 class Snapshots:
-    """What a follower's journal was."""
+    """The past states of a follower's journal."""
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
@@ -77,7 +77,7 @@ class Snapshots:
         return slot
 
     async def _slot_at(self, position: int) -> SealedSlot:
-        """A slot that the state has folded. Raises JournalCorrupt when it is gone."""
+        """A slot that the state has folded. Raises JournalCorrupt when it is absent."""
         slot = await self._journal.sealed(position)
         if slot is None:
             raise JournalCorrupt(position, "it was read before and is absent now")

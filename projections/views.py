@@ -43,14 +43,14 @@ _UNKNOWN = '"NULL"'
 
 
 class Label(msgspec.Struct, frozen=True):
-    """A column that the objects do not have: one value for all rows of each object, in their order."""
+    """A column that the objects lack: one value for all rows of each object, in the order of objects."""
 
     name: str
     values: tuple[str | int, ...]
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """What a user's view is made of: its own SQL, or another relation masked.
+    """The definition of a user's view: its own SQL, or another relation masked.
 
     `key` is the lake's mask key as hex, where a mask needs it; `repr` does not show it.
     """
@@ -66,7 +66,7 @@ class Definition(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True):
-    """What a view is made of: `objects` are paths or URLs, `columns` is None when not known.
+    """The source of a view: `objects` are paths or URLs, `columns` is None when unknown.
 
     `schema` is the SQL schema that it stands in; None is the one without a name. `labels` stand
     in front of the objects' own columns, and in `columns` too.
@@ -78,13 +78,13 @@ class View(msgspec.Struct, frozen=True):
     schema: str | None = None
     labels: tuple[Label, ...] = ()
     definition: Definition | None = None
-    """Of a view that a user has defined; it has no objects of its own."""
+    """The definition of a user's view, which has no objects of its own."""
     inside: str = ""
-    """Where a statement names a user's view: the relation that it stands for."""
+    """For a user's view that a statement names: the relation that it stands for."""
 
 
 def view_sql(view: View) -> str:
-    """Return the statement that makes the dataset's view over its objects.
+    """Return the statement that creates the dataset's view over its objects.
 
     Without objects the view is an empty relation of the known types. Binding reads the objects'
     footers, so a view is made only for a query that names it. Raises ValueError when neither
@@ -98,7 +98,7 @@ def view_sql(view: View) -> str:
 
 
 def stub_sql(view: View) -> str:
-    """Return the statement that makes an empty view of the known types: for listings.
+    """Return the statement that creates an empty view of the known types, for listings.
 
     No object is opened. Where columns are unknown it has one column `?` of type "NULL": a
     listing must neither lose the dataset nor depend on the health of its objects.
@@ -109,7 +109,7 @@ def stub_sql(view: View) -> str:
 
 
 def dropped_sql(view: View) -> str:
-    """Return the statement that drops the view, if it is there."""
+    """Return the statement that drops the view, if it exists."""
     return f"DROP VIEW IF EXISTS {_called(view)}"
 
 
@@ -175,7 +175,7 @@ def _read(view: View) -> str:
 
 
 def _columns_by_name(view: View) -> str:
-    """How columns of the objects become the view's.
+    """The expressions that turn the objects' columns into the view's.
 
     Each object's columns may stand in another order, be missing, or have another type that holds
     the same values: each is cast to the dataset's type as it is read. Where one of those types is

@@ -1,1 +1,1 @@
-"""What an operator does to a lake: look it over, mend its caches, copy it, see what may be collected."""
+"""Operator's tasks on a lake: inspect it, repair caches, copy it, test its store, what-if states."""

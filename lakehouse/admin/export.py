@@ -1,7 +1,7 @@
 """Export: a lake, journal and referenced objects, into another bucket; verified, and resumable.
 
-Data first, then the facts: a copy that was cut short refers to nothing that is not there. What is
-there already is compared and left; nothing is ever overwritten.
+Copies objects first, then slots: an interrupted copy never refers to an absent object. Existing
+objects are compared and kept; nothing is ever overwritten.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ PARALLEL = 8
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a copy is. `copied` counts what was not there before."""
+    """The progress of a copy. `copied` counts the objects that were absent."""
 
     objects: int
     slots: int
@@ -35,7 +35,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 async def export(source: Journal, target: Bucket) -> AsyncIterator[Progress]:
-    """Copy everything up to the head that the journal has now.
+    """Copy everything up to the journal's present head.
 
     Raises RefusedError `object_damaged` for an object that is not what the journal says, and
     `bucket_refused` for a target that holds something else; JournalCorrupt, BucketError.
@@ -60,7 +60,7 @@ async def export(source: Journal, target: Bucket) -> AsyncIterator[Progress]:
 async def _copy_slots(
     source: Journal, target: Bucket, state: State
 ) -> AsyncIterator[tuple[int, int]]:
-    """(How many were not there, how many are done) after each window; `lake.json` comes first."""
+    """(How many were absent, how many are done) after each window; `lake.json` is first."""
     await _put(source.bucket, target, keys.LAKE)
     with contextlib.suppress(ObjectMissing):  # a lake without safe views has none
         await _put(source.bucket, target, keys.MASK_KEY)
@@ -73,7 +73,7 @@ async def _copy_slots(
 
 
 async def _put(source: Bucket, target: Bucket, key: str) -> bool:
-    """Copy a slot or `lake.json`. False when the very same bytes were there."""
+    """Copy a slot or `lake.json`. False when the same bytes already existed."""
     body = await source.read(key)
     created = await target.create(key, body)
     if created.answer is Answer.CREATED:
@@ -88,7 +88,7 @@ async def _put(source: Bucket, target: Bucket, key: str) -> bool:
 
 
 async def _copy(source: Bucket, target: Bucket, version: Stored) -> bool:
-    """Copy a blob through a file that is hashed on its way. False when it was there."""
+    """Copy a blob through a temporary file and verify its hash. False when it already existed."""
     try:
         if (await target.stat(version.blob)).size_bytes == version.size_bytes:
             return False

@@ -35,7 +35,7 @@ class CacheDifference(msgspec.Struct, frozen=True):
 
 
 class ObjectFault(msgspec.Struct, frozen=True):
-    """A referenced object that is not what the journal says."""
+    """A referenced object that does not match the journal."""
 
     key: str
     blob: str
@@ -45,7 +45,7 @@ class ObjectFault(msgspec.Struct, frozen=True):
 
     @property
     def is_damage(self) -> bool:
-        """Whether it is there, with other bytes."""
+        """Whether the object exists, with other bytes."""
         return self.reason != ABSENT
 
 
@@ -55,7 +55,7 @@ async def replayed(
     at: str | None = None,
     reached: ProgressCallback = ignore_progress,
 ) -> State:
-    """The state that the slots give, past every cache: at the end, or as of a seq or a time."""
+    """The state folded from slots alone, without caches: at the end, or as of a seq or a time."""
     folding = Folding(empty(journal.origin))
     with growing():
         async for slot in journal.slots(1):
@@ -70,7 +70,7 @@ async def replayed(
 async def without(
     journal: Journal, seqs: frozenset[int], seq: int | None = None, at: str | None = None
 ) -> WhatIf:
-    """The state that is, or was, beside the one that would be had these events never happened."""
+    """The actual state, and the state that would exist without these events."""
     sides = WhatIf(empty(journal.origin), seqs)
     async for slot in journal.slots(1):
         if _is_beyond(slot, seq, at):
@@ -84,7 +84,7 @@ async def without(
 async def differences(
     journal: Journal, reached: ProgressCallback = ignore_progress
 ) -> AsyncIterator[CacheDifference]:
-    """Each checkpoint of this version, and each pack, that is not what the slots say."""
+    """Each checkpoint of this version, and each pack, that differs from the slots."""
     kept = await checkpoints_by_position(journal.bucket)
     folding = Folding(empty(journal.origin))
     async for slot in journal.slots(1):
@@ -108,7 +108,7 @@ async def differences(
 
 
 async def checkpoints_by_position(bucket: Bucket) -> dict[int, list[Checkpoint]]:
-    """The checkpoints of this version; more than one at a position are never all right."""
+    """The checkpoints of this version. Of several at one position at most one is right."""
     found: dict[int, list[Checkpoint]] = {}
     for key in await _keys(bucket, f"{CHECKPOINTS}{STATE_VERSION}/"):
         checkpoint = checkpoints.parse(key)
@@ -124,7 +124,7 @@ async def object_faults(
     for number, version in enumerate(state.inventory.blobs.values(), 1):
         reached(number)
         if version.blob in state.inventory.marked:
-            # Final: it may be deleted at any moment, and nothing may refer to it again.
+            # Marked is final: the object may be deleted at any time, and nothing may refer to it again.
             continue
         reason = await _fault(bucket, version)
         if reason is not None:
@@ -146,7 +146,7 @@ def _is_beyond(slot: Slot, seq: int | None, at: str | None) -> bool:
 
 
 async def _keys(bucket: Bucket, prefix: str) -> list[str]:
-    """Keys of caches: one for a thousand slots or more, so all of them at once are few."""
+    """The keys of all caches: few, since there is one for a thousand slots or more."""
     found: list[str] = []
     page = await bucket.list_objects(prefix, "", PAGE)
     while page:

@@ -1,7 +1,7 @@
 """Repair: rebuild a lake's caches from its slots.
 
-Owns which caches are removed and made. Must never touch a slot, an object, or a cache of another state
-version. A crash in between costs time at the next start, no data.
+Owns which caches are removed and rebuilt. Must never touch a slot, an object, or a cache of another state
+version. A crash costs time at the next start, never data.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,11 +18,11 @@ from projections.checkpointing import has_pack, is_due, keep_pack, keep_state
 from projections.fold import Folding, empty
 
 Remove = Callable[[Sequence[str]], Awaitable[list[str]]]
-"""Removes caches by key; the keys that could not be removed."""
+"""Removes caches by key; returns the keys that could not be removed."""
 
 
 class Repaired(msgspec.Struct, frozen=True):
-    """How many wrong caches were removed, and how many of each kind were made."""
+    """How many wrong caches were removed, and how many of each kind were built."""
 
     removed: int
     checkpoints: int
@@ -30,7 +30,7 @@ class Repaired(msgspec.Struct, frozen=True):
 
 
 async def repair(journal: Journal, remove: Remove, reached: ProgressCallback) -> Repaired:
-    """Remove every cache that says something else than the slots, and make those that are due.
+    """Remove every cache that differs from the slots, and build those that are due.
 
     Reads the journal twice. `reached` is called with the slots of each reading. Raises
     JournalCorrupt, UpgradeRequired, BucketError, RefusedError `bucket_refused`.
@@ -45,7 +45,7 @@ async def repair(journal: Journal, remove: Remove, reached: ProgressCallback) ->
 
 
 async def _keep_states(journal: Journal, reached: ProgressCallback) -> tuple[int, int]:
-    """How many states were kept, and how many slots there are."""
+    """How many states were stored, and how many slots exist."""
     there, made = await checkpoints_by_position(journal.bucket), 0
     folding = Folding(empty(journal.origin))
     async for slot in journal.slots(1):

@@ -1,10 +1,9 @@
-"""What if some events had never happened: the others decided again, one by one, without them. Pure.
+"""The state as if some events had never happened: all others are decided again without them. Pure.
 
-Reads facts and makes none. Each event is turned back into the command that it came of, and the rules
-of `lakehouse.domain` judge that on the state without the events. What the rules refuse is left out
-with their code. The journal does not say how a schema change was asked for, so an event counts as
-permitted to change a schema where it did; nor which version a restore or pin found in the past, so
-that one is left out when objects that it names do not exist.
+Writes nothing. Each event is turned back into its command, and the rules of `lakehouse.domain` judge
+that on the state without the events. A refused command is left out and reported with its code. The
+journal does not record the requested schema change, so an event that changed a schema counts as
+permitted to; nor which version a restore or pin found, so one that names absent objects is left out.
 """
 
 from typing import assert_never
@@ -72,7 +71,7 @@ from projections.moment import Moment
 
 
 class Left(msgspec.Struct, frozen=True):
-    """An event that would not have happened either: the code and detail that its change would have met."""
+    """An event that would have been refused too, with the code and detail of the refusal."""
 
     seq: int
     type: str
@@ -81,7 +80,7 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class WhatIf:
-    """Two states side by side: as it was, and without some events."""
+    """Two states: the actual one, and the one without some events."""
 
     def __init__(self, state: State, without: frozenset[int]) -> None:
         self.was = state
@@ -90,7 +89,7 @@ class WhatIf:
         self._without = without
 
     def add(self, event: Event, moment: Moment) -> None:
-        """Take the next event into both, or into the first alone."""
+        """Apply the next event to both, or to the first alone."""
         before, self.was = self.was, apply(self.was, event, moment)
         if event.seq in self._without:
             return
@@ -105,7 +104,7 @@ class WhatIf:
 
 
 def _decided(data: Data, before: State, now: State, moment: Moment) -> Data | Refused:
-    """What an event becomes on the state without the others; `before` is the state that it met.
+    """The event as decided on the state without the others; `before` is the actual state before it.
 
     A change set would not have happened if one of its changes had been refused.
     """
@@ -140,21 +139,21 @@ def _decided_change(data: Change, before: State, now: State) -> Change | Refused
 
 
 def _unless_gc(data: Change) -> Change | Refused:
-    """An event that changes nothing now is folded all the same: later ones may name its objects."""
+    """An event that changes nothing is folded too: later ones may name its objects."""
     if isinstance(data, ObjectsMarked | ObjectsCollected):
         return Refused("object_in_use", "all of its objects are in use")
     return data
 
 
 def _unless_less(data: Change, decision: Change) -> Change | Refused:
-    """Gc is judged object by object; an event of which some had to stay is reported."""
+    """Gc is judged for each object; an event is reported if some of its objects had to stay."""
     if not isinstance(data, ObjectsMarked | ObjectsCollected):
         return decision
     return decision if decision == data else Refused("object_in_use", "some objects are in use")
 
 
 def command_of(data: Change, before: State, now: State) -> Command:
-    """The command that an event came of, as it would be sent on the state `now`."""
+    """The command of an event, as a client would send it on the state `now`."""
     match data:
         case ObjectStored():
             return StoreObject(
@@ -281,13 +280,13 @@ def _restored(data: DatasetRestored) -> Dataset:
 
 
 def _pinned(data: DatasetPinned) -> Dataset:
-    """A pin names blobs alone; that is all that its rule reads."""
+    """The content of a pin: its blobs, since its rule reads nothing else."""
     objects = tuple(Object(blob, blob, 0, "", None) for blob in data.blobs)
     return Dataset("", data.name, "", None, objects, None, (), (), (), "", "", data.as_of_seq)
 
 
 def _absent(data: Change, before: State, now: State) -> Refused | None:
-    """The refusal of a restore or pin of what never existed without those events."""
+    """The refusal of a restore or pin whose objects do not exist without those events."""
     if not isinstance(data, DatasetRestored | DatasetPinned):
         return None
     _, named = names_of(data)

@@ -1,6 +1,6 @@
-"""One batch: commands decided one after the other, each on the state that the last one leaves. Pure.
+"""One batch: commands decided in order, each on the state after the one before. Pure.
 
-Turns commands into a slot's bytes, and folds what those bytes decode to, never what was encoded.
+Encodes the events as a slot, and folds the decoded bytes, never the events before encoding.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A command needs no event; `state` is what it was decided on."""
+    """A command needs no event; `state` is the state that it was decided on."""
 
     decision: Unchanged | Replayed | NeedsData | Refused
     state: State
@@ -57,7 +57,7 @@ Asked = tuple[Command, Context]
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """What a slot needs to know of the world: whose write it is, and when."""
+    """The values of a slot that are not decided: lake, commit id, writer, time."""
 
     lake: str
     commit: str
@@ -66,7 +66,7 @@ class Stamp(msgspec.Struct, frozen=True):
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """A slot that is ready to be put: its bytes, what they decode to, and the state after it."""
+    """A slot that is ready to be put: its bytes, their decoded form, and the state after it."""
 
     body: bytes
     slot: Slot
@@ -74,7 +74,7 @@ class Closed(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """As many of the commands as fit one slot, decided on the state before `position`.
+    """The commands that fit one slot, decided on the state before `position`.
 
     `closed` is None when none of them became an event.
     """
@@ -99,7 +99,7 @@ class _Building:
         self.size_bytes = 0
 
     def add(self, asked: Asked) -> bool:
-        """Decide one command. False, and nothing done, when its event must wait for the next slot."""
+        """Decide one command. Returns False and does nothing when its event must wait for the next slot."""
         command, context = asked
         try:
             decision = decide(self.state, command, context)

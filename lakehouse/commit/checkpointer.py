@@ -1,6 +1,6 @@
-"""Makes checkpoints and packs in the background, so that opening a lake stays fast.
+"""Stores checkpoints and packs in the background, so that opening a lake stays fast.
 
-Owns when they are made. Both are caches: a failure costs time, never data. Must never delete
+Owns when they are stored. Both are caches: a failure costs time, never data. Must never delete
 anything; a crash leaves at most a temporary file, which the next start removes.
 """
 
@@ -18,7 +18,7 @@ from projections.follower import Follower
 
 CHECK_S = 1.0
 PAUSE_S = 30.0
-"""After a failure, before the next try."""
+"""The pause after a failure."""
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ class Checkpointer:
     async def run(self) -> None:
         """Store what is due, until cancelled."""
         while True:
-            # Nodes find the same states due at the same time; one will be first.
+            # All nodes find the same states due at the same time: a random pause lets one be first.
             await self._clock.sleep(CHECK_S * self._chance.uniform(0.5, 1.5))
             try:
                 await self.keep_due()

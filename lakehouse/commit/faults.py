@@ -1,6 +1,6 @@
 """Faults of the journal and the bucket as refusals.
 
-Owns which code each exception has. Must never know an exception that it cannot name: that is a bug.
+Owns the code of each exception. An exception without a code is a bug and is raised.
 """
 
 from journal.bucket.errors import (
@@ -20,7 +20,7 @@ from lakehouse.domain.errors import Refused
 KNOWN = (BucketError, StoreBroken, JournalCorrupt, UpgradeRequired)
 """The exceptions that `refusal` understands; all others are bugs."""
 HALTING = (BucketBroken, StoreBroken, JournalCorrupt, UpgradeRequired)
-"""After one of these a node writes no more; it goes on answering reads of its last good state."""
+"""After one of these a node stops writing; it still answers reads from its last good state."""
 
 _CODES: dict[type[Exception], str] = {
     ObjectMissing: "object_lost",

@@ -1,4 +1,4 @@
-"""A bound on how many calls are in progress at once; one more is refused, it never waits."""
+"""A bound on concurrent calls; a call beyond it is refused immediately."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 
 
 class Limiter:
-    """Lets `limit` in at a time. For one event loop."""
+    """Allows `limit` concurrent calls. For one event loop."""
 
     def __init__(self, limit: int, what: str, retry_after_s: int) -> None:
         self._limit = limit

@@ -1,6 +1,6 @@
-"""A node: one process's journal, state and writer on one bucket, and the tasks that keep them going.
+"""A node: one process's journal, state and writer on one bucket, and their background tasks.
 
-Owns start and stop. Must never answer a user: that is the service's part.
+Owns start and stop. Must never answer a user: the service does.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Node:
         node = cls(bucket, follower, Writer(follower, clock, chance, limits), clock, chance)
         try:
             await follower.open()
-            # A missing slot reads like the journal's end; a second one must not be written there.
+            # A missing slot reads like the journal's end; no other slot may be written there.
             await follower.journal.expect_no_gap(follower.state.head.position)
         except UpgradeRequired as error:
             node.writer.halt(error)
@@ -84,7 +84,7 @@ class Node:
             task.add_done_callback(lambda done: _report(done, failed))
 
     async def stop(self, drain_s: float) -> None:
-        """Answer what was accepted, for at most `drain_s` seconds, then end the tasks."""
+        """Answer accepted commands, for at most `drain_s` seconds, then end the tasks."""
         try:
             async with asyncio.timeout(drain_s):
                 await self.writer.drain()
@@ -95,7 +95,7 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def refresh(self, *, verify: bool = False) -> None:
-        """Catch up now. What fails is kept in `lag_error` or `writer.fault`, which /ready reports.
+        """Catch up now. An error is kept in `lag_error` or `writer.fault`, which /ready reports.
 
         `verify` reads the journal's two ends again, however recently they were read: a bucket that
         was removed has no next slot either.
@@ -110,7 +110,7 @@ class Node:
             self.lag_error = refusal(error)
 
     def note(self, error: Exception) -> None:
-        """Write no more if a read has met damage to the journal."""
+        """Stop writing if a read has found damage in the journal."""
         if isinstance(error, JournalCorrupt):
             self._halt(error)
 
@@ -127,7 +127,7 @@ class Node:
         return self.state
 
     def _halt(self, error: Exception) -> None:
-        """The first fault stands, and is logged once."""
+        """Keep the first fault; it is logged once."""
         if self.writer.fault is None:
             log.error("journal_unreadable", fault=str(error))
             self.writer.halt(error)

@@ -1,24 +1,24 @@
 """Turns: how long a writer waits for the next slot while other writers commit too. Pure.
 
-Owns the order among writers that never talk to each other: each derives it from the slots that all of
-them read. Whoever committed last waits longest, so nobody starves. Must never decide whether a slot
-is free: only the store does; a wrong guess here costs a lost race or a pause, never an event.
+Owns the order among writers, which do not communicate: each derives it from the slots that all of them
+read. The writer that committed last waits longest, so none starves. Must never decide whether a slot
+is free: only the store does. A wrong guess here costs a lost race or a pause, never an event.
 """
 
 from collections import deque
 
 REMEMBERED_SLOTS = 64
-"""How many slots back other writers are looked for: enough for 16 writers that take turns."""
+"""How many recent slots count as activity: enough for 16 writers that take turns."""
 SLOTS_A_WRITER = 3
 """A writer that had none of the last 3 slots for each writer seen in them does not take turns."""
 FORGOTTEN_S = 2.0
 """Nor does one whose last slot is as old as this, or 40 commits."""
 FORGOTTEN_COMMITS = 40
 GAP_COMMITS = 3
-"""How long the slot of a writer in front is waited for, in commits of our own.
+"""How long to wait for the slot of a writer in front, in commits of our own.
 
-In simulation 1 let 5 times slower writers starve and lost every second race on S3; 3 starve nobody at
-no loss of throughput on a local bucket; more only adds latency.
+In the simulation, 1 starves writers that are 5 times slower and loses every second race on S3; with 3
+none starves, at no loss of throughput on a local bucket; more only adds latency.
 """
 
 
@@ -33,12 +33,12 @@ class Turns:
         self._commit_s = 0.0
 
     def saw(self, writer: str, at_s: float) -> None:
-        """Note who committed the next slot, and when this process knew."""
+        """Record who committed the next slot, and when this process read it."""
         self._slots.append((at_s, writer))
         self._passed = 0 if writer == self._writer else self._passed + 1
 
     def committed(self, took_s: float) -> None:
-        """Note how long a commit of our own took."""
+        """Record how long a commit of our own took."""
         self._commit_s = 0.8 * self._commit_s + 0.2 * took_s if self._commit_s else took_s
 
     def is_shared(self, now_s: float) -> bool:
@@ -46,11 +46,11 @@ class Turns:
         return bool(self._others(now_s))
 
     def wait_s(self, now_s: float) -> float:
-        """How long to wait for slots of writers that are in front; at most 0 when it is our turn."""
+        """How long to wait for slots of writers in front; 0 or less when it is our turn."""
         return self._slots[-1][0] - now_s + self._in_front(now_s) * GAP_COMMITS * self._commit_s
 
     def look_s(self, now_s: float) -> float:
-        """How long to sleep before the journal is read again: briefly when it is nearly our turn."""
+        """How long to sleep before reading the journal again: briefly when it is nearly our turn."""
         return self._commit_s * (0.1 if self._in_front(now_s) <= 1 else 0.6)
 
     def _in_front(self, now_s: float) -> int:

@@ -1,7 +1,7 @@
 """The writer: group commit. One slot in flight per process, first come first served.
 
-Owns the queue of commands and their answers. Must never answer before the batch that an answer was
-decided in has committed, or before a read of the next slot, begun after the request came, has said
+Owns the queue of commands and their answers. Must never answer before the batch of the command has
+committed, or before a read of the next slot, begun after the request arrived, has answered
 404; must never put anything at N+1 while N is unknown. A lost race is no answer: everything is decided
 again, until the deadline.
 """
@@ -39,7 +39,7 @@ class CommitLimits(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct):
-    """What a writer has done since it began."""
+    """Counters since the writer started."""
 
     slots: int = 0
     events: int = 0
@@ -47,7 +47,7 @@ class Counts(msgspec.Struct):
 
 
 class Pending:
-    """A command whose sender waits. `attempted`: its slot may be in the journal already."""
+    """A command whose sender waits. `attempted`: its slot may already be in the journal."""
 
     def __init__(self, command: Command, context: Context, accepted_s: float) -> None:
         self.command = command
@@ -100,7 +100,7 @@ class Writer:
     async def submit(
         self, command: Command, context: Context, accepted_s: float | None = None
     ) -> Recorded | Answered:
-        """What became of the command, once that is certain.
+        """The outcome of the command, once it is certain.
 
         `accepted_s`: when its request came, by the clock's monotonic; now, if None. Raises
         RefusedError: `busy`, `not_committed` (certainly not done), `outcome_unknown` (perhaps
@@ -143,7 +143,7 @@ class Writer:
         await self._idle.wait()
 
     def halt(self, error: Exception) -> None:
-        """Stop writing, and refuse everything that waits."""
+        """Stop writing, and refuse all waiting commands."""
         self.fault = refusal(error)
         for pending in self._queue:
             pending.refuse(self.fault)
@@ -163,15 +163,13 @@ class Writer:
             self.halt(error)
             _refuse_all(pendings, refusal(error))
         except BucketError as error:
-            # Raised by reads only, before a PUT: commit() settles its own.
+            # Raised by reads only, before a PUT: commit() handles its own.
             _refuse_all(pendings, Refused("not_committed", str(error)))
         except RefusedError as error:
             _refuse_all(pendings, error.refused)
         except Exception:
-            # A bug. Nobody may wait for ever, and nothing more may be written by code that errs.
-            self.fault = Refused(
-                "internal_error", "the writer has stopped after a fault of its own"
-            )
+            # A bug: no sender may wait for ever, and faulty code must write nothing more.
+            self.fault = Refused("internal_error", "the writer stopped after an internal error")
             _refuse_all(pendings, self.fault)
             raise
 
@@ -179,7 +177,7 @@ class Writer:
         """Decide, then commit or prove. Returns the commands that still have no answer."""
         await self._check_store()
         await self._wait_for_turn()
-        # What came meanwhile shares the slot: the longer the wait, the larger the batch.
+        # Commands that arrived meanwhile share the slot: the longer the wait, the larger the batch.
         pendings = [each for each in (*pendings, *self._take()) if self._still_wanted(each)]
         if not pendings:
             return []
@@ -197,7 +195,7 @@ class Writer:
         return await self._commit(batch, batch.closed, decided) + rest
 
     async def _wait_for_turn(self) -> None:
-        """While others commit here: wait until those in front have, and then know the journal's end.
+        """While others commit: wait until the writers in front have, then read the journal's end.
 
         The wait comes first and the reading last: what is decided on an older state loses the race.
         """
@@ -258,9 +256,9 @@ class Writer:
             self._head_checked_s = now_s
 
     async def _check_store(self) -> None:
-        """Before writing: is the head still ours, the clock near the store's, the format known?"""
+        """Check before writing: the head is unchanged, the clock is right, the format is known."""
         if self.fault is not None:
-            # Found since these commands were taken from the queue, by a read or by the poll.
+            # A read or the poll found a fault after these commands were taken from the queue.
             raise RefusedError(self.fault)
         if self._follower.state.format > FORMAT:
             raise UpgradeRequired(

@@ -1,1 +1,1 @@
-"""Objects read in blocks that are proven before they are used: one reader, one cache."""
+"""Reads objects in blocks that are verified before use: one reader, one cache."""

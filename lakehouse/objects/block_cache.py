@@ -4,7 +4,7 @@ Owns the files below its directory. Nothing in it is trusted: a file is compared
 digest when this process first meets it, and again whenever its identity has changed. So files may be
 truncated, altered or deleted at any time, and several processes may fill one directory. Files are
 never written twice: each is made under a temporary name and renamed. Must never raise for a disk that
-is full or gone: then blocks are not cached.
+is full or absent: then blocks are not cached.
 
 Methods block; they may be called from several threads.
 """
@@ -27,17 +27,17 @@ from lakehouse.objects.file_identity import file_identity
 
 TEMPORARY = "tmp-"
 KEPT_SHARE = 0.9
-"""An eviction leaves this part of the room in use."""
+"""An eviction stops at this part of the bound."""
 REMEMBERED = 262_144
-"""Of so many blocks the identity is remembered: a block that is forgotten is hashed again."""
+"""The identity of so many blocks is remembered; other blocks are hashed again."""
 
 
 class BlockCache:
-    """The cached blocks below one directory, those of the longest unused object first to go."""
+    """The cached blocks below one directory. Evicts the least recently used object first."""
 
     def __init__(self, directory: Path, max_bytes: int) -> None:
         self.failed_writes = 0
-        """Blocks that could not be written: the disk was full, or the directory is gone."""
+        """Blocks that could not be written: the disk is full, or the directory is absent."""
         self.discarded = 0
         """Files whose bytes were not the block's."""
         self.directory = directory
@@ -48,7 +48,7 @@ class BlockCache:
         """None until the directory has been measured."""
 
     def find(self, blob: str, index: int, digest: bytes) -> Extent | None:
-        """The verified extent of a block; None when it is not cached, or is not what it should be."""
+        """The verified extent of a block; None when it is not cached, or its bytes are wrong."""
         path = self._path(blob, index)
         try:
             with path.open("rb", buffering=0) as file:
@@ -65,7 +65,7 @@ class BlockCache:
         return _extent(path, index, found)
 
     def store(self, blob: str, index: int, body: bytes) -> Extent | None:
-        """Cache a verified block; None when it cannot be, and then it is nowhere in the cache."""
+        """Cache a verified block; None when it cannot be cached."""
         path = self._path(blob, index)
         try:
             found = self._write(path, body)
@@ -95,7 +95,7 @@ class BlockCache:
             return None
 
     def touch(self, blobs: Iterable[str]) -> None:
-        """Let the blocks of these blobs be the last to go."""
+        """Mark these blobs as just used: they are evicted last."""
         for blob in blobs:
             with contextlib.suppress(OSError):
                 # The directory's time: a file's own would change its identity.
@@ -108,7 +108,7 @@ class BlockCache:
         self._size_bytes = None
 
     def sweep(self) -> None:
-        """Remove what processes that are gone were writing."""
+        """Remove temporary files of processes that have ended."""
         for left in self.directory.glob(f"{TEMPORARY}*"):
             owner = left.name.removeprefix(TEMPORARY).partition("-")[0]
             if owner.isdigit() and not Path(f"/proc/{owner}").exists():
@@ -154,7 +154,7 @@ class BlockCache:
                 self._size_bytes = self._evicted()
 
     def _evicted(self) -> int:
-        """Remove the longest unused objects until there is room; the size of what is left."""
+        """Remove the least recently used objects until there is room; return the size that is left."""
         places = sorted(_places(self.directory), key=lambda place: place.used_ns)
         size_bytes = sum(place.size_bytes for place in places)
         room = self._max_bytes if size_bytes <= self._max_bytes else self._max_bytes * KEPT_SHARE
@@ -183,7 +183,7 @@ class _Place(msgspec.Struct, frozen=True):
 def _places(directory: Path) -> list[_Place]:
     found: list[_Place] = []
     for path in _entries(directory):
-        # What another process evicts meanwhile counts nothing.
+        # A file that another process evicts meanwhile counts as empty.
         with contextlib.suppress(FileNotFoundError):
             if path.is_dir():
                 size_bytes = sum(file.stat().st_size for file in _entries(path))

@@ -1,8 +1,8 @@
-"""Where a verified block lies, and the messages by which a worker process asks for blocks. Pure.
+"""Extents (places of verified bytes), and the messages with which a worker requests blocks. Pure.
 
-Bytes do not cross the socket while they lie in a file: the answer names the file and its identity,
-and the worker reads it. An identity that changed since means that somebody wrote to the file, so
-the worker checks it after each read and asks again.
+Bytes in a file do not cross the socket: the answer names the file and its identity, and the worker
+reads it. A changed identity means that the file was written to, so the worker checks it after each
+read and requests the block again.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ SCHEME = "lake"
 _PREFIX = f"{SCHEME}://"
 
 Identity = tuple[int, int, int, int]
-"""Device, inode, size in bytes, time of the last change in ns: all four change with no write."""
+"""Device, inode, size in bytes, time of the last change in ns: every write changes at least one."""
 
 
 class Extent(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +59,7 @@ class BytesReady(msgspec.Struct, frozen=True, tag=True):
 
 
 class ReadFailed(msgspec.Struct, frozen=True, tag=True):
-    """The bytes cannot be had; the query ends with this code."""
+    """The bytes are not available; the query ends with this code."""
 
     number: int
     code: str

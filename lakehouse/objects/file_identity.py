@@ -1,4 +1,4 @@
-"""The identity of an open file. Must never follow a path: the descriptor that is read is asked."""
+"""The identity of an open file. Must never follow a path: uses the descriptor that is read."""
 
 import os
 

@@ -1,7 +1,7 @@
 """The digests of an object's blocks: as recorded in the journal, or computed from the whole object.
 
-An object that was stored without block hashes is hashed whole, once in each process; only when its
-SHA-256 is the journal's do the hashes of its blocks count.
+An object that was stored without block hashes is hashed whole, once in each process. The hashes of its
+blocks are used only if its SHA-256 matches the journal.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from lakehouse.objects.damage import ObjectDamaged, size_fault
 from projections.inventory import Stored
 
 REMEMBERED = 262_144
-"""Digests that were computed here are remembered, so many: of 256 GiB."""
+"""So many computed digests are remembered: those of 256 GiB."""
 
 
 class KnownDigests:
@@ -45,18 +45,18 @@ class KnownDigests:
         return await asyncio.shield(self._computing[blob])
 
     def recorded(self, version: Stored) -> tuple[bytes, ...] | None:
-        """The digests that the journal has; None for an object that was stored without."""
+        """The digests in the journal; None for an object that was stored without block hashes."""
         return digests(version.size_bytes, version.sha256, version.block_hashes)
 
     def drop(self, blobs: frozenset[str]) -> None:
-        """Forget what was computed of these blobs."""
+        """Forget the computed digests of these blobs."""
         for blob in blobs:
             self._computed.pop(blob, None)
 
     def _over(self, blob: str, done: "asyncio.Task[tuple[bytes, ...]]") -> None:
         del self._computing[blob]
         if not done.cancelled():
-            done.exception()  # whoever waits has it; perhaps nobody does any more
+            done.exception()  # marks it as retrieved: perhaps no caller waits any more
 
     async def _compute(self, version: Stored) -> tuple[bytes, ...]:
         hasher, gathered = BlockHasher(), bytearray()
@@ -79,7 +79,7 @@ class KnownDigests:
         return found
 
     async def _hash(self, version: Stored, hasher: BlockHasher, block: bytes) -> None:
-        """Hash the next block; in the cache it is worth nothing until its digest is known."""
+        """Hash the next block; the cached block is not used until its digest is known."""
         index = hasher.size_bytes // BLOCK_BYTES
         if self._cache is not None and self._bucket.local_file(version.blob) is None:
             await in_thread(self._pool, partial(self._cache.put, version.blob, index, block))

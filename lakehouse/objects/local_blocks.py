@@ -1,7 +1,7 @@
-"""Verified blocks of a local bucket's objects, read where they lie.
+"""Verified blocks of a local bucket's objects, read from the bucket's own files.
 
 A block is hashed when this process first reads it, and again whenever the file's identity has
-changed: nothing can write to a file without a change of its identity. Methods block.
+changed: every write changes a file's identity. Methods block.
 """
 
 import hashlib
@@ -20,20 +20,20 @@ from lakehouse.objects.file_identity import file_identity
 from projections.inventory import Stored
 
 REMEMBERED = 100_000
-"""Of so many objects it is known which blocks are verified; the others are hashed again."""
+"""For so many objects the verified blocks are remembered; others are hashed again."""
 ATTEMPTS = 3
-"""How often a file may change while it is being read."""
+"""How often a read is repeated when the file changes meanwhile."""
 
 
 class _Verified(msgspec.Struct):
-    """Which blocks of one file have been compared with their digests, as bits."""
+    """The verified blocks of one file, as bits."""
 
     identity: Identity
     blocks: int = 0
 
 
 class LocalBlocks:
-    """Which blocks of which files are verified."""
+    """The verified blocks of all files."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Verified] = OrderedDict()

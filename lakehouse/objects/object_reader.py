@@ -1,8 +1,7 @@
-"""Reads objects in blocks, each compared with the journal's hashes before anybody sees it.
+"""Reads objects in blocks, each compared with the journal's hashes before use.
 
-Joins the parts of this package: where a block comes from, what proves it, and who has seen it. A
-local bucket's blocks are read where they lie, others through the cache. Must never hand out a byte
-that was not verified.
+Combines the parts of this package: digests, local blocks, remote blocks. A local bucket's blocks are
+read from its files, others through the cache. Must never return a byte that was not verified.
 """
 
 import asyncio
@@ -25,9 +24,9 @@ from lakehouse.objects.remote_blocks import Digests, RemoteBlocks
 from projections.inventory import Stored
 
 PREFETCHED = 100_000
-"""Of so many objects it is remembered that their ends were fetched."""
+"""So many objects whose ends were fetched are remembered."""
 AHEAD = 4
-"""Blocks that are read ahead of who streams an object."""
+"""How many blocks are read ahead when an object is streamed."""
 
 
 class ObjectReader:
@@ -37,7 +36,7 @@ class ObjectReader:
         self, bucket: Bucket, cache: BlockCache | None = None, pool: Executor | None = None
     ) -> None:
         self.damaged = 0
-        """How often bytes were not those of the journal."""
+        """How often bytes did not match the journal."""
         self.cache = cache
         self.remote = RemoteBlocks(bucket, cache, pool)
         self._bucket = bucket
@@ -48,7 +47,7 @@ class ObjectReader:
         self._prefetched: OrderedDict[str, None] = OrderedDict()
 
     async def extents(self, version: Stored, start: int, stop: int) -> tuple[Extent, ...] | bytes:
-        """Where bytes `start` to `stop` lie, verified; the bytes themselves if not all are in files.
+        """The verified extents of bytes `start` to `stop`; the bytes themselves if not all are in files.
 
         Raises ObjectDamaged, BucketError.
         """
@@ -98,7 +97,7 @@ class ObjectReader:
             await asyncio.gather(*ahead, return_exceptions=True)
 
     def prefetch(self, versions: Iterable[Stored]) -> None:
-        """A query is about to open these remote objects: fetch their ends, all at once.
+        """Fetch the ends of these remote objects at once: a query is about to open them.
 
         Each object's only once in this process; what fails then is read again when it is wanted.
         """
@@ -115,18 +114,18 @@ class ObjectReader:
                 self.remote.prefetch(version, known)
 
     def use(self, blobs: Iterable[str]) -> None:
-        """A query has used these blobs: let them be the last to leave the cache."""
+        """Mark these blobs as just used: they are evicted last."""
         self.remote.use(blobs)
 
     def drop(self, blobs: Iterable[str]) -> None:
-        """These blobs were collected: forget all that is known of them."""
-        gone = frozenset(blobs)
-        self.remote.drop(gone)
-        self._digests.drop(gone)
-        self._local.drop(gone)
+        """Forget these blobs, which gc has deleted."""
+        dropped = frozenset(blobs)
+        self.remote.drop(dropped)
+        self._digests.drop(dropped)
+        self._local.drop(dropped)
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Cancel all running reads."""
         await self.remote.close()
 
     async def _extents(self, version: Stored, start: int, stop: int) -> tuple[Extent, ...] | bytes:

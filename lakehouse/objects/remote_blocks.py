@@ -1,8 +1,8 @@
 """Verified blocks of a remote store's objects: from memory, the cache, or the store.
 
-A block is looked for and fetched once for all who want it at the time. Adjacent missing blocks come by
-one request, and so does all of a small object. Must never give out a block that was not compared
-with its digest.
+Concurrent callers share one lookup and one request for a block. Adjacent missing blocks are fetched in
+one request, as is all of a small object. Must never return a block that was not compared with its
+digest.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ from lakehouse.objects.extents import Extent
 from projections.inventory import Stored
 
 RUN_BLOCKS = 4
-"""Adjacent blocks are fetched by one request of up to so many; an object of no more comes as a whole."""
+"""One request fetches up to so many adjacent blocks; an object of no more is fetched whole."""
 PARALLEL = 8
 """Requests for blocks in flight."""
 INLINE_BYTES = 64 * 1024
-"""What is no larger is hashed in 40 µs: a thread costs more."""
+"""Bytes up to this size are hashed in 40 µs, less than the cost of a thread."""
 HELD_BLOCKS = 32
-"""Blocks that no cache takes are held in memory, so many."""
+"""So many blocks that cannot be cached on disk are held in memory."""
 
 Digests = tuple[bytes, ...]
 Block = Extent | bytes
-"""Where a verified block lies, or its bytes where no cache took it."""
+"""A verified block's extent, or its bytes if it could not be cached."""
 
 
 class RemoteBlocks:
@@ -41,7 +41,7 @@ class RemoteBlocks:
 
     def __init__(self, bucket: Bucket, cache: BlockCache | None, pool: Executor | None) -> None:
         self.fetched = 0
-        """Blocks that came from the store."""
+        """Blocks fetched from the store."""
         self._bucket = bucket
         self._cache = cache
         self._pool = pool
@@ -67,7 +67,7 @@ class RemoteBlocks:
     def _begin(
         self, version: Stored, known: Digests, blocks: range
     ) -> dict[int, asyncio.Future[Block]]:
-        """Have these blocks come, unless they do already; with a small object's all the others."""
+        """Start fetching these blocks, unless already started; for a small object, all its blocks."""
         new: list[int] = []
         for index in range(len(known)) if len(known) <= RUN_BLOCKS else blocks:
             key = (version.blob, index)
@@ -86,7 +86,7 @@ class RemoteBlocks:
         return coming
 
     async def body(self, version: Stored, known: Digests, index: int, block: Block) -> bytes:
-        """The bytes of a block that `find` gave."""
+        """The bytes of a block that `find` returned."""
         if isinstance(block, bytes):
             return block
         cache = self._cache
@@ -94,7 +94,7 @@ class RemoteBlocks:
         return body if body is not None else await self.fetch(version, known, index)
 
     async def fetch(self, version: Stored, known: Digests, index: int) -> bytes:
-        """One block from the bucket itself, past every cache. Raises as `find` does."""
+        """One block from the bucket itself, without caches. Raises as `find` does."""
         size_bytes = block_size(version.size_bytes, index)
         pieces = self._bucket.stream(version.blob, index * BLOCK_BYTES, size_bytes)
         body = b"".join([piece async for piece in pieces])
@@ -105,12 +105,12 @@ class RemoteBlocks:
         return body
 
     def prefetch(self, version: Stored, known: Digests) -> None:
-        """Have an object's last block come: whoever opens Parquet reads it first."""
+        """Start fetching an object's last block: a Parquet reader needs it first."""
         last = len(known) - 1
         self._begin(version, known, range(last, last + 1))
 
     def use(self, blobs: Iterable[str]) -> None:
-        """Let the blocks of these blobs be the last to leave the cache."""
+        """Mark these blobs as just used: they are evicted last."""
         if self._cache is not None:
             self._background(partial(self._cache.touch, tuple(blobs)))
 
@@ -122,7 +122,7 @@ class RemoteBlocks:
             self._background(partial(self._cache.drop, blobs))
 
     async def close(self) -> None:
-        """Stop what is being fetched, and finish what the cache is asked to do."""
+        """Cancel running requests, and finish the cache's work."""
         for task in self._fetches:
             task.cancel()
         await asyncio.gather(*self._fetches, *self._upkeep, return_exceptions=True)
@@ -137,7 +137,7 @@ class RemoteBlocks:
     async def _not_cached(
         self, version: Stored, known: Digests, indices: Sequence[int]
     ) -> Sequence[int]:
-        """Settle what the cache has; the others."""
+        """Settle the blocks that the cache has; return the others."""
         cache = self._cache
         if cache is None:
             return indices
@@ -152,7 +152,7 @@ class RemoteBlocks:
         return [index for index, extent in pairs if extent is None]
 
     async def _fetch_run(self, version: Stored, known: Digests, run: range) -> None:
-        """Fetch adjacent blocks by one request."""
+        """Fetch adjacent blocks in one request."""
         start = run.start * BLOCK_BYTES
         stop = min(run.stop * BLOCK_BYTES, version.size_bytes)
         gathered, index = bytearray(), run.start
@@ -170,7 +170,7 @@ class RemoteBlocks:
 
     @contextmanager
     def _failing(self, version: Stored, indices: Sequence[int]) -> Iterator[None]:
-        """An exception is the answer to all who wait for these blocks; who asks again tries again."""
+        """Pass an exception to all callers that wait for these blocks; a later call tries again."""
         try:
             yield
         except (Exception, asyncio.CancelledError) as error:
@@ -235,6 +235,6 @@ def _compare(version: Stored, known: Digests, index: int, body: bytes) -> None:
 
 
 def _retrieved(done: "asyncio.Future[Block]") -> None:
-    """Take note of the exception: nobody may be waiting any more."""
+    """Mark the exception as retrieved: perhaps no caller waits any more."""
     if not done.cancelled():
         done.exception()

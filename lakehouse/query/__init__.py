@@ -1,1 +1,1 @@
-"""SQL in, exact results out, from child processes that may be killed."""
+"""Runs SQL in child processes that can be killed, and returns exact results."""

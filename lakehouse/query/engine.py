@@ -1,7 +1,7 @@
-"""The door to SQL: a few warm worker processes, a bounded fair queue, a time limit that holds.
+"""The SQL engine: a few warm worker processes, a bounded fair queue, an enforced time limit.
 
-Owns which query runs where and when it must end. It never touches DuckDB: a statement can take
-its process down, and this one must live.
+Owns which worker runs a query and when the query must end. Must never load DuckDB: a statement can
+crash its process, and the server must survive.
 """
 
 import asyncio
@@ -22,9 +22,8 @@ from projections.views import View
 
 Params = list[Json | float] | dict[str, Json | float]
 Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
-"""Asked for lower-case names, returns the views of those that exist, by lower-case name; asked
-for None, all of them, of which only names and columns are used. A RefusedError from it is the
-query's answer."""
+"""Given lower-case names, returns the views of those that exist, by lower-case name; given None, all
+views, of which only names and columns are used. A RefusedError from it is the query's answer."""
 
 MOST_PARAMETERS = 10_000
 """For one statement."""
@@ -37,9 +36,9 @@ class EngineSettings(msgspec.Struct, frozen=True):
 
     data_prefixes: tuple[str, ...]
     object_directories: tuple[str, ...] = ()
-    """Below these lie the files that hold verified blocks: a local bucket, or the cache."""
+    """The directories of files with verified blocks: a local bucket, or the cache."""
     workers: int = 2
-    """How many queries run at a time."""
+    """How many queries run concurrently."""
     threads: int = 2
     """DuckDB's, for a query that runs alone."""
     memory_limit_bytes: int = 1024**3
@@ -52,8 +51,8 @@ class EngineSettings(msgspec.Struct, frozen=True):
     waiting_s: float = 10.0
     retry_after_s: int = 2
     growth_bytes: int = 176 * 1024**2
-    """A worker that keeps so much memory beyond its start is replaced: what DuckDB keeps of each object
-    has no bound."""
+    """A worker that keeps so much more memory than at its start is replaced: DuckDB's memory for each
+    object has no bound."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -67,7 +66,7 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Result:
-    """A result under way, to be read once; `row_count` is known at its end.
+    """A streamed result, to be read once; `row_count` is known at its end.
 
     `body` is all of it where it is small: it has come already.
     """
@@ -78,7 +77,7 @@ class Result:
         self.body = started.body if isinstance(started, Whole) else None
         self.row_count = started.row_count if isinstance(started, Whole) else None
         self.chunks = self._chunks(lease)
-        """Raises RefusedError when the query fails: then the rest never comes."""
+        """Raises RefusedError when the query fails; then the result is incomplete."""
 
     async def _chunks(self, lease: Lease) -> AsyncIterator[bytes]:
         if self.body is not None:
@@ -104,11 +103,11 @@ class QueryEngine:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Start every worker. Raises what keeps the first one from starting."""
+        """Start every worker. Raises the error that prevents the first one from starting."""
         await self._pool.start()
 
     async def close(self) -> None:
-        """End every worker, once the ones in use have been given back."""
+        """End every worker, after the running queries have ended."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
         await self._pool.close()
@@ -172,7 +171,9 @@ class QueryEngine:
             worker = await self._pool.take(alone=not self._running and not self._waiting)
         except WorkerDied as error:
             self._slots.release()
-            raise RefusedError(Refused("query_killed", "no process could be started")) from error
+            raise RefusedError(
+                Refused("query_killed", "no worker process could be started")
+            ) from error
         except BaseException:
             self._slots.release()
             raise
@@ -184,7 +185,7 @@ class QueryEngine:
         return lease
 
     async def _slot(self, limit_s: float) -> None:
-        """Take a slot in the order of asking; asyncio's semaphore is fair."""
+        """Take a slot, first come first served; asyncio's semaphore is fair."""
         if self._slots.locked() and self._waiting >= self._settings.max_waiting:
             raise RefusedError(self._busy())
         self._waiting += 1
@@ -202,7 +203,7 @@ class QueryEngine:
         return Refused("busy", detail, retry_after_s=self._settings.retry_after_s)
 
     async def _until_over(self, lease: Lease) -> None:
-        """Watch a query to its end, then give its slot on with a worker that is fit to use."""
+        """Watch a query to its end, then release its slot with a usable worker."""
         try:
             fit = await lease.watch()
             lease.worker.objects.source = None
@@ -251,13 +252,13 @@ def _params_json(params: Params | None) -> bytes | None:
     if params is None:
         return None
     if len(params) > MOST_PARAMETERS:
-        detail = f"params: {len(params):,} parameters; the most is {MOST_PARAMETERS:,}"
+        detail = f"params: {len(params):,} parameters; at most {MOST_PARAMETERS:,} are allowed"
         raise RefusedError(Refused("invalid_request", detail))
     values = params.values() if isinstance(params, dict) else params
     for value in values:
         if isinstance(value, (list, dict)):
             raise RefusedError(
-                Refused("invalid_request", "params: a parameter is no list or object")
+                Refused("invalid_request", "params: a parameter cannot be a list or an object")
             )
         if type(value) is int and value not in _INTEGERS:
             raise RefusedError(Refused("invalid_request", f"params: {value} exceeds 128 bits"))

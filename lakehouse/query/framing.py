@@ -1,7 +1,7 @@
 """How messages between the engine and its workers are framed on a socket.
 
 A frame is four bytes of big-endian length and one MessagePack message. Both ends refuse a frame that
-is too large: the one that sends it before it is sent, the one that receives it before it is read.
+is too large: the sender before it sends, the receiver before it reads.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ def read_in_worker(connection: socket.socket) -> ToWorker | None:
 
 
 async def read_from_worker(reader: asyncio.StreamReader) -> FromWorker | None:
-    """Return a worker's next message, None when it is gone. Raises FrameTooLarge."""
+    """Return a worker's next message, None when it has ended. Raises FrameTooLarge."""
     try:
         head = await reader.readexactly(_LENGTH.size)
         body = await reader.readexactly(_size(head, FROM_WORKER_BYTES))
@@ -72,7 +72,7 @@ def _size(head: bytes, largest: int) -> int:
 
 def _bounded(size: int, largest: int) -> int:
     if size > largest:
-        raise FrameTooLarge(f"a message of {size:,} bytes; the most is {largest:,}")
+        raise FrameTooLarge(f"a message of {size:,} bytes; at most {largest:,} are allowed")
     return size
 
 

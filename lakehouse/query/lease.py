@@ -1,7 +1,7 @@
-"""One query's hold on a worker, and the certainty that it ends. Owns no process and no queue.
+"""One query's use of a worker, which always ends. Owns no process and no queue.
 
-A query ends in one of four ways: its last message came, its time is up, its caller left, its
-process died. Each way settles the lease once; `watch` then says whether the worker may be used on.
+A query ends in one of four ways: its last message arrived, its time is up, its caller left, its
+process died. Each settles the lease once; `watch` then returns whether the worker is still usable.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Lease:
         return message
 
     async def within(self, work: Awaitable[T]) -> T:
-        """What `work` for this query brings. Raises RefusedError `query_timeout` when that is too late."""
+        """The result of `work` for this query. Raises RefusedError `query_timeout` when it takes too long."""
         try:
             async with asyncio.timeout_at(self._until_s) as limit:
                 return await work
@@ -68,11 +68,11 @@ class Lease:
             raise RefusedError(out_of_time(self._limit_s)) from error
 
     def end(self) -> None:
-        """The caller is done with the query, finished or not."""
+        """End the query for its caller, finished or not."""
         self._over.set()
 
     async def watch(self) -> bool:
-        """Wait for the end and see to it. Returns whether the worker can take another query."""
+        """Wait for the end and enforce it. Returns whether the worker can take another query."""
         try:
             async with asyncio.timeout_at(self._until_s):
                 await self._over.wait()
@@ -83,7 +83,7 @@ class Lease:
         return self._fit
 
     async def _call_off(self) -> None:
-        """Interrupt; who is not gone within the grace time is unfit, and killed for it."""
+        """Interrupt the query; a worker that does not stop within the grace time is killed."""
         try:
             async with asyncio.timeout(self._grace_s):
                 await self.worker.send(Interrupt(self.number))
@@ -117,5 +117,5 @@ class Lease:
 
 
 def out_of_time(limit_s: float) -> Refused:
-    """The answer to a query whose time is up, whether it ran or waited."""
+    """The answer to a query whose time is up, running or waiting."""
     return Refused("query_timeout", f"the query took longer than {limit_s:g} s")

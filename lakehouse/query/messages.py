@@ -1,6 +1,6 @@
 """The messages between the engine and its worker processes. Pure.
 
-Results cross as bytes of the finished document; nothing that could run code (pickle) ever crosses.
+Results are sent as bytes of the finished document. Never sends data that can run code (pickle).
 """
 
 import msgspec
@@ -16,7 +16,7 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Configure(msgspec.Struct, frozen=True, tag=True):
-    """The first message to a worker: all that it will ever know."""
+    """The first message to a worker: all of its configuration."""
 
     data_prefixes: tuple[str, ...]
     temp_directory: str
@@ -26,11 +26,11 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     threads: int
     growth_bytes: int
     object_directories: tuple[str, ...] = ()
-    """Below these lie the files that hold verified blocks."""
+    """The directories of files with verified blocks."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The worker has locked itself in and waits; `confinement` names what the kernel enforces."""
+    """The worker is confined and ready; `confinement` names what the kernel enforces."""
 
     confinement: tuple[str, ...] = ()
 
@@ -68,8 +68,8 @@ class Views(msgspec.Struct, frozen=True, tag=True):
 
 
 class Reads(msgspec.Struct, frozen=True):
-    """All that a statement's result follows from, its parameters aside: relations by the names of
-    `relations.py`, whether it lists all datasets, and whether it is the same each time."""
+    """What a statement's result depends on besides its parameters: relations by the names of
+    `relations.py`, whether it lists all datasets, and whether it is deterministic."""
 
     names: frozenset[str]
     listing: bool
@@ -77,7 +77,7 @@ class Reads(msgspec.Struct, frozen=True):
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
-    """The statement runs and its first rows follow."""
+    """The statement runs; its first rows follow."""
 
     columns: tuple[Column, ...]
     reads: Reads
@@ -100,7 +100,7 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """The document is complete. `spent`: this worker keeps so much memory that another should follow it."""
+    """The document is complete. `spent`: this worker keeps so much memory that it should be replaced."""
 
     row_count: int
     spent: bool = False
@@ -115,7 +115,7 @@ class QueryFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag=True):
-    """Stop the query of this number; a worker that is past it takes no notice."""
+    """Stop the query of this number; ignored when that query has ended."""
 
     number: int
 

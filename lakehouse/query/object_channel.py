@@ -1,7 +1,7 @@
-"""The server's end of a worker's object channel: answers which blocks are verified, and where they lie.
+"""The server's end of a worker's object channel: answers with the extents of verified blocks.
 
-Owns one socket, and what the running query may read. Without a query nothing is answered but a
-refusal. Must never hand a worker a credential or the name of a store.
+Owns one socket, and what the running query may read. Refuses all requests while no query runs. Must
+never send a worker a credential or the name of a store.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ _OVER = "the query is over"
 
 
 class ObjectSource(Protocol):
-    """What one query may read."""
+    """The objects that one query may read."""
 
     async def blocks(self, wanted: BlocksWanted) -> BlocksReady | BytesReady | ReadFailed:
-        """Where these blocks lie, once they are verified. Never raises for what a store does."""
+        """The extents of these blocks, after verification. Never raises for a fault of the store."""
         ...
 
     def used(self, blobs: tuple[str, ...]) -> None:
@@ -28,7 +28,7 @@ class ObjectSource(Protocol):
 
 
 class ObjectChannel:
-    """The channel of one worker process; `source` is that of its running query."""
+    """The channel of one worker process; `source` belongs to its running query."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.source: ObjectSource | None = None
@@ -43,7 +43,7 @@ class ObjectChannel:
         return cls(*await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES))
 
     async def close(self) -> None:
-        """Answer nothing any more."""
+        """Stop answering."""
         self._serving.cancel()
         for answer in self._answers:
             answer.cancel()
@@ -77,4 +77,4 @@ class ObjectChannel:
             self._writer.write(frame(found))
             await self._writer.drain()
         except ConnectionError:
-            return  # the worker is gone; whoever holds it learns that from its other socket
+            return  # the worker has ended; its other socket reports that to the engine

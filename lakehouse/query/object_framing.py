@@ -30,7 +30,7 @@ def frame(message: ToServer | FromServer) -> bytes:
 
 
 async def read_from_worker(reader: asyncio.StreamReader) -> ToServer | None:
-    """Return a worker's next message, None when it is gone. Raises ValueError for a long one."""
+    """Return a worker's next message, None when it has ended. Raises ValueError for a long one."""
     try:
         [size_bytes] = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if size_bytes > MAX_REQUEST_BYTES:

@@ -1,4 +1,4 @@
-"""The idle worker processes: which of them a query gets, and that there are enough.
+"""The idle worker processes: chooses one for each query, and keeps enough of them.
 
 DuckDB's threads wait for each other by spinning. Where each core has a query of its own, a second
 thread for one costs a fifth more work and gains nothing; a query that runs alone ends sooner with it.
@@ -30,11 +30,11 @@ class WorkerPool:
         self._idle: list[WorkerProcess] = []
         self._lent: set[WorkerProcess] = set()
         self._leaving: set[WorkerProcess] = set()
-        """Lent ones whose successors are here: they end when they are given back."""
+        """Workers in use whose successors are ready: they end when they are returned."""
         self._successions: dict[WorkerProcess, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        """Start every worker. Raises what keeps the first one from starting."""
+        """Start every worker. Raises the error that prevents the first one from starting."""
         await asyncio.to_thread(sweep, Path(self._alone.temp_directory))
         wanted = [self._beside] * self._size + [self._alone] * (self._total - self._size)
         started = await asyncio.gather(*map(start_worker, wanted), return_exceptions=True)
@@ -63,14 +63,14 @@ class WorkerPool:
         return worker
 
     async def _bury(self) -> None:
-        """Remove workers that died while idle: no query has to know."""
+        """Remove workers that died while idle, so that no query gets one."""
         dead = [each for each in self._idle if not each.lives]
         for worker in dead:
             self._idle.remove(worker)
         await asyncio.gather(*(worker.close() for worker in dead))
 
     async def give_back(self, worker: WorkerProcess) -> None:
-        """Have it used again; a spent one until its successor is ready."""
+        """Return a worker; a spent one is used until its successor is ready."""
         self._lent.discard(worker)
         if worker in self._leaving or len(self._idle) >= self._total:
             self._leaving.discard(worker)
@@ -96,7 +96,7 @@ class WorkerPool:
             self._leaving.add(worker)
 
     async def replace(self, worker: WorkerProcess) -> None:
-        """End it, and have another like it. Raises WorkerDied, OSError: then `take` starts one."""
+        """End a worker and start another like it. Raises WorkerDied, OSError; then `take` starts one."""
         await worker.close()
         self._lent.discard(worker)
         if worker in self._leaving:

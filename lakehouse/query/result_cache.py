@@ -1,8 +1,8 @@
-"""Results kept for who asks the same again. Pure: it runs nothing and knows no clock.
+"""Caches results of SQL. Pure: it runs nothing and reads no clock.
 
-Objects never change and a dataset's last event names its version, so a kept result can be proven
-current: it goes by the statement, its parameters, its format, and the version of all that it read.
-What depends on chance or on the time of day is never kept.
+Objects never change and a dataset's last event identifies its version, so a cached result is known to
+be current: its key has the statement, its parameters, its format, and the versions of all that it
+read. Results that depend on chance or the time are never cached.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _PLANS = 4_096
 _LONGEST_TEXT = 64 * 1024
 _LARGEST_SHARE = 8
-"""A single result may have this part of all the room."""
+"""The largest part of the cache that one result may take."""
 
 Versions = Mapping[str, int]
 """Relation → the number of the event that last changed it."""
@@ -35,7 +35,7 @@ class CachedResult(msgspec.Struct, frozen=True):
 
 
 class ResultCache:
-    """Whole results, the longest unused first; and what each statement reads."""
+    """Whole results, the least recently used first, and the relations that each statement reads."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -46,33 +46,33 @@ class ResultCache:
 
     @property
     def largest_bytes(self) -> int:
-        """The largest result that is kept."""
+        """The size of the largest result that is cached."""
         return self._max_bytes // _LARGEST_SHARE
 
     def reads(self, sql: str) -> Reads | None:
-        """What a statement was seen to read; None where it was not seen."""
+        """The relations that a statement read before; None when it is not known."""
         return self._plans.get(sql)
 
     def likely(self, sql: str) -> frozenset[str]:
-        """The relations that statements read which differ in numbers alone. A guess, no more."""
+        """The relations that statements with other numbers read: only a guess."""
         return self._shapes.get(_shape(sql), frozenset())
 
     def learn(self, sql: str, reads: Reads) -> None:
-        """Remember what a statement reads: that follows from its text alone."""
+        """Remember what a statement reads: it depends on its text alone."""
         if len(sql) > _LONGEST_TEXT:
             return
         _remember(self._plans, sql, reads)
         _remember(self._shapes, _shape(sql), reads.names)
 
     def get(self, identity: str) -> CachedResult | None:
-        """The result of that identity."""
+        """The cached result of that identity, or None."""
         kept = self._kept.get(identity)
         if kept is not None:
             self._kept.move_to_end(identity)
         return kept
 
     def put(self, identity: str, kept: CachedResult) -> None:
-        """Keep a result, and let others go for it."""
+        """Cache a result, and evict others for it."""
         if len(kept.body) > self.largest_bytes or not self._max_bytes:
             return
         self._size_bytes -= len(self._kept.pop(identity, CachedResult(b"", 0)).body)
@@ -97,6 +97,6 @@ def identity_of(
     params: list[Json | float] | dict[str, Json | float] | None,
     versions: Versions,
 ) -> str:
-    """Hex SHA-256 of all that a result follows from. The same for equal questions on any node."""
+    """Hex SHA-256 of all that a result depends on. The same for equal queries on any node."""
     detail = msgspec.json.encode([*asked, params, versions], order="deterministic")
     return hashlib.sha256(detail).hexdigest()

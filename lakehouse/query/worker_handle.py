@@ -1,7 +1,7 @@
 """The parent's handle of one worker process: start it, exchange messages, end it.
 
-It knows processes and pipes, nothing of queries. A process has no environment but what it needs,
-no arguments that reveal anything, and a temporary directory of its own that goes with it.
+Owns processes and sockets, not queries. A process gets only the environment that it needs, no
+arguments that reveal anything, and its own temporary directory, which is removed with it.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ log = structlog.get_logger()
 
 _BUFFER_BYTES = 512 * 1024
 CONFINEMENT = frozenset({"landlock", "seccomp"})
-"""What the kernel is expected to enforce on a worker; without one a warning is logged."""
+"""The confinement expected of the kernel; a missing one is logged as a warning."""
 OWNED_PREFIX = "lakehouse-query-"
-"""Then a process id: directories below the temporary one that go when that process is gone."""
+"""Followed by a process id: temporary directories that are removed when that process has ended."""
 
 
 class WorkerDied(Exception):
@@ -33,7 +33,7 @@ class WorkerDied(Exception):
 
 
 class WorkerProcess:
-    """One process; whoever holds this object has it alone."""
+    """One process; each object is used by one owner."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class WorkerProcess:
         self.threads = configure.threads
         """DuckDB's, for as long as it lives."""
         self.spent = False
-        """Whether it said that it keeps too much memory."""
+        """Whether it reported that it keeps too much memory."""
         self.objects = objects
-        """Its way to objects."""
+        """The channel by which it reads objects."""
         self._process = process
         self._reader, self._writer = streams
         self._directory = directory
@@ -59,7 +59,7 @@ class WorkerProcess:
 
     @property
     def lives(self) -> bool:
-        """Whether nothing says that it has ended; that may be a moment old."""
+        """Whether it seems to be running; may be slightly out of date."""
         return self._process.returncode is None and not self._reader.at_eof()
 
     async def send(self, message: ToWorker) -> None:
@@ -86,7 +86,7 @@ class WorkerProcess:
             self._process.kill()
 
     async def close(self) -> None:
-        """Kill, reap, and remove all that the process had."""
+        """Kill and reap the process, and remove its files."""
         self.kill()
         await self._process.wait()
         await self.objects.close()
@@ -99,7 +99,7 @@ class WorkerProcess:
 
 
 async def start_worker(configure: Configure) -> WorkerProcess:
-    """Start a process, lock it in, and return it when it is ready for a query.
+    """Start a process, confine it, and return it when it is ready for a query.
 
     `configure.temp_directory` is the directory in which the process gets one of its own.
     """

@@ -1,1 +1,1 @@
-"""The system views `lake.*`: the lake's own state as relations that SQL can ask."""
+"""The system views `lake.*`: the lake's own state as SQL relations."""

@@ -1,6 +1,6 @@
-"""Which slots stand together in one file of events. Pure.
+"""The blocks of slots that share one file of events. Pure.
 
-Whole blocks lie at fixed places and never change, so that a growing journal costs only its end.
+Whole blocks have fixed positions and never change, so a growing journal costs only its end.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 SIZES = (1_024, 256, 64)
-"""Slots of a block. The largest is a pack's, so that one request reads it."""
+"""The sizes of blocks in slots. The largest is a pack's, so that one request reads it."""
 
 
 class Block(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """One Parquet file of `lake.events`: takes slots, checks the hash links between them, writes row groups.
 
-Owns a file that is being written. Must never hold more of the journal than one row group.
+Owns a file that is being written. Must never hold more than one row group of the journal.
 """
 
 from collections.abc import Sequence

@@ -49,7 +49,7 @@ class EventFiles:
         return [await loan.path(name, make) for name, make in files.items()]
 
     async def _blocks(self, state: State, seqs: range) -> list[tuple[str, Make]]:
-        """The files of all events in a range of seqs: their names, and how they are made."""
+        """The files of all events in a range of seqs."""
         first, last = await self._position(seqs[0]), state.head.position
         if seqs[-1] < state.head.seq:
             last = await self._position(seqs[-1])
@@ -78,7 +78,7 @@ class EventFiles:
 
     def _file(self, name: str, parts: list[Block], state: State) -> tuple[str, Make]:
         first, last = parts[0].first, parts[-1].last
-        # A state of the past may stand within its last slot.
+        # A past state may end within its last slot.
         past = last == state.head.position and state.head.seq < self._node.state.head.seq
         through = state.head.seq if past else None
         return f"{name}-{first}-{last}-{through or 'all'}.parquet", self._maker(parts, through)
@@ -93,7 +93,7 @@ class EventFiles:
         return range(first, stop)
 
     async def _last_before(self, microseconds: int) -> int:
-        """The last event before a time, 0 where there is none."""
+        """The last event before a time, 0 when there is none."""
         at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds - 1)
         return await self._node.past.seq_at(at)
 

@@ -1,4 +1,4 @@
-"""From slots to the rows of `lake.events`, column by column. Pure.
+"""Converts slots to the rows of `lake.events`, column by column. Pure.
 
 Must never decode the data of an event: it is shown as the slot has it, which the slot's hash proves.
 """

@@ -1,7 +1,7 @@
-"""Files made once for many queries: lent while a query reads them, then kept within a bound.
+"""Files shared by queries: made once, kept while a query reads them, then cached within a bound.
 
-Owns a directory of its own. A file is made by a task of its own, so that the query that asked first
-may leave; its content is fixed by its name, so nothing is ever written twice.
+Owns a directory. Each file is made by its own task, so that the first query may be cancelled; its name
+determines its content, so it is never written twice.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ Make = Callable[[Path], Coroutine[None, None, None]]
 
 
 class _File:
-    """One file: who reads it now, and the making of it."""
+    """One file: its readers, and the task that makes it."""
 
     def __init__(self, path: Path, making: "asyncio.Task[None]") -> None:
         self.path = path
@@ -28,7 +28,7 @@ class _File:
 
 
 class Files:
-    """The files of one process, the longest unused first."""
+    """The files of one process, the least recently used first."""
 
     def __init__(self, directory: Path, kept_bytes: int = KEPT_BYTES) -> None:
         self._directory = directory
@@ -37,7 +37,7 @@ class Files:
 
     @asynccontextmanager
     async def loan(self) -> AsyncIterator["Loan"]:
-        """A loan for one query; what it took is given back in the end."""
+        """The files of one query, released at its end."""
         loan = Loan(self)
         try:
             yield loan
@@ -47,7 +47,7 @@ class Files:
             self._let_go()
 
     async def take(self, name: str, make: Make) -> _File:
-        """The file of that name, with one reader more. Raises what `make` raises, each time."""
+        """The file of that name, with one more reader. Raises what `make` raises, each time."""
         file = self._files.get(name)
         if file is None:
             path = self._directory / name
@@ -94,7 +94,7 @@ class Loan:
         return self._files.knows(name)
 
     async def path(self, name: str, make: Make) -> str:
-        """Where the file of that name lies; made by `make` if it is not there, or under way."""
+        """The path of the file of that name; `make` makes it unless it exists or is being made."""
         file = await self._files.take(name, make)
         self.taken.append(file)
         return str(file.path)

@@ -1,6 +1,6 @@
-"""What an S3 store's answers mean in our words. No text of the store's own gets through.
+"""Translates an S3 store's answers into bucket errors. Never passes on text of the store's own.
 
-A store may echo what we sent, so messages hold the key, the status and the error code only.
+A store may echo what we sent, so messages contain the key, the status and the error code only.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def created(key: str, error: Exception) -> Created:
 
 @contextlib.contextmanager
 def translated(key: str) -> Iterator[None]:
-    """Whatever botocore or aiohttp raise becomes a BucketError about `key`."""
+    """Translate every exception of botocore and aiohttp into a BucketError about `key`."""
     try:
         yield
     except ClientError as error:

@@ -1,7 +1,7 @@
 """A bucket in an S3 store, or the part of one below a prefix.
 
-Owns two clients (see `s3_client`): creates go through the one that sends each request once.
-Messages hold our keys, never the store's URL, a credential or a signature.
+Owns two clients (see `client`): creates use the one that sends each request once.
+Messages contain our keys, never the store's URL, a credential or a signature.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class S3Bucket:
         return None
 
     def renew(self, settings: S3Settings) -> None:
-        """Come with the credentials of `settings` from now on. It stays the same bucket."""
+        """Use the credentials of `settings` from now on, for the same bucket."""
         self._clients.renew(settings)
 
     async def create(self, key: str, body: bytes) -> Created:
@@ -123,7 +123,7 @@ class S3Bucket:
         return await abort_uploads(self._clients.data, self._name, self._prefix, lake, begun_before)
 
     async def is_shared(self) -> bool:
-        """A store does not tell who uses it."""
+        """Always True: a store does not report its users."""
         return True
 
     async def now(self) -> datetime:

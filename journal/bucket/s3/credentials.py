@@ -1,8 +1,8 @@
 """Where the S3 clients' credentials and region come from: the settings, else the AWS chain.
 
 The chain is botocore's: AWS_* variables, AWS_PROFILE with the shared config and credentials files, SSO,
-web identity, credential_process, container credentials. The machine's metadata service is asked only
-where the settings or the profile's `credential_source` say so. Messages never hold a secret.
+web identity, credential_process, container credentials. The machine's metadata service is used only
+if the settings or the profile's `credential_source` allow it. Messages never contain a secret.
 """
 
 import os
@@ -44,7 +44,7 @@ _MISCONFIGURED = (
 _INSTANCE_METADATA = "iam-role"
 """botocore's name for the provider that asks the machine's metadata service."""
 _LEGACY = ("ec2-credentials-file", "boto-config")
-"""Providers of tools that preceded boto3."""
+"""Providers of tools older than boto3."""
 _NO_FILES = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),

@@ -1,4 +1,4 @@
-"""How blobs leave an S3 bucket, and uploads that were never finished. The caller has checked the keys."""
+"""Deletes blobs from an S3 bucket and aborts unfinished uploads. The caller has checked the keys."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -10,10 +10,10 @@ from journal.bucket.s3.answers import translated
 
 
 async def delete_objects(client: Any, bucket: str, prefix: str, keys: Sequence[str]) -> list[str]:
-    """Delete up to 1,000 keys by one request; those that the store answered deleted, or absent."""
+    """Delete up to 1,000 keys in one request; return those that the store reports deleted or absent."""
     if not keys:
         return []
-    # XML cannot say every key, but a blob's is plain ASCII.
+    # XML cannot represent every key, but a blob's is plain ASCII.
     wanted = {"Objects": [{"Key": prefix + key} for key in keys], "Quiet": False}
     with translated(f"{len(keys)} blobs"):
         answer = await client.delete_objects(Bucket=bucket, Delete=wanted)
@@ -24,7 +24,7 @@ async def delete_objects(client: Any, bucket: str, prefix: str, keys: Sequence[s
 async def abort_uploads(
     client: Any, bucket: str, prefix: str, lake: str, begun_before: datetime
 ) -> list[str]:
-    """Abort this lake's uploads that began before then; the keys that they were for."""
+    """Abort this lake's uploads that began before `begun_before`; return their keys."""
     aborted: list[str] = []
     for below in BLOBS:
         async for upload in _uploads(client, bucket, prefix + below):
@@ -59,5 +59,5 @@ async def _abort(client: Any, bucket: str, upload: dict[str, Any]) -> None:
                 Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
             )
     except ObjectMissing:
-        # It ended meanwhile: finished late, or aborted by another collector.
+        # It has ended meanwhile: completed late, or aborted by another process's gc.
         return

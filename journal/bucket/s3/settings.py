@@ -1,4 +1,4 @@
-"""What is needed to reach one S3 bucket. Must never show a secret nor read the environment."""
+"""The settings of one S3 bucket. Must never show a secret nor read the environment."""
 
 from urllib.parse import urlsplit
 
@@ -44,4 +44,4 @@ def _check_endpoint(url: str) -> None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("the S3 endpoint must be a URL such as https://host:9000")
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("the S3 endpoint may hold no credentials, query or fragment")
+        raise ValueError("the S3 endpoint cannot contain credentials, a query or a fragment")

@@ -1,8 +1,8 @@
-"""How a file comes into an S3 bucket: one PUT, or a multipart upload that leaves nothing behind.
+"""Uploads a file to an S3 bucket: one PUT, or a multipart upload that is aborted when it fails.
 
-Slots never come this way: If-None-Match is not honoured by every store at the end of a multipart
-upload (Ceph 16 ignores it), so here it guards against mistakes only. Keys are minted fresh with the
-hash of the bytes in them; an object of the same size under one is our own earlier attempt.
+Never used for slots: not every store honours If-None-Match at the end of a multipart upload (Ceph 16
+ignores it), so here it only guards against mistakes. Keys are new and contain the hash of the bytes; an
+object of the same size under such a key is our own earlier attempt.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ async def _send_parts(
     etags: dict[int, str] = {}
 
     async def send_some() -> None:
-        for number, start in starts:  # shared: each takes the next part that nobody has taken
+        for number, start in starts:  # shared: each task takes the next part
             # One expression: a name would keep this part alive while the next one is read.
             etags[number] = await _send_part(
                 target,
@@ -126,7 +126,7 @@ async def _was_done(target: Target, request: Awaitable[Any]) -> bool:
         try:
             await request
         except ClientError as error:
-            # After a lost answer, completing again finds the upload gone.
+            # After a lost answer, a second completion finds no upload.
             if status_of(error) != 412 and code_of(error) != "NoSuchUpload":
                 raise
             return False
@@ -151,7 +151,7 @@ async def _expect(target: Target, size_bytes: int) -> None:
 
 
 async def _abort(target: Target, begun: "asyncio.Future[dict[str, Any]]") -> None:
-    # What cannot be aborted now is aborted by collection, past the grace time.
+    # What cannot be aborted now is aborted by gc after the grace time.
     with contextlib.suppress(BucketError), translated(target.key):
         upload_id = (await begun)["UploadId"]
         await target.client.abort_multipart_upload(**target.address, UploadId=upload_id)
@@ -168,7 +168,7 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _piece(source: Path, start: int, size_bytes: int) -> bytes:
-    # Opened anew for each piece: an upload that is cancelled leaves no descriptor behind.
+    # Opened for each piece: a cancelled upload leaves no open descriptor.
     body = await asyncio.to_thread(_read, source, start, size_bytes)
     if len(body) != size_bytes:
         raise BucketRefused(f"{source.name}: the source changed while it was being stored")

@@ -1,1 +1,1 @@
-"""Does this bucket keep the promises that the journal needs? Asked in full, or cheaply at a start."""
+"""Checks that a store has the properties that the journal needs: all of them, or the cheap ones at start."""

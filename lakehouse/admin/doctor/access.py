@@ -1,4 +1,4 @@
-"""The probe of credentials: a store that takes any protects nothing."""
+"""The probe of credentials: a store that accepts any credentials protects nothing."""
 
 import msgspec
 

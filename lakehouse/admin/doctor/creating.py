@@ -1,4 +1,4 @@
-"""Probes of create-if-absent, on which everything rests: one slot, one winner, for ever."""
+"""Probes of create-if-absent, which the commit protocol needs: each key is created once."""
 
 import asyncio
 from collections import Counter
@@ -20,7 +20,7 @@ async def create_if_absent(site: Site) -> str:
         again.answer is not Answer.CREATED,
         "a second create of one key succeeds: the store ignores If-None-Match, and loses changes",
     )
-    expect(await site.bucket.read(key) == b"first", "a create that was refused changed the bytes")
+    expect(await site.bucket.read(key) == b"first", "a refused create changed the bytes")
     _expect_answered(again)
     return "a second create is refused, the first bytes stay"
 
@@ -39,17 +39,17 @@ async def one_winner(site: Site) -> str:
 
 
 async def taken_is_412(site: Site) -> str:
-    """What is taken, and nobody races for, is answered as taken: 409 would be asked for ever."""
+    """A create of an existing key without a race is answered 412: 409 would be retried for ever."""
     key = await site.store("taken", b"first")
     for _ in range(TRIES):
         again = await site.bucket.create(key, b"again")
         expect(
             again.answer is not Answer.CONFLICT,
-            "a key that is taken is answered as a conflict (409): nobody could tell who has it",
+            "a create of an existing key is answered as a conflict (409), so retries never end",
         )
         _expect_answered(again)
-        expect(again.answer is Answer.EXISTS, "a key that is taken is not answered as taken")
-    return "a key that is taken is answered 412, never 409"
+        expect(again.answer is Answer.EXISTS, "a create of an existing key is not answered 412")
+    return "a create of an existing key is answered 412, never 409"
 
 
 def _expect_answered(created: Created) -> None:
@@ -66,9 +66,9 @@ async def _race(site: Site, key: str) -> bool:
     counted = Counter(answers)
     expect(len(winners) <= 1, f"{len(winners)} of {RACERS} creates at once won one key")
     if not winners:
-        expect(counted[Answer.EXISTS] < RACERS, "a key never used was 'taken' for all who tried")
+        expect(counted[Answer.EXISTS] < RACERS, "every create of a new key was answered 412")
         return False
-    expect(await site.bucket.read(key) == winners[0], "the winner's bytes are not what is stored")
+    expect(await site.bucket.read(key) == winners[0], "the stored bytes are not the winner's")
     return True
 
 

@@ -1,4 +1,4 @@
-"""The whole examination: every probe in turn, each on objects of its own, in a live lake or none."""
+"""The full examination: every probe in turn, each on its own objects, in a live lake or an empty bucket."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -20,12 +20,12 @@ PROBES: dict[str, Probe] = {
     "list_from_a_point": listing.list_from_a_point,
     "credentials": access.credentials,
 }
-"""By the name of the promise. The clock comes first: it is the cheapest way to see who answers."""
+"""By the name of the property. The clock is first: the cheapest way to see whether the store answers."""
 ON_S3_ALONE = ("credentials",)
 
 
 async def examine(site: Site) -> AsyncIterator[ProbeResult]:
-    """One finding a promise, as they come. A bucket that does not answer is not asked on."""
+    """Yield one result for each property. Stops when the bucket does not answer."""
     for promise, probe in PROBES.items():
         if promise in ON_S3_ALONE and site.s3 is None:
             continue
@@ -36,7 +36,7 @@ async def examine(site: Site) -> AsyncIterator[ProbeResult]:
 
 
 def verdict_on(url: str, findings: Sequence[ProbeResult]) -> Refused | None:
-    """None for a bucket that keeps every promise; else why it may not be used, or not yet."""
+    """None for a bucket with every property; else why it cannot be used, or not yet."""
     broken = [each.promise for each in findings if each.verdict is Verdict.BROKEN]
     if broken == ["clock"]:
         return Refused("clock_skew", next(each.why for each in findings if each.promise == "clock"))

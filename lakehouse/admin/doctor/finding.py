@@ -1,4 +1,4 @@
-"""What one probe found, and how a probe's outcome is read."""
+"""The result of one probe."""
 
 import enum
 from collections.abc import Awaitable, Callable
@@ -17,22 +17,22 @@ class Verdict(enum.Enum):
 
 
 class ProbeResult(msgspec.Struct, frozen=True):
-    """One promise, whether it holds, and why we say so."""
+    """One property, whether it holds, and the evidence."""
 
     promise: str
     verdict: Verdict
     why: str
     code: str | None = None
-    """Of what kept a probe from judging: a code of errors.CODES."""
+    """The code (of errors.CODES) of the fault that prevented a judgement."""
 
 
 Probe = Callable[[Site], Awaitable[str]]
-"""Answers what it saw when the promise holds; raises BucketBroken when it does not."""
+"""Returns its evidence when the property holds; raises BucketBroken when it does not."""
 
 
 async def find(promise: str, probe: Probe, site: Site) -> ProbeResult:
-    """What `probe` found. An object that is missing is the fault of read-after-write alone, and
-    its own probe says so; here it means that nothing can be said."""
+    """Run `probe`. A missing object violates read-after-write alone, which has its own probe;
+    here it means that the property cannot be judged."""
     try:
         return ProbeResult(promise, Verdict.HOLDS, await probe(site))
     except BucketBroken as error:

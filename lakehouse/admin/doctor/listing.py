@@ -1,4 +1,4 @@
-"""Probes of LIST, by which checkpoints, packs and blobs are found."""
+"""Probes of LIST, which finds checkpoints, packs and blobs."""
 
 from journal.bucket.errors import BucketUnavailable
 from lakehouse.admin.doctor.site import Site, expect
@@ -10,12 +10,12 @@ of a path, not by UTF-16 units (the last two)."""
 
 
 async def list_after_write(site: Site) -> str:
-    """What was stored is listed at once, once, with its size."""
+    """A stored object is listed immediately, once, with its size."""
     stored = set()
     for number in range(TRIES):
         stored.add((await site.store(f"list/{number}", b"x" * number), number))
         listed = await site.bucket.list_objects(site.prefix("list/"))
-        expect(len(listed) <= len(stored), "LIST tells of objects that were never stored")
+        expect(len(listed) <= len(stored), "LIST returns objects that were never stored")
         expect({(each.key, each.size_bytes) for each in listed} == stored, _stale(number))
     return f"{TRIES} objects, each listed at once"
 
@@ -30,7 +30,7 @@ async def ordered_list(site: Site) -> str:
 
 
 async def list_from_a_point(site: Site) -> str:
-    """`after`, prefix and limit leave out what they should, and nothing besides."""
+    """`after`, prefix and limit exclude exactly the keys that they should."""
     for name in ("page-", "page/1", "page/2", "page/3", "page/30", "page0"):
         await site.store(name, b"")
     mine = [site.prefix(f"page/{number}") for number in ("1", "2", "3", "30")]
@@ -56,7 +56,7 @@ async def _listed(site: Site, name: str, after: str = "", limit: int = 1000) -> 
 
 
 def _expect_all(listed: int, stored: int) -> None:
-    """Raise BucketUnavailable: what is listed late is list-after-write's to tell."""
+    """Raise BucketUnavailable for a key that is listed late: the probe of list-after-write reports that."""
     if listed < stored:
         raise BucketUnavailable(f"{listed} of {stored} keys are listed so far")
 

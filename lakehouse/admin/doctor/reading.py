@@ -1,4 +1,4 @@
-"""Probes of what readers rely on: the end of the journal, fresh bytes, ranges, and one time."""
+"""Probes of what readers need: 404 for absent keys, read-after-write, ranges, and the clock."""
 
 from collections.abc import AsyncIterator
 
@@ -18,7 +18,7 @@ RANGES: tuple[tuple[int, int | None], ...] = (
 
 
 async def absent_is_404(site: Site) -> str:
-    """A GET of what is not there says so: that is how the journal's end is found."""
+    """A GET of an absent key answers 404: that is how the journal's end is found."""
     key = site.key("absent")
     for detail, asked in (
         ("GET", site.bucket.read),
@@ -30,26 +30,28 @@ async def absent_is_404(site: Site) -> str:
         except ObjectMissing:
             continue
         raise BucketBroken(f"{detail} of a key never used does not say that it is absent (404)")
-    return "a key never used is answered 404"
+    return "a read of an absent key is answered 404"
 
 
 async def read_after_write(site: Site) -> str:
-    """What was stored is read at once, as it was sent, also where it was absent a moment ago."""
+    """A stored object can be read immediately, unchanged, also if the key was absent a moment ago."""
     for number in range(TRIES):
         body = f"body {number}".encode()
         await _look_early(site, f"read/{number}")
         key = await site.store(f"read/{number}", body)
         try:
-            expect(await site.bucket.read(key) == body, "other bytes are read than were stored")
+            expect(
+                await site.bucket.read(key) == body, "a read returns other bytes than were stored"
+            )
             size_bytes = (await site.bucket.stat(key)).size_bytes
         except ObjectMissing as error:
-            raise BucketBroken("what was just stored is not found by a read") from error
+            raise BucketBroken("a read does not find an object that was just stored") from error
         expect(size_bytes == len(body), "another size is reported than was stored")
     return f"{TRIES} objects, each read at once, as stored"
 
 
 async def ranges(site: Site) -> str:
-    """A range's GET gives these bytes alone."""
+    """A GET of a range returns exactly these bytes."""
     key = await site.store("range", BODY)
     for start, length in RANGES:
         end = len(BODY) if length is None else start + length
@@ -59,7 +61,7 @@ async def ranges(site: Site) -> str:
 
 
 async def clock(site: Site) -> str:
-    """The store's clock and ours agree, so that times in the journal mean something."""
+    """The store's clock and ours agree, so that times in the journal are meaningful."""
     skew_s = (site.clock.now() - await site.bucket.now()).total_seconds()
     limit_s = CommitLimits().clock_skew_s
     expect(abs(skew_s) <= limit_s, f"this clock is {skew_s:+.0f} s off the store's")
@@ -67,7 +69,7 @@ async def clock(site: Site) -> str:
 
 
 async def _look_early(site: Site, name: str) -> None:
-    """A look at a key that is not there yet: a store that caches a 404 shows itself so."""
+    """Read a key before it exists: this reveals a store that caches 404 answers."""
     try:
         await site.bucket.read(site.prefix(name))
     except ObjectMissing:

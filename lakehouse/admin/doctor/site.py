@@ -1,4 +1,4 @@
-"""Where one run of the doctor may write: below `_doctor/<run>/`, and nowhere else."""
+"""The keys that one run of the doctor may write: below `_doctor/<run>/`, nowhere else."""
 
 from journal.bucket import keys
 from journal.bucket.errors import BucketBroken, BucketRefused, BucketUnavailable
@@ -11,7 +11,7 @@ PAUSE_S = 0.2
 
 
 class Site:
-    """One run's place in a bucket. Every key that it gives out is remembered in `keys`."""
+    """One run's prefix in a bucket. `keys` has every key that it returned."""
 
     def __init__(self, bucket: Bucket, s3: S3Settings | None, clock: Clock, run: str) -> None:
         self.bucket = bucket
@@ -21,11 +21,11 @@ class Site:
         self._run = run
 
     def prefix(self, name: str) -> str:
-        """A prefix for LIST, `name` being the start of keys of this run."""
+        """A prefix for LIST: keys of this run that begin with `name`."""
         return keys.probe_key(self._run, name)
 
     def key(self, name: str) -> str:
-        """A key of this run; whatever is stored there is removed at the end."""
+        """A key of this run; its object is removed at the end."""
         key = keys.probe_key(self._run, name)
         self.keys.append(key)
         return key

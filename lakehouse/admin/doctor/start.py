@@ -1,8 +1,8 @@
-"""The cheap part, at every start of a server: three questions at once, one small object for ever.
+"""The checks at every start of a server: three concurrent requests, one small permanent object.
 
 The first start creates `_doctor/condition` and creates it again; every later one creates it again.
-A store that says CREATED to both of two creates in a row ignores conditions. Nobody removes the
-object, so the question costs one request at every start but the first.
+A store that answers CREATED to both ignores conditions. The object is never removed, so every start
+but the first needs only one create.
 """
 
 import asyncio

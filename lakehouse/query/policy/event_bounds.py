@@ -154,10 +154,10 @@ def _is_column(expression: Node, alias: str, name: str) -> bool:
 
 
 def _microseconds(expression: Node) -> int | None:
-    """A time that is written out, by itself or cast to one: since 1970, in UTC as queries run."""
+    """A constant time, also as a cast: since 1970, in UTC as queries run."""
     zoned = True
     if expression["class"] == "CAST":
-        # A cast to a time without a zone drops the one that stands there.
+        # A cast to a time without a zone drops the written zone.
         kind = _ZONED.get(expression["type_expr"]["type_name"].upper())
         if kind is None:
             return None

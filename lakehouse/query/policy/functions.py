@@ -1,7 +1,7 @@
 """Which of DuckDB's functions a statement may call. Data only.
 
-An allow-list: what is in neither set does not exist for a statement. A test walks DuckDB's own
-catalogue and fails for a function that stands in neither, so that a new DuckDB asks for a decision.
+An allow-list: a function in neither set does not exist for a statement. A test reads DuckDB's own
+catalogue and fails for a function in neither set, so that each new function needs a decision.
 """
 
 
@@ -102,10 +102,10 @@ VOLATILE = _names(
     uuidv4 uuidv7
     """
 )
-"""What answers otherwise each time, by chance or by the clock, with or without parentheses."""
+"""Functions whose result changes with chance or time, with or without parentheses."""
 
 PARSED = _names("grouping grouping_id if ifnull unnest unlist try")
-"""What the parser or binder knows by name without an entry in the catalogue."""
+"""Names that the parser or binder knows without an entry in the catalogue."""
 
 WINDOW = _names(
     """

@@ -1,6 +1,6 @@
 """Decides whether a statement may run, from DuckDB's own syntax tree. Pure.
 
-An allow-list of node kinds, relations and functions: what it does not know, it refuses. It never
+An allow-list of node kinds, relations and functions: it refuses everything unknown. It never
 parses text and never runs anything. It must hold on its own, also against a DuckDB without any
 sandbox: every relation that it lets through is a dataset, a CTE in scope or a listing.
 """
@@ -62,7 +62,7 @@ _CLASSES = frozenset(
     }
 )
 _SETTINGS = frozenset({"timezone"})
-"""What current_setting may be asked: others tell of the machine."""
+"""Settings that current_setting may read: others reveal facts about the machine."""
 _BUILT_IN: tuple[list[str], ...] = ([], ["main"], ["system", "main"])
 """Where DuckDB's own functions and types are."""
 _SHOW = frozenset({"DESCRIBE", "SUMMARY", "SHOW_SPECIAL"})
@@ -99,11 +99,11 @@ class _System(msgspec.Struct, frozen=True):
 
 
 class _Volatile(msgspec.Struct, frozen=True):
-    """A part that may answer otherwise the next time."""
+    """A part whose result may differ the next time."""
 
 
 class _Listing(msgspec.Struct, frozen=True):
-    """The statement asks which datasets there are."""
+    """The statement lists the datasets."""
 
 
 Judged = _Relation | _System | _Volatile | _Listing
@@ -111,7 +111,7 @@ Finding = Judged | Refused
 
 
 def check(document: Node, explain: bool = False) -> Allowed | Refused:
-    """Judge what json_serialize_sql answered for one statement.
+    """Judge the output of json_serialize_sql for one statement.
 
     Returns Refused `statement_not_allowed` for what may not run and `sql_error` for a function
     that does not exist, which is then not left to DuckDB to find out.
@@ -158,7 +158,7 @@ def _visit(value: object, scope: Scope) -> Iterator[Finding]:
 
 
 def _judge(node: Node, scope: Scope) -> Iterator[Finding]:
-    """What this node says by itself, its parts aside."""
+    """The findings of this node alone, without its parts."""
     kind = node.get("type")
     if node.get("sample"):
         yield _Volatile()

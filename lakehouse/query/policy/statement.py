@@ -1,7 +1,7 @@
-"""From a text to a statement that was judged: what will run is exactly what was judged.
+"""Parses and judges a statement. The SQL that runs is exactly the SQL that was judged.
 
-Owns the parsing, which is DuckDB's own, and the one prefix that its tree does not cover (EXPLAIN).
-It never runs the statement.
+Owns the parsing, by DuckDB, and the one prefix that its tree does not cover (EXPLAIN). Must never run
+the statement.
 """
 
 import re
@@ -42,7 +42,7 @@ class Statement(msgspec.Struct, frozen=True):
     events: EventBounds = ALL_EVENTS
     """Bounds on the rows of lake.events that it can see."""
     travels: bool = False
-    """Whether relations of a point in time stand in it, by names that only we know."""
+    """Whether it contains relations as of a point in time, under internal names."""
     measured: bool = False
     """Whether it is EXPLAIN ANALYZE, whose answer holds what DuckDB measured."""
 
@@ -57,7 +57,7 @@ def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statemen
         return Refused("sql_error", "the statement holds a NUL character, which no text may")
     document = tree(connection, text)
     if document.get("error_type") == "not implemented" and (prefix := _EXPLAIN.match(text)):
-        # Put together anew: comments could make us and DuckDB see different statements there.
+        # Rebuilt from its parts: with comments, DuckDB could read another statement than we do.
         body, options = text[prefix.end() :], prefix["options"] or ""
         explain = _EXPLAIN_ANALYZE if _ANALYZE.search(options) else f"EXPLAIN {options} "
         return _judged(connection, body, tree(connection, body), explain)
@@ -65,7 +65,7 @@ def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statemen
 
 
 def unterminated(sql: str) -> str:
-    """Return `sql` without the semicolons around its one statement, ready to stand in parentheses."""
+    """Return `sql` without the semicolons around its one statement, ready to put in parentheses."""
     data, begin, empty = sql.encode(), 0, True
     for start, kind in duckdb.tokenize(sql):
         if kind == duckdb.token_type.comment:
@@ -122,7 +122,7 @@ def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:
 
 
 def tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
-    """What json_serialize_sql makes of a text."""
+    """The output of json_serialize_sql for a text."""
     if text.isascii():
         # A parameter costs three times the parsing itself (0.28 ms, 0.09 ms).
         literal = text.replace("'", "''")

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 Node: TypeAlias = dict[str, Any]
 
 INNER = (dict, list)
-"""What has parts. A number, a text, a null says nothing by itself, and most of a tree is these."""
+"""The types with parts. Numbers, texts and nulls, which are most of a tree, are skipped."""
 _WHOLE = re.compile(r"-?[0-9]{1,39}")
 
 
 def every_node(document: Node) -> list[Node]:
-    """The nodes of the tree, each before its parts, in no order that means anything.
+    """The nodes of the tree, each before its parts, otherwise in no particular order.
 
     Without recursion: a tree may be deeper than Python's stack.
     """

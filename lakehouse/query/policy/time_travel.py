@@ -1,8 +1,8 @@
 """Relations as they were: `name AT (VERSION => 5)` and `lake.at('name', 5)` in a syntax tree. Pure.
 
-DuckDB parses the first and can do it for no catalog of ours, and knows nothing of the second. Both
-become plain relations of another name (`relations.at`), which the lake resolves. What comes out is
-judged by the guard like any other tree.
+DuckDB parses the first but cannot run it on our catalog, and does not know the second. Both become
+plain relations of another name (`relations.at`), which the lake resolves. The guard judges the
+result like any other tree.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _FUNCTION = "at"
 
 
 def has_moment(nodes: Iterable[Node]) -> bool:
-    """Whether a tree of these nodes has a moment in it."""
+    """Whether a tree of these nodes contains a point in time."""
     return any(_has_moment(node) for node in nodes)
 
 
@@ -49,7 +49,7 @@ def _walk(value: Any) -> tuple[Any, bool]:
 
 
 def _moved(node: Node) -> Node | None:
-    """The relation that stands for `node`, None where there is nothing to do."""
+    """The relation that replaces `node`, None where nothing is to be replaced."""
     if not _has_moment(node):
         return None
     if node["type"] == "BASE_TABLE":
@@ -101,7 +101,7 @@ def _relation(node: Node) -> Node:
 
 
 def _moment(expression: Node) -> str:
-    """A moment's text. Casts of constants are looked through: TIMESTAMPTZ '…' is one."""
+    """The text of a point in time. Accepts casts of constants, such as TIMESTAMPTZ '…'."""
     while expression.get("class") == "CAST":
         expression = expression["child"]
     number, text = syntax_tree.integer(expression), syntax_tree.text(expression)

@@ -1,7 +1,7 @@
-"""Judges the SQL of users' views: what a statement may do, without what a view may not.
+"""Judges the SQL of users' views: the rules of statements, and further rules for views.
 
-A view is bound inside a schema of the worker's own, where the relations that it names are made, so it
-may not qualify them.
+A view is bound in an internal schema, which has the relations that it names, so it cannot qualify
+their names.
 """
 
 import duckdb
@@ -21,7 +21,7 @@ class ViewBody(msgspec.Struct, frozen=True):
 
 
 def read_body(parser: duckdb.DuckDBPyConnection, sql: str) -> ViewBody | Refused:
-    """The body of a view, or why it is none."""
+    """The body of a view, or why it is not valid."""
     statement = read_statement(parser, sql)
     if isinstance(statement, Refused):
         return statement
@@ -29,7 +29,7 @@ def read_body(parser: duckdb.DuckDBPyConnection, sql: str) -> ViewBody | Refused
     if allowed.explain:
         return _no("EXPLAIN is no view")
     if statement.travels:
-        return _no("a view has no AT; ask the view itself as of a moment")
+        return _no("a view cannot use AT; query the view itself with AT or as_of")
     if allowed.system:
         return _no(f"a view cannot read lake.{min(allowed.system)}")
     if allowed.all_relations:
@@ -52,7 +52,7 @@ def rows_fault(parser: duckdb.DuckDBPyConnection, rows: str) -> Refused | None:
     selects = [node for node in nodes if node.get("type") == "SELECT_NODE"]
     odd = len(selects) != 1 or len(selects[0]["select_list"]) != 1
     if odd or any(node.get("class") in ("SUBQUERY", "PARAMETER") for node in nodes):
-        return _no("rows is one condition, without subqueries and parameters")
+        return _no("rows must be one condition, without subqueries and parameters")
     if statement.allowed.explain or not statement.allowed.deterministic:
         return _no("rows cannot depend on chance or time")
     return None

@@ -1,4 +1,4 @@
-"""DuckDB's Arrow in plain Arrow types, and as Parquet. Pure.
+"""Converts DuckDB's Arrow to plain Arrow types and to Parquet. Pure.
 
 DuckDB's lossless export writes booleans as an extension (bool8), a HUGEINT as 16 opaque bytes and
 time zones as Etc/UTC; other readers expect the plain types. Types that Arrow cannot hold were cast

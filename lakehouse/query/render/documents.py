@@ -1,8 +1,8 @@
-"""A result as bytes, in each of the formats: one function from columns and batches to pieces. Pure.
+"""Encodes a result in each of the formats: one function from columns and batches to pieces. Pure.
 
-A document is complete only with its last piece, so one that fails midway never looks complete where
-its format can tell; where it cannot (NDJSON, CSV), whoever sends it must break off. The first piece
-holds the first rows, so that a statement which fails at once has sent nothing.
+A document is complete only with its last piece, so a truncated one is invalid in formats that have an
+end. In others (NDJSON, CSV) the sender must abort the connection. The first piece contains the first
+rows, so a statement that fails at once sends nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ Batches = Iterable[pa.RecordBatch]
 
 
 class Counted:
-    """The batches of a result, to be read once, and how many rows have been read of it."""
+    """The batches of a result, to be read once, and how many rows have been read."""
 
     def __init__(self, reader: pa.RecordBatchReader) -> None:
         self.schema = reader.schema

@@ -137,7 +137,7 @@ def _strings(array: Array) -> Array:
 
 
 def _has_any(text: Array, among: bytes) -> bool:
-    """Whether any of these ASCII bytes stands in any value: one look at all of them together."""
+    """Whether any value contains one of these ASCII bytes: one search of the joined values."""
     offsets = text.buffers()[1]
     if not len(text) or offsets is None:
         return False
@@ -223,7 +223,7 @@ def _struct(array: Array) -> Array:
 
 
 def _union(array: Array) -> Array:
-    """`{"tag": value}`; a null member is null, since Arrow cannot tell it from a null union."""
+    """`{"tag": value}`; a null member is null, since Arrow cannot distinguish it from a null union."""
     members = []
     for number, field in enumerate(array.type):
         value = array.field(number)

@@ -1,7 +1,7 @@
-"""A few values as JSON text, one by one: byte for byte what `rendering` says of them, only sooner. Pure.
+"""A few values as JSON text, one by one: the same bytes as `json_columns`, only faster. Pure.
 
 A call into Arrow costs what twenty values cost in Python, and a small result takes thirty such calls.
-Types that are not in the table below are left to `rendering`.
+Types that are not in the table below are left to `json_columns`.
 """
 
 import math
@@ -22,7 +22,7 @@ from lakehouse.query.render.json_columns import (
 )
 
 VALUES = 500
-"""How many values are a few. Whole columns are faster from about twice as many on."""
+"""The most values that are rendered one by one. Columns are faster beyond about twice as many."""
 
 _SPECIAL = re.compile(r'["\\\x00-\x1f]')
 _ESCAPES = {code: f"\\u{code:04x}" for code in range(0x20)} | {ord('"'): '\\"', ord("\\"): "\\\\"}

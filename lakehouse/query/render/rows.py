@@ -1,6 +1,6 @@
 """Whole batches as text: arrays, objects, lines of CSV. Pure.
 
-Owns what stands between the values; how a value looks is `rendering`'s.
+Owns the text between the values; `json_columns` renders the values.
 """
 
 from collections.abc import Iterator, Sequence
@@ -81,7 +81,7 @@ def _field(column: Array) -> Array:
     if _is_text(column.type):
         return pc.fill_null(_quoted(_storage(column).cast(TEXT)), "")
     text = json_text(column)
-    # What is no string and yet in quotes (a date, a decimal) has nothing in it to escape.
+    # Quoted values that are not strings (a date, a decimal) contain nothing to escape.
     plain = _quoted(text) if pa.types.is_nested(column.type) else pc.ascii_trim(text, '"')
     return pc.if_else(column.is_valid(), plain, "")
 

@@ -15,10 +15,10 @@ from projections.views import View
 
 _ELLIPSIS = "…"
 LARGEST_TEXT_BYTES = 4096
-"""Of a refusal's detail, when it leaves the worker."""
+"""The largest detail of a refusal that leaves the worker."""
 _LARGEST_ECHO_BYTES = 1024
 _LARGEST_READ = 1024 * 1024
-"""Characters. What lies behind them is not even searched for secrets: it never leaves the worker."""
+"""Characters. The rest is not searched for secrets: it never leaves the worker."""
 _URL = re.compile(r"""\b(?:https?|s3)://[^\s"']+""")
 _CODES = (
     (r"INTERRUPT Error", "query_timeout"),
@@ -32,12 +32,12 @@ _OURS = {
     "query_killed": "DuckDB failed on this query",
     "statement_not_allowed": "the statement reaches outside the datasets",
 }
-"""Codes whose DuckDB text would help nobody, or reveal too much (INTERNAL has a stack trace, an error of
+"""Codes whose DuckDB text is of no use or reveals too much (INTERNAL has a stack trace, an error of
 Python a traceback)."""
 
 
 class Scrubber(msgspec.Struct, frozen=True):
-    """What must not appear in any text, and what stands there instead; longest first."""
+    """The texts that must not appear, with their replacements; longest first."""
 
     replacements: tuple[tuple[str, str], ...]
 
@@ -54,7 +54,7 @@ class Scrubber(msgspec.Struct, frozen=True):
 
 
 def scrubber(configure: Configure, views: Iterable[View]) -> Scrubber:
-    """Return what cleans the errors of a query over `views` in a worker so configured."""
+    """Return the scrubber for errors of a query over `views` in a worker so configured."""
     named = [(path, view.name) for view in views for path in view.objects]
     secret = [(needle, _ELLIPSIS) for needle in _secrets(configure)]
     pairs = {needle: instead for needle, instead in secret + named if needle}
@@ -62,7 +62,7 @@ def scrubber(configure: Configure, views: Iterable[View]) -> Scrubber:
 
 
 def bounded(refused: Refused) -> Refused:
-    """Return `refused` with a detail of at most 4 KiB; the position, which stands last, is kept."""
+    """Return `refused` with a detail of at most 4 KiB; the position, which is last, is kept."""
     if len(refused.detail.encode()) <= LARGEST_TEXT_BYTES:
         return refused
     head, line, echo = refused.detail.partition("\n\nLINE ")

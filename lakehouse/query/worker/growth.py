@@ -21,7 +21,7 @@ class Growth:
         self._start_bytes: int | None = None
 
     def begin(self) -> None:
-        """Measure the process as it is when it is ready for its first query."""
+        """Measure the process when it is ready for its first query."""
         self._start_bytes = self._resident_bytes()
 
     def is_too_large(self) -> bool:

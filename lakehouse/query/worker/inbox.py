@@ -1,7 +1,7 @@
-"""What the engine says to a worker, read on a thread of its own so that it can interrupt a query.
+"""Reads the engine's messages to a worker on a separate thread, so that it can interrupt a query.
 
-DuckDB lets go of the interpreter while it works, so this thread runs during a query. When the
-engine is gone the process ends at once, whatever it does.
+DuckDB releases the GIL while it works, so this thread runs during a query. When the engine has ended
+the process ends at once, whatever it does.
 """
 
 import os
@@ -22,26 +22,26 @@ class Interrupted(Exception):
 
 
 class Inbox:
-    """Messages in the order in which they came; an interrupt takes effect at once."""
+    """Messages in the order of arrival; an interrupt takes effect at once."""
 
     def __init__(self, connection: socket.socket, interrupt_reads: Callable[[], None]) -> None:
         self._connection = connection
         self._interrupt_reads = interrupt_reads
-        """Ends what a query reads just now: DuckDB's own interrupt comes after the read."""
+        """Ends the running read of a query: DuckDB's own interrupt takes effect after the read."""
         self._messages: SimpleQueue[Configure | Ask | Views | Interrupt] = SimpleQueue()
         self._running: tuple[int, duckdb.DuckDBPyConnection] | None = None
         self._lock = threading.Lock()
         threading.Thread(target=self._read, daemon=True).start()
 
     def asks(self) -> Iterator[Ask]:
-        """Yield each query; late words about an earlier one are dropped."""
+        """Yield each query; late messages about an earlier one are dropped."""
         while True:
             message = self._messages.get()
             if isinstance(message, Ask):
                 yield message
 
     def views(self, number: int) -> Views:
-        """Return the views for query `number`. Raises Interrupted when it is called off."""
+        """Return the views for query `number`. Raises Interrupted when it is cancelled."""
         while True:
             message = self._messages.get()
             if isinstance(message, Views) and message.number == number:
@@ -51,7 +51,7 @@ class Inbox:
 
     @contextmanager
     def interruptible(self, number: int, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Let an interrupt of query `number` reach `cursor` for as long as this lasts."""
+        """Let an interrupt of query `number` reach `cursor` while the context lasts."""
         with self._lock:
             self._running = (number, cursor)
         try:

@@ -1,7 +1,7 @@
 """The worker process: `python -m lakehouse.query.worker.main FD OBJECTS_FD PARENT_PID`.
 
-Started by `worker_handle.py` alone. It answers one query at a time until the engine is gone or a query
-broke it; a broken worker ends itself, since DuckDB promises nothing after running out of memory.
+Started by `worker_handle.py` alone. Answers one query at a time until the engine has ended or a query
+broke it; a broken worker ends itself, since DuckDB guarantees nothing after running out of memory.
 """
 
 import socket
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _first_message(channel: socket.socket) -> Configure:
-    """What this process is to be; without it, of an engine that is gone or of other code, it ends."""
+    """The configuration; without a valid one (the engine has ended or has other code) the process ends."""
     try:
         message = read_in_worker(channel)
     except (msgspec.DecodeError, FrameTooLarge):

@@ -1,8 +1,8 @@
-"""A worker's side of the object channel: asks for blocks, and reads those that are verified.
+"""A worker's end of the object channel: requests blocks, and reads the verified ones.
 
-Owns one socket and what is known of verified blocks. DuckDB reads from several threads at a time:
-each waits for its own answer. A file is opened, read and compared with its identity for each read, so
-that a block that was altered, evicted or deleted since is asked for again, never used.
+Owns one socket and the known extents. DuckDB reads from several threads: each waits for its own
+answer. Each read opens the file and compares its identity, so that a block that was altered, evicted
+or deleted meanwhile is requested again, never used.
 """
 
 import os
@@ -28,11 +28,11 @@ from lakehouse.objects.file_identity import file_identity
 from lakehouse.query.object_framing import WINDOW_BLOCKS, frame, read_in_worker
 
 REMEMBERED = 65_536
-"""Of so many blocks it is known where they lie; others are asked for again."""
+"""The extents of so many blocks are remembered; others are requested again."""
 ATTEMPTS = 4
 """How often a block may turn out to have changed before a read fails."""
 UNREADABLE = 8
-"""After so many reads for which the files were of no use, blocks are asked for as bytes at once: the
+"""After so many reads with unusable files, blocks are requested as bytes at once: the
 cache's directory was replaced by one that the kernel does not let this process read."""
 REPORT_S = 60.0
 """How often the use of a blob is reported again."""
@@ -45,11 +45,11 @@ class ObjectReadError(Exception):
 
 
 class ObjectBlocks:
-    """The verified blocks that this worker may read."""
+    """The verified blocks of the objects that the running query may read."""
 
     def __init__(self, channel: socket.socket) -> None:
         self.failure: ReadFailed | None = None
-        """Why a read of the running query failed: whatever DuckDB makes of it, this is the reason."""
+        """Why a read of the running query failed, whatever error DuckDB reports."""
         self._channel = channel
         self._known: OrderedDict[tuple[str, int], Extent] = OrderedDict()
         self._waiting: dict[int, SimpleQueue[FromServer]] = {}
@@ -68,7 +68,7 @@ class ObjectBlocks:
             self.failure = None
 
     def end(self) -> None:
-        """A query has ended: tell the server what it has opened."""
+        """A query has ended: report to the server which blobs it opened."""
         if time.monotonic() - self._reported_s > REPORT_S:
             self._reported.clear()
             self._reported_s = time.monotonic()
@@ -91,7 +91,7 @@ class ObjectBlocks:
         for attempt in range(ATTEMPTS):
             if self.failure is not None:
                 raise ObjectReadError(self.failure.detail)
-            # Files that change at once, or lie where this process may not read, are given up.
+            # Give up on files that change at once, or that this process may not read.
             inline = attempt >= ATTEMPTS // 2 or self._unreadable >= UNREADABLE
             given = self._ask(blob, start, stop, inline=inline)
             body = self._assembled(blob, start, stop, given)
@@ -99,11 +99,11 @@ class ObjectBlocks:
                 self._unreadable += attempt >= ATTEMPTS // 2
                 return body
             self._forget(blob, start, stop)
-        self._fail(ReadFailed(0, "object_damaged", "a cached block changes while it is being read"))
+        self._fail(ReadFailed(0, "object_damaged", "a cached block changes while it is read"))
         raise ObjectReadError("it changes while it is being read")
 
     def _ask(self, blob: str, start: int, stop: int, *, inline: bool) -> dict[int, bytes]:
-        """Learn where the unknown blocks of a range lie; the bytes of windows that lie nowhere."""
+        """Request the extents of a range's unknown blocks; return the bytes of windows that have none."""
         numbers: dict[int, int] = {}
         for window, first, last in self._unknown(blob, start, stop):
             with self._lock:
@@ -179,7 +179,7 @@ class ObjectBlocks:
                 if waiting is not None:
                     waiting.put(message)
         finally:
-            self._fail(ReadFailed(0, "query_killed", "the server is gone"))
+            self._fail(ReadFailed(0, "query_killed", "the server has ended"))
 
     def _fail(self, failure: ReadFailed) -> None:
         with self._lock:

@@ -14,11 +14,11 @@ from lakehouse.objects.extents import SCHEME, parse_object_url
 from lakehouse.query.worker.object_blocks import ObjectBlocks
 
 _NEVER_MODIFIED = datetime(2000, 1, 1, tzinfo=UTC)
-"""What was stored under a blob's key never changes: DuckDB keeps what it read of a footer."""
+"""A blob never changes, so DuckDB may keep its footer."""
 
 
 class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Objects by `object_url`. DuckDB calls what stands here, and nothing else of fsspec."""
+    """Objects by `object_url`. DuckDB calls only these methods of fsspec."""
 
     protocol = SCHEME
     cachable = False
@@ -40,7 +40,7 @@ class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]
         return [path]
 
     def exists(self, path: str, **_: Any) -> bool:
-        """Whether it may be opened; only reading tells whether it is there."""
+        """Whether it may be opened; only reading shows whether it exists."""
         return True
 
     def isfile(self, path: str) -> bool:

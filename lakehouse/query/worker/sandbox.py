@@ -1,7 +1,7 @@
-"""Locks a worker process in: what the operating system lets it use, what DuckDB lets it touch.
+"""Confines a worker process: limits of the operating system, and settings of DuckDB.
 
-The guard decides what may be asked; this limits the damage should the guard be wrong. Settings
-come by message, never by argument or environment, and nothing of them can be changed afterwards.
+The guard decides which statements run; this limits the damage if the guard is wrong. Settings come by
+message, never by argument or environment, and cannot be changed afterwards.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent_pid: int) -> None:
-    """Have the kernel kill this process when its parent goes, however it goes."""
+    """Have the kernel kill this process when its parent ends, for any reason."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")

@@ -1,6 +1,6 @@
-"""One query inside a worker: judge, ask for the views, run, stream, leave nothing behind.
+"""Runs one query in a worker: judges it, requests the views, runs it, streams the result, cleans up.
 
-The catalogue then has the views that the statement named, and no other that has rows.
+While it runs, the catalogue has the views that the statement names, and no other with rows.
 """
 
 import socket
@@ -88,7 +88,7 @@ Cursor = duckdb.DuckDBPyConnection
 
 
 class Worker(msgspec.Struct):
-    """The parts of a worker process: where it reads, where it writes, what it asks DuckDB."""
+    """The parts of a worker process: its inbox, its outputs, its DuckDB connections."""
 
     configure: Configure
     connection: duckdb.DuckDBPyConnection
@@ -99,10 +99,10 @@ class Worker(msgspec.Struct):
     growth: Growth
     catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
     frames: bytearray = msgspec.field(default_factory=bytearray)
-    """What is just being sent: one place in memory for all, since new ones cost a fault a page."""
+    """The buffer of outgoing messages, reused because new memory costs a page fault for each page."""
 
     def send(self, *messages: FromWorker) -> None:
-        """Blocks while the engine does not read: that is the back-pressure."""
+        """Blocks while the engine does not read; this is the back-pressure."""
         self.frames.clear()
         for message in messages:
             frame_into(self.frames, message)
@@ -119,7 +119,7 @@ class Worker(msgspec.Struct):
             cursor.close()
         self.objects.end()
         if (failure := self.objects.failure) is not None:
-            # Whatever DuckDB made of it, the bytes could not be had.
+            # Whatever error DuckDB reports, the bytes were not available.
             refused = _failed(Refused(failure.code, failure.detail), None)
             outcome = msgspec.structs.replace(refused, broken=_is_broken(outcome))
         if not isinstance(outcome, QueryFailed) and self.growth.is_too_large():
@@ -251,7 +251,7 @@ def _columns(described: Any) -> tuple[Column, ...]:
     columns, left = [], _LARGEST_HEADER_BYTES
     for number, (name, kind, *_) in enumerate(described, 1):
         if (size := len(name.encode())) > _LONGEST_NAME_BYTES:
-            detail = f"the name of column {number} has {size:,} bytes; the most is 1,024"
+            detail = f"the name of column {number} has {size:,} bytes; at most 1,024 are allowed"
             raise RefusedError(Refused("sql_error", f"{detail}: give it a shorter one with AS"))
         columns.append(Column(name, str(kind)))
         left -= size + len(columns[-1].type)
@@ -274,7 +274,7 @@ def _submit(cursor: Cursor, sql: str, values: Any) -> Any:
 
 
 def _plain(allowed: Allowed) -> set[str]:
-    """No dataset has a dot in its name; a relation that has would read like a system view."""
+    """Dataset names have no dot; a relation with one could be mistaken for a system view."""
     return {name for name in allowed.relations if "." not in name.partition("@")[0]}
 
 
@@ -302,7 +302,7 @@ def _values(params_json: bytes | None) -> Any:
 
 
 def _value(value: Any) -> Any:
-    """DuckDB takes an int beyond 64 bits for a DOUBLE unless told otherwise."""
+    """DuckDB reads an int beyond 64 bits as a DOUBLE unless its type is given."""
     if type(value) is not int or value in _INT64:
         return value
     return duckdb.Value(

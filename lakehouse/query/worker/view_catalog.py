@@ -1,10 +1,10 @@
-"""Which views one worker's DuckDB has: those that its last statement named, and those that are listed.
+"""The views in one worker's DuckDB: those that its last statement named, and those for listings.
 
-Before a statement runs, what it named stands there and nothing else that has rows, so a dropped
-dataset is gone with the drop's answer. A view stays for the next statement that names it unchanged,
-since making one costs more than a small query. To list 10,000 datasets costs most of a second when
-all their views are made, and next to nothing when only those are that changed: views without rows
-stay, and what a statement names stands in front of them.
+When a statement runs, only the views that it names have rows, so a dropped dataset disappears with the
+drop's answer. A view stays for the next statement that names it unchanged, since creating one costs
+more than a small query. Listing 10,000 datasets takes most of a second when all their views are
+created, and almost nothing when only changed ones are: views without rows stay, and the views that a
+statement names take precedence over them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,15 +20,15 @@ Cursor: TypeAlias = duckdb.DuckDBPyConnection
 
 
 class Catalogue:
-    """The views of one worker. Where DuckDB raises, this goes on knowing what stands there."""
+    """The views of one worker. Remains accurate when DuckDB raises."""
 
     def __init__(self) -> None:
         self._listed: dict[str, View] = {}
-        """By their names as DuckDB compares them. None of these is in the other."""
+        """By names as DuckDB compares them. No view is in both."""
         self._named: dict[str, View] = {}
 
     def list(self, cursor: Cursor, views: Iterable[View]) -> None:
-        """Have exactly `views`, without rows, for the statement to list."""
+        """Create exactly `views`, without rows, for a listing."""
         self.keep(cursor, {})
         wanted = {lower(view.name): view for view in views}
         gone = [dropped_sql(view) for name, view in self._listed.items() if name not in wanted]
@@ -55,7 +55,7 @@ class Catalogue:
             del self._named[relation]
 
     def make(self, cursor: Cursor, relation: str, view: View, sql: str | None = None) -> None:
-        """Have this view too, made by `sql` if given; after `keep`. Reads the footers of its objects."""
+        """Create this view too, by `sql` if given; call after `keep`. Reads the footers of its objects."""
         if relation in self._named:
             return
         if view.schema is not None and relation.startswith(INNER):

@@ -1,4 +1,4 @@
-# Sourced by ops/run and ops/test: finds Python, makes .venv, installs the versions in ops/constraints.txt.
+# Sourced by ops/run and ops/test: finds Python, creates .venv, installs the versions in ops/constraints.txt.
 # Reports what is missing and how to get it; installs again only when the requirements have changed.
 
 say() { printf '%s\n' "$*" >&2; }
@@ -22,7 +22,7 @@ make_environment() {
   python=$(find_python) || exit 1
   bin=$PWD/.venv/bin
   if ! "$bin/python" -c '' 2>/dev/null; then
-    say "making .venv with $python"
+    say "creating .venv with $python"
     rm -rf .venv
     "$python" -m venv .venv || die "the module venv is missing. On Debian: apt-get install python3-venv"
   fi

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ MOMENTS = (
     "lakehouse.cli.interrupt",
 )  # fmt: skip
 """Modules after whose import the signal comes: the imports take most of a short command's time."""
+
+
+@pytest.fixture(autouse=True)
+def sigint_is_not_ignored() -> Iterator[None]:
+    """Children inherit an ignored SIGINT: a shell starts what it runs in the background so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("module", MOMENTS)

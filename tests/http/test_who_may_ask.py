@@ -98,7 +98,8 @@ def test_a_cross_site_change_is_refused_even_without_an_origin(lake: Lake, site:
         ):
             refused(answer, 403, "foreign_origin")
     for path in ("/health", "/ready", "/metrics", "/openapi.json"):
-        assert lake.ask("GET", path, headers=headers).status == 200, path
+        for fetch in ({}, {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}):
+            assert lake.ask("GET", path, headers=headers | fetch).status == 200, path
 
 
 READS = ["/v1/catalog/list", "/v1/storage/list", "/v1/journal/head", "/v1/journal/events/stream"]

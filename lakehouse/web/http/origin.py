@@ -33,8 +33,9 @@ def foreign(method: str, raw_target: str, headers: CIMultiDictProxy[str]) -> Ref
 
 def _allowed_to_other_sites(method: str, raw_target: str, headers: CIMultiDictProxy[str]) -> bool:
     """A link that a user follows, or a read outside the API: /health, /metrics and the like."""
-    if method == "GET" and _only(headers, "Sec-Fetch-Mode") == "navigate":
-        return _only(headers, "Sec-Fetch-Dest") == "document"
+    navigates = method == "GET" and _only(headers, "Sec-Fetch-Mode") == "navigate"
+    if navigates and _only(headers, "Sec-Fetch-Dest") == "document":
+        return True
     path = _AUTHORITY.sub("", raw_target, count=1)
     return method in ("GET", "HEAD") and not path.startswith(API)
 

@@ -28,9 +28,9 @@ MAX_DELETED = 1_000
 BLOBS = ("datasets/", "objects/")
 """The prefixes of all blobs."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+DIRECTION_MARK = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Unicode's Bidi_Control: these make a name look like another one."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ODD_COMPONENT = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _SLOT = re.compile(r"_journal/slots/([0-9]{20})\.ndjson")
 _TAGGED = r"[0-9a-f]{64}-[0-9a-f]{8}-[0-9]{1,16}-[0-9a-z]{1,32}"
@@ -145,7 +145,7 @@ def key_fault(key: str) -> str | None:
 
 def new_key_fault(key: str) -> str | None:
     """Why no new object can have this key, or None. Keys in old slots may contain these characters."""
-    if _BIDIRECTIONAL.search(key):
+    if DIRECTION_MARK.search(key):
         return "the key contains a character that changes the direction of text"
     return key_fault(key)
 

@@ -5,10 +5,12 @@ Pure data. It never reads a file.
 
 import enum
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from journal.bucket.keys import DIRECTION_MARK
 from journal.events import Column, Renamed, Rounded
 from lakehouse.domain.schema_rules import ColumnProblem, column_problems, is_wider
 from lakehouse.formats.logical_types import arrow_type
@@ -24,7 +26,10 @@ __all__ = [
     "Wanted",
     "differences",
     "fingerprint",
+    "name_fault",
 ]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Wanted = Callable[[tuple[str, ...]], tuple[str | None, ...]]
 """From a file's column names the type that each column's values must be of, None where any will do."""
@@ -96,3 +101,12 @@ def differences(
     `misfits` maps a column to the first line whose value does not fit the contract.
     """
     return () if contract is None else column_problems(contract.columns, columns, misfits)
+
+
+def name_fault(name: str) -> str | None:
+    """What a file's column name holds that no column name may, or None."""
+    if _CONTROL.search(name):
+        return "a control character"
+    if DIRECTION_MARK.search(name):
+        return "a character that changes the direction of text"
+    return None

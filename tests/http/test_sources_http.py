@@ -106,6 +106,7 @@ def test_the_format_is_told_by_type_or_name(
         ('{"a": {"b": 1, "b": 2}}', "twice"),
         ('{"a": "\\ud800"}', "half a character"),
         ('{"a\\u0001": 1}', "control character"),
+        ('{"a\\u202e": 1}', "direction of text"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "deep"),
     ],
 )
@@ -244,6 +245,7 @@ def _broken() -> list[bytes]:
         whole[:4] + b"\xff" * 40 + whole[44:],
         parquet(pa.table({"a": [1], "A": [2]})),
         parquet(pa.table({"a\n": [1]})),
+        parquet(pa.table({"a\u202e": [1]})),
         parquet(pa.table({})),
         whole[:middle] + whole[middle + 9 :],
         parquet(pa.table({"a": pa.array([[Decimal("1.5")]], pa.list_(pa.decimal256(39, 1)))})),

@@ -3,7 +3,6 @@
 Pure, but for the first record that it takes from the blocks. It judges names, never values.
 """
 
-import re
 import string
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -14,9 +13,8 @@ from lakehouse.formats.csv.blocks import Block
 from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.record_scanner import Record, records
 from lakehouse.formats.refusals import malformed, refusal
-from lakehouse.formats.schema import Renamed
+from lakehouse.formats.schema import Renamed, name_fault
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -43,7 +41,7 @@ def take_header(
             raise malformed(first.line, first.problem)
         if not written:
             return name_columns(("",) * len(first.cells), listed=False), chain([block], found)
-        _refuse_control_characters(first)
+        _refuse_odd_names(first)
         return name_columns(first.cells), chain(_rest(block, first), found)
     raise refusal("empty_csv", "the file has no header record")
 
@@ -82,11 +80,10 @@ def _key(name: str) -> str:
     return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
 
 
-def _refuse_control_characters(header: Record) -> None:
+def _refuse_odd_names(header: Record) -> None:
     for position, name in enumerate(header.cells, 1):
-        if _CONTROL.search(name):
-            reason = f"a control character in the name of column {position}"
-            raise malformed(header.line, reason)
+        if (fault := name_fault(name)) is not None:
+            raise malformed(header.line, f"{fault} in the name of column {position}")
 
 
 def _rest(block: Block, first: Record) -> Iterator[Block]:

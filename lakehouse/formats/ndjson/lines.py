@@ -14,11 +14,11 @@ import msgspec
 
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import refusal
+from lakehouse.formats.schema import name_fault
 
 BLOCK_BYTES = 1 << 20
 """Text that is parsed at once: as objects it takes many times as much."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SPACES = b" \t\r\n"
 _NOT_SIMPLE = re.compile(rb'\\|"[ \t\r]')
 
@@ -116,8 +116,8 @@ def _cells(raw: bytes) -> Members:
         raise _Bad(f"not JSON: {error.msg} at character {error.pos + 1}") from error
     except RecursionError as error:
         raise _Bad("nested too deeply") from error
-    if any(map(_is_odd, found)):
-        raise _Bad("a control character in a name")
+    if fault := next(filter(None, map(_name_fault, found)), None):
+        raise _Bad(f"{fault} in a name")
     return found
 
 
@@ -149,9 +149,7 @@ def _text(name: str) -> str:
     return name
 
 
-@lru_cache(16_384)
-def _is_odd(name: str) -> bool:
-    return _CONTROL.search(name) is not None
+_name_fault = lru_cache(16_384)(name_fault)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ columns, prints `Verified` as JSON. It may crash, which its caller must take for
 never be imported by the server.
 """
 
-import re
 import resource
 import sys
 from collections.abc import Mapping
@@ -19,13 +18,13 @@ import pyarrow.parquet as pq
 from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.reader import Verified
 from lakehouse.formats.parquet.value_fit import fits, may_fit
+from lakehouse.formats.schema import name_fault
 from lakehouse.process.imports import refuse_pandas
 
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""
 BATCH_ROWS = 16_384
 _TRAILER_BYTES = 8
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SHOWN = 300
 
 
@@ -108,8 +107,10 @@ def _check_places(footer: pq.FileMetaData, size_bytes: int) -> None:
 def _check_names(names: list[str]) -> None:
     if not names:
         raise _Unfit("it has no columns")
-    if any(not name or _CONTROL.search(name) for name in names):
-        raise _Unfit("a column's name is empty or has a control character")
+    if not all(names):
+        raise _Unfit("a column's name is empty")
+    if fault := next(filter(None, map(name_fault, names)), None):
+        raise _Unfit(f"{fault} in a column's name")
     if len({name.lower() for name in names}) < len(names):
         raise _Unfit("two columns have the same name without regard to case")
 

@@ -9,6 +9,7 @@ from lakehouse.formats.limits import IngestLimits
 
 TEXT = (("a", "string"), ("b", "string"))
 
+TURNED = "a character that changes the direction of text"
 
 MALFORMED = [
     (b"a,b\n1,2\n3\n", 3, "1 field where there are 2 columns"),
@@ -30,6 +31,8 @@ MALFORMED = [
     (b"a,b\x7f\n1,2\n", 1, "a control character in the name of column 2"),
     (b"a,b\xc2\x85\n1,2\n", 1, "a control character in the name of column 2"),
     (b"a\x00,b\n", 1, "a control character in the name of column 1"),
+    ("a,b\u202e\n".encode(), 1, f"{TURNED} in the name of column 2"),
+    ("\u2066a,b\n1,2\n".encode(), 1, f"{TURNED} in the name of column 1"),
     (b"a,b\n   \n", 2, "1 field where there are 2 columns"),
     (b"a\n1,2\n", 2, "2 fields where there are 1 columns"),
 ]

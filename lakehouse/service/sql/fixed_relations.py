@@ -1,7 +1,8 @@
-"""Relations at moments that statements name, once these cannot change any more. Pure.
+"""Relations as of the moments that statements name, once these cannot change any more. Pure.
 
-`workers@5` is fixed: an event's number never changes its meaning. A time is fixed as soon as there is a
-later event, since slots go forward in time; before that, an event may still be added in between.
+`workers@5` is fixed: the state after an event never changes. A time is fixed as soon as a later event
+exists, since the times of slots increase; before that, an event may still be added in between. Must
+never store a relation that can still change.
 """
 
 from collections import OrderedDict
@@ -11,24 +12,24 @@ import msgspec
 from projections.catalog import Dataset
 from projections.fold import State
 
-_REMEMBERED = 256
+_MAX_RELATIONS = 256
 
 
 class FixedRelation(msgspec.Struct, frozen=True):
-    """A relation at its moment: the event that had last changed it, and the blobs that hold it."""
+    """A relation as of its moment: the event that changed it last, and the blobs of its objects."""
 
     seq: int
     blobs: tuple[str, ...] = ()
 
 
 class FixedRelations:
-    """The last ones that were used, by the names of `query.relations`."""
+    """The relations stored last, by their names of `query.relations`."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, FixedRelation] = OrderedDict()
 
     def get(self, relation: str) -> FixedRelation | None:
-        """The relation at its moment; None where that is not known, or may change."""
+        """The relation as of its moment; None if it is not stored or may still change."""
         return self._known.get(relation)
 
     def note(
@@ -42,5 +43,5 @@ class FixedRelations:
         else:
             fixed = FixedRelation(dataset.seq, tuple(item.blob for item in dataset.objects))
         self._known[relation] = fixed
-        while len(self._known) > _REMEMBERED:
+        while len(self._known) > _MAX_RELATIONS:
             self._known.popitem(last=False)

@@ -1,6 +1,6 @@
 """Names that a user may have meant, in the refusal of a statement. Pure.
 
-Owns the comparison of names. It never decides whether a statement may run.
+Owns the comparison of names. Must never decide whether a statement may run.
 """
 
 import difflib
@@ -30,7 +30,7 @@ def suggested(refused: Refused, names: Iterable[str]) -> Refused:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name that is most like `name`, in any case; None where none is similar."""
+    """The name most similar to `name`, ignoring case; None if none is similar."""
     wanted = name.lower()
     by_folded = {
         each.lower(): each for each in names if abs(len(each) - len(name)) <= _LENGTHS_APART

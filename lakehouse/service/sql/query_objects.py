@@ -1,7 +1,7 @@
-"""What one query may read of the bucket: objects of the states that it was resolved in.
+"""The objects that one query may read: those of the datasets that it names.
 
-Answers a worker's requests while the query runs. Must never read a blob that no dataset of the query
-holds, and must remember why a read failed: a worker knows blobs, not keys, datasets or events.
+Answers a worker's requests while the query runs, and records why a read failed, since a worker has no
+keys, datasets or events. Must never read a blob that no dataset of the query holds.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from projections.fold import State
 from projections.inventory import Stored
 
 PREFETCHED = 256
-"""The ends of so many objects of a dataset are fetched before DuckDB asks for them."""
+"""The footers of so many objects of a dataset are fetched before DuckDB reads them."""
 
 
 class QueryObjects:
@@ -26,7 +26,7 @@ class QueryObjects:
 
     def __init__(self, objects: VerifiedObjects) -> None:
         self.failure: Refused | None = None
-        """Why the first read that failed did."""
+        """Why the first failed read failed."""
         objects.drop_collected()
         self._objects = objects
         self._held: list[tuple[State, Dataset]] = []
@@ -40,7 +40,7 @@ class QueryObjects:
         return tuple(object_url(item.blob, item.size_bytes) for item in items)
 
     async def blocks(self, wanted: BlocksWanted) -> BlocksReady | BytesReady | ReadFailed:
-        """Where these blocks lie, once they are verified."""
+        """Where these blocks are stored, once they are verified."""
         version = self._version(wanted.blob)
         if version is None:
             return self._failed(wanted, Refused("object_lost", "the query names no such object"))

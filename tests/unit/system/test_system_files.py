@@ -83,7 +83,7 @@ async def test_who_asked_first_may_leave(tmp_path: Path) -> None:
         assert Path(await second).exists()
 
 
-async def test_what_nobody_reads_is_let_go_beyond_the_bound_oldest_first(tmp_path: Path) -> None:
+async def test_what_nobody_reads_is_evicted_beyond_the_bound_oldest_first(tmp_path: Path) -> None:
     files, make = Files(tmp_path, kept_bytes=25), Maker()
     async with files.loan() as reading:
         await reading.path("read", make)

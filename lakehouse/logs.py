@@ -10,7 +10,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class _Stderr:
-    """The current sys.stderr. When its reader has gone, entries are lost and the program goes on."""
+    """The current sys.stderr. If its reader has closed it, entries are lost and the program continues."""
 
     def write(self, text: str) -> int:
         try:

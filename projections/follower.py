@@ -97,7 +97,7 @@ class Follower:
         try:
             seen = await self.journal.hash_at(known.position)
         except ObjectMissing as error:
-            detail = f"{name} was there and is gone"
+            detail = f"{name} existed and is absent now"
             raise JournalCorrupt(known.position, detail, known.sha256, "nothing") from error
         if seen != known.sha256:
             raise JournalCorrupt(known.position, f"{name} is not what it was", known.sha256, seen)

@@ -68,7 +68,7 @@ class Definition(msgspec.Struct, frozen=True):
 class View(msgspec.Struct, frozen=True):
     """The source of a view: `objects` are paths or URLs, `columns` is None when unknown.
 
-    `schema` is the SQL schema that it stands in; None is the one without a name. `labels` stand
+    `schema` is the SQL schema of the view; None is the default one. `labels` stand
     in front of the objects' own columns, and in `columns` too.
     """
 
@@ -177,7 +177,7 @@ def _read(view: View) -> str:
 def _columns_by_name(view: View) -> str:
     """The expressions that turn the objects' columns into the view's.
 
-    Each object's columns may stand in another order, be missing, or have another type that holds
+    Each object's columns may have another order, be missing, or have another type that holds
     the same values: each is cast to the dataset's type as it is read. Where one of those types is
     not known here DuckDB finds a type for all objects.
     """

@@ -1,6 +1,6 @@
 """The rules of change sets and staged files: all changes or none, in order. Pure; a part of `decide`.
 
-Must never look at a time: whether a staged file has expired shows in its objects, which gc has marked.
+Must never read a time: whether a staged file has expired shows in its objects, which gc has marked.
 """
 
 from collections.abc import Callable
@@ -107,7 +107,9 @@ def _not_staged(staged: str) -> Refused:
 def _out_of_date(name: str, needs: NeedsData) -> Refused:
     match needs.step:
         case DataStep.UPLOAD_AGAIN | DataStep.UPLOAD | DataStep.READ_FILE:
-            return Refused("staged_not_found", f"the staged file is gone: {needs.detail}")
+            return Refused(
+                "staged_not_found", f"the staged file is no longer available: {needs.detail}"
+            )
         case DataStep.CHECK_VALUES | DataStep.READ_UNDER_CONTRACT:
             detail = f"{name} has changed since the file was staged: {needs.detail}"
             return Refused("expectation_failed", detail)

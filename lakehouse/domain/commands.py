@@ -55,7 +55,7 @@ class IngestDataset(msgspec.Struct, frozen=True):
     """What a restored dataset's unnamed source stands for, if its event was `earlier_at`."""
     earlier_at: int | None = None
     read_at: int | None = None
-    """The seq of the dataset's last event when its values were looked at, for widening."""
+    """The seq of the dataset's last event when its values were checked for widening."""
 
 
 class Table(msgspec.Struct, frozen=True):

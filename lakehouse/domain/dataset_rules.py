@@ -70,7 +70,7 @@ def register(state: State, command: RegisterDataset) -> Decision:
 
 
 def drop(state: State, command: DropDataset) -> Decision:
-    """The dataset is gone; its name and fingerprint are free."""
+    """Drop the dataset; its name and fingerprint become free."""
     live = catalog.find(state.catalog, command.name)
     if live is None:
         return _not_found(command.name)

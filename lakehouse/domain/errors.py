@@ -78,7 +78,7 @@ CODES: dict[str, Code] = {
     "quarantine_not_found": Code(
         404,
         "Quarantine not found",
-        "Use a key from `lake.quarantine` of this dataset; one that was resolved is gone.",
+        "Use a key from `lake.quarantine` of this dataset; resolved ones are no longer listed.",
     ),
     "lake_not_found": Code(
         404, "Lake not found", "Correct --bucket; `lakehouse ingest` and `serve` create a lake."
@@ -111,7 +111,7 @@ CODES: dict[str, Code] = {
     ),
     "object_in_use": Code(409, "Object in use", "Drop the dataset that holds the object first."),
     "objects_collected": Code(
-        410, "Objects collected", "The bytes are gone; restore them from a backup."
+        410, "Objects collected", "The bytes were deleted; restore them from a backup."
     ),
     "undo_conflict": Code(409, "Undo conflict", "Undo the later change first."),
     "cannot_undo": Code(

@@ -1,6 +1,6 @@
 """The rules about schemas: what conflicts with a dataset's, and what only widens it.
 
-Pure; a part of `decide`. Columns are compared by name. Must never look at values: the readers give
+Pure; a part of `decide`. Columns are compared by name. Must never read values: the readers give
 a column that fits the dataset the dataset's type.
 """
 

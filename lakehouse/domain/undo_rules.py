@@ -1,6 +1,6 @@
 """The rules of undo: the inverse of an event, and what blocks it. Pure; a part of `decide`.
 
-`inverse` looks at the state before the event, `blocked` at the present one. Must never call a pin a
+`inverse` reads the state before the event, `blocked` the present one. Must never call a pin a
 change of the dataset: what a dataset holds does not depend on it.
 """
 

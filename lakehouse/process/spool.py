@@ -73,7 +73,7 @@ async def spooled(
     `begun` is called with the growing file when a body that continues starts to be written. The file
     is not completed here: its reader's owner does that when all of the body has arrived.
     Raises RefusedError: `too_large` as soon as more than `max_bytes` have arrived,
-    `insufficient_storage` when the disk is full, `bucket_unavailable` when the directory is gone.
+    `insufficient_storage` when the disk is full, `bucket_unavailable` when the directory does not exist.
     """
     async with aclosing(_gathered(chunks, max_bytes)) as pieces:
         # A first piece of less than BUFFER_BYTES is the whole body.
@@ -130,7 +130,7 @@ def _made(directory: Path) -> tuple[int, str]:
         return tempfile.mkstemp(prefix="spool-", dir=directory)
     except FileNotFoundError as error:
         # It is inside a local bucket, and was removed with it.
-        refused = Refused("bucket_unavailable", "the spool directory is gone")
+        refused = Refused("bucket_unavailable", "the spool directory does not exist")
         raise RefusedError(refused) from error
 
 

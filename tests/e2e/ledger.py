@@ -46,7 +46,7 @@ class Ledger:
         self.perhaps: list[Change] = []
         """Sent without a key, and never answered with certainty."""
         self.answers: dict[str, int] = defaultdict(int)
-        """How often each code was told."""
+        """How often each code was returned."""
         self.lost = 0
         self._clients = clients
         self._lock = threading.Lock()

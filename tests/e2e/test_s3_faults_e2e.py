@@ -112,7 +112,7 @@ def test_a_slot_that_landed_unheard_before_a_kill_is_found_by_its_key(
         asked = pool.submit(lakehouse.client.put, "k", b"once", Idempotency_Key="k")
         wait_until(lambda: proxy.done[Fault.RESET_AFTER] > 0, 10, "the slot to land", lakehouse.log)
         lakehouse.kill()
-        assert isinstance(asked.exception(), Lost), "somebody was told what nobody knew"
+        assert isinstance(asked.exception(), Lost), "a client got an answer that was not certain"
     weather.clear()
     lakehouse.start()
     again = lakehouse.client.put("k", b"once", Idempotency_Key="k")

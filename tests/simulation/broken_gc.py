@@ -226,7 +226,7 @@ def the_cutoff_is_the_clock_s() -> Iterator[None]:
 
 
 @contextmanager
-def the_cutoff_is_what_decide_is_told_later() -> Iterator[None]:
+def decide_gets_a_later_cutoff() -> Iterator[None]:
     """Decide judges by the head of now, not by the cut-off that the collector went by."""
     mark = gc_rules._mark
 
@@ -252,5 +252,5 @@ COLLECTIONS: tuple[Callable[[], object], ...] = (
     there_is_no_grace,
     there_is_no_retention,
     the_cutoff_is_the_clock_s,
-    the_cutoff_is_what_decide_is_told_later,
+    decide_gets_a_later_cutoff,
 )

@@ -50,7 +50,7 @@ def conflict_is_a_loss() -> Iterator[None]:
 
 @contextmanager
 def unknown_is_a_failure() -> Iterator[None]:
-    """A time-out or 5xx told as `not_committed`."""
+    """A time-out or 5xx reported as `not_committed`."""
     with _answers(_failing_at(Answer.UNKNOWN)):
         yield
 
@@ -81,7 +81,7 @@ def goes_on_while_unknown() -> Iterator[None]:
 
 @contextmanager
 def taken_is_a_loss() -> Iterator[None]:
-    """412 taken as lost without a look at whose it is: often it is one's own earlier attempt."""
+    """412 taken as lost without reading whose it is: often it is an own earlier attempt."""
 
     def broken(before: Progress, found: Found | None) -> Progress:
         if before.taken and found is Found.OURS:
@@ -144,14 +144,14 @@ def other_bytes_while_in_doubt() -> Iterator[None]:
 
 @contextmanager
 def refused_is_final() -> Iterator[None]:
-    """A 403 told as `not_committed` although an earlier attempt may land."""
+    """A 403 reported as `not_committed` although an earlier attempt may land."""
     with _answers(_failing_at(Answer.REFUSED)):
         yield
 
 
 @contextmanager
 def late_is_not_committed() -> Iterator[None]:
-    """A deadline that passes while the slot is unknown, told as `not_committed`."""
+    """A deadline that passes while the slot is unknown, reported as `not_committed`."""
 
     def broken(pending: Pending) -> Refused:
         return Refused("not_committed", "too late")

@@ -87,14 +87,14 @@ class Client:
         return self._used[-1]
 
     def _wanted(self) -> Wanted:
-        """A change; now and then of what was, as of an event that somebody was told of."""
-        told = [
+        """A change; sometimes one that refers to the past, as of an acknowledged event."""
+        acknowledged = [
             each.answer.seq for each in self._record.requests if isinstance(each.answer, Settled)
         ]
-        if told and self._chance.random() < 0.15:
+        if acknowledged and self._chance.random() < 0.15:
             name = self._chance.choice(REGISTERED + INGESTED)
             pin = self._chance.random() < 0.3
-            return Past(name, self._chance.choice(told), pin)
+            return Past(name, self._chance.choice(acknowledged), pin)
         if self._chance.random() < 0.15:
             return random_set(self._chance, f"{self.name}{self._asked}")
         return random_command(self._chance, f"{self.name}{self._asked}")

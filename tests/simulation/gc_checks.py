@@ -53,7 +53,7 @@ def only_what_is_marked_is_deleted(evidence: Evidence) -> Iterator[str]:
 def what_others_own_stays(evidence: Evidence) -> Iterator[str]:
     """Two lakes may share a bucket by mistake."""
     for key in evidence.record.foreign - evidence.objects.keys():
-        yield f"{key} is another lake's, and is gone"
+        yield f"{key} belongs to another lake and was deleted"
 
 
 def the_window_stays_readable(evidence: Evidence) -> Iterator[str]:
@@ -86,7 +86,7 @@ def uploads_in_flight_have_their_grace(evidence: Evidence) -> Iterator[str]:
 
 
 def what_is_recorded_was_deleted(evidence: Evidence) -> Iterator[str]:
-    """Else it would never be deleted: nobody looks for it any more."""
+    """Otherwise it would never be deleted: no later step searches for it."""
     deleted: dict[str, float] = {}
     for at, blob in evidence.record.deleted:
         deleted.setdefault(blob, at)

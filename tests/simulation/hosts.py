@@ -82,7 +82,7 @@ class Host(ABC):
         self.process.spawn(self._live(SimulatedBucket(self.store, self.process)))
 
     def crash(self) -> None:
-        """kill -9: whoever waits for an answer sees the connection break."""
+        """kill -9: clients that wait for an answer see the connection break."""
         self.trace.add(self.process.name, "crashes")
         self.process.crash()
         self.state = None
@@ -150,7 +150,7 @@ class WriterHost(Host):
         await self.serve(work)
         request.answered_at = self.loop.time()
         request.stood_still_s = process.paused_s - stood_still_s
-        self.trace.add(request.id, f"hears {told(request.answer)}")
+        self.trace.add(request.id, f"gets {answer_text(request.answer)}")
 
     async def _settle(self, request: Request) -> object:
         node = self.node
@@ -238,7 +238,7 @@ class WriterHost(Host):
         await self.serve(work)
 
     async def read(self, min_seq: int) -> Read | None:
-        """What a reader sees that sends X-Min-Seq; None when told to ask again, or cut off."""
+        """What a reader sees that sends X-Min-Seq; None when it must retry, or was cut off."""
         seen: list[Read] = []
 
         async def work() -> None:
@@ -273,7 +273,7 @@ class ReaderHost(Host):
             await asyncio.sleep(POLL_S * self.chance.uniform(0.5, 1.5))
 
 
-def told(answer: object) -> str:
+def answer_text(answer: object) -> str:
     """An answer in a few words."""
     match answer:
         case Refused(code, detail):

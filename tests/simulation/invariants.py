@@ -98,7 +98,7 @@ def the_chain_is_whole(objects: dict[str, bytes], slots: list[PlainSlot]) -> Ite
 
 
 def no_node_halts(record: Record) -> Iterator[str]:
-    """The store kept its promises, so whoever stops writing has misread it."""
+    """The store kept its promises, so a node that stops writing has misread it."""
     yield from (f"halted without a reason: {halt}" for halt in record.halts)
 
 
@@ -115,24 +115,24 @@ def every_event_was_asked_for_and_is_right(evidence: Evidence) -> Iterator[str]:
 
 
 def nothing_acknowledged_is_lost(evidence: Evidence) -> Iterator[str]:
-    """Exactly one event for each acknowledged asking, at the seq that was told, as it was told."""
+    """Each acknowledged request has exactly one event, with the acknowledged seq and data."""
     for request in evidence.answered():
         answer = request.answer
         if not isinstance(answer, Settled) or answer.event is None:
             continue
         event = evidence.events.get(answer.seq)
         if event is None or event["command"] != answer.event.command:
-            yield f"{request.id} was told event {answer.seq}, which is not there"
+            yield f"{request.id} was answered with event {answer.seq}, which does not exist"
         elif event["data"] != json.loads(msgspec.json.encode(answer.event.data)):
-            yield f"{request.id} was told other data than event {answer.seq} has"
+            yield f"{request.id} was answered with other data than event {answer.seq} has"
         elif answer.fresh and event["correlation"] != request.id:
-            yield f"{request.id} was told that event {answer.seq} is its own"
+            yield f"{request.id} was answered that event {answer.seq} is its own"
         elif answer.seq > evidence.seq_at(request.answered_at):
-            yield f"{request.id} was told event {answer.seq} before it was in the journal"
+            yield f"{request.id} was answered with event {answer.seq} before it was in the journal"
 
 
 def nothing_is_there_twice(evidence: Evidence) -> Iterator[str]:
-    """Whatever was told: an asking makes one event at most."""
+    """Whatever the answer, a request makes at most one event."""
     for correlation, count in evidence.made.items():
         if count > 1 and correlation != COLLECTOR:
             yield f"{correlation} has {count} events"
@@ -145,7 +145,7 @@ def what_was_refused_is_not_there(evidence: Evidence) -> Iterator[str]:
         doubtful = isinstance(answer, Refused) and answer.code == "outcome_unknown"
         fresh = isinstance(answer, Settled) and answer.fresh
         if not doubtful and not fresh and evidence.made[request.id]:
-            yield f"{request.id} heard {_told(answer)}, and its event is in the journal"
+            yield f"{request.id} got {_answer_text(answer)}, and its event is in the journal"
 
 
 def a_key_makes_one_event(evidence: Evidence) -> Iterator[str]:
@@ -166,7 +166,7 @@ def a_replay_is_of_its_own_key(evidence: Evidence) -> Iterator[str]:
         if isinstance(answer, Settled) and answer.event is not None and not answer.fresh:
             event = evidence.events.get(answer.seq, {})
             if (event.get("actor"), event.get("key")) != (request.actor, request.key):
-                yield f"{request.id} was told event {answer.seq}, which another made"
+                yield f"{request.id} was answered with event {answer.seq}, which another made"
 
 
 def what_needs_no_event_was_true_meanwhile(evidence: Evidence) -> Iterator[str]:
@@ -186,7 +186,7 @@ def what_needs_no_event_was_true_meanwhile(evidence: Evidence) -> Iterator[str]:
             continue
         first, last = evidence.seq_at(request.sent_at), evidence.seq_at(request.answered_at)
         if all(evidence.verdict(request, seq) != expected for seq in range(first, last + 1)):
-            yield f"{request.id} heard {_told(answer)}: false from event {first} to {last}"
+            yield f"{request.id} got {_answer_text(answer)}: false from event {first} to {last}"
 
 
 def reads_see_what_they_ask_for(evidence: Evidence) -> Iterator[str]:
@@ -248,7 +248,7 @@ def every_request_is_answered(evidence: Evidence) -> Iterator[str]:
         if request.answer is None:
             yield f"{request.id} was never answered"
         elif isinstance(request.answer, Refused) and request.answer.code in FAULTS:
-            yield f"{request.id} heard {_told(request.answer)}"
+            yield f"{request.id} got {_answer_text(request.answer)}"
 
 
 def a_clock_that_is_far_off_writes_nothing(evidence: Evidence) -> Iterator[str]:
@@ -292,7 +292,7 @@ def _is_of_memory(answer: object) -> bool:
     return isinstance(answer, Settled) and answer.event is not None and not answer.fresh
 
 
-def _told(answer: Settled | Refused | Crashed | None) -> str:
+def _answer_text(answer: Settled | Refused | Crashed | None) -> str:
     if isinstance(answer, Settled):
         return f"seq {answer.seq} without an event of its own"
     return f"{answer.code}: {answer.detail}" if isinstance(answer, Refused) else "nothing"

@@ -80,7 +80,7 @@ class Store:
         return Answer.CREATED
 
     def delete(self, who: str, key: str) -> None:
-        """The moment in which a key is gone."""
+        """The moment in which a key is deleted."""
         if self.objects.pop(key, None) is not None:
             self.deleted.append((self.loop.time(), key))
             self.trace.add("store", f"{who} deletes {short(key)}")
@@ -103,7 +103,7 @@ class SimulatedBucket:
         fate = self._fate()
         self._store.trace.add(self._who, f"PUT {short(key)}: {fate}")
         answer = await self._send_put(fate, key, body)
-        self._store.trace.add(self._who, f"hears {answer.value} for {short(key)}")
+        self._store.trace.add(self._who, f"gets {answer.value} for {short(key)}")
         return Created(answer, fate)
 
     def _fate(self) -> str:
@@ -125,14 +125,14 @@ class SimulatedBucket:
         def land() -> None:
             seen = self._store.land(self._who, key, body)
             if fate in ("works", "echoed"):
-                told = Answer.EXISTS if fate == "echoed" else seen
-                self._store.after(back_s, _settle, answered, told)
+                answer = Answer.EXISTS if fate == "echoed" else seen
+                self._store.after(back_s, _settle, answered, answer)
 
         if lands_after_s is not None:
             self._store.after(lands_after_s, land)
-        told = {"conflict": Answer.CONFLICT, "refused": Answer.REFUSED}.get(fate, Answer.UNKNOWN)
+        answer = {"conflict": Answer.CONFLICT, "refused": Answer.REFUSED}.get(fate, Answer.UNKNOWN)
         if fate not in ("works", "echoed"):
-            self._store.after(there_s + back_s, _settle, answered, told)
+            self._store.after(there_s + back_s, _settle, answered, answer)
         self._store.after(CLIENT_TIMEOUT_S, _settle, answered, Answer.UNKNOWN)
         return await answered
 
@@ -254,6 +254,6 @@ def short(key: str) -> str:
     return f"slot {position}" if position else key.rsplit("/", 1)[-1]
 
 
-def _settle(answered: "asyncio.Future[Answer]", told: Answer) -> None:
+def _settle(answered: "asyncio.Future[Answer]", answer: Answer) -> None:
     if not answered.done():
-        answered.set_result(told)
+        answered.set_result(answer)

@@ -1,4 +1,4 @@
-"""Writers that contend for slots: nobody starves, and nobody is refused for lost races."""
+"""Writers that contend for slots: none starves, and none is refused for lost races."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -98,7 +98,7 @@ class VirtualLoop(BaseEventLoop):
         done = self.create_future()
         try:
             done.set_result(work(*arguments))
-        except Exception as error:  # noqa: BLE001  it belongs to whoever awaits the work
+        except Exception as error:  # noqa: BLE001  raised again where the work is awaited
             done.set_exception(error)
         return done
 
@@ -132,10 +132,10 @@ class VirtualLoop(BaseEventLoop):
         self.tasks.append(task)
         return task
 
-    def _keep_fault(self, loop: BaseEventLoop, told: dict[str, Any]) -> None:
-        # Answers that nobody waits for any more are no fault; a callback that raises is.
-        if "handle" in told:
-            self.faults.append(repr(told.get("exception")))
+    def _keep_fault(self, loop: BaseEventLoop, details: dict[str, Any]) -> None:
+        # Answers without a waiting client are no fault; a callback that raises is.
+        if "handle" in details:
+            self.faults.append(repr(details.get("exception")))
 
     def _write_to_self(self) -> None:
         """There is no other thread to be woken by."""

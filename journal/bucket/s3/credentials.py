@@ -69,7 +69,7 @@ async def open_session(settings: S3Settings) -> tuple[AioSession, AioCredentials
     """A session, its credentials, obtained once and renewed when they expire, and its region.
 
     Raises ValueError when there are no credentials or the AWS files cannot be used, BucketRefused when
-    whoever issues the credentials refuses them, BucketUnavailable when it does not respond.
+    their issuer refuses to give them, BucketUnavailable when it does not respond.
     """
     given = settings.access_key_id is not None
     files = not given or settings.region is None

@@ -148,7 +148,7 @@ class Worker(msgspec.Struct):
                 cursor.execute(f"SET tracked_metrics = {list(_METRICS)}")
             return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:
-            # What the statement itself says of a path is said to nobody either.
+            # A path that the statement itself contains is removed too.
             detail = self._scrubber(named).text(error.refused.detail)
             return _failed(msgspec.structs.replace(error.refused, detail=detail), statement)
         except Interrupted:

@@ -31,13 +31,13 @@ class Catalogue:
         """Create exactly `views`, without rows, for a listing."""
         self.keep(cursor, {})
         wanted = {lower(view.name): view for view in views}
-        gone = [dropped_sql(view) for name, view in self._listed.items() if name not in wanted]
+        drops = [dropped_sql(view) for name, view in self._listed.items() if name not in wanted]
         new = [stub_sql(view) for name, view in wanted.items() if self._listed.get(name) != view]
-        if not gone and not new:
+        if not drops and not new:
             return
         cursor.execute("BEGIN")
         try:
-            cursor.execute(";\n".join(gone + new))
+            cursor.execute(";\n".join(drops + new))
         except BaseException:
             cursor.execute("ROLLBACK")
             raise

@@ -67,7 +67,7 @@ def age(text: str | int) -> timedelta:
 
 
 def known(plan: GcScope) -> Iterator[GcCandidate]:
-    """What the state alone tells: what nothing needs any more, and what earlier runs have marked."""
+    """The candidates in the state alone: blobs that nothing needs, and blobs that earlier runs marked."""
     inside = plan.state.inventory
     for stored, seq in inventory.gc_candidates(inside, plan.cutoff_seq):
         why = f"nothing refers to it since event {seq}"

@@ -67,7 +67,7 @@ async def retold(node: Node, plan: GcScope, last: Place) -> GcSummary:
 
 
 async def _events(node: Node, last: Place) -> list[Event]:
-    """The events of a run, oldest first: a run's id tells when it began."""
+    """The events of a run, oldest first. A run's id contains its start time."""
     _, event = await node.past.event_at(last)
     run = _run(event)
     before = await node.past.seq_at(uuid7_time(run) - timedelta(microseconds=1))

@@ -1,4 +1,4 @@
-"""The writer against a store that answers what it is told: what each sender hears, and when."""
+"""The writer against a store that answers by script: what each sender gets, and when."""
 
 import asyncio
 

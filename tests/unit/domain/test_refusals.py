@@ -259,7 +259,7 @@ def test_a_staged_file_whose_objects_are_gone_is_said_so() -> None:
     unread = msgspec.structs.replace(
         command, table=msgspec.structs.replace(command.table, uploaded=False)
     )
-    detail = "the staged file is gone: the objects are not uploaded yet"
+    detail = "the staged file is no longer available: the objects are not uploaded yet"
     assert when(CommitStaged("s", unread)) == Refused("staged_not_found", detail)
 
 

@@ -1,4 +1,4 @@
-"""Who watches an ingest is told how many rows have been written."""
+"""Who watches an ingest is counts how many rows have been written."""
 
 from pathlib import Path
 
@@ -19,16 +19,16 @@ TEXTS = {
 def test_rows_are_told_and_in_the_end_all_of_them(
     format_: str, on_error: str, tmp_path: Path
 ) -> None:
-    told: list[int] = []
+    counts: list[int] = []
     limits = IngestLimits(block_bytes=1_000, threads=2)
     parsed(
         TEXTS[format_].encode(),
         tmp_path,
         limits=limits,
-        on_progress=told.append,
+        on_progress=counts.append,
         format=format_,
         on_error=on_error,
     )
-    assert told == sorted(told)
-    assert told[-1] == ROWS
-    assert len(told) > 1 or format_ == "ndjson", "its blocks are of a fixed size"
+    assert counts == sorted(counts)
+    assert counts[-1] == ROWS
+    assert len(counts) > 1 or format_ == "ndjson", "its blocks are of a fixed size"

@@ -1,4 +1,4 @@
-"""Keys: what is built parses back, what is no key of ours does not parse, what is forbidden is told."""
+"""Keys: what is built parses back, what is no key of ours does not parse, what is forbidden is reported."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One commit against a store that answers what it is told: every row of the table, with I/O."""
+"""One commit against a store that answers by script: every row of the table, with I/O."""
 
 import pytest
 from builders import EMPTY, LAKE, LAKE_BODY, ORIGIN, FakeClock, chance, slot_body, stored

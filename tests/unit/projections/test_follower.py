@@ -113,7 +113,7 @@ async def test_a_bucket_that_was_rolled_back_is_noticed() -> None:
     with pytest.raises(JournalCorrupt, match=state.head.sha256):
         await follower.check_head()
     bucket.remove(keys.slot_key(1))
-    with pytest.raises(JournalCorrupt, match="gone"):
+    with pytest.raises(JournalCorrupt, match="absent"):
         await follower.check_head()
 
 

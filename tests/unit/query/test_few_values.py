@@ -1,4 +1,4 @@
-"""A few values are told in the very bytes in which many are told."""
+"""A few values are rendered as the same bytes as many values."""
 
 import math
 

@@ -79,10 +79,10 @@ class Lease:
         except TimeoutError:
             self._expired = True
         if not self._settled:
-            await self._call_off()
+            await self._cancel()
         return self._fit
 
-    async def _call_off(self) -> None:
+    async def _cancel(self) -> None:
         """Interrupt the query; a worker that does not stop within the grace time is killed."""
         try:
             async with asyncio.timeout(self._grace_s):

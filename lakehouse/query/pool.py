@@ -28,7 +28,7 @@ class WorkerPool:
         self._size = size
         self._total = size + (configure.threads != self._beside.threads)
         self._idle: list[WorkerProcess] = []
-        self._lent: set[WorkerProcess] = set()
+        self._in_use: set[WorkerProcess] = set()
         self._leaving: set[WorkerProcess] = set()
         """Workers in use whose successors are ready: they end when they are returned."""
         self._successions: dict[WorkerProcess, asyncio.Task[None]] = {}
@@ -51,18 +51,18 @@ class WorkerPool:
 
     async def take(self, alone: bool) -> WorkerProcess:
         """A worker for a query that runs `alone` now, or beside others. Raises WorkerDied, OSError."""
-        await self._bury()
+        await self._remove_dead()
         wanted = self._alone if alone else self._beside
         fitting = [each for each in self._idle if each.threads == wanted.threads]
-        if not self._idle or (not fitting and len(self._idle) + len(self._lent) < self._total):
+        if not self._idle or (not fitting and len(self._idle) + len(self._in_use) < self._total):
             worker = await start_worker(wanted)
         else:
             worker = (fitting or self._idle)[-1]
             self._idle.remove(worker)
-        self._lent.add(worker)
+        self._in_use.add(worker)
         return worker
 
-    async def _bury(self) -> None:
+    async def _remove_dead(self) -> None:
         """Remove workers that died while idle, so that no query gets one."""
         dead = [each for each in self._idle if not each.lives]
         for worker in dead:
@@ -71,7 +71,7 @@ class WorkerPool:
 
     async def give_back(self, worker: WorkerProcess) -> None:
         """Return a worker; a spent one is used until its successor is ready."""
-        self._lent.discard(worker)
+        self._in_use.discard(worker)
         if worker in self._leaving or len(self._idle) >= self._total:
             self._leaving.discard(worker)
             await worker.close()
@@ -92,13 +92,13 @@ class WorkerPool:
         if worker in self._idle:
             self._idle.remove(worker)
             await worker.close()
-        elif worker in self._lent:
+        elif worker in self._in_use:
             self._leaving.add(worker)
 
     async def replace(self, worker: WorkerProcess) -> None:
         """End a worker and start another like it. Raises WorkerDied, OSError; then `take` starts one."""
         await worker.close()
-        self._lent.discard(worker)
+        self._in_use.discard(worker)
         if worker in self._leaving:
             self._leaving.discard(worker)  # its successor is here
             return

@@ -44,7 +44,7 @@ class Files:
         finally:
             for file in loan.taken:
                 file.readers -= 1
-            self._let_go()
+            self._evict()
 
     async def take(self, name: str, make: Make) -> _File:
         """The file of that name, with one more reader. Raises what `make` raises, each time."""
@@ -69,7 +69,7 @@ class Files:
         """Whether the file of that name is there, or under way."""
         return name in self._files
 
-    def _let_go(self) -> None:
+    def _evict(self) -> None:
         size_bytes = sum(file.size_bytes for file in self._files.values())
         for name, file in list(self._files.items()):
             if size_bytes <= self._kept_bytes and len(self._files) <= KEPT_FILES:

@@ -31,7 +31,7 @@ class ChangeHeaders(ReadHeaders, frozen=True):
     """Headers of every request that may change something."""
 
     idempotency_key: Annotated[
-        str | None,
+        Annotated[str, Meta(pattern="^[!-~]{1,128}$")] | None,
         Meta(
             description="1 to 128 visible ASCII characters. A request that is sent again with the "
             "same key is carried out once.",

@@ -206,6 +206,28 @@ def examples_of(operation: dict[str, Any]) -> list[tuple[dict[str, Any], Any]]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("Idempotency-Key", "", False),
+        ("Idempotency-Key", "a b", False),
+        ("Idempotency-Key", "~" * 129, False),
+        ("Idempotency-Key", "~" * 128, True),
+        ("X-Min-Seq", "", False),
+        ("X-Min-Seq", "-1", False),
+        ("X-Min-Seq", "0", True),
+    ],
+)
+def test_headers_are_refused_where_their_schemas_do_not_allow_them(
+    lake: Lake, document: dict[str, Any], name: str, value: str, allowed: bool
+) -> None:
+    operation = document["paths"]["/v1/storage/put/{key}"]["put"]
+    [schema] = [each["schema"] for each in operation["parameters"] if each["name"] == name]
+    sent = int(value) if schema["type"] == "integer" and value else value
+    assert Draft202012Validator(schema).is_valid(sent) == allowed
+    assert lake.put("by-header", b"x", {name: value}).status == (200 if allowed else 400)
+
+
 def test_the_server_is_the_one_that_was_asked(lake: Lake) -> None:
     for host in (f"127.0.0.1:{lake.port}", f"localhost:{lake.port}"):
         document = lake.ask("GET", "/openapi.json", headers={"Host": host}).json

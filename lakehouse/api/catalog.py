@@ -63,6 +63,27 @@ class ShowDatasetQuery(msgspec.Struct, frozen=True):
     """Query of GET /v1/catalog/manifest/{name}."""
 
     as_of: AsOfText | None = None
+    limit: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=10_000,
+                description="Number of objects on a page; all objects without it.",
+                examples=[100],
+            ),
+        ]
+        | None
+    ) = None
+    after: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**53 - 1,
+            description="Number of objects to skip: `next` of the previous page.",
+            examples=[100],
+        ),
+    ] = 0
     profile: ProfileName = None
 
 
@@ -150,6 +171,18 @@ class Manifest(msgspec.Struct, frozen=True):
     created_at: CreatedAt
     updated_at: UpdatedAt
     seq: LastSeq
+
+
+class ManifestPage(Manifest, frozen=True, kw_only=True):
+    """A dataset with its objects, or with a page of them."""
+
+    next: Annotated[
+        int | msgspec.UnsetType | None,
+        Meta(
+            description="With `limit`: value of `after` for the next page; null on the last.",
+            examples=[100],
+        ),
+    ] = msgspec.UNSET
 
 
 class ListedDataset(msgspec.Struct, frozen=True):

@@ -166,7 +166,7 @@ class RoundedColumn(msgspec.Struct, frozen=True):
 
 
 class IngestReceipt(Manifest, frozen=True, kw_only=True):
-    """The dataset, and what the file added to it."""
+    """The dataset, and what the file added to it: `objects` are those of this file alone."""
 
     rows_ingested: Annotated[
         RowsIngested | None, Meta(description="Number of rows of the file; null if not known.")

@@ -9,6 +9,7 @@ from lakehouse.api.catalog import (
     HistoryQuery,
     ListDatasetsQuery,
     Manifest,
+    ManifestPage,
     RegisterRequest,
     RestoreRequest,
     ShowDatasetQuery,
@@ -76,15 +77,16 @@ class Catalog:
 
     async def manifest(
         self, caller: Caller, name: str, query: ShowDatasetQuery
-    ) -> Versioned[Manifest]:
-        """A dataset's manifest. Raises RefusedError `dataset_not_found`."""
+    ) -> Versioned[ManifestPage]:
+        """A dataset's manifest, or a page of its objects. Raises RefusedError `dataset_not_found`."""
         check_name(name)
         state = await snapshot.state_as_of(self._node, query.as_of)
         shown = await under(self._node, query.profile, state)
         dataset = shown.get(name.lower())
         if dataset is None:
             raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
-        found = presentation.manifest(dataset, self._inventory(state, query.profile))
+        inventory = self._inventory(state, query.profile)
+        found = presentation.manifest_page(dataset, inventory, query.after, query.limit)
         return Versioned(found, state.head.seq)
 
     async def list(self, caller: Caller, query: ListDatasetsQuery) -> Versioned[DatasetPage]:

@@ -7,7 +7,14 @@ import msgspec
 
 from journal.events import Column, Content, DatasetRestored, Event, Object, Renamed, Rounded, Source
 from journal.slot import Head, Header
-from lakehouse.api.catalog import ListedDataset, Manifest, ManifestObject, SchemaColumn, Summary
+from lakehouse.api.catalog import (
+    ListedDataset,
+    Manifest,
+    ManifestObject,
+    ManifestPage,
+    SchemaColumn,
+    Summary,
+)
 from lakehouse.api.definitions import AliasTarget, Profile, SafeDefinition, View
 from lakehouse.api.ingest import (
     IngestReceipt,
@@ -54,6 +61,19 @@ def manifest(dataset: Dataset, inventory: Inventory) -> Manifest:
     )
 
 
+def manifest_page(
+    dataset: Dataset, inventory: Inventory, after: int, limit: int | None
+) -> ManifestPage:
+    """A dataset with the objects behind the first `after`: at most `limit`, or all."""
+    end = len(dataset.objects) if limit is None else after + limit
+    page = msgspec.structs.replace(dataset, objects=dataset.objects[after:end])
+    more = end if end < len(dataset.objects) else None
+    return ManifestPage(
+        **msgspec.structs.asdict(manifest(page, inventory)),
+        next=msgspec.UNSET if limit is None else more,
+    )
+
+
 def summary(dataset: Dataset) -> Summary:
     """A dataset without its schema and objects."""
     return Summary(
@@ -77,12 +97,13 @@ def listed_dataset(dataset: Dataset, inventory: Inventory | None) -> ListedDatas
 def ingested(
     dataset: Dataset, state: State, event: Event, *, reused: bool, duplicate_of: int | None
 ) -> IngestReceipt:
-    """A dataset, and what `event`, an ingest, added to it."""
+    """A dataset, and what `event`, an ingest, added to it: of its objects, those of the event."""
     data = event.data
     content = data if isinstance(data, Content | DatasetRestored) else None
     aside = content.quarantine if content else ()
+    added = msgspec.structs.replace(dataset, objects=content.objects if content else ())
     return IngestReceipt(
-        **msgspec.structs.asdict(manifest(dataset, state.inventory)),
+        **msgspec.structs.asdict(manifest(added, state.inventory)),
         rows_ingested=content.row_count if content else None,
         rows_quarantined=sum(item.row_count or 0 for item in aside),
         quarantine=_quarantine(aside[0]) if aside else None,

@@ -7,6 +7,7 @@ from lakehouse.api.catalog import (
     ListDatasetsHeaders,
     ListDatasetsQuery,
     Manifest,
+    ManifestPage,
     RegisterRequest,
     RestoreRequest,
     ShowDatasetHeaders,
@@ -177,11 +178,12 @@ CATALOG_ROUTES = (
         path="/v1/catalog/manifest/{name}",
         handler=catalog.manifest,
         summary="Show a dataset",
-        description="Returns the dataset's schema and objects. Case does not matter in the name.",
+        description="Returns the dataset's schema and objects, with `limit` a page of them. "
+        "Case does not matter in the name.",
         path_example=_NAME,
         query=ShowDatasetQuery,
         headers=ShowDatasetHeaders,
-        answers=(Manifest,),
+        answers=(ManifestPage,),
     ),
     Route(
         method="DELETE",

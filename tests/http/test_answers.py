@@ -39,7 +39,7 @@ from lake_server import Lake, running_lake
 from raw_http import Answer
 from running_queries import LONG, asking
 
-from lakehouse.api.catalog import DatasetPage, Dropped, Manifest
+from lakehouse.api.catalog import DatasetPage, Dropped, Manifest, ManifestPage
 from lakehouse.api.change_sets import Renamed, TransactionReceipt
 from lakehouse.api.definitions import (
     Profile,
@@ -121,7 +121,7 @@ def test_the_catalog(lake: Lake, documented: Documented) -> None:
     check, schemaless = documented.check, MANIFEST | {"schema": 0}
     check(lake.register("c", "c/a"), "POST /v1/catalog/register", Manifest, schemaless)
     seq = lake.ingest("name=c2").json["seq"]
-    check(lake.manifest("c2"), "GET /v1/catalog/manifest/{name}", Manifest, MANIFEST)
+    check(lake.manifest("c2"), "GET /v1/catalog/manifest/{name}", ManifestPage, MANIFEST)
     page = {"datasets": [MANIFEST], "seq": 0, "next": 0}
     listed = lake.ask("GET", "/v1/catalog/list?after=c&limit=1")
     check(listed, "GET /v1/catalog/list", DatasetPage, page)

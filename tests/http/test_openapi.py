@@ -28,7 +28,7 @@ PARAMETERS = {
     "GET /v1/catalog/profile/{name}": f"name {READ}",
     "DELETE /v1/catalog/profile/{name}": f"name {CHANGE}",
     "GET /v1/catalog/profiles": READ,
-    "GET /v1/catalog/manifest/{name}": f"name as_of profile X-Profile {READ}",
+    "GET /v1/catalog/manifest/{name}": f"name as_of limit after profile X-Profile {READ}",
     "DELETE /v1/catalog/manifest/{name}": f"name {CHANGE}",
     "GET /v1/catalog/list": f"after limit summary as_of profile If-None-Match X-Profile {READ}",
     "GET /v1/catalog/history/{name}": f"name after limit {READ}",

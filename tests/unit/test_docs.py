@@ -87,3 +87,10 @@ def test_the_readme_s_links_lead_somewhere() -> None:
     text = (ROOT / "README.md").read_text()
     for link in [part.split(")")[0] for part in text.split("](")[1:]]:
         assert (ROOT / link).exists(), link
+
+
+def test_each_test_file_has_a_name_of_its_own() -> None:
+    """pytest imports them by their base names: two alike stop a run of all tests."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    modules = [name for name in names if name not in ("__init__.py", "__main__.py")]
+    assert sorted(modules) == sorted(set(modules))

@@ -2,7 +2,6 @@
 
 import re
 
-from journal.bucket.keys import DIRECTION_MARK
 from lakehouse.domain.errors import Refused, RefusedError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -40,8 +39,8 @@ def check_idempotency_key(key: str | None) -> None:
 def checked_words(text: str | None, what: str) -> str | None:
     """What a change says of itself, a reason or an actor; blank is None.
 
-    Raises `header_too_large`, and `invalid_request` for what is not UTF-8 or would appear in another
-    order than it is written. `what` names it in each.
+    It is prose, and may be right-to-left: what shows it escapes marks of direction. Raises
+    `header_too_large`, and `invalid_request` for what is not UTF-8. `what` names it in each.
     """
     if text is None or not text.strip():
         return None
@@ -51,7 +50,4 @@ def checked_words(text: str | None, what: str) -> str | None:
         raise RefusedError(Refused("invalid_request", f"{what} is not UTF-8")) from error
     if size_bytes > WORDS_BYTES:
         raise RefusedError(Refused("header_too_large", f"{what} has up to {WORDS_BYTES} bytes"))
-    if DIRECTION_MARK.search(text):
-        detail = f"{what} holds a character that changes the direction of text"
-        raise RefusedError(Refused("invalid_request", detail))
     return text

@@ -107,7 +107,7 @@ def test_a_bucket_that_was_taken_away_is_not_ready(own_lake: Lake) -> None:
     refused(own_lake.put("b", b"other"), 503, "bucket_refused")
     refused(own_lake.put("b", b"y" * 200_000), 503, "bucket_unavailable")
     answer = refused(own_lake.ask("GET", "/ready"), 503, "journal_corrupt")
-    assert "is gone" in answer.json["detail"]
+    assert "is absent now" in answer.json["detail"]
 
 
 def test_a_node_sees_what_another_wrote(own_lake: Lake) -> None:

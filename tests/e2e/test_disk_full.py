@@ -201,8 +201,8 @@ def expect_reads(client: Client) -> None:
 
 
 def expect_nothing_left(spool: Path) -> None:
-    """No file but the query workers' directories: neither a body's, nor an object's on its way."""
-    left = [path.name for path in spool.iterdir() if path.name != "queries"]
+    """Only the query workers' directories and the cache: no body, and no object on its way."""
+    left = [path.name for path in spool.iterdir() if path.name not in ("queries", "cache")]
     assert left == [], left
 
 

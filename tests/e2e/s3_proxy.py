@@ -28,6 +28,7 @@ class Fault(Enum):
     RESET_BEFORE = "reset before the store was asked"
     RESET_AFTER = "reset after the store answered"
     BURST_503 = "503, and for the next few too"
+    UNAVAILABLE = "503"
     TOO_MANY = "429"
     SLOW = "the answer comes piece by piece"
     TRUNCATED = "the answer's body ends early"
@@ -104,7 +105,7 @@ class FaultyProxy:
         match fault:
             case Fault.RESET_BEFORE:
                 return False
-            case Fault.BURST_503 | Fault.TOO_MANY:
+            case Fault.BURST_503 | Fault.UNAVAILABLE | Fault.TOO_MANY:
                 writer.write(_refusal(fault, request))
                 await writer.drain()
                 return True
@@ -199,7 +200,7 @@ def _headers(head: bytes) -> dict[str, str]:
 def _refusal(fault: Fault, request: Request) -> bytes:
     status, code = (
         ("503 Service Unavailable", "SlowDown")
-        if fault is Fault.BURST_503
+        if fault in (Fault.BURST_503, Fault.UNAVAILABLE)
         else ("429 Too Many Requests", "TooManyRequests")
     )
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>".encode()

@@ -110,12 +110,11 @@ def test_a_store_that_fails_is_unavailable_and_passes(
 def test_a_store_that_says_503_is_asked_again(start: Start, weather: Weather, cache: Path) -> None:
     lakehouse = start(CACHE_DIR=cache)
     lakehouse.client.ingest("name=t", csv())
-    weather.fault = Fault.BURST_503
+    weather.fault = Fault.UNAVAILABLE
     answer = ask(lakehouse, SUM)
     assert (answer.status, answer.json["code"]) == (503, "bucket_unavailable")
     assert weather.gets > 1
     weather.fault = None
-    # The proxy's burst may have some left.
     wait_until(
         lambda: ask(lakehouse, f"{SUM} WHERE n >= 0").status == 200, 30, "the store to recover"
     )

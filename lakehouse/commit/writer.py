@@ -25,6 +25,9 @@ from lakehouse.domain.commands import Command, Context
 from lakehouse.domain.errors import Refused, RefusedError
 from projections.follower import Follower
 
+RESOLUTION_S = 1e-6
+"""Waits below this are none: added to a clock's reading, they can leave it as it is."""
+
 
 class CommitLimits(msgspec.Struct, frozen=True):
     """Bounds of the writer; times in seconds."""
@@ -203,7 +206,7 @@ class Writer:
             await self._follower.catch_up()
             now_s = self._clock.monotonic()
             wait_s = self._turns.wait_s(now_s)
-            if wait_s <= 0:
+            if wait_s <= RESOLUTION_S:
                 return
             look_s = self._turns.look_s(now_s) * self._chance.uniform(0.5, 1.5)
             await self._clock.sleep(min(wait_s, look_s))

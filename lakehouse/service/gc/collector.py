@@ -90,8 +90,8 @@ class GarbageCollector:
     ) -> GcProgress:
         """Carry it out; `detail` is called with each candidate.
 
-        A run is several events, the last of which keeps the idempotency key: a run that has ended is told
-        again, one that was cut off is gone on with.
+        A run is several events. The last one keeps the idempotency key: sent again, a finished run
+        returns its receipt, and an interrupted run continues.
         Raises RefusedError: `busy` while another run is under way here, `idempotency_key_reused`, and
         what submitting raises.
         """

@@ -69,7 +69,7 @@ def coding_for(request: web.BaseRequest, response: web.StreamResponse) -> str | 
 
 
 async def encoded(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
-    """A whole answer as it is sent to this client: compressed, or 304 if the client has it already.
+    """The whole answer for this client: compressed, or 304 when the client already has it.
 
     A strong ETag is of the bytes, so a compressed answer has another one.
     """

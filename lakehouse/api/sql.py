@@ -18,7 +18,12 @@ class SqlRequest(msgspec.Struct, frozen=True):
     sql: Annotated[str, Meta(description="The statement.", examples=["SELECT count(*) FROM sales"])]
     params: Annotated[
         list[Any] | dict[str, Any] | None,
-        Meta(description="Values for `?`, or by name for `$name`.", examples=[None]),
+        Meta(
+            description="Values for `?`, or by name for `$name`. What JSON cannot carry is "
+            '`{"$type": "DATE", "value": "2026-11-02"}`: the name of a DuckDB type and a text; the '
+            "value of a `BLOB` is base64.",
+            examples=[None],
+        ),
     ] = None
     as_of: Annotated[
         int | str | None,

@@ -12,23 +12,20 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from journal import events
-from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.lease import Lease, out_of_time
 from lakehouse.query.messages import Ask, Chunk, Configure, Done, Need, Started, Views, Whole
 from lakehouse.query.object_channel import ObjectSource
+from lakehouse.query.parameters import Params, encoded
 from lakehouse.query.pool import WorkerPool
 from lakehouse.query.worker_handle import WorkerDied
 from projections.views import View
 
-Params = list[Json | float] | dict[str, Json | float]
 Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
 """Given lower-case names, returns the views of those that exist, by lower-case name; given None, all
 views, of which only names and columns are used. A RefusedError from it is the query's answer."""
 
-MOST_PARAMETERS = 10_000
-"""For one statement."""
 _NO_VIEWS: Mapping[str, View] = {}
-_INTEGERS = range(-(2**127), 2**128)
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -130,7 +127,7 @@ class QueryEngine:
         `query_timeout`, `query_killed`, `query_out_of_memory`, or what `objects` answers. Leaving
         the context early, by cancellation too, cancels the query.
         """
-        params_json = _params_json(query.params)
+        params_json = encoded(query.params)
         lease = await self._lease(query.timeout_s)
         lease.worker.objects.source = objects
         try:
@@ -246,20 +243,3 @@ def _configure(settings: EngineSettings) -> Configure:
         growth_bytes=settings.growth_bytes,
         object_directories=settings.object_directories,
     )
-
-
-def _params_json(params: Params | None) -> bytes | None:
-    if params is None:
-        return None
-    if len(params) > MOST_PARAMETERS:
-        detail = f"params: {len(params):,} parameters; at most {MOST_PARAMETERS:,} are allowed"
-        raise RefusedError(Refused("invalid_request", detail))
-    values = params.values() if isinstance(params, dict) else params
-    for value in values:
-        if isinstance(value, (list, dict)):
-            raise RefusedError(
-                Refused("invalid_request", "params: a parameter cannot be a list or an object")
-            )
-        if type(value) is int and value not in _INTEGERS:
-            raise RefusedError(Refused("invalid_request", f"params: {value} exceeds 128 bits"))
-    return msgspec.json.encode(params)

@@ -45,6 +45,7 @@ from lakehouse.query.worker.error_scrubber import (
 from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
+from lakehouse.query.worker.parameters import values
 from lakehouse.query.worker.view_catalog import Catalogue
 from lakehouse.system.event_bounds import ALL_EVENTS
 from lakehouse.system.view_table import EVENTS
@@ -54,8 +55,6 @@ _BATCH_ROWS = 8192
 _CHUNK_BYTES = 1024 * 1024
 _LONGEST_NAME_BYTES = 1024
 _LARGEST_HEADER_BYTES = 1024 * 1024
-_INT64 = range(-(2**63), 2**63)
-_HUGEINT = range(-(2**127), 2**127)
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
 _FAILURES = (
     duckdb.Error,
@@ -217,8 +216,8 @@ class Worker(msgspec.Struct):
         return scrubber(self.configure, named.values())
 
     def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> Whole | Done:
-        values = _values(ask.params_json)
-        columns, pieces, counted = document(cursor, statement.sql, values, ask.format)
+        params = values(cursor, ask.params_json)
+        columns, pieces, counted = document(cursor, statement.sql, params, ask.format)
         first = next(pieces, b"")
         if counted.row_count < _BATCH_ROWS:  # that was all, so the rest is but the document's end
             first += b"".join(pieces)
@@ -232,16 +231,16 @@ class Worker(msgspec.Struct):
 
 
 def document(
-    cursor: Cursor, sql: str, values: Any, format_: str = "json"
+    cursor: Cursor, sql: str, params: Any, format_: str = "json"
 ) -> tuple[tuple[Column, ...], Iterator[bytes], Counted]:
     """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
-    result = _submit(cursor, sql, values)
+    result = _submit(cursor, sql, params)
     described = result.description
     columns = _columns(described)
     types = [kind for _, kind, *_ in described]
     if exact := exact_sql(unterminated(sql), types, FORMATS[format_].as_text):
         result.close()
-        result = _submit(cursor, exact, values)
+        result = _submit(cursor, exact, params)
     counted = Counted(result.arrow_reader())
     return columns, DOCUMENTS[format_](columns, counted), counted
 
@@ -263,14 +262,14 @@ def _columns(described: Any) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _submit(cursor: Cursor, sql: str, values: Any) -> Any:
+def _submit(cursor: Cursor, sql: str, params: Any) -> Any:
     """Run a statement whose rows come as they are computed.
 
     `_submit` is what `sql(…).to_arrow_reader()` calls in the end. That one binds the statement twice
     (0.35 ms for SELECT 42, 0.23 ms this way) and loses the position from a binder's message;
     `execute(…).to_arrow_reader()` holds all rows in memory.
     """
-    return cursor._submit(sql, values, "stream", _BATCH_ROWS)
+    return cursor._submit(sql, params, "stream", _BATCH_ROWS)
 
 
 def _plain(allowed: Allowed) -> set[str]:
@@ -290,24 +289,6 @@ def _stated(statement: Statement | Refused) -> Statement:
     if isinstance(statement, Refused):
         raise RefusedError(statement)
     return statement
-
-
-def _values(params_json: bytes | None) -> Any:
-    if params_json is None:
-        return None
-    params = msgspec.json.decode(params_json)
-    if isinstance(params, dict):
-        return {name: _value(value) for name, value in params.items()}
-    return [_value(value) for value in params]
-
-
-def _value(value: Any) -> Any:
-    """DuckDB reads an int beyond 64 bits as a DOUBLE unless its type is given."""
-    if type(value) is not int or value in _INT64:
-        return value
-    return duckdb.Value(
-        str(value), duckdb.sqltypes.HUGEINT if value in _HUGEINT else duckdb.sqltypes.UHUGEINT
-    )
 
 
 def _chunks(piece: bytes) -> Iterator[Chunk]:

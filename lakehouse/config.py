@@ -8,6 +8,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,8 @@ _SERVICE_VARIABLES = re.compile(
 )
 """Variables that Kubernetes sets in every pod for a Service called `lakehouse` or `lakehouse-…`."""
 _SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://.*")
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(rf"https?://{_HOST.pattern}")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Several = Annotated[int, msgspec.Meta(ge=1, le=1_024)]
@@ -40,7 +43,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bucket: str = "./bucket"
     """`s3://name[/prefix]`, `file:///dir` or a path."""
     host: str = "127.0.0.1"
+    """Address to listen on. One beyond loopback needs TLS or a proxy, and a lake with a principal."""
     port: Port = 3110
+    tls_cert: str | None = None
+    """PEM file of the certificate and its chain."""
+    tls_key: str | None = None
+    """PEM file of its key."""
+    behind_proxy: tuple[str, ...] = ()
+    """Networks of the proxies in front, whose forwarded headers count."""
+    public_url: str | None = None
+    """Where the proxy publishes this server: `https://lake.example.com`."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Values of the header Host to accept beside loopback's and `public_url`'s."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of other sites whose pages may send requests."""
     secrets_file: str | None = None
     """TOML file of mode 0600 with S3 credentials."""
     instance_metadata: bool = False
@@ -80,10 +96,38 @@ def load(options: Mapping[str, object], environ: Mapping[str, str], file: Path |
         _convert(named | found, where)
         named |= found
     settings = _convert(named, "the options")
-    if settings.host not in LOOPBACK:
-        detail = "only loopback addresses can be served: there is no authentication yet"
-        raise ConfigError(f"host {settings.host!r}: {detail}")
+    _check_reach(settings)
     return settings
+
+
+def _check_reach(settings: Settings) -> None:
+    """Refuse what says wrongly how the server is reached. Raises ConfigError."""
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        missing = "tls_key" if settings.tls_key is None else "tls_cert"
+        raise ConfigError(f"{missing}: it is not set; TLS needs both tls_cert and tls_key")
+    if settings.behind_proxy and settings.public_url is None:
+        raise ConfigError("public_url: it is not set; behind_proxy needs it")
+    if settings.host not in LOOPBACK and settings.tls_cert is None and not settings.behind_proxy:
+        detail = "an address beyond loopback needs tls_cert and tls_key, or behind_proxy"
+        raise ConfigError(f"host {settings.host!r}: {detail}")
+    _check_names(settings)
+
+
+def _check_names(settings: Settings) -> None:
+    for network in settings.behind_proxy:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise ConfigError(f"behind_proxy: {error}") from error
+    origins = [("allowed_origins", each) for each in settings.allowed_origins]
+    if settings.public_url is not None:
+        origins.append(("public_url", settings.public_url))
+    for name, origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ConfigError(f"{name} {origin!r}: it is not scheme://host[:port] without a path")
+    for host in settings.allowed_hosts:
+        if not _HOST.fullmatch(host):
+            raise ConfigError(f"allowed_hosts {host!r}: it is not host[:port]")
 
 
 def load_secrets(settings: Settings) -> dict[str, str]:
@@ -121,13 +165,20 @@ def _from_file(file: Path | None) -> dict[str, object]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     """The variables that are not empty, without those of Kubernetes and `LAKEHOUSE_TEST_*`."""
     return {
-        name.removeprefix(PREFIX).lower(): value
+        (setting := name.removeprefix(PREFIX).lower()): _listed(setting, value)
         for name, value in environ.items()
         if name.startswith(PREFIX)
         and value
         and not name.startswith(f"{PREFIX}TEST_")
         and not _is_of_a_service(name, value)
     }
+
+
+def _listed(name: str, value: str) -> object:
+    """The elements of a list, which the environment separates by commas; else the value as it is."""
+    if not isinstance(getattr(Settings(), name, None), tuple):
+        return value
+    return [each.strip() for each in value.split(",") if each.strip()]
 
 
 def _is_of_a_service(name: str, value: str) -> bool:

@@ -8,20 +8,29 @@ import contextlib
 import resource
 import signal
 import socket
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
 
-from lakehouse.config import Settings
+from lakehouse.config import LOOPBACK, ConfigError, Settings
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.process.certificate import Certificate
+from lakehouse.process.rotation import running
+from lakehouse.service.service import Service
 from lakehouse.web.app import Edge
+from lakehouse.web.http.peer import Site
 from lakehouse.wiring import service_of
 
 BACKLOG = 512
 HELD_BACK = 256
 """Open files that connections may not use: the journal's, the spool's, the store's, the workers'."""
+HANDSHAKE_S = 10.0
+"""For how long a TLS handshake may take; asyncio's own limit is a minute."""
 ACCEPT_LOG_S = 10.0
 _NO_FILES = "socket.accept() out of system resource"
 """asyncio's words, several hundred times a second while no file can be opened."""
@@ -62,18 +71,77 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with contextlib.closing(listening):
-        async with service_of(settings, environ, failed, probe=True) as service:
-            edge = Edge(service, max_connections=connections)
+        async with (
+            _server_tls(settings, failed) as tls,
+            service_of(settings, environ, failed, probe=True) as service,
+        ):
+            _check_protected(settings, service)
+            edge = Edge(service, max_connections=connections, site=site_of(settings))
             runner = web.ServerRunner(edge, shutdown_timeout=settings.drain_s)
             await runner.setup()
-            await web.SockSite(runner, listening, backlog=BACKLOG).start()
+            await ListeningSite(runner, listening, ssl_context=tls, backlog=BACKLOG).start()
             host, port = listening.getsockname()[:2]
-            log.info("listening", host=host, port=port, bucket=service.node.bucket.url)
+            bucket = service.node.bucket.url
+            log.info("listening", host=host, port=port, tls=tls is not None, bucket=bucket)
             await stop.wait()
             log.info("draining")
             await runner.cleanup()
     log.info("stopped")
     return alive
+
+
+def site_of(settings: Settings) -> Site:
+    """How the server may be reached, as the settings say."""
+    public = settings.public_url.lower() if settings.public_url else None
+    named = [*settings.allowed_hosts, *([public.partition("://")[2]] if public else [])]
+    return Site(
+        hosts=frozenset(host.lower() for host in named),
+        origins=frozenset(origin.lower() for origin in settings.allowed_origins),
+        public_origin=public,
+        proxies=tuple(ip_network(network) for network in settings.behind_proxy),
+        tls=settings.tls_cert is not None,
+    )
+
+
+class ListeningSite(web.SockSite):
+    """aiohttp's site on a bound socket, with a shorter limit for TLS handshakes."""
+
+    async def start(self) -> None:
+        """Accept connections."""
+        await web.BaseSite.start(self)
+        server = self._runner.server
+        if server is None:
+            raise RuntimeError("the runner was not set up")
+        self._server = await asyncio.get_running_loop().create_server(
+            server,
+            sock=self._sock,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=HANDSHAKE_S if self._ssl_context else None,
+        )
+
+
+@contextlib.asynccontextmanager
+async def _server_tls(
+    settings: Settings, failed: Callable[[], None]
+) -> AsyncIterator[ssl.SSLContext | None]:
+    """The context of the listening socket, its certificate watched; None without TLS.
+
+    Raises ConfigError.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        yield None
+        return
+    certificate = Certificate(Path(settings.tls_cert), Path(settings.tls_key))
+    async with running(certificate.watch(), failed):
+        yield certificate.context
+
+
+def _check_protected(settings: Settings, service: Service) -> None:
+    """Refuse to serve an open lake to other machines. Raises ConfigError."""
+    if settings.host not in LOOPBACK and service.is_open:
+        detail = "the lake has no principal, so that anyone could read and change it"
+        raise ConfigError(f"host {settings.host!r}: {detail}; listen on 127.0.0.1")
 
 
 def raise_file_limit() -> int:

@@ -21,6 +21,8 @@ from lakehouse.domain.errors import Refused, RefusedError
 
 OK, USAGE = 0, 2
 STDERR = 2
+OPTIONS = ("bucket", "host", "port", "tls_cert", "tls_key", "secrets_file", "log_level")
+"""The settings that have an option."""
 INTERRUPTED = 130
 """What shells report for a command that SIGINT ended: 128 and the signal's number."""
 MODULES = {
@@ -131,9 +133,6 @@ def _discard_stdout() -> None:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    options = {
-        name: getattr(arguments, name, None)
-        for name in ("bucket", "host", "port", "secrets_file", "log_level")
-    }
+    options = {name: getattr(arguments, name, None) for name in OPTIONS}
     file = Path(arguments.config) if arguments.config else None
     return load(options, os.environ, file)

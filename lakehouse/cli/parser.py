@@ -82,9 +82,11 @@ def _serve(commands: "Commands[Parser]") -> None:
         commands, "serve", "Serve the lake over HTTP", "Stop it with Ctrl-C or SIGTERM."
     )
     command.add_argument(
-        "--host", metavar="ADDRESS", help="address to listen on; loopback only (default: 127.0.0.1)"
+        "--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)"
     )
     command.add_argument("--port", help="port to listen on; 0 picks a free one (default: 3110)")
+    command.add_argument("--tls-cert", metavar="FILE", help="PEM file of the certificate")
+    command.add_argument("--tls-key", metavar="FILE", help="PEM file of the certificate's key")
     command.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),

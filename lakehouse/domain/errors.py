@@ -60,12 +60,17 @@ CODES: dict[str, Code] = {
     "view_broken": Code(400, "View broken", "Restore what the view reads, or put the view again."),
     "incomplete_body": Code(400, "Incomplete body", "Send the whole body."),
     # 403: not allowed.
-    "foreign_host": Code(403, "Foreign host", "Use localhost, 127.0.0.1 or [::1] as the host."),
+    "foreign_host": Code(
+        403,
+        "Foreign host",
+        "Use localhost, 127.0.0.1, [::1] or a host of the setting allowed_hosts.",
+    ),
     "foreign_origin": Code(
         403,
         "Foreign origin",
-        "Send the request from a program on this machine, not from another site's page.",
+        "Send the request from a program, or from a page that the setting allowed_origins names.",
     ),
+    "tls_required": Code(403, "TLS required", "Use https, or the proxy's address."),
     "statement_not_allowed": Code(403, "Statement not allowed", "Send one read-only statement."),
     # 404 to 416: the thing that was asked for, or the way of asking.
     "not_found": Code(404, "Not found", "Read /openapi.json for the routes."),

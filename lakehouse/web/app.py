@@ -18,10 +18,19 @@ from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.http.bodies import check_transfer_coding
 from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
 from lakehouse.web.http.connections import Connections
+from lakehouse.web.http.cors import ALLOWED_ORIGIN, is_preflight, preflight
 from lakehouse.web.http.encoding import encoded
 from lakehouse.web.http.exchange import Exchange, finish, name_query, request_id
-from lakehouse.web.http.origin import foreign
+from lakehouse.web.http.origin import allowed_origin, foreign
 from lakehouse.web.http.pace import PACE, Pace
+from lakehouse.web.http.peer import (
+    FORWARDED_FOR,
+    FORWARDED_PROTO,
+    LOOPBACK_SITE,
+    Peer,
+    Site,
+    peer_of,
+)
 from lakehouse.web.http.problems import problem
 from lakehouse.web.router import match
 
@@ -32,6 +41,8 @@ LINGER_S = 2.0
 """How long the rest of a refused body is read, so that the client receives the answer."""
 ROUTE = web.RequestKey("ROUTE", tuple)
 """Set on a request that matched a route: the route's method and path."""
+PEER = web.RequestKey("PEER", Peer)
+"""Set on every request: the client behind the connection."""
 UNROUTED = ("other", "none")
 VERSIONS = (HttpVersion10, HttpVersion11)
 """Of HTTP. The parser lets 0.9, which has no headers, and 2.0 pass."""
@@ -47,6 +58,7 @@ class Edge(web.Server):
         service: Service,
         clock: Clock | None = None,
         max_connections: int = DEFAULT_CONNECTIONS,
+        site: Site = LOOPBACK_SITE,
     ) -> None:
         """`clock` is the service's own; a test passes another for the pace of clients alone."""
         super().__init__(
@@ -59,6 +71,7 @@ class Edge(web.Server):
         )
         self._service = service
         self._clock = clock or service.clock
+        self._site = site
         self._admission = Connections(max_connections, self._clock)
 
     def __call__(self) -> RequestHandler:
@@ -95,6 +108,7 @@ class Edge(web.Server):
         identity = request_id(request.headers)
         status = 499
         pace = request[PACE] = Pace(request, self._clock)
+        request[PEER] = self._peer(request)
         with structlog.contextvars.bound_contextvars(request_id=identity):
             try:
                 response = await self._answer(request, identity)
@@ -110,6 +124,7 @@ class Edge(web.Server):
                     path=request.raw_path.partition("?")[0][:1024],
                     status=status,
                     ms=round(took_s * 1000, 1),
+                    client=request[PEER].address,
                 )
         return response
 
@@ -133,8 +148,9 @@ class Edge(web.Server):
         return response
 
     async def _route(self, request: web.BaseRequest, identity: str) -> web.StreamResponse:
-        if refused := foreign(request.method, request.raw_path, request.headers):
-            raise RefusedError(refused)
+        self._check_origin(request)
+        if is_preflight(request):
+            return preflight()
         check_transfer_coding(request)
         exchange = Exchange(request, identity, self._service.clock.monotonic(), match)
         route = exchange.route
@@ -143,6 +159,21 @@ class Edge(web.Server):
         if (seq := exchange.min_seq()) is not None:
             await self._service.journal.wait_for(seq)
         return await route.handler(self._service, exchange)
+
+    def _check_origin(self, request: web.BaseRequest) -> None:
+        """Raises RefusedError: `foreign_host`, `foreign_origin`, `tls_required`."""
+        headers, peer = request.headers, request[PEER]
+        if refused := foreign(request.method, request.raw_path, headers, self._site, peer):
+            raise RefusedError(refused)
+        if (origin := allowed_origin(headers, self._site)) is not None:
+            request[ALLOWED_ORIGIN] = origin
+
+    def _peer(self, request: web.BaseRequest) -> Peer:
+        headers = request.headers
+        forwarded_for = headers.getall(FORWARDED_FOR, [])
+        return peer_of(
+            self._site, request.remote, forwarded_for, headers.getall(FORWARDED_PROTO, [])
+        )
 
 
 def _refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Response:

@@ -12,6 +12,7 @@ from raw_http import Answer, Body, Client, Headers
 
 from journal.clock import Clock
 from lakehouse.config import Settings
+from lakehouse.serve import site_of
 from lakehouse.service.service import Service, ServiceLimits
 from lakehouse.web.app import Edge
 from lakehouse.wiring import service_of
@@ -148,4 +149,5 @@ class _Thread(threading.Thread):
             await runner.cleanup()
 
     def _edge(self, service: Service) -> Edge:
-        return Edge(service, self._clock, self._settings.max_connections)
+        site = site_of(self._settings)
+        return Edge(service, self._clock, self._settings.max_connections, site)

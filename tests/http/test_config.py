@@ -113,12 +113,54 @@ def test_a_value_out_of_bounds_is_refused_by_its_name(name: str, value: str) -> 
         load({}, {f"LAKEHOUSE_{name.upper()}": value}, None)
 
 
-@pytest.mark.parametrize(
-    "host", ["0.0.0.0", "::", "192.168.0.1", "example.org", "127.0.0.1.evil.example", " localhost"]
-)
-def test_only_loopback_is_served(host: str) -> None:
-    with pytest.raises(ConfigError, match="loopback"):
+BEYOND = ["0.0.0.0", "::", "192.168.0.1", "example.org", "127.0.0.1.evil.example", " localhost"]
+PROXY = {"behind_proxy": ["10.0.0.0/8"], "public_url": "https://lake.example"}
+
+
+@pytest.mark.parametrize("host", BEYOND)
+def test_an_address_beyond_loopback_needs_tls_or_a_proxy(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"^host .*loopback.*tls_cert.*behind_proxy"):
         load({"host": host}, {}, None)
+    assert load({"host": host, "tls_cert": "a", "tls_key": "b"}, {}, None).host == host
+    assert load({"host": host, **PROXY}, {}, None).host == host
+
+
+def test_a_list_of_the_environment_is_separated_by_commas() -> None:
+    environ = {
+        "LAKEHOUSE_BEHIND_PROXY": "10.0.0.0/8, fd00::/8,",
+        "LAKEHOUSE_PUBLIC_URL": "https://lake.example:8443",
+        "LAKEHOUSE_ALLOWED_HOSTS": "a.example",
+    }
+    settings = load({}, environ, None)
+    assert settings.behind_proxy == ("10.0.0.0/8", "fd00::/8")
+    assert settings.allowed_hosts == ("a.example",)
+    write('allowed_hosts = ["a", "b:1"]\n')
+    assert load({}, {}, None).allowed_hosts == ("a", "b:1")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("tls_key", {"tls_cert": "a"}),
+        ("tls_cert", {"tls_key": "a"}),
+        ("public_url", {"behind_proxy": ["10.0.0.0/8"]}),
+        ("behind_proxy", {**PROXY, "behind_proxy": ["10.0.0.1/8"]}),
+        ("behind_proxy", {**PROXY, "behind_proxy": ["proxy.example"]}),
+        ("public_url", {**PROXY, "public_url": "lake.example"}),
+        ("public_url", {**PROXY, "public_url": "https://lake.example/base"}),
+        ("public_url", {**PROXY, "public_url": "ftp://lake.example"}),
+        ("allowed_origins", {"allowed_origins": ["null"]}),
+        ("allowed_origins", {"allowed_origins": ["*"]}),
+        ("allowed_origins", {"allowed_origins": ["https://app.example/"]}),
+        ("allowed_hosts", {"allowed_hosts": ["https://lake.example"]}),
+        ("allowed_hosts", {"allowed_hosts": ["*"]}),
+    ],
+)
+def test_what_says_wrongly_how_the_server_is_reached_is_refused_by_name(
+    name: str, settings: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}"):
+        load(settings, {}, None)
 
 
 @pytest.mark.parametrize("text", ["port = ", "port", "\x00", "a = 1\na = 2\n"])

@@ -92,9 +92,12 @@ class Connection(RequestHandler):
         """Whether the connection stays open, for a client that only closed its own side.
 
         It gets its answer, and an unfinished body gets its error; but a query is cancelled: a client
-        that closes while it runs cannot be distinguished from one that left.
+        that closes while it runs cannot be distinguished from one that left. TLS has no half-closed
+        connections in asyncio: it ends.
         """
         broken = self._break_off("it ended early")
+        if self.transport is None or self.transport.get_extra_info("sslcontext") is not None:
+            return False
         idle = self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
         if idle or (self._abandonable() and not broken):
             return False

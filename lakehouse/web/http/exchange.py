@@ -13,6 +13,7 @@ from lakehouse.api.headers import ChangeHeaders, ReadHeaders
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_idempotency_key, checked_words
 from lakehouse.service.caller import Caller
+from lakehouse.web.http.cors import allow
 from lakehouse.web.http.parameters import headers_of, query_of
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def finish(request: web.BaseRequest, response: web.StreamResponse, identity: str
     if response.prepared:
         return
     stamp(response, identity)
+    allow(request, response)
     if QUERY_ID in request:
         response.headers["Query-Id"] = request[QUERY_ID]
     if request.can_read_body or request.content.exception() is not None:

@@ -1,8 +1,7 @@
 """Which requests are refused because of where they come from. Pure: headers in, a refusal out.
 
-Until there are tokens, programs of this machine may send requests, and pages of other sites may not. A page
-elsewhere can make a browser send requests here, and can rebind a name of its own to 127.0.0.1: Host,
-Origin and Sec-Fetch-Site show both.
+A page of another site can make a browser send requests here, and can rebind a name of its own to this
+server's address: Host, Origin and Sec-Fetch-Site show both. Never trusts a forwarded Host.
 """
 
 import re
@@ -10,25 +9,50 @@ import re
 from multidict import CIMultiDictProxy
 
 from lakehouse.domain.errors import Refused
+from lakehouse.web.http.peer import Peer, Site
 
 _LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
+_PORT = re.compile(r":[0-9]{1,5}\Z")
 API = "/v1/"
 
 
-def foreign(method: str, raw_target: str, headers: CIMultiDictProxy[str]) -> Refused | None:
+def foreign(
+    method: str,
+    raw_target: str,
+    headers: CIMultiDictProxy[str],
+    site: Site,
+    peer: Peer,
+) -> Refused | None:
     """Why this request is refused as foreign, or None. A target in absolute form names a host too."""
     host = headers.get("Host", "")
     absolute = _AUTHORITY.match(raw_target)
-    if not all(_LOCAL.fullmatch(each) for each in (host, absolute[1] if absolute else host)):
+    if not all(_is_ours(each, site) for each in (host, absolute[1] if absolute else host)):
         return Refused("foreign_host", "the request names another machine as its host, or none")
-    origins = headers.getall("Origin", [])
-    if any(origin.lower() != f"http://{host.lower()}" for origin in origins):
+    if peer.unprotected:
+        return Refused("tls_required", "the request came over plain HTTP from another machine")
+    origins = [origin.lower() for origin in headers.getall("Origin", [])]
+    own = {f"{peer.scheme}://{host.lower()}", site.public_origin}
+    if any(origin not in own and origin not in site.origins for origin in origins):
         return Refused("foreign_origin", "the header Origin names another site")
+    if allowed_origin(headers, site) is not None:
+        return None
     sites = [site.lower() for site in headers.getall("Sec-Fetch-Site", [])]
     if "cross-site" in sites and not _allowed_to_other_sites(method, raw_target, headers):
         return Refused("foreign_origin", "a page of another site sent this")
     return None
+
+
+def allowed_origin(headers: CIMultiDictProxy[str], site: Site) -> str | None:
+    """The one origin of a request if it is another site that the settings allow."""
+    origin = _only(headers, "Origin")
+    return origin if origin in site.origins else None
+
+
+def _is_ours(host: str, site: Site) -> bool:
+    if _LOCAL.fullmatch(host):
+        return True
+    return host.lower() in site.hosts or _PORT.sub("", host.lower()) in site.hosts
 
 
 def _allowed_to_other_sites(method: str, raw_target: str, headers: CIMultiDictProxy[str]) -> bool:

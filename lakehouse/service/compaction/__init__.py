@@ -1,0 +1,1 @@
+"""Compaction: small objects of a dataset become few, with the same rows in the same order."""

@@ -6,12 +6,13 @@ repeat is built, found too large and thrown away; zstd on top of these encodings
 an eighth of DuckDB's reading.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 CODEC = "snappy"
 
@@ -36,16 +37,32 @@ def encodings(first: pa.Table) -> dict[str, Any]:
     if first.num_rows < _FEWEST_ROWS:
         return {"compression": CODEC}
     sample = first.slice(0, _SAMPLE_ROWS)
-    repeated = [name for name in sample.column_names if _repeats(sample.column(name))]
+    flat = [field.name for field in first.schema if not field.type.num_fields]
+    repeated = [name for name in flat if _repeats(sample.column(name))]
     others = {
         field.name: _UNREPEATED[str(field.type)]
         for field in first.schema
         if field.name not in repeated and str(field.type) in _UNREPEATED
     }
-    return {"compression": CODEC, "use_dictionary": repeated, "column_encoding": others}
+    nested = [*_nested_columns(first.schema)]
+    return {"compression": CODEC, "use_dictionary": repeated + nested, "column_encoding": others}
 
 
 def _repeats(values: pa.ChunkedArray) -> bool:
     """Whether each value occurs twice or more on average."""
+    if pa.types.is_null(values.type):
+        return False
     distinct: int = pc.count_distinct(values).as_py()
     return bool(2 * distinct <= len(values) - values.null_count)
+
+
+def _nested_columns(schema: pa.Schema) -> Iterator[str]:
+    """The paths of the Parquet columns inside nested columns, which all get a dictionary."""
+    nested = [field for field in schema if field.type.num_fields]
+    if not nested:
+        return
+    footer = pa.BufferOutputStream()
+    pq.write_metadata(pa.schema(nested), footer)
+    found = pq.read_metadata(pa.BufferReader(footer.getvalue())).schema
+    for place in range(len(found.names)):
+        yield found.column(place).path

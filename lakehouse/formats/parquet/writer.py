@@ -147,10 +147,11 @@ def _split(
 
 def _bytes(batch: pa.RecordBatch) -> int:
     cells: int = batch.num_rows * batch.num_columns
-    return sum(map(_text_bytes, _texts(batch))) + _CELL_BYTES * cells
+    nested: int = sum(column.nbytes for column in _nested(batch))
+    return sum(map(_text_bytes, _texts(batch))) + nested + _CELL_BYTES * cells
 
 
-def _text_bytes(column: pa.StringArray) -> int:
+def _text_bytes(column: pa.StringArray | pa.BinaryArray) -> int:
     if not column.null_count and len(column):
         # Where the last value ends less where the first begins, without reading the others.
         ends = memoryview(column.buffers()[1]).cast("B").cast("i")
@@ -163,12 +164,23 @@ def _row_bytes(batch: pa.RecordBatch) -> pa.Array:
     sizes = pa.repeat(pa.scalar(_CELL_BYTES * batch.num_columns, pa.int64()), batch.num_rows)
     for column in _texts(batch):
         sizes = pc.add(sizes, pc.fill_null(pc.binary_length(column), 0))
+    for column in _nested(batch):
+        # Of a nested value only the average size is known.
+        sizes = pc.add(sizes, pa.scalar(column.nbytes // batch.num_rows + 1, pa.int64()))
     return sizes
 
 
-def _texts(batch: pa.RecordBatch) -> Iterator[pa.StringArray]:
+def _texts(batch: pa.RecordBatch) -> Iterator[pa.StringArray | pa.BinaryArray]:
     """The columns whose values have sizes of their own."""
-    return (column for column in batch.columns if pa.types.is_string(column.type))
+    return (
+        column
+        for column in batch.columns
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+    )
+
+
+def _nested(batch: pa.RecordBatch) -> Iterator[pa.Array]:
+    return (column for column in batch.columns if column.type.num_fields)
 
 
 def _write_file(

@@ -10,6 +10,7 @@ import sys
 import msgspec
 
 from lakehouse.process.imports import refuse_pandas
+from lakehouse.process.self_limits import die_with, limit_memory
 from lakehouse.query.framing import FrameTooLarge, read_in_worker
 from lakehouse.query.messages import Configure, Ready
 from lakehouse.query.worker.confinement import confine
@@ -18,8 +19,6 @@ from lakehouse.query.worker.inbox import Inbox
 from lakehouse.query.worker.object_blocks import ObjectBlocks
 from lakehouse.query.worker.object_files import ObjectFiles
 from lakehouse.query.worker.sandbox import (
-    die_with,
-    limit_memory,
     locked_connection,
     parser_connection,
 )

@@ -4,34 +4,12 @@ The guard decides which statements run; this limits the damage if the guard is w
 message, never by argument or environment, and cannot be changed afterwards.
 """
 
-import ctypes
-import os
-import resource
-import signal
-
 import duckdb
 
 from lakehouse.objects.extents import SCHEME
 from lakehouse.query.messages import Configure
 from lakehouse.query.worker.object_files import ObjectFiles
 from lakehouse.system.view_table import SCHEMA
-
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with(parent_pid: int) -> None:
-    """Have the kernel kill this process when its parent ends, for any reason."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != parent_pid:  # it went before we asked
-        os._exit(0)
-
-
-def limit_memory(address_space_bytes: int) -> None:
-    """Bound all memory, DuckDB's own accounting aside (repeat() passes it), and leave no core."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
 
 
 def locked_connection(configure: Configure, objects: ObjectFiles) -> duckdb.DuckDBPyConnection:

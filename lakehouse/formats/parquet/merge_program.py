@@ -1,0 +1,126 @@
+"""`python -m lakehouse.formats.parquet.merge_program`: the rows of several files as few files.
+
+The whole of one short-lived process: a `MergeRequest` on stdin, `Merged` on stdout, both JSON. Arrow
+reads and writes; then DuckDB reads both as a query would, and compares. It may crash, which its
+caller must take for an answer. It must never be imported by the server.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.parquet.field_ids import with_field_ids
+from lakehouse.formats.parquet.merge_casts import Casts, target_schema
+from lakehouse.formats.parquet.merging import Merged, MergedFile, MergeRequest
+from lakehouse.formats.parquet.row_hash import row_hash, types_of
+from lakehouse.formats.parquet.writer import ParquetFile, write_parquet
+from lakehouse.formats.schema import Column
+from lakehouse.process.imports import refuse_pandas
+from lakehouse.process.self_limits import confine
+from projections.views import View, view_sql
+
+MEMORY_BYTES = 6 << 30
+"""Of addresses, which Arrow and DuckDB reserve more of than they use."""
+BATCH_ROWS = 16_384
+WRITER = {b"lakehouse.commit.writer": b"lakehouse compact 1"}
+"""In every footer that compaction writes."""
+_SHOWN = 300
+
+
+class Unfit(Exception):
+    """The files cannot be merged; the message says why."""
+
+
+def merged(request: MergeRequest) -> Merged:
+    """The files that were written, or the problem."""
+    try:
+        return _merged(request)
+    except (Unfit, pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
+        text = str(error).partition("\n")[0]
+        for path in (*request.files, request.directory):
+            text = text.replace(path, "an object")
+        return Merged(problem=text[:_SHOWN])
+
+
+def _merged(request: MergeRequest) -> Merged:
+    connection = _connection()
+    schemas = [pq.read_schema(path) for path in request.files]
+    types = target_schema(schemas, request.columns, request.portable, request.files)
+    schema = with_field_ids(types, WRITER)
+    counts: list[int] = []
+    casts = Casts(connection, request.columns, schema)
+    files = write_parquet(
+        _batches(request.files, casts, counts),
+        schema,
+        Path(request.directory),
+        IngestLimits(file_bytes=request.file_bytes),
+    )
+    written = [str(file.content) for file in files]
+    _compare(connection, request.columns, request.files, written, sum(counts))
+    return Merged(
+        tuple(_named(file) for file in files),
+        tuple(Column(field.name, str(field.type)) for field in types),
+        tuple(counts),
+    )
+
+
+def _named(file: ParquetFile) -> MergedFile:
+    if isinstance(file.content, bytes):
+        raise TypeError("a merged file is written into a directory")
+    return MergedFile(file.content.name, file.row_count)
+
+
+def _batches(paths: Sequence[str], casts: Casts, counts: list[int]) -> Iterator[pa.RecordBatch]:
+    """The rows of all files, as the columns that are written; `counts` gets the rows of each file."""
+    for path in paths:
+        counts.append(0)
+        with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+            for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
+                counts[-1] += batch.num_rows
+                yield casts.cast(batch)
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[Column] | None,
+    were: Sequence[str],
+    are: Sequence[str],
+    row_count: int,
+) -> None:
+    """Refuse what was written unless a query reads the same rows from it as from the files before."""
+    for name, paths in (("before", were), ("after", are)):
+        view = View(name, tuple(paths), tuple(columns) if columns else None)
+        connection.execute(view_sql(view))
+    types = types_of(connection, "before")
+    before, after = (row_hash(connection, name, types) for name in ("before", "after"))
+    if before != after or before.row_count != row_count:
+        raise Unfit(
+            f"a query reads {after.row_count} rows from what was written, {before.row_count} from the"
+            f" objects before, of which {row_count} were copied; or their values differ"
+        )
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": "1",
+        "memory_limit": "2GB",
+        "autoload_known_extensions": "false",
+        "arrow_lossless_conversion": "true",
+        "python_enable_replacements": "false",
+    }
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
+
+
+if __name__ == "__main__":
+    refuse_pandas()
+    confine(int(sys.argv[1]), MEMORY_BYTES)
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=MergeRequest)
+    sys.stdout.buffer.write(msgspec.json.encode(merged(asked)))

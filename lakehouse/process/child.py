@@ -1,0 +1,48 @@
+"""One short-lived process of our own that does risky work: its input on stdin, its answer on stdout.
+
+Owns its start and its end. The process gets no credential; `self_limits` is what it asks for itself. Must
+never take a crash for an answer: the caller gets None and decides what that means.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import lakehouse
+
+
+async def run_child(module: str, body: bytes, timeout_s: float) -> bytes | None:
+    """What `python -m module PARENT_PID` answers to `body`; None if it crashes or takes too long.
+
+    Cancelled, it kills the process.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module, str(os.getpid())),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=_environment(),
+        start_new_session=True,  # Ctrl-C in a terminal is for the parent alone
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            answer, _ = await process.communicate(body)
+    except TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return answer if process.returncode == 0 else None
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours: no credential, no proxy. Few malloc arenas: RLIMIT_AS counts them."""
+    return {
+        "PYTHONPATH": str(Path(lakehouse.__file__).parents[1]),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "MALLOC_ARENA_MAX": "2",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }

@@ -1,0 +1,35 @@
+"""Limits that a process of ours sets itself: when it ends, how much memory it may have, its priority.
+
+Owns the calls to the kernel. Must never load what a worker does not need: it is imported first.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_NICE = 19
+"""The lowest priority: requests come first."""
+
+
+def confine(parent_pid: int, address_space_bytes: int) -> None:
+    """End with the parent, run at the lowest priority, bound all memory."""
+    die_with(parent_pid)
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    limit_memory(address_space_bytes)
+
+
+def die_with(parent_pid: int) -> None:
+    """Have the kernel kill this process when its parent ends, for any reason."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent_pid:  # it went before we asked
+        os._exit(0)
+
+
+def limit_memory(address_space_bytes: int) -> None:
+    """Bound all memory, DuckDB's own accounting aside (repeat() passes it), and leave no core."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))

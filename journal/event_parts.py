@@ -43,15 +43,13 @@ def changes_of(data: Data) -> tuple[Change, ...]:
 def version_of(data: Data) -> int:
     """The version that an event with this data has."""
     records = any(blocks for _, blocks in block_hashes_of(data))
-    return BLOCKS_VERSION if records or _rounds(data) else VERSION
+    return BLOCKS_VERSION if records or _rounds_or_derives(data) else VERSION
 
 
-def _rounds(data: Data) -> bool:
-    """Whether ingest rounded values."""
-    changes = changes_of(data)
-    return any(
-        isinstance(each, Content | DatasetRestored) and bool(each.rounded) for each in changes
-    )
+def _rounds_or_derives(data: Data) -> bool:
+    """Whether values were rounded, or rows are the result of a statement."""
+    contents = (each for each in changes_of(data) if isinstance(each, Content | DatasetRestored))
+    return any(bool(each.rounded) or each.derivation is not None for each in contents)
 
 
 def block_hashes_of(data: Data) -> list[tuple[int, str]]:

@@ -15,7 +15,8 @@ Place = tuple[Count, Count]
 
 VERSION = 1
 BLOCKS_VERSION = 2
-"""The version of an event with block hashes or rounded values: a reader of version 1 stops at it."""
+"""The version of an event with block hashes, rounded values or a derivation: a reader of version 1
+stops at it."""
 
 RETRIES = "retries"
 """The option of an append's source that names a quarantine blob whose rows the source replaces."""
@@ -69,6 +70,33 @@ class Rounded(Record, frozen=True):
     count: Count
 
 
+class Read(Record, frozen=True, omit_defaults=True):
+    """A relation that a statement read: `seq` is that of its last change at that moment.
+
+    `dataset_id` is null for a view, a system view (`lake.events`) and a profile (`profile:books`).
+    `as_of` is the seq of the state, where the relation has a moment of its own.
+    """
+
+    name: str
+    seq: Count
+    dataset_id: str | None
+    as_of: Count | None = None
+
+
+class Derivation(Record, frozen=True, omit_defaults=True):
+    """The statement whose result the rows are, and the exact versions that it read.
+
+    `params` is JSON as text: its integers can exceed those that every reader keeps. `as_of` is the
+    seq of the past state that was read; null: the present one.
+    """
+
+    sql: str
+    params: str | None
+    as_of: Count | None
+    reads: tuple[Read, ...]
+    profile: str | None = None
+
+
 class Content(Record, frozen=True, omit_defaults=True):
     """The content of a dataset, or an addition to it."""
 
@@ -82,6 +110,7 @@ class Content(Record, frozen=True, omit_defaults=True):
     renamed: tuple[Renamed, ...]
     quarantine: tuple[Object, ...]
     rounded: tuple[Rounded, ...] = ()
+    derivation: Derivation | None = None
 
 
 class ObjectStored(Record, frozen=True, omit_defaults=True):
@@ -138,6 +167,7 @@ class DatasetRestored(Record, frozen=True, omit_defaults=True):
     renamed: tuple[Renamed, ...]
     quarantine: tuple[Object, ...]
     rounded: tuple[Rounded, ...] = ()
+    derivation: Derivation | None = None
 
 
 class ObjectsMarked(Record, frozen=True):

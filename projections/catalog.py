@@ -18,6 +18,7 @@ from journal.events import (
     DatasetRestored,
     DatasetsSwapped,
     DatasetUnpinned,
+    Derivation,
     FormatRaised,
     LakeAdopted,
     Object,
@@ -64,8 +65,11 @@ class Ingested(msgspec.Struct, frozen=True, gc=False):
     seq: int
 
 
-class Dataset(msgspec.Struct, frozen=True, gc=False):
-    """One live dataset: `seq` and `updated_at` of its last event, `created_at` of its first."""
+class Dataset(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One live dataset: `seq` and `updated_at` of its last event, `created_at` of its first.
+
+    `derivation` is the statement whose result are all of its rows, None where they are not.
+    """
 
     dataset_id: str
     name: str
@@ -79,6 +83,7 @@ class Dataset(msgspec.Struct, frozen=True, gc=False):
     created_at: str
     updated_at: str
     seq: int
+    derivation: Derivation | None = None
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -213,6 +218,7 @@ def _whole(data: Content | DatasetRestored, was: Dataset | None, moment: Moment)
         was.created_at if was else moment.at,
         moment.at,
         moment.seq,
+        None if isinstance(data, DatasetAppended) else data.derivation,
     )
 
 
@@ -231,6 +237,7 @@ def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
         + _plain(data.quarantine),
         updated_at=moment.at,
         seq=moment.seq,
+        derivation=None,
     )
 
 

@@ -166,7 +166,7 @@ def command_of(data: Change, before: State, now: State) -> Command:
             )
         case ObjectForgotten():
             return ForgetObject(data.key)
-        case DatasetRegistered(source=None):
+        case DatasetRegistered(source=None, derivation=None):
             keys = tuple(item.key for item in data.objects)
             return RegisterDataset(data.name, data.schema_fingerprint, keys, data.row_count)
         case DatasetRegistered() | DatasetAppended():
@@ -226,11 +226,13 @@ def _operation(
 
 
 def _ingest(data: DatasetRegistered | DatasetAppended, before: State, now: State) -> IngestDataset:
-    """The file, uploaded and read under the contract that the dataset has now."""
+    """The file or result, uploaded and read under the contract that the dataset has now."""
     met, live = catalog.find(before.catalog, data.name), catalog.find(now.catalog, data.name)
     appends = isinstance(data, DatasetAppended)
     changed = met is not None and met.schema_fingerprint != data.schema_fingerprint
-    source = data.source or Source("", 0, ())
+    source = data.source
+    if source is None and data.derivation is None:
+        source = Source("", 0, ())
     return IngestDataset(
         data.name,
         "append" if appends else "replace",
@@ -238,8 +240,9 @@ def _ingest(data: DatasetRegistered | DatasetAppended, before: State, now: State
         _table(data),
         live.schema_fingerprint if live else None,
         ("widen" if appends else "replace") if changed else None,
-        retries=tuple(value for name, value in source.options if name == RETRIES),
+        retries=tuple(value for name, value in (source.options if source else ()) if name == RETRIES),
         read_at=live.seq if live else None,
+        derivation=data.derivation,
     )
 
 
@@ -276,6 +279,7 @@ def _restored(data: DatasetRestored) -> Dataset:
         "",
         "",
         data.as_of_seq,
+        data.derivation,
     )
 
 

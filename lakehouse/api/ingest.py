@@ -209,7 +209,9 @@ class StagedIngest(msgspec.Struct, frozen=True):
     schema_fingerprint: SchemaFingerprint
     rows_ingested: RowsIngested
     rows_quarantined: RowsQuarantined
-    source: ReceivedFile
+    source: Annotated[
+        ReceivedFile | None, Meta(description="The file; null for the result of a statement.")
+    ]
     renamed: list[RenamedColumn]
     seq: Annotated[Seq, Meta(description="The event up to which the file was judged.")]
 

@@ -2,7 +2,17 @@
 
 import msgspec
 
-from journal.events import Alias, Column, Data, Object, Renamed, Rounded, SafeView, Source
+from journal.events import (
+    Alias,
+    Column,
+    Data,
+    Derivation,
+    Object,
+    Renamed,
+    Rounded,
+    SafeView,
+    Source,
+)
 from projections.catalog import Dataset, Ingested
 
 
@@ -34,7 +44,7 @@ class RegisterDataset(msgspec.Struct, frozen=True):
 
 
 class IngestDataset(msgspec.Struct, frozen=True):
-    """Make or extend a dataset by the rows of a file.
+    """Make or extend a dataset by the rows of a file, or of the result of a statement.
 
     `table` is what reading the file gave, None while it has not been read: enough to learn
     whether it must be. `read_under` is the fingerprint of the dataset whose types the file was
@@ -43,7 +53,7 @@ class IngestDataset(msgspec.Struct, frozen=True):
 
     name: str
     mode: str
-    source: Source
+    source: Source | None
     table: "Table | None"
     read_under: str | None
     schema_change: str | None = None
@@ -56,6 +66,21 @@ class IngestDataset(msgspec.Struct, frozen=True):
     earlier_at: int | None = None
     read_at: int | None = None
     """The seq of the dataset's last event when its values were checked for widening."""
+    derivation: Derivation | None = None
+    """The statement whose result the rows are, once it was run; then there is no source."""
+
+
+class RefreshDataset(msgspec.Struct, frozen=True):
+    """Run the derivation of a dataset again on what is there now, if what it reads has changed.
+
+    `ingest` is its result, None while the statement was not run; `read_at` is the seq of the
+    dataset's last event when it was.
+    """
+
+    name: str
+    schema_change: str | None = None
+    ingest: IngestDataset | None = None
+    read_at: int | None = None
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -223,6 +248,7 @@ Command = (
     | ForgetObject
     | RegisterDataset
     | IngestDataset
+    | RefreshDataset
     | DropDataset
     | RenameDataset
     | SwapDatasets

@@ -36,6 +36,7 @@ from lakehouse.domain.commands import (
     PutView,
     RaiseFormat,
     RecordCollected,
+    RefreshDataset,
     RegisterDataset,
     RenameDataset,
     RestoreDataset,
@@ -63,6 +64,8 @@ def judge(state: State, command: Command) -> Decision:
             return object_rules.decide(state, command)
         case IngestDataset():
             return ingest_rules.ingest(state, command)
+        case RefreshDataset():
+            return ingest_rules.refresh(state, command)
         case RegisterDataset() | DropDataset() | RenameDataset() | SwapDatasets():
             return dataset_rules.decide(state, command)
         case PutView() | DropView() | PutProfile() | DropProfile():

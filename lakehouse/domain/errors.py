@@ -106,6 +106,12 @@ CODES: dict[str, Code] = {
     "expectation_failed": Code(
         409, "Expectation failed", "Read what is there now, then decide again."
     ),
+    "derivation_cycle": Code(
+        409, "Derivation cycle", "Read one of the datasets as of an event: `as_of`, or AT."
+    ),
+    "cannot_refresh": Code(
+        409, "Cannot refresh", "Derive the dataset again with mode=replace; then it can be refreshed."
+    ),
     "fingerprint_conflict": Code(
         409, "Fingerprint conflict", "Drop the dataset first, or use another name."
     ),
@@ -156,6 +162,11 @@ CODES: dict[str, Code] = {
     ),
     "value_does_not_fit": Code(
         422, "Value does not fit", "Correct the value, or use another type for the column."
+    ),
+    "invalid_column": Code(
+        422,
+        "Invalid column",
+        "Give each column a name of its own (AS), and cast it to a type that a dataset can have.",
     ),
     "idempotency_key_reused": Code(
         422, "Idempotency key reused", "Use a new key for a new request."

@@ -7,7 +7,8 @@ step and never works the condition out again.
 from typing import Any
 
 from journal.events import DatasetAppended, DatasetRegistered
-from lakehouse.domain.commands import IngestDataset, Table
+from lakehouse.domain import derivation_rules
+from lakehouse.domain.commands import IngestDataset, RefreshDataset, Table
 from lakehouse.domain.dataset_rules import dataset_id, name_conflict
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
 from lakehouse.domain.errors import Refused
@@ -37,6 +38,8 @@ def ingest(state: State, command: IngestDataset) -> Decision:
         return NeedsData(DataStep.READ_FILE, "the file is not read yet")
     if (unfit := _contract_fault(live, command, command.table)) is not None:
         return unfit
+    if (refused := derivation_rules.cycle(state, command)) is not None:
+        return refused
     if not command.table.uploaded:
         return NeedsData(DataStep.UPLOAD, "the objects are not uploaded yet")
     objects = command.table.objects + command.table.quarantine
@@ -46,6 +49,21 @@ def ingest(state: State, command: IngestDataset) -> Decision:
     if command.mode == "append":
         return DatasetAppended(*content)
     return DatasetRegistered(*content)
+
+
+def refresh(state: State, command: RefreshDataset) -> Decision:
+    """The rows become the result of the dataset's statement on what is there now."""
+    live = catalog.find(state.catalog, command.name)
+    if live is None:
+        return Refused("dataset_not_found", f"there is no dataset {command.name}")
+    if live.derivation is None:
+        detail = f"the rows of {live.name} are not the result of a statement alone"
+        return Refused("cannot_refresh", f"{detail} (event {live.seq} changed it last)")
+    if not derivation_rules.has_changed(state, live.derivation):
+        return Unchanged(live.seq)
+    if command.ingest is None or command.read_at != live.seq:
+        return NeedsData(DataStep.READ_FILE, "the statement was not run on what is there now")
+    return ingest(state, command.ingest)
 
 
 def _contract_fault(
@@ -66,6 +84,8 @@ def _contract_fault(
 
 def _reused(live: Dataset, command: IngestDataset) -> int | None:
     """The seq of the event that brought the same source, if there is nothing left to do."""
+    if command.source is None:
+        return None
     if len(live.sources) != 1 if command.mode == "replace" else not command.dedupe:
         return None
     known = command.earlier_at is not None and command.earlier_at == catalog.unnamed(live)
@@ -96,4 +116,5 @@ def _content(command: IngestDataset, table: Table) -> tuple[Any, ...]:
         table.renamed,
         table.quarantine,
         table.rounded,
+        command.derivation,
     )

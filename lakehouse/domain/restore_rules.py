@@ -81,6 +81,8 @@ def _content(dataset: Dataset) -> tuple[Any, ...]:
         source,
         dataset.renamed,
         dataset.quarantine,
+        (),
+        dataset.derivation,
     )
 
 

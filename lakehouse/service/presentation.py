@@ -129,7 +129,7 @@ def staged(identity: str, expires_at: str, ingest: IngestDataset, seq: int) -> S
         table.schema_fingerprint,
         table.row_count,
         sum(item.row_count or 0 for item in table.quarantine),
-        _source(ingest.source),
+        _source(ingest.source) if ingest.source else None,
         renamed(table.renamed),
         seq,
     )

@@ -62,7 +62,7 @@ def read(request: ReadRequest) -> Parsed:
                 file.write(chunk)
         verified = _verified(path, request.contract)
         _check_count(verified, request.limits.columns)
-        columns = _columns(verified, request.contract, request.options)
+        columns = decided_columns(verified, request.contract, request.options)
     except RefusedError:
         path.unlink()
         raise
@@ -85,8 +85,10 @@ def _check_count(verified: Verified, max_columns: int) -> None:
         raise _malformed(f"it has {count} columns; at most {max_columns} are allowed")
 
 
-def _columns(verified: Verified, contract: Contract | None, options: Options) -> tuple[Column, ...]:
-    """The columns of the dataset, as far as this file decides them."""
+def decided_columns(
+    verified: Verified, contract: Contract | None, options: Options
+) -> tuple[Column, ...]:
+    """The columns of the dataset, as far as this file decides them. Raises RefusedError `schema_conflict`."""
     stored = dict(verified.columns)
     if contract is None or (
         contract.policy is SchemaPolicy.REPLACE and not _fits(verified, contract)

@@ -27,13 +27,18 @@ def may_fit(stored: pa.DataType, wanted: pa.DataType) -> bool:
 def fits(values: pa.Array, wanted: pa.DataType) -> bool:
     """Whether these values, of a type that may fit, are all exactly values of `wanted`."""
     try:
-        cast = pc.cast(_as_decimals(values, wanted), wanted)
+        cast = cast_exactly(values, wanted)
     except pa.ArrowInvalid:
         return False
     if pa.types.is_floating(values.type) and cast.type != values.type:
         same = pc.or_(pc.equal(pc.cast(cast, values.type), values), pc.is_nan(values))
         return bool(same.false_count == 0)
     return True
+
+
+def cast_exactly(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Values that fit `wanted` as that type. Raises pa.ArrowInvalid where that would lose something."""
+    return pc.cast(_as_decimals(values, wanted), wanted)
 
 
 def _as_decimals(values: pa.Array, wanted: pa.DataType) -> pa.Array:

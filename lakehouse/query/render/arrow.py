@@ -41,10 +41,12 @@ def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def arrow_pieces(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
+def arrow_pieces(
+    schema: pa.Schema, batches: Batches, compression: str | None = None
+) -> Iterator[bytes]:
     """Yield an Arrow IPC stream; its end mark is in the last piece."""
-    sink = _Sink()
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
+    sink, options = _Sink(), pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema, options=options) as writer:
         for batch in batches:
             writer.write_batch(batch)
             yield sink.take()

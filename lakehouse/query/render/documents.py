@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from lakehouse.query.messages import Column
 from lakehouse.query.render import arrow
+from lakehouse.query.render.formats import ROWS
 from lakehouse.query.render.rows import distinct, header_csv, rows_csv, rows_json, rows_ndjson
 
 _LARGEST_BATCH_BYTES = 16 * 1024 * 1024
@@ -77,7 +78,15 @@ def parquet_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
     return arrow.parquet_pieces(schema, _plain(reader, schema))
 
 
+def rows_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
+    """Yield an Arrow IPC stream of compressed batches, each of at most 16 MiB of values or one row."""
+    schema = arrow.plain_schema(reader.schema, tuple(column.name for column in columns))
+    plain = (arrow.plain_batch(batch, schema) for batch in _bounded(reader))
+    return arrow.arrow_pieces(schema, plain, "lz4")
+
+
 DOCUMENTS: dict[str, Document] = {
+    ROWS: rows_document,
     "json": json_document,
     "ndjson": ndjson_document,
     "csv": csv_document,

@@ -1,4 +1,4 @@
-"""Which columns must be cast before Arrow carries them, since it cannot hold them exactly. Pure.
+"""Which columns must be cast before Arrow carries them, or cannot be rows of a dataset. Pure.
 
 Measured on DuckDB 2.0.1: INTERVAL wraps around beyond 292 years; VARIANT comes in its binary
 encoding, GEOMETRY as WKB. HUGEINT, UHUGEINT, BIGNUM, BIT and TIMETZ are exact under
@@ -6,10 +6,15 @@ arrow_lossless_conversion, but in a form that DuckDB alone can read: good enough
 write, not for others (`formats.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lakehouse.domain.errors import Refused
+from lakehouse.query.messages import Column
+from lakehouse.query.render.formats import NOT_IN_DATASETS
 from projections.views import quoted
+
+_NESTED = frozenset({"list", "array", "map", "tuple", "struct", "union"})
 
 
 def exact_sql(sql: str, types: Sequence[Any], as_text: frozenset[str]) -> str | None:
@@ -26,6 +31,24 @@ def exact_sql(sql: str, types: Sequence[Any], as_text: frozenset[str]) -> str | 
     )
     names = ", ".join(f"c{number}" for number in range(len(types)))
     return f"SELECT {columns} FROM (\n{sql}\n) AS result({names})"  # noqa: S608 (judged text)
+
+
+def dataset_type_fault(columns: Sequence[Column], types: Sequence[Any]) -> Refused | None:
+    """The refusal of a result that has a column of a type that no dataset can have; None: it has none."""
+    for column, kind in zip(columns, types, strict=True):
+        if not NOT_IN_DATASETS.isdisjoint(_ids(kind)):
+            detail = f"column {column.name} has the type {column.type}, which no dataset can have"
+            return Refused("invalid_column", detail)
+    return None
+
+
+def _ids(kind: Any) -> Iterator[str]:
+    """The id of a type and those of all its parts."""
+    yield kind.id
+    if kind.id in _NESTED:
+        for _, child in kind.children:
+            if not isinstance(child, int):
+                yield from _ids(child)
 
 
 def _cast(kind: Any, as_text: frozenset[str]) -> str | None:

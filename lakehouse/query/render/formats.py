@@ -1,4 +1,7 @@
-"""The formats of a result, by name: their media types, and what each cannot hold. Data only."""
+"""The formats of a result, by name: their media types, and what each cannot hold. Data only.
+
+ROWS is not among FORMATS: it is for the rows of a dataset, and no client can ask for it.
+"""
 
 import msgspec
 
@@ -8,6 +11,12 @@ _NOT_IN_ARROW = _NOT_IN_JSON | {
 }  # fmt: skip
 """HUGEINT, the type of a sum of integers, becomes a decimal after DuckDB (`arrow.py`)."""
 _NOT_IN_PARQUET = _NOT_IN_ARROW | {"union"}
+
+ROWS = "rows"
+ROWS_AS_TEXT = frozenset({"uuid", "enum"})
+"""DuckDB's types that are text in a dataset."""
+NOT_IN_DATASETS = _NOT_IN_PARQUET - ROWS_AS_TEXT | {"tuple"}
+"""DuckDB's types that no column of a dataset can have, nor any part of one."""
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -29,6 +38,11 @@ FORMATS = {
     )
 }
 """In the order of preference, where a client has none."""
+
+
+def as_text(name: str) -> frozenset[str]:
+    """The types that are cast to VARCHAR in the format of that name, or in ROWS."""
+    return ROWS_AS_TEXT if name == ROWS else FORMATS[name].as_text
 
 
 def named(text: str) -> Format | None:

@@ -32,8 +32,8 @@ from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
 from lakehouse.query.relations import inner_name, system_name
 from lakehouse.query.render.documents import DOCUMENTS, Counted
-from lakehouse.query.render.exact_casts import exact_sql
-from lakehouse.query.render.formats import FORMATS
+from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
+from lakehouse.query.render.formats import ROWS, as_text
 from lakehouse.query.worker import defined_views
 from lakehouse.query.worker.error_scrubber import (
     Scrubber,
@@ -238,7 +238,9 @@ def document(
     described = result.description
     columns = _columns(described)
     types = [kind for _, kind, *_ in described]
-    if exact := exact_sql(unterminated(sql), types, FORMATS[format_].as_text):
+    if format_ == ROWS and (refused := dataset_type_fault(columns, types)):
+        raise RefusedError(refused)
+    if exact := exact_sql(unterminated(sql), types, as_text(format_)):
         result.close()
         result = _submit(cursor, exact, params)
     counted = Counted(result.arrow_reader())

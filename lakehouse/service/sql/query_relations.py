@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from journal.events import Read
 from lakehouse.commit.node import Node
+from lakehouse.domain.derivation_rules import PROFILE
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.relations import RelationName, inner_name, parse_relation
 from lakehouse.service import snapshot
@@ -16,6 +18,7 @@ from lakehouse.service.sql import near_names
 from lakehouse.service.sql.fixed_relations import FixedRelations
 from lakehouse.service.sql.query_objects import QueryObjects
 from lakehouse.system.files import Loan
+from lakehouse.system.view_table import SCHEMA
 from lakehouse.system.views import SystemViews
 from projections import inventory
 from projections.catalog import Dataset
@@ -23,6 +26,9 @@ from projections.definitions import Profile
 from projections.fold import State
 from projections.safe_views import masks_hash
 from projections.views import Definition, View
+
+LISTING = "information_schema"
+"""The name, among what was read, of the list of all datasets and views."""
 
 
 class QueryRelations:
@@ -47,10 +53,20 @@ class QueryRelations:
         self._state = state
         self._system = system
         self._loan = loan
+        self._versions: dict[tuple[str, int], Read] = {}
+
+    def versions(self) -> tuple[Read, ...]:
+        """What was resolved, through views too, in which versions; the profile is the last one."""
+        found = [read for _, read in sorted(self._versions.items())]
+        if self._profile is not None:
+            found.append(Read(f"{PROFILE}{self._profile.name}", self._profile.seq, None))
+        return tuple(found)
 
     async def resolve(self, names: frozenset[str] | None) -> Mapping[str, View]:
         """Views by relation; all datasets for None. Raises RefusedError."""
         if names is None:
+            seq = self._state.head.seq
+            self._versions[LISTING, 0] = Read(LISTING, seq, None)
             return self._listed()
         found = [(name, await self._resolved(name)) for name in sorted(names)]
         return {name: view for name, view in found if view is not None}
@@ -89,6 +105,7 @@ class QueryRelations:
 
     async def _found(self, relation: RelationName, state: State) -> View | None:
         """The relation as it is in `state`, under its plain name."""
+        self._note(relation, state)
         if relation.system:
             return await self._system.view(
                 self._loan, relation.name, state, relation.bounds, self.objects.urls
@@ -98,6 +115,20 @@ class QueryRelations:
             return await self._defined(relation, state)
         self._refuse_lost(dataset, state)
         return self._view(state, dataset)
+
+    def _note(self, relation: RelationName, state: State) -> None:
+        """Record which version of a relation is read."""
+        name, held = relation.name, state.catalog
+        as_of = None if state is self._state else state.head.seq
+        if relation.system:
+            read = Read(f"{SCHEMA}.{name}", state.head.seq, None, as_of)
+        elif (dataset := held.datasets.get(name)) is not None:
+            read = Read(dataset.name, dataset.seq, dataset.dataset_id, as_of)
+        elif (view := held.views.get(name)) is not None:
+            read = Read(view.name, view.seq, None, as_of)
+        else:
+            return
+        self._versions[read.name, as_of or 0] = read
 
     async def _defined(self, relation: RelationName, state: State) -> View | None:
         """A view that a user has defined."""

@@ -1,0 +1,1 @@
+"""The result of a statement as rows of a dataset."""

@@ -4,14 +4,33 @@ Owns the members of events; `event_lines` writes and reads them. Must never refe
 or a bucket. FORMAT.md, "Events", is the specification.
 """
 
-from typing import Annotated, ClassVar, get_args
+from typing import ClassVar, get_args
 
-import msgspec
+from journal.event_records import (
+    Column,
+    Count,
+    Derivation,
+    Object,
+    Place,
+    Read,
+    Record,
+    Renamed,
+    Rounded,
+    Source,
+)
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-"""An integer that every JSON reader keeps: 0 to 2^53-1."""
-Place = tuple[Count, Count]
-"""(position of the slot, seq of the event)."""
+__all__ = [
+    "Column",
+    "Count",
+    "Derivation",
+    "Object",
+    "Place",
+    "Read",
+    "Record",
+    "Renamed",
+    "Rounded",
+    "Source",
+]
 
 VERSION = 1
 BLOCKS_VERSION = 2
@@ -20,81 +39,6 @@ stops at it."""
 
 RETRIES = "retries"
 """The option of an append's source that names a quarantine blob whose rows the source replaces."""
-
-
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A part of an event. Unknown fields are damage: a new field needs a new version."""
-
-
-class Object(Record, frozen=True, omit_defaults=True):
-    """One version of one key: `blob` is the physical object that holds its bytes.
-
-    Only the event that first names the blob has `block_hashes`.
-    """
-
-    key: str
-    blob: str
-    size_bytes: Count
-    sha256: str
-    row_count: Count | None
-    block_hashes: str = ""
-
-
-class Column(Record, frozen=True):
-    """A column's name and the name of its Arrow type."""
-
-    name: str
-    type: str
-
-
-class Source(Record, frozen=True):
-    """The file that was ingested, as received, and the options that changed how it was read."""
-
-    sha256: str
-    size_bytes: Count
-    options: tuple[tuple[str, str], ...]
-
-
-class Renamed(Record, frozen=True):
-    """A header cell that could not be a column's name as written; `position` counts from 1."""
-
-    position: Count
-    was: str
-    name: str
-
-
-class Rounded(Record, frozen=True):
-    """How many values of a column changed when they were read as doubles, as the request asked."""
-
-    name: str
-    count: Count
-
-
-class Read(Record, frozen=True, omit_defaults=True):
-    """A relation that a statement read: `seq` is that of its last change at that moment.
-
-    `dataset_id` is null for a view, a system view (`lake.events`) and a profile (`profile:books`).
-    `as_of` is the seq of the state, where the relation has a moment of its own.
-    """
-
-    name: str
-    seq: Count
-    dataset_id: str | None
-    as_of: Count | None = None
-
-
-class Derivation(Record, frozen=True, omit_defaults=True):
-    """The statement whose result the rows are, and the exact versions that it read.
-
-    `params` is JSON as text: its integers can exceed those that every reader keeps. `as_of` is the
-    seq of the past state that was read; null: the present one.
-    """
-
-    sql: str
-    params: str | None
-    as_of: Count | None
-    reads: tuple[Read, ...]
-    profile: str | None = None
 
 
 class Content(Record, frozen=True, omit_defaults=True):

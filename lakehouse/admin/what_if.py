@@ -240,7 +240,9 @@ def _ingest(data: DatasetRegistered | DatasetAppended, before: State, now: State
         _table(data),
         live.schema_fingerprint if live else None,
         ("widen" if appends else "replace") if changed else None,
-        retries=tuple(value for name, value in (source.options if source else ()) if name == RETRIES),
+        retries=tuple(
+            value for name, value in (source.options if source else ()) if name == RETRIES
+        ),
         read_at=live.seq if live else None,
         derivation=data.derivation,
     )

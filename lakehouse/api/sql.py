@@ -68,6 +68,19 @@ class SqlQuery(SqlTextQuery, frozen=True, kw_only=True):
     q: Annotated[str, Meta(description="The statement.", examples=["SELECT count(*) FROM sales"])]
 
 
+class QueryIdHeaders(msgspec.Struct, frozen=True):
+    """Headers of the other routes that run a statement."""
+
+    query_id: Annotated[
+        str | None,
+        Meta(
+            description="Id for the query, `[A-Za-z0-9._-]{1,128}`; another value is replaced by a "
+            "new id.",
+            examples=["report-7"],
+        ),
+    ] = msgspec.field(name="Query-Id", default=None)
+
+
 class SqlHeaders(msgspec.Struct, frozen=True):
     """Headers of GET and POST /v1/sql."""
 

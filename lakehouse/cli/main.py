@@ -38,6 +38,8 @@ MODULES = {
     "transaction": "change_sets",
     "rename": "change_sets",
     "view": "views",
+    "derive": "derivation",
+    "refresh": "derivation",
     "profile": "profiles",
     "pin": "time_travel",
     "unpin": "time_travel",

@@ -21,6 +21,7 @@ from lakehouse.cli.arguments import (
     number,
     numbers,
 )
+from lakehouse.cli.derive_parser import add_derive, add_refresh
 from lakehouse.cli.view_parser import add_profiles, add_views
 
 FILE_FORMATS = ("csv", "ndjson", "parquet")
@@ -232,6 +233,8 @@ def _datasets(commands: "Commands[Parser]") -> None:
     add_change(rename)
     add_views(commands)
     add_profiles(commands)
+    add_derive(commands)
+    add_refresh(commands)
 
 
 def _dataset(commands: "Commands[Parser]", name: str, summary: str) -> Parser:

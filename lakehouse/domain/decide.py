@@ -62,10 +62,8 @@ def judge(state: State, command: Command) -> Decision:
     match command:
         case StoreObject() | ForgetObject():
             return object_rules.decide(state, command)
-        case IngestDataset():
-            return ingest_rules.ingest(state, command)
-        case RefreshDataset():
-            return ingest_rules.refresh(state, command)
+        case IngestDataset() | RefreshDataset():
+            return ingest_rules.decide(state, command)
         case RegisterDataset() | DropDataset() | RenameDataset() | SwapDatasets():
             return dataset_rules.decide(state, command)
         case PutView() | DropView() | PutProfile() | DropProfile():

@@ -64,3 +64,27 @@ def _is_other(state: State, read: Read) -> bool:
     live = catalog.find(state.catalog, read.name) or catalog.find_view(state.catalog, read.name)
     # A system view is another one with every event, that of the derivation included.
     return live is None or live.seq != read.seq
+
+
+def refresh_order(state: State) -> tuple[str, ...]:
+    """The names of the datasets that can be refreshed, each after those that it reads.
+
+    Names are in order of code points where nothing else decides; a cycle, which a rename can close, is
+    entered at its first name.
+    """
+    ordered: dict[str, str] = {}
+    for first in catalog.in_name_order(state.catalog):
+        waiting = [(first.name.lower(), False)]
+        under_way: set[str] = set()
+        while waiting:
+            name, reads_done = waiting.pop()
+            live = catalog.find(state.catalog, name)
+            if live is None or live.derivation is None or name in ordered:
+                continue
+            if reads_done:
+                ordered[name] = live.name
+            elif name not in under_way:
+                under_way.add(name)
+                waiting.append((name, True))
+                waiting += [(read.name.lower(), False) for read in moving(live.derivation)]
+    return tuple(ordered.values())

@@ -110,7 +110,9 @@ CODES: dict[str, Code] = {
         409, "Derivation cycle", "Read one of the datasets as of an event: `as_of`, or AT."
     ),
     "cannot_refresh": Code(
-        409, "Cannot refresh", "Derive the dataset again with mode=replace; then it can be refreshed."
+        409,
+        "Cannot refresh",
+        "Derive the dataset again with mode=replace; then it can be refreshed.",
     ),
     "fingerprint_conflict": Code(
         409, "Fingerprint conflict", "Drop the dataset first, or use another name."

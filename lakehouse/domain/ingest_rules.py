@@ -4,7 +4,7 @@ Part of `decide`. Names in `NeedsData` the one step that a command still needs; 
 step and never works the condition out again.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 from journal.events import DatasetAppended, DatasetRegistered
 from lakehouse.domain import derivation_rules
@@ -17,6 +17,16 @@ from lakehouse.domain.schema_rules import depends_on_values, may_change, schema_
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
+
+
+def decide(state: State, command: IngestDataset | RefreshDataset) -> Decision:
+    """What becomes of a file, or of the result of a statement."""
+    match command:
+        case IngestDataset():
+            return ingest(state, command)
+        case RefreshDataset():
+            return refresh(state, command)
+    assert_never(command)
 
 
 def ingest(state: State, command: IngestDataset) -> Decision:
@@ -36,10 +46,9 @@ def ingest(state: State, command: IngestDataset) -> Decision:
         return Refused("quarantine_not_found", f"{command.name} has no quarantine {unknown!r}")
     if command.table is None:
         return NeedsData(DataStep.READ_FILE, "the file is not read yet")
-    if (unfit := _contract_fault(live, command, command.table)) is not None:
+    unfit = _contract_fault(live, command, command.table)
+    if unfit is not None or (unfit := derivation_rules.cycle(state, command)) is not None:
         return unfit
-    if (refused := derivation_rules.cycle(state, command)) is not None:
-        return refused
     if not command.table.uploaded:
         return NeedsData(DataStep.UPLOAD, "the objects are not uploaded yet")
     objects = command.table.objects + command.table.quarantine

@@ -9,12 +9,15 @@ from lakehouse.commit import faults
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.metrics import Metrics, Standing
 from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service.administration import Administration
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
+from lakehouse.service.derivation.job import Workshop
+from lakehouse.service.derivation.use_case import Derivations
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.use_case import Gc
@@ -49,6 +52,8 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     puts: int = 4
     ingests: int = 32
     """How many files may be received at once; as many as there are threads are read at once."""
+    derivations: int = 1
+    """How many statements may be run for datasets at once: each takes a query worker for long."""
     waits: GcWaits = GcWaits()
 
 
@@ -96,6 +101,13 @@ class Service:
         self.sql = Sql(
             *(node, self.objects, engine, pool, system_dir),
             *(limits.cache_bytes, rejections.log, mask_key),
+        )
+        self.derivations = Derivations(
+            Workshop(
+                *(node, self.objects, self.sql, pool, spool_dir),
+                IngestLimits(decoded_bytes=limits.upload_bytes),
+            ),
+            Limiter(limits.derivations, "derivations", retry_after_s=5),
         )
         self.views = Views(node, self.sql, mask_key)
         self.profiles = Profiles(node)

@@ -30,9 +30,17 @@ from lakehouse.api.definitions import (
     ViewList,
     ViewQuery,
 )
+from lakehouse.api.derivation import (
+    DeriveDryRun,
+    DeriveReceipt,
+    DeriveRequest,
+    RefreshRequest,
+)
+from lakehouse.api.ingest import StagedIngest
 from lakehouse.api.journal import (
     EventPage,
 )
+from lakehouse.api.sql import QueryIdHeaders
 from lakehouse.api.time_travel import (
     CatalogDiff,
     DiffQuery,
@@ -41,7 +49,7 @@ from lakehouse.api.time_travel import (
     Pins,
     UnpinRequest,
 )
-from lakehouse.web.handlers import catalog, change_sets, profiles, time_travel, views
+from lakehouse.web.handlers import catalog, change_sets, derivation, profiles, time_travel, views
 from lakehouse.web.route import Route
 
 _NAME = "sales"
@@ -68,6 +76,35 @@ CATALOG_ROUTES = (
         body=TransactionRequest,
         answers=(TransactionReceipt,),
         changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/derive",
+        handler=derivation.derive,
+        summary="Make a dataset from a statement",
+        description="Runs a read-only statement and makes its result a dataset, or adds its rows to "
+        "one. The event records the statement and the exact versions that it read. The limits of "
+        "POST /v1/sql apply, except that the result may be as large as an ingested file. A client "
+        "that goes away cancels it.",
+        body=DeriveRequest,
+        headers=QueryIdHeaders,
+        answers=(DeriveReceipt, DeriveDryRun, StagedIngest),
+        changes=True,
+        abandonable=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/refresh",
+        handler=derivation.refresh,
+        summary="Refresh a derived dataset",
+        description="Runs the statement of a dataset that was derived with `mode=replace` again on "
+        "what is there now. No event is made if nothing that it reads has changed, or if it was "
+        "derived with `as_of`. 409 `cannot_refresh` for any other dataset.",
+        body=RefreshRequest,
+        headers=QueryIdHeaders,
+        answers=(DeriveReceipt,),
+        changes=True,
+        abandonable=True,
     ),
     Route(
         method="POST",

@@ -33,7 +33,7 @@ async def bucket_with(journal: Path) -> MemoryBucket:
 
 
 def test_there_are_journals_of_each_version() -> None:
-    named = ["v1", "v1-change-sets", "v1-definitions", "v2-block-hashes"]
+    named = ["v1", "v1-change-sets", "v1-definitions", "v2-block-hashes", "v2-derivations"]
     assert [path.name for path in GOLDEN] == named
 
 

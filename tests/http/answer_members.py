@@ -34,6 +34,13 @@ STAGED = {
     "rows_ingested": 0, "rows_quarantined": 0, "source": SOURCE, "seq": 0,
     "renamed": [{"position": 0, "was": 0, "name": 0}],
 }  # fmt: skip
+READ = {"name": 0, "seq": 0, "dataset_id": 0, "as_of": 0}
+DERIVED = MANIFEST | {"rows_ingested": 0, "reads": [READ], "reused": 0}
+DERIVE_DRY_RUN = {
+    "dry_run": 0, "name": 0, "seq": 0, "outcome": 0, "schema": [COLUMN], "schema_fingerprint": 0,
+    "rows_ingested": 0, "row_count": 0, "reads": [READ],
+    "refused": {"code": 0, "status": 0, "detail": 0, "errors": [ANY]},
+}  # fmt: skip
 SPAN = {"from": 0, "to": 0}
 CHANGE = {
     "name": 0, "change": 0, "rows": SPAN, "seq": SPAN, "objects": {"added": [ANY], "removed": ANY},

@@ -18,6 +18,8 @@ from answer_members import (
     CLOUD_EVENT,
     COLLECTED,
     COLUMN,
+    DERIVE_DRY_RUN,
+    DERIVED,
     DRY_RUN,
     EVENT,
     GC,
@@ -49,6 +51,7 @@ from lakehouse.api.definitions import (
     ViewDropped,
     ViewList,
 )
+from lakehouse.api.derivation import DeriveDryRun, DeriveReceipt
 from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
@@ -210,6 +213,22 @@ def test_profiles(lake: Lake, documented: Documented) -> None:
     drop = lake.ask("DELETE", "/v1/catalog/profile/p")
     dropped = {"name": 0, "seq": 0}
     documented.check(drop, "DELETE /v1/catalog/profile/{name}", ProfileDropped, dropped)
+
+
+def test_derived_datasets(lake: Lake, documented: Documented) -> None:
+    lake.ingest("name=derived_from")
+    body = {"name": "derived", "sql": "SELECT 1 AS a FROM derived_from"}
+    done = post(lake, "/v1/catalog/derive", **body)
+    documented.check(done, "POST /v1/catalog/derive", DeriveReceipt, DERIVED)
+    lake.ingest("name=derived_from", b"a\n2\n")
+    again = post(lake, "/v1/catalog/refresh", name="derived")
+    documented.check(again, "POST /v1/catalog/refresh", DeriveReceipt, DERIVED)
+    other = {"name": "derived", "sql": "SELECT 1 AS b FROM derived_from", "dry_run": True}
+    dry_run = post(lake, "/v1/catalog/derive", **other)
+    documented.check(dry_run, "POST /v1/catalog/derive", DeriveDryRun, DERIVE_DRY_RUN)
+    staged = post(lake, "/v1/catalog/derive", **body, stage=True)
+    members = STAGED | {"source": 0, "renamed": ANY}
+    documented.check(staged, "POST /v1/catalog/derive", StagedIngest, members)
 
 
 def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:

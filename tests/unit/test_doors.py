@@ -11,6 +11,7 @@ from test_layers import imported, sources
 from lakehouse.service.administration import Administration
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
+from lakehouse.service.derivation.use_case import Derivations
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.ingest.quarantine import Quarantine
@@ -26,8 +27,8 @@ from lakehouse.service.time_travel import TimeTravel
 from lakehouse.service.views import Views
 
 USE_CASES = (
-    Administration, Catalog, ChangeSets, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine, Sql, Status,
-    Storage, TimeTravel, Views, Profiles,
+    Administration, Catalog, ChangeSets, Derivations, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine,
+    Sql, Status, Storage, TimeTravel, Views, Profiles,
 )  # fmt: skip
 WITHOUT_CALLER = {"close", "wait_for"}
 """The end of the process, and waiting for an event before anything is read."""

@@ -58,7 +58,7 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
                     return _print_dry_run(arguments, report.body)
                 if arguments.stage:
                     staged = await service.ingest.stage(caller, plan, upload, reached)
-                    return _print_staged(arguments, staged.body)
+                    return print_staged(arguments, staged.body)
                 receipt = await service.ingest.ingest(caller, plan, upload, reached)
     return print_receipt(arguments, receipt, time.monotonic() - began_s)
 
@@ -146,7 +146,8 @@ def _print_dry_run(arguments: argparse.Namespace, body: IngestDryRun) -> int:
     return 0
 
 
-def _print_staged(arguments: argparse.Namespace, body: StagedIngest) -> int:
+def print_staged(arguments: argparse.Namespace, body: StagedIngest) -> int:
+    """Print the id of what was staged; what it is, to stderr."""
     if arguments.json:
         printing.document(body)
     else:

@@ -42,7 +42,7 @@ TERMINAL_ROWS = 1_000
 async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse sql STATEMENT`. A query that fails midway may have printed a part of its result."""
     shape = _shape(arguments)
-    statement = await _statement(arguments)
+    statement = await statement_of(arguments)
     format_ = JSON if shape == TABLE else shape
     request = SqlRequest(
         statement, as_of=arguments.as_of, format=format_, profile=arguments.profile
@@ -86,7 +86,7 @@ def _shape(arguments: argparse.Namespace) -> str:
     return shape
 
 
-async def _statement(arguments: argparse.Namespace) -> str:
+async def statement_of(arguments: argparse.Namespace) -> str:
     """The statement: the argument, a file, or stdin. Raises RefusedError."""
     if (arguments.sql is None) == (arguments.statement_file is None):
         raise RefusedError(Refused("usage", "give one statement, as an argument or with --file"))

@@ -67,8 +67,9 @@ def _check_names(names: list[str], most: int) -> None:
             raise _invalid(f"column {position} has no name")
         if fault := name_fault(name):
             raise _invalid(f"column {position} has {fault} in its name")
-        if (other := seen.setdefault(name.lower(), name)) is not name:
+        if (other := seen.get(name.lower())) is not None:
             raise _invalid(f"columns {other} and {name} have the same name without regard to case")
+        seen[name.lower()] = name
 
 
 def _invalid(detail: str) -> RefusedError:
@@ -87,9 +88,7 @@ def _fitting(content: Content, schema: pa.Schema, contract: Contract) -> tuple[s
         return ()
     with _opened(content) as stream:
         for batch in stream:
-            misfits = [
-                name for name, type_ in left.items() if not fits(batch.column(name), type_)
-            ]
+            misfits = [name for name, type_ in left.items() if not fits(batch.column(name), type_)]
             for name in misfits:
                 del left[name]
     return tuple(left)
@@ -106,6 +105,8 @@ def _converted(content: Content, target: pa.Schema) -> Iterator[pa.RecordBatch]:
         for batch in stream:
             arrays = [
                 column if column.type == type_ else cast_exactly(column, type_)
-                for column, type_ in zip(batch.select(target.names).columns, target.types, strict=True)
+                for column, type_ in zip(
+                    batch.select(target.names).columns, target.types, strict=True
+                )
             ]
             yield pa.RecordBatch.from_arrays(arrays, schema=target)

@@ -86,13 +86,18 @@ def rows_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
 
 
 DOCUMENTS: dict[str, Document] = {
-    ROWS: rows_document,
     "json": json_document,
     "ndjson": ndjson_document,
     "csv": csv_document,
     "arrow": arrow_document,
     "parquet": parquet_document,
 }
+"""By the names of FORMATS."""
+
+
+def document_of(name: str) -> Document:
+    """The encoder of a format of FORMATS, or of ROWS."""
+    return rows_document if name == ROWS else DOCUMENTS[name]
 
 
 def _plain(reader: Counted, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -31,7 +31,7 @@ from lakehouse.query.messages import (
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
 from lakehouse.query.relations import inner_name, system_name
-from lakehouse.query.render.documents import DOCUMENTS, Counted
+from lakehouse.query.render.documents import Counted, document_of
 from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
 from lakehouse.query.render.formats import ROWS, as_text
 from lakehouse.query.worker import defined_views
@@ -244,7 +244,7 @@ def document(
         result.close()
         result = _submit(cursor, exact, params)
     counted = Counted(result.arrow_reader())
-    return columns, DOCUMENTS[format_](columns, counted), counted
+    return columns, document_of(format_)(columns, counted), counted
 
 
 def _columns(described: Any) -> tuple[Column, ...]:

@@ -1,13 +1,25 @@
 """The contract that a dataset is for a file, by how the plan may change its schema."""
 
 from lakehouse.formats.schema import Contract, SchemaPolicy
+from lakehouse.service.ingest.footers import exact_as_double
 from lakehouse.service.ingest.plan import IngestPlan
+from lakehouse.service.objects import VerifiedObjects
 from projections.catalog import Dataset
 
 
 def needs_exact(plan: IngestPlan) -> bool:
     """Whether the contract depends on the values that the dataset holds."""
     return (plan.schema_change, plan.mode) == ("widen", "append")
+
+
+async def present_contract(
+    objects: VerifiedObjects, plan: IngestPlan, live: Dataset | None
+) -> Contract | None:
+    """What the live dataset demands of new rows, given how the plan may change its schema."""
+    exact = frozenset[str]()
+    if live is not None and needs_exact(plan):
+        exact = await exact_as_double(objects.read, live)
+    return contract_of(plan, live, exact)
 
 
 def contract_of(plan: IngestPlan, live: Dataset | None, exact: frozenset[str]) -> Contract | None:

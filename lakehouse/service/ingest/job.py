@@ -27,15 +27,13 @@ from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract, SchemaPolicy
 from lakehouse.process.spool import Spooled, full_disk_refused
 from lakehouse.service.changes import mint
-from lakehouse.service.ingest.contracts import contract_of, needs_exact
-from lakehouse.service.ingest.footers import exact_as_double
+from lakehouse.service.ingest.contracts import present_contract
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.prefetch import Prefetch
 from lakehouse.service.ingest.source_history import with_source_history
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
-from projections.catalog import Dataset
 
 
 class IngestJob:
@@ -89,7 +87,8 @@ class IngestJob:
     async def _judged(self, command: IngestDataset) -> IngestDataset:
         """The command with the file as the dataset's present contract reads it; read again if it differs."""
         live = catalog.find(self._node.state.catalog, self._plan.name)
-        contract, table = await self.contract(live), command.table
+        contract = await present_contract(self._objects, self._plan, live)
+        table = command.table
         if self.parsed is None or table is None or contract != self._contract:
             self.parsed, self._contract = await self.read(contract), contract
             table = table_of(self._plan.name, self.parsed, self._node, uploaded=False)
@@ -100,19 +99,11 @@ class IngestJob:
         """The command with its objects in the bucket, under fresh keys."""
         if self.parsed is None:
             raise ValueError("a file is uploaded after it is read")
-        table = table_of(self._plan.name, self.parsed, self._node, uploaded=True)
-        if not self._dry_run:
-            objects = table.objects + table.quarantine
-            for item, file in zip(objects, files_of(self.parsed), strict=True):
-                await self._node.bucket.upload(item.blob, file.content)
+        if self._dry_run:
+            table = table_of(self._plan.name, self.parsed, self._node, uploaded=True)
+        else:
+            table = await upload(self._plan.name, self.parsed, self._node)
         return msgspec.structs.replace(command, table=table)
-
-    async def contract(self, live: Dataset | None) -> Contract | None:
-        """What the live dataset demands of the file, given how the plan may change its schema."""
-        exact = frozenset[str]()
-        if live is not None and needs_exact(self._plan):
-            exact = await exact_as_double(self._objects.read, live)
-        return contract_of(self._plan, live, exact)
 
     async def read(self, contract: Contract | None) -> Parsed:
         """The file as Parquet. Raises RefusedError.
@@ -145,6 +136,15 @@ class IngestJob:
             on_progress=self._reached,
         )
         return await in_thread(self._pool, partial(ingest_file, request))
+
+
+async def upload(name: str, parsed: Parsed, node: Node) -> Table:
+    """The table, once its files are in the bucket, under keys that never existed before."""
+    table = table_of(name, parsed, node, uploaded=True)
+    objects = table.objects + table.quarantine
+    for item, file in zip(objects, files_of(parsed), strict=True):
+        await node.bucket.upload(item.blob, file.content)
+    return table
 
 
 def files_of(parsed: Parsed) -> tuple[ParquetFile, ...]:

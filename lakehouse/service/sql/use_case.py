@@ -3,16 +3,19 @@
 Owns the order of the steps of a query. Must never parse a statement: the worker does.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from journal.events import Column
+import msgspec
+
+from journal.events import Column, Read
 from lakehouse.api.sql import SqlRequest
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
+from lakehouse.query.render.formats import ROWS
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.mask_key import MaskKey
@@ -28,6 +31,13 @@ from lakehouse.system.views import SystemViews
 from projections.definitions import Profile
 from projections.fold import State
 from projections.views import View
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """The rows of a statement: the versions that it reads, and its result in the format ROWS."""
+
+    reads: tuple[Read, ...]
+    chunks: AsyncIterator[bytes]
 
 
 class Sql:
@@ -116,7 +126,9 @@ class Sql:
     async def _result(
         self, query: Query, relations: "QueryRelations", record: QueryRecord
     ) -> AsyncIterator[Result]:
-        likely = await relations.resolve(self._answers.likely(query))
+        likely: Mapping[str, View] = {}
+        if query.format != ROWS:
+            likely = await relations.resolve(self._answers.likely(query))
         try:
             async with self._engine.run(
                 query, relations.resolve, record.begin, likely, relations.objects
@@ -128,6 +140,27 @@ class Sql:
             if relations.objects.failure is None:
                 raise
             raise RefusedError(relations.objects.failure) from error
+
+    @asynccontextmanager
+    async def rows(
+        self, caller: Caller, request: SqlRequest, query_id: str, state: State
+    ) -> AsyncIterator[Rows]:
+        """The result of a statement on `state` as rows of a dataset, and the versions that it reads.
+
+        Raises what `run` raises, and `invalid_column` for a type that no dataset can have.
+        """
+        profile = profile_in(self._node.state, request.profile) if request.profile else None
+        query = Query(request.sql, request.params, None, ROWS)
+        async with (
+            self.queries.track(caller, query_id, query.sql, ROWS, state.head.seq) as record,
+            self._system.loan() as loan,
+        ):
+            relations = QueryRelations(
+                self._node, state, self._system, loan, self._answers.moments,
+                QueryObjects(self._objects), self._mask_key, profile,
+            )  # fmt: skip
+            async with self._result(query, relations, record) as result:
+                yield Rows(relations.versions(), _counted(result, record))
 
     async def bind(
         self, caller: Caller, view: View, state: State
@@ -143,3 +176,10 @@ class Sql:
                 self._mask_key,
             )  # fmt: skip
             return await self._engine.define(view, relations.resolve, objects)
+
+
+async def _counted(result: Result, record: QueryRecord) -> AsyncIterator[bytes]:
+    async for chunk in result.chunks:
+        record.size_bytes += len(chunk)
+        yield chunk
+    record.rows = result.row_count

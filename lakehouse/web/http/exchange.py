@@ -24,7 +24,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
-QUERIES = "/v1/sql"
+QUERIES = ("/v1/sql", "/v1/catalog/derive", "/v1/catalog/refresh")
 QUERY_ID = web.RequestKey("QUERY_ID", str)
 """Set on a request that runs a query; every answer to it has this id."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -116,7 +116,7 @@ class Exchange:
 
 def name_query(request: web.BaseRequest) -> None:
     """Give a request that runs a query its id, before anything is checked: the client's own if valid."""
-    if _path(request.raw_path)[0] == QUERIES:
+    if _path(request.raw_path)[0] in QUERIES:
         request[QUERY_ID] = identity_of(request.headers.get("Query-Id", ""))
 
 

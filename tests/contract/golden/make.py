@@ -39,6 +39,7 @@ from journal.events import (
     DatasetRestored,
     DatasetsSwapped,
     DatasetUnpinned,
+    Derivation,
     Event,
     FormatRaised,
     LakeAdopted,
@@ -47,6 +48,7 @@ from journal.events import (
     ObjectsMarked,
     ProfileDropped,
     ProfilePut,
+    Read,
     Renamed,
     SafeView,
     TypedChange,
@@ -155,11 +157,36 @@ def block_hashes() -> list[list[Data]]:
     ]
 
 
+def derivations() -> list[list[Data]]:
+    """Results of statements: replaced, appended, restored, of the past, and in a change set."""
+    reads = (
+        Read("Größe", 1, dataset_id("Größe")),
+        Read("adults", 2, None),
+        Read("lake.events", 3, None, 3),
+        Read("profile:books", 4, None),
+    )
+    whole = Derivation("SELECT '1' AS zip -- ж", '{"n": 170141183460469231731687303715884105727}', None,
+                       reads, "books")  # fmt: skip
+    past = Derivation("SELECT 2", None, 1, reads[:1])
+    made = registered("made", item("p2"), derivation=whole)
+    again = registered("made", item("p3"), derivation=past)
+    content = {name: getattr(made, name) for name in DatasetAppended.__struct_fields__}
+    added = DatasetAppended(**content | {"objects": (item("p4"),), "derivation": past})
+    set_of = (registered("other", item("p5"), derivation=past), DatasetsSwapped("other", "made"))
+    return [
+        [registered("Größe", item("p1")), made],
+        [again, DatasetRestored(2, **content)],
+        [DatasetRenamed("made", "kept", dataset_id("kept")), added],
+        [ChangeSetCommitted(tuple(TypedChange(each.TYPE, each) for each in set_of))],
+    ]
+
+
 FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1": facts,
     "v1-change-sets": change_sets,
     "v1-definitions": definitions,
     "v2-block-hashes": block_hashes,
+    "v2-derivations": derivations,
 }
 
 

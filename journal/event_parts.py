@@ -17,6 +17,7 @@ from journal.events import (
     DatasetRegistered,
     DatasetRenamed,
     DatasetRestored,
+    DatasetRewritten,
     DatasetsSwapped,
     DatasetUnpinned,
     FormatRaised,
@@ -48,8 +49,12 @@ def version_of(data: Data) -> int:
 
 def _rounds_or_derives(data: Data) -> bool:
     """Whether values were rounded, or rows are the result of a statement."""
-    contents = (each for each in changes_of(data) if isinstance(each, Content | DatasetRestored))
-    return any(bool(each.rounded) or each.derivation is not None for each in contents)
+    changes = changes_of(data)
+    return any(
+        (isinstance(each, Content | DatasetRestored | DatasetRewritten) and bool(each.rounded))
+        or (isinstance(each, Content | DatasetRestored) and each.derivation is not None)
+        for each in changes
+    )
 
 
 def block_hashes_of(data: Data) -> list[tuple[int, str]]:
@@ -68,6 +73,9 @@ def objects_of(change: Change) -> tuple[Object, ...]:
     match change:
         case DatasetRegistered() | DatasetAppended() | DatasetRestored():
             return change.objects + change.quarantine
+        case DatasetRewritten():
+            written = tuple(item for each in change.replaced for item in each.by)
+            return written + change.added + change.quarantine
         case ObjectStored() | ObjectForgotten() | DatasetDropped():
             return ()
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
@@ -77,6 +85,13 @@ def objects_of(change: Change) -> tuple[Object, ...]:
         case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
             return ()
     assert_never(change)
+
+
+def rows_changed(data: DatasetRewritten) -> tuple[int, int]:
+    """How many rows a rewrite added to a dataset, and how many it removed; a changed one is in both."""
+    added = sum(each.rows_added for each in data.replaced)
+    added += sum(item.row_count or 0 for item in data.added)
+    return added, sum(each.rows_removed for each in data.replaced)
 
 
 def retried_by(data: DatasetAppended) -> frozenset[str]:
@@ -107,6 +122,9 @@ def _names_of(change: Change) -> tuple[Sequence[str], Sequence[str]]:
             objects = objects_of(change)
             keys = [item.key for item in objects if item.key != item.blob]
             return keys, [item.blob for item in objects]
+        case DatasetRewritten():
+            replaced = [blob for each in change.replaced for blob in each.blobs]
+            return (), replaced + [item.blob for item in objects_of(change)]
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned():
             return (), change.blobs
         case ObjectForgotten() | DatasetDropped() | DatasetUnpinned():

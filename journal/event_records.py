@@ -1,4 +1,4 @@
-"""The parts that events are made of: objects, columns, sources, and what a statement read.
+"""The parts that events are made of: objects, columns, sources, what a statement read, what became of rows.
 
 Owns their members. Must never refer to an event type. FORMAT.md, "Events", is the specification.
 """
@@ -11,6 +11,10 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 """An integer that every JSON reader keeps: 0 to 2^53-1."""
 Place = tuple[Count, Count]
 """(position of the slot, seq of the event)."""
+
+DELETE, UPDATE, MERGE, OVERWRITE, COMPACT = "delete", "update", "merge", "overwrite", "compact"
+REWRITE_KINDS = (DELETE, UPDATE, MERGE, OVERWRITE, COMPACT)
+"""Why a dataset was rewritten."""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -86,3 +90,30 @@ class Derivation(Record, frozen=True, omit_defaults=True):
     as_of: Count | None
     reads: tuple[Read, ...]
     profile: str | None = None
+
+
+class Replacement(Record, frozen=True):
+    """These objects of a dataset were written anew: `by` takes the place of the first of `blobs`.
+
+    `blobs` has at least one; `by` has none where no row is left. Of the rows of `blobs`,
+    `rows_removed` are not among those of `by`, and `rows_added` of these are new: a changed row
+    counts in both. The order of the others is the same.
+    """
+
+    blobs: tuple[str, ...]
+    by: tuple[Object, ...]
+    rows_added: Count
+    rows_removed: Count
+
+
+class RowStatement(Record, frozen=True, omit_defaults=True):
+    """Which rows were changed, and how, as the request asked.
+
+    `set`: (column, expression) of an update. `key`: the columns of a merge's key. `now`: the time
+    that now() stood for, where one of the expressions asks for it.
+    """
+
+    where: str | None = None
+    set: tuple[tuple[str, str], ...] = ()
+    key: tuple[str, ...] = ()
+    now: str | None = None

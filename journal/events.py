@@ -7,6 +7,12 @@ or a bucket. FORMAT.md, "Events", is the specification.
 from typing import ClassVar, get_args
 
 from journal.event_records import (
+    COMPACT,
+    DELETE,
+    MERGE,
+    OVERWRITE,
+    REWRITE_KINDS,
+    UPDATE,
     Column,
     Count,
     Derivation,
@@ -15,11 +21,19 @@ from journal.event_records import (
     Read,
     Record,
     Renamed,
+    Replacement,
     Rounded,
+    RowStatement,
     Source,
 )
 
 __all__ = [
+    "COMPACT",
+    "DELETE",
+    "MERGE",
+    "OVERWRITE",
+    "REWRITE_KINDS",
+    "UPDATE",
     "Column",
     "Count",
     "Derivation",
@@ -28,7 +42,9 @@ __all__ = [
     "Read",
     "Record",
     "Renamed",
+    "Replacement",
     "Rounded",
+    "RowStatement",
     "Source",
 ]
 
@@ -112,6 +128,30 @@ class DatasetRestored(Record, frozen=True, omit_defaults=True):
     quarantine: tuple[Object, ...]
     rounded: tuple[Rounded, ...] = ()
     derivation: Derivation | None = None
+
+
+class DatasetRewritten(Record, frozen=True, omit_defaults=True):
+    """Rows of a dataset were removed, changed or moved to other objects; all others are as before.
+
+    `kind` is one of REWRITE_KINDS. `replaced` are the objects that had such rows, `added` the
+    objects that follow all others. `row_count` is that of the whole dataset afterwards, and
+    `schema` covers all of it. `quarantine` is what `source` added to it.
+    """
+
+    TYPE: ClassVar[str] = "dataset_rewritten"
+    dataset_id: str
+    name: str
+    kind: str
+    schema_fingerprint: str
+    schema: tuple[Column, ...] | None
+    replaced: tuple[Replacement, ...]
+    row_count: Count | None
+    added: tuple[Object, ...] = ()
+    source: Source | None = None
+    renamed: tuple[Renamed, ...] = ()
+    quarantine: tuple[Object, ...] = ()
+    rounded: tuple[Rounded, ...] = ()
+    statement: RowStatement | None = None
 
 
 class ObjectsMarked(Record, frozen=True):
@@ -255,6 +295,7 @@ Change = (
     | ProfileDropped
     | FormatRaised
     | LakeAdopted
+    | DatasetRewritten
 )
 """Every change: an event of its own, or a part of a change set. Code that dispatches on it ends in
 `assert_never`, so that the type checker names each place that does not handle a new member."""

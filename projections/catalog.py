@@ -5,7 +5,7 @@ from typing import assert_never
 import msgspec
 from immutables import Map
 
-from journal.event_parts import retried_by
+from journal.event_parts import retried_by, rows_changed
 from journal.events import (
     Change,
     Column,
@@ -16,6 +16,7 @@ from journal.events import (
     DatasetRegistered,
     DatasetRenamed,
     DatasetRestored,
+    DatasetRewritten,
     DatasetsSwapped,
     DatasetUnpinned,
     Derivation,
@@ -29,6 +30,7 @@ from journal.events import (
     ProfileDropped,
     ProfilePut,
     Renamed,
+    Replacement,
     ViewDropped,
     ViewPut,
 )
@@ -44,6 +46,7 @@ DatasetChange = (
     | DatasetAppended
     | DatasetDropped
     | DatasetRestored
+    | DatasetRewritten
     | ObjectsMarked
     | ObjectsCollected
     | DatasetPinned
@@ -69,6 +72,8 @@ class Dataset(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One live dataset: `seq` and `updated_at` of its last event, `created_at` of its first.
 
     `derivation` is the statement whose result are all of its rows, None where they are not.
+    `edited_seq`: of the last event that removed or changed single rows since its content was last
+    replaced, 0 if none did. From then on the dataset holds less than its sources, or other rows.
     """
 
     dataset_id: str
@@ -84,6 +89,7 @@ class Dataset(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     updated_at: str
     seq: int
     derivation: Derivation | None = None
+    edited_seq: int = 0
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -131,12 +137,12 @@ def _apply(draft: Overlay[str, Dataset], data: DatasetChange, moment: Moment) ->
         case DatasetRegistered() | DatasetRestored():
             was = draft.find(data.name.lower())
             draft.put(data.name.lower(), _whole(data, was, moment))
+        case DatasetRewritten():
+            _rewrite(draft, data, moment)
         case DatasetDropped():
             draft.drop(data.name.lower())
-        case DatasetRenamed():
-            _rename(draft, data, moment)
-        case DatasetsSwapped():
-            _swap(draft, data, moment)
+        case DatasetRenamed() | DatasetsSwapped():
+            _move(draft, data, moment)
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
             pass
         case FormatRaised() | LakeAdopted():
@@ -181,6 +187,18 @@ def in_name_order(catalog: Catalog, after: str = "") -> list[Dataset]:
     """Live datasets whose names sort after `after`, by code point."""
     later = (dataset for dataset in catalog.datasets.values() if dataset.name > after)
     return sorted(later, key=lambda dataset: dataset.name)
+
+
+def _move(
+    draft: Overlay[str, Dataset], data: DatasetRenamed | DatasetsSwapped, moment: Moment
+) -> None:
+    match data:
+        case DatasetRenamed():
+            _rename(draft, data, moment)
+        case DatasetsSwapped():
+            _swap(draft, data, moment)
+        case _:
+            assert_never(data)
 
 
 def _rename(draft: Overlay[str, Dataset], data: DatasetRenamed, moment: Moment) -> None:
@@ -241,6 +259,41 @@ def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
     )
 
 
+def _rewrite(draft: Overlay[str, Dataset], data: DatasetRewritten, moment: Moment) -> None:
+    was = draft.find(data.name.lower())
+    if was is None:
+        return
+    removed = rows_changed(data)[1]
+    now = msgspec.structs.replace(
+        was,
+        schema_fingerprint=data.schema_fingerprint,
+        schema=data.schema,
+        objects=_replaced(was.objects, data.replaced) + _plain(data.added),
+        row_count=data.row_count,
+        sources=_all_sources(was) + _sources(data, moment),
+        renamed=data.renamed if data.source else was.renamed,
+        quarantine=was.quarantine + _plain(data.quarantine),
+        updated_at=moment.at,
+        seq=moment.seq,
+        derivation=None if rows_changed(data) != (0, 0) else was.derivation,
+        edited_seq=moment.seq if removed else was.edited_seq,
+    )
+    draft.put(data.name.lower(), now)
+
+
+def _replaced(objects: tuple[Object, ...], replaced: tuple[Replacement, ...]) -> tuple[Object, ...]:
+    """`objects` with successors in the place of what was replaced."""
+    successors = {each.blobs[0]: _plain(each.by) for each in replaced}
+    gone = {blob for each in replaced for blob in each.blobs}
+    found: list[Object] = []
+    for item in objects:
+        if item.blob in successors:
+            found += successors[item.blob]
+        elif item.blob not in gone:
+            found.append(item)
+    return tuple(found)
+
+
 def _plain(objects: tuple[Object, ...]) -> tuple[Object, ...]:
     """`objects` without their block hashes, which the inventory stores once for each blob."""
     if not any(item.block_hashes for item in objects):
@@ -255,7 +308,9 @@ def _all_sources(was: Dataset) -> tuple[Ingested, ...]:
     return (Ingested("", 0, (), was.seq),)
 
 
-def _sources(data: Content | DatasetRestored, moment: Moment) -> tuple[Ingested, ...]:
+def _sources(
+    data: Content | DatasetRestored | DatasetRewritten, moment: Moment
+) -> tuple[Ingested, ...]:
     if data.source is None:
         return ()
     source = data.source

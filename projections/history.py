@@ -17,6 +17,7 @@ from journal.events import (
     DatasetRegistered,
     DatasetRenamed,
     DatasetRestored,
+    DatasetRewritten,
     DatasetsSwapped,
     DatasetUnpinned,
     Event,
@@ -72,7 +73,7 @@ def _origins(change: Change) -> dict[str, str]:
             return {}
         case DatasetRegistered() | DatasetAppended() | DatasetDropped() | DatasetRestored():
             return _itself(change.name)
-        case DatasetPinned() | DatasetUnpinned():
+        case DatasetPinned() | DatasetUnpinned() | DatasetRewritten():
             return _itself(change.name)
         case DatasetRenamed():
             return {dataset_entity(change.to): dataset_entity(change.name)} | _itself(change.name)

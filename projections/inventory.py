@@ -20,6 +20,7 @@ from journal.events import (
     DatasetRegistered,
     DatasetRenamed,
     DatasetRestored,
+    DatasetRewritten,
     DatasetsSwapped,
     DatasetUnpinned,
     FormatRaised,
@@ -133,6 +134,8 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: M
         case DatasetAppended():
             _hold(draft, objects_of(data), moment)
             _release(draft, _retried(datasets.find(data.name.lower()), data), moment)
+        case DatasetRewritten():
+            _rewrite(draft, datasets.find(data.name.lower()), data, moment)
         case DatasetRegistered() | DatasetRestored() | DatasetDropped():
             _hold(draft, objects_of(data), moment)
             _release(draft, _held(datasets.find(data.name.lower())), moment)
@@ -144,9 +147,13 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: M
             _collect(draft, data.blobs, moment)
         case DatasetPinned() | DatasetUnpinned() | DatasetRenamed() | DatasetsSwapped():
             pins.apply(draft.pins, draft.pinned, data, moment)
-        case FormatRaised() | LakeAdopted():
-            pass
-        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
+        case (
+            FormatRaised()
+            | LakeAdopted()
+            | ViewPut()
+            | ViewDropped()
+            | (ProfilePut() | ProfileDropped())
+        ):
             pass
         case _:
             assert_never(data)
@@ -244,6 +251,14 @@ def _held(dataset: Dataset | None) -> tuple[Object, ...]:
 def _retried(dataset: Dataset | None, data: DatasetAppended) -> tuple[Object, ...]:
     blobs = retried_by(data)
     return tuple(item for item in dataset.quarantine if item.blob in blobs) if dataset else ()
+
+
+def _rewrite(draft: Draft, dataset: Dataset | None, data: DatasetRewritten, moment: Moment) -> None:
+    if dataset is None:
+        return
+    _hold(draft, objects_of(data), moment)
+    blobs = {blob for each in data.replaced for blob in each.blobs}
+    _release(draft, tuple(item for item in dataset.objects if item.blob in blobs), moment)
 
 
 def _release(draft: Draft, items: tuple[Object, ...], moment: Moment) -> None:

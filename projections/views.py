@@ -40,6 +40,14 @@ _FLOATING = frozenset({"halffloat", "float", "double"})
 _DECIMAL = re.compile(r"decimal(?:32|64|128|256)\((\d{1,2}), (\d{1,2})\)")
 _ZONED = re.compile(r"timestamp\[(?:s|ms|us|ns), tz=.+\]")
 _UNKNOWN = '"NULL"'
+_POSITIONS = [
+    'file_index AS "\x01object"',
+    'file_row_number AS "\x01row"',
+]
+
+
+OBJECT_COLUMN, ROW_COLUMN = "\x01object", "\x01row"
+"""The columns of positions: names that no ingested column has, and no expression of a user."""
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -81,6 +89,9 @@ class View(msgspec.Struct, frozen=True):
     """The definition of a user's view, which has no objects of its own."""
     inside: str = ""
     """For a user's view that a statement names: the relation that it stands for."""
+    positioned: bool = False
+    """Whether two more columns follow: the place of each row's object in `objects`, and the row's
+    place in it, both from 0."""
 
 
 def view_sql(view: View) -> str:
@@ -104,6 +115,8 @@ def stub_sql(view: View) -> str:
     listing must neither lose the dataset nor depend on the health of its objects.
     """
     columns = view.columns or (Column("?", "null"),)
+    if view.positioned:
+        columns += (Column(OBJECT_COLUMN, "uint64"), Column(ROW_COLUMN, "int64"))
     typed = ", ".join(f"CAST(NULL AS {duckdb_type(c.type)}) AS {quoted(c.name)}" for c in columns)
     return _create(view, f"{typed} WHERE false")
 
@@ -141,7 +154,7 @@ def _called(view: View) -> str:
 def _selected(view: View) -> str:
     labels = [f"{_value_of_object(label)} AS {quoted(label.name)}" for label in view.labels]
     own = [_column(column) for column in _stored(view)]
-    return ", ".join(labels + (own or ["*"]))
+    return ", ".join(labels + (own or ["*"]) + (_POSITIONS if view.positioned else []))
 
 
 def _column(column: Column) -> str:

@@ -22,6 +22,7 @@ from journal.events import (
     DatasetRegistered,
     DatasetRenamed,
     DatasetRestored,
+    DatasetRewritten,
     DatasetsSwapped,
     DatasetUnpinned,
     Event,
@@ -56,13 +57,15 @@ from lakehouse.domain.commands import (
     RegisterDataset,
     RenameDataset,
     RestoreDataset,
+    RewriteDataset,
+    Rewritten,
     StoreObject,
     SwapDatasets,
     Table,
     UnpinDataset,
 )
 from lakehouse.domain.decide import judge
-from lakehouse.domain.decision import NeedsData, Replayed, Unchanged
+from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused
 from projections import catalog
 from projections.catalog import Dataset, Ingested
@@ -129,6 +132,8 @@ def _decided_change(data: Change, before: State, now: State) -> Change | Refused
     match decision:
         case Refused():
             return decision
+        case NeedsData(DataStep.FIND_ROWS, detail):
+            return Refused("object_missing", detail)
         case NeedsData(_, detail):
             return Refused("objects_collected", detail)
         case Unchanged() | Replayed():
@@ -169,8 +174,8 @@ def command_of(data: Change, before: State, now: State) -> Command:
         case DatasetRegistered(source=None, derivation=None):
             keys = tuple(item.key for item in data.objects)
             return RegisterDataset(data.name, data.schema_fingerprint, keys, data.row_count)
-        case DatasetRegistered() | DatasetAppended():
-            return _ingest(data, before, now)
+        case DatasetRegistered() | DatasetAppended() | DatasetRewritten():
+            return _rows(data, before, now)
         case DatasetDropped() | DatasetRenamed() | DatasetsSwapped():
             return _naming(data)
         case DatasetRestored():
@@ -182,6 +187,17 @@ def command_of(data: Change, before: State, now: State) -> Command:
         case FormatRaised() | LakeAdopted():
             return _operation(data)
     return _definition(data)
+
+
+def _rows(
+    data: DatasetRegistered | DatasetAppended | DatasetRewritten, before: State, now: State
+) -> Command:
+    match data:
+        case DatasetRegistered() | DatasetAppended():
+            return _ingest(data, before, now)
+        case DatasetRewritten():
+            return _rewrite(data, now)
+    assert_never(data)
 
 
 def _naming(data: DatasetDropped | DatasetRenamed | DatasetsSwapped) -> Command:
@@ -245,6 +261,23 @@ def _ingest(data: DatasetRegistered | DatasetAppended, before: State, now: State
         ),
         read_at=live.seq if live else None,
         derivation=data.derivation,
+    )
+
+
+def _rewrite(data: DatasetRewritten, now: State) -> RewriteDataset:
+    """The same rows of the same objects: without these the event is left out."""
+    live = catalog.find(now.catalog, data.name)
+    return RewriteDataset(
+        data.name,
+        data.kind,
+        data.statement,
+        Rewritten(
+            now.head.seq,
+            live.schema_fingerprint if live else data.schema_fingerprint,
+            frozenset(item.blob for item in live.objects) if live else frozenset(),
+            data.replaced,
+            uploaded=True,
+        ),
     )
 
 

@@ -37,6 +37,7 @@ MODULES = {
     "history": "datasets",
     "transaction": "change_sets",
     "rename": "change_sets",
+    "delete": "rows",
     "view": "views",
     "derive": "derivation",
     "refresh": "derivation",

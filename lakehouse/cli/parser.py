@@ -22,6 +22,7 @@ from lakehouse.cli.arguments import (
     numbers,
 )
 from lakehouse.cli.derive_parser import add_derive, add_refresh
+from lakehouse.cli.rows_parser import add_rows
 from lakehouse.cli.view_parser import add_profiles, add_views
 
 FILE_FORMATS = ("csv", "ndjson", "parquet")
@@ -231,6 +232,7 @@ def _datasets(commands: "Commands[Parser]") -> None:
     rename = _dataset(commands, "rename", "Rename a dataset")
     rename.add_argument("to", metavar="NEW_NAME", help="the new name")
     add_change(rename)
+    add_rows(commands)
     add_views(commands)
     add_profiles(commands)
     add_derive(commands)

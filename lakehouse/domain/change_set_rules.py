@@ -113,6 +113,9 @@ def _out_of_date(name: str, needs: NeedsData) -> Refused:
         case DataStep.CHECK_VALUES | DataStep.READ_UNDER_CONTRACT:
             detail = f"{name} has changed since the file was staged: {needs.detail}"
             return Refused("expectation_failed", detail)
+        case DataStep.FIND_ROWS:
+            detail = f"{name} has changed since its rows were found: {needs.detail}"
+            return Refused("expectation_failed", detail)
         case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE:
             detail = f"{name} was restored after the file was staged"
             return Refused("expectation_failed", detail)

@@ -9,7 +9,9 @@ from journal.events import (
     Derivation,
     Object,
     Renamed,
+    Replacement,
     Rounded,
+    RowStatement,
     SafeView,
     Source,
 )
@@ -98,6 +100,33 @@ class Table(msgspec.Struct, frozen=True):
     rounded: tuple[Rounded, ...] = ()
     lines: tuple[tuple[str, int], ...] = ()
     """(column, line) of the file's first value that is not of the dataset's type for the column."""
+
+
+class RewriteDataset(msgspec.Struct, frozen=True):
+    """Change single rows of a dataset; `kind` is one of REWRITE_KINDS.
+
+    `rewritten` is None while the rows have not been found.
+    """
+
+    name: str
+    kind: str
+    statement: RowStatement | None
+    rewritten: "Rewritten | None" = None
+
+
+class Rewritten(msgspec.Struct, frozen=True):
+    """The rows, found, and the objects that hold them, written anew.
+
+    They were looked for in the objects `examined` of the dataset as it was after event `read_at`,
+    whose fingerprint was `read_under`.
+    """
+
+    read_at: int
+    read_under: str
+    examined: frozenset[str]
+    replaced: tuple[Replacement, ...]
+    uploaded: bool
+    """Whether the new objects are in the bucket; nothing may refer to them before they are."""
 
 
 class DropDataset(msgspec.Struct, frozen=True):
@@ -249,6 +278,7 @@ Command = (
     | RegisterDataset
     | IngestDataset
     | RefreshDataset
+    | RewriteDataset
     | DropDataset
     | RenameDataset
     | SwapDatasets

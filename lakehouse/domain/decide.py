@@ -17,6 +17,7 @@ from lakehouse.domain import (
     ingest_rules,
     object_rules,
     restore_rules,
+    rewrite_rules,
     undo_rules,
 )
 from lakehouse.domain.commands import (
@@ -40,6 +41,7 @@ from lakehouse.domain.commands import (
     RegisterDataset,
     RenameDataset,
     RestoreDataset,
+    RewriteDataset,
     StoreObject,
     SwapDatasets,
     UndoChange,
@@ -62,8 +64,8 @@ def judge(state: State, command: Command) -> Decision:
     match command:
         case StoreObject() | ForgetObject():
             return object_rules.decide(state, command)
-        case IngestDataset() | RefreshDataset():
-            return ingest_rules.decide(state, command)
+        case IngestDataset() | RefreshDataset() | RewriteDataset():
+            return _change_rows(state, command)
         case RegisterDataset() | DropDataset() | RenameDataset() | SwapDatasets():
             return dataset_rules.decide(state, command)
         case PutView() | DropView() | PutProfile() | DropProfile():
@@ -78,6 +80,17 @@ def judge(state: State, command: Command) -> Decision:
             return gc_rules.decide(state, command)
         case UndoChange() | AdoptLake() | RaiseFormat():
             return _operate(state, command)
+    assert_never(command)
+
+
+def _change_rows(
+    state: State, command: IngestDataset | RefreshDataset | RewriteDataset
+) -> Decision:
+    match command:
+        case IngestDataset() | RefreshDataset():
+            return ingest_rules.decide(state, command)
+        case RewriteDataset():
+            return rewrite_rules.rewrite(state, command)
     assert_never(command)
 
 

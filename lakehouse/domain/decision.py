@@ -28,6 +28,7 @@ class DataStep(enum.Enum):
     READ_UNDER_CONTRACT = "judge the file by the dataset's present contract"
     CHECK_VALUES = "check the dataset's present values"
     FIND_SOURCES = "find the sources of a restored dataset"
+    FIND_ROWS = "find the rows and write their objects anew"
     FIND_LAST_CHANGE = "find the dataset's last change of rows or schema"
     UPLOAD = "upload"
     UPLOAD_AGAIN = "upload again under a fresh key"

@@ -95,7 +95,9 @@ def _reused(live: Dataset, command: IngestDataset) -> int | None:
     """The seq of the event that brought the same source, if there is nothing left to do."""
     if command.source is None:
         return None
-    if len(live.sources) != 1 if command.mode == "replace" else not command.dedupe:
+    if command.mode == "replace" and (len(live.sources) != 1 or live.edited_seq):
+        return None
+    if command.mode == "append" and not command.dedupe:
         return None
     known = command.earlier_at is not None and command.earlier_at == catalog.unnamed(live)
     same = [

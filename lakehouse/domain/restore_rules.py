@@ -66,9 +66,12 @@ def _unpin(state: State, command: UnpinDataset) -> Decision:
 
 
 def _content(dataset: Dataset) -> tuple[Any, ...]:
-    """What a dataset holds, in the order of an event's Content, which has room for one source at most."""
+    """What a dataset holds, in the order of an event's Content, which has room for one source at most.
+
+    None where single rows were changed: the dataset does not hold what that source brings.
+    """
     source = None
-    if len(dataset.sources) == 1:
+    if len(dataset.sources) == 1 and not dataset.edited_seq:
         only = dataset.sources[0]
         source = Source(only.sha256, only.size_bytes, only.options)
     return (

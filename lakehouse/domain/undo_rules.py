@@ -17,6 +17,7 @@ from journal.events import (
     DatasetRegistered,
     DatasetRenamed,
     DatasetRestored,
+    DatasetRewritten,
     DatasetsSwapped,
     DatasetUnpinned,
     FormatRaised,
@@ -78,6 +79,8 @@ def _inverse(data: Change, before: State) -> Command | Refused:
         case DatasetRegistered() | DatasetAppended() | DatasetRestored() | DatasetDropped():
             was = catalog.find(before.catalog, data.name)
             return RestoreDataset(before.head.seq, was) if was else DropDataset(data.name)
+        case DatasetRewritten():
+            return _unrewritten(data, before)
         case DatasetRenamed():
             return RenameDataset(data.to, data.name)
         case DatasetsSwapped():
@@ -93,6 +96,13 @@ def _inverse(data: Change, before: State) -> Command | Refused:
         case FormatRaised() | LakeAdopted():
             return Refused("cannot_undo", f"{data.TYPE}: {_why_final(data)}")
     assert_never(data)
+
+
+def _unrewritten(data: DatasetRewritten, before: State) -> Command | Refused:
+    was = catalog.find(before.catalog, data.name)
+    if was is None:
+        raise ValueError(f"a rewrite of {data.name}, which did not exist")
+    return RestoreDataset(before.head.seq, was)
 
 
 def _why_final(
@@ -122,7 +132,12 @@ def _blocked(state: State, command: UndoChange, data: Change) -> Refused | Needs
     match data:
         case ObjectStored() | ObjectForgotten():
             return _key_changed(state, command.seq, data)
-        case DatasetRegistered() | DatasetAppended() | DatasetRestored() | DatasetDropped():
+        case (
+            DatasetRegistered()
+            | DatasetAppended()
+            | DatasetRestored()
+            | (DatasetRewritten() | DatasetDropped())
+        ):
             return _dataset_changed(state, command, data.name)
         case DatasetRenamed():
             return _one_changed(state, command, (data.name, data.to))

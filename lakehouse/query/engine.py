@@ -14,7 +14,17 @@ import msgspec
 from journal import events
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.lease import Lease, out_of_time
-from lakehouse.query.messages import Ask, Chunk, Configure, Done, Need, Started, Views, Whole
+from lakehouse.query.messages import (
+    Ask,
+    Chunk,
+    Configure,
+    Done,
+    Need,
+    RowSearch,
+    Started,
+    Views,
+    Whole,
+)
 from lakehouse.query.object_channel import ObjectSource
 from lakehouse.query.parameters import Params, encoded
 from lakehouse.query.pool import WorkerPool
@@ -54,12 +64,13 @@ class EngineSettings(msgspec.Struct, frozen=True):
 
 class Query(msgspec.Struct, frozen=True):
     """One statement. `timeout_s` may only shorten the engine's own limit; `format` is a name of
-    FORMATS."""
+    FORMATS. `rows` is instead of a statement."""
 
     sql: str
     params: Params | None = None
     timeout_s: float | None = None
     format: str = "json"
+    rows: RowSearch | None = None
 
 
 class Result:
@@ -132,7 +143,9 @@ class QueryEngine:
         lease.worker.objects.source = objects
         try:
             begun()
-            ask = Ask(lease.number, query.sql, params_json, query.format, dict(likely))
+            ask = Ask(
+                lease.number, query.sql, params_json, query.format, dict(likely), rows=query.rows
+            )
             await lease.send(ask)
             yield Result(await _started(lease, resolve), lease)
         finally:

@@ -35,6 +35,18 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     confinement: tuple[str, ...] = ()
 
 
+class RowSearch(msgspec.Struct, frozen=True):
+    """Which rows of a dataset to find, and what to compute from each of them.
+
+    `where` and the expressions of `set` are a user's; `now` is the time that now() stands for in
+    them, RFC 3339 in UTC.
+    """
+
+    where: str
+    now: str
+    set: tuple[tuple[str, str], ...] = ()
+
+
 class Ask(msgspec.Struct, frozen=True, tag=True):
     """Run this. `params_json` is JSON, since MessagePack's integers end at 64 bits.
 
@@ -49,6 +61,8 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     format: str = "json"
     likely: dict[str, View] = {}
     define: str | None = None
+    rows: RowSearch | None = None
+    """Find rows in the one view of `likely`, which is `positioned`; no `sql`."""
 
 
 class Need(msgspec.Struct, frozen=True, tag=True):

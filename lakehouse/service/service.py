@@ -29,6 +29,8 @@ from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.profiles import Profiles
 from lakehouse.service.provenance import Provenance
+from lakehouse.service.rows.finder import RowFinder
+from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
@@ -112,6 +114,7 @@ class Service:
         self.views = Views(node, self.sql, mask_key)
         self.profiles = Profiles(node)
         self.change_sets = ChangeSets(node, self.views, self.profiles)
+        self.rows = Rows(node, RowFinder(self.objects, engine, pool), pool, spool_dir)
         self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
         self.administration = Administration(node)
 

@@ -40,6 +40,7 @@ from lakehouse.api.ingest import StagedIngest
 from lakehouse.api.journal import (
     EventPage,
 )
+from lakehouse.api.rows import DeleteReceipt, DeleteRequest
 from lakehouse.api.sql import QueryIdHeaders
 from lakehouse.api.time_travel import (
     CatalogDiff,
@@ -49,7 +50,15 @@ from lakehouse.api.time_travel import (
     Pins,
     UnpinRequest,
 )
-from lakehouse.web.handlers import catalog, change_sets, derivation, profiles, time_travel, views
+from lakehouse.web.handlers import (
+    catalog,
+    change_sets,
+    derivation,
+    profiles,
+    rows,
+    time_travel,
+    views,
+)
 from lakehouse.web.route import Route
 
 _NAME = "sales"
@@ -115,6 +124,18 @@ CATALOG_ROUTES = (
         "its pins follow. 409 `name_taken` if another dataset has the name.",
         body=RenameRequest,
         answers=(Renamed,),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/delete",
+        handler=rows.delete,
+        summary="Delete rows",
+        description="Deletes the rows that fulfil a condition. Only objects that hold such a row are "
+        "written anew; the order of all other rows stays. 400 `sql_error` points into the condition. "
+        "Without a matching row there is no event.",
+        body=DeleteRequest,
+        answers=(DeleteReceipt,),
         changes=True,
     ),
     Route(

@@ -56,6 +56,7 @@ from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
 from lakehouse.api.problem import Problem
+from lakehouse.api.rows import DeleteReceipt
 from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlResult
 from lakehouse.api.status import Health, Ready
 from lakehouse.api.storage import ObjectPage, StoredObject
@@ -173,6 +174,13 @@ def test_change_sets_and_staged_files(lake: Lake, documented: Documented) -> Non
     answer = post(lake, "/v1/catalog/transaction", changes=[commit, {"op": "drop", "name": "s3"}])
     expected = {"seq": 0, "results": [result]}
     documented.check(answer, "POST /v1/catalog/transaction", TransactionReceipt, expected)
+
+
+def test_changed_rows(lake: Lake, documented: Documented) -> None:
+    lake.ingest("name=rows1", b"a\n1\n2\n")
+    deleted = post(lake, "/v1/catalog/delete", name="rows1", where="a = 1")
+    expected = {"rows_deleted": 0, "objects_rewritten": 0, "seq": 0}
+    documented.check(deleted, "POST /v1/catalog/delete", DeleteReceipt, expected)
 
 
 def test_views(lake: Lake, documented: Documented) -> None:

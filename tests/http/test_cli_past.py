@@ -73,6 +73,17 @@ def test_files_are_staged_and_committed_with_other_changes(lakehouse: CommandLin
     assert "missing_file" in lakehouse("transaction", "absent.json", code=1)
 
 
+def test_rows_are_deleted(lakehouse: CommandLine) -> None:
+    lakehouse("ingest", csv("a,b\n1,x\n2,y\n3,x\n"), "--name", "t")
+    words = ("delete", "t", "--where", "b = 'x'")
+    assert lakehouse(*words, "--dry-run") == "t: 2 rows in 1 object would be deleted\n"
+    assert lakehouse(*words) == "t: 2 rows in 1 object deleted, event 2\n"
+    assert lakehouse(*words) == "t: 0 rows in 0 objects deleted\n"
+    said = json.loads(lakehouse("delete", "t", "--where", "true", "--json"))
+    assert said == {"rows_deleted": 1, "objects_rewritten": 1, "seq": 3}
+    assert "LINE 1: nope" in lakehouse("delete", "t", "--where", "nope = 1", code=1)
+
+
 def test_views_are_put_shown_listed_and_dropped(lakehouse: CommandLine) -> None:
     lakehouse("ingest", csv("a,b\n1,x\n"), "--name", "t")
     assert "v: put, event 2" in lakehouse("view", "put", "v", "SELECT a FROM t")

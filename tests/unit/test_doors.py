@@ -19,6 +19,7 @@ from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.profiles import Profiles
 from lakehouse.service.provenance import Provenance
+from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.service import Service
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
@@ -28,7 +29,7 @@ from lakehouse.service.views import Views
 
 USE_CASES = (
     Administration, Catalog, ChangeSets, Derivations, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine,
-    Sql, Status, Storage, TimeTravel, Views, Profiles,
+    Rows, Sql, Status, Storage, TimeTravel, Views, Profiles,
 )  # fmt: skip
 WITHOUT_CALLER = {"close", "wait_for"}
 """The end of the process, and waiting for an event before anything is read."""

@@ -5,6 +5,7 @@ While it runs, the catalogue has the views that the statement names, and no othe
 
 import socket
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -24,6 +25,7 @@ from lakehouse.query.messages import (
     Need,
     QueryFailed,
     Reads,
+    RowSearch,
     Started,
     Views,
     Whole,
@@ -34,7 +36,7 @@ from lakehouse.query.relations import inner_name, system_name
 from lakehouse.query.render.documents import Counted, document_of
 from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
 from lakehouse.query.render.formats import ROWS, as_text
-from lakehouse.query.worker import defined_views
+from lakehouse.query.worker import defined_views, row_search
 from lakehouse.query.worker.error_scrubber import (
     Scrubber,
     about_view,
@@ -44,6 +46,7 @@ from lakehouse.query.worker.error_scrubber import (
 )
 from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
+from lakehouse.query.worker.measurements import METRICS
 from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.parameters import values
 from lakehouse.query.worker.view_catalog import Catalogue
@@ -66,22 +69,6 @@ _FAILURES = (
     ValueError,
 )
 """All that a query can cause. RuntimeError: pybind's std::bad_alloc; OSError: Arrow's stream."""
-
-_METRICS = (
-    "query.total_time",
-    "query.cpu_time",
-    "system.peak_buffer_memory",
-    "system.peak_temp_dir_size",
-    "io.total_bytes_read",
-    "operator.name",
-    "operator.timing",
-    "operator.intermediate_rows",
-    "operator.rows_scanned",
-    "operator.bytes_scanned",
-    "operator.row_groups_scanned",
-    "operator.total_row_groups_to_scan",
-)
-"""What EXPLAIN ANALYZE shows. Not operator.extra_info, which names files."""
 
 Cursor = duckdb.DuckDBPyConnection
 
@@ -133,6 +120,8 @@ class Worker(msgspec.Struct):
         try:
             if ask.define is not None:
                 return self._defined(cursor, ask, ask.define)
+            if ask.rows is not None:
+                return self._found_rows(cursor, ask, ask.rows)
             statement = _stated(read_statement(self.parser, ask.sql))
             reads = _reads(statement)
             views = self._views(ask, statement, reads)
@@ -144,7 +133,7 @@ class Worker(msgspec.Struct):
             reads, named = defined.added_to(reads), defined.relations | named
             self._make_views(cursor, named, defined)
             if statement.measured:
-                cursor.execute(f"SET tracked_metrics = {list(_METRICS)}")
+                cursor.execute(f"SET tracked_metrics = {list(METRICS)}")
             return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:
             # A path that the statement itself contains is removed too.
@@ -164,6 +153,22 @@ class Worker(msgspec.Struct):
         inner = defined.relations[inner_name(relation)]
         columns = defined_views.bound_columns(cursor, inner)
         return Whole((), Reads(reads, False, False), msgspec.json.encode(columns), len(columns))
+
+    def _found_rows(
+        self, cursor: Cursor, ask: Ask, search: RowSearch
+    ) -> Whole | Done | QueryFailed:
+        """Stream the positions of the rows, and what is computed from each."""
+        named = ask.likely
+        (view,) = named.values()
+        self._make_views(cursor, named, defined_views.NOTHING)
+        refuse = partial(self._refusal, named=named)
+        plan = row_search.planned(cursor, self.parser, view, search, refuse)
+        statement = Statement(plan.sql, plan.sql, Allowed(frozenset()))
+        try:
+            reads = Reads(frozenset(), False, not plan.reads_clock)
+            return self._stream(cursor, statement, ask, reads)
+        except duckdb.Error as error:
+            return _failed(plan.relocated(refuse(error)), None)
 
     def _fetch(self, ask: Ask) -> defined_views.Fetch:
         def fetch(names: frozenset[str]) -> Mapping[str, View]:

@@ -111,7 +111,7 @@ class DeriveJob:
                 return await self._judged(ingest)
             case DataStep.UPLOAD | DataStep.UPLOAD_AGAIN:
                 return await self._uploaded(ingest)
-            case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE:
+            case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE | DataStep.FIND_ROWS:
                 raise ValueError(f"a derivation has no step {step}")
         assert_never(step)
 

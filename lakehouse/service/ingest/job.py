@@ -80,7 +80,7 @@ class IngestJob:
                 return await self._judged(command)
             case DataStep.UPLOAD | DataStep.UPLOAD_AGAIN:
                 return await self._uploaded(command)
-            case DataStep.FIND_LAST_CHANGE:
+            case DataStep.FIND_LAST_CHANGE | DataStep.FIND_ROWS:
                 raise ValueError(f"an ingest has no step {step}")
         assert_never(step)
 

@@ -37,6 +37,7 @@ from journal.events import (
     DatasetPinned,
     DatasetRenamed,
     DatasetRestored,
+    DatasetRewritten,
     DatasetsSwapped,
     DatasetUnpinned,
     Derivation,
@@ -50,6 +51,8 @@ from journal.events import (
     ProfilePut,
     Read,
     Renamed,
+    Replacement,
+    RowStatement,
     SafeView,
     TypedChange,
     ViewDropped,
@@ -181,10 +184,52 @@ def derivations() -> list[list[Data]]:
     ]
 
 
+def rewritten() -> list[list[Data]]:
+    """Rows deleted, updated, merged and compacted; an object without a row left; together with others."""
+    people = registered(
+        "People", *map(item, ("p1", "p2", "p3")), schema=COLUMNS, source=source("s")
+    )
+
+    def of(kind: str, row_count: int, *replaced: Replacement, **more: object) -> DatasetRewritten:
+        columns, print_ = people.schema, people.schema_fingerprint
+        return DatasetRewritten(
+            people.dataset_id, people.name, kind, print_, columns, replaced, row_count, **more
+        )
+
+    def became(was: str, now: str, added: int, removed: int, left: int) -> Replacement:
+        return Replacement((blob(was),), (item(now, left),) if left else (), added, removed)
+
+    deleted = of(
+        "delete", 8, became("p1", "p4", 0, 2, 3), became("p2", "", 0, 5, 0),
+        statement=RowStatement(where="größe > 1.5"),
+    )  # fmt: skip
+    updated = of(
+        "update", 8, became("p3", "p5", 4, 4, 5),
+        statement=RowStatement(
+            "at < now()", (("zip", "'x'"), ("id", "id + 1")), now="2026-01-01T00:00:01.000000Z"
+        ),
+    )  # fmt: skip
+    merged = of(
+        "merge", 11, became("p4", "p6", 0, 1, 2), added=(item("p7", 4),), source=source("s2"),
+        renamed=(Renamed(2, "", "column2"),), quarantine=(item("q1"),),
+        statement=RowStatement(key=("id", "zip")),
+    )  # fmt: skip
+    overwritten = of("overwrite", 15, added=(item("p8", 4),), source=source("s3"))
+    compacted = of("compact", 15, Replacement((blob("p6"), blob("p5")), (item("p9", 7),), 0, 0))
+    both = (updated, DatasetRenamed("People", "crew", dataset_id("crew")))
+    return [
+        [people, deleted],
+        [ChangeSetCommitted(tuple(TypedChange(each.TYPE, each) for each in both))],
+        [DatasetRenamed("crew", "People", people.dataset_id), merged, overwritten],
+        [compacted, DatasetDropped("People", people.dataset_id)],
+    ]
+
+
 FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1": facts,
     "v1-change-sets": change_sets,
     "v1-definitions": definitions,
+    "v1-rewritten": rewritten,
     "v2-block-hashes": block_hashes,
     "v2-derivations": derivations,
 }

@@ -1,0 +1,70 @@
+"""The rules about changing single rows of a dataset: which objects take the place of which. Pure.
+
+Part of `decide`. The rows were found in a state that may be past: another change of the same objects
+wins, and the rows are looked for again. Objects that were appended since are not looked at: their
+append and this change happened at the same time.
+"""
+
+from journal.events import DatasetRewritten, Object
+from lakehouse.domain.commands import RewriteDataset, Rewritten
+from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
+from lakehouse.domain.errors import Refused
+from lakehouse.domain.object_rules import uploaded_again
+from projections import catalog
+from projections.catalog import Dataset
+from projections.fold import State
+
+
+def rewrite(state: State, command: RewriteDataset) -> Decision:
+    """The objects with these rows are replaced, unless the dataset no longer has them."""
+    live = catalog.find(state.catalog, command.name)
+    if live is None:
+        return Refused("dataset_not_found", f"there is no dataset {command.name}")
+    work = command.rewritten
+    if work is None:
+        return NeedsData(DataStep.FIND_ROWS, "the rows are not found yet")
+    if (reason := _outdated(state, live, work)) is not None:
+        return NeedsData(DataStep.FIND_ROWS, reason)
+    if not work.replaced:
+        return Unchanged(None)
+    if not work.uploaded:
+        return NeedsData(DataStep.UPLOAD, "the objects are not uploaded yet")
+    written = tuple(item.blob for each in work.replaced for item in each.by)
+    if needs := uploaded_again(state, written):
+        return needs
+    return DatasetRewritten(
+        live.dataset_id,
+        live.name,
+        command.kind,
+        live.schema_fingerprint,
+        live.schema,
+        work.replaced,
+        _row_count(live, work),
+        statement=command.statement,
+    )
+
+
+def _outdated(state: State, live: Dataset, work: Rewritten) -> str | None:
+    """Why the rows must be looked for again, or None."""
+    if live.schema_fingerprint != work.read_under:
+        return "the dataset's schema has changed"
+    held = {item.blob for item in live.objects}
+    if any(blob not in held for each in work.replaced for blob in each.blobs):
+        return "another change has replaced one of the objects"
+    if any(_is_unexamined(state, item, work) for item in live.objects):
+        return "the dataset has other objects"
+    return None
+
+
+def _is_unexamined(state: State, item: Object, work: Rewritten) -> bool:
+    """Whether an object that existed when the rows were looked for was not among those."""
+    if item.blob in work.examined:
+        return False
+    stored = state.inventory.blobs.get(item.blob)
+    return stored is None or stored.seq <= work.read_at
+
+
+def _row_count(live: Dataset, work: Rewritten) -> int | None:
+    if live.row_count is None:
+        return None
+    return live.row_count + sum(each.rows_added - each.rows_removed for each in work.replaced)

@@ -1,0 +1,1 @@
+"""Changing single rows of a dataset: which rows, their objects written anew, one event."""

@@ -1,0 +1,90 @@
+"""Delete and update: single rows of a dataset, chosen by a condition."""
+
+import asyncio
+import hashlib
+from concurrent.futures import Executor
+from pathlib import Path
+
+from journal.event_parts import rows_changed
+from journal.events import DELETE, DatasetRewritten, Event, RowStatement
+from journal.slot import format_at
+from lakehouse.api.rows import DeleteReceipt, DeleteRequest
+from lakehouse.api.versioned import Versioned
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import RewriteDataset
+from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.validation import check_name
+from lakehouse.formats.limits import IngestLimits
+from lakehouse.query.messages import RowSearch
+from lakehouse.service.caller import Caller
+from lakehouse.service.changes import foresee, settle
+from lakehouse.service.ingest.work_dir import work_dir
+from lakehouse.service.rows.finder import RowFinder
+from lakehouse.service.rows.rewrite_job import RewriteJob
+
+JOBS_AT_ONCE = 2
+"""So many changes of rows work at once in a process, which bounds their memory; others wait."""
+
+
+class Rows:
+    """Changes of rows of one node's datasets."""
+
+    def __init__(self, node: Node, finder: RowFinder, pool: Executor, spool_dir: Path) -> None:
+        self._node = node
+        self._finder = finder
+        self._pool = pool
+        self._spool_dir = spool_dir
+        self._limits = IngestLimits()
+        self._working = asyncio.Semaphore(JOBS_AT_ONCE)
+
+    async def delete(
+        self, caller: Caller, request: DeleteRequest, payload: bytes = b""
+    ) -> Versioned[DeleteReceipt]:
+        """Remove the rows that fulfil a condition. `payload`: the request as sent.
+
+        Raises RefusedError: `dataset_not_found`, `sql_error`, `statement_not_allowed`, what queries
+        raise, and what settle raises. Nothing is changed then.
+        """
+        statement = RowStatement(where=request.where)
+        command = RewriteDataset(request.name, DELETE, statement)
+        event, seq = await self._change(
+            caller, command, RowSearch(request.where, self._now()), payload, request.dry_run
+        )
+        _, removed, objects = _changed(event)
+        return Versioned(DeleteReceipt(removed, objects, seq), seq)
+
+    async def _change(
+        self,
+        caller: Caller,
+        command: RewriteDataset,
+        search: RowSearch,
+        payload: bytes,
+        dry_run: bool,
+    ) -> tuple[Event | None, int]:
+        """The event that was made, or that a dry run foresees; None where no row is concerned."""
+        check_name(command.name)
+        # What was acknowledged before this request, by any process, is there to be found.
+        await self._node.refresh()
+        async with self._working, work_dir(self._spool_dir, self._pool) as place:
+            job = RewriteJob(
+                *(self._node, self._finder, self._pool, self._limits, search, place),
+                dry_run=dry_run,
+            )
+            if not dry_run:
+                digest = hashlib.sha256(payload).hexdigest()
+                settled = await settle(self._node, command, caller, digest, job)
+                return settled.event, settled.seq
+            foreseen = await foresee(self._node, command, job)
+            if foreseen.refused is not None:
+                raise RefusedError(foreseen.refused)
+            return foreseen.event, foreseen.before.head.seq
+
+    def _now(self) -> str:
+        return format_at(self._node.clock.now())
+
+
+def _changed(event: Event | None) -> tuple[int, int, int]:
+    """How many rows an event added, how many it removed, and how many objects it replaced."""
+    if event is None or not isinstance(event.data, DatasetRewritten):
+        return 0, 0, 0
+    return *rows_changed(event.data), len(event.data.replaced)

@@ -94,15 +94,17 @@ class View(msgspec.Struct, frozen=True):
     place in it, both from 0."""
 
 
-def view_sql(view: View) -> str:
+def view_sql(view: View, *, uniform: bool = False) -> str:
     """Return the statement that creates the dataset's view over its objects.
 
+    `uniform`: every object has exactly the columns of `stored_columns`, so that none needs a cast.
     Without objects the view is an empty relation of the known types. Binding reads the objects'
     footers, so a view is made only for a query that names it. Raises ValueError when neither
     objects nor columns are known, since such a view has no shape.
     """
     if view.objects:
-        return _create(view, f"{_selected(view)} FROM {_read(view)}")
+        mapping = "" if uniform else _columns_by_name(view)
+        return _create(view, f"{_selected(view)} FROM {_read(view, mapping)}")
     if not view.columns:
         raise ValueError("neither objects nor columns")
     return stub_sql(view)
@@ -151,22 +153,21 @@ def _called(view: View) -> str:
     return f"{quoted(view.schema)}.{quoted(view.name)}" if view.schema else quoted(view.name)
 
 
+def stored_columns(view: View) -> list[tuple[str, str]] | None:
+    """Names and DuckDB's types of the columns that objects should have; None where a type is not known."""
+    columns = [(column.name, duckdb_type(column.type)) for column in _stored(view)]
+    return columns if columns and all(type_ != _UNKNOWN for _, type_ in columns) else None
+
+
+def unglobbed(path: str) -> str:
+    """Return `path` as a pattern that matches it alone."""
+    return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", path)
+
+
 def _selected(view: View) -> str:
     labels = [f"{_value_of_object(label)} AS {quoted(label.name)}" for label in view.labels]
-    own = [_column(column) for column in _stored(view)]
+    own = [quoted(column.name) for column in _stored(view)]
     return ", ".join(labels + (own or ["*"]) + (_POSITIONS if view.positioned else []))
-
-
-def _column(column: Column) -> str:
-    """A column of the objects. One of floating point is read without Parquet's statistics.
-
-    These leave NaN out, and write 0.0 as -0.0. DuckDB 2.0.1 answers max() from them, and skips row
-    groups for `d > 100`, `isnan(d)` and `d = 'NaN'`, although NaN is its greatest value.
-    """
-    name = quoted(column.name)
-    if column.type not in _FLOATING:
-        return name
-    return f"CASE WHEN {name} IS NULL THEN NULL ELSE {name} END AS {name}"
 
 
 def _stored(view: View) -> list[Column]:
@@ -181,10 +182,26 @@ def _value_of_object(label: Label) -> str:
     return f"list_extract([{values}], CAST(file_index AS BIGINT) + 1)"
 
 
-def _read(view: View) -> str:
+def _read(view: View, mapping: str) -> str:
+    """The objects, read so that Parquet's statistics mislead no query.
+
+    These leave NaN out, and write 0.0 as -0.0. `can_have_nan` makes DuckDB expect NaN in row groups
+    that it would skip for `d > 100` or `isnan(d)`. From the statistics of a single object, read
+    without `schema`, DuckDB 2.0.1 also answers `max(d)` and `min(d)`; of two objects it does not.
+    """
+    alone = len(view.objects) == 1 and "schema" not in mapping and _may_have_floating(view)
+    objects = view.objects * 2 if alone else view.objects
+    paths = ", ".join(_literal(unglobbed(path)) for path in objects)
     # Hive partitioning off: a bucket under /env=prod/ would grow a column.
-    paths = ", ".join(_literal(_unglobbed(path)) for path in view.objects)
-    return f"read_parquet([{paths}], hive_partitioning=false{_columns_by_name(view)})"
+    options = f"hive_partitioning=false, can_have_nan=true{mapping}"
+    return f"read_parquet([{paths}], {options})" + (" WHERE file_index = 0" if alone else "")
+
+
+def _may_have_floating(view: View) -> bool:
+    columns = _stored(view)
+    return not columns or any(
+        column.type in _FLOATING or duckdb_type(column.type) == _UNKNOWN for column in columns
+    )
 
 
 def _columns_by_name(view: View) -> str:
@@ -194,20 +211,15 @@ def _columns_by_name(view: View) -> str:
     the same values: each is cast to the dataset's type as it is read. Where one of those types is
     not known here DuckDB finds a type for all objects.
     """
-    columns = _stored(view)
-    types = [duckdb_type(column.type) for column in columns]
-    if not columns or _UNKNOWN in types:
+    columns = stored_columns(view)
+    if columns is None:
         return ", union_by_name=true" if len(view.objects) > 1 else ""
     entries = ", ".join(
-        f"{_literal(column.name)}: {{'name': {_literal(column.name)}, 'type': {_literal(type_)},"
+        f"{_literal(name)}: {{'name': {_literal(name)}, 'type': {_literal(type_)},"
         " 'default_value': NULL}"
-        for column, type_ in zip(columns, types, strict=True)
+        for name, type_ in columns
     )
     return f", schema=MAP {{{entries}}}"
-
-
-def _unglobbed(path: str) -> str:
-    return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", path)
 
 
 def _literal(text: str) -> str:

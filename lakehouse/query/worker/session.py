@@ -200,9 +200,10 @@ class Worker(msgspec.Struct):
     ) -> None:
         self.catalogue.keep(cursor, named)
         for relation, view in named.items():
-            if self.catalogue.has(relation):
-                continue
             try:
+                if self.catalogue.has(relation):
+                    self.catalogue.simplify(cursor, relation)
+                    continue
                 sql = defined_views.made_sql(cursor, relation, view, defined)
                 self.catalogue.make(cursor, relation, view, sql)
             except _FAILURES as error:

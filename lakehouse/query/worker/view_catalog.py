@@ -14,6 +14,7 @@ import duckdb
 
 from lakehouse.query.policy.guard import lower
 from lakehouse.query.relations import INNER
+from lakehouse.query.worker.object_columns import ObjectColumns
 from projections.views import View, dropped_sql, quoted, stub_sql, view_sql
 
 Cursor: TypeAlias = duckdb.DuckDBPyConnection
@@ -26,6 +27,9 @@ class Catalogue:
         self._listed: dict[str, View] = {}
         """By names as DuckDB compares them. No view is in both."""
         self._named: dict[str, View] = {}
+        self._compared: set[str] = set()
+        """The relations of `_named` whose objects' columns were compared with the view's."""
+        self._columns = ObjectColumns()
 
     def list(self, cursor: Cursor, views: Iterable[View]) -> None:
         """Create exactly `views`, without rows, for a listing."""
@@ -53,6 +57,7 @@ class Catalogue:
         for relation in changed:
             cursor.execute(dropped_sql(self._named[relation]))
             del self._named[relation]
+            self._compared.discard(relation)
 
     def make(self, cursor: Cursor, relation: str, view: View, sql: str | None = None) -> None:
         """Create this view too, by `sql` if given; call after `keep`. Reads the footers of its objects."""
@@ -64,6 +69,18 @@ class Catalogue:
         self._named[relation] = view
         if not relation.startswith(INNER):
             self._listed.pop(lower(view.name), None)
+
+    def simplify(self, cursor: Cursor, relation: str) -> None:
+        """Make a view that is used again without casts, if all its objects have its columns.
+
+        Not at its first use: reading every footer may cost more than the statement.
+        """
+        if relation in self._compared:
+            return
+        view = self._named[relation]
+        if self._columns.are_uniform(cursor, view):
+            cursor.execute(view_sql(view, uniform=True))
+        self._compared.add(relation)
 
     def has(self, relation: str) -> bool:
         """Whether this relation is made."""

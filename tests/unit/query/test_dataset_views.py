@@ -17,7 +17,8 @@ AMOUNT = Column("amount", "int64")
 def test_a_view_names_its_columns_when_they_are_known() -> None:
     assert view_sql(View("sales", ("/b/1.parquet",), (AMOUNT, Column('a"b', "string")))) == (
         'CREATE OR REPLACE VIEW "sales" AS SELECT "amount", "a""b" '
-        "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false, schema=MAP {"
+        "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false, can_have_nan=true, "
+        "schema=MAP {"
         "'amount': {'name': 'amount', 'type': 'BIGINT', 'default_value': NULL}, "
         "'a\"b': {'name': 'a\"b', 'type': 'VARCHAR', 'default_value': NULL}})"
     )
@@ -26,15 +27,36 @@ def test_a_view_names_its_columns_when_they_are_known() -> None:
 def test_a_view_takes_what_is_there_when_columns_are_not_known() -> None:
     assert view_sql(View("sales", ("/b/1.parquet",))) == (
         'CREATE OR REPLACE VIEW "sales" AS SELECT * '
-        "FROM read_parquet(['/b/1.parquet'], hive_partitioning=false)"
+        "FROM read_parquet(['/b/1.parquet', '/b/1.parquet'], hive_partitioning=false, "
+        "can_have_nan=true) WHERE file_index = 0"
     )
+
+
+@pytest.mark.parametrize(
+    ("type_", "objects", "expected"),
+    [
+        ("int64", ("/1",), "['/1'], hive_partitioning=false, can_have_nan=true)"),
+        ("float", ("/1", "/2"), "['/1', '/2'], hive_partitioning=false, can_have_nan=true)"),
+        (
+            "double",
+            ("/1",),
+            "['/1', '/1'], hive_partitioning=false, can_have_nan=true) WHERE file_index = 0",
+        ),
+    ],
+)
+def test_uniform_objects_are_read_without_casts(
+    type_: str, objects: tuple[str, ...], expected: str
+) -> None:
+    sql = view_sql(View("s", objects, (Column("x", type_),)), uniform=True)
+    assert sql == f'CREATE OR REPLACE VIEW "s" AS SELECT "x" FROM read_parquet({expected}'
 
 
 def test_objects_with_a_type_that_is_not_known_here_are_united_by_name() -> None:
     view = View("s", ("/b/1.parquet", "/b/o'2.parquet"), (Column("l", "list<element: int64>"),))
     assert view_sql(view) == (
         'CREATE OR REPLACE VIEW "s" AS SELECT "l" FROM read_parquet('
-        "['/b/1.parquet', '/b/o''2.parquet'], hive_partitioning=false, union_by_name=true)"
+        "['/b/1.parquet', '/b/o''2.parquet'], hive_partitioning=false, "
+        "can_have_nan=true, union_by_name=true)"
     )
 
 

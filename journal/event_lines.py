@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from journal.event_parts import version_of
+from journal.event_records import Count, Record
 from journal.events import (
     BLOCKS_VERSION,
     CHANGE_TYPES,
@@ -15,10 +16,8 @@ from journal.events import (
     About,
     Change,
     ChangeSetCommitted,
-    Count,
     Data,
     Event,
-    Record,
     TypedChange,
 )
 
@@ -41,6 +40,7 @@ class Envelope(Record, frozen=True):
     correlation: str | None
     about: tuple[About, ...]
     data: msgspec.Raw
+    on_behalf_of: str | None = None
 
 
 class _SealedChange(Record, frozen=True):
@@ -98,6 +98,7 @@ def open_envelope(envelope: Envelope) -> Event:
         envelope.correlation,
         envelope.about,
         data,
+        envelope.on_behalf_of,
     )
 
 

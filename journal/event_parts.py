@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
+from journal.access_events import AccessEvent
 from journal.events import (
     BLOCKS_VERSION,
     RETRIES,
@@ -82,7 +83,7 @@ def objects_of(change: Change) -> tuple[Object, ...]:
             return ()
         case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():
             return ()
-        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
+        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped() | AccessEvent():
             return ()
     assert_never(change)
 
@@ -131,6 +132,6 @@ def _names_of(change: Change) -> tuple[Sequence[str], Sequence[str]]:
             return (), ()
         case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():
             return (), ()
-        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
+        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped() | AccessEvent():
             return (), ()
     assert_never(change)

@@ -6,6 +6,22 @@ or a bucket. FORMAT.md, "Events", is the specification.
 
 from typing import ClassVar, get_args
 
+from journal.access_events import (
+    GrantDropped,
+    GrantPut,
+    PrincipalDropped,
+    PrincipalPut,
+    TokenIssued,
+    TokenRevoked,
+)
+from journal.definition_events import (
+    Alias,
+    ProfileDropped,
+    ProfilePut,
+    SafeView,
+    ViewDropped,
+    ViewPut,
+)
 from journal.event_records import (
     COMPACT,
     DELETE,
@@ -34,18 +50,24 @@ __all__ = [
     "OVERWRITE",
     "REWRITE_KINDS",
     "UPDATE",
+    "Alias",
     "Column",
     "Count",
     "Derivation",
     "Object",
     "Place",
+    "ProfileDropped",
+    "ProfilePut",
     "Read",
     "Record",
     "Renamed",
     "Replacement",
     "Rounded",
     "RowStatement",
+    "SafeView",
     "Source",
+    "ViewDropped",
+    "ViewPut",
 ]
 
 VERSION = 1
@@ -205,61 +227,6 @@ class DatasetsSwapped(Record, frozen=True):
     b: str
 
 
-class SafeView(Record, frozen=True):
-    """A view that shows another relation masked: each column in neither list is null."""
-
-    of: str
-    masks: tuple[tuple[str, str], ...]
-    rows: str | None
-    unmasked: tuple[str, ...]
-
-
-class ViewPut(Record, frozen=True):
-    """A view has exactly this definition, new or replaced: `sql` or `safe`; the other is null.
-
-    `reads` are the names that it reads, in lower case; `columns` are as they were then.
-    """
-
-    TYPE: ClassVar[str] = "view_put"
-    name: str
-    sql: str | None
-    safe: SafeView | None
-    comment: str | None
-    columns: tuple[Column, ...]
-    reads: tuple[str, ...]
-
-
-class ViewDropped(Record, frozen=True):
-    """A view was dropped; its name is free."""
-
-    TYPE: ClassVar[str] = "view_dropped"
-    name: str
-
-
-class Alias(Record, frozen=True):
-    """What a name stands for in a profile, and as of which time or seq; null: the query's own."""
-
-    alias: str
-    to: str
-    as_of: str | None
-
-
-class ProfilePut(Record, frozen=True):
-    """A profile has exactly this definition, new or replaced; `others`: `visible` or `hidden`."""
-
-    TYPE: ClassVar[str] = "profile_put"
-    name: str
-    names: tuple[Alias, ...]
-    others: str
-
-
-class ProfileDropped(Record, frozen=True):
-    """A profile was dropped."""
-
-    TYPE: ClassVar[str] = "profile_dropped"
-    name: str
-
-
 class FormatRaised(Record, frozen=True):
     """Writers use this slot format from the next slot."""
 
@@ -293,6 +260,12 @@ Change = (
     | ViewDropped
     | ProfilePut
     | ProfileDropped
+    | PrincipalPut
+    | PrincipalDropped
+    | TokenIssued
+    | TokenRevoked
+    | GrantPut
+    | GrantDropped
     | FormatRaised
     | LakeAdopted
     | DatasetRewritten
@@ -328,8 +301,11 @@ class About(Record, frozen=True):
     prev: Place | None
 
 
-class Event(Record, frozen=True):
-    """One event. The fields are in the order in which they are written."""
+class Event(Record, frozen=True, omit_defaults=True):
+    """One event. The fields are in the order in which they are written.
+
+    `on_behalf_of`: for whom the actor, a principal, says that it acts; it is not verified.
+    """
 
     seq: Count
     type: str
@@ -342,3 +318,4 @@ class Event(Record, frozen=True):
     correlation: str | None
     about: tuple[About, ...]
     data: Data
+    on_behalf_of: str | None = None

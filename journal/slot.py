@@ -14,7 +14,8 @@ from journal.block_hashes import record_fault
 from journal.bucket.keys import are_blobs, key_fault
 from journal.event_lines import Envelope, UnknownEvent, decode_envelope, decode_event, encode_event
 from journal.event_parts import block_hashes_of, names_of
-from journal.events import Count, Event, Record
+from journal.event_records import Count, Record
+from journal.events import Event
 
 FORMAT = 1
 """The newest slot format that this code reads and writes; `min_reader` is judged against it."""

@@ -5,6 +5,7 @@ from typing import assert_never
 import msgspec
 from immutables import Map
 
+from journal.access_events import AccessChange, AccessEvent
 from journal.event_parts import retried_by, rows_changed
 from journal.events import (
     Change,
@@ -53,6 +54,7 @@ DatasetChange = (
     | DatasetUnpinned
     | DatasetRenamed
     | DatasetsSwapped
+    | AccessChange
     | FormatRaised
     | LakeAdopted
 )
@@ -145,7 +147,7 @@ def _apply(draft: Overlay[str, Dataset], data: DatasetChange, moment: Moment) ->
             _move(draft, data, moment)
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
             pass
-        case FormatRaised() | LakeAdopted():
+        case FormatRaised() | LakeAdopted() | AccessEvent():
             pass
         case _:
             assert_never(data)

@@ -13,6 +13,7 @@ import msgspec
 from immutables import Map
 
 from journal.slot import Head
+from projections.access import Access
 from projections.catalog import Catalog
 from projections.fold import STATE_VERSION, State
 from projections.heap import growing
@@ -25,6 +26,7 @@ PARTS: tuple[tuple[str, type[Any]], ...] = (
     ("inventory", Inventory),
     ("history", History),
     ("requests", Requests),
+    ("access", Access),
 )
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")

@@ -6,10 +6,12 @@ The same events give the same state, byte for byte, on every node; `codec.state_
 
 import msgspec
 
+from journal.access_events import AccessEvent
 from journal.event_parts import changes_of
 from journal.events import Change, Event, FormatRaised
 from journal.slot import FORMAT, Head, Slot
-from projections import catalog, history, idempotency, inventory
+from projections import access, catalog, history, idempotency, inventory
+from projections.access import Access
 from projections.catalog import Catalog
 from projections.history import Anchor, History
 from projections.idempotency import Requests
@@ -17,7 +19,7 @@ from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 """Raised when the same events fold to another state; golden roots test it."""
 
 
@@ -30,11 +32,15 @@ class State(msgspec.Struct, frozen=True):
     inventory: Inventory
     history: History
     requests: Requests
+    access: Access
 
 
 def empty(origin: Head) -> State:
     """The state before slot 1; `origin` is the head of the lake's empty journal."""
-    return State(origin, FORMAT, catalog.EMPTY, inventory.EMPTY, history.EMPTY, idempotency.EMPTY)
+    return State(
+        *(origin, FORMAT, catalog.EMPTY, inventory.EMPTY, history.EMPTY, idempotency.EMPTY),
+        access.EMPTY,
+    )
 
 
 class Draft:
@@ -47,6 +53,7 @@ class Draft:
         self._links = Overlay(state.history.links)
         self._anchors = state.history.anchors
         self._requests = idempotency.Draft(state.requests)
+        self._access = access.Draft(state.access)
 
     def apply(self, event: Event, moment: Moment) -> None:
         """Fold one event: all of its changes have the same moment."""
@@ -60,6 +67,8 @@ class Draft:
         """Fold one change. The inventory goes first: it reads what the catalog held before."""
         inventory.apply(self._inventory, self._catalog.datasets, change, moment)
         catalog.apply(self._catalog, change, moment)
+        if isinstance(change, AccessEvent):
+            access.apply(self._access, change, moment)
         if isinstance(change, FormatRaised):
             self._format = max(self._format, change.slot)
 
@@ -79,6 +88,7 @@ class Draft:
             self._inventory.finish(),
             History(self._links.finish(), self._anchors),
             self._requests.finish(),
+            self._access.finish(),
         )
 
 

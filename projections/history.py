@@ -6,7 +6,18 @@ from typing import assert_never
 import msgspec
 from immutables import Map
 
+from journal.access_events import (
+    AccessChange,
+    AccessEvent,
+    GrantDropped,
+    GrantPut,
+    PrincipalDropped,
+    PrincipalPut,
+    TokenIssued,
+    TokenRevoked,
+)
 from journal.event_parts import changes_of
+from journal.event_records import Place
 from journal.events import (
     About,
     Change,
@@ -27,7 +38,6 @@ from journal.events import (
     ObjectsCollected,
     ObjectsMarked,
     ObjectStored,
-    Place,
     ProfileDropped,
     ProfilePut,
     ViewDropped,
@@ -84,6 +94,8 @@ def _origins(change: Change) -> dict[str, str]:
             return _itself(change.name)
         case ProfilePut() | ProfileDropped():
             return {profile_entity(change.name): profile_entity(change.name)}
+        case AccessEvent():
+            return {access_entity(change): access_entity(change)}
         case ObjectsMarked() | ObjectsCollected() | FormatRaised() | LakeAdopted():
             return {}
     assert_never(change)
@@ -101,6 +113,18 @@ def dataset_entity(name: str) -> str:
 def profile_entity(name: str) -> str:
     """The name of a profile in `about`."""
     return f"profile:{name.lower()}"
+
+
+def access_entity(change: AccessChange) -> str:
+    """The name in `about` of the principal, token or grant that a change of access is about."""
+    match change:
+        case PrincipalPut() | PrincipalDropped():
+            return f"principal:{change.name.lower()}"
+        case TokenIssued() | TokenRevoked():
+            return f"token:{change.id}"
+        case GrantPut() | GrantDropped():
+            return f"grant:{change.principal.lower()}/{change.on}"
+    assert_never(change)
 
 
 def about(history: History, data: Data) -> tuple[About, ...]:

@@ -10,6 +10,7 @@ from typing import assert_never
 import msgspec
 from immutables import Map
 
+from journal.access_events import AccessEvent
 from journal.bucket.keys import blob_tag, mint_seq
 from journal.event_parts import objects_of, retried_by
 from journal.events import (
@@ -152,7 +153,7 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: M
             | LakeAdopted()
             | ViewPut()
             | ViewDropped()
-            | (ProfilePut() | ProfileDropped())
+            | (ProfilePut() | ProfileDropped() | AccessEvent())
         ):
             pass
         case _:

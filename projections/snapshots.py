@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import aclosing
 from datetime import datetime
 
-from journal.events import Event, Place
+from journal.event_records import Place
+from journal.events import Event
 from journal.slot import Header, JournalCorrupt, SealedSlot, check_link, event_in, format_at
 from projections import history
 from projections.checkpointing import newest_state

@@ -10,6 +10,7 @@ from typing import assert_never
 
 import msgspec
 
+from journal.access_events import AccessEvent
 from journal.event_parts import changes_of, names_of, version_of
 from journal.events import (
     RETRIES,
@@ -40,6 +41,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from lakehouse.domain.access import rules as access_rules
 from lakehouse.domain.commands import (
     AdoptLake,
     Command,
@@ -182,10 +184,16 @@ def command_of(data: Change, before: State, now: State) -> Command:
             return RestoreDataset(data.as_of_seq, _restored(data))
         case DatasetPinned():
             return PinDataset(data.as_of_seq, _pinned(data))
-        case DatasetUnpinned() | ObjectsMarked() | ObjectsCollected():
+        case (
+            DatasetUnpinned()
+            | ObjectsMarked()
+            | ObjectsCollected()
+            | FormatRaised()
+            | LakeAdopted()
+        ):
             return _operation(data)
-        case FormatRaised() | LakeAdopted():
-            return _operation(data)
+        case AccessEvent():
+            return access_rules.command_of(data)
     return _definition(data)
 
 

@@ -22,6 +22,15 @@ EventType = Annotated[
 OfDataset = Annotated[DatasetName, Meta(description="Only events about this dataset.")]
 
 
+OnBehalfOf = Annotated[
+    str | None,
+    Meta(
+        description="For whom the actor, a principal, says that it acts; it is not verified.",
+        examples=[None],
+    ),
+]
+
+
 class ListEventsQuery(msgspec.Struct, frozen=True):
     """Query of GET /v1/journal/events."""
 
@@ -101,6 +110,7 @@ class JournalEvent(msgspec.Struct, frozen=True):
             examples=[{"name": "sales", "dataset_id": "0f2b6c1e-6e0a-5c0e-9a58-5b8a9f0e2f11"}],
         ),
     ]
+    on_behalf_of: OnBehalfOf = None
 
 
 class EventPage(msgspec.Struct, frozen=True):
@@ -169,6 +179,7 @@ class StreamedEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     request: str | None = None
     reason: str | None = None
     correlation: str | None = None
+    on_behalf_of: OnBehalfOf = None
 
 
 class StreamEnd(msgspec.Struct, frozen=True):

@@ -48,6 +48,7 @@ MODULES = {
     "diff": "time_travel",
     "why": "time_travel",
     "undo": "time_travel",
+    "access": "access",
     "gc": "gc",
     "doctor": "doctor",
     "journal head": "journal",

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from lakehouse.cli.access_parser import add_access
 from lakehouse.cli.arguments import (
     Commands,
     Parser,
@@ -273,6 +274,7 @@ def _time_travel(commands: "Commands[Parser]") -> None:
 
 
 def _maintenance(commands: "Commands[Parser]") -> None:
+    add_access(commands)
     gc = add_command(commands, "gc", "Find and remove objects that nothing refers to")
     gc.add_argument(
         "--older-than",

@@ -181,4 +181,5 @@ def _event(state: State, data: Data, context: Context) -> Event:
         context.correlation,
         history.about(state.history, data),
         data,
+        context.on_behalf_of,
     )

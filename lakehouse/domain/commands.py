@@ -15,6 +15,7 @@ from journal.events import (
     SafeView,
     Source,
 )
+from lakehouse.domain.access.commands import AnyAccessCommand
 from projections.catalog import Dataset, Ingested
 
 
@@ -296,6 +297,7 @@ Command = (
     | RecordCollected
     | AdoptLake
     | RaiseFormat
+    | AnyAccessCommand
 )
 
 
@@ -309,3 +311,5 @@ class Context(msgspec.Struct, frozen=True):
     reason: str | None = None
     key: str | None = None
     request: str | None = None
+    on_behalf_of: str | None = None
+    """For whom the actor says that it acts."""

@@ -20,6 +20,8 @@ from lakehouse.domain import (
     rewrite_rules,
     undo_rules,
 )
+from lakehouse.domain.access import rules as access_rules
+from lakehouse.domain.access.commands import AccessCommand, AnyAccessCommand
 from lakehouse.domain.commands import (
     AdoptLake,
     Command,
@@ -76,8 +78,8 @@ def judge(state: State, command: Command) -> Decision:
             return change_set_rules.commit(state, command, judge)
         case RestoreDataset() | PinDataset() | UnpinDataset():
             return restore_rules.decide(state, command)
-        case MarkObjects() | RecordCollected():
-            return gc_rules.decide(state, command)
+        case MarkObjects() | RecordCollected() | AccessCommand():
+            return _administer(state, command)
         case UndoChange() | AdoptLake() | RaiseFormat():
             return _operate(state, command)
     assert_never(command)
@@ -104,6 +106,14 @@ def _replayed(state: State, context: Context) -> Replayed | Refused | None:
     return Refused(
         "idempotency_key_reused", f"the key was used for another request (event {seen.seq})"
     )
+
+
+def _administer(
+    state: State, command: MarkObjects | RecordCollected | AnyAccessCommand
+) -> Decision:
+    if isinstance(command, AccessCommand):
+        return access_rules.decide(state, command)
+    return gc_rules.decide(state, command)
 
 
 def _operate(state: State, command: UndoChange | AdoptLake | RaiseFormat) -> Decision:

@@ -59,7 +59,12 @@ CODES: dict[str, Code] = {
     "sql_error": Code(400, "SQL error", "Correct the statement; the message is DuckDB's."),
     "view_broken": Code(400, "View broken", "Restore what the view reads, or put the view again."),
     "incomplete_body": Code(400, "Incomplete body", "Send the whole body."),
+    # 401: nobody that the lake knows.
+    "unauthenticated": Code(
+        401, "Unauthenticated", "Send a valid token as `Authorization: Bearer <token>`."
+    ),
     # 403: not allowed.
+    "forbidden": Code(403, "Forbidden", "Ask an admin of the lake for the right."),
     "foreign_host": Code(
         403,
         "Foreign host",
@@ -79,6 +84,11 @@ CODES: dict[str, Code] = {
     "event_not_found": Code(
         404, "Event not found", "Read the journal's head to see the last event."
     ),
+    "principal_not_found": Code(
+        404, "Principal not found", "List the principals to see which exist."
+    ),
+    "token_not_found": Code(404, "Token not found", "List the tokens to see which exist."),
+    "grant_not_found": Code(404, "Grant not found", "List the grants to see which exist."),
     "pin_not_found": Code(404, "Pin not found", "List the pins to see which exist."),
     "quarantine_not_found": Code(
         404,
@@ -102,6 +112,10 @@ CODES: dict[str, Code] = {
         409, "Query cancelled", "Send the query again if you still need its result."
     ),
     "name_taken": Code(409, "Name taken", "Use the existing spelling, or another name."),
+    "already_initialised": Code(
+        409, "Already initialised", "Use `lakehouse access init --recover` for another admin token."
+    ),
+    "last_admin": Code(409, "Last admin", "Make another admin first."),
     "view_cycle": Code(409, "View cycle", "Use relations that do not read this view."),
     "expectation_failed": Code(
         409, "Expectation failed", "Read what is there now, then decide again."

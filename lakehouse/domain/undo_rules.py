@@ -6,6 +6,7 @@ change of the dataset: what a dataset holds does not depend on it.
 
 from typing import assert_never
 
+from journal.access_events import AccessEvent
 from journal.event_parts import changes_of
 from journal.events import (
     Change,
@@ -31,6 +32,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from lakehouse.domain.access import rules as access_rules
 from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
@@ -87,13 +89,19 @@ def _inverse(data: Change, before: State) -> Command | Refused:
             return SwapDatasets(data.a, data.b)
         case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
             return _definition(data, before)
+        case AccessEvent():
+            return access_rules.inverse(data, before.access)
         case ObjectStored() | ObjectForgotten():
             return _key(data.key, before)
         case DatasetPinned():
             return UnpinDataset(data.name, data.as_of_seq)
-        case ObjectsMarked() | ObjectsCollected() | DatasetUnpinned():
-            return Refused("cannot_undo", f"{data.TYPE}: {_why_final(data)}")
-        case FormatRaised() | LakeAdopted():
+        case (
+            ObjectsMarked()
+            | ObjectsCollected()
+            | DatasetUnpinned()
+            | FormatRaised()
+            | LakeAdopted()
+        ):
             return Refused("cannot_undo", f"{data.TYPE}: {_why_final(data)}")
     assert_never(data)
 
@@ -147,11 +155,17 @@ def _blocked(state: State, command: UndoChange, data: Change) -> Refused | Needs
             return _dataset_changed(state, command, data.name)
         case ProfilePut() | ProfileDropped():
             return _profile_changed(state, command.seq, data.name)
+        case AccessEvent():
+            return access_rules.changed_since(state, command.seq, data)
         case DatasetPinned():
             return _pinned_again(state, command.seq, data)
-        case ObjectsMarked() | ObjectsCollected() | DatasetUnpinned():
-            return None
-        case FormatRaised() | LakeAdopted():
+        case (
+            ObjectsMarked()
+            | ObjectsCollected()
+            | DatasetUnpinned()
+            | FormatRaised()
+            | LakeAdopted()
+        ):
             return None
     assert_never(data)
 

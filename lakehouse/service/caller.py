@@ -1,7 +1,7 @@
 """Who calls a use case: one value that every door makes and every use case takes first.
 
-Nothing is decided by it yet; access will be checked with this value, in one place. Must never hold what
-a single use case needs: that is the use case's own parameter.
+`access.permissions` decides by it what the caller may do. Must never hold what a single use case needs:
+that is the use case's own parameter.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ class Caller(msgspec.Struct, frozen=True):
     """Who calls, through which door, and what the call says of itself."""
 
     actor: str
-    """The name that the caller gives; it is not verified."""
+    """The principal; in an open lake the name that the caller gives, which is not verified."""
     accepted_s: float
     """When the call was accepted, by the node's monotonic clock."""
     door: str = HTTP
@@ -31,6 +31,12 @@ class Caller(msgspec.Struct, frozen=True):
     reason: str | None = None
     """Why a change is made; it is stored with the event."""
     idempotency_key: str | None = None
+    principal: str | None = None
+    """Who was authenticated; None in an open lake, and for a command on the bucket itself."""
+    token: str | None = None
+    """The id of the token that proved it."""
+    on_behalf_of: str | None = None
+    """For whom a principal says that it acts; it is not verified."""
 
     def request_hash(self, payload_sha256: str) -> str:
         """What makes two requests the same: route, sorted query, actor, payload."""
@@ -43,4 +49,7 @@ class Caller(msgspec.Struct, frozen=True):
         `request` is the hash of the request; without it the event does not store the idempotency key.
         """
         key = self.idempotency_key if request is not None else None
-        return Context(self.actor, command_id, self.correlation, self.reason, key, request)
+        return Context(
+            *(self.actor, command_id, self.correlation, self.reason, key, request),
+            self.on_behalf_of,
+        )

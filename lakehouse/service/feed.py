@@ -215,6 +215,7 @@ def frame(event: JournalEvent, lake: str) -> bytes:
         request=event.request,
         reason=event.reason,
         correlation=event.correlation,
+        on_behalf_of=event.on_behalf_of,
     )
     return b"id: %d\ndata: %s\n\n" % (event.seq, msgspec.json.encode(detail))
 

@@ -189,6 +189,7 @@ def journal_event(header: Header, event: Event) -> JournalEvent:
         event.correlation,
         [Mention(each.entity, each.prev) for each in event.about],
         msgspec.to_builtins(event.data),
+        event.on_behalf_of,
     )
 
 

@@ -13,6 +13,8 @@ from lakehouse.formats.limits import IngestLimits
 from lakehouse.metrics import Metrics, Standing
 from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.query.engine import QueryEngine
+from lakehouse.service.access.authentication import Authentication
+from lakehouse.service.access.use_case import Access
 from lakehouse.service.administration import Administration
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
@@ -117,6 +119,8 @@ class Service:
         self.rows = Rows(node, RowFinder(self.objects, engine, pool), pool, spool_dir)
         self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
         self.administration = Administration(node)
+        self.access = Access(node)
+        self.authentication = Authentication(node)
 
     @property
     def is_open(self) -> bool:

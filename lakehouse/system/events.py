@@ -17,7 +17,18 @@ from lakehouse.system import view_table
 
 EVENTS = view_table.EVENTS.columns
 _NAMING = frozenset(data.TYPE for data in TYPES if "name" in data.__struct_fields__)
-_OWN = ("seq", "type", "v", "actor", "reason", "key", "request", "correlation", "command")
+_OWN = (
+    "seq",
+    "type",
+    "v",
+    "actor",
+    "reason",
+    "key",
+    "request",
+    "correlation",
+    "command",
+    "on_behalf_of",
+)
 
 
 class _Named(msgspec.Struct):

@@ -146,6 +146,7 @@ EVENTS = SystemView(
             "correlation": pa.string(),
             "command": pa.string(),
             "data": pa.string(),
+            "on_behalf_of": pa.string(),
         }
     ),
     EventsSource(),

@@ -14,6 +14,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from journal.clock import Clock
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.access.authentication import CHALLENGE
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.http.bodies import check_transfer_coding
 from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
@@ -154,6 +155,11 @@ class Edge(web.Server):
         check_transfer_coding(request)
         exchange = Exchange(request, identity, self._service.clock.monotonic(), match)
         route = exchange.route
+        if not route.public:
+            sent = request.headers.getall("Authorization", [])
+            exchange.identity = self._service.authentication.identify(sent)
+            if not route.judged:
+                self._service.authentication.require_admin(exchange.caller())
         request[ABANDONABLE] = route.abandonable
         request[ROUTE] = (route.method, route.path)
         if (seq := exchange.min_seq()) is not None:
@@ -184,6 +190,8 @@ def _refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Re
             request.transport.abort()
         raise ConnectionResetError(refused.code)
     response = problem(refused, identity)
+    if refused.code == "unauthenticated":
+        response.headers["WWW-Authenticate"] = CHALLENGE
     if refused.code == "method_not_allowed":
         response.headers["Allow"] = ", ".join(str(row["allow"]) for row in refused.errors)
     return response

@@ -40,6 +40,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """The structs of a JSON answer, and media types; none is 204."""
     changes: bool = False
     """Whether it may make an event."""
+    public: bool = False
+    """Whether it needs no token in a lake that has principals."""
+    judged: bool = False
+    """Whether its use case judges what the caller may do. Without that it answers admins only."""
     abandonable: bool = False
     """Whether a client that closes its side cancels the work."""
 

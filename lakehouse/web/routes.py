@@ -42,6 +42,7 @@ from lakehouse.api.time_travel import (
 from lakehouse.query.render.formats import FORMATS
 from lakehouse.service.service import Service
 from lakehouse.service.status import METRICS_TYPE
+from lakehouse.web.access_routes import ACCESS_ROUTES
 from lakehouse.web.catalog_routes import CATALOG_ROUTES
 from lakehouse.web.handlers import (
     gc,
@@ -114,6 +115,7 @@ ROUTES = (
         changes=True,
     ),
     *CATALOG_ROUTES,
+    *ACCESS_ROUTES,
     Route(
         method="POST",
         path="/v1/ingest",
@@ -239,6 +241,7 @@ ROUTES = (
         method="GET",
         path="/health",
         handler=status.health,
+        public=True,
         summary="Check that the process runs",
         description="Answers without reading anything.",
         answers=(Health,),
@@ -247,6 +250,7 @@ ROUTES = (
         method="GET",
         path="/ready",
         handler=status.ready,
+        public=True,
         summary="Check that the process can serve",
         description="200 if the process has read the journal to its end and the bucket answers, "
         "else 503 with the cause.",

@@ -15,6 +15,19 @@ MANIFEST = SUMMARY | {"schema": [COLUMN], "objects": [OBJECT]}
 EVENT = {
     "seq": 0, "position": 0, "at": 0, "type": 0, "v": 0, "command": 0, "key": 0, "request": 0,
     "actor": 0, "reason": 0, "correlation": 0, "about": [{"entity": 0, "prev": ANY}], "data": ANY,
+    "on_behalf_of": 0,
+}  # fmt: skip
+_LIMITS = {"queries": 0, "waiting": 0, "ingests": 0, "connections": 0, "bytes_per_day": 0}
+PRINCIPAL = {
+    "name": 0, "kind": 0, "admin": 0, "profile": 0, "disabled": 0, "limits": _LIMITS, "created_at": 0,
+    "updated_at": 0, "seq": 0,
+}  # fmt: skip
+GRANT = {"principal": 0, "on": 0, "can": ANY, "updated_at": 0, "seq": 0}
+TOKEN = {
+    "id": 0, "principal": 0, "expires_at": 0, "expired": 0, "note": 0, "issued_at": 0, "seq": 0,
+}  # fmt: skip
+ME = {
+    "principal": 0, "kind": 0, "admin": 0, "profile": 0, "limits": _LIMITS, "grants": [GRANT], "seq": 0,
 }  # fmt: skip
 SOURCE = {"sha256": 0, "size_bytes": 0}
 RECEIPT = MANIFEST | {
@@ -78,7 +91,7 @@ VIEWS = {
     " updated_at seq",
     "columns": "dataset position name type",
     "objects": "key size_bytes sha256 row_count content_type created_at seq is_current datasets",
-    "events": "seq position at type v dataset actor reason key request correlation command data",
+    "events": "seq position at type v dataset actor reason key request correlation command data on_behalf_of",
     "quarantine": "dataset key seq line column reason raw",
     "views": "name sql comment columns reads safe created_at seq",
     "queries": "query_id actor started_at ms sql format seq rows size_bytes cached outcome",

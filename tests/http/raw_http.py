@@ -39,8 +39,10 @@ class Answer:
 class Client:
     """Asks one server, on a fresh connection each time."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, token: str | None = None) -> None:
         self.port = port
+        self.token = token
+        """Sent with each request that has no Authorization of its own."""
         self.host = f"127.0.0.1:{port}"
 
     def connect(self) -> socket.socket:
@@ -65,6 +67,8 @@ class Client:
             given.insert(0, ("Host", self.host))
         if "connection" not in names:
             given.append(("Connection", "close"))
+        if self.token is not None and "authorization" not in names:
+            given.append(("Authorization", f"Bearer {self.token}"))
         if payload is not None and not names & {"content-length", "transfer-encoding"}:
             given.append(("Content-Length", str(len(payload))))
         raw_target = target.encode() if isinstance(target, str) else target

@@ -23,24 +23,41 @@ from answer_members import (
     DRY_RUN,
     EVENT,
     GC,
+    GRANT,
     MANIFEST,
+    ME,
     MOVED,
     PIN,
+    PRINCIPAL,
     PROBLEM,
     QUERY,
     RECEIPT,
     STAGED,
     STORED,
     SUMMARY,
+    TOKEN,
     UNDONE,
     VIEWS,
     members,
 )
 from jsonschema import Draft202012Validator
 from lake_server import Lake, running_lake
+from principals import closed
 from raw_http import Answer
 from running_queries import LONG, asking
 
+from lakehouse.api.access import (
+    Grant,
+    GrantDropped,
+    GrantList,
+    IssuedToken,
+    Me,
+    Principal,
+    PrincipalDropped,
+    PrincipalList,
+    TokenList,
+    TokenRevoked,
+)
 from lakehouse.api.catalog import DatasetPage, Dropped, Manifest, ManifestPage
 from lakehouse.api.change_sets import Renamed, TransactionReceipt
 from lakehouse.api.definitions import (
@@ -339,6 +356,43 @@ def test_refusals(lake: Lake, documented: Documented) -> None:
         documented.conforms({"$ref": "#/components/schemas/Problem"}, answer.json)
         members(answer.json, expected)
         decoded(answer.body, Problem)
+
+
+def test_access(own_lake: Lake) -> None:
+    own_lake.token = closed(own_lake)
+    documented = Documented(own_lake)
+    body = {"kind": "service", "profile": "p", "limits": {"queries": 1}}
+    put = own_lake.ask("PUT", "/v1/access/principals/bo", body)
+    documented.check(put, "PUT /v1/access/principals/{name}", Principal, PRINCIPAL)
+    show = own_lake.ask("GET", "/v1/access/principals/bo")
+    documented.check(show, "GET /v1/access/principals/{name}", Principal, PRINCIPAL)
+    listed = own_lake.ask("GET", "/v1/access/principals")
+    page = {"principals": [PRINCIPAL], "seq": 0}
+    documented.check(listed, "GET /v1/access/principals", PrincipalList, page)
+    wanted = {"principal": "bo", "on": "sales_*", "can": ["read"]}
+    granted = own_lake.ask("PUT", "/v1/access/grants", wanted)
+    documented.check(granted, "PUT /v1/access/grants", Grant, GRANT)
+    grants = own_lake.ask("GET", "/v1/access/grants")
+    documented.check(grants, "GET /v1/access/grants", GrantList, {"grants": [GRANT], "seq": 0})
+    asked = {"principal": "bo", "expires_in": "30d", "note": "n"}
+    issued = own_lake.ask("POST", "/v1/access/tokens", asked)
+    shape = {"principal": 0, "id": 0, "token": 0, "expires_at": 0, "seq": 0}
+    issued_json = documented.check(issued, "POST /v1/access/tokens", IssuedToken, shape)
+    bearer = {"Authorization": f"Bearer {issued_json['token']}"}
+    me = own_lake.ask("GET", "/v1/access/me", headers=bearer)
+    documented.check(me, "GET /v1/access/me", Me, ME)
+    tokens = own_lake.ask("GET", "/v1/access/tokens")
+    documented.check(tokens, "GET /v1/access/tokens", TokenList, {"tokens": [TOKEN], "seq": 0})
+    revoked = own_lake.ask("DELETE", f"/v1/access/tokens/{issued_json['id']}")
+    ended = {"id": 0, "principal": 0, "seq": 0}
+    documented.check(revoked, "DELETE /v1/access/tokens/{id}", TokenRevoked, ended)
+    removed = own_lake.ask("DELETE", "/v1/access/grants?principal=bo&on=sales_*")
+    gone = {"principal": 0, "on": 0, "seq": 0}
+    documented.check(removed, "DELETE /v1/access/grants", GrantDropped, gone)
+    dropped = own_lake.ask("DELETE", "/v1/access/principals/bo")
+    documented.check(
+        dropped, "DELETE /v1/access/principals/{name}", PrincipalDropped, {"name": 0, "seq": 0}
+    )
 
 
 def test_every_answer_of_the_table_is_checked_above() -> None:

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "store_unfit": "said before HTTP begins",
     "cache_differs": "the command line's",
     "lake_not_found": "the command line's",
+    "already_initialised": "the command line's",
     "bucket_not_found": "test_cli_s3.py",
 }
 

@@ -5,6 +5,16 @@ import hashlib
 import random
 
 from journal.events import Column, Object, Source
+from lakehouse.domain.access.commands import (
+    AccessCommand,
+    AnyAccessCommand,
+    DropGrant,
+    DropPrincipal,
+    IssueToken,
+    PutGrant,
+    PutPrincipal,
+    RevokeToken,
+)
 from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
@@ -157,6 +167,8 @@ def naming_command(chance: random.Random) -> Command:
     name, other = chance.choice(REGISTERED + INGESTED), chance.choice(REGISTERED + INGESTED)
     if draw < 0.2:
         return definition_command(chance, name, other)
+    if draw < 0.3:
+        return access_command(chance)
     if draw < 0.6:
         return DropDataset(name)
     return RenameDataset(name, other) if draw < 0.8 else SwapDatasets(name, other)
@@ -173,6 +185,22 @@ def definition_command(chance: random.Random, name: str, other: str) -> Command:
     if draw < 0.85:
         return PutProfile("p", (), chance.choice(["visible", "hidden"]))
     return DropProfile("p")
+
+
+def access_command(chance: random.Random) -> AnyAccessCommand:
+    """A principal, a token or a grant is put, dropped, issued or revoked."""
+    name, admin = chance.choice(["ana", "bo"]), chance.random() < 0.5
+    return chance.choice(
+        [
+            PutPrincipal(name, "user", admin=admin, first=chance.random() < 0.2),
+            PutPrincipal(name, "service", admin=admin, disabled=chance.random() < 0.2),
+            DropPrincipal(name),
+            IssueToken(chance.choice("123"), name, "0" * 64, None, None),
+            RevokeToken(chance.choice("123")),
+            PutGrant(name, chance.choice(["a", "t*"]), (chance.choice(["read", "write"]),)),
+            DropGrant(name, chance.choice(["a", "t*"])),
+        ]
+    )
 
 
 def random_set(chance: random.Random, mark: str) -> Wanted:
@@ -196,6 +224,8 @@ def brief(command: Wanted) -> str:
         return f"{type(command).__name__} of {', '.join(map(brief, command.changes))}"
     if isinstance(command, SwapDatasets):
         return f"SwapDatasets {command.a} {command.b}"
+    if isinstance(command, AccessCommand):
+        return repr(command)
     what = command.key if isinstance(command, StoreObject | ForgetObject) else command.name
     return f"{type(command).__name__} {what}"
 

@@ -5,6 +5,16 @@ Shares no rule with the product: one function a command.
 
 from typing import Any
 
+import msgspec
+
+from lakehouse.domain.access.commands import (
+    DropGrant,
+    DropPrincipal,
+    IssueToken,
+    PutGrant,
+    PutPrincipal,
+    RevokeToken,
+)
 from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
@@ -32,6 +42,10 @@ Verdict = tuple[Any, ...]
 
 def essentials(event: dict[str, Any]) -> Verdict:
     """An event as a verdict: its type and what it is about."""
+    return _access_essentials(event["type"], event["data"]) or _essentials(event)
+
+
+def _essentials(event: dict[str, Any]) -> Verdict:
     data = event["data"]
     match event["type"]:
         case "object_stored":
@@ -54,6 +68,19 @@ def essentials(event: dict[str, Any]) -> Verdict:
             return ("event", event["type"], data["name"], data["as_of_seq"], data["blobs"])
     blobs = [item["blob"] for item in data["objects"]]
     return ("event", event["type"], data["name"], blobs, data["row_count"])
+
+
+def _access_essentials(type_: str, data: dict[str, Any]) -> Verdict | None:
+    match type_:
+        case "principal_put" | "principal_dropped":
+            return ("event", type_, data["name"])
+        case "token_issued" | "token_revoked":
+            return ("event", type_, data["id"], data["principal"])
+        case "grant_put":
+            return ("event", type_, data["principal"], data["on"], tuple(data["can"]))
+        case "grant_dropped":
+            return ("event", type_, data["principal"], data["on"])
+    return None
 
 
 def judge(
@@ -98,7 +125,57 @@ def _judge_names(state: PlainState, command: Command) -> Verdict:
             return _staged(state, ingest)
         case CommitChangeSet(changes, expect):
             return _set(state, changes, expect)
+    return _judge_access(state, command)
+
+
+def _judge_access(state: PlainState, command: Command) -> Verdict:
+    match command:
+        case PutPrincipal():
+            return _put_principal(state, command)
+        case DropPrincipal(name):
+            if name not in state.principals:
+                return _no("principal_not_found")
+            last = _only_admin(state, name)
+            return _no("last_admin") if last else ("event", "principal_dropped", name)
+        case IssueToken(id_, name):
+            if name not in state.principals:
+                return _no("principal_not_found")
+            taken = id_ in state.tokens
+            return _no("invalid_request") if taken else ("event", "token_issued", id_, name)
+        case RevokeToken(id_):
+            whose = state.tokens.get(id_)
+            return ("event", "token_revoked", id_, whose) if whose else _no("token_not_found")
+        case PutGrant(name, on) | DropGrant(name, on):
+            return _grant(state, command, name, on)
     return ("again",)
+
+
+def _put_principal(state: PlainState, command: PutPrincipal) -> Verdict:
+    live = state.principals.get(command.name)
+    if command.first and state.principals:
+        return _no("already_initialised")
+    if (command.disabled or not command.admin) and _only_admin(state, command.name):
+        return _no("last_admin")
+    wanted = (command.kind, command.admin, command.disabled)
+    if live and (live["kind"], live["admin"], live["disabled"]) == wanted:
+        return ("unchanged", live["seq"])
+    return ("event", "principal_put", command.name)
+
+
+def _only_admin(state: PlainState, name: str) -> bool:
+    admins = [each for each, is_ in state.principals.items() if is_["admin"] > is_["disabled"]]
+    return admins == [name]
+
+
+def _grant(state: PlainState, command: PutGrant | DropGrant, name: str, on: str) -> Verdict:
+    live = state.grants.get((name, on))
+    if name not in state.principals:
+        return _no("principal_not_found")
+    if isinstance(command, DropGrant):
+        return ("event", "grant_dropped", name, on) if live else _no("grant_not_found")
+    if live and tuple(live["can"]) == command.can:
+        return ("unchanged", live["seq"])
+    return ("event", "grant_put", name, on, command.can)
 
 
 def _judge_definition(state: PlainState, command: Command) -> Verdict:
@@ -199,6 +276,10 @@ def _data(command: Command, verdict: Verdict) -> dict[str, Any]:
             return {"name": name, "to": to}
         case SwapDatasets(a, b):
             return {"a": a, "b": b}
+        case PutPrincipal() | DropPrincipal() | IssueToken() | PutGrant() | DropGrant():
+            return msgspec.to_builtins(command)
+        case RevokeToken(id_):
+            return {"id": id_}
         case ForgetObject(key):
             return {"key": key}
     ingest = command.ingest if isinstance(command, CommitStaged) else None

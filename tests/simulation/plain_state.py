@@ -45,6 +45,11 @@ class PlainState:
     horizon: int = 0
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    principals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Id → name of the principal."""
+    grants: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    """(Principal, pattern) → the grant."""
     pins: dict[tuple[str, int], tuple[int, list[str]]] = field(default_factory=dict)
     """(Name, as of) → (seq, blobs)."""
 
@@ -112,6 +117,9 @@ def copy_of(state: PlainState) -> PlainState:
         requests=dict(state.requests),
         views=dict(state.views),
         profiles=dict(state.profiles),
+        principals=dict(state.principals),
+        tokens=dict(state.tokens),
+        grants=dict(state.grants),
         pins=dict(state.pins),
     )
 
@@ -119,6 +127,7 @@ def copy_of(state: PlainState) -> PlainState:
 def apply_change(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
     _collection(now, type_, data, seq)
     _definition(now, type_, data, seq)
+    _access(now, type_, data, seq)
     match type_:
         case "object_stored":
             now.keys[data["key"]] = (data["sha256"], data["blob"], seq)
@@ -154,6 +163,25 @@ def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> 
             now.profiles[data["name"].lower()] = data | {"seq": seq}
         case "profile_dropped":
             now.profiles.pop(data["name"].lower(), None)
+
+
+def _access(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
+    match type_:
+        case "principal_put":
+            now.principals[data["name"]] = data | {"seq": seq}
+        case "principal_dropped":
+            name = data["name"]
+            del now.principals[name]
+            now.tokens = {id_: whose for id_, whose in now.tokens.items() if whose != name}
+            now.grants = {of: grant for of, grant in now.grants.items() if of[0] != name}
+        case "token_issued":
+            now.tokens[data["id"]] = data["principal"]
+        case "token_revoked":
+            del now.tokens[data["id"]]
+        case "grant_put":
+            now.grants[data["principal"], data["on"]] = data | {"seq": seq}
+        case "grant_dropped":
+            del now.grants[data["principal"], data["on"]]
 
 
 def _move_pins(now: PlainState, names: dict[str, str]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from test_layers import imported, sources
 
+from lakehouse.service.access.tokens import Tokens
+from lakehouse.service.access.use_case import Access
 from lakehouse.service.administration import Administration
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
@@ -29,10 +31,10 @@ from lakehouse.service.views import Views
 
 USE_CASES = (
     Administration, Catalog, ChangeSets, Derivations, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine,
-    Rows, Sql, Status, Storage, TimeTravel, Views, Profiles,
+    Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
 )  # fmt: skip
-WITHOUT_CALLER = {"close", "wait_for"}
-"""The end of the process, and waiting for an event before anything is read."""
+WITHOUT_CALLER = {"close", "wait_for", "command"}
+"""The end of the process, waiting for an event before anything is read, and reading a request."""
 WEB_USES = ("lakehouse.api", "lakehouse.service", "lakehouse.web", "lakehouse.formats")
 WEB_USES_TOO = {
     "lakehouse.domain.errors", "lakehouse.domain.validation", "lakehouse.query.render.formats",
@@ -84,5 +86,5 @@ def test_each_subject_of_the_service_is_among_them() -> None:
         and ast.unparse(node.targets[0]).startswith("self.")
         and not ast.unparse(node.targets[0]).startswith("self._")
     }
-    others = {"Metrics", "VerifiedObjects"}
-    assert made - others == {each.__name__ for each in USE_CASES}
+    others = {"Metrics", "VerifiedObjects", "Authentication"}
+    assert made - others == {each.__name__ for each in USE_CASES} - {"Tokens"}

@@ -9,7 +9,8 @@ from datetime import timedelta
 import msgspec
 
 from journal.clock import uuid7_time
-from journal.events import Event, ObjectsCollected, ObjectsMarked, Place
+from journal.event_records import Place
+from journal.events import Event, ObjectsCollected, ObjectsMarked
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.gc import listing

@@ -12,6 +12,7 @@ from aiohttp import web
 from lakehouse.api.headers import ChangeHeaders, ReadHeaders
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_idempotency_key, checked_words
+from lakehouse.service.access.authentication import Identity
 from lakehouse.service.caller import Caller
 from lakehouse.web.http.cors import allow
 from lakehouse.web.http.parameters import headers_of, query_of
@@ -52,6 +53,8 @@ class Exchange:
         self.target = target(request.raw_path)
         self.route, self.tail = match(request.method, self.target.path)
         """`tail`: what followed the route's fixed part, still percent-encoded."""
+        self.identity = Identity()
+        """Who was authenticated."""
         self._accepted_s = accepted_s
 
     async def begin(self, response: web.StreamResponse) -> None:
@@ -101,10 +104,14 @@ class Exchange:
         key, reason = None, None
         if isinstance(sent, ChangeHeaders):
             key, reason = sent.idempotency_key, sent.reason
-        actor = checked_words(sent.actor, "the header X-Actor")
+        claimed = checked_words(sent.actor, "the header X-Actor")
+        principal = self.identity.principal
         check_idempotency_key(key)
         return Caller(
-            actor=actor or DEFAULT_ACTOR,
+            actor=principal or claimed or DEFAULT_ACTOR,
+            principal=principal,
+            token=self.identity.token,
+            on_behalf_of=claimed if principal else None,
             accepted_s=self._accepted_s,
             correlation=self.request_id,
             reason=checked_words(reason, "the header X-Change-Reason"),

@@ -27,6 +27,15 @@ from builders import (
     stored,
 )
 
+from journal.access_events import (
+    GrantDropped,
+    GrantPut,
+    PrincipalDropped,
+    PrincipalLimits,
+    PrincipalPut,
+    TokenIssued,
+    TokenRevoked,
+)
 from journal.block_hashes import BLOCK_BYTES
 from journal.events import (
     Alias,
@@ -141,6 +150,23 @@ def definitions() -> list[list[Data]]:
     ]
 
 
+def access() -> list[list[Data]]:
+    """Principals, tokens and grants: put, replaced, ended, and on behalf of others."""
+    limits = PrincipalLimits(queries=2, bytes_per_day=10**9)
+    ana = PrincipalPut("ana@example.org", "user", True, None, False, PrincipalLimits())
+    load = PrincipalPut("Load", "service", False, "Blue", False, limits)
+    first = TokenIssued("k3f9", ana.name, "a" * 64, None, None)
+    nightly = TokenIssued("m2", "Load", "b" * 64, "2027-01-01T00:00:00.000000Z", "für nachts")
+    return [
+        [ChangeSetCommitted((TypedChange(ana.TYPE, ana), TypedChange(first.TYPE, first)))],
+        [load, nightly, GrantPut("Load", "sales_*", ("read", "write"))],
+        [GrantPut("Load", "storage:raw/*", ("read",)), registered("sales_a", item("p1"))],
+        [GrantPut("Load", "sales_*", ("manage",)), GrantDropped("Load", "storage:raw/*")],
+        [TokenRevoked("m2", "Load"), msgspec.structs.replace(load, disabled=True)],
+        [TokenIssued("q7", "Load", "c" * 64, None, None), PrincipalDropped("Load")],
+    ]
+
+
 def block_hashes() -> list[list[Data]]:
     """Objects of two and of three blocks, stored, ingested and in quarantine, beside one of one."""
 
@@ -227,6 +253,7 @@ def rewritten() -> list[list[Data]]:
 
 FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1": facts,
+    "v1-access": access,
     "v1-change-sets": change_sets,
     "v1-definitions": definitions,
     "v1-rewritten": rewritten,
@@ -236,7 +263,9 @@ FACTS: dict[str, Callable[[], list[list[Data]]]] = {
 
 
 def keyed(fact: Event) -> Event:
-    """Every third event has a key, a reason, and another actor."""
+    """Every third event has a key, a reason, and another actor; a grant is made for another."""
+    if isinstance(fact.data, GrantPut):
+        fact = msgspec.structs.replace(fact, on_behalf_of="zoë")
     if fact.seq % 3:
         return fact
     return msgspec.structs.replace(

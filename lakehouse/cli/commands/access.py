@@ -1,0 +1,154 @@
+"""`lakehouse access …`: principals, tokens and grants, on the bucket itself."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from lakehouse.api.access import (
+    IssuedToken,
+    IssueTokenRequest,
+    Limits,
+    PutGrantRequest,
+    PutPrincipalRequest,
+)
+from lakehouse.cli import printing
+from lakehouse.cli.access_parser import LIMITS
+from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.tables import print_table
+from lakehouse.config import Settings
+from lakehouse.service.access.use_case import Access
+from lakehouse.service.caller import Caller
+from lakehouse.wiring import NoLake
+
+
+async def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse access …`."""
+    action = getattr(arguments, "action", None)
+    words = " ".join(filter(None, (arguments.subcommand, action)))
+    no_lake = NoLake.CREATE if arguments.subcommand == "init" else NoLake.REFUSE
+    async with service_for(settings, no_lake=no_lake) as service:
+        caller = caller_of(service, arguments, f"access {words}")
+        await _COMMANDS[words](service.access, caller, arguments)
+    return 0
+
+
+async def _init(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.init(caller, arguments.admin, recover=arguments.recover)
+    _print_token(arguments, found.body)
+
+
+async def _put_principal(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    limits = Limits(**{name: getattr(arguments, name) for name in LIMITS})
+    request = PutPrincipalRequest(
+        arguments.kind, arguments.admin, arguments.profile, arguments.disabled, limits
+    )
+    found = await access.put_principal(caller, arguments.name, request)
+    _print(arguments, found.body, f"{found.body.name}: put, event {found.seq}")
+
+
+async def _show_principal(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.show_principal(caller, arguments.name)
+    _print(arguments, found.body, msgspec.json.encode(found.body).decode())
+
+
+async def _list_principals(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.list_principals(caller)
+    _print_rows(
+        arguments, found.body, ("name", "kind", "admin", "profile", "disabled"),
+        found.body.principals,
+    )  # fmt: skip
+
+
+async def _drop_principal(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.drop_principal(caller, arguments.name)
+    _print(arguments, found.body, f"{found.body.name}: dropped, event {found.seq}")
+
+
+async def _issue_token(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    request = IssueTokenRequest(arguments.principal, arguments.expires_in, arguments.note)
+    found = await access.tokens.issue(caller, request)
+    _print_token(arguments, found.body)
+
+
+async def _list_tokens(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.tokens.list(caller)
+    columns = ("id", "principal", "expires_at", "expired", "note", "issued_at")
+    _print_rows(arguments, found.body, columns, found.body.tokens)
+
+
+async def _revoke_token(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.tokens.revoke(caller, arguments.id)
+    _print(arguments, found.body, f"{found.body.id}: revoked, event {found.seq}")
+
+
+async def _put_grant(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    request = PutGrantRequest(arguments.principal, arguments.on, arguments.can)
+    found = await access.put_grant(caller, request)
+    can = ", ".join(found.body.can)
+    _print(arguments, found.body, f"{found.body.principal} may {can} {found.body.on}")
+
+
+async def _list_grants(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.list_grants(caller, arguments.principal)
+    _print_rows(arguments, found.body, ("principal", "on", "can"), found.body.grants)
+
+
+async def _drop_grant(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.drop_grant(caller, arguments.principal, arguments.on)
+    text = f"{found.body.principal}: no rights on {found.body.on}, event {found.seq}"
+    _print(arguments, found.body, text)
+
+
+async def _me(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+    found = await access.me(caller)
+    _print(arguments, found.body, "a command on the bucket: it may do everything")
+
+
+_COMMANDS = {
+    "init": _init,
+    "principals put": _put_principal,
+    "principals show": _show_principal,
+    "principals list": _list_principals,
+    "principals drop": _drop_principal,
+    "tokens issue": _issue_token,
+    "tokens list": _list_tokens,
+    "tokens revoke": _revoke_token,
+    "grants put": _put_grant,
+    "grants list": _list_grants,
+    "grants drop": _drop_grant,
+    "me": _me,
+}
+COMMANDS = {"access": run}
+
+
+def _print_token(arguments: argparse.Namespace, issued: IssuedToken) -> None:
+    """The token alone on its line, so that a script can take it."""
+    text = issued.token or f"{issued.id}: issued before under this idempotency key"
+    _print(arguments, issued, text)
+
+
+def _print_rows(
+    arguments: argparse.Namespace,
+    body: msgspec.Struct,
+    columns: Sequence[str],
+    rows: Iterable[msgspec.Struct],
+) -> None:
+    if arguments.json:
+        printing.document(body)
+        return
+    cells = [[_cell(getattr(row, name)) for name in columns] for row in rows]
+    print_table(tuple(columns), cells, pager=not arguments.no_pager)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return ", ".join(value) if isinstance(value, list) else str(value or "")
+
+
+def _print(arguments: argparse.Namespace, body: msgspec.Struct, text: str) -> None:
+    if arguments.json:
+        printing.document(body)
+    else:
+        printing.line(text)

@@ -1,0 +1,1 @@
+"""Who may do what: the rules of principals, tokens and grants, and the one decision."""

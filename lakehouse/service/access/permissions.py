@@ -1,0 +1,145 @@
+"""What a caller may do: the one place where use cases ask, always on the node's present state.
+
+Must never read a past state: a grant that was removed reads nothing, at any moment of the past.
+"""
+
+import hashlib
+
+import msgspec
+
+from journal.slot import format_at
+from lakehouse.commit.node import Node
+from lakehouse.domain.access import rights
+from lakehouse.domain.access.rights import READ, STORAGE
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.caller import CLI, Caller
+from projections import access, catalog
+from projections.access import Grant, Principal
+from projections.definitions import Profile
+
+
+class Permissions(msgspec.Struct, frozen=True):
+    """The rights of one caller now.
+
+    `unrestricted`: an open lake, an admin, or a command on the bucket itself. `profile` is the one that
+    the principal's reads must have; `hides_all`: that profile does not exist.
+    """
+
+    unrestricted: bool
+    principal: Principal | None = None
+    grants: tuple[Grant, ...] = ()
+    profile: Profile | None = None
+    hides_all: bool = False
+
+    def may(self, right: str, subject: str) -> bool:
+        """Whether the caller has the right on a name, or on `storage:` and a key."""
+        return self.unrestricted or rights.may(self.principal, self.grants, right, subject)
+
+    def may_key(self, right: str, key: str) -> bool:
+        """Whether the caller has the right on a key of storage by a grant on keys."""
+        return self.may(right, STORAGE + key)
+
+    def sees(self, name: str) -> bool:
+        """Whether the caller may read the dataset or view that has this name.
+
+        What the profile of the principal hides, or puts another relation in the place of, is not seen.
+        """
+        if self.unrestricted:
+            return True
+        return not self._redirected(name.lower()) and self.may(READ, name)
+
+    def shows(self, alias: str, to: str) -> bool:
+        """Whether the caller may read what an alias of a profile stands for.
+
+        An admin has given the principal its profile, so a grant on the alias is enough there.
+        """
+        if self.unrestricted or self.may(READ, to):
+            return True
+        return self.profile is not None and self.may(READ, alias)
+
+    @property
+    def name(self) -> str | None:
+        """The name of a principal that has not all rights; None otherwise."""
+        return self.principal.name if self.principal and not self.unrestricted else None
+
+    @property
+    def scope(self) -> str:
+        """A hash of all that decides what the caller sees; empty for one who sees everything."""
+        if self.unrestricted:
+            return ""
+        seen = (self.name, self.grants, self.profile, self.hides_all)
+        return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:32]
+
+    def _redirected(self, name: str) -> bool:
+        if self.hides_all:
+            return True
+        if self.profile is None:
+            return False
+        alias = next((each for each in self.profile.names if each.alias.lower() == name), None)
+        if alias is None:
+            return self.profile.others == "hidden"
+        return alias.to.lower() != name or alias.as_of is not None
+
+
+EVERYTHING = Permissions(unrestricted=True)
+NOTHING = Permissions(unrestricted=False)
+
+
+def permissions(node: Node, caller: Caller) -> Permissions:
+    """What the caller may do now."""
+    now = node.state
+    if caller.door == CLI or not now.access.principals:
+        return EVERYTHING
+    if caller.principal is None or not token_is_valid(node, caller.token):
+        return NOTHING
+    principal = access.find(now.access, caller.principal)
+    if principal is None or principal.disabled:
+        return NOTHING
+    if principal.admin:
+        return Permissions(unrestricted=True, principal=principal)
+    grants = access.grants_of(now.access, principal.name)
+    if principal.profile is None:
+        return Permissions(unrestricted=False, principal=principal, grants=grants)
+    profile = catalog.find_profile(now.catalog, principal.profile)
+    return Permissions(
+        unrestricted=False,
+        principal=principal,
+        grants=grants,
+        profile=profile,
+        hides_all=profile is None,
+    )
+
+
+def token_is_valid(node: Node, id_: str | None) -> bool:
+    """Whether a token was neither revoked nor has expired; None, no token, is not valid."""
+    token = node.state.access.tokens.get(id_) if id_ is not None else None
+    if token is None:
+        return False
+    return token.expires_at is None or token.expires_at > format_at(node.clock.now())
+
+
+def require(node: Node, caller: Caller, right: str, *subjects: str) -> None:
+    """Raises RefusedError `forbidden` unless the caller has the right on each name or key.
+
+    The refusal is the same whether the things exist or not.
+    """
+    held = permissions(node, caller)
+    for subject in subjects:
+        if not held.may(right, subject):
+            raise RefusedError(forbidden(right, subject))
+
+
+def require_key(node: Node, caller: Caller, right: str, key: str) -> None:
+    """Raises RefusedError `forbidden` unless the caller has the right on a key of storage."""
+    require(node, caller, right, STORAGE + key)
+
+
+def require_admin(node: Node, caller: Caller) -> None:
+    """Raises RefusedError `forbidden` unless the caller has all rights."""
+    if not permissions(node, caller).unrestricted:
+        raise RefusedError(Refused("forbidden", "only an admin may do that"))
+
+
+def forbidden(right: str, subject: str) -> Refused:
+    """The refusal of a change without the right."""
+    return Refused("forbidden", f"that requires the right to {right} {subject[:256]}")

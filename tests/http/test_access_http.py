@@ -1,0 +1,197 @@
+"""Who sends a request: tokens, and what becomes of a request without a valid one."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+from lake_server import Lake, running_lake
+from principals import closed, principal, token
+from raw_http import Client
+from refusals import nothing_changes, refused
+
+from lakehouse.web.routes import ROUTES
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with running_lake(tmp_path_factory.mktemp("access") / "bucket", queries=False) as lake:
+        lake.token = closed(lake)
+        yield lake
+
+
+def test_an_open_lake_asks_for_no_token_and_reads_none(own_lake: Lake) -> None:
+    assert own_lake.ask("GET", "/v1/catalog/list").status == 200
+    assert own_lake.ask("GET", "/v1/catalog/list", headers={"Authorization": "x"}).status == 200
+    me = own_lake.ask("GET", "/v1/access/me").json
+    assert (me["principal"], me["admin"]) == (None, True)
+
+
+def test_the_first_principal_is_made_on_the_bucket(own_lake: Lake) -> None:
+    with nothing_changes(own_lake):
+        put = own_lake.ask("PUT", "/v1/access/principals/eve", {"kind": "user", "admin": True})
+        refused(put, 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Bearer lh_",
+        "Bearer lh_a_b",
+        "bearer lh_{id}_wrong",
+        "Bearer {token}x",
+        "Bearer {token} x",
+        "Basic {token}",
+        "Basic !",
+        "Basic eDp5",
+        "Digest {token}",
+        "{token}",
+        "Bearer ü",
+    ],
+)
+def test_without_a_valid_token_there_is_401_and_no_answer(lake: Lake, header: str | None) -> None:
+    assert lake.token is not None
+    id_ = lake.token.split("_")[1]
+    headers = (
+        {"Authorization": header.format(token=lake.token, id=id_)} if header is not None else {}
+    )
+    answer = Client(lake.port).ask("GET", "/v1/catalog/list", headers=headers)
+    refused(answer, 401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="lakehouse", Basic')
+
+
+def test_two_authorizations_are_none(lake: Lake) -> None:
+    twice = [("Authorization", f"Bearer {lake.token}")] * 2
+    refused(lake.ask("GET", "/v1/access/me", headers=twice), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_route_but_two_needs_one(lake: Lake, route: object) -> None:
+    stranger = Client(lake.port)
+    answer = stranger.ask(route.method, route.path.replace("{", "").replace("}", ""))
+    if route.path in ("/health", "/ready"):
+        assert answer.status == 200
+    else:
+        refused(answer, 401, "unauthenticated")
+
+
+def test_where_nothing_is_there_is_404_before_401(lake: Lake) -> None:
+    refused(Client(lake.port).ask("GET", "/v1/nowhere"), 404, "not_found")
+    refused(Client(lake.port).ask("PUT", "/health"), 405, "method_not_allowed")
+
+
+def test_401_comes_before_the_body(lake: Lake) -> None:
+    head = f"PUT /v1/storage/put/k HTTP/1.1\r\nHost: {lake.host}\r\nContent-Length: 9\r\n"
+    received = Client(lake.port).raw(f"{head}Expect: 100-continue\r\n\r\n".encode(), end=True)
+    assert received.startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_token_is_a_password_too(lake: Lake) -> None:
+    encoded = base64.b64encode(f"whoever:{lake.token}".encode()).decode()
+    me = lake.ask("GET", "/v1/access/me", headers={"Authorization": f"Basic {encoded}"})
+    assert me.json["principal"] == "ana"
+
+
+def test_the_actor_is_the_principal_whatever_it_says(lake: Lake) -> None:
+    stored = lake.put("who", headers={"X-Actor": "the queen"})
+    event = lake.ask("GET", f"/v1/journal/events?after={stored.seq - 1}").json["events"][0]
+    assert (event["actor"], event["on_behalf_of"]) == ("ana", "the queen")
+    stored = lake.put("who", b"else")
+    event = lake.ask("GET", f"/v1/journal/events?after={stored.seq - 1}").json["events"][0]
+    assert (event["actor"], event["on_behalf_of"]) == ("ana", None)
+
+
+def test_a_revoked_token_and_a_disabled_or_dropped_principal_are_refused(lake: Lake) -> None:
+    bo = principal(lake, "bo")
+    other = Client(lake.port, token(lake, "bo"))
+    assert bo.ask("GET", "/v1/access/me").json["principal"] == "bo"
+    id_ = bo.token.split("_")[1] if bo.token else ""
+    assert bo.ask("DELETE", f"/v1/access/tokens/{id_}").status == 200
+    refused(bo.ask("GET", "/v1/access/me"), 401, "unauthenticated")
+    assert other.ask("GET", "/v1/access/me").status == 200
+    disabled = {"kind": "user", "disabled": True}
+    assert lake.ask("PUT", "/v1/access/principals/bo", disabled).status == 200
+    refused(other.ask("GET", "/v1/access/me"), 401, "unauthenticated")
+    assert lake.ask("PUT", "/v1/access/principals/bo", {"kind": "user"}).status == 200
+    assert other.ask("GET", "/v1/access/me").status == 200
+    assert lake.ask("DELETE", "/v1/access/principals/bo").status == 200
+    refused(other.ask("GET", "/v1/access/me"), 401, "unauthenticated")
+
+
+def test_a_principal_manages_its_own_tokens_alone(lake: Lake) -> None:
+    cy, dee = principal(lake, "cy"), principal(lake, "dee")
+    own = cy.ask("POST", "/v1/access/tokens", {"principal": "cy", "note": "laptop"}).json
+    assert [each["principal"] for each in cy.ask("GET", "/v1/access/tokens").json["tokens"]] == [
+        "cy",
+        "cy",
+    ]
+    refused(cy.ask("POST", "/v1/access/tokens", {"principal": "dee"}), 403, "forbidden")
+    refused(cy.ask("POST", "/v1/access/tokens", {"principal": "nobody"}), 403, "forbidden")
+    refused(dee.ask("DELETE", f"/v1/access/tokens/{own['id']}"), 404, "token_not_found")
+    assert len(lake.ask("GET", "/v1/access/tokens").json["tokens"]) >= 4
+
+
+def test_an_admin_alone_manages_principals_and_grants(lake: Lake) -> None:
+    eve = principal(lake, "eve")
+    with nothing_changes(lake):
+        for method, path, body in (
+            ("PUT", "principals/eve", {"kind": "user", "admin": True}),
+            ("GET", "principals/eve", None),
+            ("GET", "principals", None),
+            ("DELETE", "principals/ana", None),
+            ("DELETE", "principals/nobody", None),
+            ("PUT", "grants", {"principal": "eve", "on": "*", "can": ["read"]}),
+            ("GET", "grants", None),
+            ("DELETE", "grants?principal=ana&on=x", None),
+        ):
+            refused(eve.ask(method, f"/v1/access/{path}", body), 403, "forbidden")
+
+
+def test_what_is_refused_to_an_admin(lake: Lake) -> None:
+    refused(lake.ask("DELETE", "/v1/access/principals/ana"), 409, "last_admin")
+    refused(lake.ask("GET", "/v1/access/principals/nobody"), 404, "principal_not_found")
+    refused(lake.ask("DELETE", "/v1/access/tokens/nothing"), 404, "token_not_found")
+    refused(lake.ask("DELETE", "/v1/access/grants?principal=ana&on=x"), 404, "grant_not_found")
+    refused(lake.ask("PUT", "/v1/access/principals/a%20b", {"kind": "user"}), 400, "invalid_name")
+    wrong = {"principal": "ana", "on": "a*b", "can": ["read"]}
+    refused(lake.ask("PUT", "/v1/access/grants", wrong), 400, "invalid_request")
+    none = {"principal": "ana", "on": "a", "can": []}
+    refused(lake.ask("PUT", "/v1/access/grants", none), 400, "invalid_request")
+    for span in ("soon", "0s", 0, -1, "99999999w"):
+        asked = {"principal": "ana", "expires_in": span}
+        refused(lake.ask("POST", "/v1/access/tokens", asked), 400, "invalid_request")
+
+
+def test_a_token_is_answered_once(lake: Lake) -> None:
+    asked, key = {"principal": "ana"}, {"Idempotency-Key": "once"}
+    first = lake.ask("POST", "/v1/access/tokens", asked, key)
+    again = lake.ask("POST", "/v1/access/tokens", asked, key)
+    assert first.json["token"].startswith(f"lh_{first.json['id']}_")
+    assert again.json == first.json | {"token": None}
+    assert first.headers["Cache-Control"] == "no-store"
+
+
+def test_the_bucket_has_no_secret(lake: Lake) -> None:
+    secrets = [token(lake, "ana").split("_")[2] for _ in range(3)]
+    stored = b"".join(path.read_bytes() for path in lake.bucket.rglob("*") if path.is_file())
+    assert not [secret for secret in secrets if secret.encode() in stored]
+
+
+def test_init_and_recover(lakehouse: CommandLine, tmp_path: Path) -> None:
+    first = lakehouse("access", "init", "--admin", "ana").strip()
+    assert "already_initialised" in lakehouse("access", "init", "--admin", "bo", "--json", code=1)
+    lakehouse("access", "init", "--admin", "bo", code=1)
+    more = lakehouse("access", "init", "--admin", "Ana", "--recover").strip()
+    other = lakehouse("access", "init", "--admin", "bo", "--recover").strip()
+    with running_lake(Path("bucket"), queries=False) as lake:
+        names = [
+            Client(lake.port, each).ask("GET", "/v1/access/me").json["principal"]
+            for each in (first, more, other)
+        ]
+    assert names == ["ana", "ana", "bo"]

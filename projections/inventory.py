@@ -36,11 +36,12 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
-from projections import pins
+from projections import pins, rewrites
 from projections.catalog import Dataset
 from projections.moment import Moment
 from projections.overlay import Overlay
 from projections.pins import Pin
+from projections.rewrites import Rewrite
 
 REMEMBERED_EVENTS = 100_000
 """For how many events a collected blob's name is kept; after that only the mark horizon covers it."""
@@ -87,6 +88,8 @@ class Inventory(msgspec.Struct, frozen=True):
     removals: int = 0
     forgotten: int = 0
     mark_horizon: int = 0
+    rewrites: Map[str, Rewrite] = Map()
+    """Blob → what it was written from, as long as `blobs` or `gone` has it."""
 
 
 EMPTY = Inventory()
@@ -108,6 +111,7 @@ class Draft:
         self.removals = inventory.removals
         self.forgotten = inventory.forgotten
         self.mark_horizon = inventory.mark_horizon
+        self.rewrites = Overlay(inventory.rewrites)
 
     def finish(self) -> Inventory:
         """The inventory after the events; the draft must not be used again."""
@@ -124,6 +128,7 @@ class Draft:
             self.removals,
             self.forgotten,
             self.mark_horizon,
+            self.rewrites.finish(),
         )
 
 
@@ -258,6 +263,7 @@ def _rewrite(draft: Draft, dataset: Dataset | None, data: DatasetRewritten, mome
     if dataset is None:
         return
     _hold(draft, objects_of(data), moment)
+    rewrites.apply(draft.rewrites, data, moment)
     blobs = {blob for each in data.replaced for blob in each.blobs}
     _release(draft, tuple(item for item in dataset.objects if item.blob in blobs), moment)
 
@@ -302,6 +308,7 @@ def _forget_old_removals(draft: Draft, seq: int) -> None:
         youngest = max(map(mint_seq, blobs), default=-1)
         draft.mark_horizon = max(draft.mark_horizon, youngest + 1)
         draft.gone.drop_all(blobs)
+        draft.rewrites.drop_all(blobs)
         draft.forgettable.drop(draft.forgotten)
         draft.forgotten += 1
 

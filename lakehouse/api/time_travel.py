@@ -69,6 +69,17 @@ class Span(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
     ]
 
 
+class RowSpan(Span, frozen=True, rename={"first": "from", "last": "to"}):
+    """The number of rows before and after, and how many came and went: a changed one in both."""
+
+    added: Annotated[
+        int | None, Meta(description="Rows that came; null if not known.", examples=[25])
+    ]
+    removed: Annotated[
+        int | None, Meta(description="Rows that went; null if not known.", examples=[5])
+    ]
+
+
 class ObjectChanges(msgspec.Struct, frozen=True):
     """Keys of the objects that differ."""
 
@@ -101,7 +112,7 @@ class DatasetChange(msgspec.Struct, frozen=True):
     change: Annotated[
         str, Meta(description="`added`, `dropped` or `changed`.", examples=["changed"])
     ]
-    rows: Annotated[Span, Meta(description="Number of rows.")]
+    rows: Annotated[RowSpan, Meta(description="Number of rows, and how they changed.")]
     objects: ObjectChanges
     schema: Annotated[
         list[ColumnChange], Meta(description="Columns that differ, if both schemas are known.")

@@ -22,9 +22,11 @@ def print_diff(found: list[DatasetChange], *, pager: bool = True) -> None:
 
 def _rows(row: DatasetChange) -> str:
     was, now = ("?" if each is None else f"{each:,}" for each in (row.rows.first, row.rows.last))
-    if row.change == "changed" and was != now:
-        return f"{was} -> {now}"
-    return was if row.change == "dropped" else now
+    if row.change != "changed":
+        return was if row.change == "dropped" else now
+    span = now if was == now else f"{was} -> {now}"
+    added, removed = row.rows.added, row.rows.removed
+    return f"{span} (+{added:,} -{removed:,})" if added and removed else span
 
 
 def _objects(objects: ObjectChanges) -> str:

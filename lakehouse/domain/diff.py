@@ -9,12 +9,15 @@ from lakehouse.api.time_travel import (
     DatasetChange,
     DefinitionChange,
     ObjectChanges,
+    RowSpan,
     Span,
 )
+from lakehouse.domain.row_changes import row_changes
 from lakehouse.domain.schema_rules import schema_differences
 from projections.catalog import Dataset
 from projections.definitions import Profile, ViewDefinition
 from projections.fold import State
+from projections.inventory import Inventory
 
 
 def diff(was: State, now: State) -> list[DatasetChange]:
@@ -23,11 +26,12 @@ def diff(was: State, now: State) -> list[DatasetChange]:
     A dataset that was replaced or restored by the same content has not changed.
     """
     before, after = was.catalog.datasets, now.catalog.datasets
+    later = max(was, now, key=lambda state: state.head.seq).inventory
     rows: list[DatasetChange] = []
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old != new and not _same(old, new):
-            rows.append(_row(old, new))
+            rows.append(_row(old, new, later))
     return rows
 
 
@@ -60,17 +64,34 @@ def _same(old: Dataset | None, new: Dataset | None) -> bool:
     return msgspec.structs.replace(old, **made) == msgspec.structs.replace(new, **made)
 
 
-def _row(old: Dataset | None, new: Dataset | None) -> DatasetChange:
+def _row(old: Dataset | None, new: Dataset | None, later: Inventory) -> DatasetChange:
     either = new or old
     change = "added" if old is None else "dropped" if new is None else "changed"
     return DatasetChange(
         either.name if either else "",
         change,
-        Span(old.row_count if old else None, new.row_count if new else None),
+        _rows(old, new, later),
         _objects(old, new),
         _schema(old, new),
         Span(old.seq if old else None, new.seq if new else None),
     )
+
+
+def _rows(old: Dataset | None, new: Dataset | None, later: Inventory) -> RowSpan:
+    if old is None or new is None:
+        first, last = old.row_count if old else None, new.row_count if new else None
+        return RowSpan(first, last, added=last if new else 0, removed=first if old else 0)
+    changes = row_changes(_row_counts(old), _row_counts(new), later)
+    return RowSpan(
+        old.row_count,
+        new.row_count,
+        added=changes.added if changes else None,
+        removed=changes.removed if changes else None,
+    )
+
+
+def _row_counts(dataset: Dataset) -> dict[str, int | None]:
+    return {item.blob: item.row_count for item in dataset.objects}
 
 
 def _objects(old: Dataset | None, new: Dataset | None) -> ObjectChanges:

@@ -56,7 +56,8 @@ DERIVE_DRY_RUN = {
 }  # fmt: skip
 SPAN = {"from": 0, "to": 0}
 CHANGE = {
-    "name": 0, "change": 0, "rows": SPAN, "seq": SPAN, "objects": {"added": [ANY], "removed": ANY},
+    "name": 0, "change": 0, "rows": SPAN | {"added": 0, "removed": 0}, "seq": SPAN,
+    "objects": {"added": [ANY], "removed": ANY},
     "schema": [{"name": 0, "was": 0, "is": 0}],
 }  # fmt: skip
 MOVED = CHANGE | {"schema": [{"name": 0, "was": 0, "is": 0, "position": 0}]}

@@ -71,9 +71,9 @@ class TestDiff:
         assert {name: row["change"] for name, row in rows.items()} == {
             "gone": "dropped", "t": "changed", "new": "added",
         }  # fmt: skip
-        assert rows["t"]["rows"] == {"from": 1, "to": 3}
+        assert rows["t"]["rows"] == {"from": 1, "to": 3, "added": 2, "removed": 0}
         assert [len(rows["t"]["objects"][each]) for each in ("added", "removed")] == [1, 0]
-        assert rows["new"]["rows"] == {"from": None, "to": 1}
+        assert rows["new"]["rows"] == {"from": None, "to": 1, "added": 1, "removed": 0}
         assert self.diff(lake, "from=3&to=3") == []
         back = {row["name"]: row["change"] for row in self.diff(lake, "from=6&to=3")}
         assert back == {"gone": "added", "t": "changed", "new": "dropped"}

@@ -24,7 +24,7 @@ def test_an_added_dataset_is_a_row_of_what_it_holds() -> None:
     assert row == {
         "name": "w",
         "change": "added",
-        "rows": {"from": None, "to": 7},
+        "rows": {"from": None, "to": 7, "added": 7, "removed": 0},
         "objects": {"added": [blob("p"), blob("q")], "removed": []},
         "schema": [],
         "seq": {"from": None, "to": 1},
@@ -36,7 +36,7 @@ def test_a_dropped_dataset_is_a_row_of_what_it_held() -> None:
     assert row == {
         "name": "w",
         "change": "dropped",
-        "rows": {"from": 7, "to": None},
+        "rows": {"from": 7, "to": None, "added": 0, "removed": 7},
         "objects": {"added": [], "removed": [blob("p"), blob("q")]},
         "schema": [],
         "seq": {"from": 1, "to": None},
@@ -49,7 +49,7 @@ def test_a_changed_dataset_is_a_row_of_both() -> None:
     assert row == {
         "name": "W",
         "change": "changed",
-        "rows": {"from": 7, "to": 9},
+        "rows": {"from": 7, "to": 9, "added": 5, "removed": 5},
         "objects": {"added": [blob("r")], "removed": [blob("p")]},
         "schema": [{"name": "id", "was": "int64", "is": "string"}],
         "seq": {"from": 1, "to": 2},

@@ -1,6 +1,11 @@
 """POST /v1/catalog/derive and /v1/catalog/refresh: rows, versions read, refusals, refreshes in order."""
 
+import asyncio
+import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -9,6 +14,9 @@ import pytest
 from lake_server import Lake
 from raw_http import Answer
 from refusals import nothing_changes, refused
+from running_queries import LONG, listed
+
+from lakehouse.service.derivation import job
 
 Fresh = Callable[[], str]
 
@@ -28,6 +36,13 @@ def done(answer: Answer) -> Any:
 
 def rows(lake: Lake, sql: str, **more: Any) -> Any:
     return done(lake.sql(sql, **more))["rows"]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
 
 
 def derivation(lake: Lake, seq: int) -> Any:
@@ -320,3 +335,83 @@ class TestRefresh:
             assert f"{a} reads {b} reads {a}" in answer.json["detail"]
             refused(derive(lake, a, f"SELECT id FROM {a}"), 409, "derivation_cycle")
         done(derive(lake, a, f"SELECT id FROM {b}", as_of=done(lake.manifest(b))["seq"]))
+
+
+class TestMeanwhile:
+    def test_a_client_that_leaves_cancels_its_statement(self, lake: Lake, fresh: Fresh) -> None:
+        name, body = fresh(), {"name": fresh(), "sql": LONG}
+        with nothing_changes(lake):
+            with closing(lake.connect()) as sock:
+                headers = {"Query-Id": name}
+                sock.sendall(lake.request("POST", "/v1/catalog/derive", body, headers))
+                wait_until(lambda: name in listed(lake))
+            wait_until(lambda: name not in listed(lake))
+            ended = [each for each in lake.service.sql.queries.ended() if each.query_id == name]
+            assert [each.state for each in ended] == ["abandoned"]
+
+    def test_it_can_be_cancelled_by_its_id_and_another_one_has_to_wait(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        name, answers = fresh(), list[Answer]()
+        body = {"name": fresh(), "sql": LONG}
+        ask = partial(lake.ask, "POST", "/v1/catalog/derive", body, {"Query-Id": name})
+        asking = threading.Thread(target=lambda: answers.append(ask()))
+        asking.start()
+        wait_until(lambda: name in listed(lake))
+        refused(derive(lake, fresh(), "SELECT 1 AS a"), 503, "busy")
+        lake.ask("DELETE", f"/v1/queries/{name}")
+        asking.join()
+        refused(answers[0], 409, "query_cancelled")
+        assert lake.spooled() == []
+
+    def test_a_schema_that_changes_meanwhile_is_judged_again(
+        self, lake: Lake, base: str, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name, uploaded = fresh(), job.upload
+        sql = f"SELECT id::INTEGER AS id FROM {base}"
+        assert done(derive(lake, name, sql))["schema"][0]["type"] == "int32"
+        other = partial(lake.ingest, f"name={name}&schema_change=replace", b"id\n5000000000\n")
+
+        async def upload_late(*given: Any) -> Any:
+            monkeypatch.setattr(job, "upload", uploaded)
+            table = await uploaded(*given)
+            done(await asyncio.to_thread(other))
+            return table
+
+        monkeypatch.setattr(job, "upload", upload_late)
+        receipt = done(derive(lake, name, f"{sql} WHERE id > 1"))
+        assert receipt["schema"][0]["type"] == "int64"
+        assert rows(lake, f"SELECT id FROM {name} ORDER BY 1") == [[2], [3]]
+
+    def test_a_statement_that_is_replaced_meanwhile_is_not_run_again(
+        self, lake: Lake, base: str, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name, uploaded = fresh(), job.upload
+        done(derive(lake, name, f"SELECT id FROM {base}"))
+        done(lake.ingest(f"name={base}&mode=append", b"id,region,amount\n4,n,1\n"))
+
+        async def upload_late(*given: Any) -> Any:
+            monkeypatch.setattr(job, "upload", uploaded)
+            table = await uploaded(*given)
+            done(await asyncio.to_thread(lake.ingest, f"name={name}", b"id\n99\n"))
+            return table
+
+        monkeypatch.setattr(job, "upload", upload_late)
+        refused(refresh(lake, name), 409, "cannot_refresh")
+        assert rows(lake, f"SELECT id FROM {name}") == [[99]]
+
+    def test_what_it_reads_may_change_meanwhile(
+        self, lake: Lake, base: str, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name, uploaded, seq = fresh(), job.upload, done(lake.manifest(base))["seq"]
+        more = partial(lake.ingest, f"name={base}&mode=append", b"id,region,amount\n4,n,1\n")
+
+        async def upload_late(*given: Any) -> Any:
+            monkeypatch.setattr(job, "upload", uploaded)
+            done(await asyncio.to_thread(more))
+            return await uploaded(*given)
+
+        monkeypatch.setattr(job, "upload", upload_late)
+        receipt = done(derive(lake, name, f"SELECT id FROM {base}"))
+        assert (receipt["row_count"], receipt["reads"][0]["seq"]) == (3, seq)
+        assert done(refresh(lake, name))["row_count"] == 4

@@ -5,8 +5,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from lakehouse.api.catalog import RowCountOrNull
-from lakehouse.api.fields import Actor, DatasetName, Key, Reason, Seq, Sha256, SizeBytes, Time
+from lakehouse.api.fields import (
+    Actor,
+    AsOfText,
+    DatasetName,
+    Key,
+    Reason,
+    Seq,
+    Sha256,
+    SizeBytes,
+    Time,
+)
 
 
 class OriginEvent(msgspec.Struct, frozen=True):
@@ -34,24 +43,49 @@ class OriginFile(msgspec.Struct, frozen=True):
     ]
 
 
-class ObjectOrigin(msgspec.Struct, frozen=True):
-    """An object of a dataset, and where it comes from."""
+class WhyQuery(msgspec.Struct, frozen=True):
+    """Query of GET /v1/catalog/why/{name}."""
+
+    where: Annotated[
+        str | None,
+        Meta(
+            description="Only what is behind the rows that fulfil this condition.",
+            examples=["id = 7"],
+        ),
+    ] = None
+    as_of: AsOfText | None = None
+
+
+class UploadedRows(msgspec.Struct, frozen=True):
+    """Rows of an object."""
 
     key: Key
-    size_bytes: SizeBytes
-    sha256: Sha256
-    row_count: RowCountOrNull
-    event: OriginEvent | None
-    source: OriginFile | None
-    matching_rows: (
-        Annotated[int, Meta(description="Number of rows that fulfil the condition.", examples=[1])]
-        | msgspec.UnsetType
-    ) = msgspec.UNSET
+    rows: Annotated[
+        list[tuple[int, int]],
+        Meta(
+            description="[from, to] of each range: positions in the object from 0, `to` exclusive. "
+            "Empty if the number of rows is not known.",
+            examples=[[[0, 2]]],
+        ),
+    ]
 
 
-class DatasetOrigin(msgspec.Struct, frozen=True):
-    """The objects of a dataset; with a condition only those with rows that fulfil it."""
+class Upload(msgspec.Struct, frozen=True):
+    """A change that brought rows into the lake, and the rows that came from it."""
+
+    event: OriginEvent
+    source: Annotated[
+        OriginFile | None, Meta(description="The file; null if the event does not name it.")
+    ]
+    objects: Annotated[
+        list[UploadedRows],
+        Meta(description="Objects of the dataset, or of the versions that it was derived from."),
+    ]
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """The uploads behind the rows of a dataset, in the order of their events."""
 
     name: DatasetName
     seq: Annotated[Seq, Meta(description="The event up to which this is true.")]
-    objects: list[ObjectOrigin]
+    uploads: list[Upload]

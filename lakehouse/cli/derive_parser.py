@@ -1,4 +1,4 @@
-"""The arguments of `lakehouse derive` and `refresh`. Parses; runs nothing."""
+"""The arguments of `lakehouse derive`, `refresh` and `why`. Parses; runs nothing."""
 
 from lakehouse.cli.arguments import Commands, Parser, add_as_of, add_change, add_command
 
@@ -58,6 +58,19 @@ def add_refresh(commands: "Commands[Parser]") -> None:
     )
     _add_schema_change(command)
     add_change(command)
+
+
+def add_why(commands: "Commands[Parser]") -> None:
+    """`why`."""
+    command = add_command(commands, "why", "Show which uploads a dataset's rows came from")
+    command.add_argument("name", metavar="NAME", help="name of the dataset")
+    command.add_argument(
+        "--where",
+        "--row",
+        metavar="CONDITION",
+        help='only what is behind the rows that fulfil this: "id = 7"',
+    )
+    add_as_of(command)
 
 
 def _add_schema_change(command: Parser) -> None:

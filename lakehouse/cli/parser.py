@@ -22,7 +22,7 @@ from lakehouse.cli.arguments import (
     number,
     numbers,
 )
-from lakehouse.cli.derive_parser import add_derive, add_refresh
+from lakehouse.cli.derive_parser import add_derive, add_refresh, add_why
 from lakehouse.cli.rows_parser import add_rows
 from lakehouse.cli.view_parser import add_profiles, add_views
 
@@ -262,8 +262,7 @@ def _time_travel(commands: "Commands[Parser]") -> None:
     )
     diff.add_argument("--to", type=as_of, metavar="SEQ|TIME", help="later point (default: now)")
     add_pager(diff)
-    why = _dataset(commands, "why", "Show which events and files a dataset's rows came from")
-    why.add_argument("--row", metavar="CONDITION", help='only objects with such rows: "id = 7"')
+    add_why(commands)
     undo = add_command(commands, "undo", "Undo one change with a new one")
     undo.add_argument("seq", type=number, metavar="SEQ", help="number of the change's event")
     undo.add_argument(

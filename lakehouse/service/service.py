@@ -30,7 +30,7 @@ from lakehouse.service.journal import JournalReads
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.profiles import Profiles
-from lakehouse.service.provenance import Provenance
+from lakehouse.service.provenance.use_case import Provenance
 from lakehouse.service.rows.finder import RowFinder
 from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.sql.use_case import Sql
@@ -95,7 +95,8 @@ class Service:
         self.journal = JournalReads(node)
         self.feed = Feed(node, self.journal)
         self.time_travel = TimeTravel(node)
-        self.provenance = Provenance(node, self.objects, engine)
+        finder = RowFinder(self.objects, engine, pool)
+        self.provenance = Provenance(node, finder)
         self.ingest = Ingest(
             *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes),
             *(rejections, self._ingests),
@@ -116,7 +117,7 @@ class Service:
         self.views = Views(node, self.sql, mask_key)
         self.profiles = Profiles(node)
         self.change_sets = ChangeSets(node, self.views, self.profiles)
-        self.rows = Rows(node, RowFinder(self.objects, engine, pool), pool, spool_dir)
+        self.rows = Rows(node, finder, pool, spool_dir)
         self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
         self.administration = Administration(node)
         self.access = Access(node)

@@ -40,6 +40,7 @@ from lakehouse.api.ingest import StagedIngest
 from lakehouse.api.journal import (
     EventPage,
 )
+from lakehouse.api.provenance import Lineage, WhyQuery
 from lakehouse.api.rows import DeleteReceipt, DeleteRequest
 from lakehouse.api.sql import QueryIdHeaders
 from lakehouse.api.time_travel import (
@@ -273,6 +274,19 @@ CATALOG_ROUTES = (
         path_example=_NAME,
         query=HistoryQuery,
         answers=(EventPage,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/why/{name}",
+        handler=derivation.why,
+        summary="Show where the rows of a dataset come from",
+        description="Returns the uploads behind all rows, or behind those that fulfil `where`, with the "
+        "rows of objects that came from each: through renames, restores and rewritten objects, and "
+        "through the statements of derived datasets to all rows of what these read.",
+        path_example=_NAME,
+        query=WhyQuery,
+        answers=(Lineage,),
+        abandonable=True,
     ),
     Route(
         method="GET",

@@ -54,6 +54,11 @@ DERIVE_DRY_RUN = {
     "rows_ingested": 0, "row_count": 0, "reads": [READ],
     "refused": {"code": 0, "status": 0, "detail": 0, "errors": [ANY]},
 }  # fmt: skip
+UPLOAD = {
+    "event": {"seq": 0, "at": 0, "type": 0, "actor": 0, "reason": 0, "correlation": 0},
+    "source": {"sha256": 0, "size_bytes": 0, "options": ANY},
+    "objects": [{"key": 0, "rows": ANY}],
+}  # fmt: skip
 SPAN = {"from": 0, "to": 0}
 CHANGE = {
     "name": 0, "change": 0, "rows": SPAN | {"added": 0, "removed": 0}, "seq": SPAN,

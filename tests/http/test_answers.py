@@ -37,6 +37,7 @@ from answer_members import (
     SUMMARY,
     TOKEN,
     UNDONE,
+    UPLOAD,
     VIEWS,
     members,
 )
@@ -73,6 +74,7 @@ from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
 from lakehouse.api.problem import Problem
+from lakehouse.api.provenance import Lineage
 from lakehouse.api.rows import DeleteReceipt
 from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlResult
 from lakehouse.api.status import Health, Ready
@@ -254,6 +256,13 @@ def test_derived_datasets(lake: Lake, documented: Documented) -> None:
     staged = post(lake, "/v1/catalog/derive", **body, stage=True)
     members = STAGED | {"source": 0, "renamed": ANY}
     documented.check(staged, "POST /v1/catalog/derive", StagedIngest, members)
+
+
+def test_why(lake: Lake, documented: Documented) -> None:
+    lake.ingest("name=explained&delimiter=,", b"a\n1\n", (*CSV, *CHANGED_BY))
+    lineage = {"name": 0, "seq": 0, "uploads": [UPLOAD]}
+    found = lake.ask("GET", "/v1/catalog/why/explained?where=a%3D1")
+    documented.check(found, "GET /v1/catalog/why/{name}", Lineage, lineage)
 
 
 def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:

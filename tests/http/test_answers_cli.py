@@ -36,16 +36,10 @@ from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, QuarantineRow
 from lakehouse.api.journal import JournalEvent, JournalHead
 from lakehouse.api.problem import CommandProblem
-from lakehouse.api.provenance import DatasetOrigin
 from lakehouse.api.time_travel import Undone
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 HEAD = {"seq": 0, "slot": 0, "sha256": 0, "at": 0}
-ORIGIN = {
-    "key": 0, "size_bytes": 0, "sha256": 0, "row_count": 0,
-    "event": {"seq": 0, "at": 0, "type": 0, "actor": 0, "reason": 0, "correlation": 0},
-    "source": {"sha256": 0, "size_bytes": 0, "options": ANY},
-}  # fmt: skip
 
 
 def check(text: str, struct: type[Any], expected: Any) -> Any:
@@ -74,14 +68,6 @@ def test_ingest_its_dry_run_and_its_quarantine(lakehouse: CommandLine) -> None:
     check(lakehouse(*words), IngestReceipt, RECEIPT)
     row = {"key": 0, "seq": 0, "line": 0, "column": 0, "reason": 0, "raw": 0}
     check(lakehouse("quarantine", "t", "--json"), QuarantineRow, row)
-
-
-def test_why(lakehouse: CommandLine) -> None:
-    lakehouse("ingest", csv("a\n1\n"), "--name", "t")
-    whole = {"name": 0, "seq": 0, "objects": [ORIGIN]}
-    check(lakehouse("why", "t", "--json"), DatasetOrigin, whole)
-    some = whole | {"objects": [ORIGIN | {"matching_rows": 0}]}
-    check(lakehouse("why", "t", "--row", "a = 1", "--json"), DatasetOrigin, some)
 
 
 def test_undo_and_gc(lakehouse: CommandLine) -> None:

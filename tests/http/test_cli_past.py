@@ -218,18 +218,20 @@ def test_it_tells_what_brought_a_row(lakehouse: CommandLine) -> None:
     first, second = csv("a,b\n1,x\n2,y\n", "one.csv"), csv("a,b\n3,z\n", "two.csv")
     lakehouse("ingest", first, "--name", "t", "--reason", "monday")
     lakehouse("ingest", second, "--name", "t", "--mode", "append", "--reason", "tuesday")
-    both = json.loads(lakehouse("why", "t", "--json"))["objects"]
+    both = json.loads(lakehouse("why", "t", "--json"))["uploads"]
     assert [each["event"]["reason"] for each in both] == ["monday", "tuesday"]
     assert both[1]["source"]["size_bytes"] == len("a,b\n3,z\n")
-    (found,) = json.loads(lakehouse("why", "t", "--row", "WHERE b = 'z'", "--json"))["objects"]
-    assert (found["event"]["seq"], found["matching_rows"]) == (2, 1)
-    assert "monday" in lakehouse("why", "t", "--row", "a < 3")
+    (found,) = json.loads(lakehouse("why", "t", "--row", "WHERE b = 'z'", "--json"))["uploads"]
+    assert (found["event"]["seq"], found["objects"][0]["rows"]) == (2, [[0, 1]])
+    (found,) = json.loads(lakehouse("why", "t", "--as-of", "1", "--json"))["uploads"]
+    assert found["objects"][0]["rows"] == [[0, 2]]
+    assert "monday" in lakehouse("why", "t", "--where", "a < 3")
     assert lakehouse("why", "t", "--row", "a > 99") == ""
     lakehouse("why", "t", "--row", "nonsense(", code=1)
     for command in (("drop", "t"), ("restore", "t", "--as-of", "2"),
                     ("ingest", first, "--name", "t", "--mode", "append", "--reason", "friday"),
                     ("undo", "5", "--apply"), ("restore", "t", "--as-of", "5")):  # fmt: skip
         lakehouse(*command)
-    uploads = json.loads(lakehouse("why", "t", "--json"))["objects"]
+    uploads = json.loads(lakehouse("why", "t", "--json"))["uploads"]
     assert [each["event"]["reason"] for each in uploads] == ["monday", "tuesday", "friday"]
     lakehouse("why", "u", code=1)

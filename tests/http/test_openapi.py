@@ -35,6 +35,7 @@ PARAMETERS = {
     "DELETE /v1/catalog/manifest/{name}": f"name {CHANGE}",
     "GET /v1/catalog/list": f"after limit summary as_of profile If-None-Match X-Profile {READ}",
     "GET /v1/catalog/history/{name}": f"name after limit {READ}",
+    "GET /v1/catalog/why/{name}": f"name where as_of {READ}",
     "GET /v1/catalog/diff": f"from to {READ}",
     "POST /v1/catalog/pin": CHANGE,
     "POST /v1/catalog/unpin": CHANGE,

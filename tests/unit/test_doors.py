@@ -20,7 +20,7 @@ from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.profiles import Profiles
-from lakehouse.service.provenance import Provenance
+from lakehouse.service.provenance.use_case import Provenance
 from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.service import Service
 from lakehouse.service.sql.use_case import Sql

@@ -2,9 +2,7 @@
 
 import argparse
 
-import msgspec
-
-from lakehouse.api.provenance import ObjectOrigin
+from lakehouse.api.provenance import Upload, WhyQuery
 from lakehouse.api.time_travel import (
     CatalogDiff,
     DiffQuery,
@@ -76,32 +74,34 @@ async def undo(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def why(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse why NAME [--row CONDITION]`."""
-    async with service_for(settings, queries=arguments.row is not None) as service:
+    """`lakehouse why NAME [--where CONDITION] [--as-of SEQ|TIME]`."""
+    async with service_for(settings, queries=arguments.where is not None) as service:
         caller = caller_of(service, arguments, "why")
-        found = await service.provenance.why(caller, arguments.name, arguments.row)
+        query = WhyQuery(arguments.where, arguments.as_of)
+        found = await service.provenance.why(caller, arguments.name, query)
     if arguments.json:
         printing.document(found.body)
         return 0
-    if not found.body.objects:
-        printing.message("no object has such rows")
-    for each in found.body.objects:
-        _print_origin(each)
+    if not found.body.uploads:
+        printing.message("no upload has such rows")
+    for each in found.body.uploads:
+        _print_upload(each)
     return 0
 
 
 COMMANDS = {"why": why, "pin": pin, "unpin": unpin, "pins": pins, "diff": diff, "undo": undo}
 
 
-def _print_origin(row: ObjectOrigin) -> None:
-    event, source, matching = row.event, row.source, row.matching_rows
-    rows = "" if matching is msgspec.UNSET else f"{matching} of "
-    printing.line(f"{row.key}: {rows}{row.row_count} rows, {row.size_bytes} bytes")
-    if event is not None:
-        detail = f"event {event.seq}, {event.type}, {event.at}, {event.actor}"
-        printing.line(f"  {detail}" + (f": {event.reason}" if event.reason else ""))
+def _print_upload(upload: Upload) -> None:
+    event, source = upload.event, upload.source
+    detail = f"event {event.seq}, {event.type}, {event.at}, {event.actor}"
+    printing.line(detail + (f": {event.reason}" if event.reason else ""))
     if source is not None:
         printing.line(f"  from a file of {source.size_bytes} bytes, sha256 {source.sha256}")
+    for each in upload.objects:
+        rows = ", ".join(f"{start} to {stop - 1}" for start, stop in each.rows)
+        count = sum(stop - start for start, stop in each.rows)
+        printing.line(f"  {each.key}: " + (f"{count} rows, {rows}" if rows else "rows not known"))
 
 
 def _print_change(arguments: argparse.Namespace, body: PinReceipt, text: str) -> int:

@@ -1,8 +1,9 @@
-"""Handlers under /v1/catalog that concern datasets from SQL."""
+"""Handlers under /v1/catalog that concern datasets from SQL, and where rows come from."""
 
 from aiohttp import web
 
 from lakehouse.api.derivation import DeriveRequest, RefreshRequest
+from lakehouse.api.provenance import WhyQuery
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
@@ -25,3 +26,9 @@ async def refresh(service: Service, exchange: Exchange) -> web.StreamResponse:
     caller, query_id = exchange.caller(), exchange.query_id()
     request, raw = await bodies.read_json(exchange, RefreshRequest)
     return versioned(await service.derivations.refresh(caller, request, query_id, raw))
+
+
+async def why(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """GET /v1/catalog/why/{name}."""
+    query = exchange.query(WhyQuery)
+    return versioned(await service.provenance.why(exchange.caller(), exchange.name(), query))

@@ -80,6 +80,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where blocks of a remote bucket's objects are cached; None: below the spool directory."""
     cache_max_mb: Annotated[int, msgspec.Meta(ge=0, le=1024 * 1024 * 1024)] = 4_096
     log_level: LogLevel = "info"
+    audit: Literal["off", "refusals", "all"] = "refusals"
+    """Which requests are recorded in the bucket: refused accesses, or all reads too."""
+    audit_retention: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4}[dw]$")] = "90d"
+    """For how long gc leaves the audit: days or weeks."""
 
 
 def load(options: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> Settings:

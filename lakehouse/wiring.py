@@ -19,6 +19,8 @@ from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
 from journal.log import holds_lake
 from lakehouse.admin.doctor.start import refuse_unfit
+from lakehouse.audit.log import AuditLog
+from lakehouse.audit.reading import retention
 from lakehouse.commit.node import Node
 from lakehouse.config import ConfigError, Settings, load_secrets
 from lakehouse.domain.errors import Refused, RefusedError
@@ -118,14 +120,22 @@ async def service_of(
             await stack.enter_async_context(watching)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
+        audit = AuditLog(bucket, node.clock, node.chance, settings.audit)
+        stack.push_async_callback(audit.close, settings.drain_s)
+        await stack.enter_async_context(running(audit.run(), failed))
         yield Service(
-            node, engine, reader, pool, lane, spool_dir, system_dir, limits or _limits(settings)
+            *(node, engine, reader, pool, lane, spool_dir, system_dir),
+            *(limits or _limits(settings), audit),
         )
 
 
 def _limits(settings: Settings) -> ServiceLimits:
     waits = GcWaits(2 * settings.poll_interval_s, settings.query_timeout_s)
-    return ServiceLimits(cache_bytes=settings.query_cache_mb * MIB, waits=waits)
+    return ServiceLimits(
+        cache_bytes=settings.query_cache_mb * MIB,
+        waits=waits,
+        audit_retention=retention(settings.audit_retention),
+    )
 
 
 def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings | None:

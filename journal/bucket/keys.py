@@ -19,7 +19,9 @@ PROBED_ONCE = "_doctor/condition"
 ACCESS = "_access/"
 MASK_KEY = "_access/mask.key"
 """The key of the hashes in safe views: 32 random bytes, created once."""
-RESERVED = (JOURNAL, ACCESS, "datasets/", "objects/")
+AUDIT = "_audit/"
+"""Batches of the audit."""
+RESERVED = (JOURNAL, ACCESS, AUDIT, "datasets/", "objects/")
 """Reserved prefixes: users cannot PUT or DELETE below them."""
 
 MAX_KEY_BYTES = 1024
@@ -43,6 +45,7 @@ _CACHE = re.compile(
     r"_journal/(?:packs/[0-9]{20}-[0-9]{20}\.ndjson"
     r"|checkpoints/[0-9]{1,9}/[0-9]{20}-[0-9]{1,16}-[0-9a-f]{16})\.zst"
 )
+_AUDIT_BATCH = re.compile(r"_audit/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{16}-[0-9]{8}\.ndjson\.zst")
 _PROBE = re.compile(r"_doctor/[0-9a-f-]{36}/[^/]+(?:/[^/]+)*")
 
 
@@ -108,11 +111,14 @@ def are_blobs(keys: Sequence[str]) -> bool:
 
 
 def check_blobs(keys: Sequence[str]) -> None:
-    """Raises ValueError unless all of `keys` are blobs', and few enough for one request to delete."""
+    """Raises ValueError unless all of `keys` are blobs' or audit batches', and few enough for one
+    request to delete."""
     if len(keys) > MAX_DELETED:
         raise ValueError(f"{len(keys):,} keys; at most {MAX_DELETED:,} are deleted at once")
-    if not are_blobs(keys):
-        raise ValueError("only blobs can be deleted, and one of these keys is not a blob's")
+    if not are_blobs([key for key in keys if _AUDIT_BATCH.fullmatch(key) is None]):
+        raise ValueError(
+            "only blobs and audit batches can be deleted; one of these keys is neither"
+        )
 
 
 def probe_key(run: str, name: str) -> str:

@@ -1,6 +1,6 @@
 """The port to a bucket: few methods, each with its guarantees.
 
-No method overwrites anything: every key is written once. Only blobs' keys can be deleted,
+No method overwrites anything: every key is written once. Only blobs and audit batches can be deleted,
 because no slot may ever be deleted (create-if-absent forgets a deleted key, and a stalled writer could
 win it again).
 """
@@ -113,10 +113,11 @@ class Bucket(Protocol):
         ...
 
     async def delete_blobs(self, keys: Sequence[str]) -> list[str]:
-        """Delete up to 1,000 blobs by exact key; those that the store answered deleted, or absent.
+        """Delete up to 1,000 blobs or audit batches by exact key; those that the store answered deleted,
+        or absent.
 
         A key that is missing in the answer may or may not exist: repeat the call. ValueError for a key
-        that is not of a blob's form, and nothing is sent then.
+        of another form, and nothing is sent then.
         """
         ...
 

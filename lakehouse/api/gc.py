@@ -45,7 +45,8 @@ class GcObject(msgspec.Struct, frozen=True):
     verdict: Annotated[
         str,
         Meta(
-            description="`unreferenced`, `never_registered`, `marked`, `collected` or `foreign`.",
+            description="`unreferenced`, `never_registered`, `marked`, `collected`, `foreign`, or "
+            "`expired`: a batch of the audit past its retention.",
             examples=["unreferenced"],
         ),
     ]

@@ -1,6 +1,6 @@
 """The journal: parameters and answers. Pure."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +30,14 @@ OnBehalfOf = Annotated[
     ),
 ]
 
+EventFormat = Annotated[
+    Literal["json", "ocsf"],
+    Meta(
+        description="`json`, or `ocsf`: events of the class API Activity (6003) of OCSF 1.5.0.",
+        examples=["json"],
+    ),
+]
+
 
 class ListEventsQuery(msgspec.Struct, frozen=True):
     """Query of GET /v1/journal/events."""
@@ -38,6 +46,7 @@ class ListEventsQuery(msgspec.Struct, frozen=True):
     limit: Limit = DEFAULT_LIMIT
     type: EventType | None = None
     dataset: OfDataset | None = None
+    format: EventFormat = "json"
 
 
 class StreamEventsQuery(msgspec.Struct, frozen=True):
@@ -46,6 +55,7 @@ class StreamEventsQuery(msgspec.Struct, frozen=True):
     after: Annotated[AfterSeq, Meta(description="Send events with a higher number.")] = 0
     type: EventType | None = None
     dataset: OfDataset | None = None
+    format: EventFormat = "json"
 
 
 class StreamEventsHeaders(msgspec.Struct, frozen=True):

@@ -164,6 +164,15 @@ def head(text: str) -> tuple[int, str]:
     return int(match[1]), match[2]
 
 
+def audit_head(text: str) -> tuple[str, int, str]:
+    """`NODE:BATCH:SHA256` as its three parts: a batch of the audit that was recorded elsewhere."""
+    match = re.fullmatch(r"([0-9a-f]{16}):([0-9]{1,8}):([0-9a-f]{64})", text)
+    if match is None:
+        detail = f"{text!r} is not NODE:BATCH:SHA256, a head that `lakehouse audit verify` prints"
+        raise argparse.ArgumentTypeError(detail)
+    return match[1], int(match[2]), match[3]
+
+
 def reason(text: str) -> str | None:
     """The reason of a change; None when it is blank."""
     return _checked(lambda: checked_words(text, "the reason"))

@@ -51,6 +51,8 @@ MODULES = {
     "access": "access",
     "gc": "gc",
     "doctor": "doctor",
+    "audit entries": "audit",
+    "audit verify": "audit",
     "journal head": "journal",
     "journal events": "journal",
     "journal verify": "journal",
@@ -103,8 +105,8 @@ def _run(arguments: argparse.Namespace) -> int:
         print(completion_script(arguments.shell), end="")  # noqa: T201
         return OK
     settings = _settings(arguments)
-    if name == "journal":
-        name = f"journal {arguments.subcommand}"
+    if name in ("audit", "journal"):
+        name = f"{name} {arguments.subcommand}"
     commands = importlib.import_module(f"lakehouse.cli.commands.{MODULES[name]}").COMMANDS
     from lakehouse import logs
     from lakehouse.cli.interrupt import run
@@ -112,7 +114,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     logs.configure("error")
     try:
-        return run(commands[name.removeprefix("journal ")](arguments, settings))
+        return run(commands[name.rpartition(" ")[2]](arguments, settings))
     except KNOWN as error:
         raise RefusedError(refusal(error)) from error
 

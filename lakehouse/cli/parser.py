@@ -22,6 +22,7 @@ from lakehouse.cli.arguments import (
     number,
     numbers,
 )
+from lakehouse.cli.audit_parser import add_audit
 from lakehouse.cli.derive_parser import add_derive, add_refresh, add_why
 from lakehouse.cli.rows_parser import add_rows
 from lakehouse.cli.view_parser import add_profiles, add_views
@@ -75,6 +76,7 @@ def build() -> Parser:
         _time_travel,
         _maintenance,
         _journal,
+        add_audit,
     ):
         add(commands)
     return parser

@@ -191,6 +191,12 @@ CODES: dict[str, Code] = {
         501, "Transfer coding not supported", "Use Transfer-Encoding: chunked, or Content-Length."
     ),
     # 5xx: the server's own; a retryable one may pass.
+    "audit_corrupt": Code(
+        500,
+        "Audit corrupt",
+        "Copy the bucket before you change anything, and compare the named batches with a backup.",
+        exit=4,
+    ),
     "internal_error": Code(500, "Internal error", "This is a bug: report it with the request id."),
     "cache_differs": Code(
         500,
@@ -209,6 +215,13 @@ CODES: dict[str, Code] = {
         "Object damaged",
         "Restore the object from a backup; `lakehouse journal verify --objects` lists the damaged ones.",
         exit=4,
+    ),
+    "audit_unavailable": Code(
+        503,
+        "Audit unavailable",
+        "Correct what keeps the process from writing to its bucket; then send the request again.",
+        True,
+        3,
     ),
     "busy": Code(503, "Busy", "Send the request again after the seconds in Retry-After.", True, 3),
     "not_committed": Code(

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 
 import msgspec
 
@@ -21,6 +22,7 @@ from lakehouse.api.journal import (
     StreamEnd,
     StreamEventsQuery,
 )
+from lakehouse.audit import ocsf
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.service import presentation
@@ -57,7 +59,9 @@ class _Kept:
                 self._whole = b"".join(text for _, text in self.frames())
             return self._whole
         return b"".join(
-            text for row, text in self.frames() if row.seq > after and _passes(query, row)
+            text if query.format == "json" else ocsf_frame(row)
+            for row, text in self.frames()
+            if row.seq > after and _passes(query, row)
         )
 
     def frames(self) -> list[tuple[JournalEvent, bytes]]:
@@ -148,7 +152,10 @@ class Feed:
         wanted = ListEventsQuery(after, PAGE, query.type, query.dataset)
         page = await self._reads.events(caller, wanted)
         lake = self._node.follower.journal.lake.lake
-        detail = b"".join(frame(row, lake) for row in page.body.events)
+        detail = b"".join(
+            frame(row, lake) if query.format == "json" else ocsf_frame(row)
+            for row in page.body.events
+        )
         return detail, page.seq if page.body.next is None else page.body.next
 
     def _piece(self, after: int, query: StreamEventsQuery) -> tuple[bytes, int]:
@@ -220,13 +227,19 @@ def frame(event: JournalEvent, lake: str) -> bytes:
     return b"id: %d\ndata: %s\n\n" % (event.seq, msgspec.json.encode(detail))
 
 
+def ocsf_frame(event: JournalEvent) -> bytes:
+    """The same with an event of OCSF as its data."""
+    detail = ocsf.journal_event(event, version("lakehouse"))
+    return b"id: %d\ndata: %s\n\n" % (event.seq, msgspec.json.encode(detail))
+
+
 def end(code: str, after: int) -> bytes:
     """The last message to a listener: why it ends, and after which event to connect again."""
     return b"event: end\ndata: %s\n\n" % msgspec.json.encode(StreamEnd(code, after))
 
 
 def _is_all(query: StreamEventsQuery) -> bool:
-    return query.type is None and query.dataset is None
+    return query.type is None and query.dataset is None and query.format == "json"
 
 
 def _passes(query: StreamEventsQuery, event: JournalEvent) -> bool:

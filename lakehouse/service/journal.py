@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from importlib.metadata import version
 
 import msgspec
 
 from journal.events import Event
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
+from lakehouse.api.audit import OcsfPage
 from lakehouse.api.journal import EventPage, JournalEvent, JournalHead, ListEventsQuery
 from lakehouse.api.versioned import Versioned
+from lakehouse.audit import ocsf
 from lakehouse.commit.node import Node
 from lakehouse.service import presentation
 from lakehouse.service.caller import Caller
@@ -63,6 +66,13 @@ class JournalReads:
                         return Versioned(EventPage(rows, rows[-1].seq), head.seq)
                     rows.append(row)
         return Versioned(EventPage(rows, read_to if read_to < head.seq else None), head.seq)
+
+    async def ocsf_events(self, caller: Caller, query: ListEventsQuery) -> Versioned[OcsfPage]:
+        """The same page as `events`, as events of OCSF."""
+        page = await self.events(caller, query)
+        made_by = version("lakehouse")
+        rows = [ocsf.journal_event(each, made_by) for each in page.body.events]
+        return Versioned(OcsfPage(rows, page.body.next), page.seq)
 
     async def _proven(self, first: int, head: Head) -> AsyncGenerator[Slot, None]:
         """Slots up to `head`, each after the hash in the next one has proved its bytes."""

@@ -1,10 +1,12 @@
 """The use cases by subject: the only thing that a door (HTTP, command line) may call."""
 
 from concurrent.futures import Executor
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
+from lakehouse.audit.log import AuditLog
 from lakehouse.commit import faults
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
@@ -16,6 +18,7 @@ from lakehouse.query.engine import QueryEngine
 from lakehouse.service.access.authentication import Authentication
 from lakehouse.service.access.use_case import Access
 from lakehouse.service.administration import Administration
+from lakehouse.service.audit.use_case import Audit
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
 from lakehouse.service.derivation.job import Workshop
@@ -59,6 +62,8 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     derivations: int = 1
     """How many statements may be run for datasets at once: each takes a query worker for long."""
     waits: GcWaits = GcWaits()
+    audit_retention: timedelta = timedelta(days=90)
+    """For how long gc leaves the audit."""
 
 
 class Service:
@@ -77,6 +82,7 @@ class Service:
         spool_dir: Path,
         system_dir: Path,
         limits: ServiceLimits,
+        audit_log: AuditLog,
     ) -> None:
         self.node = node
         self.clock = node.clock
@@ -118,7 +124,9 @@ class Service:
         self.profiles = Profiles(node)
         self.change_sets = ChangeSets(node, self.views, self.profiles)
         self.rows = Rows(node, finder, pool, spool_dir)
-        self.gc = Gc(GarbageCollector(node, self.sql.queries, limits.waits))
+        self.audit = Audit(node, audit_log)
+        collector = GarbageCollector(node, self.sql.queries, limits.waits)
+        self.gc = Gc(collector, node.bucket, limits.audit_retention)
         self.administration = Administration(node)
         self.access = Access(node)
         self.authentication = Authentication(node)
@@ -153,6 +161,7 @@ class Service:
             ("lakehouse_blocks_fetched_total", "Blocks from the store.", reader.remote.fetched),
             ("lakehouse_puts_in_flight", "PUTs that are received.", self._puts.inside),
             ("lakehouse_ingests_in_flight", "Files received or read.", self._ingests.inside),
+            ("lakehouse_audit_lost_total", "Audit entries dropped.", self.audit.log.lost),
             ("lakehouse_listeners", "Open streams of events.", listeners),
             ("lakehouse_queries_running", "Queries that run or wait.", queries),
         ]

@@ -16,6 +16,7 @@ from journal.clock import Clock
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.access.authentication import CHALLENGE
 from lakehouse.service.service import FAULTS, Service
+from lakehouse.web.http.audit_entry import MATCHED, REFUSED, entry_of, is_audited_read
 from lakehouse.web.http.bodies import check_transfer_coding
 from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
 from lakehouse.web.http.connections import Connections
@@ -107,18 +108,19 @@ class Edge(web.Server):
         if request.version not in VERSIONS:
             raise unreadable(request)
         identity = request_id(request.headers)
-        status = 499
+        status, seq = 499, None
         pace = request[PACE] = Pace(request, self._clock)
         request[PEER] = self._peer(request)
         with structlog.contextvars.bound_contextvars(request_id=identity):
             try:
                 response = await self._answer(request, identity)
-                status = response.status
+                status, seq = response.status, response.headers.get("X-Journal-Seq")
             finally:
                 pace.end()
                 took_s = time.monotonic() - started_s
                 method, route = request.get(ROUTE, UNROUTED)
                 self._service.metrics.answered(method, route, status, took_s)
+                self._audit(request, identity, status, seq)
                 log.info(
                     "request",
                     method=request.method,
@@ -135,6 +137,7 @@ class Edge(web.Server):
         try:
             response = await encoded(request, await self._route(request, identity))
         except RefusedError as error:
+            request[REFUSED] = error.refused
             response = _refuse(request, error.refused, identity)
         except FAULTS as error:
             log.warning("fault", kind=type(error).__name__, detail=str(error))
@@ -162,9 +165,17 @@ class Edge(web.Server):
                 self._service.authentication.require_admin(exchange.caller())
         request[ABANDONABLE] = route.abandonable
         request[ROUTE] = (route.method, route.path)
+        request[MATCHED] = (route, exchange.tail)
+        if is_audited_read(route) and (refused := self._service.audit.read_refusal()):
+            raise RefusedError(refused)
         if (seq := exchange.min_seq()) is not None:
             await self._service.journal.wait_for(seq)
         return await route.handler(self._service, exchange)
+
+    def _audit(self, request: web.BaseRequest, identity: str, status: int, seq: str | None) -> None:
+        entry = entry_of(request, request[PEER], identity, status, seq)
+        if entry is not None:
+            self._service.audit.record(entry)
 
     def _check_origin(self, request: web.BaseRequest) -> None:
         """Raises RefusedError: `foreign_host`, `foreign_origin`, `tls_required`."""

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from lakehouse.api.audit import AuditPage, ListAuditQuery, OcsfPage
 from lakehouse.api.gc import GcReport, GcRequest
 from lakehouse.api.ingest import (
     IngestDryRun,
@@ -45,6 +46,7 @@ from lakehouse.service.status import METRICS_TYPE
 from lakehouse.web.access_routes import ACCESS_ROUTES
 from lakehouse.web.catalog_routes import CATALOG_ROUTES
 from lakehouse.web.handlers import (
+    audit,
     gc,
     ingest,
     journal,
@@ -199,7 +201,7 @@ ROUTES = (
         summary="List events",
         description="Returns a page of events, oldest first.",
         query=ListEventsQuery,
-        answers=(EventPage,),
+        answers=(EventPage, OcsfPage),
     ),
     Route(
         method="GET",
@@ -207,8 +209,8 @@ ROUTES = (
         handler=journal.stream,
         summary="Stream events",
         description="Sends events as server-sent events, past ones first. The `id` is the event's "
-        "number, the data a CloudEvent (schema `StreamedEvent`); the last message is `event: end` "
-        "(schema `StreamEnd`).",
+        "number, the data a CloudEvent (schema `StreamedEvent`) or, with `format=ocsf`, an event of "
+        "OCSF; the last message is `event: end` (schema `StreamEnd`).",
         query=StreamEventsQuery,
         headers=StreamEventsHeaders,
         answers=(journal.EVENTS,),
@@ -236,6 +238,16 @@ ROUTES = (
         body_optional=True,
         answers=(GcReport,),
         changes=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/audit/entries",
+        handler=audit.entries,
+        summary="List audit entries",
+        description="Returns refused accesses and, if the setting `audit` is `all`, reads, as far as "
+        "they are stored: by day, then process, then time.",
+        query=ListAuditQuery,
+        answers=(AuditPage, OcsfPage),
     ),
     Route(
         method="GET",

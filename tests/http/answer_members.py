@@ -66,6 +66,11 @@ CHANGE = {
     "schema": [{"name": 0, "was": 0, "is": 0}],
 }  # fmt: skip
 MOVED = CHANGE | {"schema": [{"name": 0, "was": 0, "is": 0, "position": 0}]}
+AUDIT_ENTRY = {
+    "id": 0, "at": 0, "kind": 0, "principal": 0, "token": 0, "actor": 0, "address": 0, "door": 0,
+    "route": 0, "request_id": 0, "status": 0, "code": 0, "seq": 0,
+    "reads": [{"name": 0, "seq": 0}], "rows": 0,
+}  # fmt: skip
 PIN = {"name": 0, "as_of_seq": 0, "seq": 0}
 UNDONE = {
     "dry_run": 0, "undoes": 0, "undone_type": 0, "type": 0, "datasets": ANY, "key": 0, "seq": 0,

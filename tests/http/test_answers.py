@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from answer_members import (
     ANY,
+    AUDIT_ENTRY,
     CHANGE,
     CLOUD_EVENT,
     COLLECTED,
@@ -59,6 +60,7 @@ from lakehouse.api.access import (
     TokenList,
     TokenRevoked,
 )
+from lakehouse.api.audit import AuditPage, OcsfPage
 from lakehouse.api.catalog import DatasetPage, Dropped, Manifest, ManifestPage
 from lakehouse.api.change_sets import Renamed, TransactionReceipt
 from lakehouse.api.definitions import (
@@ -335,6 +337,22 @@ def test_the_journal(lake: Lake, documented: Documented) -> None:
     page = lake.ask("GET", "/v1/journal/events?dataset=e")
     events = {"events": [EVENT], "next": 0}
     documented.check(page, "GET /v1/journal/events", EventPage, events)
+    page = lake.ask("GET", "/v1/journal/events?dataset=e&format=ocsf")
+    events = {"events": [ANY], "next": 0}
+    documented.check(page, "GET /v1/journal/events", OcsfPage, events)
+
+
+def test_the_audit(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket", queries=False, audit="all") as lake:
+        lake.put("a", b"x")
+        lake.get("a")
+        lake.run(lake.service.audit.log.close(10))
+        documented = Documented(lake)
+        page = lake.ask("GET", "/v1/audit/entries")
+        entries = {"entries": [AUDIT_ENTRY], "next": 0}
+        documented.check(page, "GET /v1/audit/entries", AuditPage, entries)
+        page = lake.ask("GET", "/v1/audit/entries?format=ocsf")
+        documented.check(page, "GET /v1/audit/entries", OcsfPage, {"events": [ANY], "next": 0})
 
 
 def test_the_stream_and_its_end(own_lake: Lake) -> None:

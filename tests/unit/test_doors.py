@@ -11,6 +11,7 @@ from test_layers import imported, sources
 from lakehouse.service.access.tokens import Tokens
 from lakehouse.service.access.use_case import Access
 from lakehouse.service.administration import Administration
+from lakehouse.service.audit.use_case import Audit
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
 from lakehouse.service.derivation.use_case import Derivations
@@ -30,11 +31,12 @@ from lakehouse.service.time_travel import TimeTravel
 from lakehouse.service.views import Views
 
 USE_CASES = (
-    Administration, Catalog, ChangeSets, Derivations, Feed, Gc, Ingest, JournalReads, Provenance, Quarantine,
-    Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
+    Administration, Audit, Catalog, ChangeSets, Derivations, Feed, Gc, Ingest, JournalReads, Provenance,
+    Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
 )  # fmt: skip
-WITHOUT_CALLER = {"close", "wait_for", "command"}
-"""The end of the process, waiting for an event before anything is read, and reading a request."""
+WITHOUT_CALLER = {"close", "wait_for", "command", "record", "read_refusal"}
+"""The end of the process, waiting for an event before anything is read, reading a request, and the
+door's own audit."""
 WEB_USES = ("lakehouse.api", "lakehouse.service", "lakehouse.web", "lakehouse.formats")
 WEB_USES_TOO = {
     "lakehouse.domain.errors", "lakehouse.domain.validation", "lakehouse.query.render.formats",

@@ -16,7 +16,7 @@ FLOORS = (
     {"domain"},
     {"config", "objects"},
     {"process"},
-    {"commit", "formats"},
+    {"audit", "commit", "formats"},
     {"system"},
     {"query"},
     {"service", "admin"},

@@ -27,6 +27,8 @@ NEVER_REGISTERED = "never_registered"
 MARKED = "marked"
 COLLECTED = "collected"
 FOREIGN = "foreign"
+EXPIRED = "expired"
+"""A batch of the audit that is past its retention."""
 
 _AGE = re.compile(r"([0-9]{1,9})(s|m|h|d|w)?")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}

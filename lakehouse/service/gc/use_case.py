@@ -2,11 +2,15 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 
+from journal.bucket.keys import MAX_DELETED
+from journal.bucket.port import Bucket
 from lakehouse.api.gc import GcObject, GcReport, GcRequest
 from lakehouse.api.versioned import Versioned
+from lakehouse.audit.reading import expired
 from lakehouse.service.caller import Caller
 from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GarbageCollector
@@ -20,8 +24,12 @@ MAX_LISTED = 10_000
 class Gc:
     """The garbage collection of one node."""
 
-    def __init__(self, collector: GarbageCollector) -> None:
+    def __init__(
+        self, collector: GarbageCollector, bucket: Bucket, audit_retention: timedelta
+    ) -> None:
         self._collector = collector
+        self._bucket = bucket
+        self._audit_retention = audit_retention
 
     async def run(
         self,
@@ -45,10 +53,30 @@ class Gc:
         if request.dry_run:
             async for candidate in self._collector.survey(scope):
                 tally.add(candidate)
+            await self._expire(tally, apply=False)
             return Versioned(tally.report(scope, None), scope.state.head.seq)
         sha256 = hashlib.sha256(payload).hexdigest()
         done = await self._collector.collect(scope, caller, tally.add, sha256)
+        await self._expire(tally, apply=True)
         return Versioned(tally.report(scope, done), done.seq)
+
+    async def _expire(self, tally: "_Tally", *, apply: bool) -> None:
+        """Report the audit's batches that are past its retention and, to `apply`, delete them.
+
+        No event: nothing refers to them, and their keys are never used again. What the store does not
+        delete is left to the next run.
+        """
+        found: list[str] = []
+        before = await self._bucket.now() - self._audit_retention
+        async for stat in expired(self._bucket, before):
+            why = "the audit of that day is past its retention"
+            tally.add(GcCandidate(stat.key, None, stat.size_bytes, listing.EXPIRED, why))
+            found.append(stat.key)
+            if apply and len(found) == MAX_DELETED:
+                await self._bucket.delete_blobs(found)
+                found = []
+        if apply and found:
+            await self._bucket.delete_blobs(found)
 
 
 class _Tally:

@@ -6,6 +6,7 @@ Owns which results are cached. Must never answer from the cache what would diffe
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
+from lakehouse.api.audit import AuditRead
 from lakehouse.commit.node import Node
 from lakehouse.query.engine import Query, Result
 from lakehouse.query.messages import Reads
@@ -33,9 +34,17 @@ class Answer:
         self.seq = seq
         self.identity = identity
         self.cache = cache
+        self.reads: tuple[AuditRead, ...] = ()
+        """The relations that were read, bases of views included, and their versions."""
+        self.record: QueryRecord | None = None
         self.body: bytes | None = None
         self.chunks = chunks
         """The document, to be read once. Raises RefusedError when the query fails midway."""
+
+    @property
+    def row_count(self) -> int | None:
+        """The number of rows, once all are there."""
+        return self.record.rows if self.record is not None else None
 
 
 class Answers:
@@ -57,14 +66,19 @@ class Answers:
         """The datasets that the query probably reads, as of its own moment."""
         return frozenset(name for name in self._cache.likely(query.sql) if _is_plain(name))
 
-    def cached(self, identity: str | None, seq: int, record: QueryRecord) -> Answer | None:
+    def cached(
+        self, query: Query, state: State, identity: str | None, record: QueryRecord
+    ) -> Answer | None:
         """The answer with that identity, if it is cached."""
         found = self._cache.get(identity) if identity else None
         if found is None:
             return None
         record.rows, record.size_bytes, record.cached = found.row_count, len(found.body), True
-        answer = Answer(seq, identity, HIT, _once(found.body))
+        answer = Answer(state.head.seq, identity, HIT, _once(found.body))
+        if (reads := self._cache.reads(query.sql)) is not None:
+            answer.reads = self._relations(state, reads)
         answer.body = found.body
+        answer.record = record
         return answer
 
     def computed(
@@ -82,11 +96,15 @@ class Answers:
         identity = self._identity(query, state, result.reads) if cacheable else None
         cache = MISS if identity else BYPASS
         if result.body is None:
-            chunks = self._streamed(result, record, identity)
-            return Answer(state.head.seq, identity, cache, chunks)
-        self._note(result, record, identity, result.body)
-        answer = Answer(state.head.seq, identity, cache, _once(result.body))
-        answer.body = result.body
+            answer = Answer(
+                state.head.seq, identity, cache, self._streamed(result, record, identity)
+            )
+        else:
+            self._note(result, record, identity, result.body)
+            answer = Answer(state.head.seq, identity, cache, _once(result.body))
+            answer.body = result.body
+        answer.record = record
+        answer.reads = self._relations(state, result.reads)
         return answer
 
     def _note(
@@ -111,6 +129,18 @@ class Answers:
                     gathered = None
             yield chunk
         self._note(result, record, identity, None if gathered is None else b"".join(gathered))
+
+    def _relations(self, state: State, reads: Reads) -> tuple[AuditRead, ...]:
+        """What is read, for the audit: by the names that a statement would use."""
+        found: dict[str, AuditRead] = {}
+        for name in sorted(reads.names):
+            relation = parse_relation(name)
+            shown = f"lake.{relation.name}" if relation.system else relation.name
+            if relation.moment is not None:
+                shown = f"{shown}@{relation.moment}"
+            fixed = _fixed(relation, state) if relation.moment is None else self.moments.get(name)
+            found[shown] = AuditRead(shown, fixed.seq if fixed else None)
+        return tuple(found.values())
 
     def _identity(self, query: Query, state: State, reads: Reads) -> str | None:
         versions = _versions(state, self._node.state, reads, self.moments)

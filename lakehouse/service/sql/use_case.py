@@ -88,7 +88,7 @@ class Sql:
         ) as record:
             # Under a profile, the same text can read other relations.
             identity = self._answers.identity(query, state) if profile is None else None
-            if not fresh and (cached := self._answers.cached(identity, state.head.seq, record)):
+            if not fresh and (cached := self._answers.cached(query, state, identity, record)):
                 yield cached
                 return
             async with self._system.loan() as loan, AsyncExitStack() as stack:

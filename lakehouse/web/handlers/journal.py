@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 from aiohttp import web
 
 from lakehouse.api.journal import ListEventsQuery, StreamEventsHeaders, StreamEventsQuery
@@ -21,6 +22,8 @@ async def head(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def events(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/journal/events."""
     query = exchange.query(ListEventsQuery)
+    if query.format == "ocsf":
+        return versioned(await service.journal.ocsf_events(exchange.caller(), query))
     return versioned(await service.journal.events(exchange.caller(), query))
 
 
@@ -29,7 +32,7 @@ async def stream(service: Service, exchange: Exchange) -> web.StreamResponse:
     caller, query = exchange.caller(), exchange.query(StreamEventsQuery)
     last = exchange.headers(StreamEventsHeaders).last_event_id
     if last is not None:
-        query = StreamEventsQuery(last, query.type, query.dataset)
+        query = msgspec.structs.replace(query, after=last)
     seq = service.journal.head(caller).seq
     headers = {"Content-Type": EVENTS, "Cache-Control": "no-store", "X-Journal-Seq": str(seq)}
     response = web.StreamResponse(headers=headers)

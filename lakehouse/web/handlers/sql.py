@@ -12,6 +12,7 @@ from lakehouse.query.render.formats import FORMATS, Format, named
 from lakehouse.service.service import Service
 from lakehouse.service.sql.answers import Answer
 from lakehouse.web.http import bodies
+from lakehouse.web.http.audit_entry import RESULT
 from lakehouse.web.http.conditions import matches
 from lakehouse.web.http.encoding import coding_for, in_pieces
 from lakehouse.web.http.exchange import Exchange
@@ -59,6 +60,7 @@ async def _answered(
         exchange.caller(), request, format_.name, exchange.query_id(), fresh=fresh
     )
     async with running as found:
+        exchange.request[RESULT] = found
         headers = _headers(found, format_)
         if found.identity and matches(sent.if_none_match, found.identity):
             return web.Response(status=304, headers=headers)

@@ -85,3 +85,13 @@ async def test_a_bucket_that_another_has_open_is_told_as_shared(store: Store) ->
     await other.close()
     assert await one.is_shared() == (store.kind == "s3")
     await one.close()
+
+
+async def test_batches_of_the_audit_can_be_deleted_and_nothing_beside_them(bucket: Bucket) -> None:
+    key = "_audit/2026-01-01/0123456789abcdef-00000001.ndjson.zst"
+    await bucket.upload(key, b"batch")
+    assert await bucket.delete_blobs([key, blob("a")]) == [key, blob("a")]
+    assert await bucket.list_objects("_audit/") == []
+    for odd in ("_audit/2026-01-01/notes", f"{key}/x", f"../{key}", key.upper()):
+        with pytest.raises(ValueError, match="neither"):
+            await bucket.delete_blobs([odd])

@@ -1,0 +1,1 @@
+"""The audit: refused accesses, and reads, in chained batches in the bucket."""

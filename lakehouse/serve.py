@@ -139,7 +139,7 @@ async def _server_tls(
 
 def _check_protected(settings: Settings, service: Service) -> None:
     """Refuse to serve an open lake to other machines. Raises ConfigError."""
-    if settings.host not in LOOPBACK and service.is_open:
+    if settings.host not in LOOPBACK and service.authentication.is_open():
         detail = "the lake has no principal, so that anyone could read and change it"
         raise ConfigError(f"host {settings.host!r}: {detail}; listen on 127.0.0.1")
 

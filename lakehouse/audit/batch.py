@@ -12,7 +12,7 @@ import msgspec
 import zstandard
 
 from journal.bucket.keys import AUDIT
-from lakehouse.api.audit import AuditEntry
+from lakehouse.api.audit.entries import AuditEntry
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of one batch, decompressed. Written are hardly more than 1 MiB."""

@@ -17,7 +17,7 @@ from journal.bucket.errors import BucketError, ObjectExists
 from journal.bucket.port import Bucket
 from journal.clock import Clock
 from journal.slot import format_at
-from lakehouse.api.audit import AuditEntry
+from lakehouse.api.audit.entries import AuditEntry
 from lakehouse.audit.batch import BatchName, Header, Link, encode, line, sha256
 from lakehouse.domain.errors import Refused
 

@@ -6,7 +6,7 @@ Owns the mapping alone. What OCSF has no attribute for stands under `unmapped`.
 from typing import Any
 
 from journal.slot import parse_at
-from lakehouse.api.audit import StoredAuditEntry
+from lakehouse.api.audit.entries import StoredAuditEntry
 from lakehouse.api.journal import JournalEvent
 
 VERSION = "1.5.0"
@@ -30,7 +30,7 @@ def entry_event(entry: StoredAuditEntry, product_version: str) -> dict[str, Any]
     found = _event(activity, MEDIUM if refused else INFORMATIONAL, entry.at) | {
         "status_id": FAILURE if refused else SUCCESS,
         "metadata": _metadata(entry.id, entry.request_id, product_version),
-        "actor": {"user": {"name": entry.principal or entry.actor or UNKNOWN}},
+        "actor": {"user": {"name": entry.principal or UNKNOWN}},
         "api": {
             "operation": entry.route,
             "request": {"uid": entry.request_id},

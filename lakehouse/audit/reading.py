@@ -10,7 +10,7 @@ import msgspec
 
 from journal.bucket.keys import AUDIT
 from journal.bucket.port import Bucket, Stat
-from lakehouse.api.audit import (
+from lakehouse.api.audit.entries import (
     AuditEntry,
     AuditHead,
     AuditPage,

@@ -77,6 +77,13 @@ CODES: dict[str, Code] = {
     ),
     "tls_required": Code(403, "TLS required", "Use https, or the proxy's address."),
     "statement_not_allowed": Code(403, "Statement not allowed", "Send one read-only statement."),
+    "too_many_attempts": Code(
+        429,
+        "Too many attempts",
+        "Correct the token; this address has failed too often within a minute.",
+        True,
+        3,
+    ),
     # 404 to 416: the thing that was asked for, or the way of asking.
     "not_found": Code(404, "Not found", "Read /openapi.json for the routes."),
     "object_not_found": Code(404, "Object not found", "List the objects to see which keys exist."),

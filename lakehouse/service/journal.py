@@ -8,7 +8,7 @@ import msgspec
 
 from journal.events import Event
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
-from lakehouse.api.audit import OcsfPage
+from lakehouse.api.audit.entries import OcsfPage
 from lakehouse.api.journal import EventPage, JournalEvent, JournalHead, ListEventsQuery
 from lakehouse.api.versioned import Versioned
 from lakehouse.audit import ocsf

@@ -131,11 +131,6 @@ class Service:
         self.access = Access(node)
         self.authentication = Authentication(node)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the lake has no principal. No event makes one yet, so every lake is open."""
-        return True
-
     def failure(self, fault: Exception) -> Refused:
         """The refusal that one of FAULTS amounts to. Damage to the journal stops all changes."""
         self.node.note(fault)

@@ -16,7 +16,8 @@ from journal.clock import Clock
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.access.authentication import CHALLENGE
 from lakehouse.service.service import FAULTS, Service
-from lakehouse.web.http.audit_entry import MATCHED, REFUSED, entry_of, is_audited_read
+from lakehouse.web.http.attempts import MAX_FAILED, WINDOW_S, Attempts
+from lakehouse.web.http.audit_entry import IDENTITY, MATCHED, REFUSED, entry_of, is_audited_read
 from lakehouse.web.http.bodies import check_transfer_coding
 from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
 from lakehouse.web.http.connections import Connections
@@ -74,6 +75,7 @@ class Edge(web.Server):
         self._service = service
         self._clock = clock or service.clock
         self._site = site
+        self._attempts = Attempts()
         self._admission = Connections(max_connections, self._clock)
 
     def __call__(self) -> RequestHandler:
@@ -137,8 +139,7 @@ class Edge(web.Server):
         try:
             response = await encoded(request, await self._route(request, identity))
         except RefusedError as error:
-            request[REFUSED] = error.refused
-            response = _refuse(request, error.refused, identity)
+            response = _refuse(request, self._limited(request, error.refused), identity)
         except FAULTS as error:
             log.warning("fault", kind=type(error).__name__, detail=str(error))
             response = _refuse(request, self._service.failure(error), identity)
@@ -158,19 +159,36 @@ class Edge(web.Server):
         check_transfer_coding(request)
         exchange = Exchange(request, identity, self._service.clock.monotonic(), match)
         route = exchange.route
+        request[ROUTE] = (route.method, route.path)
+        request[MATCHED] = (route, exchange.tail)
         if not route.public:
             sent = request.headers.getall("Authorization", [])
             exchange.identity = self._service.authentication.identify(sent)
+            request[IDENTITY] = exchange.identity
             if not route.judged:
                 self._service.authentication.require_admin(exchange.caller())
         request[ABANDONABLE] = route.abandonable
-        request[ROUTE] = (route.method, route.path)
-        request[MATCHED] = (route, exchange.tail)
         if is_audited_read(route) and (refused := self._service.audit.read_refusal()):
             raise RefusedError(refused)
         if (seq := exchange.min_seq()) is not None:
             await self._service.journal.wait_for(seq)
         return await route.handler(self._service, exchange)
+
+    def _limited(self, request: web.BaseRequest, refused: Refused) -> Refused:
+        """`refused`, or `too_many_attempts` where the client's address has failed too often.
+
+        The first of a minute goes into the audit; later ones are counted by the metrics alone.
+        """
+        request[REFUSED] = refused
+        if refused.code != "unauthenticated":
+            return refused
+        count = self._attempts.failed(request[PEER].address, self._clock.monotonic())
+        if count <= MAX_FAILED:
+            return refused
+        if count > MAX_FAILED + 1:
+            del request[REFUSED]
+        detail = f"more than {MAX_FAILED:,} failed attempts of this address within a minute"
+        return Refused("too_many_attempts", detail, retry_after_s=round(WINDOW_S))
 
     def _audit(self, request: web.BaseRequest, identity: str, status: int, seq: str | None) -> None:
         entry = entry_of(request, request[PEER], identity, status, seq)

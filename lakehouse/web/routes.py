@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from lakehouse.api.audit import AuditPage, ListAuditQuery, OcsfPage
+from lakehouse.api.audit.entries import AuditPage, ListAuditQuery, OcsfPage
 from lakehouse.api.gc import GcReport, GcRequest
 from lakehouse.api.ingest import (
     IngestDryRun,

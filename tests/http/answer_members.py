@@ -67,7 +67,7 @@ CHANGE = {
 }  # fmt: skip
 MOVED = CHANGE | {"schema": [{"name": 0, "was": 0, "is": 0, "position": 0}]}
 AUDIT_ENTRY = {
-    "id": 0, "at": 0, "kind": 0, "principal": 0, "token": 0, "actor": 0, "address": 0, "door": 0,
+    "id": 0, "at": 0, "kind": 0, "principal": 0, "token": 0, "address": 0, "door": 0,
     "route": 0, "request_id": 0, "status": 0, "code": 0, "seq": 0,
     "reads": [{"name": 0, "seq": 0}], "rows": 0,
 }  # fmt: skip

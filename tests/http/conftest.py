@@ -60,7 +60,10 @@ def logged() -> Iterator[LogCapture]:
     """What is logged during one test. A bug fails it, unless the test clears the entries."""
     log = LogCapture()
     context = structlog.contextvars.merge_contextvars
-    structlog.configure(processors=[context, structlog.processors.format_exc_info, log])
+    # A command of an earlier test has set the level to `error`.
+    every_level = structlog.make_filtering_bound_logger(0)
+    processors = [context, structlog.processors.format_exc_info, log]
+    structlog.configure(processors=processors, wrapper_class=every_level)
     yield log
     # No reset: a server may still have a word to say about the last request.
     bugs = [entry for entry in log.entries if entry["event"] == "bug"]

@@ -60,7 +60,7 @@ from lakehouse.api.access import (
     TokenList,
     TokenRevoked,
 )
-from lakehouse.api.audit import AuditPage, OcsfPage
+from lakehouse.api.audit.entries import AuditPage, OcsfPage
 from lakehouse.api.catalog import DatasetPage, Dropped, Manifest, ManifestPage
 from lakehouse.api.change_sets import Renamed, TransactionReceipt
 from lakehouse.api.definitions import (

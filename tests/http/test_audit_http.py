@@ -12,9 +12,11 @@ from command_line import CommandLine
 from jsonschema import Draft202012Validator
 from lake_server import Lake, running_lake
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+from principals import closed, principal
 from py_ocsf_models.events.base_event import BaseEvent
 from py_ocsf_models.objects.api import API
 from py_ocsf_models.objects.metadata import Metadata
+from raw_http import Client
 from refusals import refused
 
 SECRET = "s3cr3t-v4lue"
@@ -234,7 +236,7 @@ def test_an_entry_has_these_members(audited: Lake) -> None:
     audited.get("raw/a.csv")
     entry = entries(audited)[-1]
     expected = {
-        "id", "at", "kind", "principal", "token", "actor", "address", "door", "route", "request_id",
+        "id", "at", "kind", "principal", "token", "address", "door", "route", "request_id",
         "status", "code", "seq", "reads", "rows",
     }  # fmt: skip
     assert entry.keys() == expected
@@ -295,3 +297,48 @@ def test_a_batch_that_was_edited_is_not_shown(tmp_path: Path) -> None:
         batch.chmod(0o600)
         batch.write_bytes(batch.read_bytes()[:-4])
         refused(lake.ask("GET", "/v1/audit/entries"), 500, "audit_corrupt")
+
+
+def closed_lake(lake: Lake) -> str:
+    """Give the lake an admin; the client then sends that token. Returns it."""
+    lake.token = closed(lake)
+    return lake.token
+
+
+def test_refusals_name_who_was_proven_and_only_that(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket", queries=False) as lake:
+        token = closed_lake(lake)
+        reader = principal(lake, "rita", {"sales": ["read"]})
+        anonymous = Client(lake.port)
+        target = f"/v1/catalog/manifest/{token}"
+        refused(anonymous.ask("GET", target), 401, "unauthenticated")
+        wrong = {"Authorization": f"Bearer {token}x"}
+        refused(anonymous.ask("GET", "/v1/catalog/list", headers=wrong), 401, "unauthenticated")
+        refused(reader.ask("GET", "/v1/audit/entries"), 403, "forbidden")
+        found = entries(lake)
+        assert [each["code"] for each in found] == [*["unauthenticated"] * 2, "forbidden"]
+        assert [each["principal"] for each in found] == [None, None, "rita"]
+        assert [each["reads"] for each in found] == [[], [], []]
+        assert found[2]["token"] == reader.token.split("_")[1]
+        assert found[0]["route"] == "GET /v1/catalog/manifest/{name}"
+        whole = json.dumps(found)
+        for each in (token, reader.token):
+            assert each.split("_")[2] not in whole
+
+
+def test_too_many_failed_attempts_are_refused_sooner_and_recorded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse.web.app.MAX_FAILED", 3)
+    with running_lake(tmp_path / "bucket", queries=False) as lake:
+        closed_lake(lake)
+        anonymous = Client(lake.port)
+        for _ in range(3):
+            refused(anonymous.ask("GET", "/v1/catalog/list"), 401, "unauthenticated")
+        for _ in range(3):
+            answer = anonymous.ask("GET", "/v1/catalog/list")
+            refused(answer, 429, "too_many_attempts")
+            assert answer.headers["Retry-After"] == "60"
+        assert lake.ask("GET", "/v1/catalog/list").status == 200
+        assert anonymous.ask("GET", "/health").status == 200
+        assert [each["status"] for each in entries(lake)] == [401, 401, 401, 429]

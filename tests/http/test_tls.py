@@ -49,7 +49,7 @@ class Authority:
 class Server:
     """`lakehouse serve` with TLS on a port of its own."""
 
-    def __init__(self, bucket: Path, authority: Authority) -> None:
+    def __init__(self, bucket: Path, authority: Authority, *options: str) -> None:
         self._authority = authority
         environ = {
             "LAKEHOUSE_TLS_CERT": str(authority.certificate),
@@ -58,7 +58,7 @@ class Server:
         }
         command = [sys.executable, "-m", "lakehouse", "serve", "--port", "0"]
         self.process = subprocess.Popen(
-            [*command, "--bucket", str(bucket)],
+            [*command, "--bucket", str(bucket), *options],
             stderr=subprocess.PIPE,
             text=True,
             env=_environment() | environ,
@@ -204,6 +204,28 @@ def test_a_bad_pair_is_refused_and_the_old_one_goes_on(
     assert "is not the key of tls_cert" in str(entries[0]["detail"])
     assert server.serial() == before
     assert "PRIVATE KEY" not in "".join(server.lines)
+
+
+def test_other_machines_are_served_over_tls_once_the_lake_has_a_principal(tmp_path: Path) -> None:
+    pair, bucket = Authority(tmp_path), tmp_path / "bucket"
+    command = [sys.executable, "-m", "lakehouse", "access", "init", "--admin", "ana", "--json"]
+    subprocess.run(
+        [sys.executable, "-m", "lakehouse", "ingest", "-", "--name", "t", "--bucket", bucket],
+        input="a\n1\n", text=True, check=True, env=_environment(), timeout=60,
+    )  # fmt: skip
+    made = subprocess.run(
+        [*command, "--bucket", bucket],
+        capture_output=True, text=True, check=True, env=_environment(), timeout=60,
+    )  # fmt: skip
+    server = Server(bucket, pair, "--host", "0.0.0.0")
+    try:
+        for token, status in ((None, 401), (json.loads(made.stdout)["token"], 200)):
+            with closing(server.connect()) as connection:
+                headers = {"Authorization": f"Bearer {token}"} if token else {}
+                connection.request("GET", "/v1/catalog/list", headers=headers)
+                assert connection.getresponse().status == status
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize(

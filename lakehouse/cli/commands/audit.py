@@ -4,7 +4,7 @@ import argparse
 import os
 from importlib.metadata import version
 
-from lakehouse.api.audit import AuditHead, StoredAuditEntry
+from lakehouse.api.audit.entries import AuditHead, StoredAuditEntry
 from lakehouse.audit import reading
 from lakehouse.audit.ocsf import entry_event
 from lakehouse.cli import printing

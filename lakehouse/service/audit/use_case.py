@@ -8,7 +8,7 @@ from importlib.metadata import version
 import msgspec
 
 from journal.slot import format_at
-from lakehouse.api.audit import AuditEntry, AuditPage, ListAuditQuery, OcsfPage
+from lakehouse.api.audit.entries import AuditEntry, AuditPage, ListAuditQuery, OcsfPage
 from lakehouse.audit import reading
 from lakehouse.audit.log import AuditLog
 from lakehouse.audit.ocsf import entry_event

@@ -6,7 +6,7 @@ Owns which results are cached. Must never answer from the cache what would diffe
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
-from lakehouse.api.audit import AuditRead
+from lakehouse.api.audit.entries import AuditRead
 from lakehouse.commit.node import Node
 from lakehouse.query.engine import Query, Result
 from lakehouse.query.messages import Reads

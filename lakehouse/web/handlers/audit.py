@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from lakehouse.api.audit import ListAuditQuery
+from lakehouse.api.audit.entries import ListAuditQuery
 from lakehouse.service.service import Service
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import answer

@@ -9,8 +9,9 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from lakehouse.api.audit import AuditEntry, AuditRead
+from lakehouse.api.audit.entries import AuditEntry, AuditRead
 from lakehouse.domain.errors import CODES, Refused
+from lakehouse.service.access.authentication import Identity
 from lakehouse.service.sql.answers import Answer
 from lakehouse.web.http.peer import Peer
 from lakehouse.web.route import Route
@@ -19,12 +20,14 @@ REFUSED = web.RequestKey("REFUSED", Refused)
 """Set on a request that was refused."""
 RESULT = web.RequestKey("RESULT", Answer)
 """Set on a request that runs a query, once its result has begun."""
+IDENTITY = web.RequestKey("IDENTITY", Identity)
+"""Set on a request once its token is proven."""
 MATCHED = web.RequestKey("MATCHED", tuple)
 """Set on a request that matched a route: the route and the path's tail."""
 UNAUDITED = ("/health", "/ready", "/metrics", "/openapi.json")
 """Reads of the process, not of the lake."""
 MAX_NAME = 256
-_REFUSALS = (401, 403)
+_REFUSALS = (401, 403, 429)
 _READ = (200, 206, 304, 499)
 _TOKEN = re.compile(r"lh_[0-9A-Za-z]+_[0-9A-Za-z_-]+")
 
@@ -35,11 +38,12 @@ def is_audited_read(route: Route) -> bool:
 
 
 def entry_of(
-    request: web.BaseRequest, peer: Peer, identity: str, status: int, seq: str | None
+    request: web.BaseRequest, peer: Peer, request_id: str, status: int, seq: str | None
 ) -> AuditEntry | None:
     """The entry, or None for what the audit never keeps. `seq`: the answer's X-Journal-Seq."""
     route, tail = request.get(MATCHED, (None, ""))
     refused = request.get(REFUSED)
+    proven = request.get(IDENTITY, Identity())
     named = (_named(tail),) if tail and status != 401 else ()
     is_refusal = refused is not None and CODES[refused.code].status in _REFUSALS
     if not is_refusal and not (route and is_audited_read(route) and status in _READ):
@@ -48,9 +52,11 @@ def entry_of(
     found = result.reads if result is not None else named
     return AuditEntry(
         kind="refused" if is_refusal else "read",
+        principal=proven.principal,
+        token=proven.token,
         address=peer.address,
         route=f"{route.method} {route.path}" if route else "none",
-        request_id=identity,
+        request_id=request_id,
         status=status,
         code=refused.code if refused is not None else None,
         seq=int(seq) if seq is not None else None,

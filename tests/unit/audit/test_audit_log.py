@@ -10,7 +10,7 @@ from manual_clock import ManualClock
 
 from journal.bucket.errors import BucketFull, BucketUnavailable
 from journal.bucket.memory import MemoryBucket
-from lakehouse.api.audit import AuditEntry
+from lakehouse.api.audit.entries import AuditEntry
 from lakehouse.audit import log as audit_log
 from lakehouse.audit.batch import decode, parse_key, sha256
 from lakehouse.audit.log import AuditLog, AuditMode

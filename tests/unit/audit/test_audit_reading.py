@@ -7,7 +7,7 @@ import pytest
 from manual_clock import BEGAN, ManualClock
 
 from journal.bucket.memory import MemoryBucket
-from lakehouse.api.audit import AuditEntry, AuditHead
+from lakehouse.api.audit.entries import AuditEntry, AuditHead
 from lakehouse.audit import reading
 from lakehouse.audit.batch import decode, encode, sha256
 from lakehouse.audit.log import AuditLog

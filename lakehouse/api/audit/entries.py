@@ -50,10 +50,6 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     token: Annotated[
         str | None, Meta(description="Id of the token that was used, never its secret.")
     ] = None
-    actor: Annotated[
-        str | None,
-        Meta(description="The name that the request gave itself; not verified.", examples=["ana"]),
-    ] = None
     address: Annotated[
         str, Meta(description="Network address of the client.", examples=["203.0.113.7"])
     ] = ""

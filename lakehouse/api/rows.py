@@ -37,3 +37,27 @@ class DeleteReceipt(msgspec.Struct, frozen=True):
     rows_deleted: Annotated[int, Meta(description="How many rows matched.", examples=[12])]
     objects_rewritten: ObjectsRewritten
     seq: Seq
+
+
+class UpdateRequest(msgspec.Struct, frozen=True):
+    """The rows to change, and their new values. Unknown members are ignored."""
+
+    name: DatasetName
+    set: Annotated[
+        dict[str, str],
+        Meta(
+            description="The new value of each column: an expression over the old row. 422 "
+            "`value_does_not_fit` where a value is not of the column's type.",
+            examples=[{"price": "price * 2"}],
+        ),
+    ]
+    where: Where
+    dry_run: DryRun = False
+
+
+class UpdateReceipt(msgspec.Struct, frozen=True):
+    """The rows are changed; without a matching row nothing has changed and there is no event."""
+
+    rows_updated: Annotated[int, Meta(description="How many rows matched.", examples=[12])]
+    objects_rewritten: ObjectsRewritten
+    seq: Seq

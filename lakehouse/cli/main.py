@@ -38,6 +38,7 @@ MODULES = {
     "transaction": "change_sets",
     "rename": "change_sets",
     "delete": "rows",
+    "update": "rows",
     "view": "views",
     "derive": "derivation",
     "refresh": "derivation",

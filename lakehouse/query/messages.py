@@ -45,6 +45,8 @@ class RowSearch(msgspec.Struct, frozen=True):
     where: str
     now: str
     set: tuple[tuple[str, str], ...] = ()
+    changed: bool = False
+    """Instead of positions, answer all rows in order, those that match with their new values."""
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True):

@@ -41,7 +41,7 @@ from lakehouse.api.journal import (
     EventPage,
 )
 from lakehouse.api.provenance import Lineage, WhyQuery
-from lakehouse.api.rows import DeleteReceipt, DeleteRequest
+from lakehouse.api.rows import DeleteReceipt, DeleteRequest, UpdateReceipt, UpdateRequest
 from lakehouse.api.sql import QueryIdHeaders
 from lakehouse.api.time_travel import (
     CatalogDiff,
@@ -137,6 +137,18 @@ CATALOG_ROUTES = (
         "Without a matching row there is no event.",
         body=DeleteRequest,
         answers=(DeleteReceipt,),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/update",
+        handler=rows.update,
+        summary="Update rows",
+        description="Gives columns new values in the rows that fulfil a condition; expressions see the "
+        "old row, and the schema stays. 422 `value_does_not_fit` names a column whose new value is not "
+        "of its type. Otherwise as deleting rows.",
+        body=UpdateRequest,
+        answers=(UpdateReceipt,),
         changes=True,
     ),
     Route(

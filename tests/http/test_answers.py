@@ -77,7 +77,7 @@ from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
 from lakehouse.api.problem import Problem
 from lakehouse.api.provenance import Lineage
-from lakehouse.api.rows import DeleteReceipt
+from lakehouse.api.rows import DeleteReceipt, UpdateReceipt
 from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlResult
 from lakehouse.api.status import Health, Ready
 from lakehouse.api.storage import ObjectPage, StoredObject
@@ -202,6 +202,9 @@ def test_changed_rows(lake: Lake, documented: Documented) -> None:
     deleted = post(lake, "/v1/catalog/delete", name="rows1", where="a = 1")
     expected = {"rows_deleted": 0, "objects_rewritten": 0, "seq": 0}
     documented.check(deleted, "POST /v1/catalog/delete", DeleteReceipt, expected)
+    updated = post(lake, "/v1/catalog/update", name="rows1", set={"a": "a + 1"}, where="true")
+    expected = {"rows_updated": 0, "objects_rewritten": 0, "seq": 0}
+    documented.check(updated, "POST /v1/catalog/update", UpdateReceipt, expected)
 
 
 def test_views(lake: Lake, documented: Documented) -> None:

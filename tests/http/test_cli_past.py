@@ -81,6 +81,15 @@ def test_rows_are_deleted(lakehouse: CommandLine) -> None:
     assert lakehouse(*words) == "t: 0 rows in 0 objects deleted\n"
     said = json.loads(lakehouse("delete", "t", "--where", "true", "--json"))
     assert said == {"rows_deleted": 1, "objects_rewritten": 1, "seq": 3}
+    words = ("update", "t", "--set", "b=b || a", "--set", "a = a*2", "--where", "true")
+    lakehouse("ingest", csv("a,b\n1,x\n2,y\n"), "--name", "t")
+    assert lakehouse(*words, "--dry-run") == "t: 2 rows in 1 object would be updated\n"
+    assert lakehouse(*words) == "t: 2 rows in 1 object updated, event 5\n"
+    assert json.loads(lakehouse("sql", "FROM t", "--format", "json"))["rows"] == [
+        [2, "x1"],
+        [4, "y2"],
+    ]
+    assert "invalid_request" in lakehouse("update", "t", "--set", "a", "--where", "true", code=1)
     assert "LINE 1: nope" in lakehouse("delete", "t", "--where", "nope = 1", code=1)
 
 
@@ -205,8 +214,8 @@ def test_people_read_what_differs(
     lakehouse("ingest", csv("a,b\n1,2\n"), "--name", "t")
     lakehouse("ingest", csv("a,c\nx,2\ny,3\n"), "--name", "t", "--schema-change", "replace")
     lakehouse("ingest", csv("a\n1\n"), "--name", "u")
-    changed = "changed  t     1 -> 2  +1 -1    a: int64 -> string, -b, +c: int64"
-    added = "added    u     1       +1 -0"
+    changed = "changed  t     1 -> 2 (+2 -1)  +1 -1    a: int64 -> string, -b, +c: int64"
+    added = "added    u     1               +1 -0"
     assert lakehouse("diff", "--from", "1").splitlines()[2:] == [changed, added]
     assert lakehouse("undo", "3").splitlines()[-1] == "dropped  u     1     +0 -1"
     assert "changed" in lakehouse("journal", "replay", "--without", "2")

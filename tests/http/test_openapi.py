@@ -22,6 +22,7 @@ PARAMETERS = {
     "POST /v1/catalog/refresh": f"Query-Id {CHANGE}",
     "POST /v1/catalog/rename": CHANGE,
     "POST /v1/catalog/delete": CHANGE,
+    "POST /v1/catalog/update": CHANGE,
     "POST /v1/catalog/restore": CHANGE,
     "PUT /v1/catalog/view/{name}": f"name {CHANGE}",
     "GET /v1/catalog/view/{name}": f"name as_of {READ}",

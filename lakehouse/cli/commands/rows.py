@@ -1,11 +1,12 @@
-"""`lakehouse delete`: rows of a dataset by a condition."""
+"""`lakehouse delete` and `update`: rows of a dataset by a condition."""
 
 import argparse
 
-from lakehouse.api.rows import DeleteRequest
+from lakehouse.api.rows import DeleteRequest, UpdateRequest
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
+from lakehouse.domain.errors import Refused, RefusedError
 
 
 async def delete(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -22,7 +23,34 @@ async def delete(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-COMMANDS = {"delete": delete}
+async def update(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse update NAME --set COLUMN=EXPRESSION --where CONDITION`."""
+    pairs = _pairs(arguments.set)
+    async with service_for(settings, queries=True) as service:
+        caller = caller_of(service, arguments, "update")
+        request = UpdateRequest(arguments.name, pairs, arguments.where, arguments.dry_run)
+        found = await service.rows.update(caller, request)
+    if arguments.json:
+        printing.document(found.body)
+    else:
+        counts = (found.body.rows_updated, found.body.objects_rewritten)
+        printing.line(_sentence(arguments, "updated", *counts, found.seq))
+    return 0
+
+
+COMMANDS = {"delete": delete, "update": update}
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    """The expressions by column. Raises RefusedError `invalid_request`."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        column, sign, expression = text.partition("=")
+        if not sign or not column.strip() or column.strip() in pairs:
+            detail = f"--set {text}: write COLUMN=EXPRESSION, each column once"
+            raise RefusedError(Refused("invalid_request", detail))
+        pairs[column.strip()] = expression.strip()
+    return pairs
 
 
 def _counts(rows: int, objects: int) -> str:

@@ -73,6 +73,12 @@ def read_expression(
     return RowExpression(_fixed(text, clock, now), bool(clock))
 
 
+def line_of(detail: str) -> int | None:
+    """The line that an error's text points into, from 1; None where it points nowhere."""
+    number = detail.partition("\n\nLINE ")[2].partition(":")[0]
+    return int(number) if number.isdigit() else None
+
+
 def in_lines(detail: str, before: int) -> str:
     """An error's text with the lines of the user's expression, which has `before` lines in front."""
     head, mark, rest = detail.partition("\n\nLINE ")
@@ -88,8 +94,7 @@ def in_lines(detail: str, before: int) -> str:
 def _in_text(detail: str, text: str) -> str:
     """A parser's error, with its place in `text`; the end of it where the parser went beyond."""
     moved = in_lines(detail, 1)
-    number = moved.partition("\n\nLINE ")[2].partition(":")[0]
-    if not number.isdigit() or int(number) <= text.count("\n") + 1:
+    if (line_of(moved) or 0) <= text.count("\n") + 1:
         return moved
     where = located(text, len(text.encode()))
     return f"Parser Error: syntax error at the end of the expression\n\n{where}"

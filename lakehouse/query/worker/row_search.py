@@ -1,4 +1,4 @@
-"""Finds rows by a user's condition, and computes new values from them: the SQL for it, bound and judged.
+"""Finds rows by a user's condition, and computes new values: the SQL for it, judged and bound.
 
 Owns how an error's line is the line of the user's own text. Must never run an expression that
 `row_expression` has not judged.
@@ -12,60 +12,188 @@ import msgspec
 
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.messages import RowSearch
-from lakehouse.query.policy.row_expression import RowExpression, in_lines, read_expression
+from lakehouse.query.policy.row_expression import (
+    RowExpression,
+    in_lines,
+    line_of,
+    read_expression,
+)
 from lakehouse.query.worker.defined_views import columns_of
+from lakehouse.query.worker.row_values import cast_sql, misfit_sql
 from projections.views import OBJECT_COLUMN, ROW_COLUMN, View, quoted
 
 Cursor = duckdb.DuckDBPyConnection
 Refuse = Callable[[BaseException], Refused]
 """From an exception of DuckDB the refusal that it amounts to."""
+Columns = dict[str, str]
+"""The columns of a dataset in order, with DuckDB's names of their types."""
 _POSITIONS = f"{quoted(OBJECT_COLUMN)}, {quoted(ROW_COLUMN)}"
-_BOOLEAN = ("BOOLEAN", '"NULL"', "NULL")
+_HIT = quoted("\x01hit")
+_BOOLEAN = ("BOOLEAN", '"NULL"')
+_SHOWN_CHARACTERS = 64
 
 
 class RowPlan(msgspec.Struct, frozen=True):
-    """The statement that finds rows; the user's condition begins on its second line."""
+    """A statement over rows. `places`: (first line, label) of each of the user's expressions in it."""
 
     sql: str
+    places: tuple[tuple[int, str], ...]
     reads_clock: bool
 
     def relocated(self, refused: Refused) -> Refused:
-        """A failure of the statement, with the lines of the user's condition."""
-        return msgspec.structs.replace(refused, detail=in_lines(refused.detail, 1))
+        """A failure of the statement, with the line of the user's expression where it is in one."""
+        line = line_of(refused.detail) or 0
+        first, label = next((each for each in reversed(self.places) if each[0] <= line), (1, ""))
+        detail = label + in_lines(refused.detail, first - 1)
+        return msgspec.structs.replace(refused, detail=detail)
+
+
+class _Text:
+    """SQL while it is put together: knows the lines on which the user's expressions begin."""
+
+    def __init__(self) -> None:
+        self.sql = ""
+        self.places: list[tuple[int, str]] = []
+
+    def add(self, sql: str) -> None:
+        self.sql += sql
+
+    def add_expression(self, expression: RowExpression, label: str) -> None:
+        """The expression in parentheses, on lines of its own."""
+        self.sql += "(\n"
+        self.places.append((self.sql.count("\n") + 1, label))
+        self.sql += f"{expression.sql}\n)"
+
+
+class _NewValue(msgspec.Struct, frozen=True):
+    """An expression for a column: its own type, and the column's, by DuckDB's names."""
+
+    column: str
+    expression: RowExpression
+    type_: str
+    column_type: str
+
+    @property
+    def label(self) -> str:
+        return f"set {self.column}: "
 
 
 def planned(
     cursor: Cursor, parser: Cursor, view: View, search: RowSearch, refuse: Refuse
 ) -> RowPlan:
-    """How the rows are found. Raises RefusedError `sql_error`, `statement_not_allowed`."""
+    """How rows are found, or an object's rows are read with new values.
+
+    Raises RefusedError `sql_error`, `statement_not_allowed`.
+    """
     name, now = quoted(view.name), datetime.fromisoformat(search.now)
-    known = frozenset(each.name.lower() for each in columns_of(cursor, name))
-    where = _judged(read_expression(parser, search.where, now, known))
-    type_ = _bound(cursor, name, where, refuse)
+    types = {each.name: each.type for each in columns_of(cursor, name)}
+    columns = {
+        each: type_ for each, type_ in types.items() if each not in (OBJECT_COLUMN, ROW_COLUMN)
+    }
+    judge = _Judge(cursor, parser, name, frozenset(map(str.lower, columns)), now, refuse)
+    where, type_ = judge.bound(search.where, "")
     if type_ not in _BOOLEAN:
         detail = f"where must be a boolean expression; its type is {type_}"
         raise RefusedError(Refused("sql_error", detail))
-    found = f"SELECT {_POSITIONS} FROM {name}"  # noqa: S608  names are quoted
-    return RowPlan(f"{found} WHERE (\n{where.sql}\n)", where.reads_clock)
+    values = [judge.value(column, text, columns) for column, text in search.set]
+    reads_clock = any(each.reads_clock for each in (where, *(each.expression for each in values)))
+    text = _Text()
+    (_changed_rows if search.changed else _found_rows)(text, name, columns, where, values)
+    return RowPlan(text.sql, tuple(text.places), reads_clock)
 
 
-def _judged(expression: RowExpression | Refused) -> RowExpression:
-    if isinstance(expression, Refused):
-        raise RefusedError(expression)
-    return expression
+class _Judge:
+    """Judges and binds expressions over the columns of one view."""
+
+    def __init__(
+        self,
+        cursor: Cursor,
+        parser: Cursor,
+        name: str,
+        columns: frozenset[str],
+        now: datetime,
+        refuse: Refuse,
+    ) -> None:
+        self._cursor = cursor
+        self._parser = parser
+        self._rows = f"(SELECT * EXCLUDE ({_POSITIONS}) FROM {name}) AS {name}"  # noqa: S608
+        self._columns = columns
+        self._now = now
+        self._refuse = refuse
+
+    def value(self, column: str, text: str, columns: Columns) -> _NewValue:
+        """The new value of a column. Raises RefusedError, which names the column."""
+        place = next((each for each in columns if each.lower() == column.lower()), None)
+        if place is None:
+            detail = f"Binder Error: the dataset has no column {column}"
+            raise RefusedError(Refused("sql_error", detail))
+        expression, type_ = self.bound(text, f"set {place}: ")
+        return _NewValue(place, expression, type_, columns[place])
+
+    def bound(self, text: str, label: str) -> tuple[RowExpression, str]:
+        """An expression and its type. It is bound as a condition too, which refuses aggregates and
+        other functions of many rows."""
+        expression = read_expression(self._parser, text, self._now, self._columns)
+        if isinstance(expression, Refused):
+            raise RefusedError(_labelled(expression, label))
+        sql = expression.sql
+        try:
+            self._cursor.execute(f"SELECT 1 FROM {self._rows} WHERE (\n{sql}\n) IS NULL LIMIT 0")  # noqa: S608
+            self._cursor.execute(f"SELECT (\n{sql}\n) FROM {self._rows} LIMIT 0")  # noqa: S608
+        except duckdb.Error as error:
+            refused = self._refuse(error)
+            moved = msgspec.structs.replace(refused, detail=in_lines(refused.detail, 1))
+            raise RefusedError(_labelled(moved, label)) from error
+        return expression, str((self._cursor.description or [])[0][1])
 
 
-def _bound(cursor: Cursor, name: str, expression: RowExpression, refuse: Refuse) -> str:
-    """The type of an expression, by DuckDB's name. Raises RefusedError for one that cannot be bound.
+def _labelled(refused: Refused, label: str) -> Refused:
+    return msgspec.structs.replace(refused, detail=label + refused.detail)
 
-    It is bound as a condition too, which refuses aggregates and other functions of many rows.
-    """
-    rows = f"(SELECT * EXCLUDE ({_POSITIONS}) FROM {name}) AS {name}"  # noqa: S608  names are quoted
-    try:
-        cursor.execute(f"SELECT 1 FROM {rows} WHERE (\n{expression.sql}\n) IS NULL LIMIT 0")  # noqa: S608
-        cursor.execute(f"SELECT (\n{expression.sql}\n) FROM {rows} LIMIT 0")  # noqa: S608
-    except duckdb.Error as error:
-        refused = refuse(error)
-        detail = in_lines(refused.detail, 1)
-        raise RefusedError(msgspec.structs.replace(refused, detail=detail)) from error
-    return str((cursor.description or [])[0][1])
+
+def _found_rows(
+    text: _Text, name: str, columns: Columns, where: RowExpression, values: list[_NewValue]
+) -> None:
+    """The positions of the rows; with new values also which column's does not fit, and its text."""
+    if not values:
+        text.add(f"SELECT {_POSITIONS} FROM {name} WHERE ")  # noqa: S608  names are quoted
+        text.add_expression(where, "")
+        return
+    names = [quoted(f"\x01value{place}") for place in range(len(values))]
+    misfits = [
+        misfit_sql(called, each.type_, each.column_type)
+        for each, called in zip(values, names, strict=True)
+    ]
+    places = " ".join(f"WHEN {misfit} THEN {place}" for place, misfit in enumerate(misfits))
+    shown = " ".join(
+        f"WHEN {misfit} THEN CAST({called} AS VARCHAR)[:{_SHOWN_CHARACTERS}]"
+        for misfit, called in zip(misfits, names, strict=True)
+    )
+    text.add(f"SELECT {_POSITIONS}, CASE {places} END, CASE {shown} END FROM (")  # noqa: S608
+    text.add(f"FROM (SELECT * FROM {name} WHERE ")  # noqa: S608
+    text.add_expression(where, "")
+    text.add(f") AS {name} SELECT {_POSITIONS}")
+    for each, called in zip(values, names, strict=True):
+        text.add(", ")
+        text.add_expression(each.expression, each.label)
+        text.add(f" AS {called}")
+    text.add(")")
+
+
+def _changed_rows(
+    text: _Text, name: str, columns: Columns, where: RowExpression, values: list[_NewValue]
+) -> None:
+    """All rows in order. A new value is computed inside CASE: of rows that match, and no others."""
+    new = {each.column: each for each in values}
+    text.add("FROM (SELECT *, ")
+    text.add_expression(where, "")
+    text.add(f" AS {_HIT} FROM {name}) AS {name} SELECT ")
+    for place, column in enumerate(columns):
+        text.add(", " if place else "")
+        if (value := new.get(column)) is None:
+            text.add(quoted(column))
+            continue
+        before, after = cast_sql(value.type_, value.column_type)
+        text.add(f"CASE WHEN {_HIT} THEN {before}")
+        text.add_expression(value.expression, value.label)
+        text.add(f"{after} ELSE {quoted(column)} END AS {quoted(column)}")

@@ -56,7 +56,7 @@ class Provenance:
         """The rows that fulfil the condition, by the blobs of the objects that hold any."""
         search = RowSearch(condition, format_at(self._node.clock.now()))
         found = await self._finder.find(state, dataset, dataset.objects, search)
-        return {blob: _ranges(edits.rows) for blob, edits in found.edits.items()}
+        return {blob: _ranges(rows) for blob, rows in found.rows.items()}
 
 
 def _ranges(rows: pa.Array) -> tuple[Range, ...]:

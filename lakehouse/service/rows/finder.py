@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from journal.events import Object
-from lakehouse.domain.errors import RefusedError
-from lakehouse.formats.parquet.rewriter import RowEdits
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.messages import RowSearch
 from lakehouse.service.objects import VerifiedObjects
@@ -26,7 +25,7 @@ from projections.fold import State
 from projections.views import View, quoted
 
 ARROW = "arrow"
-_OBJECT, _ROW, _FIRST_VALUE = 0, 1, 2
+_OBJECT, _ROW, _MISFIT, _SHOWN = 0, 1, 2, 3
 """The places of the columns of what a search answers."""
 
 
@@ -34,9 +33,12 @@ ScanWork = Callable[[pa.RecordBatchReader], T]
 
 
 class FoundRows(msgspec.Struct, frozen=True):
-    """By blob, the rows of the objects that hold any of them, and whether that depends on now()."""
+    """By blob, the positions (from 0, ascending) of the rows of the objects that hold any of them.
 
-    edits: dict[str, RowEdits]
+    `reads_clock`: whether the condition or a new value depends on now().
+    """
+
+    rows: dict[str, pa.Int64Array]
     reads_clock: bool
 
 
@@ -51,20 +53,34 @@ class RowFinder:
     async def find(
         self, state: State, dataset: Dataset, items: tuple[Object, ...], search: RowSearch
     ) -> "FoundRows":
-        """The rows of `items` that fulfil the condition; with `search.set` also their new values.
+        """The rows of `items` that fulfil the condition, once their new values are known to fit.
 
-        Without `items` the condition is judged all the same.
-        Raises RefusedError: `sql_error`, `statement_not_allowed`, and what a query raises.
+        Without `items` the expressions are judged all the same.
+        Raises RefusedError: `sql_error`, `statement_not_allowed`, `value_does_not_fit`, and what a
+        query raises.
         """
         query = Query("", format=ARROW, rows=search)
-        collect = partial(_collected, tuple(item.blob for item in items))
-        async with self._reading(state, dataset, items, query, positioned=True) as result:
-            edits = await read_in_thread(self._pool, result.chunks, collect)
-            return FoundRows(edits, not result.reads.deterministic)
+        collect = partial(_collected, tuple(item.blob for item in items), search)
+        async with self._reading(state, dataset, items, query) as result:
+            rows = await read_in_thread(self._pool, result.chunks, collect)
+            return FoundRows(rows, not result.reads.deterministic)
 
-    async def scan(self, state: State, dataset: Dataset, item: Object, work: ScanWork[T]) -> T:
-        """What `work` makes, in a thread, of all rows of an object in order, in today's types."""
+    async def scan(
+        self,
+        state: State,
+        dataset: Dataset,
+        item: Object,
+        work: ScanWork[T],
+        changed: RowSearch | None = None,
+    ) -> T:
+        """What `work` makes, in a thread, of all rows of an object in order, in today's types.
+
+        With `changed` the rows that it finds have their new values.
+        """
         query = Query(f"SELECT * FROM {quoted(dataset.name)}", format=ARROW)  # noqa: S608  quoted
+        if changed is not None:
+            rows = msgspec.structs.replace(changed, changed=True)
+            query = Query("", format=ARROW, rows=rows)
         async with self._reading(state, dataset, (item,), query) as result:
             return await read_in_thread(self._pool, result.chunks, work)
 
@@ -75,13 +91,11 @@ class RowFinder:
         dataset: Dataset,
         items: tuple[Object, ...],
         query: Query,
-        *,
-        positioned: bool = False,
     ) -> AsyncIterator[Result]:
         """The result of a query over these objects alone."""
         objects = QueryObjects(self._objects)
         urls = objects.urls(state, dataset, items)
-        view = View(dataset.name, urls, dataset.schema, positioned=positioned)
+        view = View(dataset.name, urls, dataset.schema, positioned=query.rows is not None)
         views = {dataset.name.lower(): view}
 
         async def resolve(names: frozenset[str] | None) -> Mapping[str, View]:
@@ -94,19 +108,26 @@ class RowFinder:
             raise RefusedError(objects.failure or error.refused) from error
 
 
-def _collected(blobs: tuple[str, ...], reader: pa.RecordBatchReader) -> dict[str, RowEdits]:
-    """The answer of a search, by blob, with rows in ascending order."""
-    names = reader.schema.names[_FIRST_VALUE:]
-    parts: dict[int, list[pa.RecordBatch]] = {}
+def _collected(
+    blobs: tuple[str, ...], search: RowSearch, reader: pa.RecordBatchReader
+) -> dict[str, pa.Int64Array]:
+    """The positions that a search answers, by blob. Raises RefusedError `value_does_not_fit`."""
+    parts: dict[int, list[pa.Array]] = {}
     for batch in reader:
+        if search.set and batch.column(_MISFIT).null_count < batch.num_rows:
+            raise RefusedError(_misfit(search, batch))
         objects = batch.column(_OBJECT)
         for place in pc.unique(objects).to_pylist():
-            own = batch.filter(pc.equal(objects, place))
-            parts.setdefault(place, []).append(own.select(range(_ROW, own.num_columns)))
-    found: dict[str, RowEdits] = {}
-    for place, batches in parts.items():
-        rows = pa.Table.from_batches(batches).sort_by(batches[0].schema.names[0]).combine_chunks()
-        columns = [column.combine_chunks() for column in rows.columns]
-        values = dict(zip(names, columns[1:], strict=True)) if names else None
-        found[blobs[place]] = RowEdits(columns[0], values)
-    return found
+            rows = batch.column(_ROW).filter(pc.equal(objects, place))
+            parts.setdefault(place, []).append(rows)
+    return {blobs[place]: pa.concat_arrays(rows).sort() for place, rows in parts.items()}
+
+
+def _misfit(search: RowSearch, batch: pa.RecordBatch) -> Refused:
+    """The refusal of the first new value that does not fit its column."""
+    places = batch.column(_MISFIT)
+    first = pc.index(pc.is_valid(places), True).as_py()
+    column, _ = search.set[places[first].as_py()]
+    shown = batch.column(_SHOWN)[first].as_py()
+    detail = f"column {column}: {shown} does not fit its type; nothing was changed"
+    return Refused("value_does_not_fit", detail, ({"column": column},))

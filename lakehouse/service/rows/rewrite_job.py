@@ -20,7 +20,6 @@ from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet import rewriter
-from lakehouse.formats.parquet.rewriter import RowEdits
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.query.messages import RowSearch
@@ -122,18 +121,20 @@ class RewriteJob:
             found = await self._finder.find(state, live, group, self._search)
             self._reads_clock = found.reads_clock
             for item in group:
-                if (edits := found.edits.get(item.blob)) is not None:
-                    self._written[item.blob] = await self._rewritten(state, live, item, edits)
+                if (rows := found.rows.get(item.blob)) is not None:
+                    self._written[item.blob] = await self._rewritten(state, live, item, rows)
                 self._examined.add(item.blob)
 
     async def _rewritten(
-        self, state: State, live: Dataset, item: Object, edits: RowEdits
+        self, state: State, live: Dataset, item: Object, rows: pa.Int64Array
     ) -> NewObjects:
-        write = partial(_write, live, edits, self._work_dir, self._limits)
+        """The object without these rows, or with their new values."""
+        updates, count = bool(self._search.set), len(rows)
+        write = partial(_write, live, rows[:0] if updates else rows, self._work_dir, self._limits)
+        changed = self._search if updates else None
         with full_disk_refused():
-            files = await self._finder.scan(state, live, item, write)
-        count = len(edits.rows)
-        return NewObjects(files, count if edits.values is not None else 0, count)
+            files = await self._finder.scan(state, live, item, write, changed)
+        return NewObjects(files, count if updates else 0, count)
 
     def _with_rows(self, command: RewriteDataset, state: State, live: Dataset) -> RewriteDataset:
         now = self._search.now if self._reads_clock else None
@@ -182,10 +183,10 @@ class RewriteJob:
 
 def _write(
     live: Dataset,
-    edits: RowEdits,
+    removed: pa.Int64Array,
     work_dir: WorkDir,
     limits: IngestLimits,
     reader: pa.RecordBatchReader,
 ) -> tuple[ParquetFile, ...]:
     schema = rewriter.stored_schema(live.schema, reader.schema)
-    return rewriter.rewrite(reader, edits, schema, work_dir.fresh(), limits)
+    return rewriter.rewrite(reader, removed, schema, work_dir.fresh(), limits)

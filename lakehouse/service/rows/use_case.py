@@ -6,13 +6,13 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from journal.event_parts import rows_changed
-from journal.events import DELETE, DatasetRewritten, Event, RowStatement
+from journal.events import DELETE, UPDATE, DatasetRewritten, Event, RowStatement
 from journal.slot import format_at
-from lakehouse.api.rows import DeleteReceipt, DeleteRequest
+from lakehouse.api.rows import DeleteReceipt, DeleteRequest, UpdateReceipt, UpdateRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import RewriteDataset
-from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.query.messages import RowSearch
@@ -50,8 +50,24 @@ class Rows:
         event, seq = await self._change(
             caller, command, RowSearch(request.where, self._now()), payload, request.dry_run
         )
-        _, removed, objects = _changed(event)
-        return Versioned(DeleteReceipt(removed, objects, seq), seq)
+        rows, objects = _changed(event)
+        return Versioned(DeleteReceipt(rows, objects, seq), seq)
+
+    async def update(
+        self, caller: Caller, request: UpdateRequest, payload: bytes = b""
+    ) -> Versioned[UpdateReceipt]:
+        """Give columns new values in the rows that fulfil a condition. `payload`: the request as sent.
+
+        Raises RefusedError as `delete` does, and `invalid_request`, `value_does_not_fit`.
+        """
+        set_ = tuple(request.set.items())
+        _check_columns([column for column, _ in set_])
+        command = RewriteDataset(request.name, UPDATE, RowStatement(request.where, set_))
+        event, seq = await self._change(
+            caller, command, RowSearch(request.where, self._now(), set_), payload, request.dry_run
+        )
+        rows, objects = _changed(event)
+        return Versioned(UpdateReceipt(rows, objects, seq), seq)
 
     async def _change(
         self,
@@ -83,8 +99,16 @@ class Rows:
         return format_at(self._node.clock.now())
 
 
-def _changed(event: Event | None) -> tuple[int, int, int]:
-    """How many rows an event added, how many it removed, and how many objects it replaced."""
+def _changed(event: Event | None) -> tuple[int, int]:
+    """How many rows an event removed or changed, and how many objects it replaced."""
     if event is None or not isinstance(event.data, DatasetRewritten):
-        return 0, 0, 0
-    return *rows_changed(event.data), len(event.data.replaced)
+        return 0, 0
+    return rows_changed(event.data)[1], len(event.data.replaced)
+
+
+def _check_columns(columns: list[str]) -> None:
+    """Raises RefusedError `invalid_request` for no column, or one that is named twice."""
+    if not columns:
+        raise RefusedError(Refused("invalid_request", "set: name at least one column"))
+    if len({column.lower() for column in columns}) < len(columns):
+        raise RefusedError(Refused("invalid_request", "set: a column is named twice"))

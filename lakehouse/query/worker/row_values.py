@@ -1,0 +1,43 @@
+"""The SQL of a column's new value: cast to the column's type, and whether the value fits it. Pure.
+
+A value fits when nothing of it is lost: cast back it is the same. Must never round or cut a value.
+"""
+
+_FLOATING = ("FLOAT", "DOUBLE")
+_TEXT = "VARCHAR"
+_SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_WHOLE = (*_SIGNED, *(f"U{name}" for name in _SIGNED))
+
+
+def cast_sql(type_: str, column_type: str) -> tuple[str, str]:
+    """What stands before and after a value of the type `type_`, to make it one of the column's type.
+
+    Null where it is none.
+    """
+    return ("", "") if type_ == column_type else ("TRY_CAST(", f" AS {column_type})")
+
+
+def misfit_sql(value: str, type_: str, column_type: str) -> str:
+    """Whether something of a value is lost in the column's type; `value` is a column's name."""
+    if type_ == column_type:
+        return "false"
+    cast = f"TRY_CAST({value} AS {column_type})"
+    return f"({value} IS NOT NULL AND ({cast} IS NULL OR {_lost(value, cast, type_, column_type)}))"
+
+
+def _lost(value: str, cast: str, type_: str, column_type: str) -> str:
+    if type_ in _FLOATING and column_type in _FLOATING:
+        return f"(isinf({cast}) AND NOT isinf({value}))"
+    if type_ == _TEXT:
+        return _lost_of_text(value, cast, column_type)
+    return f"TRY_CAST({cast} AS {type_}) IS DISTINCT FROM {value}"
+
+
+def _lost_of_text(value: str, cast: str, column_type: str) -> str:
+    """What a text says can be written in several ways: DuckDB rounds numbers and cuts times."""
+    if column_type in _WHOLE or column_type.startswith("DECIMAL"):
+        wide = "DECIMAL(38, 12)"
+        return f"TRY_CAST({cast} AS {wide}) IS DISTINCT FROM TRY_CAST({value} AS {wide})"
+    if column_type == "DATE":
+        return f"CAST({cast} AS TIMESTAMP) IS DISTINCT FROM TRY_CAST({value} AS TIMESTAMP)"
+    return "false"

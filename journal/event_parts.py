@@ -30,6 +30,7 @@ from journal.events import (
     ObjectStored,
     ProfileDropped,
     ProfilePut,
+    RowsErased,
     ViewDropped,
     ViewPut,
 )
@@ -70,13 +71,15 @@ def block_hashes_of(data: Data) -> list[tuple[int, str]]:
 
 
 def objects_of(change: Change) -> tuple[Object, ...]:
-    """Every object of a change that adds content: its rows, then its quarantine."""
+    """Every object that a change adds: its rows, then its quarantine; of an erasure the successors."""
     match change:
         case DatasetRegistered() | DatasetAppended() | DatasetRestored():
             return change.objects + change.quarantine
         case DatasetRewritten():
             written = tuple(item for each in change.replaced for item in each.by)
             return written + change.added + change.quarantine
+        case RowsErased():
+            return tuple(each.by for each in change.replaced if each.by is not None)
         case ObjectStored() | ObjectForgotten() | DatasetDropped():
             return ()
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
@@ -128,6 +131,10 @@ def _names_of(change: Change) -> tuple[Sequence[str], Sequence[str]]:
             return (), replaced + [item.blob for item in objects_of(change)]
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned():
             return (), change.blobs
+        case RowsErased():
+            objects = objects_of(change)
+            blobs = [each.blob for each in change.replaced] + [item.blob for item in objects]
+            return [item.key for item in objects if item.key != item.blob], blobs
         case ObjectForgotten() | DatasetDropped() | DatasetUnpinned():
             return (), ()
         case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():

@@ -117,3 +117,15 @@ class RowStatement(Record, frozen=True, omit_defaults=True):
     set: tuple[tuple[str, str], ...] = ()
     key: tuple[str, ...] = ()
     now: str | None = None
+
+
+class Erased(Record, frozen=True):
+    """A blob that held erased rows, and the object without them that takes its place at every moment.
+
+    `by` is null where no row is left, or where the blob was that of a staged file. `rows`: how many
+    were removed.
+    """
+
+    blob: str
+    by: Object | None
+    rows: Count

@@ -32,6 +32,7 @@ from journal.event_records import (
     Column,
     Count,
     Derivation,
+    Erased,
     Object,
     Place,
     Read,
@@ -54,6 +55,7 @@ __all__ = [
     "Column",
     "Count",
     "Derivation",
+    "Erased",
     "Object",
     "Place",
     "ProfileDropped",
@@ -243,6 +245,22 @@ class LakeAdopted(Record, frozen=True):
     note: str
 
 
+class RowsErased(Record, frozen=True):
+    """Rows left every version of a dataset that is kept: these blobs were replaced at every moment.
+
+    The replaced blobs are marked. `names` are the datasets that held one of them, and the dataset
+    that was named. `where_hash`: HMAC-SHA-256 of the condition with the lake's key. `moments`: how
+    many versions held such rows.
+    """
+
+    TYPE: ClassVar[str] = "rows_erased"
+    names: tuple[str, ...]
+    replaced: tuple[Erased, ...]
+    where_hash: str
+    moments: Count
+    rows: Count
+
+
 Change = (
     ObjectStored
     | ObjectForgotten
@@ -269,6 +287,7 @@ Change = (
     | FormatRaised
     | LakeAdopted
     | DatasetRewritten
+    | RowsErased
 )
 """Every change: an event of its own, or a part of a change set. Code that dispatches on it ends in
 `assert_never`, so that the type checker names each place that does not handle a new member."""

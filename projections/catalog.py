@@ -32,11 +32,13 @@ from journal.events import (
     ProfilePut,
     Renamed,
     Replacement,
+    RowsErased,
     ViewDropped,
     ViewPut,
 )
 from projections import definitions
 from projections.definitions import Profile, ViewDefinition
+from projections.erasure import replacements as erasures
 from projections.moment import Moment
 from projections.overlay import Overlay
 
@@ -57,6 +59,7 @@ DatasetChange = (
     | AccessChange
     | FormatRaised
     | LakeAdopted
+    | RowsErased
 )
 """Every change of a dataset, not of a view or profile."""
 
@@ -76,6 +79,9 @@ class Dataset(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     `derivation` is the statement whose result are all of its rows, None where they are not.
     `edited_seq`: of the last event that removed or changed single rows since its content was last
     replaced, 0 if none did. From then on the dataset holds less than its sources, or other rows.
+
+    `erased`: seq of the last erasure that changed its objects, which is no event of its content; 0
+    for none. The two seqs identify a version.
     """
 
     dataset_id: str
@@ -92,6 +98,7 @@ class Dataset(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     seq: int
     derivation: Derivation | None = None
     edited_seq: int = 0
+    erased: int = 0
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -149,8 +156,32 @@ def _apply(draft: Overlay[str, Dataset], data: DatasetChange, moment: Moment) ->
             pass
         case FormatRaised() | LakeAdopted() | AccessEvent():
             pass
+        case RowsErased():
+            erase(draft, erasures.of_event(data, moment.seq).get)
         case _:
             assert_never(data)
+
+
+def erase(datasets: Overlay[str, Dataset], find: erasures.Find) -> None:
+    """Let every dataset hold the successors of the blobs that were replaced."""
+    for name, was in datasets.items():
+        if (now := erased(was, find)) is not was:
+            datasets.put(name, now)
+
+
+def erased(was: Dataset, find: erasures.Find) -> Dataset:
+    """The dataset with the successors of its replaced blobs; the same one if there are none."""
+    rows, seq = erasures.removed(was.objects, find)
+    last = max(seq, erasures.removed(was.quarantine, find)[1])
+    if not last:
+        return was
+    return msgspec.structs.replace(
+        was,
+        objects=erasures.succeeded(was.objects, find),
+        row_count=was.row_count - rows if was.row_count is not None else None,
+        quarantine=erasures.succeeded(was.quarantine, find),
+        erased=max(was.erased, last),
+    )
 
 
 def find(catalog: Catalog, name: str) -> Dataset | None:

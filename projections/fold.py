@@ -19,7 +19,7 @@ from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
 
-STATE_VERSION = 7
+STATE_VERSION = 8
 """Raised when the same events fold to another state; golden roots test it."""
 
 

@@ -40,6 +40,7 @@ from journal.events import (
     ObjectStored,
     ProfileDropped,
     ProfilePut,
+    RowsErased,
     ViewDropped,
     ViewPut,
 )
@@ -83,15 +84,15 @@ def _origins(change: Change) -> dict[str, str]:
             return {}
         case DatasetRegistered() | DatasetAppended() | DatasetDropped() | DatasetRestored():
             return _itself(change.name)
-        case DatasetPinned() | DatasetUnpinned() | DatasetRewritten():
+        case DatasetPinned() | DatasetUnpinned() | DatasetRewritten() | ViewPut() | ViewDropped():
             return _itself(change.name)
         case DatasetRenamed():
             return {dataset_entity(change.to): dataset_entity(change.name)} | _itself(change.name)
         case DatasetsSwapped():
             a, b = dataset_entity(change.a), dataset_entity(change.b)
             return {a: b, b: a}
-        case ViewPut() | ViewDropped():
-            return _itself(change.name)
+        case RowsErased():
+            return _itself(*change.names)
         case ProfilePut() | ProfileDropped():
             return {profile_entity(change.name): profile_entity(change.name)}
         case AccessEvent():
@@ -101,8 +102,8 @@ def _origins(change: Change) -> dict[str, str]:
     assert_never(change)
 
 
-def _itself(name: str) -> dict[str, str]:
-    return {dataset_entity(name): dataset_entity(name)}
+def _itself(*names: str) -> dict[str, str]:
+    return {dataset_entity(name): dataset_entity(name) for name in names}
 
 
 def dataset_entity(name: str) -> str:

@@ -33,11 +33,14 @@ from journal.events import (
     ObjectStored,
     ProfileDropped,
     ProfilePut,
+    RowsErased,
     ViewDropped,
     ViewPut,
 )
 from projections import pins, rewrites
 from projections.catalog import Dataset
+from projections.erasure import replacements as erasures
+from projections.erasure.replacements import Erasure
 from projections.moment import Moment
 from projections.overlay import Overlay
 from projections.pins import Pin
@@ -48,7 +51,8 @@ REMEMBERED_EVENTS = 100_000
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One version of one key; `seq` and `at` are those of the event that first named its blob.
+    """One version of one key; `seq` and `at` are those of the event that first named its blob, or
+    the blob whose place it took in an erasure.
 
     `block_hashes` as in the journal: of an object of several blocks, if they were recorded.
     """
@@ -83,6 +87,8 @@ class Inventory(msgspec.Struct, frozen=True):
     """Blob → seq of its mark: final, nothing may refer to it again."""
     gone: Map[str, int] = Map()
     """Blob → seq of the event that recorded its removal."""
+    erased: Map[str, Erasure] = Map()
+    """Blob that held erased rows → what takes its place at every moment."""
     forgettable: Map[int, tuple[int, tuple[str, ...]]] = Map()
     """Queue of (seq, blobs) of removals by number, oldest `forgotten`."""
     removals: int = 0
@@ -90,6 +96,8 @@ class Inventory(msgspec.Struct, frozen=True):
     mark_horizon: int = 0
     rewrites: Map[str, Rewrite] = Map()
     """Blob → what it was written from, as long as `blobs` or `gone` has it."""
+    erased_at: int = 0
+    """Seq of the last erasure."""
 
 
 EMPTY = Inventory()
@@ -107,11 +115,13 @@ class Draft:
         self.pinned = Overlay(inventory.pinned)
         self.marked = Overlay(inventory.marked)
         self.gone = Overlay(inventory.gone)
+        self.erased = Overlay(inventory.erased)
         self.forgettable = Overlay(inventory.forgettable)
         self.removals = inventory.removals
         self.forgotten = inventory.forgotten
         self.mark_horizon = inventory.mark_horizon
         self.rewrites = Overlay(inventory.rewrites)
+        self.erased_at = inventory.erased_at
 
     def finish(self) -> Inventory:
         """The inventory after the events; the draft must not be used again."""
@@ -124,11 +134,13 @@ class Draft:
             self.pinned.finish(),
             self.marked.finish(),
             self.gone.finish(),
+            self.erased.finish(),
             self.forgettable.finish(),
             self.removals,
             self.forgotten,
             self.mark_horizon,
             self.rewrites.finish(),
+            self.erased_at,
         )
 
 
@@ -147,19 +159,17 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: M
             _release(draft, _held(datasets.find(data.name.lower())), moment)
         case ObjectForgotten():
             _forget(draft, data.key, moment)
-        case ObjectsMarked():
-            draft.marked.put_all(data.blobs, moment.seq)
-        case ObjectsCollected():
-            _collect(draft, data.blobs, moment)
+        case ObjectsMarked() | ObjectsCollected():
+            _remove(draft, data, moment)
         case DatasetPinned() | DatasetUnpinned() | DatasetRenamed() | DatasetsSwapped():
             pins.apply(draft.pins, draft.pinned, data, moment)
+        case RowsErased():
+            hashes = {item.blob: item.block_hashes for item in objects_of(data)}
+            erasures.apply(draft, erasures.of_event(data, moment.seq), hashes, moment.seq)
         case (
-            FormatRaised()
-            | LakeAdopted()
-            | ViewPut()
-            | ViewDropped()
-            | (ProfilePut() | ProfileDropped() | AccessEvent())
-        ):
+            FormatRaised() | LakeAdopted() | ViewPut() | ViewDropped() | ProfilePut()
+            | ProfileDropped() | AccessEvent()
+        ):  # fmt: skip
             pass
         case _:
             assert_never(data)
@@ -291,10 +301,18 @@ def _let_go(draft: Draft, key: str, blob: str, moment: Moment) -> None:
         draft.released.put(blob, moment.seq)
 
 
+def _remove(draft: Draft, data: ObjectsMarked | ObjectsCollected, moment: Moment) -> None:
+    if isinstance(data, ObjectsCollected):
+        _collect(draft, data.blobs, moment)
+    else:
+        draft.marked.put_all(data.blobs, moment.seq)
+
+
 def _collect(draft: Draft, blobs: tuple[str, ...], moment: Moment) -> None:
     draft.blobs.drop_all(blobs)
     draft.marked.drop_all(blobs)
     draft.released.drop_all(blobs)
+    erasures.forget(draft.erased, blobs)
     draft.gone.put_all(blobs, moment.seq)
     draft.forgettable.put(draft.removals, (moment.seq, blobs))
     draft.removals += 1

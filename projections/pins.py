@@ -3,6 +3,7 @@
 Owns how events move the pins of an inventory, and in how many pins each blob is.
 """
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from journal.events import DatasetPinned, DatasetRenamed, DatasetsSwapped, DatasetUnpinned
@@ -36,6 +37,16 @@ def apply(
             _move(pins, pinned, {a: b, b: a})
         case _:
             assert_never(data)
+
+
+def erase(
+    pins: Overlay[str, Pin], pinned: Overlay[str, int], successors: Mapping[str, str | None]
+) -> None:
+    """Let every pin keep the successors of the blobs that were replaced; None: there is none."""
+    for name, (seq, blobs) in pins.items():
+        if any(blob in successors for blob in blobs):
+            kept = dict.fromkeys(successors.get(blob, blob) for blob in blobs)
+            _set(pins, pinned, name, (seq, tuple(blob for blob in kept if blob is not None)))
 
 
 def _set(pins: Overlay[str, Pin], pinned: Overlay[str, int], name: str, pin: Pin) -> None:

@@ -3,6 +3,8 @@
 Owns the fold of `replaced` into the inventory's `rewrites`. Must never decide what a comparison means.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from journal.events import DatasetRewritten
@@ -29,3 +31,44 @@ def apply(rewrites: Overlay[str, Rewrite], data: DatasetRewritten, moment: Momen
         rewrite = Rewrite(moment.seq, each.blobs, each.rows_added, each.rows_removed)
         for item in each.by:
             rewrites.put(item.blob, rewrite)
+
+
+def erase(
+    rewrites: Overlay[str, Rewrite],
+    successors: Mapping[str, str | None],
+    rows: Mapping[str, int],
+) -> None:
+    """Relate successors as the blobs were whose place they take; of each, `rows` were erased.
+
+    A row that was changed and is in both objects still counts as changed: which row became which is
+    not known.
+    """
+    written: dict[Rewrite, list[str]] = {}
+    for blob, rewrite in rewrites.items():
+        written.setdefault(rewrite, []).append(blob)
+    for rewrite, blobs in written.items():
+        if not any(blob in successors for blob in (*rewrite.of, *blobs)):
+            continue
+        now = _erased(rewrite, blobs, successors, rows)
+        for blob in blobs:
+            rewrites.drop(blob)
+            last = successors.get(blob, blob)
+            if last is not None:
+                rewrites.put(last, now)
+
+
+def _erased(
+    rewrite: Rewrite,
+    blobs: list[str],
+    successors: Mapping[str, str | None],
+    rows: Mapping[str, int],
+) -> Rewrite:
+    before = (successors.get(blob, blob) for blob in rewrite.of)
+    less = sum(rows.get(blob, 0) for blob in rewrite.of)
+    less -= sum(rows.get(blob, 0) for blob in blobs)
+    return Rewrite(
+        rewrite.seq,
+        tuple(blob for blob in before if blob is not None),
+        max(rewrite.rows_added - max(-less, 0), 0),
+        max(rewrite.rows_removed - max(less, 0), 0),
+    )

@@ -13,6 +13,7 @@ from journal.events import Event
 from journal.slot import Header, JournalCorrupt, SealedSlot, check_link, event_in, format_at
 from projections import history
 from projections.checkpointing import newest_state
+from projections.erasure.past import seen_from
 from projections.fold import Folding, State, empty
 from projections.follower import Follower
 from projections.heap import growing
@@ -34,13 +35,17 @@ class Snapshots:
         self._states: OrderedDict[int, State] = OrderedDict()
 
     async def state_at(self, seq: int) -> State:
-        """The state as of event `seq` (0: before the first). Raises BeyondHead."""
+        """The state as of event `seq` (0: before the first). Raises BeyondHead.
+
+        What was erased since is absent from it: see erased_past.
+        """
         now = self._follower.state
         if seq > now.head.seq:
             raise BeyondHead(f"event {seq} lies beyond the head, {now.head.seq}")
         if seq == now.head.seq:
             return now
         state = self._states.pop(seq, None) or await self._replayed(seq)
+        state = seen_from(self._follower.state, state)
         self._states[seq] = state
         while len(self._states) > REMEMBERED_STATES:
             self._states.popitem(last=False)

@@ -36,6 +36,7 @@ from journal.events import (
     ObjectStored,
     ProfileDropped,
     ProfilePut,
+    RowsErased,
     Source,
     TypedChange,
     ViewDropped,
@@ -68,6 +69,7 @@ from lakehouse.domain.commands import (
 )
 from lakehouse.domain.decide import judge
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
+from lakehouse.domain.erasure import rules as erasure_rules
 from lakehouse.domain.errors import Refused
 from projections import catalog
 from projections.catalog import Dataset, Ingested
@@ -176,7 +178,7 @@ def command_of(data: Change, before: State, now: State) -> Command:
         case DatasetRegistered(source=None, derivation=None):
             keys = tuple(item.key for item in data.objects)
             return RegisterDataset(data.name, data.schema_fingerprint, keys, data.row_count)
-        case DatasetRegistered() | DatasetAppended() | DatasetRewritten():
+        case DatasetRegistered() | DatasetAppended() | DatasetRewritten() | RowsErased():
             return _rows(data, before, now)
         case DatasetDropped() | DatasetRenamed() | DatasetsSwapped():
             return _naming(data)
@@ -197,10 +199,13 @@ def command_of(data: Change, before: State, now: State) -> Command:
     return _definition(data)
 
 
-def _rows(
-    data: DatasetRegistered | DatasetAppended | DatasetRewritten, before: State, now: State
-) -> Command:
+Rows = DatasetRegistered | DatasetAppended | DatasetRewritten | RowsErased
+
+
+def _rows(data: Rows, before: State, now: State) -> Command:
     match data:
+        case RowsErased():
+            return erasure_rules.command_of(data, before, now)
         case DatasetRegistered() | DatasetAppended():
             return _ingest(data, before, now)
         case DatasetRewritten():

@@ -7,6 +7,7 @@ from journal.events import (
     Column,
     Data,
     Derivation,
+    Erased,
     Object,
     Renamed,
     Replacement,
@@ -267,6 +268,19 @@ class AdoptLake(msgspec.Struct, frozen=True):
     note: str
 
 
+class EraseRows(msgspec.Struct, frozen=True):
+    """Let these objects take the place of blobs at every moment, and nothing that of `staged` ones.
+
+    `staged` are blobs of staged files: none of them may have become a dataset's since.
+    """
+
+    name: str
+    replaced: tuple[Erased, ...]
+    staged: tuple[str, ...]
+    where_hash: str
+    moments: int
+
+
 class RaiseFormat(msgspec.Struct, frozen=True):
     """Write slots of this format from here on."""
 
@@ -298,6 +312,7 @@ Command = (
     | AdoptLake
     | RaiseFormat
     | AnyAccessCommand
+    | EraseRows
 )
 
 

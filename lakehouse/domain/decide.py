@@ -31,6 +31,7 @@ from lakehouse.domain.commands import (
     DropDataset,
     DropProfile,
     DropView,
+    EraseRows,
     ForgetObject,
     IngestDataset,
     MarkObjects,
@@ -50,6 +51,7 @@ from lakehouse.domain.commands import (
     UnpinDataset,
 )
 from lakehouse.domain.decision import Decision, NeedsData, Replayed, Unchanged
+from lakehouse.domain.erasure import rules as erasure_rules
 from lakehouse.domain.errors import Refused
 from projections import idempotency
 from projections.fold import State
@@ -80,7 +82,7 @@ def judge(state: State, command: Command) -> Decision:
             return restore_rules.decide(state, command)
         case MarkObjects() | RecordCollected() | AccessCommand():
             return _administer(state, command)
-        case UndoChange() | AdoptLake() | RaiseFormat():
+        case UndoChange() | AdoptLake() | RaiseFormat() | EraseRows():
             return _operate(state, command)
     assert_never(command)
 
@@ -116,8 +118,10 @@ def _administer(
     return gc_rules.decide(state, command)
 
 
-def _operate(state: State, command: UndoChange | AdoptLake | RaiseFormat) -> Decision:
+def _operate(state: State, command: UndoChange | AdoptLake | RaiseFormat | EraseRows) -> Decision:
     match command:
+        case EraseRows():
+            return erasure_rules.erase(state, command)
         case UndoChange():
             return _undo(state, command)
         case AdoptLake():

@@ -5,6 +5,8 @@ Part of `decide`. Must never let an event refer to a blob that gc has marked.
 
 from typing import assert_never
 
+import msgspec
+
 from journal.events import ObjectForgotten, ObjectStored
 from lakehouse.domain.commands import ForgetObject, StoreObject
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
@@ -25,6 +27,7 @@ def decide(state: State, command: StoreObject | ForgetObject) -> Decision:
 
 def store(state: State, command: StoreObject) -> Decision:
     """A new version of a key, unless the key has these bytes already."""
+    command = _seen_from(state, command)
     now = inventory.current(state.inventory, command.key)
     if command.only_if_absent and now is not None:
         return Refused("key_exists", f"{command.key!r} already exists (event {now.seq})")
@@ -41,6 +44,21 @@ def store(state: State, command: StoreObject) -> Decision:
         command.sha256,
         command.content_type,
         command.block_hashes,
+    )
+
+
+def _seen_from(state: State, command: StoreObject) -> StoreObject:
+    """The command with the successor of a past version whose rows were erased."""
+    erasure = state.inventory.erased.get(command.blob) if command.blob is not None else None
+    if erasure is None or erasure.by is None:
+        return command
+    by = state.inventory.blobs[erasure.by.blob]
+    return msgspec.structs.replace(
+        command,
+        size_bytes=by.size_bytes,
+        sha256=by.sha256,
+        blob=by.blob,
+        block_hashes=by.block_hashes,
     )
 
 

@@ -13,6 +13,7 @@ from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Json, Refused
 from projections import catalog, inventory
 from projections.catalog import Dataset
+from projections.erasure.past import dataset_seen_from
 from projections.fold import State
 from projections.pins import pin_name
 
@@ -34,7 +35,7 @@ def decide(state: State, command: RestoreDataset | PinDataset | UnpinDataset) ->
 
 def _restore(state: State, command: RestoreDataset) -> Decision:
     """The dataset as it was, unless another spelling has the name or objects were marked by gc."""
-    was = command.was
+    was = dataset_seen_from(state, command.was)
     live = catalog.find(state.catalog, was.name)
     if refused := name_conflict(state, was.name):
         return refused
@@ -47,7 +48,7 @@ def _restore(state: State, command: RestoreDataset) -> Decision:
 
 def _pin(state: State, command: PinDataset) -> Decision:
     """Its objects are kept from now on, unless some were marked by gc before."""
-    was = command.was
+    was = dataset_seen_from(state, command.was)
     pinned = state.inventory.pins.get(pin_name(was.name, command.as_of_seq))
     if pinned is not None:
         return Unchanged(pinned[0])

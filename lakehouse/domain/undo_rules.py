@@ -29,6 +29,7 @@ from journal.events import (
     ObjectStored,
     ProfileDropped,
     ProfilePut,
+    RowsErased,
     ViewDropped,
     ViewPut,
 )
@@ -101,6 +102,7 @@ def _inverse(data: Change, before: State) -> Command | Refused:
             | DatasetUnpinned()
             | FormatRaised()
             | LakeAdopted()
+            | RowsErased()
         ):
             return Refused("cannot_undo", f"{data.TYPE}: {_why_final(data)}")
     assert_never(data)
@@ -114,7 +116,12 @@ def _unrewritten(data: DatasetRewritten, before: State) -> Command | Refused:
 
 
 def _why_final(
-    data: ObjectsMarked | ObjectsCollected | DatasetUnpinned | FormatRaised | LakeAdopted,
+    data: ObjectsMarked
+    | ObjectsCollected
+    | DatasetUnpinned
+    | FormatRaised
+    | LakeAdopted
+    | RowsErased,
 ) -> str:
     match data:
         case ObjectsMarked():
@@ -127,6 +134,8 @@ def _why_final(
             return "slots of the newer format may have been written since"
         case LakeAdopted():
             return "it records what happened outside the journal"
+        case RowsErased():
+            return "the rows were removed from every version"
     assert_never(data)
 
 
@@ -165,6 +174,7 @@ def _blocked(state: State, command: UndoChange, data: Change) -> Refused | Needs
             | DatasetUnpinned()
             | FormatRaised()
             | LakeAdopted()
+            | RowsErased()
         ):
             return None
     assert_never(data)

@@ -102,9 +102,11 @@ class BlockCache:
                 os.utime(self._place(blob))
 
     def drop(self, blobs: Iterable[str]) -> None:
-        """Remove all blocks of these blobs."""
-        for blob in blobs:
-            shutil.rmtree(self._place(blob), ignore_errors=True)
+        """Remove all blocks of these blobs, of which the cache may hold few."""
+        held = {path.name for path in _entries(self.directory)}
+        for blob in blobs if held else ():
+            if self._place(blob).name in held:
+                shutil.rmtree(self._place(blob), ignore_errors=True)
         self._size_bytes = None
 
     def sweep(self) -> None:

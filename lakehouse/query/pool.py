@@ -95,6 +95,12 @@ class WorkerPool:
         elif worker in self._in_use:
             self._leaving.add(worker)
 
+    async def renew(self) -> None:
+        """Replace every worker by a fresh one: the idle ones now, the others once they are returned."""
+        idle, self._idle = self._idle, []
+        self._leaving |= self._in_use
+        await asyncio.gather(*(worker.close() for worker in idle))
+
     async def replace(self, worker: WorkerProcess) -> None:
         """End a worker and start another like it. Raises WorkerDied, OSError; then `take` starts one."""
         await worker.close()

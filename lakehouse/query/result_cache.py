@@ -23,8 +23,8 @@ _LONGEST_TEXT = 64 * 1024
 _LARGEST_SHARE = 8
 """The largest part of the cache that one result may take."""
 
-Versions = Mapping[str, int]
-"""Relation → the number of the event that last changed it."""
+Versions = Mapping[str, int | tuple[int, int]]
+"""Relation → the number of the event that last changed it, and that of its last erasure if any."""
 
 
 class CachedResult(msgspec.Struct, frozen=True):
@@ -70,6 +70,11 @@ class ResultCache:
         if kept is not None:
             self._kept.move_to_end(identity)
         return kept
+
+    def clear(self) -> None:
+        """Forget every result; what statements read stays known."""
+        self._kept.clear()
+        self._size_bytes = 0
 
     def put(self, identity: str, kept: CachedResult) -> None:
         """Cache a result, and evict others for it."""

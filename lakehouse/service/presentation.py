@@ -30,6 +30,7 @@ from lakehouse.domain.commands import IngestDataset
 from projections import definitions
 from projections.catalog import Dataset
 from projections.definitions import ViewDefinition
+from projections.erasure import replacements as erasures
 from projections.fold import State
 from projections.inventory import Inventory, Stored
 
@@ -100,11 +101,17 @@ def ingested(
     """A dataset, and what `event`, an ingest, added to it: of its objects, those of the event."""
     data = event.data
     content = data if isinstance(data, Content | DatasetRestored) else None
-    aside = content.quarantine if content else ()
-    added = msgspec.structs.replace(dataset, objects=content.objects if content else ())
+    # What was erased since has left the answer too, should the request be repeated.
+    find = state.inventory.erased.get
+    aside = erasures.succeeded(content.quarantine, find) if content else ()
+    objects = content.objects if content else ()
+    added = msgspec.structs.replace(dataset, objects=erasures.succeeded(objects, find))
+    row_count = content.row_count if content else None
+    if row_count is not None:
+        row_count -= erasures.removed(objects, find)[0]
     return IngestReceipt(
         **msgspec.structs.asdict(manifest(added, state.inventory)),
-        rows_ingested=content.row_count if content else None,
+        rows_ingested=row_count,
         rows_quarantined=sum(item.row_count or 0 for item in aside),
         quarantine=_quarantine(aside[0]) if aside else None,
         source=_source(content.source) if content and content.source else None,

@@ -23,6 +23,7 @@ from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
 from lakehouse.service.derivation.job import Workshop
 from lakehouse.service.derivation.use_case import Derivations
+from lakehouse.service.erasure.traces import Traces
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.use_case import Gc
@@ -120,6 +121,7 @@ class Service:
             ),
             Limiter(limits.derivations, "derivations", retry_after_s=5),
         )
+        self._traces = Traces(node, self.objects, engine, self.sql.answers.forget)
         self.views = Views(node, self.sql, mask_key)
         self.profiles = Profiles(node)
         self.change_sets = ChangeSets(node, self.views, self.profiles)

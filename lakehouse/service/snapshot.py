@@ -62,6 +62,17 @@ def gone(state: State, blob: str) -> Refused:
     return Refused("objects_collected", f"the bytes were collected by event {seq}")
 
 
+def absent(state: State, key: str) -> Refused:
+    """Why a key names nothing. An ingested object's key is its blob, which an erasure may have replaced."""
+    erasure = state.inventory.erased.get(key)
+    if erasure is None:
+        return Refused("object_not_found", f"there is no object {key!r}")
+    detail = (
+        f"rows of the object were erased by event {erasure.seq}; another object holds the others"
+    )
+    return Refused("objects_collected", detail)
+
+
 async def _as_of_seq(node: Node, seq: int) -> State:
     if seq > node.state.head.seq:
         await node.refresh()

@@ -117,7 +117,7 @@ class Storage:
         state = await snapshot.state_as_of(self._node, query.as_of)
         version = inventory.current(state.inventory, key)
         if version is None:
-            raise RefusedError(Refused("object_not_found", f"there is no object {key!r}"))
+            raise RefusedError(snapshot.absent(self._node.state, key))
         if inventory.lost_to(self._node.state.inventory, version.blob) is not None:
             raise RefusedError(snapshot.gone(self._node.state, version.blob))
         content_type = version.content_type or PARQUET

@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from journal.events import DatasetPinned, DatasetUnpinned, Event
+from journal.events import DatasetPinned, DatasetUnpinned, Event, RowsErased
 from lakehouse.api.time_travel import (
     CatalogDiff,
     DiffQuery,
@@ -30,6 +30,9 @@ from lakehouse.service.changes import foresee, settle
 from projections import catalog, history
 from projections.fold import State
 from projections.snapshots import BeyondHead
+
+UNDO_SKIPS = DatasetPinned | DatasetUnpinned | RowsErased
+"""Events about a dataset that never stand in the way of an undo."""
 
 
 class TimeTravel:
@@ -123,7 +126,7 @@ class TimeTravel:
         return _undone(command, type_, before, foreseen.after, seq, dry_run=True)
 
     async def _find_last_change(self, command: Command, step: DataStep) -> Command:
-        """The command with the last change of each dataset's rows or schema: pins are not such changes."""
+        """The command with the last change of each dataset: pins and erasures are not such changes."""
         if not isinstance(command, UndoChange) or step is not DataStep.FIND_LAST_CHANGE:
             raise ValueError(f"an undo has no step {step}")
         entities = history.origins(command.did)
@@ -136,7 +139,7 @@ class TimeTravel:
         while place[1] > seq:
             _, event = await self._node.past.event_at(place)
             earlier, _ = history.previous(event, entity)
-            if earlier is None or not isinstance(event.data, DatasetPinned | DatasetUnpinned):
+            if earlier is None or not isinstance(event.data, UNDO_SKIPS):
                 break
             place = earlier
         return LastChange(entity, last[1], place[1])

@@ -74,15 +74,17 @@ class SystemViews:
             case LogSource(rows=log_of):
                 log = list(log_of(self._logs)())
                 values = [tuple(row[name] for name in view.columns.names) for row in log]
-                paths = [await self._file(loan, view, next(self._numbers), lambda: values)]
+                paths = [await self._file(loan, view, str(next(self._numbers)), lambda: values)]
             case StateSource(rows=rows_of):
-                paths = [await self._file(loan, view, state.head.seq, lambda: rows_of(state))]
+                # An erasure changes what earlier states hold.
+                number = f"{state.head.seq}-{state.inventory.erased_at}"
+                paths = [await self._file(loan, view, number, lambda: rows_of(state))]
             case _ as never:
                 assert_never(never)
         return View(name, tuple(paths), schema=SCHEMA)
 
     async def _file(
-        self, loan: Loan, view: SystemView, number: int, values: Callable[[], Iterable[rows.Row]]
+        self, loan: Loan, view: SystemView, number: str, values: Callable[[], Iterable[rows.Row]]
     ) -> str:
         """The file of this view that `number` distinguishes from the others; made if absent."""
 

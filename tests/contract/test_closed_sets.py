@@ -98,8 +98,10 @@ class Named:
 def test_a_new_event_is_named_wherever_it_must_be_handled(named: Named) -> None:
     named.change(
         "journal/events.py",
-        ("Change = (\n", EVENT + "Change = (\n"),
-        ("    | LakeAdopted\n)", "    | LakeAdopted\n    | DatasetFrozen\n)"),
+        (
+            "Change = (\n    ObjectStored\n",
+            EVENT + "Change = (\n    ObjectStored\n    | DatasetFrozen\n",
+        ),
     )
     assert named.places() == {
         "journal/event_parts.py:objects_of",

@@ -16,12 +16,14 @@ from journal.events import (
     Event,
     Object,
     Replacement,
+    RowsErased,
     Source,
 )
 from journal.slot import Header
 from lakehouse.commit.node import Node
 from projections import history
 from projections.catalog import Dataset
+from projections.erasure import replacements as erasures
 from projections.fold import State
 
 UNKNOWN_ROWS = 2**53 - 1
@@ -58,7 +60,8 @@ async def parts_of(node: Node, state: State, dataset: Dataset) -> dict[str, Part
     found: dict[str, Parts] = {}
     rows: dict[str, int | None] = {}
     # The oldest first: what an object replaced is known before the object itself.
-    for header, event, change in reversed(await _changes(node, state, dataset)):
+    for header, event, then in reversed(await _changes(node, state, dataset)):
+        change = _today(state, then)
         rows |= {item.blob: item.row_count for item in objects_of(change)}
         inherited = _inherited(change, found, rows)
         origin = _origin(header, event, change)
@@ -108,11 +111,34 @@ def _added_by(event: Event, entity: str) -> _Added:
             continue
         if isinstance(change, DatasetDropped):
             return _Added(tuple(found), is_first=True)
-        found.append(change)
+        if not isinstance(change, RowsErased):
+            found.append(change)
         if isinstance(change, DatasetRestored):
             return _Added(tuple(found), before=change.as_of_seq + 1)
         entity = was
     return _Added(tuple(found))
+
+
+def _today(state: State, change: Change) -> Change:
+    """The change with what took the place of objects of which rows were erased."""
+    find = state.inventory.erased.get
+    match change:
+        case Content() | DatasetRestored():
+            objects = erasures.succeeded(change.objects, find)
+            aside = erasures.succeeded(change.quarantine, find)
+            return msgspec.structs.replace(change, objects=objects, quarantine=aside)
+        case DatasetRewritten():
+            replaced = tuple(
+                msgspec.structs.replace(
+                    each,
+                    blobs=tuple(erasures.present(blob, find) for blob in each.blobs),
+                    by=erasures.succeeded(each.by, find),
+                )
+                for each in change.replaced
+            )
+            added = erasures.succeeded(change.added, find)
+            return msgspec.structs.replace(change, replaced=replaced, added=added)
+    return change
 
 
 def _inherited(

@@ -12,7 +12,7 @@ from lakehouse.query.engine import Query, Result
 from lakehouse.query.messages import Reads
 from lakehouse.query.relations import RelationName, parse_relation
 from lakehouse.query.result_cache import CachedResult, ResultCache, Versions, identity_of
-from lakehouse.service.sql.fixed_relations import FixedRelation, FixedRelations
+from lakehouse.service.sql.fixed_relations import FixedRelation, FixedRelations, fixed
 from lakehouse.service.sql.queries import QueryRecord
 from lakehouse.system.view_table import SYSTEM_VIEWS
 from projections.fold import State
@@ -57,6 +57,11 @@ class Answers:
         self._node = node
         self._made_by = (version("lakehouse"), version("duckdb"), version("pyarrow"))
 
+    def forget(self) -> None:
+        """Forget every result: rows that some of them hold were erased."""
+        self._cache.clear()
+        self.moments.clear()
+
     def identity(self, query: Query, state: State) -> str | None:
         """The identity of the result, if the statement has run before and its result has one."""
         reads = self._cache.reads(query.sql)
@@ -96,11 +101,10 @@ class Answers:
         identity = self._identity(query, state, result.reads) if cacheable else None
         cache = MISS if identity else BYPASS
         if result.body is None:
-            answer = Answer(
-                state.head.seq, identity, cache, self._streamed(result, record, identity)
-            )
+            chunks = self._streamed(result, record, identity, state.inventory.erased_at)
+            answer = Answer(state.head.seq, identity, cache, chunks)
         else:
-            self._note(result, record, identity, result.body)
+            self._note(result, record, identity, result.body, state.inventory.erased_at)
             answer = Answer(state.head.seq, identity, cache, _once(result.body))
             answer.body = result.body
         answer.record = record
@@ -108,17 +112,25 @@ class Answers:
         return answer
 
     def _note(
-        self, result: Result, record: QueryRecord, identity: str | None, body: bytes | None
+        self,
+        result: Result,
+        record: QueryRecord,
+        identity: str | None,
+        body: bytes | None,
+        erased_at: int,
     ) -> None:
-        """Record that the result is complete; `body` is None if it is too large to be cached."""
+        """Record that the result is complete; `body` is None if it is too large to be cached.
+
+        A result from before an erasure, of which `erased_at` tells, is not cached after it.
+        """
         record.rows = result.row_count
         if body is not None:
             record.size_bytes = len(body)
-        if identity and body is not None:
+        if identity and body is not None and erased_at == self._node.state.inventory.erased_at:
             self._cache.put(identity, CachedResult(body, result.row_count))
 
     async def _streamed(
-        self, result: Result, record: QueryRecord, identity: str | None
+        self, result: Result, record: QueryRecord, identity: str | None, erased_at: int
     ) -> AsyncIterator[bytes]:
         gathered: list[bytes] | None = [] if identity else None
         async for chunk in result.chunks:
@@ -128,7 +140,8 @@ class Answers:
                 if record.size_bytes > self._cache.largest_bytes:
                     gathered = None
             yield chunk
-        self._note(result, record, identity, None if gathered is None else b"".join(gathered))
+        body = None if gathered is None else b"".join(gathered)
+        self._note(result, record, identity, body, erased_at)
 
     def _relations(self, state: State, reads: Reads) -> tuple[AuditRead, ...]:
         """What is read, for the audit: by the names that a statement would use."""
@@ -152,15 +165,15 @@ class Answers:
 
 def _versions(state: State, now: State, reads: Reads, moments: FixedRelations) -> Versions | None:
     """The event that last changed each relation that is read; None where that is not known."""
-    versions = {"": state.head.seq} if reads.listing else {}
+    versions: dict[str, int | tuple[int, int]] = {"": state.head.seq} if reads.listing else {}
     for name in reads.names:
         relation = parse_relation(name)
         if relation.system and not SYSTEM_VIEWS[relation.name].cacheable:
             return None
-        fixed = _fixed(relation, state) if relation.moment is None else moments.get(name)
-        if fixed is None or _is_lost(now, fixed.blobs):
+        found = _fixed(relation, state) if relation.moment is None else moments.get(name)
+        if found is None or _is_lost(now, found.blobs):
             return None  # a mark is final: an object that may be absent from the bucket is not read
-        versions[name] = fixed.seq
+        versions[name] = found.version
     return versions
 
 
@@ -169,9 +182,7 @@ def _fixed(relation: RelationName, state: State) -> FixedRelation:
     view = None if relation.system else state.catalog.views.get(relation.name)
     if view is not None:
         return FixedRelation(view.seq)
-    if dataset is None:
-        return FixedRelation(state.head.seq)
-    return FixedRelation(dataset.seq, tuple(item.blob for item in dataset.objects))
+    return fixed(state, dataset)
 
 
 def _is_lost(now: State, blobs: tuple[str, ...]) -> bool:

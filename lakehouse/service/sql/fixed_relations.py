@@ -16,10 +16,27 @@ _MAX_RELATIONS = 256
 
 
 class FixedRelation(msgspec.Struct, frozen=True):
-    """A relation as of its moment: the event that changed it last, and the blobs of its objects."""
+    """A relation as of its moment: the event that changed it last, and the blobs of its objects.
+
+    `erased`: the erasure that changed it last, 0 for none.
+    """
 
     seq: int
+    erased: int = 0
     blobs: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> int | tuple[int, int]:
+        """What identifies the content of the relation."""
+        return (self.seq, self.erased) if self.erased else self.seq
+
+
+def fixed(state: State, dataset: Dataset | None) -> FixedRelation:
+    """A dataset of a state, or for None a system view of it."""
+    if dataset is None:
+        return FixedRelation(state.head.seq, state.inventory.erased_at)
+    blobs = tuple(item.blob for item in dataset.objects)
+    return FixedRelation(dataset.seq, dataset.erased, blobs)
 
 
 class FixedRelations:
@@ -38,10 +55,10 @@ class FixedRelations:
         """Store what the state `then` has; `dataset` is None for a system view."""
         if not moment.isdigit() and then.head.seq >= now.head.seq:
             return
-        if dataset is None:
-            fixed = FixedRelation(then.head.seq)
-        else:
-            fixed = FixedRelation(dataset.seq, tuple(item.blob for item in dataset.objects))
-        self._known[relation] = fixed
+        self._known[relation] = fixed(then, dataset)
         while len(self._known) > _MAX_RELATIONS:
             self._known.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all of them: an erasure has changed earlier moments."""
+        self._known.clear()

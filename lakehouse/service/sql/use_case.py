@@ -55,7 +55,8 @@ class Sql:
         mask_key: MaskKey,
     ) -> None:
         self.queries = Queries(node.clock)
-        self._answers = Answers(node, cache_bytes)
+        self.answers = Answers(node, cache_bytes)
+        """The service's own."""
         self._node = node
         self._objects = objects
         self._engine = engine
@@ -87,8 +88,8 @@ class Sql:
             caller, query_id, query.sql, query.format, state.head.seq
         ) as record:
             # Under a profile, the same text can read other relations.
-            identity = self._answers.identity(query, state) if profile is None else None
-            if not fresh and (cached := self._answers.cached(query, state, identity, record)):
+            identity = self.answers.identity(query, state) if profile is None else None
+            if not fresh and (cached := self.answers.cached(query, state, identity, record)):
                 yield cached
                 return
             async with self._system.loan() as loan, AsyncExitStack() as stack:
@@ -110,7 +111,7 @@ class Sql:
         """The result on `state`, or on the newest state if objects of a `current` one were collected."""
         objects = QueryObjects(self._objects)
         relations = QueryRelations(
-            self._node, state, self._system, loan, self._answers.moments, objects,
+            self._node, state, self._system, loan, self.answers.moments, objects,
             self._mask_key, profile,
         )  # fmt: skip
         try:
@@ -120,7 +121,7 @@ class Sql:
             if not current or now is state or error.refused.code != "objects_collected":
                 raise
             return await self._begun(stack, query, loan, record, now, profile, current=False)
-        return self._answers.computed(query, state, result, record, cacheable=profile is None)
+        return self.answers.computed(query, state, result, record, cacheable=profile is None)
 
     @asynccontextmanager
     async def _result(
@@ -128,7 +129,7 @@ class Sql:
     ) -> AsyncIterator[Result]:
         likely: Mapping[str, View] = {}
         if query.format != ROWS:
-            likely = await relations.resolve(self._answers.likely(query))
+            likely = await relations.resolve(self.answers.likely(query))
         try:
             async with self._engine.run(
                 query, relations.resolve, record.begin, likely, relations.objects
@@ -156,7 +157,7 @@ class Sql:
             self._system.loan() as loan,
         ):
             relations = QueryRelations(
-                self._node, state, self._system, loan, self._answers.moments,
+                self._node, state, self._system, loan, self.answers.moments,
                 QueryObjects(self._objects), self._mask_key, profile,
             )  # fmt: skip
             async with self._result(query, relations, record) as result:
@@ -172,7 +173,7 @@ class Sql:
         async with self._system.loan() as loan:
             objects = QueryObjects(self._objects)
             relations = QueryRelations(
-                self._node, state, self._system, loan, self._answers.moments, objects,
+                self._node, state, self._system, loan, self.answers.moments, objects,
                 self._mask_key,
             )  # fmt: skip
             return await self._engine.define(view, relations.resolve, objects)

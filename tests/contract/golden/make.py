@@ -50,6 +50,7 @@ from journal.events import (
     DatasetsSwapped,
     DatasetUnpinned,
     Derivation,
+    Erased,
     Event,
     FormatRaised,
     LakeAdopted,
@@ -61,6 +62,7 @@ from journal.events import (
     Read,
     Renamed,
     Replacement,
+    RowsErased,
     RowStatement,
     SafeView,
     TypedChange,
@@ -251,6 +253,34 @@ def rewritten() -> list[list[Data]]:
     ]
 
 
+def erasures() -> list[list[Data]]:
+    """Objects replaced at every moment, twice, in several datasets; nothing left; a staged file."""
+    three = registered(
+        "Größe", item("p1"), item("p2"), item("p3"), row_count=15, quarantine=(item("q"),)
+    )
+    other = registered("other", item("p1"))
+    first = (
+        Erased(blob("p1"), item("r1", 4), 1),
+        Erased(blob("p2"), None, 5),
+        Erased(blob("q"), item("r2", 3), 2),
+        Erased(blob("staged"), None, 0),
+    )
+    again = (Erased(blob("r1"), item("r3", 3), 1),)
+    raw = (Erased(blob("raw"), item("raw", 1, own_key=False), 1),)
+    raw = (msgspec.structs.replace(raw[0], by=msgspec.structs.replace(raw[0].by, blob=blob("r4"))),)
+    return [
+        [stored("raw"), three, other],
+        [
+            registered("over_keys", item("raw", own_key=False)),
+            DatasetPinned("other", 3, (blob("p1"),)),
+        ],
+        [RowsErased(("Größe", "other"), first, "a" * 64, 2, 8)],
+        [RowsErased(("Größe", "other"), again, "b" * 64, 3, 1)],
+        [ObjectsCollected("run", (blob("p1"), blob("r1"))), DatasetDropped("Größe", "id")],
+        [RowsErased(("over_keys",), raw, "c" * 64, 1, 1)],
+    ]
+
+
 FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1": facts,
     "v1-access": access,
@@ -259,6 +289,7 @@ FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1-rewritten": rewritten,
     "v2-block-hashes": block_hashes,
     "v2-derivations": derivations,
+    "v1-erasures": erasures,
 }
 
 

@@ -1,0 +1,1 @@
+"""Erasure: its rules, and the literals of a condition."""

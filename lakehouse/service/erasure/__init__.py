@@ -1,0 +1,1 @@
+"""Erasure: rows leave every version of a dataset that is kept."""

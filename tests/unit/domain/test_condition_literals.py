@@ -1,0 +1,44 @@
+"""The literals of a condition, and texts that hold one."""
+
+import pytest
+
+from lakehouse.domain.erasure.condition_literals import holds_one, literals, masked
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("id = 7", {"7"}),
+        ("name = 'O''Hara'", {"o'hara"}),
+        ("name = $$Ada$$ OR name = $q$Eve$q$", {"ada", "eve"}),
+        ("email LIKE '%ada@%'", {"%ada@%", "ada@"}),
+        ("col1 = 1.5e3 -- 'not this'", {"1.5e3"}),
+        ('"7th" = 8 /* 9 */', {"8"}),
+        ("id = 1_000", {"1000"}),
+        ("name = 'Größe'", {"größe".casefold()}),
+        ("flag IS NULL", set()),
+    ],
+)
+def test_literals_are_found(condition: str, expected: set[str]) -> None:
+    assert literals(condition) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("erase ADA@example.org", True),
+        ("request 17", False),
+        ("customer 7", True),
+        ("request 2026-7", True),
+        ("nothing", False),
+    ],
+)
+def test_a_text_holds_a_literal_in_any_case(text: str, holds: bool) -> None:
+    assert holds_one(text, literals("email = 'ada@example.org' OR id = 7")) is holds
+
+
+def test_literals_are_masked() -> None:
+    found = literals("name = 'Ada'")
+    assert masked("Could not convert string 'ADA' of Ada", found) == (
+        "Could not convert string '…' of …"
+    )

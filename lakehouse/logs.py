@@ -25,6 +25,15 @@ class _Stderr:
             return
 
 
+def configure_within_a_program() -> None:
+    """Log our own warnings, in a program that has not configured structlog and keeps its own logging."""
+    if not structlog.is_configured():
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(LEVELS["warning"]),
+            logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
+        )
+
+
 def configure(level: str) -> None:
     """Log our own entries from `level` up, and warnings of all libraries, in the same format."""
     shared: list[structlog.types.Processor] = [

@@ -21,7 +21,8 @@ FLOORS = (
     {"query"},
     {"service", "admin"},
     {"web", "wiring"},
-    {"serve"},
+    {"serve", "client"},
+    {"aio", "dbapi"},
     {"cli"},
     {"__main__"},
 )

@@ -82,6 +82,7 @@ def running_lake(
     *,
     queries: bool = True,
     clock: Clock | None = None,
+    port: int = 0,
     **settings: Any,
 ) -> Iterator[Lake]:
     """A server on a bucket, for as long as the context lasts; starts sooner without `queries`.
@@ -89,7 +90,7 @@ def running_lake(
     `clock` measures the pace of clients; without one, time does.
     """
     told = Settings(**{"bucket": str(bucket), "query_workers": 1, **settings})
-    thread = _Thread(told, limits, queries, clock)
+    thread = _Thread(told, limits, queries, clock, port)
     thread.start()
     try:
         yield thread.lake(bucket)
@@ -106,12 +107,14 @@ class _Thread(threading.Thread):
         limits: ServiceLimits | None,
         queries: bool,
         clock: Clock | None,
+        port: int,
     ) -> None:
         super().__init__(name="lake-server", daemon=True)
         self._settings = settings
         self._limits = limits
         self._queries = queries
         self._clock = clock
+        self._wanted_port = port
         self._up = threading.Event()
         self._failure: BaseException | None = None
 
@@ -141,7 +144,7 @@ class _Thread(threading.Thread):
         ) as service:
             runner = web.ServerRunner(self._edge(service), shutdown_timeout=5.0)
             await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
+            site = web.TCPSite(runner, "127.0.0.1", self._wanted_port)
             await site.start()
             self._service, self._port = service, runner.addresses[0][1]
             self._up.set()

@@ -23,6 +23,7 @@ FLOORS = (
     {"web", "wiring"},
     {"serve", "client"},
     {"aio", "dbapi"},
+    {"sqlalchemy_dialect"},
     {"cli"},
     {"__main__"},
 )

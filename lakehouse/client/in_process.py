@@ -13,7 +13,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from lakehouse import logs
 from lakehouse.client.error import Error
 from lakehouse.client.http import Http
 from lakehouse.client.lake import Lake, headers_of
@@ -21,6 +20,7 @@ from lakehouse.client.unix_socket import UnixPool
 from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.config import ConfigError, Settings, load
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.logs import configure_within_a_program
 from lakehouse.web.app import Edge
 from lakehouse.wiring import service_of
 
@@ -77,7 +77,7 @@ class _Running:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
-        logs.configure_within_a_program()
+        configure_within_a_program()
         async with service_of(self._settings, os.environ, self._ended.set, probe=True) as service:
             runner = web.ServerRunner(Edge(service), shutdown_timeout=self._settings.drain_s)
             await runner.setup()

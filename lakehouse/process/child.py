@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-import lakehouse
-
 
 async def run_child(module: str, body: bytes, timeout_s: float) -> bytes | None:
     """What `python -m module PARENT_PID` answers to `body`; None if it crashes or takes too long.
@@ -40,7 +38,7 @@ async def run_child(module: str, body: bytes, timeout_s: float) -> bytes | None:
 def _environment() -> dict[str, str]:
     """Nothing of ours: no credential, no proxy. Few malloc arenas: RLIMIT_AS counts them."""
     return {
-        "PYTHONPATH": str(Path(lakehouse.__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "MALLOC_ARENA_MAX": "2",

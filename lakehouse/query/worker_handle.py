@@ -14,7 +14,6 @@ from pathlib import Path
 
 import structlog
 
-import lakehouse
 from lakehouse.query.framing import FrameTooLarge, frame, read_from_worker
 from lakehouse.query.messages import Configure, FromWorker, Ready, ToWorker
 from lakehouse.query.object_channel import ObjectChannel
@@ -157,7 +156,7 @@ async def _spawn(
 
 def _environment(home: Path) -> dict[str, str]:
     """Nothing of ours: no credential, no proxy. Few malloc arenas: RLIMIT_AS counts them."""
-    package_root = str(Path(lakehouse.__file__).parents[1])
+    package_root = str(Path(__file__).parents[2])
     return {
         "PYTHONPATH": package_root,
         "HOME": str(home),

@@ -14,8 +14,6 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import lakehouse
-
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 _EPERM, _ENOSYS = 1, 38
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
@@ -148,6 +146,6 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, access: int) -> None:
 
 def _interpreter() -> set[str]:
     """Where Python, its packages and we ourselves lie: modules are imported late, too."""
-    package = str(Path(lakehouse.__file__).parents[1])
+    package = str(Path(__file__).parents[3])
     own = (sys.prefix, sys.base_prefix, package, *sysconfig.get_paths().values())
     return {str(Path(path).resolve()) for path in own}

@@ -43,17 +43,23 @@ async def entries(bucket: Bucket, after: str, limit: int) -> AuditPage:
     found: list[StoredAuditEntry] = []
     if first is not None:
         # A batch that expired meanwhile has nothing more to show.
-        found = [each async for each in _of_key(bucket, first, skipped)]
+        found = [each async for each in entries_of(bucket, first, skipped)]
     async for name in batches(bucket, first.key if first else ""):
         if len(found) > limit:
             break
         if isinstance(name, BatchName):
-            found += [each async for each in _of_key(bucket, name, 0)]
+            found += [each async for each in entries_of(bucket, name)]
     more = len(found) > limit
     return AuditPage(found[:limit], found[limit - 1].id if more else None)
 
 
-async def _of_key(bucket: Bucket, name: BatchName, skipped: int) -> AsyncIterator[StoredAuditEntry]:
+async def entries_of(
+    bucket: Bucket, name: BatchName, skipped: int = 0
+) -> AsyncIterator[StoredAuditEntry]:
+    """The entries of one batch after the first `skipped`; none if it has expired meanwhile.
+
+    Raises RefusedError `audit_corrupt`.
+    """
     if not await bucket.list_objects(name.key, limit=1):
         return
     batch = _decoded(name.key, await bucket.read(name.key))

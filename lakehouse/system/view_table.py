@@ -44,11 +44,15 @@ class EventsSource(msgspec.Struct, frozen=True):
     """The events of the journal up to a state."""
 
 
+class AuditSource(msgspec.Struct, frozen=True):
+    """The audit of all processes, as far as it is stored, whatever the state."""
+
+
 class QuarantineSource(msgspec.Struct, frozen=True):
     """The quarantine files that the datasets of a state hold."""
 
 
-Source: TypeAlias = StateSource | LogSource | EventsSource | QuarantineSource
+Source: TypeAlias = StateSource | LogSource | EventsSource | AuditSource | QuarantineSource
 
 
 class SystemView(msgspec.Struct, frozen=True):
@@ -216,8 +220,33 @@ REJECTIONS = SystemView(
 
 `sha256` and `size_bytes` are those of the file as it was received."""
 
+AUDIT = SystemView(
+    "audit",
+    pa.schema(
+        {
+            "id": pa.string(),
+            "at": _AT,
+            "kind": pa.string(),
+            "principal": pa.string(),
+            "token": pa.string(),
+            "address": pa.string(),
+            "door": pa.string(),
+            "route": pa.string(),
+            "request_id": pa.string(),
+            "status": pa.int32(),
+            "code": pa.string(),
+            "seq": pa.int64(),
+            "reads": pa.list_(pa.struct({"name": pa.string(), "seq": pa.int64()})),
+            "rows": pa.int64(),
+        }
+    ),
+    AuditSource(),
+    cacheable=False,
+)
+"""One row per refused access or read; for admins."""
+
 SYSTEM_VIEWS: Mapping[str, SystemView] = {
     view.name: view
-    for view in (DATASETS, COLUMNS, VIEWS, OBJECTS, EVENTS, QUARANTINE, QUERIES, REJECTIONS)
+    for view in (DATASETS, COLUMNS, VIEWS, OBJECTS, EVENTS, QUARANTINE, QUERIES, REJECTIONS, AUDIT)
 }
 """Every system view by its name."""

@@ -18,13 +18,16 @@ from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.system import rows
+from lakehouse.system.audit_files import AuditFiles
 from lakehouse.system.event_bounds import EventBounds
 from lakehouse.system.event_files import EventFiles
 from lakehouse.system.files import Files, Loan
 from lakehouse.system.view_table import (
+    AUDIT,
     QUARANTINE,
     SCHEMA,
     SYSTEM_VIEWS,
+    AuditSource,
     EventsSource,
     LogSource,
     ProcessLogs,
@@ -49,6 +52,7 @@ class SystemViews:
         self._pool = pool
         self._files = Files(directory)
         self._events = EventFiles(node, pool)
+        self._audit = AuditFiles(node.bucket, AUDIT.columns, pool)
         self._logs = logs
         self._numbers = itertools.count(1)
 
@@ -71,6 +75,8 @@ class SystemViews:
                 return self._quarantine(state, urls)
             case EventsSource():
                 paths = await self._events.paths(loan, state, bounds)
+            case AuditSource():
+                paths = await self._audit.paths(loan)
             case LogSource(rows=log_of):
                 log = list(log_of(self._logs)())
                 values = [tuple(row[name] for name in view.columns.names) for row in log]

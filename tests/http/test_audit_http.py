@@ -144,6 +144,26 @@ def test_nothing_that_was_sent_is_in_the_bytes_of_the_bucket(audited: Lake) -> N
         assert SECRET.encode() not in text
 
 
+def test_the_audit_can_be_queried(audited: Lake) -> None:
+    audited.get("raw/a.csv", {"X-Request-Id": "by-sql"})
+    entries(audited)
+    sql = "SELECT route, kind, reads[1].name AS name, rows FROM lake.audit WHERE request_id = 'by-sql'"
+    for _ in range(2):
+        found = audited.sql(sql)
+        assert found.json["rows"] == [["GET /v1/storage/get/{key}", "read", "raw/a.csv", None]]
+        assert "bypass" in found.headers["Cache-Status"]
+        audited.get("raw/a.csv")
+        entries(audited)
+    answer = audited.sql('SELECT typeof(max("at")) AS kind FROM lake.audit')
+    assert answer.status == 200, answer
+    kind = answer.json["rows"]
+    assert kind == [["TIMESTAMP WITH TIME ZONE"]]
+
+
+def test_an_empty_audit_can_be_queried(lake: Lake) -> None:
+    assert lake.sql("SELECT count(*) AS n FROM lake.audit").json["rows"] == [[0]]
+
+
 def test_pages_follow_each_other(audited: Lake) -> None:
     whole = [each["id"] for each in entries(audited)]
     first = audited.ask("GET", "/v1/audit/entries?limit=2").json

@@ -129,7 +129,8 @@ def test_refused_ingests_are_remembered_with_who_and_why(lake: Lake, fresh: Fres
 
 
 @pytest.mark.parametrize(
-    "name", ["datasets", "columns", "objects", "events", "queries", "quarantine", "rejections"]
+    "name",
+    ["datasets", "columns", "objects", "events", "queries", "quarantine", "rejections", "audit"],
 )
 def test_an_empty_lake_has_empty_views(tmp_path: Path, name: str) -> None:
     with running_lake(tmp_path / "bucket") as lake:

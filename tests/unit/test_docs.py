@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lakehouse.cli.parser import build
 from lakehouse.config import Settings
-from lakehouse.system.view_table import SYSTEM_VIEWS, LogSource
+from lakehouse.system.view_table import SYSTEM_VIEWS, AuditSource, LogSource
 from lakehouse.web.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,9 @@ def test_what_is_special_about_system_views_is_documented() -> None:
         view.name for view in SYSTEM_VIEWS.values() if not view.cacheable
     }
     assert {*re.findall(r"`lake\.(\w+)`", logs)} == {
-        view.name for view in SYSTEM_VIEWS.values() if isinstance(view.source, LogSource)
+        view.name
+        for view in SYSTEM_VIEWS.values()
+        if isinstance(view.source, AuditSource | LogSource)
     }
 
 

@@ -1,7 +1,7 @@
 """The file formats that ingest reads: one row each. All that depends on the format is asked here.
 
-Adding a format means one module with a `Reader` named `read`, and one row. Pure: no row's module
-is imported before a file of that format is read.
+Adding a format means one module with a `Reader` named `read`, one with `RowPositions` named
+`positions`, and one row. Pure: no row's module is imported before a file of that format is read.
 """
 
 import importlib
@@ -14,7 +14,7 @@ import msgspec
 from lakehouse.formats.options import CSV, NDJSON, PARQUET, Options
 
 if TYPE_CHECKING:
-    from lakehouse.formats.reader import Reader
+    from lakehouse.formats.reader import Reader, RowPositions
 
 _COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 _ANY_FILE = frozenset({"missing", "min_rows"})
@@ -34,11 +34,20 @@ class FileFormat(msgspec.Struct, frozen=True, kw_only=True):
     """The error code for a file that is damaged."""
     module: str
     """Its reader is the function `read` of this module."""
+    rows_module: str
+    """The function `positions` of this module says where in a file its rows are."""
+    position: str = "line"
+    """What a row's position is called."""
 
     def reader(self) -> "Reader":
         """The function that reads its files."""
         read: Reader = importlib.import_module(self.module).read
         return read
+
+    def positions(self) -> "RowPositions":
+        """The function that says where in one of its files rows are."""
+        positions: RowPositions = importlib.import_module(self.rows_module).positions
+        return positions
 
     def unusable_option(self, options: Options) -> str | None:
         """The first option given that has no meaning for this format; None where all have."""
@@ -55,6 +64,7 @@ FILE_FORMATS: Mapping[str, FileFormat] = MappingProxyType(
             options=_ANY_FILE | _TEXT_OPTIONS | {"types", "on_error"},
             malformed_code="malformed_csv",
             module="lakehouse.formats.csv.reader",
+            rows_module="lakehouse.formats.csv.row_lines",
         ),
         NDJSON: FileFormat(
             name=NDJSON,
@@ -63,6 +73,7 @@ FILE_FORMATS: Mapping[str, FileFormat] = MappingProxyType(
             options=_ANY_FILE | {"types", "on_error"},
             malformed_code="malformed_ndjson",
             module="lakehouse.formats.ndjson.reader",
+            rows_module="lakehouse.formats.ndjson.row_lines",
         ),
         PARQUET: FileFormat(
             name=PARQUET,
@@ -72,6 +83,8 @@ FILE_FORMATS: Mapping[str, FileFormat] = MappingProxyType(
             options=_ANY_FILE,
             malformed_code="malformed_parquet",
             module="lakehouse.formats.parquet.reader",
+            rows_module="lakehouse.formats.parquet.row_numbers",
+            position="row",
         ),
     }
 )

@@ -3,7 +3,7 @@
 Data and a protocol only. It reads nothing and knows no format.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -67,3 +67,11 @@ class Reader(Protocol):
         Same bytes, options and contract give the same Parquet bytes. Raises RefusedError: then no
         Parquet is left behind.
         """
+
+
+class RowPositions(Protocol):
+    """Says where rows of a file are that was read: a refusal names them."""
+
+    def __call__(self, request: ReadRequest, rows: Sequence[int]) -> list[int]:
+        """The positions, from 1, of rows numbered from 0 in ascending order, without those in
+        quarantine. `request` is the one under which the file was read."""

@@ -26,6 +26,7 @@ from lakehouse.formats.csv.text_reader import TextReader
 from lakehouse.formats.options import REJECT
 from lakehouse.formats.ordered_parallel import ordered_parallel_map
 from lakehouse.formats.parquet.writer import arrow_schema, typed, write_parquet
+from lakehouse.formats.quarantine import Quarantined
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import (
     Column,
@@ -60,25 +61,31 @@ def _refuse_other_files(request: ReadRequest) -> None:
 
 
 def _without_bad_rows(request: ReadRequest) -> Parsed:
-    work_dir, options = request.work_dir(), request.options
+    work_dir = request.work_dir()
+    with TemporaryDirectory(dir=work_dir) as place:
+        good, quarantine = good_rows(request, Path(place))
+        parsed = _read(msgspec.structs.replace(good, work_dir=lambda: work_dir))
+        if quarantine is None:
+            return parsed
+        kept = quarantine.moved(work_dir / "quarantine.parquet")
+    return msgspec.structs.replace(parsed, quarantine=kept)
+
+
+def good_rows(request: ReadRequest, place: Path) -> tuple[ReadRequest, Quarantined | None]:
+    """The file without its bad rows, written to the directory `place`, and the bad rows.
+
+    Its lines have the numbers that they have in the whole file.
+    """
+    options = request.options
     dialect = Dialect(options.delimiter, options.encoding)
     wanted = targets(options, _binding(request.contract)).wanted
+    text = request.text(options.encoding)
+    filtered = filter_bad_rows(text, place, dialect, options, wanted, request.limits)
     plain = msgspec.structs.replace(options, encoding="utf-8", on_error=REJECT)
-    with TemporaryDirectory(dir=work_dir) as place:
-        text = request.text(options.encoding)
-        filtered = filter_bad_rows(text, Path(place), dialect, options, wanted, request.limits)
-        good = msgspec.structs.replace(
-            request,
-            source=filtered.path,
-            content_encoding=None,
-            options=plain,
-            work_dir=lambda: work_dir,
-        )
-        parsed = _read(good)
-        if filtered.quarantine is None:
-            return parsed
-        kept = filtered.quarantine.moved(work_dir / "quarantine.parquet")
-    return msgspec.structs.replace(parsed, quarantine=kept)
+    good = msgspec.structs.replace(
+        request, source=filtered.path, content_encoding=None, options=plain
+    )
+    return good, filtered.quarantine
 
 
 def _binding(contract: Contract | None) -> Contract | None:

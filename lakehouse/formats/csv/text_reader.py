@@ -6,7 +6,7 @@ converts nothing and guesses nothing. What it refuses, the exact record scanner 
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -49,10 +49,19 @@ class TextReader(msgspec.Struct, frozen=True):
 
     def line_of(self, block: Block, row: int) -> int:
         """The physical line on which the block's row number `row` (from 0) begins."""
+        return self.lines_of(block, [row])[0]
+
+    def lines_of(self, block: Block, rows: Sequence[int]) -> list[int]:
+        """The physical lines on which these rows of the block begin; ascending, from 0."""
+        lines: list[int] = []
+        if not rows:
+            return lines
         for index, record in enumerate(self._records(block)):
-            if index == row:
-                return record.line
-        raise AssertionError(f"the block at line {block.line} has no row {row}")
+            if index == rows[len(lines)]:
+                lines.append(record.line)
+                if len(lines) == len(rows):
+                    return lines
+        raise AssertionError(f"the block at line {block.line} has no row {rows[len(lines)]}")
 
     def _parse(self, data: bytes) -> pa.RecordBatch:
         # A block is a file of its own to pyarrow, which would take U+FEFF off as a BOM.

@@ -22,7 +22,6 @@ import pyarrow.compute as pc
 
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.csv.header import name_columns
-from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.logical_types import arrow_type, text_type
 from lakehouse.formats.ndjson.columns import Kind, column, kinds_of
 from lakehouse.formats.ndjson.lines import Line, parsed_lines
@@ -33,7 +32,6 @@ from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.schema import (
     Column,
-    Contract,
     Rounded,
     SchemaPolicy,
     differences,
@@ -81,10 +79,16 @@ def read(request: ReadRequest) -> Parsed:
         raise
 
 
+def good_lines(request: ReadRequest) -> Iterator[list[Line]]:
+    """The lines that are rows of a file that was read, a block at a time."""
+    quarantines = request.options.on_error == QUARANTINE
+    rows_of = _Survey(request, QuarantineWriter(Path(), _ENCODING) if quarantines else None)
+    for lines in parsed_lines(request.text(_ENCODING), request.limits):
+        yield rows_of.split(lines)[0]
+
+
 def _read(request: ReadRequest, work_dir: Path, quarantine: QuarantineWriter | None) -> Parsed:
-    survey = _Survey(
-        declared_types(request.options.types), request.contract, request.limits, quarantine
-    )
+    survey = _Survey(request, quarantine)
     for lines in parsed_lines(request.text(_ENCODING), request.limits):
         survey.add(lines)
     if not survey.columns:
@@ -126,16 +130,11 @@ class _ColumnState(msgspec.Struct):
 class _Survey:
     """The first pass over a file: its columns, by the keys of its objects, and their types."""
 
-    def __init__(
-        self,
-        overrides: Mapping[str, str],
-        contract: Contract | None,
-        limits: IngestLimits,
-        quarantine: QuarantineWriter | None,
-    ) -> None:
-        self._overrides = overrides
+    def __init__(self, request: ReadRequest, quarantine: QuarantineWriter | None) -> None:
+        contract = request.contract
+        self._overrides = overrides = declared_types(request.options.types)
         self._contract = contract
-        self._limits = limits
+        self._limits = request.limits
         self._quarantine = quarantine
         seeded = (
             contract.columns if contract and contract.policy is not SchemaPolicy.REPLACE else ()

@@ -98,8 +98,8 @@ def rows_changed(data: DatasetRewritten) -> tuple[int, int]:
     return added, sum(each.rows_removed for each in data.replaced)
 
 
-def retried_by(data: DatasetAppended) -> frozenset[str]:
-    """The quarantine blobs that an append resolves: it contains their rows, corrected."""
+def retried_by(data: DatasetAppended | DatasetRewritten) -> frozenset[str]:
+    """The quarantine blobs that an ingest resolves: it contains their rows, corrected."""
     if data.source is None:
         return frozenset()
     return frozenset(value for name, value in data.source.options if name == RETRIES)

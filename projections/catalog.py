@@ -31,12 +31,11 @@ from journal.events import (
     ProfileDropped,
     ProfilePut,
     Renamed,
-    Replacement,
     RowsErased,
     ViewDropped,
     ViewPut,
 )
-from projections import definitions
+from projections import definitions, rewrites
 from projections.definitions import Profile, ViewDefinition
 from projections.erasure import replacements as erasures
 from projections.moment import Moment
@@ -275,7 +274,6 @@ def _whole(data: Content | DatasetRestored, was: Dataset | None, moment: Moment)
 
 def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
     known = was.row_count is not None and data.row_count is not None
-    retried = retried_by(data)
     return msgspec.structs.replace(
         was,
         schema_fingerprint=data.schema_fingerprint,
@@ -284,8 +282,7 @@ def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
         row_count=(was.row_count or 0) + (data.row_count or 0) if known else None,
         sources=_all_sources(was) + _sources(data, moment),
         renamed=data.renamed,
-        quarantine=tuple(each for each in was.quarantine if each.blob not in retried)
-        + _plain(data.quarantine),
+        quarantine=_quarantine(was, data),
         updated_at=moment.at,
         seq=moment.seq,
         derivation=None,
@@ -301,11 +298,11 @@ def _rewrite(draft: Overlay[str, Dataset], data: DatasetRewritten, moment: Momen
         was,
         schema_fingerprint=data.schema_fingerprint,
         schema=data.schema,
-        objects=_replaced(was.objects, data.replaced) + _plain(data.added),
+        objects=_plain(rewrites.objects_after(was.objects, data)),
         row_count=data.row_count,
         sources=_all_sources(was) + _sources(data, moment),
         renamed=data.renamed if data.source else was.renamed,
-        quarantine=was.quarantine + _plain(data.quarantine),
+        quarantine=_quarantine(was, data),
         updated_at=moment.at,
         seq=moment.seq,
         derivation=None if rows_changed(data) != (0, 0) else was.derivation,
@@ -314,17 +311,10 @@ def _rewrite(draft: Overlay[str, Dataset], data: DatasetRewritten, moment: Momen
     draft.put(data.name.lower(), now)
 
 
-def _replaced(objects: tuple[Object, ...], replaced: tuple[Replacement, ...]) -> tuple[Object, ...]:
-    """`objects` with successors in the place of what was replaced."""
-    successors = {each.blobs[0]: _plain(each.by) for each in replaced}
-    gone = {blob for each in replaced for blob in each.blobs}
-    found: list[Object] = []
-    for item in objects:
-        if item.blob in successors:
-            found += successors[item.blob]
-        elif item.blob not in gone:
-            found.append(item)
-    return tuple(found)
+def _quarantine(was: Dataset, data: DatasetAppended | DatasetRewritten) -> tuple[Object, ...]:
+    retried = retried_by(data)
+    left = tuple(each for each in was.quarantine if each.blob not in retried)
+    return left + _plain(data.quarantine)
 
 
 def _plain(objects: tuple[Object, ...]) -> tuple[Object, ...]:

@@ -264,7 +264,9 @@ def _held(dataset: Dataset | None) -> tuple[Object, ...]:
     return dataset.objects + dataset.quarantine if dataset else ()
 
 
-def _retried(dataset: Dataset | None, data: DatasetAppended) -> tuple[Object, ...]:
+def _retried(
+    dataset: Dataset | None, data: DatasetAppended | DatasetRewritten
+) -> tuple[Object, ...]:
     blobs = retried_by(data)
     return tuple(item for item in dataset.quarantine if item.blob in blobs) if dataset else ()
 
@@ -275,7 +277,8 @@ def _rewrite(draft: Draft, dataset: Dataset | None, data: DatasetRewritten, mome
     _hold(draft, objects_of(data), moment)
     rewrites.apply(draft.rewrites, data, moment)
     blobs = {blob for each in data.replaced for blob in each.blobs}
-    _release(draft, tuple(item for item in dataset.objects if item.blob in blobs), moment)
+    replaced = tuple(item for item in dataset.objects if item.blob in blobs)
+    _release(draft, replaced + _retried(dataset, data), moment)
 
 
 def _release(draft: Draft, items: tuple[Object, ...], moment: Moment) -> None:

@@ -1,13 +1,14 @@
 """Which objects were written from which, so that rows can be compared across rewrites. Pure.
 
-Owns the fold of `replaced` into the inventory's `rewrites`. Must never decide what a comparison means.
+Owns the fold of `replaced` into the inventory's `rewrites`, and into a dataset's objects. Must never
+decide what a comparison means.
 """
 
 from collections.abc import Mapping
 
 import msgspec
 
-from journal.events import DatasetRewritten
+from journal.events import DatasetRewritten, Object
 from projections.moment import Moment
 from projections.overlay import Overlay
 
@@ -31,6 +32,19 @@ def apply(rewrites: Overlay[str, Rewrite], data: DatasetRewritten, moment: Momen
         rewrite = Rewrite(moment.seq, each.blobs, each.rows_added, each.rows_removed)
         for item in each.by:
             rewrites.put(item.blob, rewrite)
+
+
+def objects_after(objects: tuple[Object, ...], data: DatasetRewritten) -> tuple[Object, ...]:
+    """A dataset's `objects` with successors in the place of what was replaced, then what was added."""
+    successors = {each.blobs[0]: each.by for each in data.replaced}
+    gone = {blob for each in data.replaced for blob in each.blobs}
+    found: list[Object] = []
+    for item in objects:
+        if item.blob in successors:
+            found += successors[item.blob]
+        elif item.blob not in gone:
+            found.append(item)
+    return (*found, *data.added)
 
 
 def erase(

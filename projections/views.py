@@ -44,6 +44,8 @@ _POSITIONS = [
     'file_index AS "\x01object"',
     'file_row_number AS "\x01row"',
 ]
+_VIRTUAL = frozenset({"file_index", "file_row_number"})
+"""DuckDB's columns of positions: a column of the objects with such a name hides them."""
 
 
 OBJECT_COLUMN, ROW_COLUMN = "\x01object", "\x01row"
@@ -103,7 +105,7 @@ def view_sql(view: View, *, uniform: bool = False) -> str:
     objects nor columns are known, since such a view has no shape.
     """
     if view.objects:
-        mapping = "" if uniform else _columns_by_name(view)
+        mapping = "" if uniform and not _hides_positions(view) else _columns_by_name(view)
         return _create(view, f"{_selected(view)} FROM {_read(view, mapping)}")
     if not view.columns:
         raise ValueError("neither objects nor columns")
@@ -166,8 +168,22 @@ def unglobbed(path: str) -> str:
 
 def _selected(view: View) -> str:
     labels = [f"{_value_of_object(label)} AS {quoted(label.name)}" for label in view.labels]
-    own = [quoted(column.name) for column in _stored(view)]
+    own = [_column(view, column.name) for column in _stored(view)]
     return ", ".join(labels + (own or ["*"]) + (_POSITIONS if view.positioned else []))
+
+
+def _column(view: View, name: str) -> str:
+    inner = _inner_name(view, name)
+    return quoted(name) if inner == name else f"{quoted(inner)} AS {quoted(name)}"
+
+
+def _inner_name(view: View, name: str) -> str:
+    """What a column of the objects is called as it is read: nothing that hides a position."""
+    return f"\x01{name}" if view.positioned and name.lower() in _VIRTUAL else name
+
+
+def _hides_positions(view: View) -> bool:
+    return any(_inner_name(view, column.name) != column.name for column in _stored(view))
 
 
 def _stored(view: View) -> list[Column]:
@@ -213,9 +229,12 @@ def _columns_by_name(view: View) -> str:
     """
     columns = stored_columns(view)
     if columns is None:
+        if _hides_positions(view):
+            raise ValueError("a column has the name of one of DuckDB's columns of positions")
         return ", union_by_name=true" if len(view.objects) > 1 else ""
     entries = ", ".join(
-        f"{_literal(name)}: {{'name': {_literal(name)}, 'type': {_literal(type_)},"
+        f"{_literal(name)}: {{'name': {_literal(_inner_name(view, name))},"
+        f" 'type': {_literal(type_)},"
         " 'default_value': NULL}"
         for name, type_ in columns
     )

@@ -13,7 +13,6 @@ import msgspec
 from journal.access_events import AccessEvent
 from journal.event_parts import changes_of, names_of, version_of
 from journal.events import (
-    RETRIES,
     Change,
     ChangeSetCommitted,
     Data,
@@ -37,11 +36,11 @@ from journal.events import (
     ProfileDropped,
     ProfilePut,
     RowsErased,
-    Source,
     TypedChange,
     ViewDropped,
     ViewPut,
 )
+from lakehouse.admin import what_if_rows
 from lakehouse.domain.access import rules as access_rules
 from lakehouse.domain.commands import (
     AdoptLake,
@@ -50,7 +49,6 @@ from lakehouse.domain.commands import (
     DropProfile,
     DropView,
     ForgetObject,
-    IngestDataset,
     MarkObjects,
     PinDataset,
     PutProfile,
@@ -60,18 +58,13 @@ from lakehouse.domain.commands import (
     RegisterDataset,
     RenameDataset,
     RestoreDataset,
-    RewriteDataset,
-    Rewritten,
     StoreObject,
     SwapDatasets,
-    Table,
     UnpinDataset,
 )
 from lakehouse.domain.decide import judge
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
-from lakehouse.domain.erasure import rules as erasure_rules
 from lakehouse.domain.errors import Refused
-from projections import catalog
 from projections.catalog import Dataset, Ingested
 from projections.fold import State, apply, apply_change
 from projections.moment import Moment
@@ -179,7 +172,7 @@ def command_of(data: Change, before: State, now: State) -> Command:
             keys = tuple(item.key for item in data.objects)
             return RegisterDataset(data.name, data.schema_fingerprint, keys, data.row_count)
         case DatasetRegistered() | DatasetAppended() | DatasetRewritten() | RowsErased():
-            return _rows(data, before, now)
+            return what_if_rows.command_of(data, before, now)
         case DatasetDropped() | DatasetRenamed() | DatasetsSwapped():
             return _naming(data)
         case DatasetRestored():
@@ -197,20 +190,6 @@ def command_of(data: Change, before: State, now: State) -> Command:
         case AccessEvent():
             return access_rules.command_of(data)
     return _definition(data)
-
-
-Rows = DatasetRegistered | DatasetAppended | DatasetRewritten | RowsErased
-
-
-def _rows(data: Rows, before: State, now: State) -> Command:
-    match data:
-        case RowsErased():
-            return erasure_rules.command_of(data, before, now)
-        case DatasetRegistered() | DatasetAppended():
-            return _ingest(data, before, now)
-        case DatasetRewritten():
-            return _rewrite(data, now)
-    assert_never(data)
 
 
 def _naming(data: DatasetDropped | DatasetRenamed | DatasetsSwapped) -> Command:
@@ -252,59 +231,6 @@ def _operation(
         case LakeAdopted():
             return AdoptLake(data.previous_seq, data.previous_sha256, data.note)
     assert_never(data)
-
-
-def _ingest(data: DatasetRegistered | DatasetAppended, before: State, now: State) -> IngestDataset:
-    """The file or result, uploaded and read under the contract that the dataset has now."""
-    met, live = catalog.find(before.catalog, data.name), catalog.find(now.catalog, data.name)
-    appends = isinstance(data, DatasetAppended)
-    changed = met is not None and met.schema_fingerprint != data.schema_fingerprint
-    source = data.source
-    if source is None and data.derivation is None:
-        source = Source("", 0, ())
-    return IngestDataset(
-        data.name,
-        "append" if appends else "replace",
-        source,
-        _table(data),
-        live.schema_fingerprint if live else None,
-        ("widen" if appends else "replace") if changed else None,
-        retries=tuple(
-            value for name, value in (source.options if source else ()) if name == RETRIES
-        ),
-        read_at=live.seq if live else None,
-        derivation=data.derivation,
-    )
-
-
-def _rewrite(data: DatasetRewritten, now: State) -> RewriteDataset:
-    """The same rows of the same objects: without these the event is left out."""
-    live = catalog.find(now.catalog, data.name)
-    return RewriteDataset(
-        data.name,
-        data.kind,
-        data.statement,
-        Rewritten(
-            now.head.seq,
-            live.schema_fingerprint if live else data.schema_fingerprint,
-            frozenset(item.blob for item in live.objects) if live else frozenset(),
-            data.replaced,
-            uploaded=True,
-        ),
-    )
-
-
-def _table(data: DatasetRegistered | DatasetAppended) -> Table:
-    return Table(
-        data.schema or (),
-        data.schema_fingerprint,
-        data.objects,
-        data.row_count or 0,
-        data.renamed,
-        uploaded=True,
-        quarantine=data.quarantine,
-        rounded=data.rounded,
-    )
 
 
 def _restored(data: DatasetRestored) -> Dataset:

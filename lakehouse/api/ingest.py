@@ -22,6 +22,13 @@ from lakehouse.api.fields import (
 )
 
 RowsIngested = Annotated[RowCount, Meta(description="Number of rows that were added.")]
+RowsRemoved = Annotated[
+    Count,
+    Meta(
+        description="Number of the dataset's rows that `mode=merge` or `overwrite` removed.",
+        examples=[0],
+    ),
+]
 RowsQuarantined = Annotated[
     Count, Meta(description="Number of rows that were put in quarantine.", examples=[0])
 ]
@@ -32,9 +39,27 @@ class IngestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: DatasetName
     mode: Annotated[
-        Literal["replace", "append"],
-        Meta(description="Make the dataset exactly this file, or add its rows."),
+        Literal["replace", "append", "merge", "overwrite"],
+        Meta(
+            description="Make the dataset exactly this file; add its rows; add them in place of the "
+            "dataset's rows with the same `key`; or in place of its rows that match `where`."
+        ),
     ] = "replace"
+    key: Annotated[
+        list[str],
+        Meta(
+            description="With `mode=merge`: the columns that identify a row, separated by commas.",
+            examples=[["id,day"]],
+        ),
+    ] = []
+    where: Annotated[
+        str | None,
+        Meta(
+            description="With `mode=overwrite`: the condition for the rows to replace, which every "
+            "row of the file must match.",
+            examples=["day = '2026-11-02'"],
+        ),
+    ] = None
     schema_change: Annotated[
         Literal["replace", "widen"] | None,
         Meta(
@@ -55,7 +80,7 @@ class IngestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[str],
         Meta(
             description="Keys of quarantine files of the dataset whose rows this file contains, "
-            "corrected. They leave the quarantine when the rows are added (`mode=append`)."
+            "corrected. They leave the quarantine when the rows are added (not with `mode=replace`)."
         ),
     ] = []
     dry_run: Annotated[
@@ -171,6 +196,7 @@ class IngestReceipt(Manifest, frozen=True, kw_only=True):
     rows_ingested: Annotated[
         RowsIngested | None, Meta(description="Number of rows of the file; null if not known.")
     ]
+    rows_removed: RowsRemoved
     rows_quarantined: RowsQuarantined
     quarantine: Annotated[
         QuarantineObject | None, Meta(description="The rows in quarantine; null if there are none.")
@@ -208,6 +234,7 @@ class StagedIngest(msgspec.Struct, frozen=True):
     schema: Annotated[list[SchemaColumn], Meta(description="The file's columns.")]
     schema_fingerprint: SchemaFingerprint
     rows_ingested: RowsIngested
+    rows_removed: RowsRemoved
     rows_quarantined: RowsQuarantined
     source: Annotated[
         ReceivedFile | None, Meta(description="The file; null for the result of a statement.")
@@ -248,7 +275,8 @@ class IngestDryRun(msgspec.Struct, frozen=True):
     outcome: Annotated[
         str,
         Meta(
-            description="`create`, `replace`, `append`, `reuse` or `refuse`.", examples=["create"]
+            description="`create`, `replace`, `append`, `merge`, `overwrite`, `reuse` or `refuse`.",
+            examples=["create"],
         ),
     ]
     schema: Annotated[
@@ -258,6 +286,7 @@ class IngestDryRun(msgspec.Struct, frozen=True):
         SchemaFingerprint | None, Meta(description="Fingerprint of the file's schema.")
     ]
     rows_ingested: RowsIngested
+    rows_removed: RowsRemoved
     rows_quarantined: RowsQuarantined
     row_count: RowCountOrNull
     reused: Annotated[bool, Meta(description="Whether the dataset already holds the file.")]
@@ -282,7 +311,7 @@ class Rejection(msgspec.Struct, frozen=True):
 
     at: Time
     dataset: DatasetName
-    mode: Annotated[str, Meta(description="`replace` or `append`.", examples=["replace"])]
+    mode: Annotated[str, Meta(description="As asked for.", examples=["replace"])]
     code: Annotated[str, Meta(description="The error code.", examples=["malformed_csv"])]
     detail: Annotated[
         str, Meta(description="What is wrong.", examples=["line 17: 2 fields, expected 3"])

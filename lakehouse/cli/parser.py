@@ -24,11 +24,10 @@ from lakehouse.cli.arguments import (
 )
 from lakehouse.cli.audit_parser import add_audit
 from lakehouse.cli.derive_parser import add_derive, add_refresh, add_why
+from lakehouse.cli.ingest_parser import add_ingest
 from lakehouse.cli.rows_parser import add_rows
 from lakehouse.cli.view_parser import add_profiles, add_views
 
-FILE_FORMATS = ("csv", "ndjson", "parquet")
-"""Formats that `ingest` reads: those of `lakehouse.formats.file_formats`, which takes long to import."""
 RESULT_FORMATS = ("table", "json", "ndjson", "csv", "arrow", "parquet")
 """Formats of `sql`: `table` and those of `lakehouse.query.render.formats`."""
 SHELLS = ("bash", "zsh", "fish")
@@ -69,7 +68,7 @@ def build() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         _serve,
-        _ingest,
+        add_ingest,
         _quarantine,
         _sql,
         _datasets,
@@ -97,66 +96,6 @@ def _serve(commands: "Commands[Parser]") -> None:
         choices=("debug", "info", "warning", "error"),
         help="minimum level to log (default: info)",
     )
-
-
-def _ingest(commands: "Commands[Parser]") -> None:
-    command = add_command(commands, "ingest", "Load a file into a dataset")
-    command.add_argument(
-        "file", metavar="FILE|-", help="CSV, NDJSON or Parquet file; - reads stdin"
-    )
-    command.add_argument(
-        "--name", help="name of the dataset (default: the file name without its extension)"
-    )
-    command.add_argument(
-        "--format", choices=FILE_FORMATS, help="format of the file (default: by its extension)"
-    )
-    command.add_argument(
-        "--mode",
-        choices=("replace", "append"),
-        default="replace",
-        help="replace the dataset's rows, or append to them (default: replace)",
-    )
-    command.add_argument(
-        "--schema-change",
-        choices=("replace", "widen"),
-        help="accept other columns or types: take the file's schema, or widen the dataset's",
-    )
-    command.add_argument(
-        "--dedupe", choices=("source",), help="do not append a file that was appended before"
-    )
-    command.add_argument(
-        "--delimiter", metavar="CHARACTER", help="field delimiter of a CSV (default: ,)"
-    )
-    command.add_argument("--encoding", metavar="NAME", help="text encoding (default: utf-8)")
-    command.add_argument(
-        "--header", choices=("true", "false"), help="first row is a header (default: true)"
-    )
-    command.add_argument(
-        "--missing", choices=("null",), help="fill columns that the file lacks with nulls"
-    )
-    command.add_argument(
-        "--min-rows", type=int, metavar="N", help="refuse a file of fewer than N rows"
-    )
-    add_on_error(command)
-    command.add_argument(
-        "--null", action="append", metavar="TEXT", help="read this text as null; repeatable"
-    )
-    command.add_argument(
-        "--types",
-        action="append",
-        metavar="COLUMN:TYPE,…",
-        help="column types to use instead of inferred ones; repeatable",
-    )
-    only = command.add_mutually_exclusive_group()
-    only.add_argument(
-        "--dry-run", action="store_true", help="print what would happen and change nothing"
-    )
-    only.add_argument(
-        "--stage",
-        action="store_true",
-        help="upload the file and print an id, with which `transaction` commits it",
-    )
-    add_change(command)
 
 
 def _quarantine(commands: "Commands[Parser]") -> None:

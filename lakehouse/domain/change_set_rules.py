@@ -11,10 +11,11 @@ import msgspec
 from journal.event_parts import changes_of
 from journal.events import ChangeSetCommitted, TypedChange
 from lakehouse.domain import ingest_rules
-from lakehouse.domain.commands import Command, CommitChangeSet, CommitStaged
+from lakehouse.domain.commands import Command, CommitChangeSet, CommitStaged, Rewritten
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Json, Refused
 from projections import catalog, history, inventory
+from projections.catalog import Dataset
 from projections.fold import State, apply_change
 from projections.moment import Moment
 
@@ -53,10 +54,12 @@ def commit_staged(state: State, command: CommitStaged) -> Decision:
     table = ingest.table if ingest else None
     if ingest is None or table is None:
         return _not_staged(command.staged)
-    blobs = [item.blob for item in table.objects + table.quarantine]
+    blobs = ingest_rules.uploaded_blobs(ingest, table)
     if any(blob in state.inventory.blobs for blob in blobs) or _lost(state, blobs):
         return _not_staged(command.staged)
     live = catalog.find(state.catalog, ingest.name)
+    if ingest.rewritten is not None and _has_changed(live, ingest.rewritten):
+        return _changed(ingest.name, "the rows to replace were found before that")
     fingerprint = live.schema_fingerprint if live else None
     decision = ingest_rules.ingest(state, msgspec.structs.replace(ingest, read_under=fingerprint))
     if isinstance(decision, NeedsData):
@@ -95,7 +98,12 @@ def _last_seqs(state: State, name: str) -> tuple[int | None, ...]:
     return (live.seq, link[1]) if link else (live.seq,)
 
 
-def _lost(state: State, blobs: list[str]) -> bool:
+def _has_changed(live: Dataset | None, work: Rewritten) -> bool:
+    """Whether the dataset is another one than when the rows to replace were found."""
+    return bool(work.examined) if live is None else live.seq > work.read_at
+
+
+def _lost(state: State, blobs: tuple[str, ...]) -> bool:
     return any(inventory.lost_to(state.inventory, blob) is not None for blob in blobs)
 
 
@@ -104,18 +112,19 @@ def _not_staged(staged: str) -> Refused:
     return Refused("staged_not_found", detail)
 
 
+def _changed(name: str, why: str) -> Refused:
+    detail = f"{name} has changed since the file was staged: {why}"
+    return Refused("expectation_failed", detail)
+
+
 def _out_of_date(name: str, needs: NeedsData) -> Refused:
     match needs.step:
         case DataStep.UPLOAD_AGAIN | DataStep.UPLOAD | DataStep.READ_FILE:
             return Refused(
                 "staged_not_found", f"the staged file is no longer available: {needs.detail}"
             )
-        case DataStep.CHECK_VALUES | DataStep.READ_UNDER_CONTRACT:
-            detail = f"{name} has changed since the file was staged: {needs.detail}"
-            return Refused("expectation_failed", detail)
-        case DataStep.FIND_ROWS:
-            detail = f"{name} has changed since its rows were found: {needs.detail}"
-            return Refused("expectation_failed", detail)
+        case DataStep.CHECK_VALUES | DataStep.READ_UNDER_CONTRACT | DataStep.FIND_ROWS:
+            return _changed(name, needs.detail)
         case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE:
             detail = f"{name} was restored after the file was staged"
             return Refused("expectation_failed", detail)

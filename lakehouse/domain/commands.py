@@ -72,6 +72,10 @@ class IngestDataset(msgspec.Struct, frozen=True):
     """The seq of the dataset's last event when its values were checked for widening."""
     derivation: Derivation | None = None
     """The statement whose result the rows are, once it was run; then there is no source."""
+    statement: RowStatement | None = None
+    """With the modes `merge` (`key`) and `overwrite` (`where`): the rows that the file's replace."""
+    rewritten: "Rewritten | None" = None
+    """The objects without these rows, once they were found."""
 
 
 class RefreshDataset(msgspec.Struct, frozen=True):
@@ -117,10 +121,11 @@ class RewriteDataset(msgspec.Struct, frozen=True):
 
 
 class Rewritten(msgspec.Struct, frozen=True):
-    """The rows, found, and the objects that hold them, written anew.
+    """The rows, found, and the objects that hold them, written anew; of an absent dataset none.
 
     They were looked for in the objects `examined` of the dataset as it was after event `read_at`,
-    whose fingerprint was `read_under`.
+    as columns of the schema with the fingerprint `read_under`: the dataset's, or the one that an
+    ingest gives it.
     """
 
     read_at: int
@@ -129,6 +134,11 @@ class Rewritten(msgspec.Struct, frozen=True):
     replaced: tuple[Replacement, ...]
     uploaded: bool
     """Whether the new objects are in the bucket; nothing may refer to them before they are."""
+
+    @property
+    def rows_removed(self) -> int:
+        """How many rows were removed or changed."""
+        return sum(each.rows_removed for each in self.replaced)
 
 
 class DropDataset(msgspec.Struct, frozen=True):

@@ -191,6 +191,15 @@ CODES: dict[str, Code] = {
         "Invalid column",
         "Give each column a name of its own (AS), and cast it to a type that a dataset can have.",
     ),
+    "duplicate_key": Code(
+        422, "Duplicate key", "Keep one row of each key, or use a key that tells the rows apart."
+    ),
+    "null_key": Code(
+        422, "Null in key", "Fill the key columns of these rows, or leave the rows out."
+    ),
+    "outside_where": Code(
+        422, "Row outside where", "Leave these rows out, or use a condition that they match."
+    ),
     "idempotency_key_reused": Code(
         422, "Idempotency key reused", "Use a new key for a new request."
     ),

@@ -4,9 +4,17 @@ Part of `decide`. Names in `NeedsData` the one step that a command still needs; 
 step and never works the condition out again.
 """
 
+import re
 from typing import Any, assert_never
 
-from journal.events import DatasetAppended, DatasetRegistered
+from journal.event_records import MERGE, OVERWRITE
+from journal.events import (
+    Data,
+    DatasetAppended,
+    DatasetRegistered,
+    DatasetRewritten,
+    Replacement,
+)
 from lakehouse.domain import derivation_rules
 from lakehouse.domain.commands import IngestDataset, RefreshDataset, Table
 from lakehouse.domain.dataset_rules import dataset_id, name_conflict
@@ -17,6 +25,12 @@ from lakehouse.domain.schema_rules import depends_on_values, may_change, schema_
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
+
+REPLACING_ROWS = (MERGE, OVERWRITE)
+"""The modes in which the file's rows take the place of some of the dataset's."""
+_NESTED = re.compile(r"(?:large_|fixed_size_)?list|struct|map|(?:dense_|sparse_)?union")
+"""How the names of Arrow's types without single values begin."""
+_SHOWN_COLUMNS = 20
 
 
 def decide(state: State, command: IngestDataset | RefreshDataset) -> Decision:
@@ -49,15 +63,29 @@ def ingest(state: State, command: IngestDataset) -> Decision:
     unfit = _contract_fault(live, command, command.table)
     if unfit is not None or (unfit := derivation_rules.cycle(state, command)) is not None:
         return unfit
-    if not command.table.uploaded:
+    return _with_rows(state, live, command, command.table)
+
+
+def _with_rows(
+    state: State, live: Dataset | None, command: IngestDataset, table: Table
+) -> Decision:
+    """What becomes of a file that was read under the dataset's present contract."""
+    if command.statement is not None and (missing := _unfound(live, command, table)):
+        return missing
+    if live is not None and _changes_nothing(live, command, table):
+        return Unchanged(live.seq)
+    if not table.uploaded:
         return NeedsData(DataStep.UPLOAD, "the objects are not uploaded yet")
-    objects = command.table.objects + command.table.quarantine
-    if needs := uploaded_again(state, tuple(item.blob for item in objects)):
+    if needs := uploaded_again(state, uploaded_blobs(command, table)):
         return needs
-    content = _content(command, command.table)
-    if command.mode == "append":
-        return DatasetAppended(*content)
-    return DatasetRegistered(*content)
+    return _event(live, command, table)
+
+
+def uploaded_blobs(command: IngestDataset, table: Table) -> tuple[str, ...]:
+    """All objects that were uploaded for the command."""
+    replaced = command.rewritten.replaced if command.rewritten else ()
+    anew = (item for each in replaced for item in each.by)
+    return tuple(item.blob for item in (*table.objects, *table.quarantine, *anew))
 
 
 def refresh(state: State, command: RefreshDataset) -> Decision:
@@ -97,7 +125,7 @@ def _reused(live: Dataset, command: IngestDataset) -> int | None:
         return None
     if command.mode == "replace" and (len(live.sources) != 1 or live.edited_seq):
         return None
-    if command.mode == "append" and not command.dedupe:
+    if command.mode != "replace" and not command.dedupe:
         return None
     known = command.earlier_at is not None and command.earlier_at == catalog.unnamed(live)
     same = [
@@ -112,6 +140,74 @@ def _not_in_quarantine(live: Dataset | None, keys: tuple[str, ...]) -> str | Non
     """The first of these keys that names nothing in the dataset's quarantine now."""
     held = {item.key for item in live.quarantine} if live else set()
     return next((key for key in keys if key not in held), None)
+
+
+def _unfound(
+    live: Dataset | None, command: IngestDataset, table: Table
+) -> NeedsData | Refused | None:
+    """Why it is not known yet which rows the file's replace, or None: they were found everywhere."""
+    if (fault := _key_fault(command, table)) is not None:
+        return fault
+    work = command.rewritten
+    if work is None or work.read_under != table.schema_fingerprint:
+        return NeedsData(DataStep.FIND_ROWS, "the rows to replace are not found yet")
+    if live is not None and any(item.blob not in work.examined for item in live.objects):
+        return NeedsData(DataStep.FIND_ROWS, "the dataset has other objects")
+    if not work.uploaded:
+        return NeedsData(DataStep.UPLOAD, "the objects are not uploaded yet")
+    return None
+
+
+def _key_fault(command: IngestDataset, table: Table) -> Refused | None:
+    """The refusal of a key that names a column which is absent, or has no single values."""
+    types = {column.name: column.type for column in table.schema}
+    for name in command.statement.key if command.statement else ():
+        if name not in types:
+            known = ", ".join(list(types)[:_SHOWN_COLUMNS])
+            detail = f"key names {name!r}, which is no column of {command.name}; there are {known}"
+            return Refused("invalid_request", detail)
+        if _NESTED.match(types[name]):
+            detail = f"key names {name!r}, of type {types[name]}; a key has scalar columns only"
+            return Refused("invalid_request", detail)
+    return None
+
+
+def _changes_nothing(live: Dataset, command: IngestDataset, table: Table) -> bool:
+    """Whether a merge or an overwrite brings no row and removes none."""
+    if command.statement is None or table.row_count or table.quarantine or command.retries:
+        return False
+    return live.schema_fingerprint == table.schema_fingerprint and not _replaced(live, command)
+
+
+def _replaced(live: Dataset, command: IngestDataset) -> tuple[Replacement, ...]:
+    """What is replaced of the objects that the dataset has now."""
+    held = {item.blob for item in live.objects}
+    found = command.rewritten.replaced if command.rewritten else ()
+    return tuple(each for each in found if held.issuperset(each.blobs))
+
+
+def _event(live: Dataset | None, command: IngestDataset, table: Table) -> Data:
+    if command.mode == "replace":
+        return DatasetRegistered(*_content(command, table))
+    if live is None or command.statement is None:
+        return DatasetAppended(*_content(command, table))
+    replaced = _replaced(live, command)
+    removed = sum(each.rows_removed for each in replaced)
+    return DatasetRewritten(
+        live.dataset_id,
+        live.name,
+        command.mode,
+        table.schema_fingerprint,
+        table.schema,
+        replaced,
+        None if live.row_count is None else live.row_count - removed + table.row_count,
+        tuple(item for item in table.objects if item.row_count),
+        command.source,
+        table.renamed,
+        table.quarantine,
+        table.rounded,
+        command.statement,
+    )
 
 
 def _content(command: IngestDataset, table: Table) -> tuple[Any, ...]:

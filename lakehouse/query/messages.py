@@ -47,6 +47,14 @@ class RowSearch(msgspec.Struct, frozen=True):
     set: tuple[tuple[str, str], ...] = ()
     changed: bool = False
     """Instead of positions, answer all rows in order, those that match with their new values."""
+    key: tuple[str, ...] = ()
+    """Instead of `where`: the rows that have in these columns the values of a row of the view KEYS."""
+    outside: int = 0
+    """Not 0: so many of the first rows that do not fulfil `where`."""
+
+
+KEYS = "\x01keys"
+"""The view with the keys of a search: a name that no dataset has."""
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True):
@@ -64,7 +72,7 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     likely: dict[str, View] = {}
     define: str | None = None
     rows: RowSearch | None = None
-    """Find rows in the one view of `likely`, which is `positioned`; no `sql`."""
+    """Find rows in the one view of `likely` that is `positioned`; no `sql`."""
 
 
 class Need(msgspec.Struct, frozen=True, tag=True):

@@ -181,11 +181,14 @@ def _in_mode(ingest: IngestDataset | None, mode: str | None) -> IngestDataset | 
     """The staged change in another mode, if that is asked for. Raises RefusedError `invalid_request`."""
     if ingest is None or mode is None:
         return ingest
+    if ingest.mode in ("merge", "overwrite"):
+        detail = f"the file was staged with mode={ingest.mode}, which a commit does not change"
+        raise RefusedError(Refused("invalid_request", detail))
     if mode == "append" and ingest.schema_change == "replace":
         detail = "the file was staged with schema_change=replace, which needs mode=replace"
         raise RefusedError(Refused("invalid_request", detail))
     if mode == "replace" and ingest.retries:
-        detail = "the file was staged to resolve quarantine, which needs mode=append"
+        detail = "the file was staged to resolve quarantine, which mode=replace does not keep"
         raise RefusedError(Refused("invalid_request", detail))
     return msgspec.structs.replace(ingest, mode=mode)
 

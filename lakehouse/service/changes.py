@@ -22,8 +22,9 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 from projections.fold import State
 
-ATTEMPTS = 8
-"""How many steps a change may need: reading and uploading 3 times each, and some to spare."""
+ATTEMPTS = 40
+"""How many steps a change may need: reading and uploading 3 times each; a change of rows 3 more for each
+change of the same dataset that another process makes meanwhile."""
 UPLOADS_AGAIN = 3
 """How many of those may upload again because gc has marked what was uploaded."""
 

@@ -5,7 +5,17 @@ from typing import Any
 
 import msgspec
 
-from journal.events import Column, Content, DatasetRestored, Event, Object, Renamed, Rounded, Source
+from journal.events import (
+    Column,
+    Content,
+    DatasetRestored,
+    DatasetRewritten,
+    Event,
+    Object,
+    Renamed,
+    Rounded,
+    Source,
+)
 from journal.slot import Head, Header
 from lakehouse.api.catalog import (
     ListedDataset,
@@ -100,18 +110,18 @@ def ingested(
 ) -> IngestReceipt:
     """A dataset, and what `event`, an ingest, added to it: of its objects, those of the event."""
     data = event.data
-    content = data if isinstance(data, Content | DatasetRestored) else None
+    content = data if isinstance(data, Content | DatasetRestored | DatasetRewritten) else None
     # What was erased since has left the answer too, should the request be repeated.
     find = state.inventory.erased.get
     aside = erasures.succeeded(content.quarantine, find) if content else ()
-    objects = content.objects if content else ()
+    objects, rows_added, rows_removed = _brought(content)
     added = msgspec.structs.replace(dataset, objects=erasures.succeeded(objects, find))
-    row_count = content.row_count if content else None
-    if row_count is not None:
-        row_count -= erasures.removed(objects, find)[0]
+    if rows_added is not None:
+        rows_added -= erasures.removed(objects, find)[0]
     return IngestReceipt(
         **msgspec.structs.asdict(manifest(added, state.inventory)),
-        rows_ingested=row_count,
+        rows_ingested=rows_added,
+        rows_removed=rows_removed,
         rows_quarantined=sum(item.row_count or 0 for item in aside),
         quarantine=_quarantine(aside[0]) if aside else None,
         source=_source(content.source) if content and content.source else None,
@@ -120,6 +130,18 @@ def ingested(
         reused=reused,
         duplicate_of=msgspec.UNSET if duplicate_of is None else duplicate_of,
     )
+
+
+def _brought(
+    content: Content | DatasetRestored | DatasetRewritten | None,
+) -> tuple[tuple[Object, ...], int | None, int]:
+    """The objects that an event added, their number of rows, and how many rows it removed."""
+    if content is None:
+        return (), None, 0
+    if not isinstance(content, DatasetRewritten):
+        return content.objects, content.row_count, 0
+    removed = sum(each.rows_removed for each in content.replaced)
+    return content.added, sum(item.row_count or 0 for item in content.added), removed
 
 
 def staged(identity: str, expires_at: str, ingest: IngestDataset, seq: int) -> StagedIngest:
@@ -135,6 +157,7 @@ def staged(identity: str, expires_at: str, ingest: IngestDataset, seq: int) -> S
         columns(table.schema),
         table.schema_fingerprint,
         table.row_count,
+        ingest.rewritten.rows_removed if ingest.rewritten else 0,
         sum(item.row_count or 0 for item in table.quarantine),
         _source(ingest.source) if ingest.source else None,
         renamed(table.renamed),

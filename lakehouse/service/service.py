@@ -36,6 +36,7 @@ from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.profiles import Profiles
 from lakehouse.service.provenance.use_case import Provenance
 from lakehouse.service.rows.finder import RowFinder
+from lakehouse.service.rows.turns import RowTurns
 from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
@@ -104,9 +105,10 @@ class Service:
         self.time_travel = TimeTravel(node)
         finder = RowFinder(self.objects, engine, pool)
         self.provenance = Provenance(node, finder)
+        turns = RowTurns()
         self.ingest = Ingest(
             *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes),
-            *(rejections, self._ingests),
+            *(rejections, self._ingests, engine, finder, turns),
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
         mask_key = MaskKey(node)
@@ -125,7 +127,7 @@ class Service:
         self.views = Views(node, self.sql, mask_key)
         self.profiles = Profiles(node)
         self.change_sets = ChangeSets(node, self.views, self.profiles)
-        self.rows = Rows(node, finder, pool, spool_dir)
+        self.rows = Rows(node, finder, pool, spool_dir, turns)
         self.audit = Audit(node, audit_log)
         collector = GarbageCollector(node, self.sql.queries, limits.waits)
         self.gc = Gc(collector, node.bucket, limits.audit_retention)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 
-from lakehouse.cli import hints, parser
+from lakehouse.cli import hints, ingest_parser, parser
 from lakehouse.cli.main import MODULES
 from lakehouse.domain.errors import CODES
 from lakehouse.formats.file_formats import FILE_FORMATS
@@ -47,7 +47,7 @@ def test_help_and_wrong_arguments_load_no_engine(words: tuple[str, ...]) -> None
 
 
 def test_the_parser_names_the_formats_that_there_are() -> None:
-    assert tuple(FILE_FORMATS) == parser.FILE_FORMATS
+    assert tuple(FILE_FORMATS) == ingest_parser.FILE_FORMATS
     assert ("table", *FORMATS) == parser.RESULT_FORMATS
 
 

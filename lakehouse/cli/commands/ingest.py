@@ -20,13 +20,13 @@ from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback
-from lakehouse.domain.validation import check_name
 from lakehouse.formats.file_formats import format_of_file_name, without_compression_suffix
 from lakehouse.formats.option_parsing import parse_options
 from lakehouse.formats.options import Options
 from lakehouse.query.reserved_words import is_reserved
 from lakehouse.service.caller import Caller
-from lakehouse.service.ingest.use_case import IngestPlan, Upload
+from lakehouse.service.ingest.plan import IngestPlan, check_plan, key_columns
+from lakehouse.service.ingest.use_case import Upload
 from lakehouse.service.service import Service
 from lakehouse.wiring import NoLake
 
@@ -45,8 +45,10 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
         options_of(arguments),
         schema_change=arguments.schema_change,
         dedupe=arguments.dedupe is not None,
+        key=key_columns(arguments.key or ()),
+        where=arguments.where,
     )
-    check_name(plan.name)
+    check_plan(plan)
     began_s = time.monotonic()
     no_lake = NoLake.EMPTY if arguments.dry_run else NoLake.CREATE
     async with service_for(settings, no_lake=no_lake) as service:

@@ -11,7 +11,7 @@ import duckdb
 import msgspec
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.messages import KEYS, RowSearch
 from lakehouse.query.policy.row_expression import (
     RowExpression,
     in_lines,
@@ -86,6 +86,8 @@ def planned(
     Raises RefusedError `sql_error`, `statement_not_allowed`.
     """
     name, now = quoted(view.name), datetime.fromisoformat(search.now)
+    if search.key:
+        return RowPlan(_with_key(name, search.key), (), False)
     types = {each.name: each.type for each in columns_of(cursor, name)}
     columns = {
         each: type_ for each, type_ in types.items() if each not in (OBJECT_COLUMN, ROW_COLUMN)
@@ -98,8 +100,19 @@ def planned(
     values = [judge.value(column, text, columns) for column, text in search.set]
     reads_clock = any(each.reads_clock for each in (where, *(each.expression for each in values)))
     text = _Text()
-    (_changed_rows if search.changed else _found_rows)(text, name, columns, where, values)
+    if search.outside:
+        text.add(f"SELECT {_POSITIONS} FROM {name} WHERE ")  # noqa: S608  names are quoted
+        text.add_expression(where, "")
+        text.add(f" IS NOT TRUE ORDER BY ALL LIMIT {search.outside}")
+    else:
+        (_changed_rows if search.changed else _found_rows)(text, name, columns, where, values)
     return RowPlan(text.sql, tuple(text.places), reads_clock)
+
+
+def _with_key(name: str, key: tuple[str, ...]) -> str:
+    """The statement that finds the rows with one of the keys. NaN is equal to NaN, as 0.0 to -0.0."""
+    same = " AND ".join(f"r.{quoted(each)} = k.{quoted(each)}" for each in key)
+    return f"SELECT {_POSITIONS} FROM {name} r SEMI JOIN {quoted(KEYS)} k ON {same}"  # noqa: S608
 
 
 class _Judge:

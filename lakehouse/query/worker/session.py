@@ -159,7 +159,7 @@ class Worker(msgspec.Struct):
     ) -> Whole | Done | QueryFailed:
         """Stream the positions of the rows, and what is computed from each."""
         named = ask.likely
-        (view,) = named.values()
+        view = next(each for each in named.values() if each.positioned)
         self._make_views(cursor, named, defined_views.NOTHING)
         refuse = partial(self._refusal, named=named)
         plan = row_search.planned(cursor, self.parser, view, search, refuse)

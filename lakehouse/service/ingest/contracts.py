@@ -9,7 +9,7 @@ from projections.catalog import Dataset
 
 def needs_exact(plan: IngestPlan) -> bool:
     """Whether the contract depends on the values that the dataset holds."""
-    return (plan.schema_change, plan.mode) == ("widen", "append")
+    return plan.schema_change == "widen" and plan.mode != "replace"
 
 
 async def present_contract(

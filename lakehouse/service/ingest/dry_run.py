@@ -6,7 +6,7 @@ Owns the answer. All bad rows are collected, also of a file that the first of th
 from lakehouse.api.ingest import BadRow, IngestDryRun, ReceivedFile, Refusal
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
-from lakehouse.domain.commands import Command
+from lakehouse.domain.commands import Command, IngestDataset
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import CODES, Json, Refused, RefusedError
 from lakehouse.formats.file_formats import FILE_FORMATS
@@ -67,6 +67,7 @@ def _report(
         schema=presentation.columns(parsed.columns) if parsed else None,
         schema_fingerprint=parsed.fingerprint if parsed else None,
         rows_ingested=(rows_good or 0) if changes else 0,
+        rows_removed=_removed(foreseen) if changes else 0,
         rows_quarantined=rows_bad if changes else 0,
         row_count=after.row_count if after else 0,
         reused=not changes and foreseen.refused is None,
@@ -80,6 +81,12 @@ def _report(
         rounded=presentation.rounded(parsed.rounded if parsed else ()),
         refused=_refusal(foreseen.refused) if foreseen.refused else None,
     )
+
+
+def _removed(foreseen: Foreseen) -> int:
+    command = foreseen.command
+    rewritten = command.rewritten if isinstance(command, IngestDataset) else None
+    return rewritten.rows_removed if rewritten else 0
 
 
 def _outcome(plan: IngestPlan, foreseen: Foreseen) -> str:

@@ -30,6 +30,7 @@ from lakehouse.service.changes import mint
 from lakehouse.service.ingest.contracts import present_contract
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.prefetch import Prefetch
+from lakehouse.service.ingest.replaced_rows import ReplacedRows
 from lakehouse.service.ingest.source_history import with_source_history
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.objects import VerifiedObjects
@@ -52,6 +53,7 @@ class IngestJob:
         ahead: Prefetch | None = None,
         reached: ProgressCallback = ignore_progress,
         *,
+        replaced: ReplacedRows | None = None,
         dry_run: bool = False,
     ) -> None:
         self._node = node
@@ -65,6 +67,9 @@ class IngestJob:
         self._work_dir = work_dir
         self._ahead = ahead
         self._reached = reached
+        self._replaced = replaced
+        self._request: ReadRequest | None = None
+        """Under which the file was read."""
         self.parsed: Parsed | None = None
         """The file, once it is read."""
         self._contract: Contract | None = None
@@ -79,8 +84,10 @@ class IngestJob:
             case DataStep.READ_FILE | DataStep.READ_UNDER_CONTRACT | DataStep.CHECK_VALUES:
                 return await self._judged(command)
             case DataStep.UPLOAD | DataStep.UPLOAD_AGAIN:
-                return await self._uploaded(command)
-            case DataStep.FIND_LAST_CHANGE | DataStep.FIND_ROWS:
+                return await self._uploaded(command, again=step is DataStep.UPLOAD_AGAIN)
+            case DataStep.FIND_ROWS:
+                return await self._found(command)
+            case DataStep.FIND_LAST_CHANGE:
                 raise ValueError(f"an ingest has no step {step}")
         assert_never(step)
 
@@ -95,10 +102,23 @@ class IngestJob:
         fingerprint, seq = (live.schema_fingerprint, live.seq) if live else (None, None)
         return msgspec.structs.replace(command, table=table, read_under=fingerprint, read_at=seq)
 
-    async def _uploaded(self, command: IngestDataset) -> IngestDataset:
+    async def _found(self, command: IngestDataset) -> IngestDataset:
+        """The command with the rows that the file's replace; uploaded if the file is."""
+        if self.parsed is None or self._request is None or self._replaced is None:
+            raise ValueError("rows to replace are found after the file is read")
+        command = await self._replaced.find(command, self.parsed, self._request)
+        if command.table is None or not command.table.uploaded:
+            return command
+        return await self._replaced.upload(command, again=False)
+
+    async def _uploaded(self, command: IngestDataset, *, again: bool) -> IngestDataset:
         """The command with its objects in the bucket, under fresh keys."""
         if self.parsed is None:
             raise ValueError("a file is uploaded after it is read")
+        if self._replaced is not None:
+            command = await self._replaced.upload(command, again=again)
+        if command.table is not None and command.table.uploaded and not again:
+            return command
         if self._dry_run:
             table = table_of(self._plan.name, self.parsed, self._node, uploaded=True)
         else:
@@ -116,16 +136,17 @@ class IngestJob:
             options = msgspec.structs.replace(options, on_error=QUARANTINE)
             if contract is not None and contract.policy is SchemaPolicy.KEEP:
                 contract = msgspec.structs.replace(contract, policy=SchemaPolicy.COMPARE)
+        self._request = request = self._read_request(options, contract)
         with full_disk_refused():
             parsed = await self._ahead.end(options, contract) if self._ahead else None
             if parsed is None:
-                parsed = await self._read(options, contract)
+                parsed = await in_thread(self._pool, partial(ingest_file, request))
         if isinstance(parsed, Refused):
             raise RefusedError(parsed)
         return parsed
 
-    async def _read(self, options: Options, contract: Contract | None) -> Parsed | Refused:
-        request = ReadRequest(
+    def _read_request(self, options: Options, contract: Contract | None) -> ReadRequest:
+        return ReadRequest(
             source=self._file.content,
             content_encoding=self._plan.content_encoding,
             options=options,
@@ -135,7 +156,6 @@ class IngestJob:
             budget=self._budget,
             on_progress=self._reached,
         )
-        return await in_thread(self._pool, partial(ingest_file, request))
 
 
 async def upload(name: str, parsed: Parsed, node: Node) -> Table:

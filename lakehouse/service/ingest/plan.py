@@ -1,10 +1,19 @@
-"""What to do with a file: its dataset, the mode, how its bytes are read. Data alone; it decides nothing."""
+"""What to do with a file: its dataset, the mode, how its bytes are read. Data alone.
+
+Decides nothing about a dataset or a file: only whether the parameters go together.
+"""
+
+from collections.abc import Iterable
 
 import msgspec
 
-from journal.events import RETRIES, Source
+from journal.events import RETRIES, RowStatement, Source
 from lakehouse.domain.commands import IngestDataset
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.ingest_rules import REPLACING_ROWS
+from lakehouse.domain.validation import check_name
 from lakehouse.formats.options import CSV, REJECT, Options
+from lakehouse.formats.refusals import shown
 from lakehouse.formats.source import is_compressed
 from lakehouse.process.spool import Spooled
 
@@ -23,6 +32,10 @@ class IngestPlan(msgspec.Struct, frozen=True):
     dedupe: bool = False
     resolves: tuple[str, ...] = ()
     """Keys of quarantine files of the dataset whose rows the file contains, corrected."""
+    key: tuple[str, ...] = ()
+    """The columns that identify a row, with the mode `merge`."""
+    where: str | None = None
+    """The condition for the rows to replace, with the mode `overwrite`."""
 
     def source(self, file: Spooled) -> Source:
         """The file as its event names it."""
@@ -54,4 +67,39 @@ class IngestPlan(msgspec.Struct, frozen=True):
             self.schema_change,
             self.dedupe,
             self.resolves,
+            statement=self.statement(),
         )
+
+    def statement(self) -> RowStatement | None:
+        """The rows of the dataset that the file's replace; None where all or none are."""
+        if self.mode not in REPLACING_ROWS:
+            return None
+        return RowStatement(where=self.where, key=self.key)
+
+
+def check_plan(plan: IngestPlan) -> None:
+    """Raise RefusedError `invalid_name`, or `invalid_request` for parameters that exclude each other."""
+    check_name(plan.name)
+    if plan.schema_change == "replace" and plan.mode != "replace":
+        raise _invalid("schema_change=replace requires mode=replace: other modes keep rows")
+    if plan.resolves and plan.mode == "replace":
+        raise _invalid("resolves requires another mode than replace: it keeps no rows to add to")
+    if bool(plan.key) != (plan.mode == "merge"):
+        raise _invalid("mode=merge and key require each other: key=id or key=id,day")
+    if (plan.where is not None) != (plan.mode == "overwrite"):
+        raise _invalid("mode=overwrite and where require each other: where=day = '2026-11-02'")
+    if plan.where is not None and not plan.where.strip():
+        raise _invalid("where is empty; mode=replace replaces all rows")
+    if "" in plan.key:
+        raise _invalid("key has an empty column name")
+    if repeated := next((each for each in plan.key if plan.key.count(each) > 1), None):
+        raise _invalid(f"key names column {shown(repeated)} twice")
+
+
+def key_columns(values: Iterable[str]) -> tuple[str, ...]:
+    """The columns that the values of the parameter `key` name."""
+    return tuple(name.strip() for value in values for name in value.split(","))
+
+
+def _invalid(detail: str) -> RefusedError:
+    return RefusedError(Refused("invalid_request", detail))

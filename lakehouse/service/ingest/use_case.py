@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from journal.events import Event
+from journal.slot import format_at
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
@@ -15,22 +16,27 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, IngestDataset
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.ingest_rules import REPLACING_ROWS
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
-from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits
 from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.process.growing_file import GrowingFile
 from lakehouse.process.spool import Spooled, spooled
+from lakehouse.query.engine import QueryEngine
 from lakehouse.service import presentation
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import Settled, foresee, settle
 from lakehouse.service.ingest.dry_run import dry_run
 from lakehouse.service.ingest.job import IngestJob
-from lakehouse.service.ingest.plan import IngestPlan
+from lakehouse.service.ingest.plan import IngestPlan, check_plan
 from lakehouse.service.ingest.prefetch import Prefetch, Prefetcher
 from lakehouse.service.ingest.rejections import Rejections
-from lakehouse.service.ingest.work_dir import work_dir
+from lakehouse.service.ingest.replaced_rows import ReplacedRows
+from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.rows.finder import RowFinder
+from lakehouse.service.rows.object_rewrites import ObjectRewrites
+from lakehouse.service.rows.turns import RowTurns
 from lakehouse.service.staging import Staging
 from projections import catalog
 
@@ -62,6 +68,9 @@ class Ingest:
         upload_bytes: int,
         rejections: Rejections,
         uploads: Limiter,
+        engine: QueryEngine,
+        finder: RowFinder,
+        turns: RowTurns,
     ) -> None:
         self.max_bytes = upload_bytes
         """How large a file may be, as received and as decoded."""
@@ -78,6 +87,9 @@ class Ingest:
         self._reading = (IngestLimits(decoded_bytes=upload_bytes), ByteBudget(AHEAD_BYTES))
         """What every ingest of this process is read under; the budget is shared by all of them."""
         self._ahead = Prefetcher(node, pool, spool_dir, *self._reading)
+        self._engine = engine
+        self._finder = finder
+        self._turns = turns
 
     @asynccontextmanager
     async def received(
@@ -116,15 +128,16 @@ class Ingest:
         `malformed_csv`, `malformed_encoding`, `value_does_not_fit`, `too_large`, and what settle
         raises. Nothing is referred to before all of it is in the bucket.
         """
-        check_name(plan.name)
+        check_plan(plan)
         file, ahead = upload.file, upload.ahead
         with self._rejections.noted(plan, file, caller):
-            async with work_dir(self._spool_dir, self._pool) as place:
+            async with self._replacing(plan) as (place, replaced):
                 reader = self._lane if plan.is_quick(file) else self._pool
                 job = IngestJob(
                     *(self._node, self._objects, reader, *self._reading, plan, file, place),
                     ahead,
                     reached,
+                    replaced=replaced,
                 )
                 command = plan.command(file)
                 settled = await settle(self._node, command, caller, file.sha256, job)
@@ -141,14 +154,15 @@ class Ingest:
 
         Raises RefusedError as `ingest` does. Under no idempotency key: each call stages once more.
         """
-        check_name(plan.name)
+        check_plan(plan)
         began_at, file = self._node.clock.now(), upload.file
         with self._rejections.noted(plan, file, caller):
-            async with work_dir(self._spool_dir, self._pool) as place:
+            async with self._replacing(plan) as (place, replaced):
                 job = IngestJob(
                     *(self._node, self._objects, self._pool, *self._reading, plan, file, place),
                     upload.ahead,
                     reached,
+                    replaced=replaced,
                 )
                 foreseen = await foresee(self._node, plan.command(file), job)
                 if foreseen.refused is not None:
@@ -169,15 +183,37 @@ class Ingest:
 
         Raises RefusedError only for what prevents the dry run itself.
         """
-        check_name(plan.name)
+        check_plan(plan)
         file = upload.file
-        async with work_dir(self._spool_dir, self._pool) as place:
+        async with self._replacing(plan, dry_run=True) as (place, replaced):
             job = IngestJob(
                 *(self._node, self._objects, self._pool, *self._reading, plan, file, place),
                 reached=reached,
+                replaced=replaced,
                 dry_run=True,
             )
             return await dry_run(self._node, plan, file, job)
+
+    @asynccontextmanager
+    async def _replacing(
+        self, plan: IngestPlan, *, dry_run: bool = False
+    ) -> AsyncIterator[tuple[WorkDir, ReplacedRows | None]]:
+        """A work directory and, for a mode that replaces single rows, what finds them."""
+        async with work_dir(self._spool_dir, self._pool) as place, AsyncExitStack() as stack:
+            if plan.mode not in REPLACING_ROWS:
+                yield place, None
+                return
+            # What was acknowledged before this request, by any process, is there to be found.
+            await self._node.refresh()
+            limits, _ = self._reading
+            rewrites = ObjectRewrites(*(self._node, self._finder, limits, place), dry_run=dry_run)
+            yield (
+                place,
+                ReplacedRows(
+                    *(self._engine, self._pool, rewrites, format_at(self._node.clock.now())),
+                    lambda: stack.enter_async_context(self._turns.turn(plan.name)),
+                ),
+            )
 
     async def _receipt(self, plan: IngestPlan, settled: Settled) -> Versioned[IngestReceipt]:
         dataset = catalog.find(settled.state.catalog, plan.name)
@@ -185,7 +221,7 @@ class Ingest:
         if dataset is None:
             raise RefusedError(Refused("internal_error", "what was ingested is not in the catalog"))
         reused = settled.event is None
-        duplicate_of = settled.seq if reused and plan.mode == "append" else None
+        duplicate_of = settled.seq if reused and plan.dedupe and plan.mode != "replace" else None
         body = presentation.ingested(
             dataset, settled.state, event, reused=reused, duplicate_of=duplicate_of
         )

@@ -13,12 +13,15 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from journal.events import Object
+from journal.events import Column, Object
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.query.engine import Query, QueryEngine, Result
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.messages import KEYS, RowSearch
+from lakehouse.query.object_channel import ObjectSource
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.rows.arrow_stream import T, read_in_thread
+from lakehouse.service.rows.file_objects import FileObjects
 from lakehouse.service.sql.query_objects import QueryObjects
 from projections.catalog import Dataset
 from projections.fold import State
@@ -42,6 +45,13 @@ class FoundRows(msgspec.Struct, frozen=True):
     reads_clock: bool
 
 
+class KeyRows(msgspec.Struct, frozen=True):
+    """A file that is not in the bucket, whose rows are the keys of a search."""
+
+    files: tuple[ParquetFile, ...]
+    columns: tuple[Column, ...]
+
+
 class RowFinder:
     """Reads one node's objects through its query workers."""
 
@@ -51,17 +61,23 @@ class RowFinder:
         self._pool = pool
 
     async def find(
-        self, state: State, dataset: Dataset, items: tuple[Object, ...], search: RowSearch
-    ) -> "FoundRows":
+        self,
+        state: State,
+        dataset: Dataset,
+        items: tuple[Object, ...],
+        search: RowSearch,
+        keys: KeyRows | None = None,
+    ) -> FoundRows:
         """The rows of `items` that fulfil the condition, once their new values are known to fit.
 
+        With `search.key` those that have one of `keys`, a file with these columns.
         Without `items` the expressions are judged all the same.
         Raises RefusedError: `sql_error`, `statement_not_allowed`, `value_does_not_fit`, and what a
         query raises.
         """
         query = Query("", format=ARROW, rows=search)
         collect = partial(_collected, tuple(item.blob for item in items), search)
-        async with self._reading(state, dataset, items, query) as result:
+        async with self._reading(state, dataset, items, query, keys) as result:
             rows = await read_in_thread(self._pool, result.chunks, collect)
             return FoundRows(rows, not result.reads.deterministic)
 
@@ -91,18 +107,23 @@ class RowFinder:
         dataset: Dataset,
         items: tuple[Object, ...],
         query: Query,
+        keys: KeyRows | None = None,
     ) -> AsyncIterator[Result]:
         """The result of a query over these objects alone."""
         objects = QueryObjects(self._objects)
         urls = objects.urls(state, dataset, items)
         view = View(dataset.name, urls, dataset.schema, positioned=query.rows is not None)
         views = {dataset.name.lower(): view}
+        source: ObjectSource = objects
+        if keys is not None:
+            source = files = FileObjects(keys.files, self._pool, objects)
+            views[KEYS] = View(KEYS, files.urls, keys.columns)
 
         async def resolve(names: frozenset[str] | None) -> Mapping[str, View]:
             return views
 
         try:
-            async with self._engine.run(query, resolve, likely=views, objects=objects) as result:
+            async with self._engine.run(query, resolve, likely=views, objects=source) as result:
                 yield result
         except RefusedError as error:
             raise RefusedError(objects.failure or error.refused) from error

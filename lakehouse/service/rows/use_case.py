@@ -1,6 +1,5 @@
 """Delete and update: single rows of a dataset, chosen by a condition."""
 
-import asyncio
 import hashlib
 from concurrent.futures import Executor
 from pathlib import Path
@@ -20,22 +19,23 @@ from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
 from lakehouse.service.ingest.work_dir import work_dir
 from lakehouse.service.rows.finder import RowFinder
+from lakehouse.service.rows.object_rewrites import ObjectRewrites
 from lakehouse.service.rows.rewrite_job import RewriteJob
-
-JOBS_AT_ONCE = 2
-"""So many changes of rows work at once in a process, which bounds their memory; others wait."""
+from lakehouse.service.rows.turns import RowTurns
 
 
 class Rows:
     """Changes of rows of one node's datasets."""
 
-    def __init__(self, node: Node, finder: RowFinder, pool: Executor, spool_dir: Path) -> None:
+    def __init__(
+        self, node: Node, finder: RowFinder, pool: Executor, spool_dir: Path, turns: RowTurns
+    ) -> None:
         self._node = node
         self._finder = finder
         self._pool = pool
         self._spool_dir = spool_dir
         self._limits = IngestLimits()
-        self._working = asyncio.Semaphore(JOBS_AT_ONCE)
+        self._turns = turns
 
     async def delete(
         self, caller: Caller, request: DeleteRequest, payload: bytes = b""
@@ -81,11 +81,12 @@ class Rows:
         check_name(command.name)
         # What was acknowledged before this request, by any process, is there to be found.
         await self._node.refresh()
-        async with self._working, work_dir(self._spool_dir, self._pool) as place:
-            job = RewriteJob(
-                *(self._node, self._finder, self._pool, self._limits, search, place),
-                dry_run=dry_run,
+        turn = self._turns.turn(command.name)
+        async with turn, work_dir(self._spool_dir, self._pool) as place:
+            rewrites = ObjectRewrites(
+                *(self._node, self._finder, self._limits, place), dry_run=dry_run
             )
+            job = RewriteJob(rewrites, search)
             if not dry_run:
                 digest = hashlib.sha256(payload).hexdigest()
                 settled = await settle(self._node, command, caller, digest, job)

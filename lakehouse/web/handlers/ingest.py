@@ -8,7 +8,6 @@ from aiohttp import web
 
 from lakehouse.api.ingest import IngestHeaders, IngestQuery
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.validation import check_name
 from lakehouse.formats.file_formats import (
     FILE_FORMATS,
     format_of_file_name,
@@ -17,7 +16,8 @@ from lakehouse.formats.file_formats import (
 from lakehouse.formats.option_parsing import OPTION_NAMES, parse_options
 from lakehouse.formats.options import CSV
 from lakehouse.service.caller import Caller
-from lakehouse.service.ingest.use_case import IngestPlan, Upload
+from lakehouse.service.ingest.plan import IngestPlan, check_plan, key_columns
+from lakehouse.service.ingest.use_case import Upload
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies, forms
 from lakehouse.web.http.exchange import Exchange
@@ -127,14 +127,7 @@ def _plan(exchange: Exchange, query: IngestQuery) -> IngestPlan:
     options = parse_options([pair for pair in exchange.target.query if pair[0] in OPTION_NAMES])
     if isinstance(options, Refused):
         raise RefusedError(options)
-    check_name(query.name)
-    if query.schema_change == "replace" and query.mode == "append":
-        detail = "schema_change=replace requires mode=replace: an append keeps the rows and schema"
-        raise RefusedError(Refused("invalid_request", detail))
-    if query.resolves and query.mode != "append":
-        detail = "resolves requires mode=append: the corrected rows are added to the dataset"
-        raise RefusedError(Refused("invalid_request", detail))
-    return IngestPlan(
+    plan = IngestPlan(
         name=query.name,
         mode=query.mode,
         options=options,
@@ -142,7 +135,11 @@ def _plan(exchange: Exchange, query: IngestQuery) -> IngestPlan:
         schema_change=query.schema_change,
         dedupe=query.dedupe is not None,
         resolves=tuple(sorted({*query.resolves})),
+        key=key_columns(query.key),
+        where=query.where,
     )
+    check_plan(plan)
+    return plan
 
 
 def _content_encoding(sent: IngestHeaders) -> str | None:

@@ -1,0 +1,90 @@
+"""The arguments of `lakehouse ingest`. Parses; runs nothing."""
+
+from lakehouse.cli.arguments import (
+    Commands,
+    Parser,
+    add_change,
+    add_command,
+    add_on_error,
+)
+
+FILE_FORMATS = ("csv", "ndjson", "parquet")
+"""Formats that `ingest` reads: those of `lakehouse.formats.file_formats`, which takes long to import."""
+
+
+def add_ingest(commands: "Commands[Parser]") -> None:
+    """`ingest`."""
+    command = add_command(commands, "ingest", "Load a file into a dataset")
+    command.add_argument(
+        "file", metavar="FILE|-", help="CSV, NDJSON or Parquet file; - reads stdin"
+    )
+    command.add_argument(
+        "--name", help="name of the dataset (default: the file name without its extension)"
+    )
+    command.add_argument(
+        "--format", choices=FILE_FORMATS, help="format of the file (default: by its extension)"
+    )
+    command.add_argument(
+        "--mode",
+        choices=("replace", "append", "merge", "overwrite"),
+        default="replace",
+        help="replace the dataset's rows, append to them, or replace only those with the same --key "
+        "(merge) or those that match --where (overwrite) (default: replace)",
+    )
+    command.add_argument(
+        "--key",
+        action="append",
+        metavar="COLUMN,…",
+        help="with --mode merge: the columns that identify a row",
+    )
+    command.add_argument(
+        "--where",
+        metavar="CONDITION",
+        help="with --mode overwrite: replace the rows that match; every row of the file must match",
+    )
+    _reading(command)
+    only = command.add_mutually_exclusive_group()
+    only.add_argument(
+        "--dry-run", action="store_true", help="print what would happen and change nothing"
+    )
+    only.add_argument(
+        "--stage",
+        action="store_true",
+        help="upload the file and print an id, with which `transaction` commits it",
+    )
+    add_change(command)
+
+
+def _reading(command: Parser) -> None:
+    """How the file is read, and what it may change."""
+    command.add_argument(
+        "--schema-change",
+        choices=("replace", "widen"),
+        help="accept other columns or types: take the file's schema, or widen the dataset's",
+    )
+    command.add_argument(
+        "--dedupe", choices=("source",), help="do not append a file that was appended before"
+    )
+    command.add_argument(
+        "--delimiter", metavar="CHARACTER", help="field delimiter of a CSV (default: ,)"
+    )
+    command.add_argument("--encoding", metavar="NAME", help="text encoding (default: utf-8)")
+    command.add_argument(
+        "--header", choices=("true", "false"), help="first row is a header (default: true)"
+    )
+    command.add_argument(
+        "--missing", choices=("null",), help="fill columns that the file lacks with nulls"
+    )
+    command.add_argument(
+        "--min-rows", type=int, metavar="N", help="refuse a file of fewer than N rows"
+    )
+    add_on_error(command)
+    command.add_argument(
+        "--null", action="append", metavar="TEXT", help="read this text as null; repeatable"
+    )
+    command.add_argument(
+        "--types",
+        action="append",
+        metavar="COLUMN:TYPE,…",
+        help="column types to use instead of inferred ones; repeatable",
+    )

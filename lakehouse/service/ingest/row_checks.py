@@ -1,0 +1,157 @@
+"""Checks of a file's rows before they replace others: their keys, or the condition that they must match.
+
+Asks a query worker, in bounded memory, and finds the rows' lines only for a refusal. Must never look
+at a dataset's rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+
+import msgspec
+
+from journal.threads import in_thread
+from lakehouse.api.sql import SqlResult
+from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.formats.file_formats import FILE_FORMATS
+from lakehouse.formats.reader import Parsed, ReadRequest
+from lakehouse.query.engine import Query, QueryEngine
+from lakehouse.query.messages import RowSearch
+from lakehouse.service.rows.file_objects import FileObjects
+from projections.views import OBJECT_COLUMN, ROW_COLUMN, View, quoted
+
+NAMED = 100
+"""How many keys, or rows, a refusal names."""
+ROWS_OF_KEYS = 1_000
+"""How many rows of these keys it names."""
+_FILE = "incoming"
+_FIRST = "\x01first"
+_ROW_BITS = 40
+_POSITION = f'(CAST("{OBJECT_COLUMN}" AS BIGINT) << {_ROW_BITS}) + "{ROW_COLUMN}"'
+"""Which row it is, as one number: of the file, then in the file."""
+
+
+class RowChecks:
+    """The rows of one file that was read under `request`."""
+
+    def __init__(
+        self, engine: QueryEngine, pool: Executor, parsed: Parsed, request: ReadRequest
+    ) -> None:
+        self._engine = engine
+        self._pool = pool
+        self._parsed = parsed
+        self._request = request
+        self._objects = FileObjects(parsed.files, pool)
+
+    async def refuse(self, search: RowSearch) -> None:
+        """Raise RefusedError where a row may not take the place of those that `search` finds."""
+        if search.key:
+            await self.refuse_bad_keys(search.key)
+        else:
+            await self.refuse_outside(search.where, search.now)
+
+    async def refuse_bad_keys(self, key: Sequence[str]) -> None:
+        """Raise RefusedError `null_key` or `duplicate_key` where `key` does not identify each row."""
+        if not self._parsed.row_count:
+            return
+        columns, p = [quoted(name) for name in key], _POSITION
+        nulls = " OR ".join(f"{column} IS NULL" for column in columns)
+        found = await self._ask(
+            f"SELECT {p} FROM {_FILE} WHERE {nulls} ORDER BY 1 LIMIT {NAMED + 1}"  # noqa: S608
+        )
+        if found:
+            raise RefusedError(await self._null_key(key, [row for (row,) in found]))
+        grouped = f"FROM {_FILE} GROUP BY {', '.join(columns)} HAVING count(*) > 1"
+        if not await self._ask(f"SELECT 1 {grouped} LIMIT 1"):
+            return
+        first = f'SELECT {", ".join(columns)}, min({p}) AS "{_FIRST}" {grouped}'
+        same = " AND ".join(f"r.{column} = k.{column}" for column in columns)
+        pairs = await self._ask(
+            f'SELECT "{_FIRST}", {p} FROM {_FILE} r'  # noqa: S608  names are quoted
+            f' JOIN ({first} ORDER BY "{_FIRST}" LIMIT {NAMED}) k ON {same}'
+            f" ORDER BY ALL LIMIT {ROWS_OF_KEYS}"
+        )
+        raise RefusedError(await self._duplicate_key(key, pairs))
+
+    async def refuse_outside(self, where: str, now: str) -> None:
+        """Raise RefusedError `outside_where` for rows that do not fulfil the condition.
+
+        Also what is wrong with the condition: `sql_error`, `statement_not_allowed`.
+        """
+        search = RowSearch(where, now, outside=NAMED + 1)
+        found = await self._answer(Query("", rows=search))
+        if found:
+            rows = [(number << _ROW_BITS) + row for number, row in found]
+            raise RefusedError(await self._outside(where, rows))
+
+    async def _ask(self, sql: str) -> list[list[int]]:
+        """The rows of a statement of ours."""
+        return await self._answer(Query(sql))
+
+    async def _answer(self, query: Query) -> list[list[int]]:
+        """The rows of a query whose one relation is the file."""
+        urls, columns = self._objects.urls, self._parsed.columns
+        views = {_FILE: View(_FILE, urls, columns, positioned=True)}
+
+        async def resolve(names: frozenset[str] | None) -> Mapping[str, View]:
+            return views
+
+        running = self._engine.run(query, resolve, likely=views, objects=self._objects)
+        async with running as result:
+            text = b"".join([chunk async for chunk in result.chunks])
+        return msgspec.json.decode(text, type=SqlResult).rows
+
+    async def _null_key(self, key: Sequence[str], rows: list[int]) -> Refused:
+        what, numbers = await self._numbers(rows[:NAMED])
+        names = ", ".join(key)
+        errors: list[dict[str, Json]] = [
+            {what: number, "reason": f"null in the key ({names})"} for number in numbers
+        ]
+        shown = _shown(what, numbers, more=len(rows) > NAMED)
+        return Refused("null_key", f"{shown}: null in the key ({names})", tuple(errors))
+
+    async def _duplicate_key(self, key: Sequence[str], pairs: list[list[int]]) -> Refused:
+        rows = sorted({row for _, row in pairs})
+        what, numbers = await self._numbers(rows)
+        number_of = dict(zip(rows, numbers, strict=True))
+        groups: dict[int, list[int]] = {}
+        for first, row in pairs:
+            groups.setdefault(first, []).append(number_of[row])
+        names = ", ".join(key)
+        errors: list[dict[str, Json]] = [
+            {what: same[-1], f"{what}s": [*same], "reason": f"the same key ({names})"}
+            for same in groups.values()
+        ]
+        example = next(iter(groups.values()))
+        others = f", and {len(groups) - 1} more keys" if len(groups) > 1 else ""
+        detail = f"{_shown(what, example, more=False)} have the same key ({names}){others}"
+        return Refused("duplicate_key", detail, tuple(errors))
+
+    async def _outside(self, where: str, rows: list[int]) -> Refused:
+        what, numbers = await self._numbers(rows[:NAMED])
+        errors: list[dict[str, Json]] = [
+            {what: number, "reason": "it does not match where"} for number in numbers
+        ]
+        shown = _shown(what, numbers, more=len(rows) > NAMED)
+        return Refused("outside_where", f"{shown}: not in {where!r}"[:1_000], tuple(errors))
+
+    async def _numbers(self, positions: list[int]) -> tuple[str, list[int]]:
+        """What the file's format calls a row's position, and those of these rows, ascending."""
+        file_format = FILE_FORMATS[self._request.options.format]
+        before, starts = 0, list[int]()
+        for file in self._parsed.files:
+            starts.append(before)
+            before += file.row_count
+        rows = [starts[each >> _ROW_BITS] + (each & ((1 << _ROW_BITS) - 1)) for each in positions]
+        find = partial(file_format.positions(), self._request, rows)
+        return file_format.position, await in_thread(self._pool, find)
+
+
+def _shown(what: str, numbers: Sequence[int], *, more: bool) -> str:
+    """`line 3`, `lines 3 and 7`, `lines 3, 7, 9 and more`."""
+    first = [f"{number:,}" for number in numbers[:5]]
+    if more or len(numbers) > len(first):
+        first.append("more")
+    if len(first) == 1:
+        return f"{what} {first[0]}"
+    return f"{what}s {', '.join(first[:-1])} and {first[-1]}"

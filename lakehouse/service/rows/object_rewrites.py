@@ -1,0 +1,195 @@
+"""The objects of a dataset without some of their rows, or with other values: found, written anew, uploaded.
+
+Keeps what it did for an object, whose bytes never change: when the change is decided again, only other
+objects are read. Must never decide which step comes next.
+"""
+
+from functools import partial
+
+import msgspec
+import pyarrow as pa
+
+from journal.bucket.keys import dataset_blob
+from journal.events import Column, Object, Replacement
+from lakehouse.commit.node import Node
+from lakehouse.domain.commands import Rewritten
+from lakehouse.domain.errors import RefusedError
+from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.parquet import rewriter
+from lakehouse.formats.parquet.writer import ParquetFile
+from lakehouse.process.spool import full_disk_refused
+from lakehouse.query.messages import RowSearch
+from lakehouse.service.changes import mint
+from lakehouse.service.ingest.work_dir import WorkDir
+from lakehouse.service.rows.finder import KeyRows, RowFinder
+from projections import catalog
+from projections.catalog import Dataset
+from projections.fold import State
+
+OBJECTS_AT_ONCE = 256
+"""Rows are looked for in so many objects by one query."""
+_COLLECTED = "objects_collected"
+_READS = 3
+"""How often rows are looked for again because objects were collected meanwhile."""
+
+
+class NewObjects(msgspec.Struct, frozen=True):
+    """What an object became: the files of its rows, and how many rows were removed and added."""
+
+    files: tuple[ParquetFile, ...]
+    rows_added: int
+    rows_removed: int
+
+
+class RowChange(msgspec.Struct, frozen=True):
+    """Which rows of a dataset are changed, and under which schema.
+
+    `keys`: the file with the keys, where `search` has any. `columns` and `fingerprint` are those that
+    the dataset gets; None: it keeps its own.
+    """
+
+    search: RowSearch
+    keys: KeyRows | None = None
+    columns: tuple[Column, ...] | None = None
+    fingerprint: str | None = None
+
+    def of(self, dataset: Dataset) -> Dataset:
+        """The dataset under the schema that it gets."""
+        if self.fingerprint is None:
+            return dataset
+        return msgspec.structs.replace(
+            dataset, schema=self.columns, schema_fingerprint=self.fingerprint
+        )
+
+
+class ObjectRewrites:
+    """The objects of one dataset that one change writes anew. A dry run writes and uploads nothing."""
+
+    def __init__(
+        self,
+        node: Node,
+        finder: RowFinder,
+        limits: IngestLimits,
+        work_dir: WorkDir,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        self._node = node
+        self._finder = finder
+        self._limits = limits
+        self._work_dir = work_dir
+        self._dry_run = dry_run
+        self._under: str | None = None
+        """The fingerprint of the schema under which objects were read."""
+        self._examined: set[str] = set()
+        self._written: dict[str, NewObjects] = {}
+        self._uploaded: dict[str, tuple[Object, ...]] = {}
+        self.reads_clock = False
+        """Whether the rows depend on now()."""
+
+    def forget_uploads(self) -> None:
+        """Upload again under fresh keys."""
+        self._uploaded.clear()
+
+    async def find(self, name: str, change: RowChange) -> Rewritten | None:
+        """The rows of the dataset as it is now, and its objects written anew; None: it is absent.
+
+        Raises RefusedError: what the search raises, and that objects are lost or damaged.
+        """
+        for attempt in range(_READS):
+            state = self._node.state
+            live = catalog.find(state.catalog, name)
+            if live is None:
+                return None
+            try:
+                await self._read(state, change.of(live), change)
+            except RefusedError as error:
+                moved = self._node.state is not state and error.refused.code == _COLLECTED
+                if not moved or attempt == _READS - 1:
+                    raise
+                continue
+            return self._rewritten(state, live)
+        return None
+
+    async def upload(self, name: str, rewritten: Rewritten) -> Rewritten:
+        """The same with the new objects in the bucket, under keys that never existed before."""
+        replaced: list[Replacement] = []
+        for each in rewritten.replaced:
+            (blob,) = each.blobs
+            if blob not in self._uploaded:
+                self._uploaded[blob] = await self._objects(name, self._written[blob])
+            replaced.append(msgspec.structs.replace(each, by=self._uploaded[blob]))
+        return msgspec.structs.replace(rewritten, replaced=tuple(replaced), uploaded=True)
+
+    async def _read(self, state: State, dataset: Dataset, change: RowChange) -> None:
+        """Look for rows in the objects that were not examined yet; write those anew that hold any."""
+        if self._under != dataset.schema_fingerprint:
+            self._under = dataset.schema_fingerprint
+            self._examined.clear()
+            self._written.clear()
+            self._uploaded.clear()
+        left = tuple(item for item in dataset.objects if item.blob not in self._examined)
+        # An empty group too: the condition is judged before anything is said of the dataset.
+        for start in range(0, max(1, len(left)), OBJECTS_AT_ONCE):
+            group = left[start : start + OBJECTS_AT_ONCE]
+            found = await self._finder.find(state, dataset, group, change.search, change.keys)
+            self.reads_clock = found.reads_clock
+            for item in group:
+                if (rows := found.rows.get(item.blob)) is not None:
+                    anew = await self._anew(state, dataset, item, rows, change.search)
+                    self._written[item.blob] = anew
+                self._examined.add(item.blob)
+
+    async def _anew(
+        self,
+        state: State,
+        dataset: Dataset,
+        item: Object,
+        rows: pa.Int64Array,
+        search: RowSearch,
+    ) -> NewObjects:
+        """The object without these rows, or with their new values."""
+        updates, count = bool(search.set), len(rows)
+        files: tuple[ParquetFile, ...] = ()
+        if not self._dry_run:
+            removed = rows[:0] if updates else rows
+            write = partial(_write, dataset, removed, self._work_dir, self._limits)
+            changed = search if updates else None
+            with full_disk_refused():
+                files = await self._finder.scan(state, dataset, item, write, changed)
+        return NewObjects(files, count if updates else 0, count)
+
+    def _rewritten(self, state: State, live: Dataset) -> Rewritten:
+        return Rewritten(
+            state.head.seq,
+            self._under or "",
+            frozenset(self._examined),
+            tuple(self._replacement(item) for item in live.objects if item.blob in self._written),
+            uploaded=False,
+        )
+
+    def _replacement(self, item: Object) -> Replacement:
+        written = self._written[item.blob]
+        by = self._uploaded.get(item.blob, ())
+        return Replacement((item.blob,), by, written.rows_added, written.rows_removed)
+
+    async def _objects(self, name: str, written: NewObjects) -> tuple[Object, ...]:
+        stored: list[Object] = []
+        for file in written.files:
+            blob = dataset_blob(name, self._under or "", file.sha256, mint(self._node))
+            await self._node.bucket.upload(blob, file.content)
+            stored.append(
+                Object(blob, blob, file.size_bytes, file.sha256, file.row_count, file.block_hashes)
+            )
+        return tuple(stored)
+
+
+def _write(
+    dataset: Dataset,
+    removed: pa.Int64Array,
+    work_dir: WorkDir,
+    limits: IngestLimits,
+    reader: pa.RecordBatchReader,
+) -> tuple[ParquetFile, ...]:
+    schema = rewriter.stored_schema(dataset.schema, reader.schema)
+    return rewriter.rewrite(reader, removed, schema, work_dir.fresh(), limits)

@@ -1,0 +1,275 @@
+"""Merge and overwrite over HTTP: rows of a file in the place of rows with the same key, or condition."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from change_set_requests import history
+from lake_server import Lake
+from raw_http import Answer
+from refusals import nothing_changes, refused
+
+Fresh = Callable[[], str]
+
+
+def merge(lake: Lake, name: str, body: bytes, key: str = "id", more: str = "") -> Answer:
+    return lake.ingest(f"name={name}&mode=merge&key={key}{more}", body)
+
+
+def overwrite(lake: Lake, name: str, body: bytes, where: str, more: str = "") -> Answer:
+    return lake.ingest(f"name={name}&mode=overwrite&where={where}{more}", body)
+
+
+def rows(lake: Lake, name: str, order: str = "", **more: Any) -> list[list[Any]]:
+    """The rows of a dataset in its own order, or in that of `order`."""
+    answer = lake.sql(f"SELECT * FROM {name} {order}", **more)
+    assert answer.status == 200, answer
+    found: list[list[Any]] = answer.json["rows"]
+    return found
+
+
+class TestMerge:
+    def test_rows_with_a_key_of_the_file_are_replaced_and_the_others_keep_their_order(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n2,b\n3,c\n")
+        lake.ingest(f"name={name}&mode=append", b"id,x\n4,d\n5,e\n2,f\n")
+        before = lake.head()
+        answer = merge(lake, name, b"id,x\n2,new\n9,more\n")
+        assert (answer.status, answer.seq) == (200, before + 1), answer
+        body = answer.json
+        assert (body["rows_ingested"], body["rows_removed"], body["row_count"]) == (2, 2, 6)
+        assert [each["row_count"] for each in body["objects"]] == [2]
+        assert rows(lake, name) == [[1, "a"], [3, "c"], [4, "d"], [5, "e"], [2, "new"], [9, "more"]]
+        assert history(lake, name)[-1] == (before + 1, "dataset_rewritten")
+        assert rows(lake, name, as_of=str(before)) == [
+            *([1, "a"], [2, "b"], [3, "c"]),
+            *([4, "d"], [5, "e"], [2, "f"]),
+        ]
+
+    def test_an_absent_dataset_is_made(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        body = merge(lake, name, b"id,x\n1,a\n").json
+        assert (body["rows_ingested"], body["rows_removed"], body["row_count"]) == (1, 0, 1)
+        assert rows(lake, name) == [[1, "a"]]
+
+    def test_only_objects_with_a_matching_row_are_written_anew(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        name = fresh()
+        for number in range(4):
+            lake.ingest(f"name={name}&mode=append", b"id,x\n%d,a\n" % number)
+        before = [each["key"] for each in lake.manifest(name).json["objects"]]
+        merge(lake, name, b"id,x\n2,b\n")
+        after = [each["key"] for each in lake.manifest(name).json["objects"]]
+        assert after[:3] == [before[0], before[1], before[3]]
+        assert rows(lake, name) == [[0, "a"], [1, "a"], [3, "a"], [2, "b"]]
+
+    def test_a_key_of_several_columns(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,day,x\n1,2026-11-01,a\n1,2026-11-02,b\n,2026-11-02,c\n")
+        merge(lake, name, b"id,day,x\n1,2026-11-02,new\n2,2026-11-01,d\n", "id,day")
+        assert rows(lake, name) == [
+            [1, "2026-11-01", "a"],
+            [None, "2026-11-02", "c"],
+            [1, "2026-11-02", "new"],
+            [2, "2026-11-01", "d"],
+        ]
+
+    def test_rows_that_are_equal_count_too_and_the_same_file_again_is_a_duplicate(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        name = fresh()
+        file = b"id,x\n1,a\n2,b\n"
+        first = merge(lake, name, file, more="&dedupe=source")
+        again = merge(lake, name, file)
+        assert (again.json["rows_ingested"], again.json["rows_removed"]) == (2, 2)
+        assert again.json["reused"] is False
+        with nothing_changes(lake):
+            answer = merge(lake, name, file, more="&dedupe=source")
+        assert (answer.json["reused"], answer.json["duplicate_of"]) == (True, first.seq)
+        assert answer.json["rows_removed"] == 0
+
+    def test_a_file_without_rows_changes_nothing(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n")
+        with nothing_changes(lake):
+            answer = merge(lake, name, b"id,x\n")
+        assert (answer.status, answer.json["row_count"]) == (200, 1)
+        assert answer.json["reused"] is True
+
+    def test_two_rows_with_one_key_are_refused_by_line(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n")
+        with nothing_changes(lake):
+            answer = merge(lake, name, b'id,x\n1,"two\nlines"\n2,b\n1,c\n')
+        body = refused(answer, 422, "duplicate_key").json
+        assert body["detail"] == "lines 2 and 5 have the same key (id)"
+        assert body["errors"] == [{"line": 5, "lines": [2, 5], "reason": "the same key (id)"}]
+
+    def test_null_in_a_key_is_refused_by_line(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        with nothing_changes(lake):
+            answer = merge(lake, name, b'{"id": 1}\n\n{"x": 2}\n', more="&format=ndjson")
+        body = refused(answer, 422, "null_key").json
+        assert [each["line"] for each in body["errors"]] == [3]
+        assert lake.manifest(name).status == 404
+
+    def test_the_key_must_be_columns_of_single_values(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n")
+        with nothing_changes(lake):
+            for key in ("ID", "id,nr", "id,id", "id,", ""):
+                refused(merge(lake, name, b"id,x\n1,a\n", key), 400, "invalid_request")
+
+    def test_columns_by_name_and_types_that_widen(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,1\n2,2\n")
+        with nothing_changes(lake):
+            refused(merge(lake, name, b"x,id\n2.5,1\n"), 409, "schema_conflict")
+        answer = merge(lake, name, b"x,y,id\n2.5,new,1\n", more="&schema_change=widen")
+        assert answer.status == 200, answer
+        assert rows(lake, name) == [[2, 2.0, None], [1, 2.5, "new"]]
+
+    def test_a_key_that_widens_is_compared_under_its_new_type(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n2,b\n")
+        answer = merge(lake, name, b"id,x\n1,new\nz,c\n", more="&schema_change=widen")
+        assert (answer.status, answer.json["rows_removed"]) == (200, 1), answer
+        assert rows(lake, name) == [["2", "b"], ["1", "new"], ["z", "c"]]
+
+    def test_bad_rows_go_to_quarantine_and_their_correction_is_merged(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,1\n2,2\n")
+        body = merge(lake, name, b"id,x\n1,10\n2,no\n", more="&on_error=quarantine").json
+        assert (body["rows_ingested"], body["rows_quarantined"], body["rows_removed"]) == (1, 1, 1)
+        assert rows(lake, name) == [[2, 2], [1, 10]]
+        key = body["quarantine"]["key"]
+        body = merge(lake, name, b"id,x\n2,20\n", more=f"&resolves={key}").json
+        assert (body["rows_ingested"], body["rows_removed"], body["row_count"]) == (1, 1, 2)
+        held = lake.sql(f"SELECT * FROM lake.quarantine WHERE dataset = '{name}'").json
+        assert held["rows"] == []
+
+    def test_undo_brings_the_rows_back(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n2,b\n")
+        seq = merge(lake, name, b"id,x\n2,c\n3,d\n").seq
+        assert lake.ask("POST", "/v1/journal/undo", {"seq": seq, "dry_run": False}).status == 200
+        assert rows(lake, name) == [[1, "a"], [2, "b"]]
+
+    def test_an_idempotency_key_merges_once(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n")
+        target = f"/v1/ingest?name={name}&mode=merge&key=id"
+        headers = (("Content-Type", "text/csv"), ("Idempotency-Key", fresh()))
+        first = lake.ask("POST", target, b"id,x\n1,b\n", headers)
+        head = lake.head()
+        again = lake.ask("POST", target, b"id,x\n1,b\n", headers)
+        assert (again.status, again.seq, lake.head()) == (200, first.seq, head)
+        assert again.json["rows_removed"] == 1
+
+
+class TestOverwrite:
+    def test_rows_that_match_are_replaced_by_the_file(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"day,x\n2026-11-01,1\n2026-11-02,2\n2026-11-02,3\n,4\n")
+        answer = overwrite(lake, name, b"day,x\n2026-11-02,9\n", "day%3D'2026-11-02'")
+        assert answer.status == 200, answer
+        body = answer.json
+        assert (body["rows_ingested"], body["rows_removed"], body["row_count"]) == (1, 2, 3)
+        assert rows(lake, name) == [["2026-11-01", 1], [None, 4], ["2026-11-02", 9]]
+
+    def test_a_row_that_does_not_match_is_refused_by_its_line(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"day,x\n2026-11-01,1\n")
+        with nothing_changes(lake):
+            answer = overwrite(
+                lake, name, b"day,x\n2026-11-02,9\n2026-11-03,9\n", "day%3D'2026-11-02'"
+            )
+        body = refused(answer, 422, "outside_where").json
+        assert [each["line"] for each in body["errors"]] == [3]
+
+    def test_an_empty_file_removes_what_matches(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"day,x\na,1\nb,2\n")
+        body = overwrite(lake, name, b"day,x\n", "day%3D'a'").json
+        assert (body["rows_ingested"], body["rows_removed"], body["row_count"]) == (0, 1, 1)
+        assert rows(lake, name) == [["b", 2]]
+        with nothing_changes(lake):
+            assert overwrite(lake, name, b"day,x\n", "day%3D'a'").json["reused"] is True
+
+    def test_an_absent_dataset_is_made(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        with nothing_changes(lake):
+            refused(overwrite(lake, name, b"x\n1\n", "x%3D2"), 422, "outside_where")
+        assert overwrite(lake, name, b"x\n1\n", "x%3D1").status == 200
+        assert rows(lake, name) == [[1]]
+
+    @pytest.mark.parametrize(
+        ("where", "status", "code"),
+        [
+            ("nope%3D1", 400, "sql_error"),
+            ("x", 400, "sql_error"),
+            ("x%3D(SELECT+1)", 400, "sql_error"),
+            ("random()%3C2", 400, "sql_error"),
+            ("true)+OR+(true", 400, "sql_error"),
+            ("", 400, "invalid_request"),
+        ],
+    )
+    def test_a_bad_condition_is_refused(
+        self, lake: Lake, fresh: Fresh, where: str, status: int, code: str
+    ) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"x\n1\n")
+        with nothing_changes(lake):
+            refused(overwrite(lake, name, b"x\n1\n", where), status, code)
+
+
+class TestParameters:
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "mode=merge",
+            "key=id",
+            "mode=append&key=id",
+            "mode=overwrite",
+            "where=id%3D1",
+            "mode=merge&key=id&where=id%3D1",
+            "mode=overwrite&where=id%3D1&key=id",
+            "mode=merge&key=id&schema_change=replace",
+            "mode=overwrite&where=id%3D1&schema_change=replace",
+            "mode=upsert&key=id",
+        ],
+    )
+    def test_what_does_not_go_together_is_refused(
+        self, lake: Lake, fresh: Fresh, query: str
+    ) -> None:
+        with nothing_changes(lake):
+            refused(lake.ingest(f"name={fresh()}&{query}", b"id\n1\n"), 400, "invalid_request")
+
+
+class TestDryRun:
+    def test_it_says_what_would_leave_and_changes_nothing(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n2,b\n")
+        with nothing_changes(lake):
+            body = merge(lake, name, b"id,x\n2,c\n3,d\n", more="&dry_run=true").json
+        assert (body["outcome"], body["rows_ingested"], body["rows_removed"]) == ("merge", 2, 1)
+        assert body["row_count"] == 3
+        with nothing_changes(lake):
+            body = overwrite(lake, name, b"id,x\n1,c\n", "id%3C3", "&dry_run=true").json
+        assert (body["outcome"], body["rows_removed"], body["row_count"]) == ("overwrite", 2, 1)
+
+    def test_it_says_how_it_would_be_refused(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        with nothing_changes(lake):
+            body = merge(lake, name, b"id\n1\n1\n", more="&dry_run=true").json
+        assert (body["outcome"], body["refused"]["code"]) == ("refuse", "duplicate_key")
+        assert body["refused"]["errors"][0]["lines"] == [2, 3]

@@ -46,15 +46,16 @@ def changes_of(data: Data) -> tuple[Change, ...]:
 def version_of(data: Data) -> int:
     """The version that an event with this data has."""
     records = any(blocks for _, blocks in block_hashes_of(data))
-    return BLOCKS_VERSION if records or _rounds_or_derives(data) else VERSION
+    return BLOCKS_VERSION if records or _has_later_members(data) else VERSION
 
 
-def _rounds_or_derives(data: Data) -> bool:
-    """Whether values were rounded, or rows are the result of a statement."""
+def _has_later_members(data: Data) -> bool:
+    """Whether values were rounded, rows are the result of a statement, or objects have a lineage."""
     changes = changes_of(data)
     return any(
         (isinstance(each, Content | DatasetRestored | DatasetRewritten) and bool(each.rounded))
         or (isinstance(each, Content | DatasetRestored) and each.derivation is not None)
+        or (isinstance(each, DatasetRestored) and bool(each.lineage))
         for each in changes
     )
 

@@ -92,18 +92,35 @@ class Derivation(Record, frozen=True, omit_defaults=True):
     profile: str | None = None
 
 
-class Replacement(Record, frozen=True):
+class Replacement(Record, frozen=True, omit_defaults=True):
     """These objects of a dataset were written anew: `by` takes the place of the first of `blobs`.
 
     `blobs` has at least one; `by` has none where no row is left. Of the rows of `blobs`,
     `rows_removed` are not among those of `by`, and `rows_added` of these are new: a changed row
-    counts in both. The order of the others is the same.
+    counts in both. The order of the others is the same. A compaction has `rows`: how many each of
+    `blobs` has; the rows of `by` are those, one object's after the other's.
     """
 
     blobs: tuple[str, ...]
     by: tuple[Object, ...]
     rows_added: Count
     rows_removed: Count
+    rows: tuple[Count, ...] = ()
+
+
+class RowRange(Record, frozen=True):
+    """The rows of an object from `start`, counted from 0, up to and without `stop`."""
+
+    blob: str
+    start: Count
+    stop: Count
+
+
+class Lineage(Record, frozen=True):
+    """The rows of an object are those of these ranges, in order."""
+
+    blob: str
+    rows: tuple[RowRange, ...]
 
 
 class RowStatement(Record, frozen=True, omit_defaults=True):

@@ -33,6 +33,7 @@ from journal.event_records import (
     Count,
     Derivation,
     Erased,
+    Lineage,
     Object,
     Place,
     Read,
@@ -40,6 +41,7 @@ from journal.event_records import (
     Renamed,
     Replacement,
     Rounded,
+    RowRange,
     RowStatement,
     Source,
 )
@@ -56,6 +58,7 @@ __all__ = [
     "Count",
     "Derivation",
     "Erased",
+    "Lineage",
     "Object",
     "Place",
     "ProfileDropped",
@@ -65,6 +68,7 @@ __all__ = [
     "Renamed",
     "Replacement",
     "Rounded",
+    "RowRange",
     "RowStatement",
     "SafeView",
     "Source",
@@ -74,8 +78,8 @@ __all__ = [
 
 VERSION = 1
 BLOCKS_VERSION = 2
-"""The version of an event with block hashes, rounded values or a derivation: a reader of version 1
-stops at it."""
+"""The version of an event with block hashes, rounded values, a derivation or a lineage: a reader of
+version 1 stops at it."""
 
 RETRIES = "retries"
 """The option of an append's source that names a quarantine blob whose rows the source replaces."""
@@ -137,7 +141,10 @@ class DatasetDropped(Record, frozen=True):
 
 
 class DatasetRestored(Record, frozen=True, omit_defaults=True):
-    """A dataset has again the content that it had as of a seq: exactly this."""
+    """A dataset has again the content that it had as of a seq: exactly this.
+
+    `lineage` is of objects that it did not have then: rows of those that gc removed since.
+    """
 
     TYPE: ClassVar[str] = "dataset_restored"
     as_of_seq: Count
@@ -152,6 +159,7 @@ class DatasetRestored(Record, frozen=True, omit_defaults=True):
     quarantine: tuple[Object, ...]
     rounded: tuple[Rounded, ...] = ()
     derivation: Derivation | None = None
+    lineage: tuple[Lineage, ...] = ()
 
 
 class DatasetRewritten(Record, frozen=True, omit_defaults=True):

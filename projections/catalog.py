@@ -8,6 +8,7 @@ from immutables import Map
 from journal.access_events import AccessChange, AccessEvent
 from journal.event_parts import retried_by, rows_changed
 from journal.events import (
+    COMPACT,
     Change,
     Column,
     Content,
@@ -78,6 +79,7 @@ class Dataset(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     `derivation` is the statement whose result are all of its rows, None where they are not.
     `edited_seq`: of the last event that removed or changed single rows since its content was last
     replaced, 0 if none did. From then on the dataset holds less than its sources, or other rows.
+    `rows_seq`: of the last event that changed its rows or schema, if compactions followed it; else 0.
 
     `erased`: seq of the last erasure that changed its objects, which is no event of its content; 0
     for none. The two seqs identify a version.
@@ -98,6 +100,7 @@ class Dataset(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     derivation: Derivation | None = None
     edited_seq: int = 0
     erased: int = 0
+    rows_seq: int = 0
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -188,6 +191,11 @@ def find(catalog: Catalog, name: str) -> Dataset | None:
     return catalog.datasets.get(name.lower())
 
 
+def last_change(dataset: Dataset) -> int:
+    """The seq of the last event that changed a dataset's rows or schema: no compaction is one."""
+    return dataset.rows_seq or dataset.seq
+
+
 def find_view(catalog: Catalog, name: str) -> ViewDefinition | None:
     """The live view of that name, whatever its case."""
     return catalog.views.get(name.lower())
@@ -250,7 +258,7 @@ def _swap(draft: Overlay[str, Dataset], data: DatasetsSwapped, moment: Moment) -
 def _named(was: Dataset, name: str, dataset_id: str, moment: Moment) -> Dataset:
     """The dataset under another name, changed at this moment."""
     return msgspec.structs.replace(
-        was, name=name, dataset_id=dataset_id, updated_at=moment.at, seq=moment.seq
+        was, name=name, dataset_id=dataset_id, updated_at=moment.at, seq=moment.seq, rows_seq=0
     )
 
 
@@ -286,6 +294,7 @@ def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
         updated_at=moment.at,
         seq=moment.seq,
         derivation=None,
+        rows_seq=0,
     )
 
 
@@ -307,6 +316,7 @@ def _rewrite(draft: Overlay[str, Dataset], data: DatasetRewritten, moment: Momen
         seq=moment.seq,
         derivation=None if rows_changed(data) != (0, 0) else was.derivation,
         edited_seq=moment.seq if removed else was.edited_seq,
+        rows_seq=last_change(was) if data.kind == COMPACT else 0,
     )
     draft.put(data.name.lower(), now)
 

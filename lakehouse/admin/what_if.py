@@ -129,7 +129,7 @@ def _decided_change(data: Change, before: State, now: State) -> Change | Refused
     match decision:
         case Refused():
             return decision
-        case NeedsData(DataStep.FIND_ROWS, detail):
+        case NeedsData(DataStep.FIND_ROWS | DataStep.PLAN_AGAIN, detail):
             return Refused("object_missing", detail)
         case NeedsData(_, detail):
             return Refused("objects_collected", detail)

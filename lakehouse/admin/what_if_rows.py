@@ -8,6 +8,7 @@ from typing import assert_never
 import msgspec
 
 from journal.events import (
+    COMPACT,
     RETRIES,
     DatasetAppended,
     DatasetRegistered,
@@ -16,10 +17,18 @@ from journal.events import (
     RowsErased,
     Source,
 )
-from lakehouse.domain.commands import Command, IngestDataset, RewriteDataset, Rewritten, Table
+from lakehouse.domain.commands import (
+    Command,
+    IngestDataset,
+    RewriteDataset,
+    Rewritten,
+    Table,
+)
 from lakehouse.domain.erasure import rules as erasure_rules
 from lakehouse.domain.ingest_rules import REPLACING_ROWS
+from lakehouse.domain.rows.commands import CompactDataset, Retyped
 from projections import catalog
+from projections.catalog import Dataset
 from projections.fold import State
 
 
@@ -79,9 +88,13 @@ def _mode(data: DatasetRegistered | DatasetAppended | DatasetRewritten) -> str:
     assert_never(data)
 
 
-def _rewrite(data: DatasetRewritten, before: State, now: State) -> RewriteDataset | IngestDataset:
+def _rewrite(
+    data: DatasetRewritten, before: State, now: State
+) -> RewriteDataset | IngestDataset | CompactDataset:
     """The same rows of the same objects: without these the event is left out, unless a file adds rows."""
     live = catalog.find(now.catalog, data.name)
+    if data.kind == COMPACT:
+        return _compaction(data, live)
     merges = data.kind in REPLACING_ROWS
     under = live.schema_fingerprint if live and not merges else data.schema_fingerprint
     rewritten = Rewritten(
@@ -117,3 +130,16 @@ def _added(
     if not isinstance(data, DatasetRewritten):
         return data.objects, data.row_count or 0
     return data.added, sum(item.row_count or 0 for item in data.added)
+
+
+def _compaction(data: DatasetRewritten, live: Dataset | None) -> CompactDataset:
+    (only,) = data.replaced
+    others = frozenset(item.blob for item in live.objects) if live else frozenset[str]()
+    return CompactDataset(
+        data.name,
+        live.schema_fingerprint if live else data.schema_fingerprint,
+        only.blobs,
+        only.rows,
+        only.by,
+        Retyped(data.schema, data.schema_fingerprint, others) if data.schema else None,
+    )

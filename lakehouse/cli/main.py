@@ -50,6 +50,7 @@ MODULES = {
     "why": "time_travel",
     "undo": "time_travel",
     "access": "access",
+    "compact": "compaction",
     "gc": "gc",
     "doctor": "doctor",
     "audit entries": "audit",

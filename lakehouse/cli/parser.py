@@ -25,12 +25,12 @@ from lakehouse.cli.arguments import (
 from lakehouse.cli.audit_parser import add_audit
 from lakehouse.cli.derive_parser import add_derive, add_refresh, add_why
 from lakehouse.cli.ingest_parser import add_ingest
+from lakehouse.cli.maintenance_parser import add_maintenance
 from lakehouse.cli.rows_parser import add_rows
 from lakehouse.cli.view_parser import add_profiles, add_views
 
 RESULT_FORMATS = ("table", "json", "ndjson", "csv", "arrow", "parquet")
 """Formats of `sql`: `table` and those of `lakehouse.query.render.formats`."""
-SHELLS = ("bash", "zsh", "fish")
 PATHS = (
     "bucket",
     "config",
@@ -73,7 +73,8 @@ def build() -> Parser:
         _sql,
         _datasets,
         _time_travel,
-        _maintenance,
+        add_access,
+        add_maintenance,
         _journal,
         add_audit,
     ):
@@ -211,24 +212,6 @@ def _time_travel(commands: "Commands[Parser]") -> None:
     )
     add_pager(undo)
     add_change(undo)
-
-
-def _maintenance(commands: "Commands[Parser]") -> None:
-    add_access(commands)
-    gc = add_command(commands, "gc", "Find and remove objects that nothing refers to")
-    gc.add_argument(
-        "--older-than",
-        default="7d",
-        metavar="AGE",
-        help="keep what was in use this recently: 7d, 12h, 0s (default: 7d)",
-    )
-    gc.add_argument(
-        "--apply", action="store_true", help="remove the objects (default: only list them)"
-    )
-    add_change(gc)
-    add_command(commands, "doctor", "Check that the bucket's store does what the journal relies on")
-    completion = add_command(commands, "completion", "Print a completion script for a shell")
-    completion.add_argument("shell", choices=SHELLS, help="shell to complete commands in")
 
 
 def _journal(commands: "Commands[Parser]") -> None:

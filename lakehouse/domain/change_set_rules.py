@@ -125,6 +125,8 @@ def _out_of_date(name: str, needs: NeedsData) -> Refused:
             )
         case DataStep.CHECK_VALUES | DataStep.READ_UNDER_CONTRACT | DataStep.FIND_ROWS:
             return _changed(name, needs.detail)
+        case DataStep.PLAN_AGAIN | DataStep.REBUILD:
+            raise ValueError(f"a staged file has no step {needs.step}")
         case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE:
             detail = f"{name} was restored after the file was staged"
             return Refused("expectation_failed", detail)

@@ -8,6 +8,7 @@ from journal.events import (
     Data,
     Derivation,
     Erased,
+    Lineage,
     Object,
     Renamed,
     Replacement,
@@ -17,6 +18,7 @@ from journal.events import (
     Source,
 )
 from lakehouse.domain.access.commands import AnyAccessCommand
+from lakehouse.domain.rows.commands import CompactDataset
 from projections.catalog import Dataset, Ingested
 
 
@@ -166,6 +168,8 @@ class RestoreDataset(msgspec.Struct, frozen=True):
 
     as_of_seq: int
     was: Dataset
+    lineage: tuple[Lineage, ...] = ()
+    """Which rows of its objects as of then the others of `was` hold."""
 
 
 class PinDataset(msgspec.Struct, frozen=True):
@@ -268,6 +272,8 @@ class UndoChange(msgspec.Struct, frozen=True):
     did: Data
     inverse: "Command"
     last_changes: tuple[LastChange, ...] = ()
+    rebuilt: bool = False
+    """Whether objects that gc has removed were looked for in what compaction made of them."""
 
 
 class AdoptLake(msgspec.Struct, frozen=True):
@@ -304,6 +310,7 @@ Command = (
     | IngestDataset
     | RefreshDataset
     | RewriteDataset
+    | CompactDataset
     | DropDataset
     | RenameDataset
     | SwapDatasets

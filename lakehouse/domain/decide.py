@@ -50,9 +50,11 @@ from lakehouse.domain.commands import (
     UndoChange,
     UnpinDataset,
 )
-from lakehouse.domain.decision import Decision, NeedsData, Replayed, Unchanged
+from lakehouse.domain.decision import DataStep, Decision, NeedsData, Replayed, Unchanged
 from lakehouse.domain.erasure import rules as erasure_rules
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.rows import compaction_rules
+from lakehouse.domain.rows.commands import CompactDataset
 from projections import idempotency
 from projections.fold import State
 
@@ -68,7 +70,7 @@ def judge(state: State, command: Command) -> Decision:
     match command:
         case StoreObject() | ForgetObject():
             return object_rules.decide(state, command)
-        case IngestDataset() | RefreshDataset() | RewriteDataset():
+        case IngestDataset() | RefreshDataset() | RewriteDataset() | CompactDataset():
             return _change_rows(state, command)
         case RegisterDataset() | DropDataset() | RenameDataset() | SwapDatasets():
             return dataset_rules.decide(state, command)
@@ -88,13 +90,15 @@ def judge(state: State, command: Command) -> Decision:
 
 
 def _change_rows(
-    state: State, command: IngestDataset | RefreshDataset | RewriteDataset
+    state: State, command: IngestDataset | RefreshDataset | RewriteDataset | CompactDataset
 ) -> Decision:
     match command:
         case IngestDataset() | RefreshDataset():
             return ingest_rules.decide(state, command)
         case RewriteDataset():
             return rewrite_rules.rewrite(state, command)
+        case CompactDataset():
+            return compaction_rules.compact(state, command)
     assert_never(command)
 
 
@@ -137,6 +141,8 @@ def _undo(state: State, command: UndoChange) -> Decision:
     if blocked is not None:
         return blocked
     decision = judge(state, command.inverse)
+    if isinstance(decision, Refused) and undo_rules.may_rebuild(state, command, decision):
+        return NeedsData(DataStep.REBUILD, decision.detail)
     if isinstance(decision, NeedsData):
         detail = f"what was before event {command.seq} cannot be restored: {decision.detail}"
         return Refused("objects_collected", detail)

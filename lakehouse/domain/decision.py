@@ -30,6 +30,8 @@ class DataStep(enum.Enum):
     FIND_SOURCES = "find the sources of a restored dataset"
     FIND_ROWS = "find the rows and write their objects anew"
     FIND_LAST_CHANGE = "find the dataset's last change of rows or schema"
+    PLAN_AGAIN = "plan the compaction again"
+    REBUILD = "rebuild collected objects from what compaction made of them"
     UPLOAD = "upload"
     UPLOAD_AGAIN = "upload again under a fresh key"
     """What was uploaded has been marked by gc before an event referred to it."""

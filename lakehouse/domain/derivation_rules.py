@@ -10,6 +10,7 @@ from journal.events import Derivation, Read
 from lakehouse.domain.commands import IngestDataset
 from lakehouse.domain.errors import Refused
 from projections import catalog
+from projections.catalog import Dataset
 from projections.fold import State
 
 PROFILE = "profile:"
@@ -63,6 +64,9 @@ def _is_other(state: State, read: Read) -> bool:
         return profile is None or profile.seq != read.seq
     live = catalog.find(state.catalog, read.name) or catalog.find_view(state.catalog, read.name)
     # A system view is another one with every event, that of the derivation included.
+    if isinstance(live, Dataset):
+        # A compaction since then has changed nothing that the statement read.
+        return not catalog.last_change(live) <= read.seq <= live.seq
     return live is None or live.seq != read.seq
 
 

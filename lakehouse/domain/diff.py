@@ -60,7 +60,14 @@ def _same(old: Dataset | None, new: Dataset | None) -> bool:
     """Whether they hold the same, whenever and from whatever it came."""
     if old is None or new is None:
         return False
-    made = {"sources": (), "created_at": "", "updated_at": "", "seq": 0, "edited_seq": 0}
+    made = {
+        "sources": (),
+        "created_at": "",
+        "updated_at": "",
+        "seq": 0,
+        "edited_seq": 0,
+        "rows_seq": 0,
+    }
     return msgspec.structs.replace(old, **made) == msgspec.structs.replace(new, **made)
 
 

@@ -6,6 +6,8 @@ still exist is decided on the present state.
 
 from typing import Any, assert_never
 
+import msgspec
+
 from journal.events import DatasetPinned, DatasetRestored, DatasetUnpinned, Source
 from lakehouse.domain.commands import PinDataset, RestoreDataset, UnpinDataset
 from lakehouse.domain.dataset_rules import name_conflict
@@ -43,7 +45,8 @@ def _restore(state: State, command: RestoreDataset) -> Decision:
         return Unchanged(live.seq)
     if refused := _collected(state, was):
         return refused
-    return DatasetRestored(command.as_of_seq, *_content(was))
+    restored = DatasetRestored(command.as_of_seq, *_content(was))
+    return msgspec.structs.replace(restored, lineage=command.lineage)
 
 
 def _pin(state: State, command: PinDataset) -> Decision:
@@ -72,7 +75,7 @@ def _content(dataset: Dataset) -> tuple[Any, ...]:
     None where single rows were changed: the dataset does not hold what that source brings.
     """
     source = None
-    if len(dataset.sources) == 1 and not dataset.edited_seq:
+    if len(dataset.sources) == 1 and dataset.sources[0].sha256 and not dataset.edited_seq:
         only = dataset.sources[0]
         source = Source(only.sha256, only.size_bytes, only.options)
     return (

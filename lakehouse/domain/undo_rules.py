@@ -9,6 +9,7 @@ from typing import assert_never
 from journal.access_events import AccessEvent
 from journal.event_parts import changes_of
 from journal.events import (
+    COMPACT,
     Change,
     ChangeSetCommitted,
     Data,
@@ -53,6 +54,7 @@ from lakehouse.domain.commands import (
 from lakehouse.domain.decision import DataStep, NeedsData
 from lakehouse.domain.errors import Refused
 from projections import catalog, history, inventory
+from projections.catalog import Dataset
 from projections.definitions import ViewDefinition
 from projections.fold import State, apply_change
 from projections.moment import Moment
@@ -109,6 +111,8 @@ def _inverse(data: Change, before: State) -> Command | Refused:
 
 
 def _unrewritten(data: DatasetRewritten, before: State) -> Command | Refused:
+    if data.kind == COMPACT:
+        return Refused("cannot_undo", f"{data.TYPE}: a compaction changes no rows")
     was = catalog.find(before.catalog, data.name)
     if was is None:
         raise ValueError(f"a rewrite of {data.name}, which did not exist")
@@ -143,6 +147,17 @@ def blocked(state: State, command: UndoChange) -> Refused | NeedsData | None:
     """Why a change cannot be undone now: a later one of the same rows, schema, key or pin. None: it can."""
     found = (_blocked(state, command, change) for change in changes_of(command.did))
     return next((each for each in found if each is not None), None)
+
+
+def may_rebuild(state: State, command: UndoChange, refused: Refused) -> bool:
+    """Whether what gc has removed may live on in what a compaction made of it since the change."""
+    if command.rebuilt or refused.code != "objects_collected":
+        return False
+    inverse_ = command.inverse
+    changes = inverse_.changes if isinstance(inverse_, CommitChangeSet) else (inverse_,)
+    names = [each.was.name for each in changes if isinstance(each, RestoreDataset)]
+    found = (catalog.find(state.catalog, name) for name in names)
+    return any(live is not None and bool(live.rows_seq) for live in found)
 
 
 def _blocked(state: State, command: UndoChange, data: Change) -> Refused | NeedsData | None:
@@ -188,14 +203,18 @@ def _one_changed(
 
 
 def _dataset_changed(state: State, command: UndoChange, name: str) -> Refused | NeedsData | None:
-    """Pins and unpins are no changes of rows or schema. The history links hold them, the catalog does not."""
+    """Pins, unpins and compactions are no changes of rows or schema.
+
+    The history links hold them all, the catalog only knows its last change.
+    """
     entity = history.dataset_entity(name)
     link = state.history.links.get(entity)
     live = catalog.find(state.catalog, name) or catalog.find_view(state.catalog, name)
     if link is None or link[1] == command.seq:
         return None
     if live is not None:
-        return _conflict(live.seq, command.seq, name)
+        last = catalog.last_change(live) if isinstance(live, Dataset) else live.seq
+        return _conflict(last, command.seq, name)
     known = next((each for each in command.last_changes if each.entity == entity), None)
     if known is None or known.last_seq != link[1]:
         detail = f"event {link[1]} of {name}, which is absent now, may be a pin"

@@ -21,6 +21,10 @@ from lakehouse.service.administration import Administration
 from lakehouse.service.audit.use_case import Audit
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
+from lakehouse.service.compaction.group_job import GroupJob
+from lakehouse.service.compaction.object_merger import ObjectMerger
+from lakehouse.service.compaction.rebuilding import Rebuilder
+from lakehouse.service.compaction.use_case import Compaction
 from lakehouse.service.derivation.job import Workshop
 from lakehouse.service.derivation.use_case import Derivations
 from lakehouse.service.erasure.traces import Traces
@@ -102,7 +106,8 @@ class Service:
         self.catalog = Catalog(node)
         self.journal = JournalReads(node)
         self.feed = Feed(node, self.journal)
-        self.time_travel = TimeTravel(node)
+        merger = ObjectMerger(node, self.objects, pool)
+        self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
         finder = RowFinder(self.objects, engine, pool)
         self.provenance = Provenance(node, finder)
         turns = RowTurns()
@@ -128,6 +133,7 @@ class Service:
         self.profiles = Profiles(node)
         self.change_sets = ChangeSets(node, self.views, self.profiles)
         self.rows = Rows(node, finder, pool, spool_dir, turns)
+        self.compaction = Compaction(node, self.objects, GroupJob(node, merger, pool, spool_dir))
         self.audit = Audit(node, audit_log)
         collector = GarbageCollector(node, self.sql.queries, limits.waits)
         self.gc = Gc(collector, node.bucket, limits.audit_retention)

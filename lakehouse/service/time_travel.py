@@ -1,6 +1,7 @@
 """Use cases of the past: pins, differences between two moments, and undoing a change."""
 
 import hashlib
+from functools import partial
 
 import msgspec
 
@@ -27,6 +28,7 @@ from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
+from lakehouse.service.compaction.rebuilding import Rebuilder
 from projections import catalog, history
 from projections.fold import State
 from projections.snapshots import BeyondHead
@@ -38,8 +40,9 @@ UNDO_SKIPS = DatasetPinned | DatasetUnpinned | RowsErased
 class TimeTravel:
     """The past of one node's lake."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, rebuilder: Rebuilder) -> None:
         self._node = node
+        self._rebuilder = rebuilder
 
     async def diff(self, caller: Caller, query: DiffQuery) -> Versioned[CatalogDiff]:
         """What differs between two moments, dataset by dataset."""
@@ -99,9 +102,7 @@ class TimeTravel:
         command = await self._inverse(request.seq)
         if request.dry_run:
             return await self._dry_run(command)
-        settled = await settle(
-            self._node, command, caller, _sha256(payload), self._find_last_change
-        )
+        settled = await settle(self._node, command, caller, _sha256(payload), self._advance)
         before = await self._node.past.state_at(settled.seq - 1)
         type_ = settled.event.type if settled.event else None
         return _undone(command, type_, before, settled.state, settled.seq, dry_run=False)
@@ -118,17 +119,22 @@ class TimeTravel:
 
     async def _dry_run(self, command: UndoChange) -> Versioned[Undone]:
         """What it would do now: decided and folded, and not committed."""
-        foreseen = await foresee(self._node, command, self._find_last_change)
+        foreseen = await foresee(self._node, command, partial(self._advance, dry_run=True))
         if foreseen.refused is not None:
             raise RefusedError(foreseen.refused)
         type_ = foreseen.event.type if foreseen.event else None
         before, seq = foreseen.before, foreseen.before.head.seq
         return _undone(command, type_, before, foreseen.after, seq, dry_run=True)
 
-    async def _find_last_change(self, command: Command, step: DataStep) -> Command:
+    async def _advance(self, command: Command, step: DataStep, *, dry_run: bool = False) -> Command:
+        if isinstance(command, UndoChange) and step is DataStep.FIND_LAST_CHANGE:
+            return await self._with_last_changes(command)
+        if isinstance(command, UndoChange) and step is DataStep.REBUILD:
+            return await self._rebuilder.rebuilt(command, dry_run=dry_run)
+        raise ValueError(f"an undo has no step {step}")
+
+    async def _with_last_changes(self, command: UndoChange) -> UndoChange:
         """The command with the last change of each dataset: pins and erasures are not such changes."""
-        if not isinstance(command, UndoChange) or step is not DataStep.FIND_LAST_CHANGE:
-            raise ValueError(f"an undo has no step {step}")
         entities = history.origins(command.did)
         found = [await self._last_change(entity, command.seq) for entity in entities]
         return msgspec.structs.replace(command, last_changes=tuple(found))

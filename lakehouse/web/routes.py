@@ -40,6 +40,7 @@ from lakehouse.api.time_travel import (
     Undone,
     UndoRequest,
 )
+from lakehouse.api.upkeep.compaction import CompactReport, CompactRequest
 from lakehouse.query.render.formats import FORMATS
 from lakehouse.service.service import Service
 from lakehouse.service.status import METRICS_TYPE
@@ -47,6 +48,7 @@ from lakehouse.web.access_routes import ACCESS_ROUTES
 from lakehouse.web.catalog_routes import CATALOG_ROUTES
 from lakehouse.web.handlers import (
     audit,
+    compaction,
     gc,
     ingest,
     journal,
@@ -226,6 +228,20 @@ ROUTES = (
         body=UndoRequest,
         answers=(Undone,),
         changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/catalog/compact",
+        handler=compaction.compact,
+        summary="Merge small objects",
+        description="Writes adjacent small objects as one, with the same rows in the same order, of "
+        "one dataset or of all. Each group of objects is an event; any other change of the same "
+        "objects wins. What was done stays when the request is cancelled.",
+        body=CompactRequest,
+        body_optional=True,
+        answers=(CompactReport,),
+        changes=True,
+        abandonable=True,
     ),
     Route(
         method="POST",

@@ -7,10 +7,13 @@ the document and the struct together, and only these tests fail.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from answer_members import (
     ANY,
@@ -82,6 +85,7 @@ from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlResult
 from lakehouse.api.status import Health, Ready
 from lakehouse.api.storage import ObjectPage, StoredObject
 from lakehouse.api.time_travel import CatalogDiff, PinReceipt, Pins, Undone
+from lakehouse.api.upkeep.compaction import CompactReport
 from lakehouse.web.routes import ROUTES
 
 CSV = (("Content-Type", "text/csv"),)
@@ -181,6 +185,19 @@ def test_ingest_by_put(lake: Lake, documented: Documented) -> None:
     documented.check(foreseen, "PUT /v1/ingest", IngestDryRun, DRY_RUN)
     staged = lake.ask("PUT", "/v1/ingest?name=put3&on_error=quarantine&stage=true", b"a,\n1,x\n2\n")
     documented.check(staged, "PUT /v1/ingest", StagedIngest, STAGED)
+
+
+def test_compaction(lake: Lake, documented: Documented) -> None:
+    file = BytesIO()
+    pq.write_table(pa.table({"a": pa.array([1], pa.uint8())}), file)
+    lake.ingest("name=compact1&format=parquet", file.getvalue())
+    counts = ("objects_before", "objects_after", "objects_read", "bytes_read", "bytes_written")
+    column = {"name": 0, "was": 0, "is": 0}
+    dataset = dict.fromkeys(("name", *counts, "rows"), 0)
+    dataset |= {"columns": [column], "problems": ANY}
+    expected = {"dry_run": 0, "datasets": [dataset], "seq": 0}
+    answer = post(lake, "/v1/catalog/compact", name="compact1")
+    documented.check(answer, "POST /v1/catalog/compact", CompactReport, expected)
 
 
 def test_change_sets_and_staged_files(lake: Lake, documented: Documented) -> None:

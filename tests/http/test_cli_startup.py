@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 
-from lakehouse.cli import hints, ingest_parser, parser
+from lakehouse.cli import hints, ingest_parser, maintenance_parser, parser
 from lakehouse.cli.main import MODULES
 from lakehouse.domain.errors import CODES
 from lakehouse.formats.file_formats import FILE_FORMATS
@@ -82,7 +82,7 @@ def test_verify_does_not_advise_to_run_verify(emptied: CommandLine) -> None:
     assert "journal verify" not in emptied("journal", "verify", code=4)
 
 
-@pytest.mark.parametrize("shell", parser.SHELLS)
+@pytest.mark.parametrize("shell", maintenance_parser.SHELLS)
 def test_a_completion_script_names_the_commands_and_options(
     lakehouse: CommandLine, shell: str
 ) -> None:

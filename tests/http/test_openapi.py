@@ -21,6 +21,7 @@ PARAMETERS = {
     "POST /v1/catalog/derive": f"Query-Id {CHANGE}",
     "POST /v1/catalog/refresh": f"Query-Id {CHANGE}",
     "POST /v1/catalog/rename": CHANGE,
+    "POST /v1/catalog/compact": CHANGE,
     "POST /v1/catalog/delete": CHANGE,
     "POST /v1/catalog/update": CHANGE,
     "POST /v1/catalog/restore": CHANGE,

@@ -14,6 +14,7 @@ from lakehouse.service.administration import Administration
 from lakehouse.service.audit.use_case import Audit
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
+from lakehouse.service.compaction.use_case import Compaction
 from lakehouse.service.derivation.use_case import Derivations
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.use_case import Gc
@@ -32,7 +33,7 @@ from lakehouse.service.views import Views
 
 USE_CASES = (
     Administration, Audit, Catalog, ChangeSets, Derivations, Feed, Gc, Ingest, JournalReads, Provenance,
-    Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
+    Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens, Compaction,
 )  # fmt: skip
 WITHOUT_CALLER = {"close", "wait_for", "command", "record", "read_refusal"}
 """The end of the process, waiting for an event before anything is read, reading a request, and the

@@ -17,7 +17,13 @@ import pyarrow.parquet as pq
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.merge_casts import Casts, target_schema
-from lakehouse.formats.parquet.merging import Merged, MergedFile, MergeRequest
+from lakehouse.formats.parquet.merging import (
+    WRITER_KEY,
+    WRITER_NAME,
+    Merged,
+    MergedFile,
+    MergeRequest,
+)
 from lakehouse.formats.parquet.row_hash import row_hash, types_of
 from lakehouse.formats.parquet.writer import ParquetFile, write_parquet
 from lakehouse.formats.schema import Column
@@ -28,8 +34,7 @@ from projections.views import View, view_sql
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""
 BATCH_ROWS = 16_384
-WRITER = {b"lakehouse.commit.writer": b"lakehouse compact 1"}
-"""In every footer that compaction writes."""
+_WRITER = {WRITER_KEY: WRITER_NAME + b" 1"}
 _SHOWN = 300
 
 
@@ -52,17 +57,17 @@ def _merged(request: MergeRequest) -> Merged:
     connection = _connection()
     schemas = [pq.read_schema(path) for path in request.files]
     types = target_schema(schemas, request.columns, request.portable, request.files)
-    schema = with_field_ids(types, WRITER)
+    schema = with_field_ids(types, _WRITER)
     counts: list[int] = []
     casts = Casts(connection, request.columns, schema)
     files = write_parquet(
-        _batches(request.files, casts, counts),
+        _batches(request, casts, counts),
         schema,
         Path(request.directory),
         IngestLimits(file_bytes=request.file_bytes),
     )
     written = [str(file.content) for file in files]
-    _compare(connection, request.columns, request.files, written, sum(counts))
+    _compare(connection, request, written, sum(counts))
     return Merged(
         tuple(_named(file) for file in files),
         tuple(Column(field.name, str(field.type)) for field in types),
@@ -76,27 +81,36 @@ def _named(file: ParquetFile) -> MergedFile:
     return MergedFile(file.content.name, file.row_count)
 
 
-def _batches(paths: Sequence[str], casts: Casts, counts: list[int]) -> Iterator[pa.RecordBatch]:
-    """The rows of all files, as the columns that are written; `counts` gets the rows of each file."""
-    for path in paths:
+def _batches(request: MergeRequest, casts: Casts, counts: list[int]) -> Iterator[pa.RecordBatch]:
+    """The rows that are written, as its columns; `counts` gets how many of them each file has."""
+    first, stop = request.rows or (0, sys.maxsize)
+    for path in request.files:
         counts.append(0)
+        position = 0
         with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
             for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
-                counts[-1] += batch.num_rows
-                yield casts.cast(batch)
+                wanted = batch.slice(max(first - position, 0), max(stop - max(first, position), 0))
+                position += batch.num_rows
+                if wanted.num_rows:
+                    counts[-1] += wanted.num_rows
+                    yield casts.cast(wanted)
 
 
 def _compare(
     connection: duckdb.DuckDBPyConnection,
-    columns: Sequence[Column] | None,
-    were: Sequence[str],
-    are: Sequence[str],
+    request: MergeRequest,
+    written: Sequence[str],
     row_count: int,
 ) -> None:
     """Refuse what was written unless a query reads the same rows from it as from the files before."""
-    for name, paths in (("before", were), ("after", are)):
-        view = View(name, tuple(paths), tuple(columns) if columns else None)
-        connection.execute(view_sql(view))
+    for name, paths in (("files", request.files), ("after", written)):
+        connection.execute(view_sql(View(name, tuple(paths), request.columns)))
+    first, stop = request.rows or (0, sys.maxsize)
+    connection.execute(
+        f"CREATE VIEW before AS FROM files LIMIT {stop - first} OFFSET {first}"
+        if request.rows
+        else "CREATE VIEW before AS FROM files"
+    )
     types = types_of(connection, "before")
     before, after = (row_hash(connection, name, types) for name in ("before", "after"))
     if before != after or before.row_count != row_count:

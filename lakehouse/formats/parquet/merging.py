@@ -4,13 +4,13 @@ Owns the request and the answer. The process runs `merge_program`; a file can cr
 so it must never be decoded in the server.
 """
 
-from pathlib import Path
-
 import msgspec
 
 from lakehouse.formats.schema import Column
 from lakehouse.process.child import run_child
 
+WRITER_KEY, WRITER_NAME = b"lakehouse.commit.writer", b"lakehouse compact"
+"""In the footer of every file that compaction writes; a version follows the name."""
 MERGE_S = 3_600.0
 """For how long one group of files may be read and written."""
 
@@ -27,6 +27,8 @@ class MergeRequest(msgspec.Struct, frozen=True):
     portable: bool
     directory: str
     file_bytes: int
+    rows: tuple[int, int] | None = None
+    """Of a single file: only its rows from the first number, counted from 0, to before the second."""
 
 
 class MergedFile(msgspec.Struct, frozen=True):
@@ -46,10 +48,6 @@ class Merged(msgspec.Struct, frozen=True):
     columns: tuple[Column, ...] = ()
     rows: tuple[int, ...] = ()
     problem: str | None = None
-
-    def paths(self, directory: Path) -> list[Path]:
-        """Where the files are."""
-        return [directory / file.name for file in self.files]
 
 
 async def merge_files(request: MergeRequest) -> Merged:

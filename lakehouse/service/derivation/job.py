@@ -111,6 +111,8 @@ class DeriveJob:
                 return await self._judged(ingest)
             case DataStep.UPLOAD | DataStep.UPLOAD_AGAIN:
                 return await self._uploaded(ingest)
+            case DataStep.PLAN_AGAIN | DataStep.REBUILD:
+                raise ValueError(f"a derivation has no step {step}")
             case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE | DataStep.FIND_ROWS:
                 raise ValueError(f"a derivation has no step {step}")
         assert_never(step)

@@ -39,6 +39,15 @@ async def exact_as_double(read: ReadBlob, dataset: Dataset) -> frozenset[str]:
     return names.difference(*await asyncio.gather(*map(inexact, dataset.objects)))
 
 
+async def footer_end(read: ReadBlob, item: Object) -> bytes:
+    """The end of an object, its whole footer included. Raises what `read` raises."""
+    end = await _end(read, item, min(END_BYTES, item.size_bytes))
+    size_bytes, _ = _TRAILER.unpack(end[-_TRAILER.size :])
+    if size_bytes + _TRAILER.size > len(end):
+        end = await _end(read, item, size_bytes + _TRAILER.size)
+    return end
+
+
 def _is_exact(footer: pq.FileMetaData, name: str) -> bool:
     """Whether the values of a column, if the file has it, lie where integers are doubles."""
     if name not in footer.schema.names:
@@ -60,11 +69,7 @@ def _chunk_is_exact(chunk: pq.ColumnChunkMetaData) -> bool:
 
 
 async def _footer(read: ReadBlob, item: Object) -> pq.FileMetaData:
-    end = await _end(read, item, min(END_BYTES, item.size_bytes))
-    size_bytes, _ = _TRAILER.unpack(end[-_TRAILER.size :])
-    if size_bytes + _TRAILER.size > len(end):
-        end = await _end(read, item, size_bytes + _TRAILER.size)
-    return pq.read_metadata(pa.BufferReader(end))
+    return pq.read_metadata(pa.BufferReader(await footer_end(read, item)))
 
 
 async def _end(read: ReadBlob, item: Object, size_bytes: int) -> bytes:

@@ -87,7 +87,7 @@ class IngestJob:
                 return await self._uploaded(command, again=step is DataStep.UPLOAD_AGAIN)
             case DataStep.FIND_ROWS:
                 return await self._found(command)
-            case DataStep.FIND_LAST_CHANGE:
+            case DataStep.FIND_LAST_CHANGE | DataStep.PLAN_AGAIN | DataStep.REBUILD:
                 raise ValueError(f"an ingest has no step {step}")
         assert_never(step)
 

@@ -33,6 +33,8 @@ class RewriteJob:
                 return await self._uploaded(command)
             case DataStep.READ_FILE | DataStep.READ_UNDER_CONTRACT | DataStep.CHECK_VALUES:
                 raise ValueError(f"a change of rows has no step {step}")
+            case DataStep.PLAN_AGAIN | DataStep.REBUILD:
+                raise ValueError(f"a change of rows has no step {step}")
             case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE:
                 raise ValueError(f"a change of rows has no step {step}")
         assert_never(step)

@@ -85,7 +85,9 @@ class TestDecided:
 
 
 def _content(data: Data) -> tuple[object, ...]:
-    names = [each for each in DatasetRestored.__struct_fields__ if each != "as_of_seq"]
+    names = [
+        each for each in DatasetRestored.__struct_fields__ if each not in ("as_of_seq", "lineage")
+    ]
     return tuple(getattr(data, name) for name in names)
 
 

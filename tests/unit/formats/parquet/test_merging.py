@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -56,7 +57,7 @@ def rows(paths: Sequence[str], columns: tuple[Column, ...] | None = None) -> lis
 
 def outputs(found: Merged, into: Path) -> list[str]:
     assert found.problem is None
-    return [str(path) for path in found.paths(into)]
+    return [str(into / file.name) for file in found.files]
 
 
 EVERY_TYPE = pa.table(
@@ -191,6 +192,18 @@ def test_files_end_at_the_wanted_size(tmp_path: Path) -> None:
     found = merged(request(paths, columns_of(table), tmp_path / "out", file_bytes=100_000))
     assert [file.row_count for file in found.files] == [122_880, 122_880, 54_240]
     assert len(rows(outputs(found, tmp_path / "out"))) == 300_000
+
+
+@pytest.mark.parametrize(
+    ("first", "stop"), [(0, 1), (5, 40_000), (16_383, 16_385), (39_999, 40_000)]
+)
+def test_a_range_of_rows_can_be_written(first: int, stop: int, tmp_path: Path) -> None:
+    table = pa.table({"n": range(40_000)})
+    paths = written(tmp_path, table, row_group_size=7_000)
+    asked = request(paths, columns_of(table), tmp_path / "out")
+    found = merged(msgspec.structs.replace(asked, rows=(first, stop)))
+    assert [n for (n,) in rows(outputs(found, tmp_path / "out"))] == [*range(first, stop)]
+    assert found.rows == (stop - first,)
 
 
 def test_every_column_has_the_id_of_its_path_as_another_reader_sees_it(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Answers and parameters of maintenance. Pure."""

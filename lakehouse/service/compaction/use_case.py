@@ -1,0 +1,53 @@
+"""Compaction as a use case: of one dataset, or of all.
+
+Owns the order of the datasets and the report. Must never run twice at once in a process.
+"""
+
+from lakehouse.api.upkeep.compaction import CompactedDataset, CompactReport, CompactRequest
+from lakehouse.api.versioned import Versioned
+from lakehouse.commit.limiter import Limiter
+from lakehouse.commit.node import Node
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.validation import check_name
+from lakehouse.service.caller import Caller
+from lakehouse.service.compaction.dataset_job import DatasetJob
+from lakehouse.service.compaction.group_job import GroupJob
+from lakehouse.service.objects import VerifiedObjects
+from projections import catalog
+
+
+class Compaction:
+    """The compaction of one node's datasets, one at a time."""
+
+    def __init__(self, node: Node, objects: VerifiedObjects, job: GroupJob) -> None:
+        self._node = node
+        self._objects = objects
+        self._job = job
+        self._gate = Limiter(1, "compactions", retry_after_s=30)
+
+    async def run(self, caller: Caller, request: CompactRequest) -> Versioned[CompactReport]:
+        """Merge the small objects of one dataset or of all.
+
+        Raises RefusedError: `dataset_not_found`, `busy` while another one is under way here, and what
+        reads and commits raise. What was committed until then stays.
+        """
+        await self._node.refresh()
+        names = self._names(request.name)
+        found: list[CompactedDataset] = []
+        seq = self._node.state.head.seq
+        with self._gate.slot():
+            for name in names:
+                job = DatasetJob(self._node, self._objects, self._job, name, request)
+                report = await job.run(caller)
+                seq = max(seq, job.seq)
+                if report is not None:
+                    found.append(report)
+        return Versioned(CompactReport(request.dry_run, found, seq), seq)
+
+    def _names(self, name: str | None) -> list[str]:
+        if name is None:
+            return [each.name for each in catalog.in_name_order(self._node.state.catalog)]
+        check_name(name)
+        if catalog.find(self._node.state.catalog, name) is None:
+            raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
+        return [name]

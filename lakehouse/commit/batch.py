@@ -107,12 +107,13 @@ class _Building:
                 self.outcomes.append(Answered(decision, self.state))
                 return True
             line = encode_event(_event(self.state, decision, context))
+            event = decode_event(line)
         except Exception as error:  # noqa: BLE001  a command that makes these raise fails alone
             self.outcomes.append(CommandFailed(error))
             return True
-        return self._add_event(line)
+        return self._add_event(line, event)
 
-    def _add_event(self, line: bytes) -> bool:
+    def _add_event(self, line: bytes, event: Event) -> bool:
         if len(line) > COMMAND_BYTES:
             detail = (
                 f"its event would have {len(line):,} bytes; at most {COMMAND_BYTES:,} are allowed"
@@ -122,7 +123,6 @@ class _Building:
         full = self.size_bytes + len(line) > BATCH_BYTES or len(self.lines) >= BATCH_EVENTS
         if self.lines and full:
             return False
-        event = decode_event(line)
         moment = Moment(self.base.head.position + 1, event.seq, self.at)
         self.state = apply(self.state, event, moment)
         self.lines.append(line)

@@ -65,6 +65,11 @@ def _is_unexamined(state: State, item: Object, work: Rewritten) -> bool:
 
 
 def _row_count(live: Dataset, work: Rewritten) -> int | None:
+    """What is left of the dataset's rows; None where their number is unknown, or was said wrongly.
+
+    Nobody has counted the rows of a dataset that was registered.
+    """
     if live.row_count is None:
         return None
-    return live.row_count + sum(each.rows_added - each.rows_removed for each in work.replaced)
+    left = live.row_count + sum(each.rows_added - each.rows_removed for each in work.replaced)
+    return left if left >= 0 else None

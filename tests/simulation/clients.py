@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import random
 
-from journal.events import Column, Object, Source
+from journal.events import DELETE, UPDATE, Column, Object, RowStatement, Source
 from lakehouse.domain.access.commands import (
     AccessCommand,
     AnyAccessCommand,
@@ -27,6 +27,7 @@ from lakehouse.domain.commands import (
     PutView,
     RegisterDataset,
     RenameDataset,
+    RewriteDataset,
     StoreObject,
     SwapDatasets,
     Table,
@@ -147,6 +148,10 @@ def random_command(chance: random.Random, mark: str) -> Command:
         return _ingest(chance, "append", _blob(part, mark))
     if draw < 0.4:
         return _ingest(chance, "replace", _blob(part, mark))
+    if draw < 0.5:
+        return RewriteDataset(
+            chance.choice(INGESTED), chance.choice([DELETE, UPDATE]), RowStatement(where=part)
+        )
     if draw < 0.6:
         key, once = chance.choice(KEYS), chance.random() < 0.2
         return StoreObject(key, 10, _sha(part), "text/plain", None, once)

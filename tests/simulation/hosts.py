@@ -5,6 +5,7 @@ restarted process begins with empty memory.
 """
 
 import asyncio
+import hashlib
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ import msgspec
 
 from journal.bucket.errors import BucketError
 from journal.bucket.keys import object_blob
-from journal.events import Object
+from journal.events import UPDATE, Object, Replacement
 from journal.log import find_journal
 from lakehouse.commit.faults import HALTING, KNOWN, refusal
 from lakehouse.commit.node import Node
@@ -25,6 +26,8 @@ from lakehouse.domain.commands import (
     IngestDataset,
     PinDataset,
     RestoreDataset,
+    RewriteDataset,
+    Rewritten,
     StoreObject,
 )
 from lakehouse.domain.decision import DataStep
@@ -43,6 +46,8 @@ from tests.simulation.store import SimulatedBucket, Store
 from tests.simulation.trace import Trace
 from tests.simulation.virtual_time import Process, SimulatedClock, VirtualLoop
 
+ROWS = 5
+"""Of each ingested object."""
 POLL_S = 3.0
 LAG_S, QUERY_S = 1.0, 3.0
 COLLECTOR = "collector"
@@ -186,6 +191,8 @@ class WriterHost(Host):
         """As the services do it: the file read under the types of now, then its bytes uploaded."""
         if isinstance(command, StoreObject):
             return msgspec.structs.replace(command, blob=await self._uploaded(node, command.sha256))
+        if isinstance(command, RewriteDataset):
+            return await self._rewritten(node, command, step)
         if not isinstance(command, IngestDataset) or command.table is None:
             raise ValueError(f"{type(command).__name__} has no step {step}")
         if step is DataStep.FIND_SOURCES:
@@ -200,6 +207,32 @@ class WriterHost(Host):
         objects = (Object(blob, blob, 10, sha256, 5),)
         table = msgspec.structs.replace(command.table, objects=objects, uploaded=True)
         return msgspec.structs.replace(command, table=table)
+
+    async def _rewritten(
+        self, node: Node, command: RewriteDataset, step: DataStep
+    ) -> RewriteDataset:
+        """As the service does it: objects of the named part are written anew, then uploaded."""
+        if step is DataStep.FIND_ROWS:
+            found = rows_found(node.state, command)
+            if self.chance.random() < 0.3:
+                await asyncio.sleep(self.chance.choice([5, 60]) * self.chance.random())
+            return found
+        work = command.rewritten
+        if work is None:
+            raise ValueError("rows are uploaded after they are found")
+        replaced = [await self._written(node, each) for each in work.replaced]
+        work = msgspec.structs.replace(work, replaced=tuple(replaced), uploaded=True)
+        return msgspec.structs.replace(command, rewritten=work)
+
+    async def _written(self, node: Node, replaced: Replacement) -> Replacement:
+        """With the object that takes the place; of some objects every row is gone."""
+        was = replaced.blobs[0].removeprefix("objects/")[:64]
+        sha256 = hashlib.sha256(f"{was} without".encode()).hexdigest()
+        if replaced.rows_removed == ROWS and not replaced.rows_added:
+            return replaced
+        blob = await self._uploaded(node, sha256)
+        rows = ROWS - replaced.rows_removed + replaced.rows_added
+        return msgspec.structs.replace(replaced, by=(Object(blob, blob, 10, sha256, rows),))
 
     async def _staged(self, node: Node, wanted: Staging) -> CommitChangeSet:
         """The file uploaded, as a change set that commits it, now and then after it was collected."""
@@ -271,6 +304,24 @@ class ReaderHost(Host):
             except BucketError as error:
                 self.trace.add(self.process.name, f"lags: {type(error).__name__}")
             await asyncio.sleep(POLL_S * self.chance.uniform(0.5, 1.5))
+
+
+def rows_found(state: State, command: RewriteDataset) -> RewriteDataset:
+    """The objects with the bytes of the part that the condition names, of the dataset as it is."""
+    live, statement = catalog.find(state.catalog, command.name), command.statement
+    if live is None or statement is None or statement.where is None:
+        return command
+    part = hashlib.sha256(statement.where.encode()).hexdigest()
+    updates = command.kind == UPDATE
+    removed = 2 if updates or statement.where != "p" else ROWS
+    replaced = tuple(
+        Replacement((item.blob,), (), removed if updates else 0, removed)
+        for item in live.objects
+        if item.sha256 == part
+    )
+    examined = frozenset(item.blob for item in live.objects)
+    work = Rewritten(state.head.seq, live.schema_fingerprint, examined, replaced, uploaded=False)
+    return msgspec.structs.replace(command, rewritten=work)
 
 
 def answer_text(answer: object) -> str:

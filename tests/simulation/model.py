@@ -30,6 +30,7 @@ from lakehouse.domain.commands import (
     RegisterDataset,
     RenameDataset,
     RestoreDataset,
+    RewriteDataset,
     StoreObject,
     SwapDatasets,
 )
@@ -52,22 +53,30 @@ def _essentials(event: dict[str, Any]) -> Verdict:
             return ("event", event["type"], data["key"], data["blob"])
         case "object_forgotten":
             return ("event", event["type"], data["key"])
-        case "dataset_dropped":
+        case "dataset_dropped" | "view_dropped" | "profile_dropped" | "profile_put":
             return ("event", event["type"], data["name"])
         case "dataset_renamed":
             return ("event", event["type"], data["name"], data["to"])
         case "datasets_swapped":
             return ("event", event["type"], data["a"], data["b"])
-        case "view_dropped" | "profile_dropped" | "profile_put":
-            return ("event", event["type"], data["name"])
         case "view_put":
             return ("event", event["type"], data["name"], list(data["reads"]))
         case "change_set_committed":
             return ("event", event["type"], [essentials(each) for each in data["changes"]])
         case "dataset_pinned":
             return ("event", event["type"], data["name"], data["as_of_seq"], data["blobs"])
+    return _content_essentials(event["type"], data)
+
+
+def _content_essentials(type_: str, data: dict[str, Any]) -> Verdict:
+    if type_ == "dataset_rewritten":
+        pairs = [
+            (list(each["blobs"]), [item["blob"] for item in each["by"]])
+            for each in data["replaced"]
+        ]
+        return ("event", type_, data["name"], pairs, data["row_count"])
     blobs = [item["blob"] for item in data["objects"]]
-    return ("event", event["type"], data["name"], blobs, data["row_count"])
+    return ("event", type_, data["name"], blobs, data["row_count"])
 
 
 def _access_essentials(type_: str, data: dict[str, Any]) -> Verdict | None:
@@ -103,6 +112,8 @@ def _judge(state: PlainState, command: Command) -> Verdict:
             return _register(state, command)
         case IngestDataset():
             return _ingest(state, command, command.read_under)
+        case RewriteDataset():
+            return _rewrite(state, command)
         case DropDataset(name):
             live = state.datasets.get(name.lower())
             return ("event", "dataset_dropped", live["name"]) if live else _no("dataset_not_found")
@@ -340,7 +351,8 @@ def _ingest(state: PlainState, command: IngestDataset, read_under: str | None) -
     if unnamed is not None and command.earlier_at == unnamed:
         known = [(each.sha256, each.seq) for each in command.earlier] + known
     same = [seq for sha256, seq in known if sha256 == command.source.sha256]
-    if same and (command.dedupe if command.mode == "append" else len(live["sources"]) == 1):
+    alone = live is not None and len(live["sources"]) == 1 and not live["edited"]
+    if same and (command.dedupe if command.mode == "append" else alone):
         return ("unchanged", same[0])
     if command.dedupe and unnamed not in (None, command.earlier_at):
         return ("again",)
@@ -354,6 +366,28 @@ def _ingest(state: PlainState, command: IngestDataset, read_under: str | None) -
         return ("again",)
     kind = "dataset_appended" if command.mode == "append" else "dataset_registered"
     return ("event", kind, command.name, blobs, command.table.row_count)
+
+
+def _rewrite(state: PlainState, command: RewriteDataset) -> Verdict:
+    """Of objects that the dataset has now, all of which were looked at but those that came since."""
+    live, work = state.datasets.get(command.name.lower()), command.rewritten
+    if live is None:
+        return _no("dataset_not_found")
+    if work is None or work.read_under != live["fingerprint"]:
+        return ("again",)
+    old = {blob for blob in live["blobs"] if state.named[blob] <= work.read_at}
+    gone = [blob for each in work.replaced for blob in each.blobs]
+    if not old <= work.examined or not set(gone) <= set(live["blobs"]):
+        return ("again",)
+    if not gone:
+        return ("unchanged", state.seq)
+    new = [item.blob for each in work.replaced for item in each.by]
+    if not work.uploaded or any(map(state.lost, new)):
+        return ("again",)
+    pairs = [(list(each.blobs), [item.blob for item in each.by]) for each in work.replaced]
+    more = sum(each.rows_added - each.rows_removed for each in work.replaced)
+    rows = None if live["rows"] is None or live["rows"] + more < 0 else live["rows"] + more
+    return ("event", "dataset_rewritten", live["name"], pairs, rows)
 
 
 def _unnamed(live: dict[str, Any]) -> int | None:

@@ -39,6 +39,8 @@ class PlainState:
     """(Actor, key) → (request, seq)."""
     known: frozenset[str] = frozenset()
     """Blobs that may still be read."""
+    named: dict[str, int] = field(default_factory=dict)
+    """Blob → seq of the event that first named it."""
     marked: frozenset[str] = frozenset()
     gone: tuple[tuple[int, tuple[str, ...]], ...] = ()
     """(Seq, blobs) of the removals that are remembered."""
@@ -121,6 +123,7 @@ def copy_of(state: PlainState) -> PlainState:
         tokens=dict(state.tokens),
         grants=dict(state.grants),
         pins=dict(state.pins),
+        named=dict(state.named),
     )
 
 
@@ -146,11 +149,18 @@ def apply_change(now: PlainState, type_: str, data: dict[str, Any], seq: int) ->
                 now.datasets[a] = was_b | {"name": was_a["name"], "seq": seq}
                 now.datasets[b] = was_a | {"name": was_b["name"], "seq": seq}
             _move_pins(now, {a: b, b: a})
-        case "dataset_registered" | "dataset_restored":
-            now.datasets[data["name"].lower()] = _dataset(data, seq)
-        case "dataset_appended":
-            was, more = now.datasets.get(data["name"].lower()), _dataset(data, seq)
-            now.datasets[data["name"].lower()] = _joined(was, more) if was else more
+        case "dataset_registered" | "dataset_restored" | "dataset_rewritten" | "dataset_appended":
+            key = data["name"].lower()
+            now.datasets[key] = _content(now.datasets.get(key), type_, data, seq)
+
+
+def _content(
+    was: dict[str, Any] | None, type_: str, data: dict[str, Any], seq: int
+) -> dict[str, Any]:
+    if type_ == "dataset_rewritten":
+        return _rewritten(was, data, seq)
+    more = _dataset(data, seq)
+    return _joined(was, more) if was and type_ == "dataset_appended" else more
 
 
 def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
@@ -209,6 +219,10 @@ def _collection(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> 
             now.pins[data["name"].lower(), data["as_of_seq"]] = (seq, data["blobs"])
         case "dataset_registered" | "dataset_appended" | "dataset_restored":
             now.known |= {item["blob"] for item in data["objects"]}
+        case "dataset_rewritten":
+            now.known |= {item["blob"] for each in data["replaced"] for item in each["by"]}
+    for blob in now.known - now.named.keys():
+        now.named[blob] = seq
     for removed_at, blobs in now.gone:
         if removed_at <= seq - REMEMBERED_EVENTS:
             now.horizon = max(now.horizon, *(_minted(blob) + 1 for blob in blobs))
@@ -224,6 +238,21 @@ def _dataset(data: dict[str, Any], seq: int) -> dict[str, Any]:
         "rows": data["row_count"],
         "sources": [(source["sha256"], seq)] if source else [],
         "seq": seq,
+        "edited": False,
+    }
+
+
+def _rewritten(was: Any, data: dict[str, Any], seq: int) -> dict[str, Any]:
+    blobs = list(was["blobs"])
+    for each in data["replaced"]:
+        place = blobs.index(each["blobs"][0]) if each["blobs"][0] in blobs else len(blobs)
+        blobs[place : place + 1] = [item["blob"] for item in each["by"]]
+    return was | {
+        "blobs": blobs,
+        "rows": data["row_count"],
+        "sources": was["sources"] or ([("", was["seq"])] if was["blobs"] else []),
+        "seq": seq,
+        "edited": True,
     }
 
 
@@ -234,4 +263,5 @@ def _joined(was: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
         "blobs": was["blobs"] + more["blobs"],
         "rows": None if None in (was["rows"], more["rows"]) else was["rows"] + more["rows"],
         "sources": named + more["sources"],
+        "edited": was["edited"],
     }

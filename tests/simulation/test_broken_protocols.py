@@ -8,13 +8,16 @@ import pytest
 from tests.simulation.broken_change_sets import CHANGE_SETS
 from tests.simulation.broken_gc import COLLECTIONS
 from tests.simulation.broken_protocols import PROTOCOLS
+from tests.simulation.broken_rows import ROW_CHANGES
 from tests.simulation.world import run
 
 SEEDS = 100
 
 
 @pytest.mark.parametrize(
-    "broken", [*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS], ids=lambda broken: broken.__name__
+    "broken",
+    [*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS, *ROW_CHANGES],
+    ids=lambda broken: broken.__name__,
 )
 def test_is_found(broken: Callable[[], AbstractContextManager[None]]) -> None:
     for seed in range(SEEDS):

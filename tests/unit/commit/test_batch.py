@@ -83,6 +83,12 @@ def test_a_command_that_no_line_can_hold_fails_alone() -> None:
     assert [type(each) for each in outcomes] == [Recorded, CommandFailed, Recorded]
 
 
+def test_a_command_whose_event_no_reader_takes_fails_alone() -> None:
+    odd = RegisterDataset("odd", "f", (), -1)
+    outcomes = built(register("a"), odd, register("b")).outcomes
+    assert [type(each) for each in outcomes] == [Recorded, CommandFailed, Recorded]
+
+
 def test_what_does_not_fit_waits_for_the_next_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "BATCH_EVENTS", 2)
     assert len(built(put("a"), DropDataset("x"), put("b"), put("c"), put("d")).outcomes) == 3

@@ -58,6 +58,10 @@ class TestDecided:
         unknown = registered("a", item("p", None), schema=COLUMNS, row_count=None)
         assert when(delete(ONE_GONE), unknown) == deleted(ONE_GONE, row_count=None)
 
+    def test_a_count_that_was_said_wrongly_is_not_known_any_more(self) -> None:
+        wrong = registered("a", item("p", None), schema=COLUMNS, row_count=3)
+        assert when(delete(ALL_GONE), wrong) == deleted(ALL_GONE, row_count=None)
+
     def test_of_two_changes_of_one_object_the_later_is_done_again(self) -> None:
         again = when(delete(ONE_GONE), A, deleted(ALL_GONE, row_count=0))
         assert step(again) is DataStep.FIND_ROWS

@@ -53,6 +53,8 @@ class EngineSettings(msgspec.Struct, frozen=True):
     temp_directory: str | None = None
     temp_limit_bytes: int = 4 * 1024**3
     timeout_s: float = 60.0
+    work_timeout_s: float = 1_800.0
+    """For what a change of data needs: an object of 256 MiB is read while it is written anew."""
     grace_s: float = 0.5
     max_waiting: int = 32
     waiting_s: float = 10.0
@@ -64,13 +66,15 @@ class EngineSettings(msgspec.Struct, frozen=True):
 
 class Query(msgspec.Struct, frozen=True):
     """One statement. `timeout_s` may only shorten the engine's own limit; `format` is a name of
-    FORMATS. `rows` is instead of a statement."""
+    FORMATS. `rows` is instead of a statement. `is_work`: a change of data needs it, no client waits for
+    its rows."""
 
     sql: str
     params: Params | None = None
     timeout_s: float | None = None
     format: str = "json"
     rows: RowSearch | None = None
+    is_work: bool = False
 
 
 class Result:
@@ -143,7 +147,7 @@ class QueryEngine:
         the context early, by cancellation too, cancels the query.
         """
         params_json = encoded(query.params)
-        lease = await self._lease(query.timeout_s)
+        lease = await self._lease(query.timeout_s, is_work=query.is_work)
         lease.worker.objects.source = objects
         try:
             begun()
@@ -177,10 +181,11 @@ class QueryEngine:
         finally:
             lease.end()
 
-    async def _lease(self, timeout_s: float | None) -> Lease:
-        limit_s = min(timeout_s or self._settings.timeout_s, self._settings.timeout_s)
+    async def _lease(self, timeout_s: float | None, *, is_work: bool = False) -> Lease:
+        most_s = self._settings.work_timeout_s if is_work else self._settings.timeout_s
+        limit_s = min(timeout_s or most_s, most_s)
         asked_s = asyncio.get_running_loop().time()
-        await self._slot(limit_s)
+        await self._slot(limit_s, limit_s if is_work else self._settings.waiting_s)
         try:
             worker = await self._pool.take(alone=not self._running and not self._waiting)
         except WorkerDied as error:
@@ -198,16 +203,16 @@ class QueryEngine:
         self._keep(self._until_over(lease))
         return lease
 
-    async def _slot(self, limit_s: float) -> None:
+    async def _slot(self, limit_s: float, waiting_s: float) -> None:
         """Take a slot, first come first served; asyncio's semaphore is fair."""
         if self._slots.locked() and self._waiting >= self._settings.max_waiting:
             raise RefusedError(self._busy())
         self._waiting += 1
         try:
-            async with asyncio.timeout(min(limit_s, self._settings.waiting_s)):
+            async with asyncio.timeout(min(limit_s, waiting_s)):
                 await self._slots.acquire()
         except TimeoutError as error:
-            late = limit_s <= self._settings.waiting_s
+            late = limit_s <= waiting_s
             raise RefusedError(out_of_time(limit_s) if late else self._busy()) from error
         finally:
             self._waiting -= 1

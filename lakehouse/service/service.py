@@ -108,8 +108,8 @@ class Service:
         self.feed = Feed(node, self.journal)
         merger = ObjectMerger(node, self.objects, pool)
         self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
-        finder = RowFinder(self.objects, engine, pool)
-        self.provenance = Provenance(node, finder)
+        finder = RowFinder(self.objects, engine, pool, is_work=True)
+        self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))
         turns = RowTurns()
         self.ingest = Ingest(
             *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes),

@@ -19,6 +19,7 @@ from lakehouse.cli import printing, progress
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.ingest_rules import REPLACING_ROWS
 from lakehouse.domain.progress import ProgressCallback
 from lakehouse.formats.file_formats import format_of_file_name, without_compression_suffix
 from lakehouse.formats.option_parsing import parse_options
@@ -51,7 +52,8 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     check_plan(plan)
     began_s = time.monotonic()
     no_lake = NoLake.EMPTY if arguments.dry_run else NoLake.CREATE
-    async with service_for(settings, no_lake=no_lake) as service:
+    searches = plan.mode in REPLACING_ROWS
+    async with service_for(settings, queries=searches, no_lake=no_lake) as service:
         caller = caller_of(service, arguments, "ingest")
         async with received(service, caller, arguments.file) as upload:
             with progress.counting(f"{plan.name}: rows written") as reached:
@@ -88,7 +90,7 @@ def print_receipt(
     if arguments.json:
         printing.document(body)
         return 0
-    detail = "already ingested" if body.reused else f"{body.rows_ingested} rows"
+    detail = "already ingested" if body.reused else _brought(arguments, body)
     printing.line(f"{body.name}: {detail}, {body.row_count} in total, event {receipt.seq}")
     if body.rows_quarantined:
         command = f"lakehouse quarantine {body.name}"
@@ -103,6 +105,11 @@ def print_receipt(
         size, rate = size_bytes / _MEGABYTE, size_bytes / _MEGABYTE / max(elapsed_s, 1e-6)
         printing.message(f"{size:,.1f} MB in {elapsed_s:.1f} s, {rate:,.1f} MB/s")
     return 0
+
+
+def _brought(arguments: argparse.Namespace, body: IngestReceipt) -> str:
+    replaces = getattr(arguments, "mode", None) in REPLACING_ROWS
+    return f"{body.rows_ingested} rows" + (f" in place of {body.rows_removed}" if replaces else "")
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

@@ -79,14 +79,14 @@ class RowChecks:
         Also what is wrong with the condition: `sql_error`, `statement_not_allowed`.
         """
         search = RowSearch(where, now, outside=NAMED + 1)
-        found = await self._answer(Query("", rows=search))
+        found = await self._answer(Query("", rows=search, is_work=True))
         if found:
             rows = [(number << _ROW_BITS) + row for number, row in found]
             raise RefusedError(await self._outside(where, rows))
 
     async def _ask(self, sql: str) -> list[list[int]]:
         """The rows of a statement of ours."""
-        return await self._answer(Query(sql))
+        return await self._answer(Query(sql, is_work=True))
 
     async def _answer(self, query: Query) -> list[list[int]]:
         """The rows of a query whose one relation is the file."""

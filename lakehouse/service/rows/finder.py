@@ -55,7 +55,16 @@ class KeyRows(msgspec.Struct, frozen=True):
 class RowFinder:
     """Reads one node's objects through its query workers."""
 
-    def __init__(self, objects: VerifiedObjects, engine: QueryEngine, pool: Executor) -> None:
+    def __init__(
+        self,
+        objects: VerifiedObjects,
+        engine: QueryEngine,
+        pool: Executor,
+        *,
+        is_work: bool = False,
+    ) -> None:
+        self._is_work = is_work
+        """Whether a change needs the rows, so that the time limit of queries is not its own."""
         self._objects = objects
         self._engine = engine
         self._pool = pool
@@ -75,7 +84,7 @@ class RowFinder:
         Raises RefusedError: `sql_error`, `statement_not_allowed`, `value_does_not_fit`, and what a
         query raises.
         """
-        query = Query("", format=ARROW, rows=search)
+        query = Query("", format=ARROW, rows=search, is_work=self._is_work)
         collect = partial(_collected, tuple(item.blob for item in items), search)
         async with self._reading(state, dataset, items, query, keys) as result:
             rows = await read_in_thread(self._pool, result.chunks, collect)
@@ -93,10 +102,11 @@ class RowFinder:
 
         With `changed` the rows that it finds have their new values.
         """
-        query = Query(f"SELECT * FROM {quoted(dataset.name)}", format=ARROW)  # noqa: S608  quoted
+        sql = f"SELECT * FROM {quoted(dataset.name)}"  # noqa: S608  quoted
+        query = Query(sql, format=ARROW, is_work=self._is_work)
         if changed is not None:
             rows = msgspec.structs.replace(changed, changed=True)
-            query = Query("", format=ARROW, rows=rows)
+            query = Query("", format=ARROW, rows=rows, is_work=self._is_work)
         async with self._reading(state, dataset, (item,), query) as result:
             return await read_in_thread(self._pool, result.chunks, work)
 

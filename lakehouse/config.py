@@ -57,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Values of the header Host to accept beside loopback's and `public_url`'s."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of other sites whose pages may send requests."""
+    metrics_open: bool = False
+    """Whether `/metrics` needs no token in a lake that has principals."""
     secrets_file: str | None = None
     """TOML file of mode 0600 with S3 credentials."""
     instance_metadata: bool = False

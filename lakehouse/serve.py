@@ -76,7 +76,12 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
             service_of(settings, environ, failed, probe=True) as service,
         ):
             _check_protected(settings, service)
-            edge = Edge(service, max_connections=connections, site=site_of(settings))
+            edge = Edge(
+                service,
+                max_connections=connections,
+                site=site_of(settings),
+                metrics_open=settings.metrics_open,
+            )
             runner = web.ServerRunner(edge, shutdown_timeout=settings.drain_s)
             await runner.setup()
             await ListeningSite(runner, listening, ssl_context=tls, backlog=BACKLOG).start()

@@ -196,6 +196,10 @@ class StreamEnd(msgspec.Struct, frozen=True):
     """Data of the last message of a stream, `event: end`."""
 
     code: Annotated[
-        str, Meta(description="`too_slow` or `shutting_down`.", examples=["shutting_down"])
+        str,
+        Meta(
+            description="`too_slow`, `unauthenticated` or `shutting_down`.",
+            examples=["shutting_down"],
+        ),
     ]
     after: Annotated[Seq, Meta(description="Connect again with this as `Last-Event-ID`.")]

@@ -145,6 +145,13 @@ class RunningQuery(msgspec.Struct, frozen=True):
     started_at: Time
     elapsed_ms: Annotated[int, Meta(description="Time since its start.", examples=[1250])]
     size_bytes: Annotated[SizeBytes, Meta(description="Bytes of the result sent so far.")]
+    client_query_id: Annotated[
+        str | None,
+        Meta(
+            description="The Query-Id that a principal sent; its query has an id of the server.",
+            examples=[None],
+        ),
+    ] = None
 
 
 class RunningQueries(msgspec.Struct, frozen=True):

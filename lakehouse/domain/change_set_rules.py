@@ -29,7 +29,7 @@ def commit(state: State, command: CommitChangeSet, judge: Judge) -> Decision:
     if not 0 < len(command.changes) <= MAX_CHANGES:
         detail = f"{len(command.changes):,} changes; 1 to {MAX_CHANGES:,} are allowed"
         return Refused("invalid_request", detail)
-    if refused := _unexpected(state, command.expect):
+    if refused := unexpected(state, command.expect):
         return refused
     moment = Moment(state.head.position + 1, state.head.seq + 1, state.head.at)
     running, made = state, list[TypedChange]()
@@ -76,7 +76,7 @@ def of_change(index: int, refused: Refused) -> Refused:
     )
 
 
-def _unexpected(state: State, expect: tuple[tuple[str, int | None], ...]) -> Refused | None:
+def unexpected(state: State, expect: tuple[tuple[str, int | None], ...]) -> Refused | None:
     """The refusal that lists each name whose last event is not the one that the caller expects."""
     rows: list[dict[str, Json]] = []
     for name, expected in expect:

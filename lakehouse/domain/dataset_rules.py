@@ -3,6 +3,7 @@
 Part of `decide`. Must never open an object: registered fingerprints are opaque.
 """
 
+from collections.abc import Sequence
 from typing import assert_never
 from uuid import UUID, uuid5
 
@@ -52,8 +53,7 @@ def register(state: State, command: RegisterDataset) -> Decision:
         )
     objects, missing = _current_objects(state, command.keys)
     if missing:
-        rows: tuple[dict[str, Json], ...] = tuple({"key": key} for key in missing)
-        return Refused("object_missing", f"{len(missing)} of the keys name no object", rows)
+        return object_missing(missing)
     if live is not None and (live.objects, live.row_count) == (objects, command.row_count):
         return Unchanged(live.seq)
     return DatasetRegistered(
@@ -133,6 +133,12 @@ def _view_not_absent(state: State, name: str) -> Refused | None:
 
 def _not_found(name: str) -> Refused:
     return Refused("dataset_not_found", f"there is no dataset {name}")
+
+
+def object_missing(keys: Sequence[str]) -> Refused:
+    """The refusal of a dataset over keys that name no object."""
+    rows: tuple[dict[str, Json], ...] = tuple({"key": key} for key in keys)
+    return Refused("object_missing", f"{len(keys)} of the keys name no object", rows)
 
 
 def _current_objects(

@@ -4,6 +4,7 @@ from lakehouse.api.administration import RecordedChange
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import AdoptLake, RaiseFormat
+from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, settle
 
@@ -27,5 +28,6 @@ class Administration:
     async def _record(
         self, caller: Caller, command: AdoptLake | RaiseFormat
     ) -> Versioned[RecordedChange]:
+        require_admin(self._node, caller)
         settled = await settle(self._node, command, caller, NOTHING_SHA256)
         return Versioned(RecordedChange(settled.seq, settled.event is not None), settled.seq)

@@ -10,7 +10,8 @@ import msgspec
 
 from lakehouse.domain.commands import Context
 
-HTTP, CLI = "http", "cli"
+HTTP, CLI, BACKGROUND = "http", "cli", "background"
+"""Doors: over HTTP; a command on the bucket itself; a task of the process, which no one sent."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -21,7 +22,7 @@ class Caller(msgspec.Struct, frozen=True):
     accepted_s: float
     """When the call was accepted, by the node's monotonic clock."""
     door: str = HTTP
-    """What the call came through: `http` or `cli`."""
+    """What the call came through: one of the doors above."""
     route: str = ""
     """What was called: method and path, or the command."""
     query: tuple[tuple[str, str], ...] = ()
@@ -35,6 +36,8 @@ class Caller(msgspec.Struct, frozen=True):
     """Who was authenticated; None in an open lake, and for a command on the bucket itself."""
     token: str | None = None
     """The id of the token that proved it."""
+    client_query_id: str | None = None
+    """The id that a client gave its query, where the server gave it another."""
     on_behalf_of: str | None = None
     """For whom a principal says that it acts; it is not verified."""
 

@@ -17,10 +17,14 @@ from lakehouse.api.catalog import (
 from lakehouse.api.journal import EventPage, JournalEvent
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import DropDataset, RegisterDataset, RestoreDataset
+from lakehouse.domain.dataset_rules import object_missing
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_fingerprint, check_name
 from lakehouse.service import presentation, snapshot
+from lakehouse.service.access.permissions import permissions, require
+from lakehouse.service.access.visible import present_for, visible_event
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, Settled, settle
 from lakehouse.service.profiles import under
@@ -47,12 +51,14 @@ class Catalog:
         `name_taken`, `fingerprint_conflict`, `object_missing`, and what settle raises.
         """
         command = register_command(request)
+        check_register(self._node, caller, command)
         settled = await settle(self._node, command, caller, _sha256(payload))
         return _manifest(settled, request.name)
 
     async def drop(self, caller: Caller, name: str) -> Versioned[Dropped]:
-        """Drop a dataset. Raises RefusedError `dataset_not_found`."""
+        """Drop a dataset. Raises RefusedError: `forbidden`, `dataset_not_found`."""
         check_name(name)
+        require(self._node, caller, WRITE, name)
         settled = await settle(self._node, DropDataset(name), caller, NOTHING_SHA256)
         if settled.event is None or not isinstance(settled.event.data, DatasetDropped):
             raise RefusedError(Refused("internal_error", "a drop made no event"))
@@ -68,6 +74,7 @@ class Catalog:
         `objects_collected`, and what state_as_of and settle raise.
         """
         check_name(request.name)
+        require(self._node, caller, WRITE, request.name)
         # A time means the last event before it, which another node may just have committed.
         await self._node.refresh()
         then = await snapshot.state_as_of(self._node, request.as_of)
@@ -81,27 +88,30 @@ class Catalog:
         """A dataset's manifest, or a page of its objects. Raises RefusedError `dataset_not_found`."""
         check_name(name)
         state = await snapshot.state_as_of(self._node, query.as_of)
-        shown = await under(self._node, query.profile, state)
+        held = permissions(self._node, caller)
+        shown = await under(self._node, held, query.profile, state)
         dataset = shown.get(name.lower())
         if dataset is None:
             raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
-        inventory = self._inventory(state, query.profile)
+        inventory = self._inventory(state, query.profile or held.profile)
         found = presentation.manifest_page(dataset, inventory, query.after, query.limit)
         return Versioned(found, state.head.seq)
 
     async def list(self, caller: Caller, query: ListDatasetsQuery) -> Versioned[DatasetPage]:
         """A page of datasets in the order of their names."""
         state = await snapshot.state_as_of(self._node, query.as_of)
-        shown = await under(self._node, query.profile, state)
+        held = permissions(self._node, caller)
+        shown = await under(self._node, held, query.profile, state)
         later = (dataset for dataset in shown.values() if dataset.name > query.after)
         found = sorted(later, key=lambda dataset: dataset.name)
         page = found[: query.limit]
-        inventory = None if query.summary else self._inventory(state, query.profile)
+        profile = query.profile or held.profile
+        inventory = None if query.summary else self._inventory(state, profile)
         rows = [presentation.listed_dataset(dataset, inventory) for dataset in page]
         more = page[-1].name if len(found) > query.limit else None
         return Versioned(DatasetPage(rows, state.head.seq, more), state.head.seq)
 
-    def _inventory(self, state: State, profile: str | None) -> Inventory:
+    def _inventory(self, state: State, profile: object) -> Inventory:
         """What knows the objects of a state; under a profile they may be of any moment that is kept."""
         return state.inventory if profile is None else self._node.state.inventory
 
@@ -112,13 +122,15 @@ class Catalog:
         """
         check_name(name)
         state, entity = self._node.state, history.dataset_entity(name)
-        place = state.history.links.get(entity)
+        held = permissions(self._node, caller)
+        place = state.history.links.get(entity) if held.sees(name) else None
         if place is None:
             raise RefusedError(Refused("dataset_not_found", f"there never was a dataset {name}"))
         rows: list[JournalEvent] = []
         while place is not None and place[1] > query.after:
             header, event = await self._node.past.event_at(place)
-            rows.append(presentation.journal_event(header, event))
+            if shown := visible_event(event, held):
+                rows.append(presentation.journal_event(header, shown))
             place, entity = history.previous(event, entity)
         rows.reverse()
         more = rows[query.limit - 1].seq if len(rows) > query.limit else None
@@ -135,6 +147,15 @@ def _live(state: State, name: str) -> Dataset:
     if dataset is None:
         raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
     return dataset
+
+
+def check_register(node: Node, caller: Caller, command: RegisterDataset) -> None:
+    """Raises RefusedError: `forbidden`; `object_missing` for keys that the caller may not read."""
+    require(node, caller, WRITE, command.name)
+    known = present_for(node, caller).inventory.keys
+    missing = [key for key in command.keys if key not in known]
+    if missing and not permissions(node, caller).unrestricted:
+        raise RefusedError(object_missing(missing))
 
 
 def register_command(request: RegisterRequest) -> RegisterDataset:

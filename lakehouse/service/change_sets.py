@@ -26,7 +26,8 @@ from lakehouse.api.change_sets import (
 )
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
-from lakehouse.domain.change_set_rules import MAX_CHANGES, of_change
+from lakehouse.domain.access.rights import MANAGE, WRITE
+from lakehouse.domain.change_set_rules import MAX_CHANGES, of_change, unexpected
 from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
@@ -43,10 +44,12 @@ from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
+from lakehouse.service.access.permissions import permissions, require
+from lakehouse.service.access.visible import present_for
 from lakehouse.service.caller import Caller
-from lakehouse.service.catalog import register_command
+from lakehouse.service.catalog import check_register, register_command
 from lakehouse.service.changes import foresee, settle
-from lakehouse.service.profiles import Profiles
+from lakehouse.service.profiles import Profiles, check_profile
 from lakehouse.service.staging import Staging
 from lakehouse.service.views import Views
 from projections import catalog
@@ -81,8 +84,9 @@ class ChangeSets:
         if any(isinstance(each, RestoreChange) for each in request.changes):
             # A time means the last event before it, which another node may just have committed.
             await self._node.refresh()
+        expect = self._expected(caller, tuple(request.expect.items()))
         commands = await self._commands(caller, request.changes)
-        command = CommitChangeSet(commands, tuple(request.expect.items()))
+        command = CommitChangeSet(commands, expect)
         digest = hashlib.sha256(payload).hexdigest()
         settled = await settle(self._node, command, caller, digest)
         results = [
@@ -94,12 +98,29 @@ class ChangeSets:
     async def rename(
         self, caller: Caller, request: RenameRequest, payload: bytes = b""
     ) -> Versioned[Renamed]:
-        """Give a dataset another name. Raises RefusedError: `dataset_not_found`, `name_taken`."""
+        """Give a dataset another name.
+
+        Raises RefusedError: `forbidden`, `dataset_not_found`, `name_taken`.
+        """
         command = _rename(request)
+        require(self._node, caller, MANAGE, request.name, request.to)
         digest = hashlib.sha256(payload).hexdigest()
         settled = await settle(self._node, command, caller, digest)
         renamed = Renamed(request.name, request.to, dataset_id(request.to), settled.seq)
         return Versioned(renamed, settled.seq)
+
+    def _expected(
+        self, caller: Caller, expect: tuple[tuple[str, int | None], ...]
+    ) -> tuple[tuple[str, int | None], ...]:
+        """The expectations about what the caller may read; all else is absent for it.
+
+        Raises RefusedError `expectation_failed`.
+        """
+        seen = present_for(self._node, caller)
+        held = permissions(self._node, caller)
+        if not held.unrestricted and (refused := unexpected(seen, expect)):
+            raise RefusedError(refused)
+        return tuple(each for each in expect if held.sees(each[0]))
 
     async def _commands(
         self, caller: Caller, changes: tuple[CatalogChange, ...]
@@ -142,32 +163,53 @@ class ChangeSets:
         return tuple(each for each in found if not isinstance(each, BaseException))
 
     async def _command(self, caller: Caller, change: CatalogChange) -> Command:
-        """The command of a change as it was sent. Raises RefusedError."""
+        """The command of a change as it was sent, if the caller may make it. Raises RefusedError."""
         match change:
             case RegisterChange():
-                return register_command(change)
+                command = register_command(change)
+                check_register(self._node, caller, command)
+                return command
             case DropChange():
                 check_name(change.name)
+                require(self._node, caller, WRITE, change.name)
                 return DropDataset(change.name)
             case RestoreChange():
                 check_name(change.name)
+                require(self._node, caller, WRITE, change.name)
                 then = await snapshot.state_as_of(self._node, change.as_of)
                 return RestoreDataset(then.head.seq, snapshot.dataset_in(then, change.name))
             case RenameChange():
+                require(self._node, caller, MANAGE, change.name, change.to)
                 return _rename(change)
             case SwapChange():
                 check_name(change.a)
                 check_name(change.b)
+                require(self._node, caller, MANAGE, change.a, change.b)
                 return SwapDatasets(change.a, change.b)
             case CommitChange():
-                found = await self._staging.find(change.staged)
+                found = await self._staging.find(caller, change.staged)
+                if found is not None:
+                    require(self._node, caller, WRITE, found.name)
                 return CommitStaged(change.staged, _in_mode(found, change.mode))
+        return await self._definition(caller, change)
+
+    async def _definition(
+        self,
+        caller: Caller,
+        change: PutViewChange | DropViewChange | PutProfileChange | DropProfileChange,
+    ) -> Command:
+        """As `_command`; a view that is put is bound later, and stands here as a drop."""
+        match change:
             case PutProfileChange():
                 return await self._profiles.command(caller, change.name, change)
-            case PutViewChange() | DropViewChange() | DropProfileChange():
+            case DropProfileChange():
                 check_name(change.name)
-                kind = DropProfile if isinstance(change, DropProfileChange) else DropView
-                return kind(change.name)
+                check_profile(self._node, caller, change.name)
+                return DropProfile(change.name)
+            case PutViewChange() | DropViewChange():
+                check_name(change.name)
+                require(self._node, caller, MANAGE, change.name)
+                return DropView(change.name)
         assert_never(change)
 
 

@@ -26,6 +26,8 @@ from lakehouse.audit import ocsf
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.service import presentation
+from lakehouse.service.access.permissions import Permissions, permissions
+from lakehouse.service.access.visible import visible_event
 from lakehouse.service.caller import Caller
 from lakehouse.service.journal import JournalReads
 from projections import history
@@ -33,6 +35,8 @@ from projections import history
 KEPT_EVENTS = 10_000
 """How far a listener may lag behind the newest event before its stream ends."""
 KEPT_SLOTS = 256
+KEPT_SCOPES = 16
+"""For so many kinds of listeners each slot is kept as they are sent it."""
 LISTENERS = 1_000
 HEARTBEAT_S = 10.0
 PIECE_BYTES = 1024 * 1024
@@ -49,27 +53,32 @@ class _Kept:
         self.first_seq = slot.header.first_seq
         self.last_seq = slot.head.seq
         self._slot = slot
-        self._frames: list[tuple[JournalEvent, bytes]] | None = None
+        self._frames: dict[str, list[tuple[JournalEvent, bytes]]] = {}
+        """By the scope of the listeners, so that those who see the same share them."""
         self._whole: bytes | None = None
 
-    def detail(self, after: int, query: StreamEventsQuery) -> bytes:
+    def detail(self, after: int, query: StreamEventsQuery, held: Permissions) -> bytes:
         """What a listener that has events up to `after` is sent; most want all of it, as one piece."""
-        if after < self.first_seq and _is_all(query):
+        if after < self.first_seq and _is_all(query) and held.unrestricted:
             if self._whole is None:
-                self._whole = b"".join(text for _, text in self.frames())
+                self._whole = b"".join(text for _, text in self.frames(held))
             return self._whole
         return b"".join(
             text if query.format == "json" else ocsf_frame(row)
-            for row, text in self.frames()
+            for row, text in self.frames(held)
             if row.seq > after and _passes(query, row)
         )
 
-    def frames(self) -> list[tuple[JournalEvent, bytes]]:
-        if self._frames is None:
+    def frames(self, held: Permissions) -> list[tuple[JournalEvent, bytes]]:
+        scope = held.scope
+        if scope not in self._frames:
+            if len(self._frames) >= KEPT_SCOPES:
+                self._frames.clear()
             header = self._slot.header
-            rows = [presentation.journal_event(header, event) for event in self._slot.events]
-            self._frames = [(row, frame(row, header.lake)) for row in rows]
-        return self._frames
+            seen = [visible_event(event, held) for event in self._slot.events]
+            rows = [presentation.journal_event(header, event) for event in seen if event]
+            self._frames[scope] = [(row, frame(row, header.lake)) for row in rows]
+        return self._frames[scope]
 
 
 class Feed:
@@ -99,19 +108,22 @@ class Feed:
         """Server-sent events: the events after `query.after`, in order and without a gap, and
         heartbeats.
 
-        It ends when the feed is closed, or when the listener is more than KEPT_EVENTS behind; the
-        last message is an `end` that says which.
+        It ends when the feed is closed, when the listener is more than KEPT_EVENTS behind, or when its
+        token is no longer valid; the last message is an `end` that says which.
         """
         after, live, beats = query.after, False, self._beats
         with self._beating():
             while not self._closing:
-                piece = b""
+                piece, held = b"", permissions(self._node, caller)
+                if not held.unrestricted and held.name is None:
+                    yield end("unauthenticated", after)
+                    return
                 if after >= self._node.state.head.seq:
                     live = True
                     await self._more.wait()
                 elif self._kept and self._kept[0].first_seq <= after + 1:
                     live = True
-                    piece, after = self._piece(after, query)
+                    piece, after = self._piece(after, query, held)
                 elif live:
                     yield end("too_slow", after)
                     return
@@ -158,20 +170,21 @@ class Feed:
         )
         return detail, page.seq if page.body.next is None else page.body.next
 
-    def _piece(self, after: int, query: StreamEventsQuery) -> tuple[bytes, int]:
+    def _piece(self, after: int, query: StreamEventsQuery, held: Permissions) -> tuple[bytes, int]:
         """The next events, and up to which event they go. Listeners that keep up share one piece."""
         newest = self._kept[-1].last_seq
-        if _is_all(query) and self._sent[:2] == (after, newest):
+        shared = _is_all(query) and held.unrestricted
+        if shared and self._sent[:2] == (after, newest):
             return self._sent[2], newest
         detail: list[bytes] = []
         last, size_bytes = after, 0
         for kept in self._since(after):
-            detail.append(kept.detail(after, query))
+            detail.append(kept.detail(after, query, held))
             last, size_bytes = kept.last_seq, size_bytes + len(detail[-1])
             if size_bytes > PIECE_BYTES:
                 break
         piece = b"".join(detail)
-        if _is_all(query) and last == newest:
+        if shared and last == newest:
             self._sent = (after, newest, piece)
         return piece, last
 

@@ -14,6 +14,8 @@ from lakehouse.api.versioned import Versioned
 from lakehouse.audit import ocsf
 from lakehouse.commit.node import Node
 from lakehouse.service import presentation
+from lakehouse.service.access.permissions import Permissions, permissions
+from lakehouse.service.access.visible import visible_event
 from lakehouse.service.caller import Caller
 from projections import history
 
@@ -59,7 +61,7 @@ class JournalReads:
                 if slot.header.position > last:
                     break
                 read_to = slot.head.seq
-                for event in _passing(slot, query):
+                for event in _passing(slot, query, permissions(self._node, caller)):
                     row = presentation.journal_event(slot.header, event)
                     size_bytes += len(msgspec.json.encode(row))
                     if len(rows) == query.limit or (rows and size_bytes > PAGE_BYTES):
@@ -92,12 +94,13 @@ class JournalReads:
         raise JournalCorrupt(missing, "it was read before and is absent now")
 
 
-def _passing(slot: Slot, query: ListEventsQuery) -> list[Event]:
+def _passing(slot: Slot, query: ListEventsQuery, held: Permissions) -> list[Event]:
     entity = history.dataset_entity(query.dataset) if query.dataset else None
+    seen = (visible_event(event, held) for event in slot.events if event.seq > query.after)
     return [
         event
-        for event in slot.events
-        if event.seq > query.after
+        for event in seen
+        if event is not None
         and query.type in (None, event.type)
         and (entity is None or any(about.entity == entity for about in event.about))
     ]

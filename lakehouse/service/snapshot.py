@@ -49,9 +49,14 @@ def dataset_in(then: State, name: str) -> Dataset:
     """The dataset of that name as it was. Raises RefusedError `dataset_not_found`."""
     was = catalog.find(then.catalog, name)
     if was is None:
-        detail = f"there was no dataset {name} as of event {then.head.seq}"
-        raise RefusedError(Refused("dataset_not_found", detail))
+        raise RefusedError(no_dataset(then, name))
     return was
+
+
+def no_dataset(then: State, name: str) -> Refused:
+    """The refusal of a dataset that did not exist."""
+    detail = f"there was no dataset {name} as of event {then.head.seq}"
+    return Refused("dataset_not_found", detail)
 
 
 def gone(state: State, blob: str) -> Refused:

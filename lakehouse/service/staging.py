@@ -14,6 +14,7 @@ from journal.bucket.keys import OBJECTS, object_blob
 from journal.slot import format_at, sha256_hex
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import IngestDataset
+from lakehouse.service.caller import Caller
 from lakehouse.service.changes import mint
 
 VALID = timedelta(hours=23)
@@ -30,6 +31,8 @@ class StagedFile(msgspec.Struct, frozen=True):
     """The version of this form: 1."""
     expires_at: str
     ingest: IngestDataset
+    principal: str | None = None
+    """Who staged it, and alone may commit it; None: staged in an open lake, or on the bucket."""
 
 
 _DECODER = msgspec.json.Decoder(StagedFile)
@@ -41,16 +44,18 @@ class Staging:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def store(self, ingest: IngestDataset, began_at: datetime) -> tuple[str, str]:
+    async def store(
+        self, caller: Caller, ingest: IngestDataset, began_at: datetime
+    ) -> tuple[str, str]:
         """Store the descriptor; its id and until when it is valid. `began_at`: before any upload."""
         expires_at = format_at(began_at.astimezone(UTC) + VALID)
-        body = msgspec.json.encode(StagedFile(1, expires_at, ingest))
+        body = msgspec.json.encode(StagedFile(1, expires_at, ingest, caller.principal))
         blob = object_blob(sha256_hex(body), mint(self._node))
         await self._node.bucket.upload(blob, body)
         return blob.removeprefix(OBJECTS), expires_at
 
-    async def find(self, staged: str) -> IngestDataset | None:
-        """What was staged under an id; None if that is unknown or has expired.
+    async def find(self, caller: Caller, staged: str) -> IngestDataset | None:
+        """What the caller staged under an id; None if that is unknown, another's, or has expired.
 
         An object that the journal names is no descriptor, whoever stored it and whatever it says.
         """
@@ -66,12 +71,13 @@ class Staging:
             return None
         if sha256_hex(body) != named[1]:
             return None
-        return self._opened(body)
+        return self._opened(caller, body)
 
-    def _opened(self, body: bytes) -> IngestDataset | None:
+    def _opened(self, caller: Caller, body: bytes) -> IngestDataset | None:
         try:
             found = _DECODER.decode(body)
         except msgspec.DecodeError:
             return None
         now = format_at(self._node.clock.now())
-        return found.ingest if found.staged_file == 1 and found.expires_at > now else None
+        valid = found.staged_file == 1 and found.expires_at > now
+        return found.ingest if valid and found.principal == caller.principal else None

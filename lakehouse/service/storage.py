@@ -12,11 +12,14 @@ from lakehouse.api.storage import GetObjectQuery, ListObjectsQuery, ObjectPage, 
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import Command, ForgetObject, StoreObject
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation, snapshot
+from lakehouse.service.access.permissions import require_key
+from lakehouse.service.access.visible import state_for
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
 from lakehouse.service.objects import VerifiedObjects
@@ -56,8 +59,9 @@ class Storage:
         self._puts = puts
 
     def check_writable(self, caller: Caller, key: str) -> None:
-        """Raises RefusedError `invalid_key` for a key that the caller may not change."""
+        """Raises RefusedError for a key that the caller may not change: `invalid_key`, `forbidden`."""
         _check_key(key, writing=True)
+        require_key(self._node, caller, WRITE, key)
 
     @asynccontextmanager
     async def received(
@@ -76,9 +80,9 @@ class Storage:
     ) -> Versioned[StoredObject]:
         """Store received bytes as the key's current version.
 
-        Raises RefusedError: `invalid_key`, `key_exists`, and what settle raises.
+        Raises RefusedError: `invalid_key`, `forbidden`, `key_exists`, and what settle raises.
         """
-        _check_key(key, writing=True)
+        self.check_writable(caller, key)
 
         async def upload(command: Command, step: DataStep) -> Command:
             if step not in (DataStep.UPLOAD, DataStep.UPLOAD_AGAIN):
@@ -100,9 +104,9 @@ class Storage:
     async def delete(self, caller: Caller, key: str) -> int:
         """Delete a key; the seq at which it is absent. Its versions stay until they are collected.
 
-        Raises RefusedError: `invalid_key`, `object_in_use`.
+        Raises RefusedError: `invalid_key`, `forbidden`, `object_in_use`.
         """
-        _check_key(key, writing=True)
+        self.check_writable(caller, key)
         settled = await settle(self._node, ForgetObject(key), caller, NOTHING_SHA256)
         return settled.seq
 
@@ -114,7 +118,7 @@ class Storage:
         Raises RefusedError: `invalid_key`, `object_not_found`, `objects_collected`.
         """
         _check_key(key, writing=False)
-        state = await snapshot.state_as_of(self._node, query.as_of)
+        state = await state_for(self._node, caller, query.as_of)
         version = inventory.current(state.inventory, key)
         if version is None:
             raise RefusedError(snapshot.absent(self._node.state, key))
@@ -132,7 +136,7 @@ class Storage:
 
     async def list(self, caller: Caller, query: ListObjectsQuery) -> Versioned[ObjectPage]:
         """A page of objects in byte order of their keys."""
-        state = await snapshot.state_as_of(self._node, query.as_of)
+        state = await state_for(self._node, caller, query.as_of)
         found = inventory.in_key_order(state.inventory, query.prefix, query.after)
         page = found[: query.limit]
         more = page[-1].key if len(found) > query.limit else None

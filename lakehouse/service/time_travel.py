@@ -5,6 +5,7 @@ from functools import partial
 
 import msgspec
 
+from journal.event_parts import changes_of
 from journal.events import DatasetPinned, DatasetUnpinned, Event, RowsErased
 from lakehouse.api.time_travel import (
     CatalogDiff,
@@ -19,6 +20,7 @@ from lakehouse.api.time_travel import (
 )
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import Command, LastChange, PinDataset, UndoChange, UnpinDataset
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.diff import diff, diff_definitions
@@ -26,6 +28,8 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.undo_rules import inverse
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
+from lakehouse.service.access.permissions import permissions, require, require_undo
+from lakehouse.service.access.visible import present_for, state_for, visible
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
 from lakehouse.service.compaction.rebuilding import Rebuilder
@@ -46,8 +50,8 @@ class TimeTravel:
 
     async def diff(self, caller: Caller, query: DiffQuery) -> Versioned[CatalogDiff]:
         """What differs between two moments, dataset by dataset."""
-        was = await snapshot.state_as_of(self._node, query.first)
-        now = await snapshot.state_as_of(self._node, query.last)
+        was = await state_for(self._node, caller, query.first)
+        now = await state_for(self._node, caller, query.last)
         before, after = was.catalog, now.catalog
         views = diff_definitions(before.views, after.views)
         profiles = diff_definitions(before.profiles, after.profiles)
@@ -62,6 +66,7 @@ class TimeTravel:
         Raises RefusedError: `dataset_not_found`, `objects_collected`, and what settle raises.
         """
         check_name(request.name)
+        require(self._node, caller, WRITE, request.name)
         await self._node.refresh()
         then = await snapshot.state_as_of(self._node, request.as_of)
         was = snapshot.dataset_in(then, request.name)
@@ -72,8 +77,9 @@ class TimeTravel:
     async def unpin(
         self, caller: Caller, request: UnpinRequest, payload: bytes = b""
     ) -> Versioned[PinReceipt]:
-        """Remove a pin. Raises RefusedError `pin_not_found`."""
+        """Remove a pin. Raises RefusedError: `forbidden`, `pin_not_found`."""
         check_name(request.name)
+        require(self._node, caller, WRITE, request.name)
         command = UnpinDataset(request.name, request.as_of_seq)
         settled = await settle(self._node, command, caller, _sha256(payload))
         receipt = PinReceipt(request.name, request.as_of_seq, settled.seq)
@@ -81,7 +87,7 @@ class TimeTravel:
 
     async def pins(self, caller: Caller) -> Versioned[Pins]:
         """All pins, with who made them and why."""
-        state = self._node.state
+        state = present_for(self._node, caller)
         rows: list[ListedPin] = []
         for called, (seq, blobs) in sorted(state.inventory.pins.items(), key=lambda pin: pin[1][0]):
             name, _, as_of = called.rpartition("@")
@@ -99,32 +105,37 @@ class TimeTravel:
         `undo_conflict` where a later event changed the same thing, and what settle raises.
         """
         await self._node.refresh()
-        command = await self._inverse(request.seq)
+        command = await self._inverse(caller, request.seq)
         if request.dry_run:
-            return await self._dry_run(command)
+            return await self._dry_run(caller, command)
         settled = await settle(self._node, command, caller, _sha256(payload), self._advance)
         before = await self._node.past.state_at(settled.seq - 1)
         type_ = settled.event.type if settled.event else None
-        return _undone(command, type_, before, settled.state, settled.seq, dry_run=False)
+        seen = (self._seen(caller, before), self._seen(caller, settled.state))
+        return _undone(command, type_, *seen, settled.seq, dry_run=False)
 
-    async def _inverse(self, seq: int) -> UndoChange:
+    def _seen(self, caller: Caller, state: State) -> State:
+        return visible(state, permissions(self._node, caller))
+
+    async def _inverse(self, caller: Caller, seq: int) -> UndoChange:
         try:
             event, _ = await self._event(seq)
         except BeyondHead as error:
             raise RefusedError(Refused("event_not_found", str(error))) from error
+        require_undo(self._node, caller, changes_of(event.data))
         undone = inverse(event.data, await self._node.past.state_at(seq - 1))
         if isinstance(undone, Refused):
             raise RefusedError(undone)
         return UndoChange(seq, event.data, undone)
 
-    async def _dry_run(self, command: UndoChange) -> Versioned[Undone]:
+    async def _dry_run(self, caller: Caller, command: UndoChange) -> Versioned[Undone]:
         """What it would do now: decided and folded, and not committed."""
         foreseen = await foresee(self._node, command, partial(self._advance, dry_run=True))
         if foreseen.refused is not None:
             raise RefusedError(foreseen.refused)
         type_ = foreseen.event.type if foreseen.event else None
-        before, seq = foreseen.before, foreseen.before.head.seq
-        return _undone(command, type_, before, foreseen.after, seq, dry_run=True)
+        before, after = self._seen(caller, foreseen.before), self._seen(caller, foreseen.after)
+        return _undone(command, type_, before, after, before.head.seq, dry_run=True)
 
     async def _advance(self, command: Command, step: DataStep, *, dry_run: bool = False) -> Command:
         if isinstance(command, UndoChange) and step is DataStep.FIND_LAST_CHANGE:

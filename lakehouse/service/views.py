@@ -8,11 +8,14 @@ from journal.events import SafeView
 from lakehouse.api.definitions import PutViewRequest, View, ViewDropped, ViewList, ViewQuery
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.commands import DropView, PutView
 from lakehouse.domain.dataset_rules import dataset_not_absent
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
-from lakehouse.service import presentation, snapshot
+from lakehouse.service import presentation
+from lakehouse.service.access.permissions import require
+from lakehouse.service.access.visible import state_for
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, settle
 from lakehouse.service.mask_key import MaskKey
@@ -54,6 +57,7 @@ class Views:
     ) -> PutView:
         """The command of a request, bound on this state. Raises RefusedError as `put` does."""
         check_name(name)
+        require(self._node, caller, MANAGE, name)
         if refused := dataset_not_absent(state, name):
             raise RefusedError(refused)
         safe = _safe(request)
@@ -70,18 +74,19 @@ class Views:
     async def show(self, caller: Caller, name: str, query: ViewQuery) -> Versioned[View]:
         """A view, perhaps as it was. Raises RefusedError `view_not_found`."""
         check_name(name)
-        state = await snapshot.state_as_of(self._node, query.as_of)
+        state = await state_for(self._node, caller, query.as_of)
         return Versioned(presentation.view(_view_in(state, name)), state.head.seq)
 
     async def list(self, caller: Caller, query: ViewQuery) -> Versioned[ViewList]:
         """All views in name order, perhaps as they were."""
-        state = await snapshot.state_as_of(self._node, query.as_of)
+        state = await state_for(self._node, caller, query.as_of)
         found = [presentation.view(each) for each in catalog.views_in_name_order(state.catalog)]
         return Versioned(ViewList(found, state.head.seq), state.head.seq)
 
     async def drop(self, caller: Caller, name: str) -> Versioned[ViewDropped]:
-        """Drop a view. Raises RefusedError `view_not_found`."""
+        """Drop a view. Raises RefusedError: `forbidden`, `view_not_found`."""
         check_name(name)
+        require(self._node, caller, MANAGE, name)
         settled = await settle(self._node, DropView(name), caller, NOTHING_SHA256)
         return Versioned(ViewDropped(name, settled.seq), settled.seq)
 

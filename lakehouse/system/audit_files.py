@@ -31,9 +31,14 @@ class AuditFiles:
         self._columns = columns
         self._pool = pool
 
-    async def paths(self, loan: Loan) -> list[str]:
-        """The files of all days, and an empty one. Raises RefusedError: `audit_corrupt`,
-        `insufficient_storage`; and what listing the bucket raises."""
+    async def paths(self, loan: Loan, *, empty: bool = False) -> list[str]:
+        """The files of all days, and an empty one; `empty`: that alone, for those who see no audit.
+
+        Raises RefusedError: `audit_corrupt`, `insufficient_storage`; and what listing the bucket
+        raises.
+        """
+        if empty:
+            return [await self._path(loan, [])]
         names = [name async for name in batches(self._bucket) if isinstance(name, BatchName)]
         days = [list(group) for _, group in groupby(names, key=lambda name: name.day)]
         return [await self._path(loan, day) for day in [[], *days]]

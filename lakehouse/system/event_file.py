@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from journal.slot import Head, SealedSlot, check_link, seal_slot
 from lakehouse.system.events import EVENTS, events
+from lakehouse.system.lens import CLEAR, Lens
 
 GROUP_ROWS = 122_880
 """DuckDB's own default: one thread reads a row group, and each row group has a fixed cost."""
@@ -29,8 +30,9 @@ Numbered = tuple[int, bytes]
 class EventFile:
     """Writes the events of slots of the lake `lake`, given in order, up to `through_seq`."""
 
-    def __init__(self, path: Path, lake: str, through_seq: int | None) -> None:
+    def __init__(self, path: Path, lake: str, through_seq: int | None, lens: Lens = CLEAR) -> None:
         self._lake = lake
+        self._lens = lens
         self._through_seq = through_seq
         self._before: Head | None = None
         self._waiting: list[pa.Table] = []
@@ -58,7 +60,7 @@ class EventFile:
     def add(self, slots: Sequence[Numbered]) -> None:
         """Add slots that follow those added before. Raises JournalCorrupt, UpgradeRequired."""
         sealed = [self._linked(seal_slot(body, position)) for position, body in slots]
-        self._waiting.append(events(sealed, self._through_seq))
+        self._waiting.append(events(sealed, self._through_seq, self._lens))
         rows = sum(table.num_rows for table in self._waiting)
         if rows >= GROUP_ROWS or sum(table.nbytes for table in self._waiting) >= GROUP_BYTES:
             self._write()

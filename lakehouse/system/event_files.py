@@ -19,6 +19,7 @@ from lakehouse.system.blocks import Block, blocks
 from lakehouse.system.event_bounds import ALL_TIMES, EventBounds
 from lakehouse.system.event_file import EventFile, Numbered
 from lakehouse.system.files import Loan, Make
+from lakehouse.system.lens import CLEAR, Lens
 from projections import history
 from projections.fold import State
 
@@ -35,27 +36,31 @@ class EventFiles:
         self._node = node
         self._pool = pool
 
-    async def paths(self, loan: Loan, state: State, bounds: EventBounds) -> list[str]:
+    async def paths(
+        self, loan: Loan, state: State, bounds: EventBounds, lens: Lens = CLEAR
+    ) -> list[str]:
         """Files that hold at least the events of a state within `bounds`, none of them twice.
 
         Raises RefusedError `insufficient_storage`, and what reading the journal raises.
         """
         seqs = await self._seqs(state, bounds)
         if not seqs:
-            return [await loan.path("events-0.parquet", self._maker([], None))]
-        files = dict(await self._blocks(state, seqs))
+            return [await loan.path("events-0.parquet", self._maker([], None, CLEAR))]
+        files = dict(await self._blocks(state, seqs, lens))
         if bounds.dataset and not all(map(loan.knows, files)):
-            files = await self._linked(state, bounds.dataset, seqs) or files
+            files = await self._linked(state, bounds.dataset, seqs, lens) or files
         return [await loan.path(name, make) for name, make in files.items()]
 
-    async def _blocks(self, state: State, seqs: range) -> list[tuple[str, Make]]:
+    async def _blocks(self, state: State, seqs: range, lens: Lens) -> list[tuple[str, Make]]:
         """The files of all events in a range of seqs."""
         first, last = await self._position(seqs[0]), state.head.position
         if seqs[-1] < state.head.seq:
             last = await self._position(seqs[-1])
-        return [self._file("events", [block], state) for block in blocks(first, last)]
+        return [self._file("events", [block], state, lens) for block in blocks(first, last)]
 
-    async def _linked(self, state: State, dataset: str, seqs: range) -> dict[str, Make] | None:
+    async def _linked(
+        self, state: State, dataset: str, seqs: range, lens: Lens
+    ) -> dict[str, Make] | None:
         """A file of the slots that hold a dataset's events; None if there are more than FEW.
 
         Costs one read per event, where a block also reads all slots between them.
@@ -72,16 +77,17 @@ class EventFiles:
                 # The link leads to another name; events of an earlier dataset of this name are not linked.
                 return None
         if not places:
-            return {"events-0.parquet": self._maker([], None)}
+            return {"events-0.parquet": self._maker([], None, CLEAR)}
         distinct = list(dict.fromkeys(reversed(places)))
-        return dict([self._file(f"events-{dataset.lower()}", distinct, state)])
+        return dict([self._file(f"events-{dataset.lower()}", distinct, state, lens)])
 
-    def _file(self, name: str, parts: list[Block], state: State) -> tuple[str, Make]:
+    def _file(self, name: str, parts: list[Block], state: State, lens: Lens) -> tuple[str, Make]:
         first, last = parts[0].first, parts[-1].last
         # A past state may end within its last slot.
         past = last == state.head.position and state.head.seq < self._node.state.head.seq
         through = state.head.seq if past else None
-        return f"{name}-{first}-{last}-{through or 'all'}.parquet", self._maker(parts, through)
+        file = lens.named(f"{name}-{first}-{last}-{through or 'all'}.parquet")
+        return file, self._maker(parts, through, lens)
 
     async def _seqs(self, state: State, bounds: EventBounds) -> range:
         """A range of seqs of a state that includes every event within the bounds."""
@@ -101,11 +107,11 @@ class EventFiles:
         """The position of the slot that holds event `seq`."""
         return (await self._node.past.slot_of(seq)).header.position if seq > 1 else 1
 
-    def _maker(self, parts: list[Block], through_seq: int | None) -> Make:
+    def _maker(self, parts: list[Block], through_seq: int | None, lens: Lens) -> Make:
         journal = self._node.follower.journal
 
         async def make(path: Path) -> None:
-            with full_disk_refused(), EventFile(path, journal.lake.lake, through_seq) as file:
+            with full_disk_refused(), EventFile(path, journal.lake.lake, through_seq, lens) as file:
                 for part in parts:
                     async for slots in _groups(journal, part):
                         await in_thread(self._pool, partial(file.add, slots))

@@ -14,6 +14,7 @@ from journal.event_lines import Envelope
 from journal.events import TYPES
 from journal.slot import SealedSlot, envelopes
 from lakehouse.system import view_table
+from lakehouse.system.lens import CLEAR, Lens
 
 EVENTS = view_table.EVENTS.columns
 _NAMING = frozenset(data.TYPE for data in TYPES if "name" in data.__struct_fields__)
@@ -38,9 +39,12 @@ class _Named(msgspec.Struct):
 _NAMED = msgspec.json.Decoder(_Named)
 
 
-def events(slots: Sequence[SealedSlot], through_seq: int | None) -> pa.Table:
-    """`lake.events` of some slots, all of them or those up to `through_seq`. Raises JournalCorrupt."""
-    found = [_through(slot, through_seq) for slot in slots]
+def events(slots: Sequence[SealedSlot], through_seq: int | None, lens: Lens = CLEAR) -> pa.Table:
+    """`lake.events` of some slots, all of them or those up to `through_seq`, as a lens shows them.
+
+    Raises JournalCorrupt.
+    """
+    found = [lens.envelopes(_through(slot, through_seq)) for slot in slots]
     rows = [envelope for of_slot in found for envelope in of_slot]
     columns = {name: _column(name, [getattr(row, name) for row in rows]) for name in _OWN}
     columns["position"] = _repeated("position", [slot.header.position for slot in slots], found)

@@ -22,6 +22,7 @@ from lakehouse.system.audit_files import AuditFiles
 from lakehouse.system.event_bounds import EventBounds
 from lakehouse.system.event_files import EventFiles
 from lakehouse.system.files import Files, Loan
+from lakehouse.system.lens import CLEAR, Lens
 from lakehouse.system.view_table import (
     AUDIT,
     QUARANTINE,
@@ -63,9 +64,17 @@ class SystemViews:
             yield loan
 
     async def view(
-        self, loan: Loan, name: str, state: State, bounds: EventBounds, urls: Urls
+        self,
+        loan: Loan,
+        name: str,
+        state: State,
+        bounds: EventBounds,
+        urls: Urls,
+        lens: Lens = CLEAR,
     ) -> View:
-        """The system view `name` of a state; of events at least those within `bounds`.
+        """The system view `name` of a state as a lens shows it; of events at least those in `bounds`.
+
+        The state must be what the lens shows of it.
 
         Raises RefusedError `insufficient_storage`, and what reading the journal raises.
         """
@@ -74,31 +83,33 @@ class SystemViews:
             case QuarantineSource():
                 return self._quarantine(state, urls)
             case EventsSource():
-                paths = await self._events.paths(loan, state, bounds)
+                paths = await self._events.paths(loan, state, bounds, lens)
             case AuditSource():
-                paths = await self._audit.paths(loan)
+                paths = await self._audit.paths(loan, empty=bool(lens.scope))
             case LogSource(rows=log_of):
-                log = list(log_of(self._logs)())
+                log = lens.log_rows(log_of(self._logs)())
                 values = [tuple(row[name] for name in view.columns.names) for row in log]
-                paths = [await self._file(loan, view, str(next(self._numbers)), lambda: values)]
+                file = f"{view.name}-{next(self._numbers)}.parquet"
+                paths = [await self._file(loan, file, view, lambda: values)]
             case StateSource(rows=rows_of):
                 # An erasure changes what earlier states hold.
                 number = f"{state.head.seq}-{state.inventory.erased_at}"
-                paths = [await self._file(loan, view, number, lambda: rows_of(state))]
+                file = lens.named(f"{view.name}-{number}.parquet")
+                paths = [await self._file(loan, file, view, lambda: rows_of(state))]
             case _ as never:
                 assert_never(never)
         return View(name, tuple(paths), schema=SCHEMA)
 
     async def _file(
-        self, loan: Loan, view: SystemView, number: str, values: Callable[[], Iterable[rows.Row]]
+        self, loan: Loan, name: str, view: SystemView, values: Callable[[], Iterable[rows.Row]]
     ) -> str:
-        """The file of this view that `number` distinguishes from the others; made if absent."""
+        """The file of this view that has the name; made if absent."""
 
         async def make(path: Path) -> None:
             with full_disk_refused():
                 await in_thread(self._pool, lambda: _write(path, view.columns, values()))
 
-        return await loan.path(f"{view.name}-{number}.parquet", make)
+        return await loan.path(name, make)
 
     def _quarantine(self, state: State, urls: Urls) -> View:
         """The quarantine files themselves, which are Parquet objects in the bucket."""

@@ -46,6 +46,7 @@ ROUTE = web.RequestKey("ROUTE", tuple)
 """Set on a request that matched a route: the route's method and path."""
 PEER = web.RequestKey("PEER", Peer)
 """Set on every request: the client behind the connection."""
+METRICS = "/metrics"
 UNROUTED = ("other", "none")
 VERSIONS = (HttpVersion10, HttpVersion11)
 """Of HTTP. The parser lets 0.9, which has no headers, and 2.0 pass."""
@@ -62,8 +63,13 @@ class Edge(web.Server):
         clock: Clock | None = None,
         max_connections: int = DEFAULT_CONNECTIONS,
         site: Site = LOOPBACK_SITE,
+        *,
+        metrics_open: bool = False,
     ) -> None:
-        """`clock` is the service's own; a test passes another for the pace of clients alone."""
+        """`clock` is the service's own; a test passes another for the pace of clients alone.
+
+        `metrics_open`: whether the metrics need no token in a lake that has principals.
+        """
         super().__init__(
             self.handle,
             handler_cancellation=True,
@@ -76,6 +82,7 @@ class Edge(web.Server):
         self._clock = clock or service.clock
         self._site = site
         self._attempts = Attempts()
+        self._metrics_open = metrics_open
         self._admission = Connections(max_connections, self._clock)
 
     def __call__(self) -> RequestHandler:
@@ -135,7 +142,7 @@ class Edge(web.Server):
 
     async def _answer(self, request: web.BaseRequest, identity: str) -> web.StreamResponse:
         response: web.StreamResponse
-        name_query(request)
+        name_query(request, chosen_by_client=self._service.authentication.is_open())
         try:
             response = await encoded(request, await self._route(request, identity))
         except RefusedError as error:
@@ -161,7 +168,7 @@ class Edge(web.Server):
         route = exchange.route
         request[ROUTE] = (route.method, route.path)
         request[MATCHED] = (route, exchange.tail)
-        if not route.public:
+        if not route.public and not (self._metrics_open and route.path == METRICS):
             sent = request.headers.getall("Authorization", [])
             exchange.identity = self._service.authentication.identify(sent)
             request[IDENTITY] = exchange.identity

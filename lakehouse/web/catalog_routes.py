@@ -19,17 +19,6 @@ from lakehouse.api.change_sets import (
     TransactionReceipt,
     TransactionRequest,
 )
-from lakehouse.api.definitions import (
-    Profile,
-    ProfileDropped,
-    ProfileList,
-    PutProfileRequest,
-    PutViewRequest,
-    View,
-    ViewDropped,
-    ViewList,
-    ViewQuery,
-)
 from lakehouse.api.derivation import (
     DeriveDryRun,
     DeriveReceipt,
@@ -51,14 +40,13 @@ from lakehouse.api.time_travel import (
     Pins,
     UnpinRequest,
 )
+from lakehouse.web.definition_routes import DEFINITION_ROUTES
 from lakehouse.web.handlers import (
     catalog,
     change_sets,
     derivation,
-    profiles,
     rows,
     time_travel,
-    views,
 )
 from lakehouse.web.route import Route
 
@@ -69,6 +57,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/register",
         handler=catalog.register,
+        judged=True,
         summary="Register a dataset over objects",
         description="Makes a dataset of the versions that the keys name now. The objects are not "
         "opened. The same name and fingerprint replace the objects of an existing dataset.",
@@ -80,6 +69,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/transaction",
         handler=change_sets.transaction,
+        judged=True,
         summary="Make several changes at once",
         description="Makes all changes, in order, as one event, or none: no reader ever sees a part. "
         "`expect` is judged first. A refusal names the change by its index in `errors`.",
@@ -91,6 +81,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/derive",
         handler=derivation.derive,
+        judged=True,
         summary="Make a dataset from a statement",
         description="Runs a read-only statement and makes its result a dataset, or adds its rows to "
         "one. The event records the statement and the exact versions that it read. The limits of "
@@ -106,6 +97,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/refresh",
         handler=derivation.refresh,
+        judged=True,
         summary="Refresh a derived dataset",
         description="Runs the statement of a dataset that was derived with `mode=replace` again on "
         "what is there now. No event is made if nothing that it reads has changed, or if it was "
@@ -120,6 +112,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/rename",
         handler=change_sets.rename,
+        judged=True,
         summary="Rename a dataset",
         description="Gives the dataset another name, or its name another spelling. Its history and "
         "its pins follow. 409 `name_taken` if another dataset has the name.",
@@ -131,6 +124,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/delete",
         handler=rows.delete,
+        judged=True,
         summary="Delete rows",
         description="Deletes the rows that fulfil a condition. Only objects that hold such a row are "
         "written anew; the order of all other rows stays. 400 `sql_error` points into the condition. "
@@ -143,6 +137,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/update",
         handler=rows.update,
+        judged=True,
         summary="Update rows",
         description="Gives columns new values in the rows that fulfil a condition; expressions see the "
         "old row, and the schema stays. 422 `value_does_not_fit` names a column whose new value is not "
@@ -155,6 +150,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/restore",
         handler=catalog.restore,
+        judged=True,
         summary="Restore a dataset",
         description="Makes the dataset what it was at a moment, also if it was dropped since. 410 "
         "`objects_collected` names the event that collected its objects.",
@@ -162,92 +158,12 @@ CATALOG_ROUTES = (
         answers=(Manifest,),
         changes=True,
     ),
-    Route(
-        method="PUT",
-        path="/v1/catalog/view/{name}",
-        handler=views.put,
-        summary="Make or replace a view",
-        description="Makes a view of one read-only statement (`sql`), or a safe view that shows a "
-        "relation masked (`of`). It is bound now (400 `sql_error`) and again when it is read (400 "
-        "`view_broken`). Views share the names of datasets (409 `name_taken`) and have no cycles "
-        "(409 `view_cycle`).",
-        path_example="adults",
-        body=PutViewRequest,
-        answers=(View,),
-        changes=True,
-    ),
-    Route(
-        method="GET",
-        path="/v1/catalog/view/{name}",
-        handler=views.show,
-        summary="Show a view",
-        description="Returns the view's definition. Case does not matter in the name.",
-        path_example="adults",
-        query=ViewQuery,
-        answers=(View,),
-    ),
-    Route(
-        method="DELETE",
-        path="/v1/catalog/view/{name}",
-        handler=views.drop,
-        summary="Drop a view",
-        description="Drops the view; its name is free again.",
-        path_example="adults",
-        answers=(ViewDropped,),
-        changes=True,
-    ),
-    Route(
-        method="GET",
-        path="/v1/catalog/views",
-        handler=views.list_views,
-        summary="List views",
-        description="Returns all views in the order of their names.",
-        query=ViewQuery,
-        answers=(ViewList,),
-    ),
-    Route(
-        method="PUT",
-        path="/v1/catalog/profile/{name}",
-        handler=profiles.put,
-        summary="Make or replace a profile",
-        description="A profile says what names stand for: another dataset or view, perhaps as of a "
-        "moment. `profile`, or the header `X-Profile`, puts a query under it.",
-        path_example="books",
-        body=PutProfileRequest,
-        answers=(Profile,),
-        changes=True,
-    ),
-    Route(
-        method="GET",
-        path="/v1/catalog/profile/{name}",
-        handler=profiles.show,
-        summary="Show a profile",
-        description="Returns the profile as it is now.",
-        path_example="books",
-        answers=(Profile,),
-    ),
-    Route(
-        method="DELETE",
-        path="/v1/catalog/profile/{name}",
-        handler=profiles.drop,
-        summary="Drop a profile",
-        description="Drops the profile; queries under it are 404 `profile_not_found`.",
-        path_example="books",
-        answers=(ProfileDropped,),
-        changes=True,
-    ),
-    Route(
-        method="GET",
-        path="/v1/catalog/profiles",
-        handler=profiles.list_profiles,
-        summary="List profiles",
-        description="Returns all profiles in the order of their names.",
-        answers=(ProfileList,),
-    ),
+    *DEFINITION_ROUTES,
     Route(
         method="GET",
         path="/v1/catalog/manifest/{name}",
         handler=catalog.manifest,
+        judged=True,
         summary="Show a dataset",
         description="Returns the dataset's schema and objects, with `limit` a page of them. "
         "Case does not matter in the name.",
@@ -260,6 +176,7 @@ CATALOG_ROUTES = (
         method="DELETE",
         path="/v1/catalog/manifest/{name}",
         handler=catalog.drop,
+        judged=True,
         summary="Drop a dataset",
         description="Drops the dataset; its name is free again. It can be restored until its objects "
         "are collected.",
@@ -271,6 +188,7 @@ CATALOG_ROUTES = (
         method="GET",
         path="/v1/catalog/list",
         handler=catalog.list_datasets,
+        judged=True,
         summary="List datasets",
         description="Returns a page of datasets in the order of their names, with an `ETag`.",
         query=ListDatasetsQuery,
@@ -281,6 +199,7 @@ CATALOG_ROUTES = (
         method="GET",
         path="/v1/catalog/history/{name}",
         handler=catalog.history,
+        judged=True,
         summary="Show the history of a dataset",
         description="Returns a page of all events about the name, oldest first.",
         path_example=_NAME,
@@ -291,6 +210,7 @@ CATALOG_ROUTES = (
         method="GET",
         path="/v1/catalog/why/{name}",
         handler=derivation.why,
+        judged=True,
         summary="Show where the rows of a dataset come from",
         description="Returns the uploads behind all rows, or behind those that fulfil `where`, with the "
         "rows of objects that came from each: through renames, restores and rewritten objects, and "
@@ -304,6 +224,7 @@ CATALOG_ROUTES = (
         method="GET",
         path="/v1/catalog/diff",
         handler=time_travel.diff,
+        judged=True,
         summary="Compare two moments",
         description="Returns the datasets that were added, dropped or changed between two moments, "
         "with their rows, objects and columns.",
@@ -314,6 +235,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/pin",
         handler=time_travel.pin,
+        judged=True,
         summary="Pin a dataset",
         description="Protects what the dataset held at a moment from garbage collection.",
         body=PinRequest,
@@ -324,6 +246,7 @@ CATALOG_ROUTES = (
         method="POST",
         path="/v1/catalog/unpin",
         handler=time_travel.unpin,
+        judged=True,
         summary="Remove a pin",
         description="Removes a pin; what only it protected can be collected.",
         body=UnpinRequest,
@@ -334,6 +257,7 @@ CATALOG_ROUTES = (
         method="GET",
         path="/v1/catalog/pins",
         handler=time_travel.pins,
+        judged=True,
         summary="List pins",
         description="Returns all pins, oldest first, with who made them and why.",
         answers=(Pins,),

@@ -182,7 +182,7 @@ async def collection() -> str:
     state_bytes = sum(map(len, encode_state(node.state)))
     bucket.asked.clear()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    runs = GarbageCollector(node, Queries(node.clock), GcWaits(0, 0))
+    runs = GarbageCollector(node, Queries(node), GcWaits(0, 0))
     began_s = time.perf_counter()
     done = await runs.collect(await runs.plan(timedelta(0)), CALLER)
     took_s = time.perf_counter() - began_s
@@ -249,7 +249,7 @@ async def _listen(node: Node, feed: Feed) -> None:
 
 
 async def _collect(node: Node) -> None:
-    runs = GarbageCollector(node, Queries(node.clock), GcWaits(0, 0))
+    runs = GarbageCollector(node, Queries(node), GcWaits(0, 0))
     while True:
         await runs.collect(await runs.plan(timedelta(0)), CALLER)
         await asyncio.sleep(0.1)

@@ -87,7 +87,7 @@ COLLECTED = GC | {
 }  # fmt: skip
 QUERY = {
     "query_id": 0, "state": 0, "actor": 0, "sql": 0, "format": 0, "seq": 0, "started_at": 0,
-    "elapsed_ms": 0, "size_bytes": 0,
+    "elapsed_ms": 0, "size_bytes": 0, "client_query_id": 0,
 }  # fmt: skip
 PROBLEM = {
     "type": 0, "title": 0, "status": 0, "detail": 0, "code": 0, "request_id": 0, "retryable": 0,

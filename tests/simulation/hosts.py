@@ -257,7 +257,7 @@ class WriterHost(Host):
         async def work() -> None:
             node = self.node
             waits = GcWaits(lag_s=LAG_S, query_s=QUERY_S)
-            collection = GarbageCollector(node, Queries(self.clock), waits)
+            collection = GarbageCollector(node, Queries(node), waits)
             caller = Caller("collector", self.clock.monotonic(), correlation=COLLECTOR)
             try:
                 plan = await collection.plan(timedelta(seconds=self.record.retention_s))

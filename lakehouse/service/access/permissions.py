@@ -4,15 +4,18 @@ Must never read a past state: a grant that was removed reads nothing, at any mom
 """
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
+from journal.events import Change
 from journal.slot import format_at
 from lakehouse.commit.node import Node
 from lakehouse.domain.access import rights
 from lakehouse.domain.access.rights import READ, STORAGE
+from lakehouse.domain.access.subjects import subjects_of
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.service.caller import CLI, Caller
+from lakehouse.service.caller import BACKGROUND, CLI, Caller
 from projections import access, catalog
 from projections.access import Grant, Principal
 from projections.definitions import Profile
@@ -21,8 +24,8 @@ from projections.definitions import Profile
 class Permissions(msgspec.Struct, frozen=True):
     """The rights of one caller now.
 
-    `unrestricted`: an open lake, an admin, or a command on the bucket itself. `profile` is the one that
-    the principal's reads must have; `hides_all`: that profile does not exist.
+    `unrestricted`: an open lake, an admin, a command on the bucket itself, or the process's own task.
+    `profile` is the one that the principal's reads must have; `hides_all`: that profile does not exist.
     """
 
     unrestricted: bool
@@ -34,6 +37,14 @@ class Permissions(msgspec.Struct, frozen=True):
     def may(self, right: str, subject: str) -> bool:
         """Whether the caller has the right on a name, or on `storage:` and a key."""
         return self.unrestricted or rights.may(self.principal, self.grants, right, subject)
+
+    def may_change(self, right: str, subject: str) -> bool:
+        """Whether the caller may change what has that name.
+
+        Not if its profile hides it: a condition on rows would tell what the profile does not show.
+        """
+        hidden = not subject.startswith(STORAGE) and self._redirected(subject.lower())
+        return self.may(right, subject) and (self.unrestricted or not hidden)
 
     def may_key(self, right: str, key: str) -> bool:
         """Whether the caller has the right on a key of storage by a grant on keys."""
@@ -88,7 +99,7 @@ NOTHING = Permissions(unrestricted=False)
 def permissions(node: Node, caller: Caller) -> Permissions:
     """What the caller may do now."""
     now = node.state
-    if caller.door == CLI or not now.access.principals:
+    if caller.door in (CLI, BACKGROUND) or not now.access.principals:
         return EVERYTHING
     if caller.principal is None or not token_is_valid(node, caller.token):
         return NOTHING
@@ -125,13 +136,27 @@ def require(node: Node, caller: Caller, right: str, *subjects: str) -> None:
     """
     held = permissions(node, caller)
     for subject in subjects:
-        if not held.may(right, subject):
+        if not held.may_change(right, subject):
             raise RefusedError(forbidden(right, subject))
 
 
 def require_key(node: Node, caller: Caller, right: str, key: str) -> None:
     """Raises RefusedError `forbidden` unless the caller has the right on a key of storage."""
     require(node, caller, right, STORAGE + key)
+
+
+def require_undo(node: Node, caller: Caller, changes: Iterable[Change]) -> None:
+    """Raises RefusedError `forbidden` unless the caller may make each of these changes undone."""
+    held = permissions(node, caller)
+    if held.unrestricted:
+        return
+    for change in changes:
+        subjects = subjects_of(change)
+        if subjects is None:
+            raise RefusedError(Refused("forbidden", "only an admin may undo that"))
+        require(node, caller, subjects.right, *subjects.changed)
+        if not all(held.may(READ, name) for name in subjects.reads):
+            raise RefusedError(forbidden(READ, "all that it reads"))
 
 
 def require_admin(node: Node, caller: Caller) -> None:

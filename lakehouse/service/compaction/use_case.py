@@ -7,8 +7,10 @@ from lakehouse.api.upkeep.compaction import CompactedDataset, CompactReport, Com
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
+from lakehouse.service.access.permissions import permissions, require
 from lakehouse.service.caller import Caller
 from lakehouse.service.compaction.dataset_job import DatasetJob
 from lakehouse.service.compaction.group_job import GroupJob
@@ -28,11 +30,11 @@ class Compaction:
     async def run(self, caller: Caller, request: CompactRequest) -> Versioned[CompactReport]:
         """Merge the small objects of one dataset or of all.
 
-        Raises RefusedError: `dataset_not_found`, `busy` while another one is under way here, and what
-        reads and commits raise. What was committed until then stays.
+        Raises RefusedError: `forbidden`, `dataset_not_found`, `busy` while another one is under way
+        here, and what reads and commits raise. What was committed until then stays.
         """
         await self._node.refresh()
-        names = self._names(request.name)
+        names = self._names(caller, request.name)
         found: list[CompactedDataset] = []
         seq = self._node.state.head.seq
         with self._gate.slot():
@@ -44,10 +46,14 @@ class Compaction:
                     found.append(report)
         return Versioned(CompactReport(request.dry_run, found, seq), seq)
 
-    def _names(self, name: str | None) -> list[str]:
+    def _names(self, caller: Caller, name: str | None) -> list[str]:
+        """The dataset, or all that the caller may manage. Raises RefusedError."""
         if name is None:
-            return [each.name for each in catalog.in_name_order(self._node.state.catalog)]
+            held = permissions(self._node, caller)
+            found = catalog.in_name_order(self._node.state.catalog)
+            return [each.name for each in found if held.may_change(MANAGE, each.name)]
         check_name(name)
+        require(self._node, caller, MANAGE, name)
         if catalog.find(self._node.state.catalog, name) is None:
             raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
         return [name]

@@ -26,12 +26,14 @@ from lakehouse.formats.schema import Contract
 from lakehouse.process.spool import Spooled, full_disk_refused, spooled
 from lakehouse.query.parameters import encoded
 from lakehouse.service import snapshot
+from lakehouse.service.access.permissions import permissions
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.contracts import present_contract
 from lakehouse.service.ingest.job import table_of, upload
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.profiles import profile_for
 from lakehouse.service.sql.use_case import Sql
 from projections import catalog
 from projections.fold import State
@@ -124,6 +126,10 @@ class DeriveJob:
             raise ValueError("there is no statement to run")
         await self._stack.aclose()
         self.parsed = None
+        held = permissions(self._shop.node, self._caller)
+        profile = profile_for(self._shop.node, held, request.profile)
+        # The event names the profile that was in force: another principal's refresh must have it too.
+        request = msgspec.structs.replace(request, profile=profile.name if profile else None)
         state = await snapshot.state_as_of(self._shop.node, request.as_of)
         try:
             await self._run_on(state, request)

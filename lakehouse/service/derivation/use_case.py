@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
-from journal.events import Content, DatasetRestored, Read
+from journal.events import Content, DatasetRestored, Derivation
 from lakehouse.api.derivation import (
     DeriveDryRun,
     DeriveReceipt,
@@ -19,11 +19,13 @@ from lakehouse.api.ingest import Refusal, StagedIngest
 from lakehouse.api.sql import SqlRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
+from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import IngestDataset, RefreshDataset
 from lakehouse.domain.derivation_rules import moving, refresh_order
 from lakehouse.domain.errors import CODES, Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.service import presentation
+from lakehouse.service.access.permissions import Permissions, permissions, require
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import Foreseen, Settled, foresee, settle
 from lakehouse.service.derivation.job import DeriveJob, Workshop, command_of, deriving
@@ -52,12 +54,12 @@ class Derivations:
         Raises RefusedError: `invalid_name`, `name_taken`, `schema_conflict`, `invalid_column`,
         `derivation_cycle`, `too_large`, `busy`, what Sql.run raises and what settle raises.
         """
-        plan = _plan(request)
+        plan = self._plan(caller, request)
         with self._running.slot():
             async with self._job(caller, query_id, plan, request) as job:
                 digest = hashlib.sha256(payload).hexdigest()
                 settled = await settle(self._node, command_of(plan), caller, digest, job)
-                return await self._receipt(plan.name, settled)
+                return await self._receipt(caller, plan.name, settled)
 
     async def refresh(
         self, caller: Caller, request: RefreshRequest, query_id: str, payload: bytes = b""
@@ -67,13 +69,14 @@ class Derivations:
         Raises RefusedError: `dataset_not_found`, `cannot_refresh`, and what `derive` raises.
         """
         check_name(request.name)
+        require(self._node, caller, WRITE, request.name)
         plan = IngestPlan(request.name, schema_change=request.schema_change)
         command = RefreshDataset(request.name, request.schema_change)
         with self._running.slot():
             async with deriving(self._workshop, caller, query_id, plan, None) as job:
                 digest = hashlib.sha256(payload).hexdigest()
                 settled = await settle(self._node, command, caller, digest, job)
-                return await self._receipt(plan.name, settled)
+                return await self._receipt(caller, plan.name, settled)
 
     async def refresh_all(self, caller: Caller, query_id: str) -> RefreshedAll:
         """Refresh every dataset that can be refreshed, each after those that it reads.
@@ -85,6 +88,8 @@ class Derivations:
         stale: set[str] = set()
         for name in refresh_order(self._node.state):
             live = catalog.find(self._node.state.catalog, name)
+            if not permissions(self._node, caller).may_change(WRITE, name):
+                continue
             if live is None or live.derivation is None:
                 continue  # dropped, or changed otherwise, meanwhile
             if stale.isdisjoint(read.name.lower() for read in moving(live.derivation)):
@@ -114,7 +119,7 @@ class Derivations:
         self, caller: Caller, request: DeriveRequest, query_id: str
     ) -> Versioned[StagedIngest]:
         """Run, judge and upload as `derive` does, without an event: a change set commits it later."""
-        plan, began_at = _plan(request), self._node.clock.now()
+        plan, began_at = self._plan(caller, request), self._node.clock.now()
         with self._running.slot():
             async with self._job(caller, query_id, plan, request) as job:
                 foreseen = await foresee(self._node, command_of(plan), job)
@@ -123,7 +128,7 @@ class Derivations:
         ingest = foreseen.command
         if not isinstance(ingest, IngestDataset):
             raise TypeError(f"a derivation became a {type(ingest).__name__}")
-        staged, expires_at = await self._staging.store(ingest, began_at)
+        staged, expires_at = await self._staging.store(caller, ingest, began_at)
         body = presentation.staged(staged, expires_at, ingest, self._node.state.head.seq)
         return Versioned(body, body.seq)
 
@@ -131,12 +136,17 @@ class Derivations:
         self, caller: Caller, request: DeriveRequest, query_id: str
     ) -> Versioned[DeriveDryRun]:
         """What `derive` would do now, and how it would refuse. Writes nothing to the bucket."""
-        plan = _plan(request)
+        plan = self._plan(caller, request)
         with self._running.slot():
             async with self._job(caller, query_id, plan, request, dry_run=True) as job:
                 foreseen = await foresee(self._node, command_of(plan), job)
-                body = _report(plan, foreseen, job)
+                body = _report(plan, foreseen, job, permissions(self._node, caller))
         return Versioned(body, body.seq)
+
+    def _plan(self, caller: Caller, request: DeriveRequest) -> IngestPlan:
+        plan = _plan(request)
+        require(self._node, caller, WRITE, plan.name)
+        return plan
 
     def _job(
         self,
@@ -150,7 +160,9 @@ class Derivations:
         statement = SqlRequest(request.sql, request.params, request.as_of, profile=request.profile)
         return deriving(self._workshop, caller, query_id, plan, statement, dry_run=dry_run)
 
-    async def _receipt(self, name: str, settled: Settled) -> Versioned[DeriveReceipt]:
+    async def _receipt(
+        self, caller: Caller, name: str, settled: Settled
+    ) -> Versioned[DeriveReceipt]:
         dataset = catalog.find(settled.state.catalog, name)
         if dataset is None:
             raise RefusedError(Refused("internal_error", "what was derived is not in the catalog"))
@@ -161,7 +173,7 @@ class Derivations:
         body = DeriveReceipt(
             **msgspec.structs.asdict(presentation.manifest(added, settled.state.inventory)),
             rows_ingested=(content.row_count or 0) if content else 0,
-            reads=_versions(derivation.reads if derivation else ()),
+            reads=_versions(derivation, permissions(self._node, caller)),
             reused=content is None,
         )
         return Versioned(body, settled.seq)
@@ -182,11 +194,19 @@ def _plan(request: DeriveRequest) -> IngestPlan:
     return IngestPlan(request.name, request.mode, schema_change=request.schema_change)
 
 
-def _versions(reads: tuple[Read, ...]) -> list[ReadVersion]:
-    return [ReadVersion(each.name, each.seq, each.dataset_id, each.as_of) for each in reads]
+def _versions(derivation: Derivation | None, held: Permissions) -> list[ReadVersion]:
+    """What was read, without what the caller may read through a view alone."""
+    reads = derivation.reads if derivation else ()
+    return [
+        ReadVersion(each.name, each.seq, each.dataset_id, each.as_of)
+        for each in reads
+        if held.sees(each.name)
+    ]
 
 
-def _report(plan: IngestPlan, foreseen: Foreseen, job: DeriveJob) -> DeriveDryRun:
+def _report(
+    plan: IngestPlan, foreseen: Foreseen, job: DeriveJob, held: Permissions
+) -> DeriveDryRun:
     parsed, derivation, refused = job.parsed, job.derivation, foreseen.refused
     existed = catalog.find(foreseen.before.catalog, plan.name) is not None
     after = catalog.find(foreseen.after.catalog, plan.name)
@@ -200,7 +220,7 @@ def _report(plan: IngestPlan, foreseen: Foreseen, job: DeriveJob) -> DeriveDryRu
         schema_fingerprint=parsed.fingerprint if parsed else None,
         rows_ingested=parsed.row_count if parsed and not refused else 0,
         row_count=after.row_count if after else 0,
-        reads=_versions(derivation.reads if derivation else ()),
+        reads=_versions(derivation, held),
         refused=_refusal(refused) if refused else None,
     )
 

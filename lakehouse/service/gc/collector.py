@@ -23,6 +23,7 @@ from lakehouse.domain.commands import Command, Context, MarkObjects, RecordColle
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Replayed, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.gc import listing
@@ -51,6 +52,10 @@ class GarbageCollector:
         self._queries = queries
         self._waits = waits
         self._gate = Limiter(1, "gc runs", retry_after_s=60)
+
+    def require_admin(self, caller: Caller) -> None:
+        """Raises RefusedError `forbidden` for a caller who has not all rights."""
+        require_admin(self._node, caller)
 
     async def plan(self, older_than: timedelta) -> GcScope:
         """What a run that begins now goes by: the journal's present, and how old is old.

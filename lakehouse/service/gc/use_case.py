@@ -45,6 +45,7 @@ class Gc:
         kind, all for None. Raises RefusedError: `busy`, `idempotency_key_reused`, and what a commit
         raises.
         """
+        self._collector.require_admin(caller)
         older_than = listing.RETENTION
         if request.older_than is not None:
             older_than = listing.age(request.older_than)

@@ -23,6 +23,7 @@ from lakehouse.formats.quarantine import QuarantinedRow, read_quarantine
 from lakehouse.formats.text_encoding import UNDECODABLE
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.service import snapshot
+from lakehouse.service.access.visible import present_for
 from lakehouse.service.caller import Caller
 from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
@@ -55,7 +56,7 @@ class Quarantine:
     def held(self, caller: Caller, name: str) -> tuple[Dataset, list[Held]]:
         """A dataset and its quarantine files, oldest first. Raises `dataset_not_found`."""
         check_name(name)
-        dataset = catalog.find(self._node.state.catalog, name)
+        dataset = catalog.find(present_for(self._node, caller).catalog, name)
         if dataset is None:
             raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
         return dataset, [self._held(dataset, item) for item in dataset.quarantine]

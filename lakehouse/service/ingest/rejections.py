@@ -32,11 +32,15 @@ class Rejections:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: deque[Rejection] = deque(maxlen=REMEMBERED)
+        self._kept: deque[tuple[str | None, Rejection]] = deque(maxlen=REMEMBERED)
+        """Each with the principal whose ingest it was."""
 
     def log(self) -> list[dict[str, Any]]:
-        """The last ones, as rows of `lake.rejections`."""
-        return [msgspec.structs.asdict(each) for each in self._kept]
+        """The last ones, as rows of `lake.rejections`, with the principal of each."""
+        return [
+            msgspec.structs.asdict(each) | {"principal": principal}
+            for principal, each in self._kept
+        ]
 
     @contextmanager
     def noted(self, plan: IngestPlan, file: Spooled, caller: Caller) -> Iterator[None]:
@@ -56,5 +60,5 @@ class Rejections:
             *(at, plan.name, plan.mode, refused.code, detail),
             *(caller.actor, caller.reason, caller.correlation, file.sha256, file.size_bytes),
         )
-        self._kept.append(kept)
+        self._kept.append((caller.principal, kept))
         log.info("ingest_rejected", dataset=plan.name, code=refused.code, sha256=file.sha256)

@@ -13,17 +13,20 @@ from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import Command, IngestDataset
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.ingest_rules import REPLACING_ROWS
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
+from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits
 from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.process.growing_file import GrowingFile
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service import presentation
+from lakehouse.service.access.permissions import require
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import Settled, foresee, settle
 from lakehouse.service.ingest.dry_run import dry_run
@@ -91,6 +94,11 @@ class Ingest:
         self._finder = finder
         self._turns = turns
 
+    def check_writable(self, caller: Caller, name: str) -> None:
+        """Raises RefusedError: `invalid_name`; `forbidden` unless the caller may write the dataset."""
+        check_name(name)
+        require(self._node, caller, WRITE, name)
+
     @asynccontextmanager
     async def received(
         self,
@@ -129,6 +137,7 @@ class Ingest:
         raises. Nothing is referred to before all of it is in the bucket.
         """
         check_plan(plan)
+        self.check_writable(caller, plan.name)
         file, ahead = upload.file, upload.ahead
         with self._rejections.noted(plan, file, caller):
             async with self._replacing(plan) as (place, replaced):
@@ -155,6 +164,7 @@ class Ingest:
         Raises RefusedError as `ingest` does. Under no idempotency key: each call stages once more.
         """
         check_plan(plan)
+        self.check_writable(caller, plan.name)
         began_at, file = self._node.clock.now(), upload.file
         with self._rejections.noted(plan, file, caller):
             async with self._replacing(plan) as (place, replaced):
@@ -168,7 +178,7 @@ class Ingest:
                 if foreseen.refused is not None:
                     raise RefusedError(foreseen.refused)
                 ingest = await _uploaded(foreseen.command, job)
-        staged, expires_at = await self._staging.store(ingest, began_at)
+        staged, expires_at = await self._staging.store(caller, ingest, began_at)
         body = presentation.staged(staged, expires_at, ingest, self._node.state.head.seq)
         return Versioned(body, body.seq)
 
@@ -184,6 +194,7 @@ class Ingest:
         Raises RefusedError only for what prevents the dry run itself.
         """
         check_plan(plan)
+        self.check_writable(caller, plan.name)
         file = upload.file
         async with self._replacing(plan, dry_run=True) as (place, replaced):
             job = IngestJob(

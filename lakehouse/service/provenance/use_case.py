@@ -14,6 +14,8 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.query.messages import RowSearch
 from lakehouse.service import snapshot
+from lakehouse.service.access.permissions import permissions
+from lakehouse.service.access.visible import sees_all
 from lakehouse.service.caller import Caller
 from lakehouse.service.provenance.lineage import Lineage, Range, Rows, Upload, all_rows
 from lakehouse.service.provenance.origins import Origin
@@ -41,14 +43,19 @@ class Provenance:
         queries raise.
         """
         check_name(name)
+        held = permissions(self._node, caller)
         state = await snapshot.state_as_of(self._node, query.as_of)
+        if not held.sees(name):
+            raise RefusedError(snapshot.no_dataset(state, name))
         dataset = snapshot.dataset_in(state, name)
         rows = all_rows(dataset)
         if query.where is not None:
             rows = await self._matching(state, dataset, _WHERE.sub("", query.where, count=1))
         lineage = Lineage(self._node)
         await lineage.add(state, dataset, rows)
-        uploads = [_upload(each) for each in lineage.uploads()]
+        # Of what the caller may not read itself, there is nothing to show.
+        seen = [each for each in lineage.uploads() if sees_all(each.origin.event, held)]
+        uploads = [_upload(each) for each in seen]
         _check_size(uploads)
         return Versioned(answers.Lineage(dataset.name, state.head.seq, uploads), state.head.seq)
 

@@ -10,11 +10,13 @@ from journal.slot import format_at
 from lakehouse.api.rows import DeleteReceipt, DeleteRequest, UpdateReceipt, UpdateRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import RewriteDataset
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.query.messages import RowSearch
+from lakehouse.service.access.permissions import require
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
 from lakehouse.service.ingest.work_dir import work_dir
@@ -79,6 +81,7 @@ class Rows:
     ) -> tuple[Event | None, int]:
         """The event that was made, or that a dry run foresees; None where no row is concerned."""
         check_name(command.name)
+        require(self._node, caller, WRITE, command.name)
         # What was acknowledged before this request, by any process, is there to be found.
         await self._node.refresh()
         turn = self._turns.turn(command.name)

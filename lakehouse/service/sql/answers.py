@@ -62,10 +62,13 @@ class Answers:
         self._cache.clear()
         self.moments.clear()
 
-    def identity(self, query: Query, state: State) -> str | None:
-        """The identity of the result, if the statement has run before and its result has one."""
+    def identity(self, query: Query, state: State, scope: str) -> str | None:
+        """The identity of the result, if the statement has run before and its result has one.
+
+        `scope`: what decides which relations the caller sees.
+        """
         reads = self._cache.reads(query.sql)
-        return self._identity(query, state, reads) if reads else None
+        return self._identity(query, state, reads, scope) if reads else None
 
     def likely(self, query: Query) -> frozenset[str]:
         """The datasets that the query probably reads, as of its own moment."""
@@ -92,13 +95,14 @@ class Answers:
         state: State,
         result: Result,
         record: QueryRecord,
+        scope: str,
         *,
         cacheable: bool = True,
     ) -> Answer:
         """The answer of a worker; cached if it is complete, small and the query is deterministic."""
         if cacheable:
             self._cache.learn(query.sql, result.reads)
-        identity = self._identity(query, state, result.reads) if cacheable else None
+        identity = self._identity(query, state, result.reads, scope) if cacheable else None
         cache = MISS if identity else BYPASS
         if result.body is None:
             chunks = self._streamed(result, record, identity, state.inventory.erased_at)
@@ -155,12 +159,14 @@ class Answers:
             found[shown] = AuditRead(shown, fixed.seq if fixed else None)
         return tuple(found.values())
 
-    def _identity(self, query: Query, state: State, reads: Reads) -> str | None:
+    def _identity(self, query: Query, state: State, reads: Reads, scope: str) -> str | None:
         versions = _versions(state, self._node.state, reads, self.moments)
         if versions is None or not reads.deterministic:
             return None
         lake = self._node.follower.journal.lake.lake
-        return identity_of((*self._made_by, lake, query.sql, query.format), query.params, versions)
+        return identity_of(
+            (*self._made_by, lake, scope, query.sql, query.format), query.params, versions
+        )
 
 
 def _versions(state: State, now: State, reads: Reads, moments: FixedRelations) -> Versions | None:

@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
-from journal.clock import Clock
 from journal.slot import format_at
 from lakehouse.api.sql import CancelledQueries, RunningQueries, RunningQuery
+from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.access.permissions import permissions
 from lakehouse.service.caller import Caller
 
 MAX_ENDED = 1_000
@@ -55,6 +56,10 @@ class QueryRecord(msgspec.Struct):
     size_bytes: int = 0
     ms: float = 0.0
     cached: bool = False
+    principal: str | None = None
+    """Who runs it; None in an open lake, and for a command on the bucket."""
+    client_query_id: str | None = None
+    """The id that the client itself gave it."""
 
     def begin(self) -> None:
         """Record that a worker runs it."""
@@ -64,20 +69,29 @@ class QueryRecord(msgspec.Struct):
 class Queries:
     """The queries of one process."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._clock = node.clock
         self._running: dict[int, _RunningTask] = {}
         self._ended: deque[QueryRecord] = deque(maxlen=MAX_ENDED)
         self._number = 0
 
     def running(self, caller: Caller) -> RunningQueries:
-        """The queries that run or wait, oldest first."""
+        """The queries of the caller that run or wait, oldest first; all of them for an admin."""
         now_s = self._clock.monotonic()
         rows = [
-            _running_query(each.record, now_s - each.record.started_s)
-            for each in self._running.values()
+            _running_query(each.record, now_s - each.record.started_s) for each in self._of(caller)
         ]
         return RunningQueries(rows)
+
+    def _of(self, caller: Caller) -> list["_RunningTask"]:
+        """The queries that the caller may see and cancel."""
+        held = permissions(self._node, caller)
+        return [
+            each
+            for each in self._running.values()
+            if held.unrestricted or (held.name and each.record.principal == held.name)
+        ]
 
     def count(self) -> int:
         """The number of queries that run or wait."""
@@ -103,11 +117,11 @@ class Queries:
         return [_log_row(record, record.state, now_s) for record in self._ended] + running
 
     async def cancel(self, caller: Caller, query_id: str) -> CancelledQueries:
-        """Cancel every query with that id; they have ended when this returns, within a second.
+        """Cancel every query of the caller with that id, the server's or the client's own.
 
-        Raises RefusedError `query_not_found`.
+        They have ended when this returns, within a second. Raises RefusedError `query_not_found`.
         """
-        found = [each for each in self._running.values() if each.record.query_id == query_id]
+        found = [each for each in self._of(caller) if query_id in _ids(each.record)]
         if not found:
             raise RefusedError(
                 Refused("query_not_found", f"no query {query_id!r} runs in this process")
@@ -129,6 +143,8 @@ class Queries:
         record = QueryRecord(
             *(query_id, caller.actor, sql[:MAX_SQL_CHARACTERS], format_, seq),
             *(format_at(self._clock.now()), self._clock.monotonic()),
+            principal=caller.principal,
+            client_query_id=caller.client_query_id,
         )
         running = _RunningTask(record)
         self._number += 1
@@ -177,7 +193,11 @@ class _RunningTask:
 def _log_row(record: QueryRecord, outcome: str | None, now_s: float) -> dict[str, Any]:
     detail = {name: getattr(record, name) for name in _LOGGED}
     ms = (now_s - record.started_s) * 1000 if outcome is None else record.ms
-    return detail | {"outcome": outcome, "ms": ms}
+    return detail | {"outcome": outcome, "ms": ms, "principal": record.principal}
+
+
+def _ids(record: QueryRecord) -> tuple[str | None, ...]:
+    return record.query_id, record.client_query_id
 
 
 def _running_query(record: QueryRecord, elapsed_s: float) -> RunningQuery:
@@ -191,4 +211,5 @@ def _running_query(record: QueryRecord, elapsed_s: float) -> RunningQuery:
         started_at=record.started_at,
         elapsed_ms=round(elapsed_s * 1000),
         size_bytes=record.size_bytes,
+        client_query_id=record.client_query_id,
     )

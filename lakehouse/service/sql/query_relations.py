@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from journal.events import Read
+from journal.events import Alias, Read
 from lakehouse.commit.node import Node
 from lakehouse.domain.derivation_rules import PROFILE
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.relations import RelationName, inner_name, parse_relation
 from lakehouse.service import snapshot
+from lakehouse.service.access.permissions import Permissions
+from lakehouse.service.access.visible import lens, visible
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.sql import near_names
 from lakehouse.service.sql.fixed_relations import FixedRelations
@@ -31,6 +33,15 @@ LISTING = "information_schema"
 """The name, among what was read, of the list of all datasets and views."""
 
 
+_NAMING = {
+    "view_broken": "a view that the statement reads is broken",
+    "view_cycle": "a view that the statement reads leads back to itself",
+    "object_damaged": "an object that the statement reads is damaged",
+    "object_lost": "an object that the statement reads is absent from the bucket",
+}
+"""Refusals that name what is read through a view, and what they say without it."""
+
+
 class QueryRelations:
     """The relations that one query reads, from one state."""
 
@@ -43,10 +54,12 @@ class QueryRelations:
         moments: FixedRelations,
         objects: QueryObjects,
         mask_key: MaskKey,
+        held: Permissions,
         profile: Profile | None = None,
     ) -> None:
         self.objects = objects
         self._mask_key = mask_key
+        self._held = held
         self._profile = profile
         self._node = node
         self._moments = moments
@@ -73,6 +86,8 @@ class QueryRelations:
 
     async def _resolved(self, name: str) -> View | None:
         relation = parse_relation(name)
+        if not self._may_read(relation):
+            return None
         if self._profile is not None and not relation.system and not relation.inner:
             return await self._under(self._profile, relation)
         if relation.moment is None:
@@ -86,9 +101,18 @@ class QueryRelations:
         self._moments.note(name, relation.moment, then, now, dataset)
         return msgspec.structs.replace(view, name=relation.called)
 
+    def _may_read(self, relation: RelationName) -> bool:
+        """Whether the statement may name a relation. What views read, their own makers have judged."""
+        if relation.system or relation.inner or self._held.unrestricted:
+            return True
+        alias = _alias(self._profile, relation.name)
+        if alias is not None:
+            return self._held.shows(alias.alias, alias.to)
+        return self._held.sees(relation.name)
+
     async def _under(self, profile: Profile, relation: RelationName) -> View | None:
         """What a statement's name stands for under a profile; an alias's own moment goes before."""
-        alias = next((a for a in profile.names if a.alias.lower() == relation.name), None)
+        alias = _alias(profile, relation.name)
         if alias is None and profile.others == "hidden":
             return None
         moment = alias.as_of if alias is not None and alias.as_of is not None else relation.moment
@@ -107,8 +131,10 @@ class QueryRelations:
         """The relation as it is in `state`, under its plain name."""
         self._note(relation, state)
         if relation.system:
+            seen, shown_by = visible(state, self._held), lens(self._held)
             return await self._system.view(
-                self._loan, relation.name, state, relation.bounds, self.objects.urls
+                *(self._loan, relation.name, seen, relation.bounds, self.objects.urls),
+                shown_by,
             )
         dataset = state.catalog.datasets.get(relation.name)
         if dataset is None:
@@ -141,14 +167,15 @@ class QueryRelations:
 
     def _listed(self) -> dict[str, View]:
         """All datasets and views: no objects, which would be many, and change more often."""
-        named = _shapes(self._state)
+        seen = _shapes(visible(self._state, self._held))
         if self._profile is None:
-            return named
-        shown = dict(named) if self._profile.others == "visible" else {}
+            return seen
+        named = _shapes(self._state)
+        shown = dict(seen) if self._profile.others == "visible" else {}
         for alias in self._profile.names:
             shape = named.get(alias.to.lower())
             shown.pop(alias.alias.lower(), None)
-            if shape is not None:
+            if shape is not None and self._held.shows(alias.alias, alias.to):
                 shown[alias.alias.lower()] = msgspec.structs.replace(shape, name=alias.alias)
         return shown
 
@@ -161,15 +188,31 @@ class QueryRelations:
             if inventory.lost_to(now.inventory, item.blob) is not None:
                 raise RefusedError(snapshot.gone(now, item.blob))
 
-    def with_near_name(self, refused: Refused) -> Refused:
+    def explained(self, refused: Refused) -> Refused:
+        """Why the statement failed, with the cause of a failed read or the name that was meant.
+
+        What a view reads is not shown to a caller who may not read all of it.
+        """
+        failure = self.objects.failure or refused
+        if not self._held.unrestricted and failure.code in _NAMING:
+            return msgspec.structs.replace(failure, detail=_NAMING[failure.code], errors=())
+        return self._with_near_name(failure) if failure.code == "sql_error" else failure
+
+    def _with_near_name(self, refused: Refused) -> Refused:
         """`refused` with the dataset that was meant, where one of a similar name exists."""
-        named = self._state.catalog
+        named = visible(self._state, self._held).catalog
         known = [*named.datasets.values(), *named.views.values()]
         return near_names.suggested(refused, (each.name for each in known))
 
     def _view(self, state: State, dataset: Dataset) -> View:
         urls = self.objects.urls(state, dataset, dataset.objects)
         return View(dataset.name, urls, dataset.schema)
+
+
+def _alias(profile: Profile | None, name: str) -> Alias | None:
+    """The alias of a profile with this lower-case name."""
+    aliases = profile.names if profile is not None else ()
+    return next((each for each in aliases if each.alias.lower() == name), None)
 
 
 def _shapes(state: State) -> dict[str, View]:

@@ -17,10 +17,11 @@ from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.render.formats import ROWS
 from lakehouse.service import snapshot
+from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.caller import Caller
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
-from lakehouse.service.profiles import profile_in
+from lakehouse.service.profiles import profile_for
 from lakehouse.service.sql.answers import Answer, Answers
 from lakehouse.service.sql.queries import Queries, QueryRecord
 from lakehouse.service.sql.query_objects import QueryObjects
@@ -54,7 +55,7 @@ class Sql:
         rejections: LogRows,
         mask_key: MaskKey,
     ) -> None:
-        self.queries = Queries(node.clock)
+        self.queries = Queries(node)
         self.answers = Answers(node, cache_bytes)
         """The service's own."""
         self._node = node
@@ -80,7 +81,8 @@ class Sql:
         Raises what QueryEngine.run and state_as_of raise; `query_cancelled`;
         `objects_collected` naming the event where an object is absent because it was collected.
         """
-        profile = profile_in(self._node.state, request.profile) if request.profile else None
+        held = permissions(self._node, caller)
+        profile = profile_for(self._node, held, request.profile)
         timeout_s = request.timeout_ms / 1000 if request.timeout_ms else None
         query = Query(request.sql, request.params, timeout_s, format_)
         state = await snapshot.state_as_of(self._node, request.as_of)
@@ -88,13 +90,15 @@ class Sql:
             caller, query_id, query.sql, query.format, state.head.seq
         ) as record:
             # Under a profile, the same text can read other relations.
-            identity = self.answers.identity(query, state) if profile is None else None
+            identity = self.answers.identity(query, state, held.scope) if profile is None else None
             if not fresh and (cached := self.answers.cached(query, state, identity, record)):
                 yield cached
                 return
             async with self._system.loan() as loan, AsyncExitStack() as stack:
                 current = request.as_of is None
-                begun = self._begun(stack, query, loan, record, state, profile, current=current)
+                begun = self._begun(
+                    *(stack, query, loan, record, state, held, profile), current=current
+                )
                 yield await begun
 
     async def _begun(
@@ -104,6 +108,7 @@ class Sql:
         loan: Loan,
         record: QueryRecord,
         state: State,
+        held: Permissions,
         profile: Profile | None,
         *,
         current: bool,
@@ -112,7 +117,7 @@ class Sql:
         objects = QueryObjects(self._objects)
         relations = QueryRelations(
             self._node, state, self._system, loan, self.answers.moments, objects,
-            self._mask_key, profile,
+            self._mask_key, held, profile,
         )  # fmt: skip
         try:
             result = await stack.enter_async_context(self._result(query, relations, record))
@@ -120,8 +125,12 @@ class Sql:
             now = self._node.state
             if not current or now is state or error.refused.code != "objects_collected":
                 raise
-            return await self._begun(stack, query, loan, record, now, profile, current=False)
-        return self.answers.computed(query, state, result, record, cacheable=profile is None)
+            return await self._begun(
+                *(stack, query, loan, record, now, held, profile), current=False
+            )
+        return self.answers.computed(
+            *(query, state, result, record, held.scope), cacheable=profile is None
+        )
 
     @asynccontextmanager
     async def _result(
@@ -136,11 +145,7 @@ class Sql:
             ) as result:
                 yield result
         except RefusedError as error:
-            if relations.objects.failure is None and error.refused.code == "sql_error":
-                raise RefusedError(relations.with_near_name(error.refused)) from error
-            if relations.objects.failure is None:
-                raise
-            raise RefusedError(relations.objects.failure) from error
+            raise RefusedError(relations.explained(error.refused)) from error
 
     @asynccontextmanager
     async def rows(
@@ -150,7 +155,8 @@ class Sql:
 
         Raises what `run` raises, and `invalid_column` for a type that no dataset can have.
         """
-        profile = profile_in(self._node.state, request.profile) if request.profile else None
+        held = permissions(self._node, caller)
+        profile = profile_for(self._node, held, request.profile)
         query = Query(request.sql, request.params, None, ROWS)
         async with (
             self.queries.track(caller, query_id, query.sql, ROWS, state.head.seq) as record,
@@ -158,7 +164,7 @@ class Sql:
         ):
             relations = QueryRelations(
                 self._node, state, self._system, loan, self.answers.moments,
-                QueryObjects(self._objects), self._mask_key, profile,
+                QueryObjects(self._objects), self._mask_key, held, profile,
             )  # fmt: skip
             async with self._result(query, relations, record) as result:
                 yield Rows(relations.versions(), _counted(result, record))
@@ -174,7 +180,7 @@ class Sql:
             objects = QueryObjects(self._objects)
             relations = QueryRelations(
                 self._node, state, self._system, loan, self.answers.moments, objects,
-                self._mask_key,
+                self._mask_key, permissions(self._node, caller),
             )  # fmt: skip
             return await self._engine.define(view, relations.resolve, objects)
 

@@ -55,6 +55,7 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
     if query.dry_run and query.stage:
         raise RefusedError(Refused("invalid_request", "dry_run and stage exclude each other"))
     incoming = _Incoming(caller, query, _plan(exchange, query), is_form, forms.FileHead())
+    service.ingest.check_writable(caller, query.name)
     limit = service.ingest.max_bytes + (FRAMING_BYTES if is_form else 0)
     bodies.check_declared_size(exchange.request, limit)
     async with _received(service, exchange, incoming) as upload:

@@ -112,6 +112,7 @@ class Exchange:
             principal=principal,
             token=self.identity.token,
             on_behalf_of=claimed if principal else None,
+            client_query_id=self._client_query_id() if principal else None,
             accepted_s=self._accepted_s,
             correlation=self.request_id,
             reason=checked_words(reason, "the header X-Change-Reason"),
@@ -120,11 +121,16 @@ class Exchange:
             query=self.target.query,
         )
 
+    def _client_query_id(self) -> str | None:
+        given = self.request.headers.get("Query-Id", "")
+        return given if _REQUEST_ID.fullmatch(given) else None
 
-def name_query(request: web.BaseRequest) -> None:
+
+def name_query(request: web.BaseRequest, *, chosen_by_client: bool) -> None:
     """Give a request that runs a query its id, before anything is checked: the client's own if valid."""
     if _path(request.raw_path)[0] in QUERIES:
-        request[QUERY_ID] = identity_of(request.headers.get("Query-Id", ""))
+        own = request.headers.get("Query-Id", "") if chosen_by_client else ""
+        request[QUERY_ID] = identity_of(own)
 
 
 def finish(request: web.BaseRequest, response: web.StreamResponse, identity: str) -> None:

@@ -66,7 +66,7 @@ async def garbage(node: Node, *names: str) -> None:
 
 
 async def run(node: Node, older_than: timedelta = SINCE_EVER) -> GcProgress:
-    collection = GarbageCollector(node, Queries(node.clock), GcWaits(lag_s=2, query_s=60))
+    collection = GarbageCollector(node, Queries(node), GcWaits(lag_s=2, query_s=60))
     return await collection.collect(await collection.plan(older_than), CALLER)
 
 
@@ -141,7 +141,7 @@ async def test_one_run_at_a_time_and_thousands_in_their_own_events(clock: FakeCl
             await bucket.create(object_blob("0" * 64, Tag(lake, 0, f"{number}")), b"")
         clock.pass_time(90_000)
         bucket.lists.clear()
-        collection = GarbageCollector(node, Queries(clock), GcWaits())
+        collection = GarbageCollector(node, Queries(node), GcWaits())
         plan = await collection.plan(timedelta(days=7))
         with collection._gate.slot(), pytest.raises(RefusedError) as caught:
             await collection.collect(plan, CALLER)
@@ -157,7 +157,7 @@ KEYED = Caller("collector", 0.0, idempotency_key="k-1", route="POST /v1/gc")
 
 
 async def keyed(node: Node, caller: Caller = KEYED) -> tuple[GcProgress, list[GcCandidate]]:
-    collection, told = GarbageCollector(node, Queries(node.clock), GcWaits()), list[GcCandidate]()
+    collection, told = GarbageCollector(node, Queries(node), GcWaits()), list[GcCandidate]()
     plan = await collection.plan(SINCE_EVER)
     done = await collection.collect(plan, caller, told.append)
     return done, [finding for finding in told if finding.verdict != "foreign"]

@@ -19,12 +19,23 @@ _LARGEST_BATCH_BYTES = 16 * 1024 * 1024
 
 Columns = tuple[Column, ...]
 Batches = Iterable[pa.RecordBatch]
+Render = Callable[[pa.RecordBatch], bytes]
+RenderAll = Callable[[Batches, Render], Iterator[bytes]]
+"""Renders batches by the given function, or sooner in another way with the same bytes."""
 
 
 class Counted:
-    """The batches of a result, to be read once, and how many rows have been read."""
+    """The batches of a result, to be read once, and how many rows have been read.
 
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
+    `render_json` renders those of a JSON document.
+    """
+
+    def __init__(
+        self,
+        reader: pa.RecordBatchReader,
+        render_json: RenderAll = lambda batches, render: map(render, batches),
+    ) -> None:
+        self.render_json = render_json
         self.schema = reader.schema
         self.row_count = 0
         self._reader = reader
@@ -41,8 +52,8 @@ Document = Callable[[Columns, Counted], Iterator[bytes]]
 def json_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
     """Yield `{"columns":[…],"rows":[…],"row_count":N}` in pieces of about one batch."""
     opening = b'{"columns":' + msgspec.json.encode(columns) + b',"rows":['
-    for batch in _bounded(reader):
-        yield opening + rows_json(batch)
+    for rows in reader.render_json(_bounded(reader), rows_json):
+        yield opening + rows
         opening = b","
     ending = b'],"row_count":%d}' % reader.row_count
     yield ending if reader.row_count else opening + ending

@@ -65,7 +65,7 @@ def _nothing(array: Array) -> Array:
 
 def _integers(array: Array) -> Array:
     text = array.cast(TEXT)
-    if array.type.bit_width <= 32 or _within(array, -SAFE, SAFE):
+    if array.type.bit_width <= 32 or within(array, -SAFE, SAFE):
         return text
     return pc.if_else(_beyond(array, pa.scalar(SAFE, array.type)), _quoted(text), text)
 
@@ -130,10 +130,15 @@ def _strings(array: Array) -> Array:
         return _quoted(text)
     text = pc.replace_substring(text, "\\", "\\\\")
     text = pc.replace_substring(text, '"', '\\"')
-    if _has_any(text, _CONTROLS):
+    if has_controls(text):
         for code in range(0x20):
             text = pc.replace_substring(text, chr(code), f"\\u{code:04x}")
     return _quoted(text)
+
+
+def has_controls(text: Array) -> bool:
+    """Whether any string contains a control character."""
+    return _has_any(text, _CONTROLS)
 
 
 def _has_any(text: Array, among: bytes) -> bool:
@@ -141,7 +146,7 @@ def _has_any(text: Array, among: bytes) -> bool:
     offsets = text.buffers()[1]
     if not len(text) or offsets is None:
         return False
-    bounds = memoryview(offsets).cast("q")
+    bounds = memoryview(offsets).cast("q" if text.type == TEXT else "i")
     start, end = bounds[text.offset], bounds[text.offset + len(text)]
     data = memoryview(text.buffers()[2] or b"")[start:end].tobytes()
     return len(data.translate(None, among)) != len(data)
@@ -153,16 +158,15 @@ def _dictionary(array: Array) -> Array:
 
 def _dates(array: Array) -> Array:
     days = array.view(pa.int32())
-    if _within(days, _FIRST_DAY, _LAST_DAY):
+    if dates_are_plain(days):
         return _quoted(array.cast(TEXT))
     return _each(days, render_special.date_text)
 
 
 def _timestamps(array: Array) -> Array:
     unit, zone = array.type.unit, "Z" if array.type.tz else ""
-    ticks, per_day = array.view(pa.int64()), PER_SECOND[unit] * _SECONDS_A_DAY
-    last = min((_LAST_DAY + 1) * per_day - 1, _LAST_TICK)
-    if not _within(ticks, max(_FIRST_DAY * per_day, -_LAST_TICK), last):
+    ticks = array.view(pa.int64())
+    if not ticks_are_plain(ticks, unit):
         return _each(
             ticks, lambda tick: render_special.timestamp_text(tick, PER_SECOND[unit], zone)
         )
@@ -171,11 +175,23 @@ def _timestamps(array: Array) -> Array:
     return _quoted(_without_zeros(text, unit), zone)
 
 
+def dates_are_plain(days: Array) -> bool:
+    """Whether all are years of four digits, which Arrow prints."""
+    return within(days, _FIRST_DAY, _LAST_DAY)
+
+
+def ticks_are_plain(ticks: Array, unit: str) -> bool:
+    """Whether all timestamps of a unit are in years of four digits, and finite."""
+    per_day = PER_SECOND[unit] * _SECONDS_A_DAY
+    last = min((_LAST_DAY + 1) * per_day - 1, _LAST_TICK)
+    return within(ticks, max(_FIRST_DAY * per_day, -_LAST_TICK), last)
+
+
 def _times(array: Array) -> Array:
     unit = array.type.unit
     width = pa.int32() if array.type.bit_width == 32 else pa.int64()
     ticks = array.view(width)
-    if not _within(ticks, 0, _SECONDS_A_DAY * PER_SECOND[unit] - 1):
+    if not within(ticks, 0, _SECONDS_A_DAY * PER_SECOND[unit] - 1):
         return _each(ticks, lambda tick: render_special.time_text(tick, PER_SECOND[unit]))
     return _quoted(_without_zeros(array.cast(TEXT), unit))
 
@@ -184,7 +200,8 @@ def _without_zeros(text: Array, unit: str) -> Array:
     return text if unit == "s" else pc.replace_substring_regex(text, r"\.?0+$", "")
 
 
-def _within(values: Array, low: int, high: int) -> bool:
+def within(values: Array, low: int, high: int) -> bool:
+    """Whether all integers that are not null lie between the bounds."""
     bounds = pc.min_max(values).as_py()
     return bounds["min"] is None or (low <= bounds["min"] and bounds["max"] <= high)
 

@@ -37,6 +37,7 @@ from lakehouse.query.render.documents import Counted, document_of
 from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
 from lakehouse.query.render.formats import ROWS, as_text
 from lakehouse.query.worker import defined_views, row_search
+from lakehouse.query.worker.bulk_json import BulkJson
 from lakehouse.query.worker.error_scrubber import (
     Scrubber,
     about_view,
@@ -223,7 +224,7 @@ class Worker(msgspec.Struct):
 
     def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> Whole | Done:
         params = values(cursor, ask.params_json)
-        columns, pieces, counted = document(cursor, statement.sql, params, ask.format)
+        columns, pieces, counted = document(cursor, statement.sql, params, ask.format, self.parser)
         first = next(pieces, b"")
         if counted.row_count < _BATCH_ROWS:  # that was all, so the rest is but the document's end
             first += b"".join(pieces)
@@ -237,7 +238,11 @@ class Worker(msgspec.Struct):
 
 
 def document(
-    cursor: Cursor, sql: str, params: Any, format_: str = "json"
+    cursor: Cursor,
+    sql: str,
+    params: Any,
+    format_: str = "json",
+    json_writer: Cursor | None = None,
 ) -> tuple[tuple[Column, ...], Iterator[bytes], Counted]:
     """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
     result = _submit(cursor, sql, params)
@@ -249,7 +254,8 @@ def document(
     if exact := exact_sql(unterminated(sql), types, as_text(format_)):
         result.close()
         result = _submit(cursor, exact, params)
-    counted = Counted(result.arrow_reader())
+    reader = result.arrow_reader()
+    counted = Counted(reader, BulkJson(json_writer).pieces) if json_writer else Counted(reader)
     return columns, document_of(format_)(columns, counted), counted
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 PREFIX = "LAKEHOUSE_"
 FILE = "lakehouse.toml"
-SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "otlp_headers")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SERVICE_VARIABLES = re.compile(
     r"LAKEHOUSE_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
@@ -82,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where blocks of a remote bucket's objects are cached; None: below the spool directory."""
     cache_max_mb: Annotated[int, msgspec.Meta(ge=0, le=1024 * 1024 * 1024)] = 4_096
     log_level: LogLevel = "info"
+    otlp_endpoint: str | None = None
+    """Base URL of a collector that takes traces by OTLP over HTTP."""
+    otlp_headers: tuple[str, ...] = ()
+    """Headers for it, each `name=value`."""
     audit: Literal["off", "refusals", "all"] = "refusals"
     """Which requests are recorded in the bucket: refused accesses, or all reads too."""
     audit_retention: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4}[dw]$")] = "90d"
@@ -131,6 +135,8 @@ def _check_names(settings: Settings) -> None:
     for name, origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise ConfigError(f"{name} {origin!r}: it is not scheme://host[:port] without a path")
+    if not all("=" in header for header in settings.otlp_headers):
+        raise ConfigError("otlp_headers: each is name=value")
     for host in settings.allowed_hosts:
         if not _HOST.fullmatch(host):
             raise ConfigError(f"allowed_hosts {host!r}: it is not host[:port]")

@@ -6,6 +6,7 @@ from typing import TextIO, cast
 
 import structlog
 
+RARE_S = 60.0
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -34,6 +35,22 @@ def configure_within_a_program() -> None:
         )
 
 
+class _RareTracing(logging.Filter):
+    """Passes one entry of the tracing library a minute: without a collector it logs each attempt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed_s = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("opentelemetry"):
+            return True
+        if record.created - self._passed_s < RARE_S:
+            return False
+        self._passed_s = record.created
+        return True
+
+
 def configure(level: str) -> None:
     """Log our own entries from `level` up, and warnings of all libraries, in the same format."""
     shared: list[structlog.types.Processor] = [
@@ -58,5 +75,6 @@ def configure(level: str) -> None:
             ],
         )
     )
+    handler.addFilter(_RareTracing())
     # Below warnings, libraries log requests and the sources of credentials.
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)

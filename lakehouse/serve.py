@@ -17,13 +17,14 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from lakehouse.config import LOOPBACK, ConfigError, Settings
+from lakehouse.config import LOOPBACK, ConfigError, Settings, load_secrets
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.certificate import Certificate
 from lakehouse.process.rotation import running
 from lakehouse.service.service import Service
 from lakehouse.web.app import Edge
 from lakehouse.web.http.peer import Site
+from lakehouse.web.http.request_trace import Tracing
 from lakehouse.wiring import service_of
 
 BACKLOG = 512
@@ -31,6 +32,8 @@ HELD_BACK = 256
 """Open files that connections may not use: the journal's, the spool's, the store's, the workers'."""
 HANDSHAKE_S = 10.0
 """For how long a TLS handshake may take; asyncio's own limit is a minute."""
+FLUSH_S = 2.0
+"""For how long a stop sends spans that are pending."""
 ACCEPT_LOG_S = 10.0
 _NO_FILES = "socket.accept() out of system resource"
 """asyncio's words, several hundred times a second while no file can be opened."""
@@ -73,6 +76,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
     with contextlib.closing(listening):
         async with (
             _server_tls(settings, failed) as tls,
+            _tracing(settings) as tracing,
             service_of(settings, environ, failed, probe=True) as service,
         ):
             _check_protected(settings, service)
@@ -81,6 +85,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
                 max_connections=connections,
                 site=site_of(settings),
                 metrics_open=settings.metrics_open,
+                tracing=tracing,
             )
             runner = web.ServerRunner(edge, shutdown_timeout=settings.drain_s)
             await runner.setup()
@@ -140,6 +145,29 @@ async def _server_tls(
     certificate = Certificate(Path(settings.tls_cert), Path(settings.tls_key))
     async with running(certificate.watch(), failed):
         yield certificate.context
+
+
+@contextlib.asynccontextmanager
+async def _tracing(settings: Settings) -> AsyncIterator[Tracing | None]:
+    """What records spans; None without a collector. Raises ConfigError."""
+    if settings.otlp_endpoint is None:
+        yield None
+        return
+    given = load_secrets(settings).get("otlp_headers")
+    headers = given.split(",") if given is not None else settings.otlp_headers
+    pairs = [header.partition("=") for header in headers]
+    try:
+        from lakehouse.process.otlp import to_collector  # an extra; slow to import
+    except ImportError as error:
+        detail = "it needs OpenTelemetry; install lakehouse[otlp]"
+        raise ConfigError(f"otlp_endpoint: {detail}") from error
+    tracing = to_collector(
+        settings.otlp_endpoint, {name.strip(): value.strip() for name, _, value in pairs}
+    )
+    try:
+        yield tracing
+    finally:
+        await asyncio.to_thread(tracing.close, FLUSH_S)
 
 
 def _check_protected(settings: Settings, service: Service) -> None:

@@ -29,6 +29,7 @@ from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.process.memory import refuse_huge_pages
 from lakehouse.process.rotation import Rotation, running
 from lakehouse.process.spool import sweep
+from lakehouse.process.traced_bucket import TracedBucket
 from lakehouse.query.engine import EngineSettings, QueryEngine
 from lakehouse.query.worker_handle import OWNED_PREFIX
 from lakehouse.service.gc.collector import GcWaits
@@ -97,14 +98,15 @@ async def service_of(
         bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ, no_lake=no_lake))
         if probe:
             await refuse_unfit(bucket, SystemClock())
-        node = await Node.open(bucket, SystemClock(), random.SystemRandom())
+        traced = TracedBucket(bucket) if settings.otlp_endpoint else bucket
+        node = await Node.open(traced, SystemClock(), random.SystemRandom())
         spool_dir = _spool_dir(settings, bucket)
         sweep(spool_dir)
         pool = ThreadPoolExecutor(settings.threads + PLACES, thread_name_prefix="lakehouse")
         stack.callback(pool.shutdown)
         lane = ThreadPoolExecutor(1, thread_name_prefix="small-files")
         stack.callback(lane.shutdown)
-        reader = ObjectReader(bucket, _block_cache(settings, bucket, spool_dir), pool)
+        reader = ObjectReader(traced, _block_cache(settings, bucket, spool_dir), pool)
         stack.push_async_callback(reader.close)
         system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
         engine = QueryEngine(_engine_settings(settings, system_dir, bucket, reader))

@@ -15,6 +15,7 @@ from lakehouse.config import Settings
 from lakehouse.serve import site_of
 from lakehouse.service.service import Service, ServiceLimits
 from lakehouse.web.app import Edge
+from lakehouse.web.http.request_trace import Tracing
 from lakehouse.wiring import service_of
 
 START_S = 30.0
@@ -83,6 +84,7 @@ def running_lake(
     queries: bool = True,
     clock: Clock | None = None,
     port: int = 0,
+    tracing: Tracing | None = None,
     **settings: Any,
 ) -> Iterator[Lake]:
     """A server on a bucket, for as long as the context lasts; starts sooner without `queries`.
@@ -91,6 +93,7 @@ def running_lake(
     """
     told = Settings(**{"bucket": str(bucket), "query_workers": 1, **settings})
     thread = _Thread(told, limits, queries, clock, port)
+    thread.tracing = tracing
     thread.start()
     try:
         yield thread.lake(bucket)
@@ -113,6 +116,7 @@ class _Thread(threading.Thread):
         self._settings = settings
         self._limits = limits
         self._queries = queries
+        self.tracing: Tracing | None = None
         self._clock = clock
         self._wanted_port = port
         self._up = threading.Event()
@@ -153,4 +157,5 @@ class _Thread(threading.Thread):
 
     def _edge(self, service: Service) -> Edge:
         site = site_of(self._settings)
-        return Edge(service, self._clock, self._settings.max_connections, site)
+        connections = self._settings.max_connections
+        return Edge(service, self._clock, connections, site, tracing=self.tracing)

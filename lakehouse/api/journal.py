@@ -109,7 +109,9 @@ class JournalEvent(msgspec.Struct, frozen=True):
     correlation: Annotated[
         str | None,
         Meta(
-            description="Request id of the change.", examples=["3f1c9a52b7d84e0f8a6d5c4b3a291807"]
+            description="Trace id of the change if its client sent `traceparent`, else its request "
+            "id.",
+            examples=["3f1c9a52b7d84e0f8a6d5c4b3a291807"],
         ),
     ]
     about: list[Mention]

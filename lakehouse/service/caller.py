@@ -28,7 +28,7 @@ class Caller(msgspec.Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     """The parameters of the route, as sent."""
     correlation: str | None = None
-    """The request id, for logs and events."""
+    """The id of the trace that the client sent, else the request id; for logs and events."""
     reason: str | None = None
     """Why a change is made; it is stored with the event."""
     idempotency_key: str | None = None

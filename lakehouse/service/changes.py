@@ -20,6 +20,7 @@ from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
+from lakehouse.tracing import span
 from projections.fold import State
 
 ATTEMPTS = 40
@@ -89,7 +90,8 @@ async def settle(
                 break
             command = await advance(command, needed.step)
             continue
-        outcome = await node.writer.submit(command, context, caller.accepted_s)
+        with span("commit"):
+            outcome = await node.writer.submit(command, context, caller.accepted_s)
         if isinstance(outcome, Recorded):
             return Settled(outcome.event.seq, outcome.state, outcome.event, fresh=True)
         match outcome.decision:

@@ -35,6 +35,7 @@ from lakehouse.web.http.peer import (
     peer_of,
 )
 from lakehouse.web.http.problems import problem
+from lakehouse.web.http.request_trace import Tracing, finish_span, traced
 from lakehouse.web.router import match
 
 DEFAULT_CONNECTIONS = 1_000
@@ -65,6 +66,7 @@ class Edge(web.Server):
         site: Site = LOOPBACK_SITE,
         *,
         metrics_open: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         """`clock` is the service's own; a test passes another for the pace of clients alone.
 
@@ -81,6 +83,7 @@ class Edge(web.Server):
         self._service = service
         self._clock = clock or service.clock
         self._site = site
+        self._tracing = tracing
         self._attempts = Attempts()
         self._metrics_open = metrics_open
         self._admission = Connections(max_connections, self._clock)
@@ -120,24 +123,16 @@ class Edge(web.Server):
         status, seq = 499, None
         pace = request[PACE] = Pace(request, self._clock)
         request[PEER] = self._peer(request)
-        with structlog.contextvars.bound_contextvars(request_id=identity):
+        with traced(request, identity, self._tracing) as span:
             try:
                 response = await self._answer(request, identity)
                 status, seq = response.status, response.headers.get("X-Journal-Seq")
             finally:
                 pace.end()
-                took_s = time.monotonic() - started_s
-                method, route = request.get(ROUTE, UNROUTED)
-                self._service.metrics.answered(method, route, status, took_s)
-                self._audit(request, identity, status, seq)
-                log.info(
-                    "request",
-                    method=request.method,
-                    path=request.raw_path.partition("?")[0][:1024],
-                    status=status,
-                    ms=round(took_s * 1000, 1),
-                    client=request[PEER].address,
-                )
+                if span is not None:
+                    route = request.get(ROUTE, UNROUTED)
+                    finish_span(span, request, identity, route, status, request[PEER])
+                self._account(request, identity, status, seq, started_s)
         return response
 
     async def _answer(self, request: web.BaseRequest, identity: str) -> web.StreamResponse:
@@ -197,10 +192,29 @@ class Edge(web.Server):
         detail = f"more than {MAX_FAILED:,} failed attempts of this address within a minute"
         return Refused("too_many_attempts", detail, retry_after_s=round(WINDOW_S))
 
-    def _audit(self, request: web.BaseRequest, identity: str, status: int, seq: str | None) -> None:
+    def _account(
+        self,
+        request: web.BaseRequest,
+        identity: str,
+        status: int,
+        seq: str | None,
+        started_s: float,
+    ) -> None:
+        """Put an answered request into the metrics, the audit and the log."""
+        took_s = time.monotonic() - started_s
+        method, route = request.get(ROUTE, UNROUTED)
+        self._service.metrics.answered(method, route, status, took_s)
         entry = entry_of(request, request[PEER], identity, status, seq)
         if entry is not None:
             self._service.audit.record(entry)
+        log.info(
+            "request",
+            method=request.method,
+            path=request.raw_path.partition("?")[0][:1024],
+            status=status,
+            ms=round(took_s * 1000, 1),
+            client=request[PEER].address,
+        )
 
     def _check_origin(self, request: web.BaseRequest) -> None:
         """Raises RefusedError: `foreign_host`, `foreign_origin`, `tls_required`."""

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("journal", "projections", "lakehouse")
 FLOORS = (
-    {"api", "logs", "metrics"},
+    {"api", "logs", "metrics", "tracing"},
     {"domain"},
     {"config", "objects"},
     {"process"},

@@ -29,6 +29,7 @@ from lakehouse.service.sql.query_relations import QueryRelations
 from lakehouse.system.files import Loan
 from lakehouse.system.view_table import LogRows, ProcessLogs
 from lakehouse.system.views import SystemViews
+from lakehouse.tracing import span
 from projections.definitions import Profile
 from projections.fold import State
 from projections.views import View
@@ -140,10 +141,11 @@ class Sql:
         if query.format != ROWS:
             likely = await relations.resolve(self.answers.likely(query))
         try:
-            async with self._engine.run(
-                query, relations.resolve, record.begin, likely, relations.objects
-            ) as result:
-                yield result
+            with span("query worker"):
+                async with self._engine.run(
+                    query, relations.resolve, record.begin, likely, relations.objects
+                ) as result:
+                    yield result
         except RefusedError as error:
             raise RefusedError(relations.explained(error.refused)) from error
 

@@ -28,6 +28,8 @@ _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 QUERIES = ("/v1/sql", "/v1/catalog/derive", "/v1/catalog/refresh")
 QUERY_ID = web.RequestKey("QUERY_ID", str)
 """Set on a request that runs a query; every answer to it has this id."""
+TRACE_ID = web.RequestKey("TRACE_ID", str)
+"""Set on a request with a valid `traceparent`: the id of its trace."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -114,7 +116,7 @@ class Exchange:
             on_behalf_of=claimed if principal else None,
             client_query_id=self._client_query_id() if principal else None,
             accepted_s=self._accepted_s,
-            correlation=self.request_id,
+            correlation=self.request.get(TRACE_ID, self.request_id),
             reason=checked_words(reason, "the header X-Change-Reason"),
             idempotency_key=key,
             route=f"{self.request.method} {unquote(self.target.path)}",

@@ -81,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache_dir: str | None = None
     """Where blocks of a remote bucket's objects are cached; None: below the spool directory."""
     cache_max_mb: Annotated[int, msgspec.Meta(ge=0, le=1024 * 1024 * 1024)] = 4_096
+    compact_objects: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 64
+    """A dataset with more small objects is compacted in the background; 0: none is."""
     log_level: LogLevel = "info"
     otlp_endpoint: str | None = None
     """Base URL of a collector that takes traces by OTLP over HTTP."""

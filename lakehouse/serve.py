@@ -78,6 +78,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
             _server_tls(settings, failed) as tls,
             _tracing(settings) as tracing,
             service_of(settings, environ, failed, probe=True) as service,
+            _compacting(settings, service, failed),
         ):
             _check_protected(settings, service)
             edge = Edge(
@@ -129,6 +130,18 @@ class ListeningSite(web.SockSite):
             backlog=self._backlog,
             ssl_handshake_timeout=HANDSHAKE_S if self._ssl_context else None,
         )
+
+
+@contextlib.asynccontextmanager
+async def _compacting(
+    settings: Settings, service: Service, failed: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Datasets are compacted in the background while the context lasts, unless that is off."""
+    if settings.compact_objects == 0:
+        yield
+        return
+    async with running(service.compact_in_background(), failed):
+        yield
 
 
 @contextlib.asynccontextmanager

@@ -136,6 +136,7 @@ def _limits(settings: Settings) -> ServiceLimits:
     return ServiceLimits(
         cache_bytes=settings.query_cache_mb * MIB,
         waits=waits,
+        compact_objects=settings.compact_objects,
         audit_retention=retention(settings.audit_retention),
     )
 

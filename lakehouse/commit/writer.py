@@ -81,8 +81,9 @@ class Writer:
         self._clock = clock
         self._chance = chance
         self._limits = limits or CommitLimits()
-        self._name = f"w-{random_name(chance, 6)}"
-        self._turns = Turns(self._name)
+        self.name = f"w-{random_name(chance, 6)}"
+        """Under which slots name this writer."""
+        self._turns = Turns(self.name)
         follower.listeners.append(self._note_slot)
         self._queue: deque[Pending] = deque()
         self._wake = asyncio.Event()
@@ -242,7 +243,7 @@ class Writer:
     def _build(self, pendings: list[Pending]) -> Batch:
         now = self._clock.now()
         commit = uuid7(now, self._chance)
-        stamp = Stamp(self._follower.journal.lake.lake, commit, self._name, now)
+        stamp = Stamp(self._follower.journal.lake.lake, commit, self.name, now)
         asked = [(pending.command, pending.context) for pending in pendings]
         return batches.build(self._follower.state, asked, stamp)
 

@@ -21,6 +21,7 @@ from lakehouse.service.administration import Administration
 from lakehouse.service.audit.use_case import Audit
 from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
+from lakehouse.service.compaction.background import BackgroundCompaction
 from lakehouse.service.compaction.group_job import GroupJob
 from lakehouse.service.compaction.object_merger import ObjectMerger
 from lakehouse.service.compaction.rebuilding import Rebuilder
@@ -68,6 +69,8 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     derivations: int = 1
     """How many statements may be run for datasets at once: each takes a query worker for long."""
     waits: GcWaits = GcWaits()
+    compact_objects: int = 64
+    """A dataset with more small objects is compacted in the background; 0: none is."""
     audit_retention: timedelta = timedelta(days=90)
     """For how long gc leaves the audit."""
 
@@ -133,13 +136,19 @@ class Service:
         self.profiles = Profiles(node)
         self.change_sets = ChangeSets(node, self.views, self.profiles)
         self.rows = Rows(node, finder, pool, spool_dir, turns)
-        self.compaction = Compaction(node, self.objects, GroupJob(node, merger, pool, spool_dir))
+        self._groups = GroupJob(node, merger, pool, spool_dir)
+        self.compaction = Compaction(node, self.objects, self._groups)
+        self._background = BackgroundCompaction(node, self._groups, turns, limits.compact_objects)
         self.audit = Audit(node, audit_log)
         collector = GarbageCollector(node, self.sql.queries, limits.waits)
         self.gc = Gc(collector, node.bucket, limits.audit_retention)
         self.administration = Administration(node)
         self.access = Access(node)
         self.authentication = Authentication(node)
+
+    async def compact_in_background(self) -> None:
+        """Merge the objects of datasets that have too many small ones, until cancelled."""
+        await self._background.run()
 
     def failure(self, fault: Exception) -> Refused:
         """The refusal that one of FAULTS amounts to. Damage to the journal stops all changes."""
@@ -167,6 +176,8 @@ class Service:
             ("lakehouse_puts_in_flight", "PUTs that are received.", self._puts.inside),
             ("lakehouse_ingests_in_flight", "Files received or read.", self._ingests.inside),
             ("lakehouse_audit_lost_total", "Audit entries dropped.", self.audit.log.lost),
+            ("lakehouse_compactions_total", "Groups of objects merged.", self._groups.done),
+            ("lakehouse_compactions_lost_total", "Groups merged in vain.", self._groups.lost),
             ("lakehouse_listeners", "Open streams of events.", listeners),
             ("lakehouse_queries_running", "Queries that run or wait.", queries),
         ]

@@ -59,9 +59,22 @@ class GroupJob:
         self._merger = merger
         self._pool = pool
         self._spool_dir = spool_dir
+        self.done = 0
+        """How many groups were committed."""
+        self.lost = 0
+        """How many were merged in vain, because another change was faster."""
 
     async def run(self, caller: Caller, group: Group) -> Written:
         """Merge and commit one group. Raises Outdated, and RefusedError as reads and `settle` do."""
+        try:
+            written = await self._run(caller, group)
+        except Outdated:
+            self.lost += 1
+            raise
+        self.done += written.settled is not None
+        return written
+
+    async def _run(self, caller: Caller, group: Group) -> Written:
         async with work_dir(self._spool_dir, self._pool) as place:
             try:
                 merged = await self._merger.merge(

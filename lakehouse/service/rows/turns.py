@@ -20,6 +20,10 @@ class RowTurns:
         self._datasets: dict[str, asyncio.Lock] = {}
         self._interested: dict[str, int] = {}
 
+    def is_taken(self, name: str) -> bool:
+        """Whether a change of rows of the dataset works or waits."""
+        return name.lower() in self._interested
+
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
         """Wait for the turn to change rows of the dataset; it ends with the context."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -232,6 +233,56 @@ class TestUndo:
         undo = {"seq": renamed, "dry_run": False}
         assert lake.ask("POST", "/v1/journal/undo", undo).status == 200
         assert rows(lake, name) == before
+
+
+class TestWhy:
+    def test_it_leads_through_by_ranges_of_rows(self, lake: Lake, fresh: Fresh) -> None:
+        name = appended(lake, fresh(), 3)
+        seqs = [seq for seq, _ in history(lake, name)]
+        compact(lake, name)
+        lake.ingest(f"name={name}&mode=append", b"n,s\n9,y\n")
+        compact(lake, name)
+        (only,) = objects(lake, name)
+        assert uploads(lake, name) == {
+            seqs[0]: {only["key"]: [[0, 2]]},
+            seqs[1]: {only["key"]: [[2, 4]]},
+            seqs[2]: {only["key"]: [[4, 6]]},
+            lake.head() - 1: {only["key"]: [[6, 7]]},
+        }
+        assert list(uploads(lake, name, "n = 3")) == [seqs[1]]
+
+    def test_it_leads_through_registered_objects_too(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        body = BytesIO()
+        pq.write_table(pa.table({"n": [1, 2]}), body)
+        lake.put(f"{name}/1", body.getvalue())
+        seq = lake.register(name, f"{name}/1").json["seq"]
+        compact(lake, name)
+        (only,) = objects(lake, name)
+        assert uploads(lake, name) == {seq: {only["key"]: [[0, 2]]}}
+
+    def test_it_leads_through_what_an_undo_has_rebuilt(self, lake: Lake, fresh: Fresh) -> None:
+        name = appended(lake, fresh(), 3)
+        seqs = [seq for seq, _ in history(lake, name)]
+        compact(lake, name)
+        collected(lake)
+        undo = {"seq": seqs[2], "dry_run": False}
+        assert lake.ask("POST", "/v1/journal/undo", undo).status == 200
+        (only,) = objects(lake, name)
+        assert uploads(lake, name) == {
+            seqs[0]: {only["key"]: [[0, 2]]},
+            seqs[1]: {only["key"]: [[2, 4]]},
+        }
+
+
+def uploads(lake: Lake, name: str, where: str | None = None) -> dict[int, dict[str, Any]]:
+    query = "" if where is None else f"?{urlencode({'where': where})}"
+    answer = lake.ask("GET", f"/v1/catalog/why/{name}{query}")
+    assert answer.status == 200, answer.json
+    return {
+        each["event"]["seq"]: {item["key"]: item["rows"] for item in each["objects"]}
+        for each in answer.json["uploads"]
+    }
 
 
 def collected(lake: Lake) -> None:

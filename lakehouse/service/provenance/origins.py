@@ -14,6 +14,7 @@ from journal.events import (
     DatasetRewritten,
     Derivation,
     Event,
+    Lineage,
     Object,
     Replacement,
     RowsErased,
@@ -145,12 +146,23 @@ def _inherited(
     change: Change, found: dict[str, Parts], rows: dict[str, int | None]
 ) -> dict[str, Parts]:
     """The parts of objects that replace others, by blob."""
-    if not isinstance(change, DatasetRewritten):
-        return {}
     inherited: dict[str, Parts] = {}
-    for each in change.replaced:
-        inherited |= successors(each, found, rows)
+    if isinstance(change, DatasetRestored):
+        return {each.blob: _of_ranges(each, found) for each in change.lineage}
+    if isinstance(change, DatasetRewritten):
+        for each in change.replaced:
+            inherited |= successors(each, found, rows)
     return inherited
+
+
+def _of_ranges(lineage: Lineage, found: dict[str, Parts]) -> Parts:
+    """The parts of rows that stood in other objects, one range after the other."""
+    joined, start = list[Part](), 0
+    for rows in lineage.rows:
+        inside = _cut(found.get(rows.blob, ()), rows.start, rows.stop)
+        joined += [_moved(part, start) for part in inside]
+        start += rows.stop - rows.start
+    return tuple(joined)
 
 
 def successors(
@@ -162,6 +174,9 @@ def successors(
     told apart only if all come from one change; else each change stands for all of them.
     """
     counts = [rows.get(blob) for blob in change.blobs]
+    if None in counts and change.rows:
+        # A compaction has counted the rows of objects that were registered without a number.
+        counts = [*change.rows]
     known = sum(count for count in counts if count is not None)
     kept = None not in counts and known == sum(map(_count, change.by))
     if not kept:
@@ -173,7 +188,8 @@ def successors(
         }
     joined, start = list[Part](), 0
     for blob, count in zip(change.blobs, counts, strict=True):
-        joined += [_moved(part, start) for part in found.get(blob, ())]
+        inside = _cut(found.get(blob, ()), 0, count or 0)
+        joined += [_moved(part, start) for part in inside]
         start += count or 0
     return _split(tuple(joined), change.by)
 
@@ -184,13 +200,18 @@ def _split(joined: Parts, objects: tuple[Object, ...]) -> dict[str, Parts]:
     start = 0
     for item in objects:
         stop = start + _count(item)
-        found[item.blob] = tuple(
-            Part(max(part.start, start) - start, min(part.stop, stop) - start, part.origin)
-            for part in joined
-            if part.start < stop and part.stop > start
-        )
+        found[item.blob] = _cut(joined, start, stop)
         start = stop
     return found
+
+
+def _cut(parts: Parts, start: int, stop: int) -> Parts:
+    """The parts of the rows from `start` to `stop`, counted from there."""
+    return tuple(
+        Part(max(part.start, start) - start, min(part.stop, stop) - start, part.origin)
+        for part in parts
+        if part.start < stop and part.stop > start
+    )
 
 
 def _moved(part: Part, by: int) -> Part:

@@ -1,11 +1,11 @@
-"""Deleting and updating rows: parameters and answers. Pure."""
+"""Deleting, updating and erasing rows: parameters and answers. Pure."""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from lakehouse.api.fields import DatasetName, Seq
+from lakehouse.api.fields import Count, DatasetName, Seq
 
 Where = Annotated[
     str,
@@ -60,4 +60,82 @@ class UpdateReceipt(msgspec.Struct, frozen=True):
 
     rows_updated: Annotated[int, Meta(description="How many rows matched.", examples=[12])]
     objects_rewritten: ObjectsRewritten
+    seq: Seq
+
+
+class EraseRequest(msgspec.Struct, frozen=True):
+    """Which rows to erase. Unknown members are ignored."""
+
+    name: DatasetName
+    where: Annotated[
+        str,
+        Meta(
+            description="The condition: a boolean expression over the columns of the dataset's "
+            "versions, as in `delete`. It is stored nowhere.",
+            examples=["customer_id = 4711"],
+        ),
+    ]
+    reason: Annotated[
+        str,
+        Meta(
+            description="Why; recorded with the event. It must not hold a literal of `where`.",
+            examples=["request 2026-114"],
+        ),
+    ]
+    dry_run: Annotated[
+        bool, Meta(description="Only report what would be erased.", examples=[True])
+    ] = True
+
+
+class NotErased(msgspec.Struct, frozen=True):
+    """Something that may hold such rows, or a literal of the condition, and that is not changed."""
+
+    kind: Annotated[
+        str,
+        Meta(
+            description="`derived` (a dataset made from this one), `upload` (a stored object whose "
+            "bytes were ingested), `event` (a text in the journal), `view`, or `unregistered` (objects "
+            "that no event names, which gc removes).",
+            examples=["upload"],
+        ),
+    ]
+    name: Annotated[
+        str,
+        Meta(
+            description="A dataset, key, view or prefix, or the number of an event.",
+            examples=["raw/2026/november.csv"],
+        ),
+    ]
+    detail: Annotated[
+        str,
+        Meta(description="Why it is listed.", examples=["its bytes were ingested by event 41"]),
+    ]
+
+
+class EraseReport(msgspec.Struct, frozen=True):
+    """What was erased, or would be."""
+
+    name: DatasetName
+    dry_run: Annotated[bool, Meta(description="Whether nothing was changed.", examples=[False])]
+    moments: Annotated[
+        Count, Meta(description="How many versions held such rows.", examples=[1000])
+    ]
+    objects: Annotated[
+        Count, Meta(description="How many objects were replaced or discarded.", examples=[12])
+    ]
+    rows: Annotated[
+        Count,
+        Meta(
+            description="How many rows and quarantined records: once for each object that holds it.",
+            examples=[12],
+        ),
+    ]
+    datasets: Annotated[
+        list[str],
+        Meta(description="Every live dataset that held such an object.", examples=[["customers"]]),
+    ]
+    also: Annotated[list[NotErased], Meta(description="What the erasure does not reach.")]
+    collected: Annotated[
+        Count, Meta(description="How many replaced objects were deleted.", examples=[12])
+    ]
     seq: Seq

@@ -52,6 +52,7 @@ MODULES = {
     "access": "access",
     "compact": "compaction",
     "gc": "gc",
+    "erase": "rows",
     "doctor": "doctor",
     "audit entries": "audit",
     "audit verify": "audit",

@@ -1,10 +1,10 @@
-"""The arguments of `lakehouse delete` and `update`. Parses; runs nothing."""
+"""The arguments of `lakehouse delete`, `update` and `erase`. Parses; runs nothing."""
 
 from lakehouse.cli.arguments import Commands, Parser, add_change, add_command
 
 
 def add_rows(commands: "Commands[Parser]") -> None:
-    """`delete` and `update`."""
+    """`delete`, `update` and `erase`."""
     delete = add_command(
         commands,
         "delete",
@@ -26,6 +26,27 @@ def add_rows(commands: "Commands[Parser]") -> None:
         help="the new value of a column, an SQL expression; repeatable",
     )
     _add_condition(update)
+    _add_erase(commands)
+
+
+def _add_erase(commands: "Commands[Parser]") -> None:
+    erase = add_command(
+        commands,
+        "erase",
+        "Erase rows from every version of a dataset",
+        "The rows leave the history, pins, quarantine and staged files. This cannot be undone.",
+    )
+    erase.add_argument("name", metavar="NAME", help="name of the dataset")
+    erase.add_argument(
+        "--where",
+        required=True,
+        metavar="CONDITION",
+        help='rows to erase: "id = 7"; - reads the condition from standard input',
+    )
+    erase.add_argument(
+        "--apply", action="store_true", help="erase the rows (default: only report them)"
+    )
+    add_change(erase)
 
 
 def _add_condition(parser: Parser) -> None:

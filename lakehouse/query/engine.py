@@ -124,9 +124,9 @@ class QueryEngine:
             await asyncio.gather(*self._tasks)
         await self._pool.close()
 
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Replace every worker once its query has ended: a worker keeps footers in memory."""
-        await self._pool.renew()
+        self._pool.renew()
 
     @asynccontextmanager
     async def run(

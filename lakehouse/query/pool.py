@@ -32,6 +32,7 @@ class WorkerPool:
         self._leaving: set[WorkerProcess] = set()
         """Workers in use whose successors are ready: they end when they are returned."""
         self._successions: dict[WorkerProcess, asyncio.Task[None]] = {}
+        self._ends: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Start every worker. Raises the error that prevents the first one from starting."""
@@ -45,7 +46,7 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End every idle worker."""
-        await asyncio.gather(*self._successions.values())
+        await asyncio.gather(*self._successions.values(), *self._ends)
         await asyncio.gather(*(worker.close() for worker in self._idle))
         self._idle.clear()
 
@@ -95,11 +96,13 @@ class WorkerPool:
         elif worker in self._in_use:
             self._leaving.add(worker)
 
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Replace every worker by a fresh one: the idle ones now, the others once they are returned."""
-        idle, self._idle = self._idle, []
         self._leaving |= self._in_use
-        await asyncio.gather(*(worker.close() for worker in idle))
+        for worker in self._idle:
+            self._ends.add(task := asyncio.create_task(worker.close()))
+            task.add_done_callback(self._ends.discard)
+        self._idle = []
 
     async def replace(self, worker: WorkerProcess) -> None:
         """End a worker and start another like it. Raises WorkerDied, OSError; then `take` starts one."""

@@ -28,7 +28,9 @@ from lakehouse.service.compaction.rebuilding import Rebuilder
 from lakehouse.service.compaction.use_case import Compaction
 from lakehouse.service.derivation.job import Workshop
 from lakehouse.service.derivation.use_case import Derivations
+from lakehouse.service.erasure.local_copies import LocalCopies
 from lakehouse.service.erasure.traces import Traces
+from lakehouse.service.erasure.use_case import Erasure
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.use_case import Gc
@@ -142,6 +144,8 @@ class Service:
         self.audit = Audit(node, audit_log)
         collector = GarbageCollector(node, self.sql.queries, limits.waits)
         self.gc = Gc(collector, node.bucket, limits.audit_retention)
+        copies = LocalCopies(self.objects, pool, spool_dir)
+        self.erasure = Erasure(node, finder, copies, collector, mask_key, pool)
         self.administration = Administration(node)
         self.access = Access(node)
         self.authentication = Authentication(node)

@@ -71,13 +71,16 @@ class Staging:
             return None
         if sha256_hex(body) != named[1]:
             return None
-        return self._opened(caller, body)
-
-    def _opened(self, caller: Caller, body: bytes) -> IngestDataset | None:
-        try:
-            found = _DECODER.decode(body)
-        except msgspec.DecodeError:
+        found, now = opened(body), format_at(self._node.clock.now())
+        if found is None or found.expires_at <= now or found.principal != caller.principal:
             return None
-        now = format_at(self._node.clock.now())
-        valid = found.staged_file == 1 and found.expires_at > now
-        return found.ingest if valid and found.principal == caller.principal else None
+        return found.ingest
+
+
+def opened(body: bytes) -> StagedFile | None:
+    """A descriptor, whether expired or not; None for other bytes."""
+    try:
+        found = _DECODER.decode(body)
+    except msgspec.DecodeError:
+        return None
+    return found if found.staged_file == 1 else None

@@ -30,7 +30,6 @@ from lakehouse.api.journal import (
     EventPage,
 )
 from lakehouse.api.provenance import Lineage, WhyQuery
-from lakehouse.api.rows import DeleteReceipt, DeleteRequest, UpdateReceipt, UpdateRequest
 from lakehouse.api.sql import QueryIdHeaders
 from lakehouse.api.time_travel import (
     CatalogDiff,
@@ -45,10 +44,10 @@ from lakehouse.web.handlers import (
     catalog,
     change_sets,
     derivation,
-    rows,
     time_travel,
 )
 from lakehouse.web.route import Route
+from lakehouse.web.rows_routes import ROWS_ROUTES
 
 _NAME = "sales"
 
@@ -120,32 +119,7 @@ CATALOG_ROUTES = (
         answers=(Renamed,),
         changes=True,
     ),
-    Route(
-        method="POST",
-        path="/v1/catalog/delete",
-        handler=rows.delete,
-        judged=True,
-        summary="Delete rows",
-        description="Deletes the rows that fulfil a condition. Only objects that hold such a row are "
-        "written anew; the order of all other rows stays. 400 `sql_error` points into the condition. "
-        "Without a matching row there is no event.",
-        body=DeleteRequest,
-        answers=(DeleteReceipt,),
-        changes=True,
-    ),
-    Route(
-        method="POST",
-        path="/v1/catalog/update",
-        handler=rows.update,
-        judged=True,
-        summary="Update rows",
-        description="Gives columns new values in the rows that fulfil a condition; expressions see the "
-        "old row, and the schema stays. 422 `value_does_not_fit` names a column whose new value is not "
-        "of its type. Otherwise as deleting rows.",
-        body=UpdateRequest,
-        answers=(UpdateReceipt,),
-        changes=True,
-    ),
+    *ROWS_ROUTES,
     Route(
         method="POST",
         path="/v1/catalog/restore",

@@ -77,6 +77,10 @@ UNDONE = {
     "dry_run": 0, "undoes": 0, "undone_type": 0, "type": 0, "datasets": ANY, "key": 0, "seq": 0,
 }  # fmt: skip
 FOUND = {"object": 0, "key": 0, "size_bytes": 0, "verdict": 0, "why": 0, "since": 0}
+ERASED = {
+    "name": 0, "dry_run": 0, "moments": 0, "objects": 0, "rows": 0, "datasets": ANY,
+    "also": [{"kind": 0, "name": 0, "detail": 0}], "collected": 0, "seq": 0,
+}  # fmt: skip
 GC = {
     "dry_run": 0, "run": 0, "cutoff_seq": 0, "objects": [FOUND], "object_count": 0, "size_bytes": 0,
     "foreign": [FOUND], "foreign_count": 0, "seq": 0,

@@ -25,6 +25,7 @@ from answer_members import (
     DERIVE_DRY_RUN,
     DERIVED,
     DRY_RUN,
+    ERASED,
     EVENT,
     GC,
     GRANT,
@@ -80,7 +81,7 @@ from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
 from lakehouse.api.problem import Problem
 from lakehouse.api.provenance import Lineage
-from lakehouse.api.rows import DeleteReceipt, UpdateReceipt
+from lakehouse.api.rows import DeleteReceipt, EraseReport, UpdateReceipt
 from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlResult
 from lakehouse.api.status import Health, Ready
 from lakehouse.api.storage import ObjectPage, StoredObject
@@ -222,6 +223,9 @@ def test_changed_rows(lake: Lake, documented: Documented) -> None:
     updated = post(lake, "/v1/catalog/update", name="rows1", set={"a": "a + 1"}, where="true")
     expected = {"rows_updated": 0, "objects_rewritten": 0, "seq": 0}
     documented.check(updated, "POST /v1/catalog/update", UpdateReceipt, expected)
+    lake.put("rows1.csv", b"a\n1\n2\n")
+    erased = post(lake, "/v1/catalog/erase", name="rows1", where="a = 3", reason="r", dry_run=False)
+    documented.check(erased, "POST /v1/catalog/erase", EraseReport, ERASED)
 
 
 def test_views(lake: Lake, documented: Documented) -> None:

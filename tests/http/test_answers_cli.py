@@ -10,6 +10,7 @@ from test_answers import (
     CHANGE,
     COLLECTED,
     DRY_RUN,
+    ERASED,
     EVENT,
     GC,
     MANIFEST,
@@ -36,6 +37,7 @@ from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, QuarantineRow
 from lakehouse.api.journal import JournalEvent, JournalHead
 from lakehouse.api.problem import CommandProblem
+from lakehouse.api.rows import EraseReport
 from lakehouse.api.time_travel import Undone
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -77,6 +79,14 @@ def test_undo_and_gc(lakehouse: CommandLine) -> None:
     gc = ("gc", "--older-than", "0s", "--json")
     check(lakehouse(*gc), GcReport, GC | {"foreign": ANY})
     check(lakehouse(*gc, "--apply"), GcReport, COLLECTED | {"foreign": ANY})
+
+
+def test_erase(lakehouse: CommandLine) -> None:
+    file = csv("a\n1\n")
+    lakehouse("ingest", file, "--name", "t")
+    words = ("erase", "t", "--where", "a = 1", "--reason", "request", "--json")
+    check(lakehouse(*words), EraseReport, ERASED | {"also": ANY})
+    check(lakehouse(*words, "--apply"), EraseReport, ERASED | {"also": ANY})
 
 
 def test_the_journal_s_tools(lakehouse: CommandLine) -> None:

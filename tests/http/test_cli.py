@@ -212,6 +212,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         ("why", "t"),
         ("undo", "1"),
         ("gc",),
+        ("erase", "t", "--where", "a = 1", "--reason", "r"),
         ("journal", "head"),
         ("journal", "events"),
         ("journal", "events", "--follow"),

@@ -24,6 +24,7 @@ PARAMETERS = {
     "POST /v1/catalog/compact": CHANGE,
     "POST /v1/catalog/delete": CHANGE,
     "POST /v1/catalog/update": CHANGE,
+    "POST /v1/catalog/erase": CHANGE,
     "POST /v1/catalog/restore": CHANGE,
     "PUT /v1/catalog/view/{name}": f"name {CHANGE}",
     "GET /v1/catalog/view/{name}": f"name as_of {READ}",

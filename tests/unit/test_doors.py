@@ -16,6 +16,7 @@ from lakehouse.service.catalog import Catalog
 from lakehouse.service.change_sets import ChangeSets
 from lakehouse.service.compaction.use_case import Compaction
 from lakehouse.service.derivation.use_case import Derivations
+from lakehouse.service.erasure.use_case import Erasure
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.ingest.quarantine import Quarantine
@@ -32,8 +33,9 @@ from lakehouse.service.time_travel import TimeTravel
 from lakehouse.service.views import Views
 
 USE_CASES = (
-    Administration, Audit, Catalog, ChangeSets, Derivations, Feed, Gc, Ingest, JournalReads, Provenance,
-    Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens, Compaction,
+    Administration, Audit, Catalog, ChangeSets, Derivations, Erasure, Feed, Gc, Ingest, JournalReads,
+    Provenance, Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
+    Compaction,
 )  # fmt: skip
 WITHOUT_CALLER = {"close", "wait_for", "command", "record", "read_refusal"}
 """The end of the process, waiting for an event before anything is read, reading a request, and the

@@ -1,12 +1,18 @@
-"""`lakehouse delete` and `update`: rows of a dataset by a condition."""
+"""`lakehouse delete`, `update` and `erase`: rows of a dataset by a condition."""
 
 import argparse
+import asyncio
+import sys
 
-from lakehouse.api.rows import DeleteRequest, UpdateRequest
+import msgspec
+
+from lakehouse.api.rows import DeleteRequest, EraseReport, EraseRequest, UpdateRequest
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
+
+STDIN = "-"
 
 
 async def delete(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -38,7 +44,24 @@ async def update(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-COMMANDS = {"delete": delete, "update": update}
+async def erase(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse erase NAME --where CONDITION|- --reason TEXT [--apply]`."""
+    where = arguments.where
+    if where == STDIN:
+        # The arguments of a process are seen by others, and a shell records them.
+        where = (await asyncio.to_thread(sys.stdin.read)).strip()
+    request = EraseRequest(arguments.name, where, arguments.reason or "", not arguments.apply)
+    async with service_for(settings, queries=True) as service:
+        caller = caller_of(service, arguments, "erase")
+        found = await service.erasure.erase(caller, request, msgspec.json.encode(request))
+    if arguments.json:
+        printing.document(found.body)
+    else:
+        _report(found.body)
+    return 0
+
+
+COMMANDS = {"delete": delete, "update": update, "erase": erase}
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
@@ -51,6 +74,17 @@ def _pairs(texts: list[str]) -> dict[str, str]:
             raise RefusedError(Refused("invalid_request", detail))
         pairs[column.strip()] = expression.strip()
     return pairs
+
+
+def _report(report: EraseReport) -> None:
+    for row in report.also:
+        printing.line(f"not erased: {row.kind} {row.name}: {row.detail}")
+    rows = f"{report.rows:,} rows in {report.objects:,} objects of {report.moments:,} versions"
+    if report.dry_run:
+        printing.line(f"{rows}; --apply erases them")
+    else:
+        detail = f"{report.collected:,} objects deleted, event {report.seq}"
+        printing.line(f"{rows} erased; {detail}")
 
 
 def _counts(rows: int, objects: int) -> str:

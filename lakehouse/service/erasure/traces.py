@@ -4,7 +4,6 @@ Owns their removal, when the process learns of an erasure or of the removal of i
 starts. Must never wait for another process: each does this for itself.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 from journal.event_parts import changes_of
@@ -28,7 +27,6 @@ class Traces:
         self._objects = objects
         self._engine = engine
         self._forget_results = forget_results
-        self._renewals: set[asyncio.Task[None]] = set()
         now = node.state.inventory
         self._awaited = {blob for blob in now.erased if blob in now.marked}
         """Replaced blobs that are not collected: a query on an older state may still read them."""
@@ -46,13 +44,8 @@ class Traces:
         if self._awaited & collected:
             self._objects.drop_collected()
         if erased or self._awaited & collected:
-            self._renew()
+            self._engine.renew()
         self._awaited -= collected
-
-    def _renew(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._engine.renew(), name="renewal")
-        self._renewals.add(task)
-        task.add_done_callback(self._renewals.discard)
 
 
 def _erased(slot: Slot) -> Iterator[str]:

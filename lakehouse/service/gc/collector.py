@@ -112,6 +112,22 @@ class GarbageCollector:
             done.aborted_uploads = len(uploads)
             return done
 
+    async def delete_marked(self, caller: Caller) -> int:
+        """Delete what is marked now, after the readers' wait; how many objects were deleted.
+
+        Waits for a run that is under way here. Raises what submitting raises.
+        """
+        while self._gate.inside:
+            await self._node.clock.sleep(1)
+        with self._gate.slot():
+            state = self._node.state
+            run = uuid7(self._node.clock.now(), self._node.chance)
+            lake = self._node.follower.journal.lake.lake[:8]
+            plan = GcScope(run, state, state.head.seq, lake, await self._node.bucket.now())
+            done = GcProgress(run, state.head.seq)
+            await self._delete(plan, _unkeyed(caller), done)
+            return done.deleted
+
     async def _ended(self, plan: GcScope, caller: Caller) -> GcSummary | None:
         """The run that this request has brought about before."""
         context = self._context(caller, plan.request)
@@ -203,6 +219,10 @@ class GarbageCollector:
                     yield stat
                 full = len(page) == PAGE
                 page = await self._node.bucket.list_objects(prefix, page[-1].key) if full else []
+
+
+def _unkeyed(caller: Caller) -> Caller:
+    return msgspec.structs.replace(caller, idempotency_key=None)
 
 
 def _retell(was: GcSummary, detail: Callable[[GcCandidate], None]) -> GcProgress:

@@ -90,6 +90,12 @@ class RowFinder:
             rows = await read_in_thread(self._pool, result.chunks, collect)
             return FoundRows(rows, not result.reads.deterministic)
 
+    async def shape(self, state: State, dataset: Dataset, item: Object) -> pa.Schema:
+        """The columns of an object, with the types of values as a query answers them."""
+        sql = f"SELECT * FROM {quoted(dataset.name)} LIMIT 0"  # noqa: S608  quoted
+        async with self._reading(state, dataset, (item,), Query(sql, format=ARROW)) as result:
+            return await read_in_thread(self._pool, result.chunks, lambda reader: reader.schema)
+
     async def scan(
         self,
         state: State,

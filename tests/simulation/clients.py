@@ -144,11 +144,11 @@ def random_command(chance: random.Random, mark: str) -> Command:
     """Any change; `mark` makes its blob one that no other has."""
     part = chance.choice(PARTS)
     draw = chance.random()
-    if draw < 0.3:
+    if draw < 0.25:
         return _ingest(chance, "append", _blob(part, mark))
-    if draw < 0.4:
+    if draw < 0.33:
         return _ingest(chance, "replace", _blob(part, mark))
-    if draw < 0.5:
+    if draw < 0.4:
         return RewriteDataset(
             chance.choice(INGESTED), chance.choice([DELETE, UPDATE]), RowStatement(where=part)
         )

@@ -160,7 +160,9 @@ def _content(
     if type_ == "dataset_rewritten":
         return _rewritten(was, data, seq)
     more = _dataset(data, seq)
-    return _joined(was, more) if was and type_ == "dataset_appended" else more
+    if type_ != "dataset_appended":
+        return more
+    return (_joined(was, more) if was else more) | {"derivation": None}
 
 
 def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
@@ -239,6 +241,7 @@ def _dataset(data: dict[str, Any], seq: int) -> dict[str, Any]:
         "sources": [(source["sha256"], seq)] if source else [],
         "seq": seq,
         "edited": False,
+        "derivation": data.get("derivation"),
     }
 
 
@@ -253,6 +256,7 @@ def _rewritten(was: Any, data: dict[str, Any], seq: int) -> dict[str, Any]:
         "sources": was["sources"] or ([("", was["seq"])] if was["blobs"] else []),
         "seq": seq,
         "edited": True,
+        "derivation": None,
     }
 
 

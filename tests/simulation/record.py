@@ -24,7 +24,16 @@ class Staging:
     changes: tuple[Command, ...]
 
 
-Wanted = Command | Past | Staging
+@dataclass(frozen=True)
+class Deriving:
+    """A statement that reads one dataset, whose result becomes rows of another or is added to it."""
+
+    name: str
+    mode: str
+    base: str
+
+
+Wanted = Command | Past | Staging | Deriving
 
 
 @dataclass

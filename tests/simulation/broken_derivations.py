@@ -22,7 +22,7 @@ def a_refresh_is_not_decided_again() -> Iterator[None]:
 
     def broken(state: State, command: RefreshDataset) -> Decision:
         ingest = command.ingest
-        if ingest is None or ingest.table is None or not ingest.table.uploaded:
+        if ingest is None:
             return _refresh(state, command)
         live = catalog.find(state.catalog, command.name)
         under = live.schema_fingerprint if live else None

@@ -38,7 +38,7 @@ from lakehouse.service.changes import Settled
 from tests.simulation.hosts import FINGERPRINT, SCHEMA, WriterHost
 from tests.simulation.record import Crashed, Deriving, Past, Record, Request, Staging, Wanted
 
-REGISTERED, INGESTED = ("a", "A", "b"), ("t", "u")
+REGISTERED, INGESTED, DERIVED = ("a", "A", "b"), ("t", "u"), ("d", "e")
 KEYS, PARTS = ("k/1", "k/2", "k/3"), ("p", "q", "r")
 ATTEMPTS = 6
 
@@ -169,11 +169,13 @@ def random_command(chance: random.Random, mark: str) -> Command:
 
 def random_derivation(chance: random.Random) -> Wanted:
     """A statement is run for a dataset, or run again; now and then it reads its own result."""
-    name = chance.choice(INGESTED)
-    if chance.random() < 0.6:
+    name, draw = chance.choice(DERIVED), chance.random()
+    if draw < 0.5:
         return RefreshDataset(name)
-    mode = chance.choice(["replace", "replace", "append"])
-    return Deriving(name, mode, chance.choice(REGISTERED + INGESTED))
+    if draw < 0.6:
+        return DropDataset(name)
+    mode = chance.choice(["replace", "replace", "replace", "append"])
+    return Deriving(name, mode, chance.choice(INGESTED + INGESTED + DERIVED))
 
 
 def naming_command(chance: random.Random) -> Command:

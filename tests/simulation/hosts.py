@@ -253,6 +253,8 @@ class WriterHost(Host):
                 return command
             base = live.derivation.reads[0].name
             ingest = self._derived(node, command.name, "replace", base)
+            if self.chance.random() < 0.9:  # the statement takes its time
+                await asyncio.sleep(self.chance.choice([2, 10]) * self.chance.random())
             return RefreshDataset(command.name, None, ingest, live.seq)
         if ingest is None:
             raise ValueError(f"a refresh without a result has no step {step}")

@@ -107,7 +107,7 @@ class Client:
             return Past(name, self._chance.choice(acknowledged), pin)
         if self._chance.random() < 0.15:
             return random_set(self._chance, f"{self.name}{self._asked}")
-        if self._chance.random() < 0.2:
+        if self._chance.random() < 0.17:
             return random_derivation(self._chance)
         return random_command(self._chance, f"{self.name}{self._asked}")
 
@@ -170,9 +170,9 @@ def random_command(chance: random.Random, mark: str) -> Command:
 def random_derivation(chance: random.Random) -> Wanted:
     """A statement is run for a dataset, or run again; now and then it reads its own result."""
     name, draw = chance.choice(DERIVED), chance.random()
-    if draw < 0.5:
+    if draw < 0.45:
         return RefreshDataset(name)
-    if draw < 0.6:
+    if draw < 0.52:
         return DropDataset(name)
     mode = chance.choice(["replace", "replace", "replace", "append"])
     return Deriving(name, mode, chance.choice(INGESTED + INGESTED + DERIVED))

@@ -107,7 +107,7 @@ class Client:
             return Past(name, self._chance.choice(acknowledged), pin)
         if self._chance.random() < 0.15:
             return random_set(self._chance, f"{self.name}{self._asked}")
-        if self._chance.random() < 0.17:
+        if self._chance.random() < 0.2:
             return random_derivation(self._chance)
         return random_command(self._chance, f"{self.name}{self._asked}")
 

@@ -69,13 +69,15 @@ class Read(Record, frozen=True, omit_defaults=True):
     """A relation that a statement read: `seq` is that of its last change at that moment.
 
     `dataset_id` is null for a view, a system view (`lake.events`) and a profile (`profile:books`).
-    `as_of` is the seq of the state, where the relation has a moment of its own.
+    `as_of` is the seq of the state, where the relation has a moment of its own. `erased`: seq of the
+    last erasure that had changed the dataset, 0 for none.
     """
 
     name: str
     seq: Count
     dataset_id: str | None
     as_of: Count | None = None
+    erased: Count = 0
 
 
 class Derivation(Record, frozen=True, omit_defaults=True):

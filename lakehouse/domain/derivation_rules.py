@@ -66,7 +66,8 @@ def _is_other(state: State, read: Read) -> bool:
     # A system view is another one with every event, that of the derivation included.
     if isinstance(live, Dataset):
         # A compaction since then has changed nothing that the statement read.
-        return not catalog.last_change(live) <= read.seq <= live.seq
+        same = catalog.last_change(live) <= read.seq <= live.seq
+        return not same or live.erased != read.erased
     return live is None or live.seq != read.seq
 
 

@@ -274,6 +274,20 @@ class TestWhatIsKept:
         refused(other, 422, "idempotency_key_reused")
 
 
+class TestDerived:
+    def test_a_refresh_after_an_erasure_brings_the_rows_without_it(self, lake: Lake) -> None:
+        ingested(lake, "name=people")
+        derived = {"name": "copies", "sql": "SELECT * FROM people", "mode": "replace"}
+        assert lake.ask("POST", "/v1/catalog/derive", derived).status == 200
+        erase(lake, "people")
+        assert emails(lake, "copies") == [CANARY, "eve@example.org"]
+        again = lake.ask("POST", "/v1/catalog/refresh", {"name": "copies"})
+        assert again.status == 200, again
+        assert emails(lake, "copies") == ["eve@example.org"]
+        assert erase(lake, "copies").json["objects"] == 1
+        assert nowhere(lake)
+
+
 class TestRefusals:
     def test_an_unknown_dataset(self, lake: Lake) -> None:
         refused(erase(lake, "nothing"), 404, "dataset_not_found")

@@ -149,7 +149,7 @@ class QueryRelations:
         if relation.system:
             read = Read(f"{SCHEMA}.{name}", state.head.seq, None, as_of)
         elif (dataset := held.datasets.get(name)) is not None:
-            read = Read(dataset.name, dataset.seq, dataset.dataset_id, as_of)
+            read = Read(dataset.name, dataset.seq, dataset.dataset_id, as_of, dataset.erased)
         elif (view := held.views.get(name)) is not None:
             read = Read(view.name, view.seq, None, as_of)
         else:

@@ -10,7 +10,7 @@ JOURNAL = "_journal/"
 LAKE = "_journal/lake.json"
 SLOTS = "_journal/slots/"
 PACKS = "_journal/packs/"
-OBJECTS = "objects/"
+OBJECTS, DATASETS = "objects/", "datasets/"
 CHECKPOINTS = "_journal/checkpoints/"
 PROBES = "_doctor/"
 """Objects that test a store; never the lake's data."""
@@ -21,13 +21,13 @@ MASK_KEY = "_access/mask.key"
 """The key of the hashes in safe views: 32 random bytes, created once."""
 AUDIT = "_audit/"
 """Batches of the audit."""
-RESERVED = (JOURNAL, ACCESS, AUDIT, "datasets/", "objects/")
+RESERVED = (JOURNAL, ACCESS, AUDIT, DATASETS, OBJECTS)
 """Reserved prefixes: users cannot PUT or DELETE below them."""
 
 MAX_KEY_BYTES = 1024
 MAX_DELETED = 1_000
 """How many keys S3 deletes in one request."""
-BLOBS = ("datasets/", "objects/")
+BLOBS = (DATASETS, OBJECTS)
 """The prefixes of all blobs."""
 
 DIRECTION_MARK = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -287,7 +287,8 @@ class AdoptLake(msgspec.Struct, frozen=True):
 class EraseRows(msgspec.Struct, frozen=True):
     """Let these objects take the place of blobs at every moment, and nothing that of `staged` ones.
 
-    `staged` are blobs of staged files: none of them may have become a dataset's since.
+    `staged` are blobs that no event names, of staged files among others: none of them may have become
+    a dataset's since.
     """
 
     name: str

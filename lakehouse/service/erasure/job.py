@@ -21,8 +21,8 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import settle
 from lakehouse.service.erasure.search import RowSearcher
-from lakehouse.service.erasure.staged_files import StagedFiles
 from lakehouse.service.erasure.successors import Successors
+from lakehouse.service.erasure.unregistered import Unregistered
 from lakehouse.service.erasure.versions import Candidate, Versions
 from projections import inventory
 from projections.fold import State
@@ -52,7 +52,7 @@ class ErasureJob:
         versions: Versions,
         searcher: RowSearcher,
         successors: Successors,
-        staged: StagedFiles,
+        unregistered: Unregistered,
         name: str,
         where_hash: str,
         pool: Executor,
@@ -61,7 +61,7 @@ class ErasureJob:
         self._versions = versions
         self._searcher = searcher
         self._successors = successors
-        self._staged = staged
+        self._unregistered = unregistered
         self._name = name
         self._where_hash = where_hash
         self._pool = pool
@@ -69,6 +69,8 @@ class ErasureJob:
         """Blobs without such rows: they never change."""
         self._made: dict[str, Erased] = {}
         """Blob → its successor, which is uploaded and which no event names yet."""
+        self._abandoned: set[str] = set()
+        """Successors that were uploaded in vain: they may hold rows that others erased since."""
         self._moments: frozenset[int] = frozenset()
 
     async def find(self) -> Tally:
@@ -77,7 +79,7 @@ class ErasureJob:
         async for candidate, rows_found in self._found(state):
             if rows_found is not None:
                 rows[candidate.blob] = len(rows_found)
-        staged = await self._staged.holding(state, self._searcher)
+        staged = await self._holding(state)
         moments = await self._moments_of(state, frozenset(rows))
         return Tally(
             len(moments),
@@ -116,7 +118,7 @@ class ErasureJob:
             self._made[candidate.blob] = await self._successors.of(state, candidate, rows_found)
             if len(self._made) == MAX_REPLACED:
                 break
-        staged = await self._staged.holding(state, self._searcher)
+        staged = await self._holding(state)
         self._moments |= await self._moments_of(state, frozenset(self._made))
         replaced, moments = tuple(self._made.values()), len(self._moments)
         return EraseRows(self._name, replaced, staged, self._where_hash, moments)
@@ -134,16 +136,30 @@ class ErasureJob:
         async for each in self._searcher.rows(state, candidates):
             yield each
 
+    async def _holding(self, state: State) -> tuple[str, ...]:
+        """What no event names and is to be discarded; not what this erasure has just uploaded."""
+        own = {erased.by.blob for erased in self._made.values() if erased.by is not None}
+        found = await self._unregistered.holding(state, self._versions.names, self._searcher)
+        now = state.inventory
+        left = {
+            blob
+            for blob in self._abandoned
+            if blob not in now.blobs and inventory.lost_to(now, blob) is None
+        }
+        return tuple(dict.fromkeys([*(blob for blob in found if blob not in own), *sorted(left)]))
+
     def _drop_outdated(self, state: State) -> None:
         """Forget successors whose blobs were replaced or marked, or which were marked themselves."""
-        now = state.inventory
+        now, made = state.inventory, self._made
         self._made = {
             blob: erased
-            for blob, erased in self._made.items()
+            for blob, erased in made.items()
             if blob in now.blobs
             and blob not in now.marked
             and (erased.by is None or inventory.lost_to(now, erased.by.blob) is None)
         }
+        dropped = (made[blob].by for blob in made.keys() - self._made.keys())
+        self._abandoned |= {by.blob for by in dropped if by is not None}
 
     def _count(self, tally: Tally, data: RowsErased, state: State) -> None:
         """Add an event that this call has made, or found."""

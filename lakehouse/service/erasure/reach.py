@@ -5,7 +5,7 @@ Owns the list that a user must go through by hand. Must never show a text that i
 
 from collections.abc import Iterator
 
-from journal.bucket.keys import blob_tag
+from journal.bucket.keys import OBJECTS, blob_tag
 from journal.event_parts import changes_of
 from journal.events import Content, DatasetRestored, DatasetRewritten, Derivation, Event
 from lakehouse.api.rows import NotErased
@@ -17,20 +17,17 @@ from projections.catalog import Dataset
 from projections.fold import State
 
 PAGE = 1_000
-DATASETS = "datasets/"
 
 
-async def not_erased(
-    node: Node, name: str, versions: Versions, found: frozenset[str]
-) -> list[NotErased]:
+async def not_erased(node: Node, versions: Versions, found: frozenset[str]) -> list[NotErased]:
     """Everything known that may hold such rows, or one of the literals `found` in the condition."""
     state = node.state
     rows = [*await _derived(node, state, versions), *_uploads(state, versions)]
     rows += [*_views(state, found), *_events(versions, found)]
-    count = await _unregistered(node, state, name)
+    count = await _unregistered(node, state)
     if count:
-        detail = f"{count} objects that no event names; gc removes each after a day"
-        rows.append(NotErased("unregistered", f"{DATASETS}{name}/", detail))
+        detail = f"{count} objects that no event names, of any dataset; gc removes each after a day"
+        rows.append(NotErased("unregistered", OBJECTS, detail))
     return rows
 
 
@@ -102,10 +99,10 @@ def _texts(event: Event) -> Iterator[str]:
             yield from (text for text in (statement.where, *dict(statement.set).values()) if text)
 
 
-async def _unregistered(node: Node, state: State, name: str) -> int:
-    """How many objects below the dataset's name no event names: of an ingest that was broken off."""
-    count, prefix = 0, f"{DATASETS}{name}/"
-    page = await node.bucket.list_objects(prefix, limit=PAGE)
+async def _unregistered(node: Node, state: State) -> int:
+    """How many stored or quarantine objects no event names: of requests that were broken off."""
+    count = 0
+    page = await node.bucket.list_objects(OBJECTS, limit=PAGE)
     while page:
         now = state.inventory
         count += sum(
@@ -113,5 +110,5 @@ async def _unregistered(node: Node, state: State, name: str) -> int:
             and not (stat.key in now.blobs or stat.key in now.marked or stat.key in now.gone)
             for stat in page
         )
-        page = await node.bucket.list_objects(prefix, page[-1].key, limit=PAGE)
+        page = await node.bucket.list_objects(OBJECTS, page[-1].key, limit=PAGE)
     return count

@@ -22,8 +22,8 @@ from lakehouse.service.erasure.job import ErasureJob
 from lakehouse.service.erasure.local_copies import LocalCopies
 from lakehouse.service.erasure.reach import not_erased
 from lakehouse.service.erasure.search import RowSearcher
-from lakehouse.service.erasure.staged_files import StagedFiles
 from lakehouse.service.erasure.successors import Successors
+from lakehouse.service.erasure.unregistered import Unregistered
 from lakehouse.service.erasure.versions import Versions
 from lakehouse.service.gc.collector import GarbageCollector
 from lakehouse.service.mask_key import MaskKey
@@ -82,7 +82,7 @@ class Erasure:
                 digest = await self._keyed_hash("request", payload)
                 tally = await job.erase(caller, digest)
                 collected = await self._collected(caller)
-            also = await not_erased(self._node, request.name, versions, found)
+            also = await not_erased(self._node, versions, found)
         report = EraseReport(
             request.name,
             request.dry_run,
@@ -101,9 +101,9 @@ class Erasure:
     ) -> ErasureJob:
         where_hash = await self._keyed_hash("where", request.where.encode())
         successors = Successors(self._node, self._finder, self._copies, request.name)
-        staged = StagedFiles(self._node, request.name)
+        unregistered = Unregistered(self._node, request.name)
         return ErasureJob(
-            *(self._node, versions, searcher, successors, staged),
+            *(self._node, versions, searcher, successors, unregistered),
             *(request.name, where_hash, self._pool),
         )
 

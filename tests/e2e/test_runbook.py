@@ -163,6 +163,19 @@ def wrong_drop(scene: Scene) -> Generator[None, None, None]:
     yield
 
 
+def bad_load(scene: Scene) -> Generator[None, None, None]:
+    """The section loads the bad file itself."""
+    rows = ("sql", "SELECT * FROM people ORDER BY id", "--format", "csv")
+    yield
+    assert scene.run(*rows) == "id,name\n1,ann\n2,bob\n2,rob\n3,eve\n"
+    yield
+    assert scene.run(*rows) == "id,name\n1,ann\n2,bob\n"
+    yield
+    assert scene.run(*rows) == "id,name\n1,ann\n2,bob\n4,dan\n"
+    yield
+    assert scene.run(*rows) == "id,name\n1,ann\n2,bob\n4,dan\n"
+
+
 def filling_up(scene: Scene) -> Generator[None, None, None]:
     scene.run("drop", "people")
     yield
@@ -191,6 +204,7 @@ SCENES: dict[str, Callable[[Scene], Generator[None, None, None]]] = {
     "Lost or damaged caches": damaged_caches,
     "A lost object": lost_object,
     "A wrong drop, an hour ago": wrong_drop,
+    "A bad load, corrected in three ways": bad_load,
     "A bucket that fills up": filling_up,
     "A stuck or halted writer": stuck,
 }

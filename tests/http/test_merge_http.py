@@ -1,13 +1,19 @@
 """Merge and overwrite over HTTP: rows of a file in the place of rows with the same key, or condition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from change_set_requests import history
 from lake_server import Lake
 from raw_http import Answer
 from refusals import nothing_changes, refused
+
+from lakehouse.service.rows import object_rewrites
 
 Fresh = Callable[[], str]
 
@@ -98,6 +104,19 @@ class TestMerge:
             answer = merge(lake, name, b"id,x\n")
         assert (answer.status, answer.json["row_count"]) == (200, 1)
         assert answer.json["reused"] is True
+
+    @pytest.mark.parametrize("name_of_column", ["file_row_number", "FILE_INDEX", "r", "k", "t"])
+    def test_names_that_duckdb_uses_itself(
+        self, lake: Lake, fresh: Fresh, name_of_column: str
+    ) -> None:
+        name = fresh()
+        header = f"id,{name_of_column}\n".encode()
+        lake.ingest(f"name={name}", header + b"1,0\n2,0\n3,0\n")
+        lake.ingest(f"name={name}&mode=append", header + b"4,0\n5,0\n")
+        assert merge(lake, name, header + b"2,9\n5,9\n").json["rows_removed"] == 2
+        assert rows(lake, name) == [[1, 0], [3, 0], [4, 0], [2, 9], [5, 9]]
+        assert merge(lake, name, header + b"7,0\n", name_of_column).json["rows_removed"] == 3
+        assert rows(lake, name) == [[2, 9], [5, 9], [7, 0]]
 
     def test_two_rows_with_one_key_are_refused_by_line(self, lake: Lake, fresh: Fresh) -> None:
         name = fresh()
@@ -273,3 +292,73 @@ class TestDryRun:
             body = merge(lake, name, b"id\n1\n1\n", more="&dry_run=true").json
         assert (body["outcome"], body["refused"]["code"]) == ("refuse", "duplicate_key")
         assert body["refused"]["errors"][0]["lines"] == [2, 3]
+
+
+class TestLargeObjects:
+    """An object that is large is written anew by a process of its own, with the same outcome."""
+
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_its_rows_are_those_that_a_worker_would_write(
+        self, lake: Lake, fresh: Fresh, monkeypatch: pytest.MonkeyPatch, nested: bool
+    ) -> None:
+        small, large = fresh(), fresh()
+        for name in (small, large):
+            query = f"name={name}&format=parquet"
+            assert lake.ingest(query, mixed_rows(range(10), nested)).status == 200
+            wider = f"{query}&mode=append&schema_change=widen"
+            assert lake.ingest(wider, mixed_rows([90], nested, "x")).status == 200
+        file, more = mixed_rows([3, 91], nested, "y"), "&format=parquet"
+        answers = [merge(lake, small, file, more=more)]
+        monkeypatch.setattr(object_rewrites, "LARGE_BYTES", 0)
+        answers.append(merge(lake, large, file, more=more))
+        assert [each.json.get("rows_removed") for each in answers] == [1, 1], answers[0].json
+        assert rows(lake, large) == rows(lake, small)
+        assert len(rows(lake, large)) == 12
+        assert rows(lake, large)[0][:3] == [0, "0", "0.0"]
+
+    def test_nested_columns_and_one_that_no_object_has_yet(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}&format=parquet", mixed_rows(range(3), nested=True))
+        table = pq.read_table(pa.BufferReader(mixed_rows([1], nested=True)))
+        body = pa.BufferOutputStream()
+        pq.write_table(table.append_column("more", pa.array([7])), body)
+        more = "&format=parquet&schema_change=widen"
+        answer = merge(lake, name, bytes(body.getvalue()), more=more)
+        assert answer.json.get("rows_removed") == 1, answer.json
+        assert [[each[0], each[-1]] for each in rows(lake, name)] == [[0, None], [2, None], [1, 7]]
+
+    def test_of_an_object_without_any_row_left_nothing_is_left(
+        self, lake: Lake, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = fresh()
+        lake.ingest(f"name={name}", b"id,x\n1,a\n2,b\n")
+        monkeypatch.setattr(object_rewrites, "LARGE_BYTES", 0)
+        assert merge(lake, name, b"id,x\n2,c\n1,d\n").json["rows_removed"] == 2
+        assert rows(lake, name) == [[2, "c"], [1, "d"]]
+        assert len(lake.manifest(name).json["objects"]) == 1
+
+
+def mixed_rows(ids: Sequence[int], nested: bool, text: str = "") -> bytes:
+    """Rows of a Parquet file with many types; with `text` two columns are text."""
+    at = [datetime(2026, 1, 1 + each % 28, 12, tzinfo=UTC) for each in ids]
+    halves = [each / 4 for each in ids]
+    table = pa.table(
+        {
+            "id": pa.array(ids, pa.int32()),
+            "n": [f"{text}{each}" for each in ids] if text else pa.array(ids, pa.int64()),
+            "d": [f"{text}{each}" for each in halves] if text else pa.array(halves),
+            "small": pa.array(ids, pa.int8()),
+            "word": pa.array([str(each) for each in ids]).dictionary_encode(),
+            "price": pa.array(map(Decimal, ids), pa.decimal128(9, 2)),
+            "at": pa.array(at, pa.timestamp("us", tz="Europe/Berlin")),
+            "tags": pa.array([[each, None] for each in ids], pa.list_(pa.int16())),
+            "place": pa.array([{"x": each, "y": "b"} for each in ids]),
+            "r": pa.array([None] * len(ids), pa.string()),
+            "k": pa.array([b"\x00"] * len(ids)),
+        }
+    )
+    if not nested:
+        table = table.drop_columns(["tags", "place"])
+    body = pa.BufferOutputStream()
+    pq.write_table(table, body, row_group_size=5)
+    return bytes(body.getvalue())

@@ -32,6 +32,20 @@ def target_schema(
     return pa.schema(coarse)
 
 
+def cast_connection() -> duckdb.DuckDBPyConnection:
+    """DuckDB, as `Casts` needs it."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": "1",
+        "memory_limit": "2GB",
+        "autoload_known_extensions": "false",
+        "arrow_lossless_conversion": "true",
+        "python_enable_replacements": "false",
+    }
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
+
+
 class Casts:
     """Brings batches of several files to one schema; columns that a file lacks are null."""
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet.field_ids import with_field_ids
-from lakehouse.formats.parquet.merge_casts import Casts, target_schema
+from lakehouse.formats.parquet.merge_casts import Casts, cast_connection, target_schema
 from lakehouse.formats.parquet.merging import (
     WRITER_KEY,
     WRITER_NAME,
@@ -54,7 +54,7 @@ def merged(request: MergeRequest) -> Merged:
 
 
 def _merged(request: MergeRequest) -> Merged:
-    connection = _connection()
+    connection = cast_connection()
     schemas = [pq.read_schema(path) for path in request.files]
     types = target_schema(schemas, request.columns, request.portable, request.files)
     schema = with_field_ids(types, _WRITER)
@@ -118,19 +118,6 @@ def _compare(
             f"a query reads {after.row_count} rows from what was written, {before.row_count} from the"
             f" objects before, of which {row_count} were copied; or their values differ"
         )
-
-
-def _connection() -> duckdb.DuckDBPyConnection:
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": "1",
-        "memory_limit": "2GB",
-        "autoload_known_extensions": "false",
-        "arrow_lossless_conversion": "true",
-        "python_enable_replacements": "false",
-    }
-    connection = duckdb.connect(":memory:", config=config)
-    connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    return connection
 
 
 if __name__ == "__main__":

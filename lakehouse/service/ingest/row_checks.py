@@ -15,6 +15,7 @@ from lakehouse.api.sql import SqlResult
 from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.reader import Parsed, ReadRequest
+from lakehouse.formats.schema import Column
 from lakehouse.query.engine import Query, QueryEngine
 from lakehouse.query.messages import RowSearch
 from lakehouse.service.rows.file_objects import FileObjects
@@ -57,19 +58,21 @@ class RowChecks:
         columns, p = [quoted(name) for name in key], _POSITION
         nulls = " OR ".join(f"{column} IS NULL" for column in columns)
         found = await self._ask(
-            f"SELECT {p} FROM {_FILE} WHERE {nulls} ORDER BY 1 LIMIT {NAMED + 1}"  # noqa: S608
+            key,
+            f"SELECT {p} FROM {_FILE} WHERE {nulls} ORDER BY 1 LIMIT {NAMED + 1}",  # noqa: S608
         )
         if found:
             raise RefusedError(await self._null_key(key, [row for (row,) in found]))
         grouped = f"FROM {_FILE} GROUP BY {', '.join(columns)} HAVING count(*) > 1"
-        if not await self._ask(f"SELECT 1 {grouped} LIMIT 1"):
+        if not await self._ask(key, f"SELECT 1 {grouped} LIMIT 1"):
             return
         first = f'SELECT {", ".join(columns)}, min({p}) AS "{_FIRST}" {grouped}'
         same = " AND ".join(f"r.{column} = k.{column}" for column in columns)
         pairs = await self._ask(
+            key,
             f'SELECT "{_FIRST}", {p} FROM {_FILE} r'  # noqa: S608  names are quoted
             f' JOIN ({first} ORDER BY "{_FIRST}" LIMIT {NAMED}) k ON {same}'
-            f" ORDER BY ALL LIMIT {ROWS_OF_KEYS}"
+            f" ORDER BY ALL LIMIT {ROWS_OF_KEYS}",
         )
         raise RefusedError(await self._duplicate_key(key, pairs))
 
@@ -79,19 +82,19 @@ class RowChecks:
         Also what is wrong with the condition: `sql_error`, `statement_not_allowed`.
         """
         search = RowSearch(where, now, outside=NAMED + 1)
-        found = await self._answer(Query("", rows=search, is_work=True))
+        found = await self._answer(Query("", rows=search, is_work=True), self._parsed.columns)
         if found:
             rows = [(number << _ROW_BITS) + row for number, row in found]
             raise RefusedError(await self._outside(where, rows))
 
-    async def _ask(self, sql: str) -> list[list[int]]:
-        """The rows of a statement of ours."""
-        return await self._answer(Query(sql, is_work=True))
+    async def _ask(self, key: Sequence[str], sql: str) -> list[list[int]]:
+        """The rows of a statement of ours over the columns of a key."""
+        columns = tuple(each for each in self._parsed.columns if each.name in key)
+        return await self._answer(Query(sql, is_work=True), columns)
 
-    async def _answer(self, query: Query) -> list[list[int]]:
-        """The rows of a query whose one relation is the file."""
-        urls, columns = self._objects.urls, self._parsed.columns
-        views = {_FILE: View(_FILE, urls, columns, positioned=True)}
+    async def _answer(self, query: Query, columns: tuple[Column, ...]) -> list[list[int]]:
+        """The rows of a query whose one relation is the file, with these columns."""
+        views = {_FILE: View(_FILE, self._objects.urls, columns, positioned=True)}
 
         async def resolve(names: frozenset[str] | None) -> Mapping[str, View]:
             return views

@@ -22,10 +22,11 @@ from lakehouse.query.object_channel import ObjectSource
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.rows.arrow_stream import T, read_in_thread
 from lakehouse.service.rows.file_objects import FileObjects
+from lakehouse.service.rows.large_objects import LargeObjects
 from lakehouse.service.sql.query_objects import QueryObjects
 from projections.catalog import Dataset
 from projections.fold import State
-from projections.views import View, quoted
+from projections.views import View, quoted, stored_columns
 
 ARROW = "arrow"
 _OBJECT, _ROW, _MISFIT, _SHOWN = 0, 1, 2, 3
@@ -65,6 +66,8 @@ class RowFinder:
     ) -> None:
         self._is_work = is_work
         """Whether a change needs the rows, so that the time limit of queries is not its own."""
+        self.large = LargeObjects(objects, pool)
+        """For objects that no worker should read."""
         self._objects = objects
         self._engine = engine
         self._pool = pool
@@ -85,9 +88,14 @@ class RowFinder:
         query raises.
         """
         query = Query("", format=ARROW, rows=search, is_work=self._is_work)
-        collect = partial(_collected, tuple(item.blob for item in items), search)
-        async with self._reading(state, dataset, items, query, keys) as result:
+        if search.key:
+            dataset = _with_columns(dataset, search.key)
+        read = items if is_flat(dataset) or not items else dataset.objects
+        collect = partial(_collected, tuple(item.blob for item in read), search)
+        async with self._reading(state, dataset, read, query, keys) as result:
             rows = await read_in_thread(self._pool, result.chunks, collect)
+            wanted = {item.blob for item in items}
+            rows = {blob: found for blob, found in rows.items() if blob in wanted}
             return FoundRows(rows, not result.reads.deterministic)
 
     async def shape(self, state: State, dataset: Dataset, item: Object) -> pa.Schema:
@@ -133,7 +141,9 @@ class RowFinder:
         source: ObjectSource = objects
         if keys is not None:
             source = files = FileObjects(keys.files, self._pool, objects)
-            views[KEYS] = View(KEYS, files.urls, keys.columns)
+            names = query.rows.key if query.rows is not None else ()
+            columns = tuple(column for column in keys.columns if column.name in names)
+            views[KEYS] = View(KEYS, files.urls, columns)
 
         async def resolve(names: frozenset[str] | None) -> Mapping[str, View]:
             return views
@@ -143,6 +153,19 @@ class RowFinder:
                 yield result
         except RefusedError as error:
             raise RefusedError(objects.failure or error.refused) from error
+
+
+def is_flat(dataset: Dataset) -> bool:
+    """Whether some of the objects can be read as all of them are: each column is cast by its type.
+
+    The types of nested columns are what DuckDB finds in the objects that it reads.
+    """
+    return stored_columns(View(dataset.name, (), dataset.schema)) is not None
+
+
+def _with_columns(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
+    columns = tuple(column for column in dataset.schema or () if column.name in names)
+    return msgspec.structs.replace(dataset, schema=columns)
 
 
 def _collected(

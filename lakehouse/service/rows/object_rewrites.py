@@ -21,7 +21,8 @@ from lakehouse.process.spool import full_disk_refused
 from lakehouse.query.messages import RowSearch
 from lakehouse.service.changes import mint
 from lakehouse.service.ingest.work_dir import WorkDir
-from lakehouse.service.rows.finder import KeyRows, RowFinder
+from lakehouse.service.rows.finder import KeyRows, RowFinder, is_flat
+from lakehouse.service.rows.large_objects import LARGE_BYTES
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
@@ -150,14 +151,27 @@ class ObjectRewrites:
     ) -> NewObjects:
         """The object without these rows, or with their new values."""
         updates, count = bool(search.set), len(rows)
-        files: tuple[ParquetFile, ...] = ()
-        if not self._dry_run:
-            removed = rows[:0] if updates else rows
-            write = partial(_write, dataset, removed, self._work_dir, self._limits)
-            changed = search if updates else None
-            with full_disk_refused():
+        files: tuple[ParquetFile, ...] | None = ()
+        with full_disk_refused():
+            if not self._dry_run:
+                files = await self._large(state, dataset, item, rows) if not updates else None
+            if files is None:
+                removed = rows[:0] if updates else rows
+                write = partial(_write, dataset, removed, self._work_dir, self._limits)
+                changed = search if updates else None
                 files = await self._finder.scan(state, dataset, item, write, changed)
         return NewObjects(files, count if updates else 0, count)
+
+    async def _large(
+        self, state: State, dataset: Dataset, item: Object, rows: pa.Int64Array
+    ) -> tuple[ParquetFile, ...] | None:
+        """The files of a large object without these rows; None of another, or where that fails.
+
+        Also of a small one with nested columns, since a worker knows the types of all objects together.
+        """
+        if item.size_bytes < LARGE_BYTES and is_flat(dataset):
+            return None
+        return await self._finder.large.without(state, dataset, item, rows, self._work_dir)
 
     def _rewritten(self, state: State, live: Dataset) -> Rewritten:
         return Rewritten(

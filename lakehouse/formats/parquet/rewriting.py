@@ -1,0 +1,49 @@
+"""A Parquet file without some of its rows: what is asked of the process that writes it, and its answer.
+
+Owns the request and the answer. The process runs `rewrite_program`; a file can crash whoever decodes it,
+so it must never be decoded in the server.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from lakehouse.formats.schema import Column
+from lakehouse.process.child import run_child
+
+REWRITE_S = 1_800.0
+"""For how long one file may be read and written."""
+
+
+class RewriteRequest(msgspec.Struct, frozen=True):
+    """A file that is written without some of its rows.
+
+    `removed` is a file of their positions, from 0, ascending, as int64 in the machine's order.
+    `columns` are the dataset's, with today's types; None: those of the file.
+    """
+
+    file: str
+    removed: str
+    columns: tuple[Column, ...] | None
+    directory: str
+
+
+class RewrittenFile(msgspec.Struct, frozen=True):
+    """The files that were written, by name and number of rows; or the problem, and nothing counts."""
+
+    files: tuple[tuple[str, int], ...] = ()
+    problem: str | None = None
+
+    def paths(self, directory: Path) -> list[tuple[Path, int]]:
+        """Where the files are, and their numbers of rows."""
+        return [(directory / name, rows) for name, rows in self.files]
+
+
+async def rewrite_file(request: RewriteRequest) -> RewrittenFile:
+    """Write the file's other rows, in a process of its own."""
+    body = msgspec.json.encode(request)
+    answer = await run_child("lakehouse.formats.parquet.rewrite_program", body, REWRITE_S)
+    if answer is None:
+        detail = "reading it takes the process down, or all the time or memory it may have"
+        return RewrittenFile(problem=detail)
+    return msgspec.json.decode(answer, type=RewrittenFile)

@@ -1,0 +1,79 @@
+"""Large objects without some of their rows: copied and verified, written anew by a process of its own.
+
+What a query worker reads of an object passes through this process, which for a large one would take the
+time of other requests. Must never decode an object here.
+"""
+
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from journal.events import Object
+from journal.threads import in_thread
+from lakehouse.domain.errors import RefusedError
+from lakehouse.formats.parquet.rewriting import RewriteRequest, rewrite_file
+from lakehouse.formats.parquet.writer import ParquetFile, written
+from lakehouse.service import snapshot
+from lakehouse.service.ingest.work_dir import WorkDir
+from lakehouse.service.objects import VerifiedObjects
+from projections.catalog import Dataset
+from projections.fold import State
+
+MIB = 1024 * 1024
+LARGE_BYTES = 16 * MIB
+"""A smaller object is written before a process has started."""
+_POSITION_BYTES = 8
+
+
+class LargeObjects:
+    """Writes objects of one node's lake anew."""
+
+    def __init__(self, objects: VerifiedObjects, pool: Executor) -> None:
+        self._objects = objects
+        self._pool = pool
+
+    async def without(
+        self, state: State, dataset: Dataset, item: Object, rows: pa.Int64Array, place: WorkDir
+    ) -> tuple[ParquetFile, ...] | None:
+        """The object without these rows, in today's types; None where the process fails.
+
+        Raises RefusedError as reads do.
+        """
+        there = await in_thread(self._pool, place.fresh)
+        await self._copy(state, item, there / "object.parquet")
+        await in_thread(self._pool, partial(_store, rows, there / "removed"))
+        into = await in_thread(self._pool, place.fresh)
+        file, removed = str(there / "object.parquet"), str(there / "removed")
+        found = await rewrite_file(RewriteRequest(file, removed, dataset.schema, str(into)))
+        await in_thread(self._pool, (there / "object.parquet").unlink)
+        if found.problem is not None:
+            return None
+        files = [await in_thread(self._pool, partial(written, *each)) for each in found.paths(into)]
+        left = sum(each.row_count for each in files)
+        return tuple(files) if item.row_count in (None, left + len(rows)) else None
+
+    async def _copy(self, state: State, item: Object, path: Path) -> None:
+        version = state.inventory.blobs.get(item.blob)
+        if version is None:
+            raise RefusedError(snapshot.gone(state, item.blob))
+        pieces = await self._objects.pieces(version)
+        file = await in_thread(self._pool, partial(_created, path))
+        try:
+            async for piece in pieces:
+                await in_thread(self._pool, partial(file.write, piece))
+        finally:
+            await in_thread(self._pool, file.close)
+
+
+def _store(rows: pa.Int64Array, path: Path) -> None:
+    """The positions as plain int64."""
+    first = rows.offset * _POSITION_BYTES
+    body = memoryview(rows.buffers()[1])[first : first + len(rows) * _POSITION_BYTES]
+    path.write_bytes(body)
+
+
+def _created(path: Path) -> BinaryIO:
+    return path.open("wb")

@@ -27,7 +27,6 @@ from lakehouse.domain.commands import (
     PinDataset,
     PutProfile,
     PutView,
-    RefreshDataset,
     RegisterDataset,
     RenameDataset,
     RestoreDataset,
@@ -35,6 +34,7 @@ from lakehouse.domain.commands import (
     StoreObject,
     SwapDatasets,
 )
+from lakehouse.domain.rows.commands import CompactDataset
 from projections.catalog import Dataset
 from tests.simulation.plain_state import PlainState, apply_change, copy_of
 
@@ -115,8 +115,8 @@ def _judge(state: PlainState, command: Command) -> Verdict:
             return _ingest(state, command, command.read_under)
         case RewriteDataset():
             return _rewrite(state, command)
-        case RefreshDataset():
-            return _refresh(state, command)
+        case CompactDataset():
+            return _compact(state, command)
         case DropDataset(name):
             live = state.datasets.get(name.lower())
             return ("event", "dataset_dropped", live["name"]) if live else _no("dataset_not_found")
@@ -353,8 +353,7 @@ def _ingest(state: PlainState, command: IngestDataset, read_under: str | None) -
     known = live["sources"] if live else []
     if unnamed is not None and command.earlier_at == unnamed:
         known = [(each.sha256, each.seq) for each in command.earlier] + known
-    sha256 = command.source.sha256 if command.source else None
-    same = [seq for known_sha256, seq in known if known_sha256 == sha256]
+    same = [seq for sha256, seq in known if sha256 == command.source.sha256]
     alone = live is not None and len(live["sources"]) == 1 and not live["edited"]
     if same and (command.dedupe if command.mode == "append" else alone):
         return ("unchanged", same[0])
@@ -365,8 +364,6 @@ def _ingest(state: PlainState, command: IngestDataset, read_under: str | None) -
         return ("again",)
     if fingerprint not in (None, command.table.schema_fingerprint):
         return _no("schema_conflict")
-    if command.mode == "replace" and command.name.lower() in _derived_from(state, command):
-        return _no("derivation_cycle")
     blobs = [item.blob for item in command.table.objects]
     if any(map(state.lost, blobs)):
         return ("again",)
@@ -396,35 +393,18 @@ def _rewrite(state: PlainState, command: RewriteDataset) -> Verdict:
     return ("event", "dataset_rewritten", live["name"], pairs, rows)
 
 
-def _derived_from(state: PlainState, command: IngestDataset) -> set[str]:
-    """All names that a statement's reads lead to, through the statements of datasets."""
-    reads = command.derivation.reads if command.derivation else ()
-    found = {read.name.lower() for read in reads}
-    left = list(found)
-    while left:
-        live = state.datasets.get(left.pop()) or {"derivation": None}
-        further = (live["derivation"] or {"reads": ()})["reads"]
-        more = {read["name"].lower() for read in further} - found
-        found |= more
-        left += more
-    return found
-
-
-def _refresh(state: PlainState, command: RefreshDataset) -> Verdict:
-    live = state.datasets.get(command.name.lower())
-    if live is None:
-        return _no("dataset_not_found")
-    if live["derivation"] is None:
-        return _no("cannot_refresh")
-    known = {
-        read["name"].lower(): (state.datasets.get(read["name"].lower()) or {"seq": None})["seq"]
-        for read in live["derivation"]["reads"]
-    }
-    if all(known[read["name"].lower()] == read["seq"] for read in live["derivation"]["reads"]):
-        return ("unchanged", live["seq"])
-    if command.ingest is None or command.read_at != live["seq"]:
+def _compact(state: PlainState, command: CompactDataset) -> Verdict:
+    """Of objects that the dataset has now, each once, side by side."""
+    live, gone = state.datasets.get(command.name.lower()), list(command.blobs)
+    if live is None or live["fingerprint"] != command.read_under:
         return ("again",)
-    return _ingest(state, command.ingest, command.ingest.read_under)
+    runs = [live["blobs"][place : place + len(gone)] for place in range(len(live["blobs"]))]
+    if gone not in runs or any(live["blobs"].count(blob) > 1 for blob in gone):
+        return ("again",)
+    new = [item.blob for item in command.by]
+    if any(map(state.lost, new)):
+        return ("again",)
+    return ("event", "dataset_rewritten", live["name"], [(gone, new)], live["rows"])
 
 
 def _unnamed(live: dict[str, Any]) -> int | None:

@@ -160,9 +160,7 @@ def _content(
     if type_ == "dataset_rewritten":
         return _rewritten(was, data, seq)
     more = _dataset(data, seq)
-    if type_ != "dataset_appended":
-        return more
-    return (_joined(was, more) if was else more) | {"derivation": None}
+    return _joined(was, more) if was and type_ == "dataset_appended" else more
 
 
 def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
@@ -241,7 +239,6 @@ def _dataset(data: dict[str, Any], seq: int) -> dict[str, Any]:
         "sources": [(source["sha256"], seq)] if source else [],
         "seq": seq,
         "edited": False,
-        "derivation": data.get("derivation"),
     }
 
 
@@ -250,13 +247,13 @@ def _rewritten(was: Any, data: dict[str, Any], seq: int) -> dict[str, Any]:
     for each in data["replaced"]:
         place = blobs.index(each["blobs"][0]) if each["blobs"][0] in blobs else len(blobs)
         blobs[place : place + 1] = [item["blob"] for item in each["by"]]
+        blobs = [blob for blob in blobs if blob not in each["blobs"][1:]]
     return was | {
         "blobs": blobs,
         "rows": data["row_count"],
         "sources": was["sources"] or ([("", was["seq"])] if was["blobs"] else []),
         "seq": seq,
-        "edited": True,
-        "derivation": None,
+        "edited": was["edited"] or any(each["rows_removed"] for each in data["replaced"]),
     }
 
 

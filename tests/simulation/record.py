@@ -25,15 +25,14 @@ class Staging:
 
 
 @dataclass(frozen=True)
-class Deriving:
-    """A statement that reads one dataset, whose result becomes rows of another or is added to it."""
+class Compacting:
+    """Adjacent objects of a dataset, as it is when this is sent, to be merged: `draw` says which."""
 
     name: str
-    mode: str
-    base: str
+    draw: int
 
 
-Wanted = Command | Past | Staging | Deriving
+Wanted = Command | Past | Staging | Compacting
 
 
 @dataclass

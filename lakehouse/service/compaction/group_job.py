@@ -1,7 +1,7 @@
 """One group of adjacent objects, written as few and committed as one event.
 
-A crash leaves at most objects that no event names. Must never commit over another change of the
-objects: that raises Outdated, and what was written is left to gc.
+A crash leaves at most objects that no event names, which gc removes. Must never commit over another
+change of the objects: that raises Outdated, and what was uploaded is deleted.
 """
 
 from concurrent.futures import Executor
@@ -115,7 +115,12 @@ class GroupJob:
             by,
             _retyped(group, merged),
         )
-        settled = await settle(self._node, command, caller, NOTHING_SHA256, advance)
+        try:
+            settled = await settle(self._node, command, caller, NOTHING_SHA256, advance)
+        except Outdated:
+            # Certainly not committed. Left to gc, rows that were erased meanwhile would stay a day.
+            await self._node.bucket.delete_blobs([item.blob for item in by])
+            raise
         return Written(settled, by, merged.columns)
 
 

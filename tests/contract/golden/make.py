@@ -54,6 +54,7 @@ from journal.events import (
     Event,
     FormatRaised,
     LakeAdopted,
+    Lineage,
     ObjectForgotten,
     ObjectsCollected,
     ObjectsMarked,
@@ -62,6 +63,7 @@ from journal.events import (
     Read,
     Renamed,
     Replacement,
+    RowRange,
     RowsErased,
     RowStatement,
     SafeView,
@@ -281,6 +283,29 @@ def erasures() -> list[list[Data]]:
     ]
 
 
+def compactions() -> list[list[Data]]:
+    """Objects merged with the rows of each; and rebuilt, in part, after gc has removed the first ones."""
+    first, second, third = (item(name, 5) for name in ("c1", "c2", "c3"))
+    first_two = registered("Crew", first, second, schema=COLUMNS, source=source("s"), row_count=10)
+    fields = {name: getattr(first_two, name) for name in first_two.__struct_fields__}
+    more = DatasetAppended(**fields | {"objects": (third,), "row_count": 5, "source": source("t")})
+    blobs = tuple(each.blob for each in (first, second, third))
+    made = Replacement(blobs, (item("c4", 12), item("c5", 3)), 0, 0, (5, 5, 5))
+    compacted = DatasetRewritten(
+        first_two.dataset_id, "Crew", "compact", first_two.schema_fingerprint, COLUMNS, (made,), 15
+    )
+    rows = (RowRange(first.blob, 0, 5), RowRange(second.blob, 0, 5))
+    back = DatasetRestored(
+        1, **fields | {"objects": (item("c6", 10),), "lineage": (Lineage(blob("c6"), rows),)}
+    )
+    return [
+        [first_two, more],
+        [compacted],
+        [ObjectsMarked("run", 3, blobs), ObjectsCollected("run", blobs)],
+        [back],
+    ]
+
+
 FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1": facts,
     "v1-access": access,
@@ -289,6 +314,7 @@ FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1-rewritten": rewritten,
     "v2-block-hashes": block_hashes,
     "v2-derivations": derivations,
+    "v2-compactions": compactions,
     "v1-erasures": erasures,
 }
 

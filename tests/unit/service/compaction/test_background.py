@@ -136,6 +136,8 @@ def test_a_drop_meanwhile_wins(tmp_path: Path) -> None:
             assert (lake.job.done, lake.job.lost) == (0, 1)
             assert lake.find("a") is None
             assert await lake.compact() == 0
+            # What was uploaded in vain is deleted: the five objects that were appended are left.
+            assert len(await lake.node.bucket.list_objects("datasets/")) == 5
 
     asyncio.run(main())
 

@@ -99,11 +99,16 @@ class AuditLog:
         if self._size_bytes >= BATCH_BYTES:
             self._full.set()
 
+    @property
+    def waiting_s(self) -> float:
+        """For how long the oldest entry has not been stored."""
+        return 0.0 if self._oldest_s is None else self._clock.monotonic() - self._oldest_s
+
     def read_refusal(self) -> Refused | None:
         """Why no read may be answered now: with `all`, an audit that cannot be kept."""
+        waited_s = self.waiting_s
         if self.mode != "all" or self._oldest_s is None:
             return None
-        waited_s = self._clock.monotonic() - self._oldest_s
         if waited_s < UNAVAILABLE_S and self._size_bytes < MAX_PENDING_BYTES - BATCH_BYTES:
             return None
         detail = f"this process has not been able to store its audit for {waited_s:.0f} seconds"

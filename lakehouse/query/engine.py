@@ -205,7 +205,10 @@ class QueryEngine:
 
     async def _slot(self, limit_s: float, waiting_s: float) -> None:
         """Take a slot, first come first served; asyncio's semaphore is fair."""
-        if self._slots.locked() and self._waiting >= self._settings.max_waiting:
+        if not self._slots.locked():
+            await self._slots.acquire()  # without a timer: it does not wait
+            return
+        if self._waiting >= self._settings.max_waiting:
             raise RefusedError(self._busy())
         self._waiting += 1
         try:

@@ -1,16 +1,16 @@
 """How messages between the engine and its workers are framed on a socket.
 
-A frame is four bytes of big-endian length and one MessagePack message. Both ends refuse a frame that
-is too large: the sender before it sends, the receiver before it reads.
+A frame is four bytes of big-endian length and one MessagePack message; where the length's highest bit
+is set, it is the data of a Chunk as it is. Both ends refuse a frame that is too large: the sender before
+it sends, the receiver before it reads.
 """
 
-import asyncio
 import socket
 import struct
 
 import msgspec
 
-from lakehouse.query.messages import FromWorker, ToWorker
+from lakehouse.query.messages import Chunk, FromWorker, ToWorker
 
 TO_WORKER_BYTES = 256 * 1024 * 1024
 """The largest frame to a worker: the views of every dataset of a lake, with their objects."""
@@ -18,6 +18,8 @@ FROM_WORKER_BYTES = 4 * 1024 * 1024
 """The largest frame from a worker: a whole small result, its columns included."""
 
 _LENGTH = struct.Struct(">I")
+HEAD_BYTES = _LENGTH.size
+_DATA = 1 << 31
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
@@ -54,15 +56,34 @@ def read_in_worker(connection: socket.socket) -> ToWorker | None:
     return _to_worker.decode(body) if body else None
 
 
-async def read_from_worker(reader: asyncio.StreamReader) -> FromWorker | None:
-    """Return a worker's next message, None when it has ended. Raises FrameTooLarge."""
-    try:
-        head = await reader.readexactly(_LENGTH.size)
-        body = await reader.readexactly(_size(head, FROM_WORKER_BYTES))
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What precedes a frame from a worker."""
+
+    size_bytes: int
+    is_data: bool
+
+
+def read_head(framed: memoryview) -> Head:
+    """The head at the start of received bytes. Raises FrameTooLarge."""
+    [size] = _LENGTH.unpack_from(framed)
+    return Head(_bounded(size & ~_DATA, FROM_WORKER_BYTES), bool(size & _DATA))
+
+
+def decoded(head: Head, body: memoryview) -> FromWorker:
+    """A worker's message. Raises msgspec.DecodeError."""
+    if head.is_data:
+        return Chunk(bytes(body))
     message: FromWorker = _from_worker.decode(body)
     return message
+
+
+def send_data(connection: socket.socket, data: bytes) -> None:
+    """Send the data of a Chunk. Blocks. Raises FrameTooLarge."""
+    head = _LENGTH.pack(_bounded(len(data), FROM_WORKER_BYTES) | _DATA)
+    sent = connection.sendmsg([head, data])
+    if sent < HEAD_BYTES:
+        connection.sendall(head[sent:])
+    connection.sendall(memoryview(data)[max(sent - HEAD_BYTES, 0) :])
 
 
 def _size(head: bytes, largest: int) -> int:

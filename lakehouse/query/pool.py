@@ -66,6 +66,8 @@ class WorkerPool:
     async def _remove_dead(self) -> None:
         """Remove workers that died while idle, so that no query gets one."""
         dead = [each for each in self._idle if not each.lives]
+        if not dead:
+            return
         for worker in dead:
             self._idle.remove(worker)
         await asyncio.gather(*(worker.close() for worker in dead))

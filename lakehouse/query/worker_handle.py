@@ -14,13 +14,13 @@ from pathlib import Path
 
 import structlog
 
-from lakehouse.query.framing import FrameTooLarge, frame, read_from_worker
+from lakehouse.query.framing import FrameTooLarge
 from lakehouse.query.messages import Configure, FromWorker, Ready, ToWorker
 from lakehouse.query.object_channel import ObjectChannel
+from lakehouse.query.worker_channel import WorkerChannel
 
 log = structlog.get_logger()
 
-_BUFFER_BYTES = 512 * 1024
 CONFINEMENT = frozenset({"landlock", "seccomp"})
 """The confinement expected of the kernel; a missing one is logged as a warning."""
 OWNED_PREFIX = "lakehouse-query-"
@@ -37,7 +37,7 @@ class WorkerProcess:
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        channel: WorkerChannel,
         objects: ObjectChannel,
         directory: Path,
         configure: Configure,
@@ -49,7 +49,7 @@ class WorkerProcess:
         self.objects = objects
         """The channel by which it reads objects."""
         self._process = process
-        self._reader, self._writer = streams
+        self._channel = channel
         self._directory = directory
 
     @property
@@ -59,20 +59,19 @@ class WorkerProcess:
     @property
     def lives(self) -> bool:
         """Whether it seems to be running; may be slightly out of date."""
-        return self._process.returncode is None and not self._reader.at_eof()
+        return self._process.returncode is None and not self._channel.ended
 
     async def send(self, message: ToWorker) -> None:
         """Send one message. Raises WorkerDied, FrameTooLarge."""
         try:
-            self._writer.write(frame(message))
-            await self._writer.drain()
+            await self._channel.send(message)
         except ConnectionError as error:
             raise WorkerDied from error
 
     async def receive(self) -> FromWorker:
         """Return the next message. Raises WorkerDied, for one that is too large as well."""
         try:
-            message = await read_from_worker(self._reader)
+            message = await self._channel.receive()
         except FrameTooLarge as error:
             raise WorkerDied from error
         if message is None:
@@ -89,11 +88,7 @@ class WorkerProcess:
         self.kill()
         await self._process.wait()
         await self.objects.close()
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except ConnectionError:
-            pass  # it died with our message unread: that is how it was meant to go
+        await self._channel.close()
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
 
@@ -108,9 +103,9 @@ async def start_worker(configure: Configure) -> WorkerProcess:
     our_objects, their_objects = socket.socketpair()
     with theirs, their_objects:
         process = await _spawn(theirs, their_objects, directory)
-    streams = await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES)
+    channel = await WorkerChannel.open(ours)
     objects = await ObjectChannel.open(our_objects)
-    worker = WorkerProcess(process, streams, objects, directory, configure)
+    worker = WorkerProcess(process, channel, objects, directory, configure)
     try:
         await _introduce(worker, configure, directory)
     except BaseException:

@@ -180,6 +180,7 @@ class Service:
             ("lakehouse_puts_in_flight", "PUTs that are received.", self._puts.inside),
             ("lakehouse_ingests_in_flight", "Files received or read.", self._ingests.inside),
             ("lakehouse_audit_lost_total", "Audit entries dropped.", self.audit.log.lost),
+            ("lakehouse_audit_waiting_seconds", "Age of the audit.", self.audit.log.waiting_s),
             ("lakehouse_compactions_total", "Groups of objects merged.", self._groups.done),
             ("lakehouse_compactions_lost_total", "Groups merged in vain.", self._groups.lost),
             ("lakehouse_listeners", "Open streams of events.", listeners),

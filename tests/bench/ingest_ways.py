@@ -50,10 +50,10 @@ def by_lakehouse(csv: Path, into: Path, how: str = RAW) -> Run:
         started_s, cpu_s = time.perf_counter(), _cpu_s(server)
         receipt = _send(lakehouse.client.port, csv, how)
         seconds, cpu_s = time.perf_counter() - started_s, _cpu_s(server) - cpu_s
-        peak_bytes = _peak_bytes(server)
+        peak = peak_bytes(server)
     if len(receipt["objects"]) != 1:
         raise SystemExit(f"{csv.name} became {len(receipt['objects'])} objects")
-    return Run(seconds, cpu_s, peak_bytes, into / "bucket" / receipt["objects"][0]["key"])
+    return Run(seconds, cpu_s, peak, into / "bucket" / receipt["objects"][0]["key"])
 
 
 def by_rival(rival: str, csv: Path, into: Path) -> Run:
@@ -105,6 +105,6 @@ def _cpu_s(pid: int) -> float:
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
-def _peak_bytes(pid: int) -> int:
+def peak_bytes(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024

@@ -149,3 +149,14 @@ def test_answers_are_bounded(lake: Lake, fresh: Fresh, monkeypatch: pytest.Monke
     refused(odd, 413, "too_large")
     monkeypatch.setattr(lineage, "MAX_VERSIONS", 0)
     refused(lake.ask("GET", f"/v1/catalog/why/{name}"), 413, "too_large")
+
+
+def test_a_compacted_object_names_the_rows_of_each_upload(lake: Lake, fresh: Fresh) -> None:
+    name, made = fresh(), fresh()
+    one, two = ingest(lake, name, 1, 2, 3), ingest(lake, name, 4, 5)
+    post(lake, "derive", name=made, sql=f"SELECT n FROM {name}")
+    post(lake, "compact", name=name)
+    assert len(done(lake.manifest(name))["objects"]) == 1
+    assert why(lake, name) == [(one, [[[0, 3]]]), (two, [[[3, 5]]])]
+    assert why(lake, name, "n IN (3, 4)") == [(one, [[[2, 3]]]), (two, [[[3, 4]]])]
+    assert post(lake, "refresh", name=made)["reused"]

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import random
 
-from journal.events import DELETE, UPDATE, Column, Object, RowStatement, Source
+from journal.events import DELETE, UPDATE, Object, RowStatement, Source
 from lakehouse.domain.access.commands import (
     AccessCommand,
     AnyAccessCommand,
@@ -25,6 +25,7 @@ from lakehouse.domain.commands import (
     IngestDataset,
     PutProfile,
     PutView,
+    RefreshDataset,
     RegisterDataset,
     RenameDataset,
     RewriteDataset,
@@ -34,13 +35,20 @@ from lakehouse.domain.commands import (
 )
 from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
-from tests.simulation.hosts import WriterHost
-from tests.simulation.record import Compacting, Crashed, Past, Record, Request, Staging, Wanted
+from tests.simulation.hosts import FINGERPRINT, SCHEMA, WriterHost
+from tests.simulation.record import (
+    Compacting,
+    Crashed,
+    Deriving,
+    Past,
+    Record,
+    Request,
+    Staging,
+    Wanted,
+)
 
-REGISTERED, INGESTED = ("a", "A", "b"), ("t", "u")
+REGISTERED, INGESTED, DERIVED = ("a", "A", "b"), ("t", "u"), ("d", "e")
 KEYS, PARTS = ("k/1", "k/2", "k/3"), ("p", "q", "r")
-SCHEMA = (Column("x", "int64"),)
-FINGERPRINT = "0" * 64
 ATTEMPTS = 6
 
 
@@ -110,6 +118,8 @@ class Client:
             return Compacting(self._chance.choice(INGESTED), self._chance.randrange(60))
         if self._chance.random() < 0.15:
             return random_set(self._chance, f"{self.name}{self._asked}")
+        if self._chance.random() < 0.2:
+            return random_derivation(self._chance)
         return random_command(self._chance, f"{self.name}{self._asked}")
 
     async def _ask(self, key: str | None, command: Wanted) -> list[Settled | Refused | Crashed]:
@@ -166,6 +176,17 @@ def random_command(chance: random.Random, mark: str) -> Command:
     if draw < 0.9:
         return naming_command(chance)
     return ForgetObject(chance.choice(KEYS))
+
+
+def random_derivation(chance: random.Random) -> Wanted:
+    """A statement is run for a dataset, or run again; now and then it reads its own result."""
+    name, draw = chance.choice(DERIVED), chance.random()
+    if draw < 0.45:
+        return RefreshDataset(name)
+    if draw < 0.52:
+        return DropDataset(name)
+    mode = chance.choice(["replace", "replace", "replace", "append"])
+    return Deriving(name, mode, chance.choice(INGESTED + INGESTED + DERIVED))
 
 
 def naming_command(chance: random.Random) -> Command:

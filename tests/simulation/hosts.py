@@ -16,7 +16,8 @@ import msgspec
 
 from journal.bucket.errors import BucketError
 from journal.bucket.keys import object_blob
-from journal.events import UPDATE, Object, Replacement
+from journal.events import UPDATE, Column, Derivation, Object, Replacement
+from journal.events import Read as VersionRead
 from journal.log import find_journal
 from lakehouse.commit.faults import HALTING, KNOWN, refusal
 from lakehouse.commit.node import Node
@@ -26,10 +27,12 @@ from lakehouse.domain.commands import (
     CommitStaged,
     IngestDataset,
     PinDataset,
+    RefreshDataset,
     RestoreDataset,
     RewriteDataset,
     Rewritten,
     StoreObject,
+    Table,
 )
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
@@ -44,7 +47,16 @@ from projections.fold import State
 from projections.follower import Follower
 from projections.snapshots import BeyondHead
 from tests.simulation.compactions import advanced, planned
-from tests.simulation.record import Compacting, Crashed, Past, Read, Record, Request, Staging
+from tests.simulation.record import (
+    Compacting,
+    Crashed,
+    Deriving,
+    Past,
+    Read,
+    Record,
+    Request,
+    Staging,
+)
 from tests.simulation.store import SimulatedBucket, Store
 from tests.simulation.trace import Trace
 from tests.simulation.virtual_time import Process, SimulatedClock, VirtualLoop
@@ -53,6 +65,9 @@ ROWS = 5
 """Of each ingested object."""
 POLL_S = 3.0
 LAG_S, QUERY_S = 1.0, 3.0
+SCHEMA = (Column("x", "int64"),)
+FINGERPRINT = "0" * 64
+"""Of all files and results."""
 COLLECTOR = "collector"
 """What collectors' events have for a correlation."""
 
@@ -186,6 +201,9 @@ class WriterHost(Host):
                 request.command = await planned(node.state, request.command, self.chance, upload)
             elif isinstance(request.command, Staging):
                 request.command = await self._staged(node, request.command)
+            elif isinstance(request.command, Deriving):
+                wanted = request.command
+                request.command = self._derived(node, wanted.name, wanted.mode, wanted.base)
             request.bringing_s += self.loop.time() - began_s
             return await settle(node, request.command, caller, request.payload, advance)
         except RefusedError as error:
@@ -199,6 +217,8 @@ class WriterHost(Host):
             return msgspec.structs.replace(command, blob=await self._uploaded(node, command.sha256))
         if isinstance(command, RewriteDataset):
             return await self._rewritten(node, command, step)
+        if isinstance(command, RefreshDataset):
+            return await self._refreshed(node, command, step)
         if isinstance(command, CompactDataset):
             return await advanced(command, step, partial(self._uploaded, node))
         if not isinstance(command, IngestDataset) or command.table is None:
@@ -241,6 +261,36 @@ class WriterHost(Host):
         blob = await self._uploaded(node, sha256)
         rows = ROWS - replaced.rows_removed + replaced.rows_added
         return msgspec.structs.replace(replaced, by=(Object(blob, blob, 10, sha256, rows),))
+
+    async def _refreshed(self, node: Node, command: RefreshDataset, step: DataStep) -> Command:
+        """The statement run on what this node knows now, or its result one step further."""
+        ingest, live = command.ingest, catalog.find(node.state.catalog, command.name)
+        if step is DataStep.READ_FILE:
+            if live is None or live.derivation is None:
+                return command
+            base = live.derivation.reads[0].name
+            ingest = self._derived(node, command.name, "replace", base)
+            if self.chance.random() < 0.9:  # the statement takes its time
+                await asyncio.sleep(self.chance.choice([2, 10]) * self.chance.random())
+            return RefreshDataset(command.name, None, ingest, live.seq)
+        if ingest is None:
+            raise ValueError(f"a refresh without a result has no step {step}")
+        return msgspec.structs.replace(command, ingest=await self._advanced(node, ingest, step))
+
+    def _derived(self, node: Node, name: str, mode: str, base: str) -> IngestDataset:
+        """A statement that was run, its result not uploaded yet. Raises RefusedError without its base."""
+        known = node.state.catalog
+        read, live = catalog.find(known, base), catalog.find(known, name)
+        if read is None:
+            raise RefusedError(Refused("bucket_unavailable", "it reads nothing; ask for another"))
+        reads = (VersionRead(read.name, read.seq, read.dataset_id),)
+        sha256 = hashlib.sha256(repr((name, mode, reads)).encode()).hexdigest()
+        blob = f"objects/{sha256}-0193aaaa-0-derived"
+        objects = (Object(blob, blob, 10, sha256, 5),)
+        table = Table(SCHEMA, FINGERPRINT, objects, 5, (), uploaded=False)
+        under = live.schema_fingerprint if live else None
+        derivation = Derivation("SELECT 1", None, None, reads)
+        return IngestDataset(name, mode, None, table, under, derivation=derivation)
 
     async def _staged(self, node: Node, wanted: Staging) -> CommitChangeSet:
         """The file uploaded, as a change set that commits it, now and then after it was collected."""

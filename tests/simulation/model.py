@@ -27,6 +27,7 @@ from lakehouse.domain.commands import (
     PinDataset,
     PutProfile,
     PutView,
+    RefreshDataset,
     RegisterDataset,
     RenameDataset,
     RestoreDataset,
@@ -113,10 +114,8 @@ def _judge(state: PlainState, command: Command) -> Verdict:
             return _register(state, command)
         case IngestDataset():
             return _ingest(state, command, command.read_under)
-        case RewriteDataset():
-            return _rewrite(state, command)
-        case CompactDataset():
-            return _compact(state, command)
+        case RewriteDataset() | RefreshDataset() | CompactDataset():
+            return _judge_rows(state, command)
         case DropDataset(name):
             live = state.datasets.get(name.lower())
             return ("event", "dataset_dropped", live["name"]) if live else _no("dataset_not_found")
@@ -125,6 +124,18 @@ def _judge(state: PlainState, command: Command) -> Verdict:
         case PinDataset(as_of_seq, was):
             return _pin(state, as_of_seq, was)
     return _judge_names(state, command)
+
+
+def _judge_rows(
+    state: PlainState, command: RewriteDataset | RefreshDataset | CompactDataset
+) -> Verdict:
+    match command:
+        case RewriteDataset():
+            return _rewrite(state, command)
+        case RefreshDataset():
+            return _refresh(state, command)
+        case CompactDataset():
+            return _compact(state, command)
 
 
 def _judge_names(state: PlainState, command: Command) -> Verdict:
@@ -353,7 +364,8 @@ def _ingest(state: PlainState, command: IngestDataset, read_under: str | None) -
     known = live["sources"] if live else []
     if unnamed is not None and command.earlier_at == unnamed:
         known = [(each.sha256, each.seq) for each in command.earlier] + known
-    same = [seq for sha256, seq in known if sha256 == command.source.sha256]
+    sha256 = command.source.sha256 if command.source else None
+    same = [seq for known_sha256, seq in known if known_sha256 == sha256]
     alone = live is not None and len(live["sources"]) == 1 and not live["edited"]
     if same and (command.dedupe if command.mode == "append" else alone):
         return ("unchanged", same[0])
@@ -364,6 +376,8 @@ def _ingest(state: PlainState, command: IngestDataset, read_under: str | None) -
         return ("again",)
     if fingerprint not in (None, command.table.schema_fingerprint):
         return _no("schema_conflict")
+    if command.mode == "replace" and command.name.lower() in _derived_from(state, command):
+        return _no("derivation_cycle")
     blobs = [item.blob for item in command.table.objects]
     if any(map(state.lost, blobs)):
         return ("again",)
@@ -391,6 +405,39 @@ def _rewrite(state: PlainState, command: RewriteDataset) -> Verdict:
     more = sum(each.rows_added - each.rows_removed for each in work.replaced)
     rows = None if live["rows"] is None or live["rows"] + more < 0 else live["rows"] + more
     return ("event", "dataset_rewritten", live["name"], pairs, rows)
+
+
+def _derived_from(state: PlainState, command: IngestDataset) -> set[str]:
+    """All names that a statement's reads lead to, through the statements of datasets."""
+    reads = command.derivation.reads if command.derivation else ()
+    found = {read.name.lower() for read in reads}
+    left = list(found)
+    while left:
+        live = state.datasets.get(left.pop()) or {"derivation": None}
+        further = (live["derivation"] or {"reads": ()})["reads"]
+        more = {read["name"].lower() for read in further} - found
+        found |= more
+        left += more
+    return found
+
+
+def _refresh(state: PlainState, command: RefreshDataset) -> Verdict:
+    live = state.datasets.get(command.name.lower())
+    if live is None:
+        return _no("dataset_not_found")
+    if live["derivation"] is None:
+        return _no("cannot_refresh")
+    if all(_is_as_read(state, read) for read in live["derivation"]["reads"]):
+        return ("unchanged", live["seq"])
+    if command.ingest is None or command.read_at != live["seq"]:
+        return ("again",)
+    return _ingest(state, command.ingest, command.ingest.read_under)
+
+
+def _is_as_read(state: PlainState, read: dict[str, Any]) -> bool:
+    """Whether nothing but compactions has changed what was read."""
+    now = state.datasets.get(read["name"].lower())
+    return now is not None and now["changed"] <= read["seq"] <= now["seq"]
 
 
 def _compact(state: PlainState, command: CompactDataset) -> Verdict:

@@ -140,14 +140,18 @@ def apply_change(now: PlainState, type_: str, data: dict[str, Any], seq: int) ->
             now.datasets.pop(data["name"].lower(), None)
         case "dataset_renamed":
             if was := now.datasets.pop(data["name"].lower(), None):
-                now.datasets[data["to"].lower()] = was | {"name": data["to"], "seq": seq}
+                now.datasets[data["to"].lower()] = was | {
+                    "name": data["to"],
+                    "seq": seq,
+                    "changed": seq,
+                }
             _move_pins(now, {data["name"].lower(): data["to"].lower()})
         case "datasets_swapped":
             a, b = data["a"].lower(), data["b"].lower()
             was_a, was_b = now.datasets.get(a), now.datasets.get(b)
             if was_a and was_b:
-                now.datasets[a] = was_b | {"name": was_a["name"], "seq": seq}
-                now.datasets[b] = was_a | {"name": was_b["name"], "seq": seq}
+                now.datasets[a] = was_b | {"name": was_a["name"], "seq": seq, "changed": seq}
+                now.datasets[b] = was_a | {"name": was_b["name"], "seq": seq, "changed": seq}
             _move_pins(now, {a: b, b: a})
         case "dataset_registered" | "dataset_restored" | "dataset_rewritten" | "dataset_appended":
             key = data["name"].lower()
@@ -160,7 +164,9 @@ def _content(
     if type_ == "dataset_rewritten":
         return _rewritten(was, data, seq)
     more = _dataset(data, seq)
-    return _joined(was, more) if was and type_ == "dataset_appended" else more
+    if type_ != "dataset_appended":
+        return more
+    return (_joined(was, more) if was else more) | {"derivation": None}
 
 
 def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
@@ -238,7 +244,9 @@ def _dataset(data: dict[str, Any], seq: int) -> dict[str, Any]:
         "rows": data["row_count"],
         "sources": [(source["sha256"], seq)] if source else [],
         "seq": seq,
+        "changed": seq,
         "edited": False,
+        "derivation": data.get("derivation"),
     }
 
 
@@ -254,6 +262,8 @@ def _rewritten(was: Any, data: dict[str, Any], seq: int) -> dict[str, Any]:
         "sources": was["sources"] or ([("", was["seq"])] if was["blobs"] else []),
         "seq": seq,
         "edited": was["edited"] or any(each["rows_removed"] for each in data["replaced"]),
+        "derivation": was["derivation"] if data["kind"] == "compact" else None,
+        "changed": was["changed"] if data["kind"] == "compact" else seq,
     }
 
 

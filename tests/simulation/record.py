@@ -25,6 +25,15 @@ class Staging:
 
 
 @dataclass(frozen=True)
+class Deriving:
+    """A statement that reads one dataset, whose result becomes rows of another or is added to it."""
+
+    name: str
+    mode: str
+    base: str
+
+
+@dataclass(frozen=True)
 class Compacting:
     """Adjacent objects of a dataset, as it is when this is sent, to be merged: `draw` says which."""
 
@@ -32,7 +41,7 @@ class Compacting:
     draw: int
 
 
-Wanted = Command | Past | Staging | Compacting
+Wanted = Command | Past | Staging | Deriving | Compacting
 
 
 @dataclass

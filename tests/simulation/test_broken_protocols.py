@@ -7,6 +7,7 @@ import pytest
 
 from tests.simulation.broken_change_sets import CHANGE_SETS
 from tests.simulation.broken_compaction import COMPACTIONS
+from tests.simulation.broken_derivations import DERIVATIONS
 from tests.simulation.broken_gc import COLLECTIONS
 from tests.simulation.broken_protocols import PROTOCOLS
 from tests.simulation.broken_rows import ROW_CHANGES
@@ -17,7 +18,7 @@ SEEDS = 100
 
 @pytest.mark.parametrize(
     "broken",
-    [*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS, *ROW_CHANGES, *COMPACTIONS],
+    [*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS, *ROW_CHANGES, *DERIVATIONS, *COMPACTIONS],
     ids=lambda broken: broken.__name__,
 )
 def test_is_found(broken: Callable[[], AbstractContextManager[None]]) -> None:

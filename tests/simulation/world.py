@@ -58,7 +58,7 @@ class World:
         self.record.retention_s = self.chance.choice([0.0, 2.0, 10.0, 30.0])
         self.store.land("somebody", FOREIGN, b"another lake's")
         self.record.foreign.add(FOREIGN)
-        changes = self.chance.choice([6, 10, 16])
+        changes = self.chance.choice([8, 12, 18])
         self.clients = [
             Client(f"c{n}", self.writers, self.record, chance_of(seed, "client", n), changes)
             for n in range(2 * len(self.writers))

@@ -14,10 +14,9 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.framing import frame_into
+from lakehouse.query.framing import frame_into, send_data
 from lakehouse.query.messages import (
     Ask,
-    Chunk,
     Column,
     Configure,
     Done,
@@ -94,6 +93,10 @@ class Worker(msgspec.Struct):
         for message in messages:
             frame_into(self.frames, message)
         self.channel.sendall(self.frames)
+
+    def send_data(self, data: bytes) -> None:
+        """Send a part of the document, at most _CHUNK_BYTES. Blocks like `send`."""
+        send_data(self.channel, data)
 
     def serve(self, ask: Ask) -> bool:
         """Answer one query. Returns whether this process may be asked again."""
@@ -230,10 +233,9 @@ class Worker(msgspec.Struct):
             first += b"".join(pieces)
             if len(first) <= _CHUNK_BYTES:
                 return Whole(columns, reads, first, counted.row_count)
-        chunk, *others = _chunks(first)
-        self.send(Started(columns, reads), chunk)
-        for chunk in chain(others, chain.from_iterable(map(_chunks, pieces))):
-            self.send(chunk)
+        self.send(Started(columns, reads))
+        for data in chain.from_iterable(map(_parts, chain((first,), pieces))):
+            self.send_data(data)
         return Done(counted.row_count)
 
 
@@ -305,9 +307,9 @@ def _stated(statement: Statement | Refused) -> Statement:
     return statement
 
 
-def _chunks(piece: bytes) -> Iterator[Chunk]:
-    for start in range(0, len(piece) or 1, _CHUNK_BYTES):
-        yield Chunk(piece[start : start + _CHUNK_BYTES])
+def _parts(piece: bytes) -> Iterator[bytes]:
+    for start in range(0, len(piece), _CHUNK_BYTES):
+        yield piece[start : start + _CHUNK_BYTES]
 
 
 def _message(error: BaseException) -> str:

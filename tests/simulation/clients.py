@@ -158,9 +158,9 @@ def random_command(chance: random.Random, mark: str) -> Command:
     draw = chance.random()
     if draw < 0.25:
         return _ingest(chance, "append", _blob(part, mark))
-    if draw < 0.33:
+    if draw < 0.32:
         return _ingest(chance, "replace", _blob(part, mark))
-    if draw < 0.4:
+    if draw < 0.42:
         return RewriteDataset(
             chance.choice(INGESTED), chance.choice([DELETE, UPDATE]), RowStatement(where=part)
         )

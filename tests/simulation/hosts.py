@@ -242,7 +242,7 @@ class WriterHost(Host):
         """As the service does it: objects of the named part are written anew, then uploaded."""
         if step is DataStep.FIND_ROWS:
             found = rows_found(node.state, command)
-            if self.chance.random() < 0.3:
+            if self.chance.random() < 0.6:
                 await asyncio.sleep(self.chance.choice([5, 60]) * self.chance.random())
             return found
         work = command.rewritten

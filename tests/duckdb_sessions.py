@@ -4,10 +4,19 @@ import functools
 
 import duckdb
 
+from lakehouse.query.policy.statement import prepare
+
 
 def cursor() -> duckdb.DuckDBPyConnection:
     """A connection of its own to the shared database: in UTC, results lossless over Arrow."""
     return _database().cursor()
+
+
+def parser() -> duckdb.DuckDBPyConnection:
+    """A connection that parses statements."""
+    connection = cursor()
+    prepare(connection)
+    return connection
 
 
 @functools.cache

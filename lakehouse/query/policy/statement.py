@@ -27,6 +27,7 @@ _EXPLAIN = re.compile(
 _ANALYZE = re.compile(r"\banaly[sz]e\b", re.IGNORECASE)
 _EXPLAIN_ANALYZE = "EXPLAIN (ANALYZE, FORMAT json) "
 """In every other format DuckDB writes the names of files into the plan."""
+_PREPARED = "syntax_tree"
 _READ_ONLY = (
     "only SELECT, FROM, VALUES, TABLE, DESCRIBE, SHOW TABLES, SUMMARIZE and EXPLAIN of these; "
     "PIVOT needs its values: PIVOT … ON … IN (…)"
@@ -47,8 +48,13 @@ class Statement(msgspec.Struct, frozen=True):
     """Whether it is EXPLAIN ANALYZE, whose answer holds what DuckDB measured."""
 
 
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Prepare a connection for parsing: planning json_serialize_sql each time costs 0.07 ms."""
+    connection.execute(f"PREPARE {_PREPARED} AS SELECT json_serialize_sql(CAST($1 AS VARCHAR))")
+
+
 def read_statement(connection: duckdb.DuckDBPyConnection, text: str) -> Statement | Refused:
-    """Parse and judge `text`.
+    """Parse and judge `text` on a connection that is prepared.
 
     By json_serialize_sql alone, which only parses: extract_statements opens files already (it
     expands IMPORT DATABASE and PRAGMA).
@@ -122,11 +128,11 @@ def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:
 
 
 def tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
-    """The output of json_serialize_sql for a text."""
+    """The output of json_serialize_sql for a text, on a connection that is prepared."""
     if text.isascii():
-        # A parameter costs three times the parsing itself (0.28 ms, 0.09 ms).
+        # Bound to a parameter by Python, the text costs more than the parsing itself.
         literal = text.replace("'", "''")
-        row: Any = connection.execute(f"SELECT json_serialize_sql('{literal}')")
+        row: Any = connection.execute(f"EXECUTE {_PREPARED}('{literal}')")
     else:
         row = connection.execute("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", [text])
     document: Node = msgspec.json.decode(row.fetchone()[0])

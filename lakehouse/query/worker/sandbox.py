@@ -8,6 +8,7 @@ import duckdb
 
 from lakehouse.objects.extents import SCHEME
 from lakehouse.query.messages import Configure
+from lakehouse.query.policy.statement import prepare
 from lakehouse.query.worker.object_files import ObjectFiles
 from lakehouse.system.view_table import SCHEMA
 
@@ -38,6 +39,7 @@ def parser_connection() -> duckdb.DuckDBPyConnection:
     """Return a DuckDB of its own that parses and has no data: one thread, and nothing to optimise."""
     connection = duckdb.connect(":memory:", config={"threads": "1"})
     connection.execute("PRAGMA disable_optimizer")
+    prepare(connection)
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

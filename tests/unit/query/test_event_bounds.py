@@ -1,7 +1,7 @@
 """Which events a statement can see: never fewer than it does, and fewer than all where that is plain."""
 
 import pytest
-from duckdb_sessions import cursor
+from duckdb_sessions import cursor, parser
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy.statement import read_statement
@@ -116,7 +116,7 @@ def test_the_one_dataset_whose_events_are_sought(sql: str, dataset: str | None) 
 
 
 def bounds_of(sql: str) -> EventBounds:
-    statement = read_statement(cursor(), sql)
+    statement = read_statement(parser(), sql)
     assert not isinstance(statement, Refused), statement
     return statement.events
 

@@ -1,7 +1,7 @@
 """What is kept, and what has to go for it."""
 
 import pytest
-from duckdb_sessions import cursor
+from duckdb_sessions import cursor, parser
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.messages import Reads
@@ -103,7 +103,7 @@ def test_every_function_that_duckdb_calls_volatile_is_known_as_such() -> None:
     ],
 )
 def test_chance_and_clock_are_found_anywhere(sql: str, deterministic: bool) -> None:
-    statement = read_statement(cursor(), sql)
+    statement = read_statement(parser(), sql)
     assert not isinstance(statement, Refused)
     assert statement.allowed.deterministic is deterministic
 

@@ -22,6 +22,8 @@ class Asked(msgspec.Struct, frozen=True):
     p50_s: float
     p99_s: float
     statuses: dict[int, int]
+    cpu_s: float
+    """Of the server, for each request."""
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -32,6 +34,8 @@ class Whole(msgspec.Struct, frozen=True):
     size_bytes: int
     grown_bytes: int
     """How much memory all processes of the server took at the most, beyond what they had."""
+    cpu_s: float
+    """Of the server."""
 
 
 class Connection:
@@ -86,15 +90,18 @@ async def load(server: Server, sql: Callable[[int], str], clients: int, seconds:
                 statuses[status] = statuses.get(status, 0) + 1
                 times.append(time.perf_counter() - began_s)
 
-    began_s = time.perf_counter()
+    began_s, before_s = time.perf_counter(), server.cpu_s()
     await asyncio.gather(*(client() for _ in range(clients)))
+    a_second = len(times) / (time.perf_counter() - began_s)
     cuts = quantiles(times, n=100) if len(times) > 1 else [times[0]] * 99
-    return Asked(len(times) / (time.perf_counter() - began_s), cuts[49], cuts[98], statuses)
+    cpu_s = (server.cpu_s() - before_s) / len(times)
+    return Asked(a_second, cuts[49], cuts[98], statuses, cpu_s)
 
 
 async def whole(server: Server, sql: str, headers: str = "") -> Whole:
     """One answer, all of it, and what it cost in memory meanwhile."""
     before, highest, first_s, size = server.resident_bytes(), 0, 0.0, 0
+    before_s = server.cpu_s()
     done = asyncio.Event()
 
     async def watch() -> None:
@@ -117,4 +124,4 @@ async def whole(server: Server, sql: str, headers: str = "") -> Whole:
     await watching
     if status != 200:
         raise RuntimeError(f"{server.name} answered {status} to {sql}")
-    return Whole(first_s, all_s, size, max(highest - before, 0))
+    return Whole(first_s, all_s, size, max(highest - before, 0), server.cpu_s() - before_s)

@@ -42,12 +42,28 @@ class Server(msgspec.Struct, frozen=True):
 
     def resident_bytes(self) -> int:
         """Of the process and its children."""
-        children = Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()
         pages = sum(
-            int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-            for pid in (self.process, *map(int, children))
+            int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self._processes()
         )
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu_s(self) -> float:
+        """The CPU time that all threads of the process and its children have had."""
+        threads = [
+            each for pid in self._processes() for each in Path(f"/proc/{pid}/task").iterdir()
+        ]
+        return sum(_cpu_ns(each / "schedstat") for each in threads) / 1e9
+
+    def _processes(self) -> list[int]:
+        children = Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()
+        return [self.process, *map(int, children)]
+
+
+def _cpu_ns(schedstat: Path) -> int:
+    try:
+        return int(schedstat.read_text().split()[0])
+    except FileNotFoundError:  # the thread has ended
+        return 0
 
 
 @contextmanager

@@ -176,6 +176,13 @@ def bad_load(scene: Scene) -> Generator[None, None, None]:
     assert scene.run(*rows) == "id,name\n1,ann\n2,bob\n4,dan\n"
 
 
+def a_person_s_rows(scene: Scene) -> Generator[None, None, None]:
+    yield
+    people = scene.object().read_bytes()
+    assert b"bob" in people
+    assert b"ann" not in people
+
+
 def filling_up(scene: Scene) -> Generator[None, None, None]:
     scene.run("drop", "people")
     yield
@@ -205,6 +212,7 @@ SCENES: dict[str, Callable[[Scene], Generator[None, None, None]]] = {
     "A lost object": lost_object,
     "A wrong drop, an hour ago": wrong_drop,
     "A bad load, corrected in three ways": bad_load,
+    "A person's rows must go": a_person_s_rows,
     "A bucket that fills up": filling_up,
     "A stuck or halted writer": stuck,
 }

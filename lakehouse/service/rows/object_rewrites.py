@@ -151,6 +151,8 @@ class ObjectRewrites:
     ) -> NewObjects:
         """The object without these rows, or with their new values."""
         updates, count = bool(search.set), len(rows)
+        if count == item.row_count and not updates:
+            return NewObjects((), 0, count)
         files: tuple[ParquetFile, ...] | None = ()
         with full_disk_refused():
             if not self._dry_run:

@@ -25,6 +25,8 @@ NAMED = 100
 """How many keys, or rows, a refusal names."""
 ROWS_OF_KEYS = 1_000
 """How many rows of these keys it names."""
+KEYS_AT_ONCE = 1_000_000
+"""About so many keys are compared at once, which bounds the worker's memory."""
 _FILE = "incoming"
 _FIRST = "\x01first"
 _ROW_BITS = 40
@@ -63,18 +65,31 @@ class RowChecks:
         )
         if found:
             raise RefusedError(await self._null_key(key, [row for (row,) in found]))
-        grouped = f"FROM {_FILE} GROUP BY {', '.join(columns)} HAVING count(*) > 1"
+        pairs: list[list[int]] = []
+        shares = 1 + self._parsed.row_count // KEYS_AT_ONCE
+        for share in range(shares):
+            pairs += await self._repeated(key, f"hash({', '.join(columns)}) % {shares} = {share}")
+        if pairs:
+            raise RefusedError(await self._duplicate_key(key, _of_first_keys(pairs)))
+
+    async def _repeated(self, key: Sequence[str], share: str) -> list[list[int]]:
+        """Pairs of positions: the first row with a key that several rows have, and each of these.
+
+        `share` is a condition for a part of the keys.
+        """
+        columns = [quoted(name) for name in key]
+        rows = f"(FROM {_FILE} WHERE {share})"
+        grouped = f"FROM {rows} GROUP BY {', '.join(columns)} HAVING count(*) > 1"
         if not await self._ask(key, f"SELECT 1 {grouped} LIMIT 1"):
-            return
-        first = f'SELECT {", ".join(columns)}, min({p}) AS "{_FIRST}" {grouped}'
+            return []
+        first = f'SELECT {", ".join(columns)}, min({_POSITION}) AS "{_FIRST}" {grouped}'
         same = " AND ".join(f"r.{column} = k.{column}" for column in columns)
-        pairs = await self._ask(
+        return await self._ask(
             key,
-            f'SELECT "{_FIRST}", {p} FROM {_FILE} r'  # noqa: S608  names are quoted
+            f'SELECT "{_FIRST}", {_POSITION} FROM {rows} r'  # noqa: S608  names are quoted
             f' JOIN ({first} ORDER BY "{_FIRST}" LIMIT {NAMED}) k ON {same}'
             f" ORDER BY ALL LIMIT {ROWS_OF_KEYS}",
         )
-        raise RefusedError(await self._duplicate_key(key, pairs))
 
     async def refuse_outside(self, where: str, now: str) -> None:
         """Raise RefusedError `outside_where` for rows that do not fulfil the condition.
@@ -148,6 +163,12 @@ class RowChecks:
         rows = [starts[each >> _ROW_BITS] + (each & ((1 << _ROW_BITS) - 1)) for each in positions]
         find = partial(file_format.positions(), self._request, rows)
         return file_format.position, await in_thread(self._pool, find)
+
+
+def _of_first_keys(pairs: list[list[int]]) -> list[list[int]]:
+    """The pairs of the keys that come first in the file."""
+    named = set(sorted({first for first, _ in pairs})[:NAMED])
+    return sorted(pair for pair in pairs if pair[0] in named)[:ROWS_OF_KEYS]
 
 
 def _shown(what: str, numbers: Sequence[int], *, more: bool) -> str:

@@ -14,6 +14,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.reader import ReadRequest
+from lakehouse.service.ingest import row_checks
 from lakehouse.service.ingest.row_checks import NAMED, RowChecks
 
 
@@ -100,6 +101,18 @@ async def test_lines_are_right_where_a_file_became_several(check: Check) -> None
 
     assert refused is not None
     assert [each["lines"] for each in refused.errors] == [[n + 2, n + 22] for n in range(20)]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1_000])
+async def test_keys_that_are_compared_in_parts_are_named_alike(
+    check: Check, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(row_checks, "KEYS_AT_ONCE", at_once)
+    numbers = ["0.5", "-0.0", "1.5", "2.5", "0.0", "1.5", "3.5", "0.5", "7.5"]
+    refused = await check("\n".join(["id", *numbers, ""]).encode()).key("id")
+
+    assert refused is not None
+    assert [each["lines"] for each in refused.errors] == [[2, 9], [3, 6], [4, 7]]
 
 
 async def test_a_refusal_names_a_bounded_number_of_rows(check: Check) -> None:

@@ -31,7 +31,7 @@ from lakehouse.query.messages import (
 )
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
-from lakehouse.query.relations import inner_name, system_name
+from lakehouse.query.relations import INNER, inner_name, system_name
 from lakehouse.query.render.documents import Counted, document_of
 from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
 from lakehouse.query.render.formats import ROWS, as_text
@@ -289,8 +289,10 @@ def _submit(cursor: Cursor, sql: str, params: Any) -> Any:
 
 
 def _plain(allowed: Allowed) -> set[str]:
-    """Dataset names have no dot; a relation with one could be mistaken for a system view."""
-    return {name for name in allowed.relations if "." not in name.partition("@")[0]}
+    """Dataset names have no dot; a relation with one could be mistaken for a system view, and one that
+    begins as what views read do, for such a relation."""
+    names = (name for name in allowed.relations if "." not in name.partition("@")[0])
+    return {name for name in names if not name.startswith(INNER)}
 
 
 def _reads(statement: Statement) -> Reads:

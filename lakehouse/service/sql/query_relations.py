@@ -56,10 +56,16 @@ class QueryRelations:
         mask_key: MaskKey,
         held: Permissions,
         profile: Profile | None = None,
+        *,
+        binds: bool = False,
     ) -> None:
+        """`binds`: a view is put, so that what it reads is what its maker must be allowed to read."""
         self.objects = objects
         self._mask_key = mask_key
         self._held = held
+        self._binds = binds
+        self._inner: set[str] = set()
+        """What the views that were resolved read: nothing else is resolved under an inner name."""
         self._profile = profile
         self._node = node
         self._moments = moments
@@ -86,7 +92,7 @@ class QueryRelations:
 
     async def _resolved(self, name: str) -> View | None:
         relation = parse_relation(name)
-        if not self._may_read(relation):
+        if not self._may_read(name, relation):
             return None
         if self._profile is not None and not relation.system and not relation.inner:
             return await self._under(self._profile, relation)
@@ -101,9 +107,13 @@ class QueryRelations:
         self._moments.note(name, relation.moment, then, now, dataset)
         return msgspec.structs.replace(view, name=relation.called)
 
-    def _may_read(self, relation: RelationName) -> bool:
-        """Whether the statement may name a relation. What views read, their own makers have judged."""
-        if relation.system or relation.inner or self._held.unrestricted:
+    def _may_read(self, name: str, relation: RelationName) -> bool:
+        """Whether the statement may name a relation. What a view reads, its own maker could read."""
+        if relation.inner and name in self._inner:
+            return True
+        if relation.inner and not self._binds:
+            return False
+        if relation.system or self._held.unrestricted:
             return True
         alias = _alias(self._profile, relation.name)
         if alias is not None:
@@ -161,6 +171,7 @@ class QueryRelations:
         view = state.catalog.views.get(relation.name)
         if view is None:
             return None
+        self._inner |= {inner_name(each, relation.moment) for each in view.reads}
         needs_key = view.safe is not None and masks_hash(view.safe)
         key = await self._mask_key.hex() if needs_key else ""
         return View(view.name, (), definition=Definition(view.sql, view.safe, key))

@@ -182,7 +182,7 @@ class Sql:
             objects = QueryObjects(self._objects)
             relations = QueryRelations(
                 self._node, state, self._system, loan, self.answers.moments, objects,
-                self._mask_key, permissions(self._node, caller),
+                self._mask_key, permissions(self._node, caller), binds=True,
             )  # fmt: skip
             return await self._engine.define(view, relations.resolve, objects)
 

@@ -67,7 +67,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
 class Query(msgspec.Struct, frozen=True):
     """One statement. `timeout_s` may only shorten the engine's own limit; `format` is a name of
     FORMATS. `rows` is instead of a statement. `is_work`: a change of data needs it, no client waits for
-    its rows."""
+    its rows. `restricted`: the caller may not see what is below a view."""
 
     sql: str
     params: Params | None = None
@@ -75,6 +75,7 @@ class Query(msgspec.Struct, frozen=True):
     format: str = "json"
     rows: RowSearch | None = None
     is_work: bool = False
+    restricted: bool = False
 
 
 class Result:
@@ -152,7 +153,9 @@ class QueryEngine:
         try:
             begun()
             ask = Ask(
-                lease.number, query.sql, params_json, query.format, dict(likely), rows=query.rows
+                *(lease.number, query.sql, params_json, query.format, dict(likely)),
+                rows=query.rows,
+                restricted=query.restricted,
             )
             await lease.send(ask)
             yield Result(await _started(lease, resolve), lease)

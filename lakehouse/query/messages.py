@@ -73,6 +73,8 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     define: str | None = None
     rows: RowSearch | None = None
     """Find rows in the one view of `likely` that is `positioned`; no `sql`."""
+    restricted: bool = False
+    """Whether the caller may not see what is below a view."""
 
 
 class Need(msgspec.Struct, frozen=True, tag=True):

@@ -137,6 +137,10 @@ ENTRIES = {
     "GET /v1/journal/events": Entry(ANYONE, get("/v1/journal/events?dataset={name}")),
     "GET /v1/journal/stream": Entry(READ, get("/v1/journal/stream?after=x")),
     "POST /v1/journal/undo": Entry(ADMIN, send("POST", "/v1/journal/undo", seq=1, dry_run=True)),
+    "POST /v1/catalog/erase": Entry(
+        ADMIN,
+        send("POST", "/v1/catalog/erase", name="{name}", where="a = 1", reason="r", dry_run=True),
+    ),
     "POST /v1/gc": Entry(ADMIN, send("POST", "/v1/gc", dry_run=True)),
     "GET /v1/audit/entries": Entry(ADMIN, get("/v1/audit/entries")),
     "GET /health": Entry(PUBLIC, get("/health")),

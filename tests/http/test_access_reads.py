@@ -298,6 +298,19 @@ def test_under_a_profile_the_base_is_the_view(masked: Client) -> None:
     assert columns == [["id", "int64"], ["name", "string"], ["born", "int32"]]
 
 
+@pytest.mark.parametrize("explain", ["EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN (FORMAT json)"])
+@pytest.mark.parametrize("name", ["people", "open_view"])
+def test_a_plan_shows_nothing_below_a_view(
+    lake: Lake, masked: Client, explain: str, name: str
+) -> None:
+    before = rows(masked, f"SELECT count(*) FROM {name}")
+    plan = sql(masked, f"{explain} SELECT count(*) FROM {name} WHERE 1 = 1")
+    assert plan.status == 200, plan
+    for word in (b"hidden", b"parquet", b"PARQUET", b"READ", b"salary", b"payroll", b"id = 1"):
+        assert word not in plan.body, word
+    assert rows(masked, f"SELECT count(*) FROM {name}") == before
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

@@ -51,12 +51,17 @@ class Closure(msgspec.Struct, frozen=True):
         deterministic = reads.deterministic and self.deterministic
         return msgspec.structs.replace(reads, names=names, deterministic=deterministic)
 
-    def without_values(self, refused: Refused) -> Refused:
-        """A failure without the value that it names, where a safe view may hide that."""
+    def without_values(self, refused: Refused, *, restricted: bool) -> Refused:
+        """A failure without the value that it names, where a view may hide that.
+
+        A safe view hides it from everyone, any other view from those who may not read what is below.
+        """
         bound = refused.detail.startswith(("Binder", "Parser", "Catalog"))
-        if refused.code != "sql_error" or bound or not self.masked:
+        hides = self.masked or (restricted and bool(self.relations))
+        if refused.code != "sql_error" or bound or not hides:
             return refused
-        detail = "an expression failed on a value, which is not shown: a safe view is read"
+        kind = "a safe view" if self.masked else "a view"
+        detail = f"an expression failed on a value, which is not shown: {kind} is read"
         return Refused("sql_error", detail)
 
     @property

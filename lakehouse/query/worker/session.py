@@ -49,6 +49,7 @@ from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.measurements import METRICS
 from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.parameters import values
+from lakehouse.query.worker.stand_ins import stand_ins
 from lakehouse.query.worker.view_catalog import Catalogue
 from lakehouse.system.event_bounds import ALL_EVENTS
 from lakehouse.system.view_table import EVENTS
@@ -138,7 +139,9 @@ class Worker(msgspec.Struct):
             self._make_views(cursor, named, defined)
             if statement.measured:
                 cursor.execute(f"SET tracked_metrics = {list(METRICS)}")
-            return self._stream(cursor, statement, ask, reads)
+            hidden = views.named.values() if ask.restricted and statement.allowed.explain else ()
+            with stand_ins(cursor, self.catalogue, hidden):
+                return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:
             # A path that the statement itself contains is removed too.
             detail = self._scrubber(named).text(error.refused.detail)
@@ -146,7 +149,10 @@ class Worker(msgspec.Struct):
         except Interrupted:
             return QueryFailed("query_timeout", "interrupted")
         except _FAILURES as error:
-            return _failed(defined.without_values(self._refusal(error, named)), statement)
+            return _failed(
+                defined.without_values(self._refusal(error, named), restricted=ask.restricted),
+                statement,
+            )
 
     def _defined(self, cursor: Cursor, ask: Ask, relation: str) -> Whole:
         """Bind a view that is put: its columns, and the names that it reads."""

@@ -85,7 +85,10 @@ class Sql:
         held = permissions(self._node, caller)
         profile = profile_for(self._node, held, request.profile)
         timeout_s = request.timeout_ms / 1000 if request.timeout_ms else None
-        query = Query(request.sql, request.params, timeout_s, format_)
+        query = Query(
+            *(request.sql, request.params, timeout_s, format_),
+            restricted=not held.unrestricted,
+        )
         state = await snapshot.state_as_of(self._node, request.as_of)
         async with self.queries.track(
             caller, query_id, query.sql, query.format, state.head.seq
@@ -159,7 +162,7 @@ class Sql:
         """
         held = permissions(self._node, caller)
         profile = profile_for(self._node, held, request.profile)
-        query = Query(request.sql, request.params, None, ROWS)
+        query = Query(request.sql, request.params, None, ROWS, restricted=not held.unrestricted)
         async with (
             self.queries.track(caller, query_id, query.sql, ROWS, state.head.seq) as record,
             self._system.loan() as loan,

@@ -84,6 +84,9 @@ CODES: dict[str, Code] = {
         True,
         3,
     ),
+    "quota_exceeded": Code(
+        429, "Quota exceeded", "Send the request again later, or ask an admin for more.", True, 3
+    ),
     # 404 to 416: the thing that was asked for, or the way of asking.
     "not_found": Code(404, "Not found", "Read /openapi.json for the routes."),
     "object_not_found": Code(404, "Object not found", "List the objects to see which keys exist."),

@@ -16,6 +16,7 @@ from lakehouse.metrics import Metrics, Standing
 from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service.access.authentication import Authentication
+from lakehouse.service.access.quotas import Quotas
 from lakehouse.service.access.use_case import Access
 from lakehouse.service.administration import Administration
 from lakehouse.service.audit.use_case import Audit
@@ -116,15 +117,16 @@ class Service:
         finder = RowFinder(self.objects, engine, pool, is_work=True)
         self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))
         turns = RowTurns()
+        self.quotas = Quotas(node)
         self.ingest = Ingest(
             *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes),
-            *(rejections, self._ingests, engine, finder, turns),
+            *(rejections, self._ingests, engine, finder, turns, self.quotas),
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
         mask_key = MaskKey(node)
         self.sql = Sql(
             *(node, self.objects, engine, pool, system_dir),
-            *(limits.cache_bytes, rejections.log, mask_key),
+            *(limits.cache_bytes, rejections.log, mask_key, self.quotas),
         )
         self.derivations = Derivations(
             Workshop(

@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 from journal.clock import Clock
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.access.authentication import CHALLENGE
+from lakehouse.service.access.quotas import CONNECTIONS
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.http.attempts import MAX_FAILED, WINDOW_S, Attempts
 from lakehouse.web.http.audit_entry import IDENTITY, MATCHED, REFUSED, entry_of, is_audited_read
@@ -174,7 +175,24 @@ class Edge(web.Server):
             raise RefusedError(refused)
         if (seq := exchange.min_seq()) is not None:
             await self._service.journal.wait_for(seq)
-        return await route.handler(self._service, exchange)
+        if exchange.identity.principal is None:
+            return await route.handler(self._service, exchange)
+        return await self._within_limits(exchange)
+
+    async def _within_limits(self, exchange: Exchange) -> web.StreamResponse:
+        """The answer to a principal, as far as its limits allow one."""
+        caller, request = exchange.caller(), exchange.request
+        self._service.quotas.check_bytes(caller)
+        with self._service.quotas.use(caller, CONNECTIONS):
+            sent = 0
+            try:
+                response = await exchange.route.handler(self._service, exchange)
+                if isinstance(response, web.Response) and isinstance(response.body, bytes):
+                    sent = len(response.body)
+                return response
+            finally:
+                moved = request.content.total_bytes + request.writer.output_size + sent
+                self._service.quotas.count_bytes(caller, moved)
 
     def _limited(self, request: web.BaseRequest, refused: Refused) -> Refused:
         """`refused`, or `too_many_attempts` where the client's address has failed too often.

@@ -195,3 +195,12 @@ def test_init_and_recover(lakehouse: CommandLine, tmp_path: Path) -> None:
             for each in (first, more, other)
         ]
     assert names == ["ana", "ana", "bo"]
+
+
+def test_limits_are_a_principals_own(lake: Lake) -> None:
+    flo = principal(
+        lake, "flo", {"storage:flo/*": ["read", "write"]}, limits={"bytes_per_day": 500}
+    )
+    assert flo.ask("PUT", "/v1/storage/put/flo/a", b"x" * 600).status == 200
+    refused(flo.ask("GET", "/v1/storage/get/flo/a"), 429, "quota_exceeded")
+    assert lake.get("flo/a").status == 200

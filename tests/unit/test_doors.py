@@ -92,5 +92,5 @@ def test_each_subject_of_the_service_is_among_them() -> None:
         and ast.unparse(node.targets[0]).startswith("self.")
         and not ast.unparse(node.targets[0]).startswith("self._")
     }
-    others = {"Metrics", "VerifiedObjects", "Authentication"}
+    others = {"Metrics", "VerifiedObjects", "Authentication", "Quotas"}
     assert made - others == {each.__name__ for each in USE_CASES} - {"Tokens"}

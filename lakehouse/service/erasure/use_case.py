@@ -17,6 +17,7 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.erasure.condition_literals import holds_one, literals
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name, checked_words
+from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
 from lakehouse.service.erasure.job import ErasureJob
 from lakehouse.service.erasure.local_copies import LocalCopies
@@ -59,9 +60,10 @@ class Erasure:
         """Erase the rows that fulfil a condition from every version of a dataset that is kept.
 
         Answers once the replaced objects are deleted; should the caller leave before, they are
-        deleted all the same. Raises RefusedError: `invalid_request`, `dataset_not_found`,
+        deleted all the same. Raises RefusedError: `forbidden`, `invalid_request`, `dataset_not_found`,
         `sql_error`, `statement_not_allowed`, `busy`, and what settle raises.
         """
+        require_admin(self._node, caller)
         found = _checked(request, caller)
         caller = msgspec.structs.replace(caller, reason=request.reason)
         with self._gate.slot():

@@ -27,6 +27,7 @@ from lakehouse.process.spool import Spooled, spooled
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service import presentation
 from lakehouse.service.access.permissions import require
+from lakehouse.service.access.quotas import INGESTS, Quotas
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import Settled, foresee, settle
 from lakehouse.service.ingest.dry_run import dry_run
@@ -74,6 +75,7 @@ class Ingest:
         engine: QueryEngine,
         finder: RowFinder,
         turns: RowTurns,
+        quotas: Quotas,
     ) -> None:
         self.max_bytes = upload_bytes
         """How large a file may be, as received and as decoded."""
@@ -93,6 +95,7 @@ class Ingest:
         self._engine = engine
         self._finder = finder
         self._turns = turns
+        self._quotas = quotas
 
     def check_writable(self, caller: Caller, name: str) -> None:
         """Raises RefusedError: `invalid_name`; `forbidden` unless the caller may write the dataset."""
@@ -111,7 +114,7 @@ class Ingest:
         A large one is read while it arrives if `early_plan`, called then, returns its plan. Raises
         RefusedError: `busy`, `too_large`, `insufficient_storage`, and what `chunks` raises.
         """
-        with self._uploads.slot():
+        with self._quotas.use(caller, INGESTS), self._uploads.slot():
             async with AsyncExitStack() as stack:
                 ahead = await stack.enter_async_context(self._ahead.reading())
 

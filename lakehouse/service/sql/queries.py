@@ -17,6 +17,7 @@ from lakehouse.api.sql import CancelledQueries, RunningQueries, RunningQuery
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.access.permissions import permissions
+from lakehouse.service.access.quotas import Quotas
 from lakehouse.service.caller import Caller
 
 MAX_ENDED = 1_000
@@ -69,8 +70,9 @@ class QueryRecord(msgspec.Struct):
 class Queries:
     """The queries of one process."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, quotas: Quotas | None = None) -> None:
         self._node = node
+        self._quotas = quotas or Quotas(node)
         self._clock = node.clock
         self._running: dict[int, _RunningTask] = {}
         self._ended: deque[QueryRecord] = deque(maxlen=MAX_ENDED)
@@ -152,7 +154,8 @@ class Queries:
         self._running[number] = running
         outcome = FAILED
         try:
-            yield record
+            async with self._quotas.query(caller):
+                yield record
             outcome = DONE
         except RefusedError as error:
             outcome = error.refused.code

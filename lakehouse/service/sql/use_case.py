@@ -18,6 +18,7 @@ from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.render.formats import ROWS
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
+from lakehouse.service.access.quotas import Quotas
 from lakehouse.service.caller import Caller
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
@@ -55,8 +56,9 @@ class Sql:
         cache_bytes: int,
         rejections: LogRows,
         mask_key: MaskKey,
+        quotas: Quotas,
     ) -> None:
-        self.queries = Queries(node)
+        self.queries = Queries(node, quotas)
         self.answers = Answers(node, cache_bytes)
         """The service's own."""
         self._node = node

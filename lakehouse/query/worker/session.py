@@ -31,7 +31,7 @@ from lakehouse.query.messages import (
 )
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
-from lakehouse.query.relations import INNER, inner_name, system_name
+from lakehouse.query.relations import inner_name
 from lakehouse.query.render.documents import Counted, document_of
 from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
 from lakehouse.query.render.formats import ROWS, as_text
@@ -47,12 +47,11 @@ from lakehouse.query.worker.error_scrubber import (
 from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.measurements import METRICS
+from lakehouse.query.worker.named_relations import plain_names, reads_of_statement
 from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.parameters import values
 from lakehouse.query.worker.stand_ins import stand_ins
 from lakehouse.query.worker.view_catalog import Catalogue
-from lakehouse.system.event_bounds import ALL_EVENTS
-from lakehouse.system.view_table import EVENTS
 from projections.views import View
 
 _BATCH_ROWS = 8192
@@ -128,7 +127,7 @@ class Worker(msgspec.Struct):
             if ask.rows is not None:
                 return self._found_rows(cursor, ask, ask.rows)
             statement = _stated(read_statement(self.parser, ask.sql))
-            reads = _reads(statement)
+            reads = reads_of_statement(statement)
             views = self._views(ask, statement, reads)
             named = views.named
             defined = defined_views.closure(self.parser, named, self._fetch(ask))
@@ -199,7 +198,7 @@ class Worker(msgspec.Struct):
             self.send(Need(reads.names, reads.listing))
             views = self.inbox.views(ask.number)
         if missing := sorted(
-            allowed.relations - (views.named.keys() & _plain(allowed)),
+            allowed.relations - (views.named.keys() & plain_names(allowed)),
             key=allowed.locations.__getitem__,
         ):
             raise RefusedError(_no_table(missing[0], statement))
@@ -292,21 +291,6 @@ def _submit(cursor: Cursor, sql: str, params: Any) -> Any:
     `execute(…).to_arrow_reader()` holds all rows in memory.
     """
     return cursor._submit(sql, params, "stream", _BATCH_ROWS)
-
-
-def _plain(allowed: Allowed) -> set[str]:
-    """Dataset names have no dot; a relation with one could be mistaken for a system view, and one that
-    begins as what views read do, for such a relation."""
-    names = (name for name in allowed.relations if "." not in name.partition("@")[0])
-    return {name for name in names if not name.startswith(INNER)}
-
-
-def _reads(statement: Statement) -> Reads:
-    allowed = statement.allowed
-    bounds = {EVENTS.name: statement.events}
-    system = {system_name(name, bounds.get(name, ALL_EVENTS)) for name in allowed.system}
-    names = frozenset(_plain(allowed) | system)
-    return Reads(names, allowed.all_relations, allowed.deterministic and not allowed.explain)
 
 
 def _stated(statement: Statement | Refused) -> Statement:

@@ -33,10 +33,13 @@ class Operations:
         self._chance = chance
         self._files: list[list[Row]] = [rows(chance) for _ in range(6)]
         """Some files come again, and are perhaps recognised."""
+        self._replaced: dict[str, list[Row]] = {}
+        """The file that replaced each dataset last."""
 
     def next(self) -> Operation:
         kinds = {
-            self._ingest: 20, self._merge: 10, self._overwrite: 8, self._delete: 18, self._update: 14,
+            self._ingest: 20, self._replace_again: 8, self._merge: 10, self._overwrite: 8,
+            self._delete: 18, self._update: 14,
             self._compact: 6, self._drop: 3, self._rename: 4, self._restore: 6, self._undo: 10,
             self._change_set: 5,
         }  # fmt: skip
@@ -54,7 +57,18 @@ class Operations:
     def _ingest(self) -> Operation:
         name, mode = self._name(), self._chance.choice(("append", "append", "replace"))
         found = self._file()
+        if mode == "replace":
+            self._replaced[name] = found
+        return self._ingested(name, mode, found)
 
+    def _replace_again(self) -> Operation:
+        """By the file that a dataset was replaced by last: what it lost since comes back."""
+        if not self._replaced:
+            return self._ingest()
+        name = self._chance.choice(sorted(self._replaced))
+        return self._ingested(name, "replace", self._replaced[name])
+
+    def _ingested(self, name: str, mode: str, found: list[Row]) -> Operation:
         def change(now: Datasets) -> None:
             plain_lake.ingested(now, name, mode, found)
 

@@ -175,9 +175,10 @@ class Edge(web.Server):
             raise RefusedError(refused)
         if (seq := exchange.min_seq()) is not None:
             await self._service.journal.wait_for(seq)
-        if exchange.identity.principal is None:
-            return await route.handler(self._service, exchange)
-        return await self._within_limits(exchange)
+        limited = exchange.identity.principal and self._service.quotas.has_limits(exchange.caller())
+        if limited:
+            return await self._within_limits(exchange)
+        return await route.handler(self._service, exchange)
 
     async def _within_limits(self, exchange: Exchange) -> web.StreamResponse:
         """The answer to a principal, as far as its limits allow one."""

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager, contextmanager
 from journal.access_events import PrincipalLimits
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.service.access.permissions import permissions
 from lakehouse.service.caller import Caller
+from projections import access
 
 CONNECTIONS, INGESTS = "connections", "ingests"
 WAITING_S = 30.0
@@ -77,6 +77,10 @@ class Quotas:
         finally:
             self._pass_on(name, turns)
 
+    def has_limits(self, caller: Caller) -> bool:
+        """Whether the caller is a principal with a limit."""
+        return self._limits(caller) is not None
+
     def check_bytes(self, caller: Caller) -> None:
         """Raises RefusedError `quota_exceeded` for who has used its bytes of the last 24 hours."""
         name, limit = self._limit(caller, "bytes_per_day")
@@ -127,11 +131,18 @@ class Quotas:
 
     def _limit(self, caller: Caller, kind: str) -> tuple[str | None, int | None]:
         """The name of the principal, if there is one, and its limit of this kind."""
-        held = permissions(self._node, caller)
-        if held.principal is None:
+        limits = self._limits(caller)
+        if caller.principal is None or limits is None:
             return None, None
-        limit: int | None = getattr(held.principal.limits, kind)
-        return held.principal.name, limit
+        limit: int | None = getattr(limits, kind)
+        return caller.principal, limit
+
+    def _limits(self, caller: Caller) -> PrincipalLimits | None:
+        """The limits of the principal now; None without a principal, or without any limit."""
+        if caller.principal is None:
+            return None
+        found = access.find(self._node.state.access, caller.principal)
+        return found.limits if found is not None and found.limits != NO_LIMITS else None
 
     def _used(self, name: str) -> int:
         used = self._bytes.get(name)

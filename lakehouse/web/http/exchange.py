@@ -58,6 +58,7 @@ class Exchange:
         self.identity = Identity()
         """Who was authenticated."""
         self._accepted_s = accepted_s
+        self._caller: Caller | None = None
 
     async def begin(self, response: web.StreamResponse) -> None:
         """Send an answer's head; its body follows in pieces."""
@@ -101,6 +102,11 @@ class Exchange:
 
         The idempotency key and the reason belong to changes; a read ignores them.
         """
+        if self._caller is None:
+            self._caller = self._read_caller()
+        return self._caller
+
+    def _read_caller(self) -> Caller:
         shape = ChangeHeaders if self.route.changes else ReadHeaders
         sent = headers_of(shape, self.request.headers)
         key, reason = None, None

@@ -14,7 +14,7 @@ from journal.slot import Slot
 from lakehouse.api.upkeep.compaction import DEFAULT_TARGET_MB
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import RefusedError
-from lakehouse.service.caller import Caller
+from lakehouse.service.caller import BACKGROUND, Caller
 from lakehouse.service.compaction.group_job import Group, GroupJob, Outdated
 from lakehouse.service.compaction.planner import (
     MIB,
@@ -146,7 +146,7 @@ class BackgroundCompaction:
         ]
 
     async def _merge(self, group: Group) -> None:
-        caller = Caller(ACTOR, self._node.clock.monotonic(), route="compact")
+        caller = Caller(ACTOR, self._node.clock.monotonic(), BACKGROUND, "compact")
         name = group.dataset.name
         try:
             written = await self._job.run(caller, group)

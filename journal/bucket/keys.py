@@ -21,7 +21,10 @@ MASK_KEY = "_access/mask.key"
 """The key of the hashes in safe views: 32 random bytes, created once."""
 AUDIT = "_audit/"
 """Batches of the audit."""
-RESERVED = (JOURNAL, ACCESS, AUDIT, DATASETS, OBJECTS)
+ICEBERG = "_iceberg/"
+"""Metadata of Iceberg tables: derived, and made again when they are gone."""
+VECTORS = "_vectors/"
+RESERVED = (JOURNAL, ACCESS, AUDIT, ICEBERG, VECTORS, DATASETS, OBJECTS)
 """Reserved prefixes: users cannot PUT or DELETE below them."""
 
 MAX_KEY_BYTES = 1024

@@ -91,6 +91,17 @@ CODES: dict[str, Code] = {
     "not_found": Code(404, "Not found", "Read /openapi.json for the routes."),
     "object_not_found": Code(404, "Object not found", "List the objects to see which keys exist."),
     "dataset_not_found": Code(404, "Dataset not found", "List the datasets to see which exist."),
+    "namespace_not_found": Code(
+        404, "Namespace not found", "The Iceberg catalog has one namespace, lake."
+    ),
+    "table_unreadable": Code(
+        400,
+        "Table cannot be read by Iceberg",
+        "Run lakehouse compact NAME: it writes all objects anew, with types that Iceberg has.",
+    ),
+    "unsupported_operation": Code(
+        406, "Operation not supported", "Change datasets by the lakehouse's own routes."
+    ),
     "event_not_found": Code(
         404, "Event not found", "Read the journal's head to see the last event."
     ),

@@ -35,6 +35,7 @@ from lakehouse.service.erasure.use_case import Erasure
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.use_case import Gc
+from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.use_case import Ingest
@@ -116,6 +117,7 @@ class Service:
         self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
         finder = RowFinder(self.objects, engine, pool, is_work=True)
         self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))
+        self.iceberg = IcebergCatalog(node, self.objects)
         turns = RowTurns()
         self.quotas = Quotas(node)
         self.ingest = Ingest(

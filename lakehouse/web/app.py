@@ -25,6 +25,8 @@ from lakehouse.web.http.connections import Connections
 from lakehouse.web.http.cors import ALLOWED_ORIGIN, is_preflight, preflight
 from lakehouse.web.http.encoding import encoded
 from lakehouse.web.http.exchange import Exchange, finish, name_query, request_id
+from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
+from lakehouse.web.http.iceberg_problems import iceberg_problem
 from lakehouse.web.http.origin import allowed_origin, foreign
 from lakehouse.web.http.pace import PACE, Pace
 from lakehouse.web.http.peer import (
@@ -258,7 +260,10 @@ def _refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Re
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError(refused.code)
-    response = problem(refused, identity)
+    if request.raw_path.startswith(ICEBERG):
+        response = iceberg_problem(refused)
+    else:
+        response = problem(refused, identity)
     if refused.code == "unauthenticated":
         response.headers["WWW-Authenticate"] = CHALLENGE
     if refused.code == "method_not_allowed":

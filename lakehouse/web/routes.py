@@ -59,6 +59,7 @@ from lakehouse.web.handlers import (
 )
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import answer
+from lakehouse.web.iceberg_routes import ICEBERG_ROUTES
 from lakehouse.web.openapi import document
 from lakehouse.web.route import Route
 
@@ -124,6 +125,7 @@ ROUTES = (
     ),
     *CATALOG_ROUTES,
     *ACCESS_ROUTES,
+    *ICEBERG_ROUTES,
     Route(
         method="POST",
         path="/v1/ingest",

@@ -54,6 +54,9 @@ PARAMETERS = {
     "GET /v1/access/grants": f"principal {READ}",
     "DELETE /v1/access/grants": f"principal on {CHANGE}",
     "GET /v1/access/me": READ,
+    "GET /iceberg/v1/{path}": f"path warehouse parent pageToken pageSize {READ}",
+    "POST /iceberg/v1/{path}": f"path {READ}",
+    "DELETE /iceberg/v1/{path}": f"path {READ}",
     "POST /v1/ingest": "name mode key where schema_change dedupe resolves dry_run stage format types null"
     f" delimiter encoding header on_error missing min_rows Content-Encoding {CHANGE}",
     "PUT /v1/ingest": "name mode key where schema_change dedupe resolves dry_run stage format types null"

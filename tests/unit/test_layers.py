@@ -17,7 +17,7 @@ FLOORS = (
     {"config", "objects"},
     {"process"},
     {"audit", "commit", "formats"},
-    {"system"},
+    {"system", "iceberg"},
     {"query"},
     {"service", "admin"},
     {"web", "wiring"},
@@ -37,8 +37,8 @@ IMPURE = {
 """Modules of clocks, chance, threads, processes and I/O."""
 CLOCK = re.compile(r"\b(datetime\.now|datetime\.today|date\.today|utcnow)\(")
 LOADED_BY_LIBRARIES = "import msgspec, uuid, re, datetime, decimal, hashlib, zoneinfo, zstandard"
-LOADING_MORE = ("lakehouse.query", "lakehouse.formats", "lakehouse.system")
-LOADS_MORE = "import pyarrow, pyarrow.compute, duckdb; pyarrow.array([1])"
+LOADING_MORE = ("lakehouse.query", "lakehouse.formats", "lakehouse.system", "lakehouse.iceberg")
+LOADS_MORE = "import pyarrow, pyarrow.compute, duckdb, fastavro; pyarrow.array([1])"
 """Arrow imports pandas, where it is installed, with the first array that it makes."""
 
 

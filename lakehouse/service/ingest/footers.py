@@ -17,6 +17,7 @@ AT_ONCE = 16
 ReadBlob = Callable[[str, int, int], Awaitable[bytes]]
 """Verified bytes of a blob: its key, where they start, how many."""
 _TRAILER = struct.Struct("<I4s")
+_MAGIC = b"PAR1"
 _EXACT = 2**53
 """Every integer up to this size is a double."""
 
@@ -33,29 +34,36 @@ async def exact_as_double(read: ReadBlob, dataset: Dataset) -> frozenset[str]:
 
     async def inexact(item: Object) -> frozenset[str]:
         async with gate:
-            footer = await _footer(read, item)
-        return frozenset(name for name in names if not _is_exact(footer, name))
+            found = await footer(read, item)
+        return frozenset(name for name in names if not _is_exact(found, name))
 
     return names.difference(*await asyncio.gather(*map(inexact, dataset.objects)))
 
 
 async def footer_end(read: ReadBlob, item: Object) -> bytes:
-    """The end of an object, its whole footer included. Raises what `read` raises."""
+    """The end of an object, its whole footer included.
+
+    Raises what `read` raises, and ArrowInvalid for what is no Parquet file.
+    """
     end = await _end(read, item, min(END_BYTES, item.size_bytes))
-    size_bytes, _ = _TRAILER.unpack(end[-_TRAILER.size :])
+    if len(end) < _TRAILER.size:
+        raise pa.ArrowInvalid(f"{item.key} is no Parquet file: it is too short")
+    size_bytes, magic = _TRAILER.unpack(end[-_TRAILER.size :])
+    if magic != _MAGIC or size_bytes + _TRAILER.size > item.size_bytes:
+        raise pa.ArrowInvalid(f"{item.key} is no Parquet file")
     if size_bytes + _TRAILER.size > len(end):
         end = await _end(read, item, size_bytes + _TRAILER.size)
     return end
 
 
-def _is_exact(footer: pq.FileMetaData, name: str) -> bool:
+def _is_exact(found: pq.FileMetaData, name: str) -> bool:
     """Whether the values of a column, if the file has it, lie where integers are doubles."""
-    if name not in footer.schema.names:
+    if name not in found.schema.names:
         return True
-    place = footer.schema.names.index(name)
+    place = found.schema.names.index(name)
     return all(
-        _chunk_is_exact(footer.row_group(group).column(place))
-        for group in range(footer.num_row_groups)
+        _chunk_is_exact(found.row_group(group).column(place))
+        for group in range(found.num_row_groups)
     )
 
 
@@ -68,7 +76,8 @@ def _chunk_is_exact(chunk: pq.ColumnChunkMetaData) -> bool:
     return bool(found.min >= -_EXACT and found.max <= _EXACT)
 
 
-async def _footer(read: ReadBlob, item: Object) -> pq.FileMetaData:
+async def footer(read: ReadBlob, item: Object) -> pq.FileMetaData:
+    """The footer of an object. Raises as `footer_end` does."""
     return pq.read_metadata(pa.BufferReader(await footer_end(read, item)))
 
 

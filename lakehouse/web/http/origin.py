@@ -14,7 +14,7 @@ from lakehouse.web.http.peer import Peer, Site
 _LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 _PORT = re.compile(r":[0-9]{1,5}\Z")
-API = "/v1/"
+API = ("/v1/", "/iceberg/")
 
 
 def foreign(

@@ -1,0 +1,1 @@
+"""Parameters and answers of the doors for other engines. Pure."""

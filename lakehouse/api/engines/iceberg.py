@@ -1,0 +1,33 @@
+"""The parameters of the Iceberg REST catalog. Its answers are those of Iceberg's own document. Pure."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class IcebergQuery(msgspec.Struct, frozen=True):
+    """Query of the reads below /iceberg/v1/. Each route has some of these."""
+
+    warehouse: Annotated[
+        str | None,
+        Meta(
+            description="`config`: `lake`, the present, or `at:<seq or RFC 3339 time>`, the lake as of "
+            "then.",
+            examples=["at:41"],
+        ),
+    ] = None
+    parent: Annotated[
+        str | None, Meta(description="`namespaces`: only those below it.", examples=["lake"])
+    ] = None
+    page_token: Annotated[
+        str | None,
+        Meta(description="`tables`: `next-page-token` of the previous page.", examples=["sales"]),
+    ] = msgspec.field(name="pageToken", default=None)
+    page_size: (
+        Annotated[
+            int,
+            Meta(ge=1, le=1_000_000, description="`tables`: tables on a page.", examples=[100]),
+        ]
+        | None
+    ) = msgspec.field(name="pageSize", default=None)

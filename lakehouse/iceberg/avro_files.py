@@ -1,0 +1,203 @@
+"""Manifests and manifest lists as Avro files whose bytes depend on their content alone. Pure.
+
+Source: the Iceberg table spec, "Manifests" and "Manifest lists". Bounds of values are left out: those of
+an old file do not follow a column that became wider, and an absent bound loses no rows.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import fastavro
+import msgspec
+
+from lakehouse.iceberg.table import AddedFile
+
+SYNC_MARKER = bytes(16)
+"""Avro's writers draw it at random; here the same content gives the same bytes."""
+ADDED, EXISTING = 1, 0
+
+
+def _field(name: str, number: int, kind: Any, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, "field-id": number, **more}
+
+
+def _optional(name: str, number: int, kind: Any) -> dict[str, Any]:
+    return _field(name, number, ["null", kind], default=None)
+
+
+def _pairs(name: str, key: int, value: int, kind: str) -> dict[str, Any]:
+    record = {
+        "type": "record",
+        "name": f"k{key}_v{value}",
+        "fields": [_field("key", key, "int"), _field("value", value, kind)],
+    }
+    return {"type": "array", "items": record, "logicalType": "map", "doc": name}
+
+
+_DATA_FILE: dict[str, Any] = {
+    "type": "record",
+    "name": "r2",
+    "fields": [
+        _field("content", 134, "int"),
+        _field("file_path", 100, "string"),
+        _field("file_format", 101, "string"),
+        _field("partition", 102, {"type": "record", "name": "r102", "fields": []}),
+        _field("record_count", 103, "long"),
+        _field("file_size_in_bytes", 104, "long"),
+        _optional("column_sizes", 108, _pairs("column_sizes", 117, 118, "long")),
+        _optional("value_counts", 109, _pairs("value_counts", 119, 120, "long")),
+        _optional("null_value_counts", 110, _pairs("null_value_counts", 121, 122, "long")),
+        _optional("nan_value_counts", 137, _pairs("nan_value_counts", 138, 139, "long")),
+        _optional("lower_bounds", 125, _pairs("lower_bounds", 126, 127, "bytes")),
+        _optional("upper_bounds", 128, _pairs("upper_bounds", 129, 130, "bytes")),
+        _optional("key_metadata", 131, "bytes"),
+        _optional("split_offsets", 132, {"type": "array", "items": "long", "element-id": 133}),
+        _optional("equality_ids", 135, {"type": "array", "items": "int", "element-id": 136}),
+        _optional("sort_order_id", 140, "int"),
+    ],
+}
+_ENTRY = {
+    "type": "record",
+    "name": "manifest_entry",
+    "fields": [
+        _field("status", 0, "int"),
+        _optional("snapshot_id", 1, "long"),
+        _optional("sequence_number", 3, "long"),
+        _optional("file_sequence_number", 4, "long"),
+        _field("data_file", 2, _DATA_FILE),
+    ],
+}
+_SUMMARY = {
+    "type": "record",
+    "name": "r508",
+    "fields": [
+        _field("contains_null", 509, "boolean"),
+        _optional("contains_nan", 518, "boolean"),
+        _optional("lower_bound", 510, "bytes"),
+        _optional("upper_bound", 511, "bytes"),
+    ],
+}
+_LISTED = {
+    "type": "record",
+    "name": "manifest_file",
+    "fields": [
+        _field("manifest_path", 500, "string"),
+        _field("manifest_length", 501, "long"),
+        _field("partition_spec_id", 502, "int"),
+        _field("content", 517, "int"),
+        _field("sequence_number", 515, "long"),
+        _field("min_sequence_number", 516, "long"),
+        _field("added_snapshot_id", 503, "long"),
+        _field("added_files_count", 504, "int"),
+        _field("existing_files_count", 505, "int"),
+        _field("deleted_files_count", 506, "int"),
+        _field("added_rows_count", 512, "long"),
+        _field("existing_rows_count", 513, "long"),
+        _field("deleted_rows_count", 514, "long"),
+        _optional("partitions", 507, {"type": "array", "items": _SUMMARY, "element-id": 508}),
+        _optional("key_metadata", 519, "bytes"),
+    ],
+}
+_ENTRY_SCHEMA = fastavro.parse_schema(_ENTRY)
+_LISTED_SCHEMA = fastavro.parse_schema(_LISTED)
+_UNKNOWN: dict[str, None] = dict.fromkeys(
+    field["name"] for field in _DATA_FILE["fields"] if isinstance(field["type"], list)
+)
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """A manifest, and what a manifest list says of it."""
+
+    body: bytes
+    size_bytes: int
+    added_snapshot_id: int
+    min_sequence_number: int
+    added_files: int
+    existing_files: int
+    added_rows: int
+    existing_rows: int
+
+
+def manifest(files: Sequence[AddedFile], schema: dict[str, Any]) -> Manifest:
+    """The manifest of some files; it belongs to the snapshot that added the latest of them."""
+    latest = max(each.added for each in files)
+    rows = sum(each.file.row_count for each in files)
+    added = [each.file.row_count for each in files if each.added == latest]
+    metadata = {
+        "schema": msgspec.json.encode(schema).decode(),
+        "schema-id": str(schema["schema-id"]),
+        "partition-spec": "[]",
+        "partition-spec-id": "0",
+        "format-version": "2",
+        "content": "data",
+    }
+    body = _written(_ENTRY_SCHEMA, (_entry(each, latest) for each in files), metadata)
+    return Manifest(
+        body,
+        len(body),
+        latest,
+        min(each.added for each in files),
+        len(added),
+        len(files) - len(added),
+        sum(added),
+        rows - sum(added),
+    )
+
+
+def manifest_list(
+    manifests: Iterable[tuple[str, Manifest]], snapshot_id: int, parent: int | None
+) -> bytes:
+    """The manifest list of a snapshot: the URL of each manifest, and the manifest."""
+    metadata = {
+        "snapshot-id": str(snapshot_id),
+        "parent-snapshot-id": "null" if parent is None else str(parent),
+        "sequence-number": str(snapshot_id),
+        "format-version": "2",
+    }
+    rows = (_listed(url, each) for url, each in manifests)
+    return _written(_LISTED_SCHEMA, rows, metadata)
+
+
+def _entry(found: AddedFile, latest: int) -> dict[str, Any]:
+    return {
+        "status": ADDED if found.added == latest else EXISTING,
+        "snapshot_id": found.added,
+        "sequence_number": found.added,
+        "file_sequence_number": found.added,
+        "data_file": {
+            "content": 0,
+            "file_path": found.file.path,
+            "file_format": "PARQUET",
+            "partition": {},
+            "record_count": found.file.row_count,
+            "file_size_in_bytes": found.file.size_bytes,
+            **_UNKNOWN,
+        },
+    }
+
+
+def _listed(url: str, found: Manifest) -> dict[str, Any]:
+    return {
+        "manifest_path": url,
+        "manifest_length": found.size_bytes,
+        "partition_spec_id": 0,
+        "content": 0,
+        "sequence_number": found.added_snapshot_id,
+        "min_sequence_number": found.min_sequence_number,
+        "added_snapshot_id": found.added_snapshot_id,
+        "added_files_count": found.added_files,
+        "existing_files_count": found.existing_files,
+        "deleted_files_count": 0,
+        "added_rows_count": found.added_rows,
+        "existing_rows_count": found.existing_rows,
+        "deleted_rows_count": 0,
+        "partitions": [],
+        "key_metadata": None,
+    }
+
+
+def _written(schema: Any, rows: Iterable[dict[str, Any]], metadata: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    fastavro.writer(out, schema, rows, codec="deflate", metadata=metadata, sync_marker=SYNC_MARKER)
+    return out.getvalue()

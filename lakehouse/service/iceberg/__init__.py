@@ -1,0 +1,1 @@
+"""The Iceberg catalog: which tables there are, and the metadata of each."""

@@ -1,0 +1,157 @@
+"""The present life of a dataset: its events, and its content after each.
+
+A life begins when a name is registered, ingested, restored or derived while it was absent, and with a
+rename or a swap. Costs as many reads as the life has events.
+"""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from journal.event_parts import changes_of
+from journal.events import (
+    DatasetAppended,
+    DatasetDropped,
+    DatasetRegistered,
+    DatasetRenamed,
+    DatasetRestored,
+    DatasetRewritten,
+    DatasetsSwapped,
+    Event,
+    Source,
+    ViewDropped,
+    ViewPut,
+)
+from journal.slot import Header
+from lakehouse.commit.node import Node
+from projections import catalog, history
+from projections.catalog import Catalog, Dataset
+from projections.erasure.past import dataset_seen_from
+from projections.fold import State
+from projections.moment import Moment
+
+_Rows = DatasetRegistered | DatasetAppended | DatasetRestored | DatasetRewritten
+Step = tuple[Header, Event]
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What a dataset held after an event. `written`: blobs of our own writer that the event added."""
+
+    seq: int
+    at: str
+    dataset: Dataset
+    written: tuple[str, ...]
+
+
+async def steps(node: Node, state: State, name: str, after: int) -> tuple[list[Step], bool]:
+    """The events after `after` of the life that a dataset has in `state`, oldest first.
+
+    Also whether the life begins with the first of them.
+    """
+    entity = history.dataset_entity(name)
+    place = state.history.links.get(entity)
+    found: list[Step] = []
+    begun = False
+    while place is not None and place[1] > after:
+        header, event = await node.past.event_at(place)
+        begins, ends = _turns(event, entity)
+        if ends:
+            begun = True
+            break
+        found.append((header, event))
+        place = None if begins else history.previous(event, entity)[0]
+        begun = place is None
+    found.reverse()
+    return found, begun
+
+
+async def contents(
+    node: Node, name: str, found: list[Step], before: Dataset | None = None
+) -> AsyncIterator[Content]:
+    """The content after each event that changed rows or schema; `before` them it was this."""
+    entity = history.dataset_entity(name)
+    running = before
+    for header, event in found:
+        was, running = running, await _after(node, name, running, header, event)
+        now = dataset_seen_from(node.state, running)
+        if was is None or _differ(was, running):
+            yield Content(event.seq, header.at, now, _written(event, entity))
+
+
+async def _after(
+    node: Node, name: str, before: Dataset | None, header: Header, event: Event
+) -> Dataset:
+    changes = changes_of(event.data)
+    if len(changes) == 1 and isinstance(changes[0], _Rows):
+        datasets = {} if before is None else {name.lower(): before}
+        draft = catalog.Draft(Catalog(catalog.EMPTY.datasets.update(datasets)))
+        catalog.apply(draft, changes[0], Moment(header.position, event.seq, header.at))
+        found = catalog.find(draft.finish(), name)
+    elif before is not None and not any(_concerns(each, name) for each in changes):
+        return before
+    else:
+        found = catalog.find((await node.past.state_at(event.seq)).catalog, name)
+    if found is None:
+        raise LookupError(f"event {event.seq} left no dataset {name}")
+    return found
+
+
+def _concerns(change: object, name: str) -> bool:
+    wanted = name.lower()
+    match change:
+        case DatasetRenamed():
+            return wanted in (change.name.lower(), change.to.lower())
+        case DatasetsSwapped():
+            return wanted in (change.a.lower(), change.b.lower())
+        case DatasetDropped():
+            return change.name.lower() == wanted
+    return isinstance(change, _Rows) and change.name.lower() == wanted
+
+
+def _differ(was: Dataset, now: Dataset) -> bool:
+    return (was.seq, was.name) != (now.seq, now.name)
+
+
+def _turns(event: Event, entity: str) -> tuple[bool, bool]:
+    """Whether a life begins in an event, and whether the dataset is absent after it."""
+    begins, absent = False, False
+    for change in changes_of(event.data):
+        match change:
+            case DatasetRegistered() | DatasetAppended() | DatasetRestored() | DatasetRewritten():
+                if history.dataset_entity(change.name) == entity:
+                    begins, absent = begins or absent, False
+            case DatasetDropped() | ViewPut() | ViewDropped():
+                absent = absent or history.dataset_entity(change.name) == entity
+            case DatasetRenamed():
+                if history.dataset_entity(change.to) == entity:
+                    begins, absent = True, False
+                elif history.dataset_entity(change.name) == entity:
+                    absent = True
+            case DatasetsSwapped():
+                if entity in map(history.dataset_entity, (change.a, change.b)):
+                    begins, absent = True, False
+            case _:
+                pass
+    return begins, absent
+
+
+def _written(event: Event, entity: str) -> tuple[str, ...]:
+    """The objects that our writer wrote for an event. An uploaded Parquet was stored as it came."""
+    found: list[str] = []
+    for change in changes_of(event.data):
+        match change:
+            case DatasetRegistered() | DatasetAppended():
+                if history.dataset_entity(change.name) == entity and _is_ours(change.source):
+                    found += [item.blob for item in change.objects if item.blob == item.key]
+            case DatasetRewritten():
+                for replacement in change.replaced:
+                    found += [item.blob for item in replacement.by]
+                if _is_ours(change.source):
+                    found += [item.blob for item in change.added]
+            case _:
+                pass
+    return tuple(found)
+
+
+def _is_ours(source: Source | None) -> bool:
+    return source is None or ("format", "parquet") not in source.options

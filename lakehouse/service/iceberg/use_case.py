@@ -1,0 +1,238 @@
+"""The Iceberg catalog as use cases: warehouses, tables, and the metadata of one table.
+
+Derived objects are written before the metadata that names them is answered, each once, by whichever
+process gets there. Must never change the lake.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import msgspec
+import pyarrow as pa
+
+from journal.bucket.errors import ObjectMissing
+from journal.events import Object
+from lakehouse.commit.node import Node
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.iceberg.metadata import Deriver, Document, directory
+from lakehouse.iceberg.table import File, Version, object_url, table_uuid, timestamp_ms
+from lakehouse.iceberg.types import Unreadable
+from lakehouse.service import snapshot
+from lakehouse.service.access.permissions import permissions
+from lakehouse.service.caller import Caller
+from lakehouse.service.iceberg.life import Content, Step, contents, steps
+from lakehouse.service.iceberg.schemas import Shapes, Stored
+from lakehouse.service.objects import VerifiedObjects
+from projections import catalog, inventory
+from projections.catalog import Dataset
+from projections.fold import State
+
+REMEMBERED_TABLES = 256
+UPLOADS = 16
+"""Derived objects that are written at a time."""
+NO_SETTINGS: Mapping[str, str] = {}
+PRESENT = None
+"""The warehouse `lake`: the lake as it is now; any other is the seq of its event."""
+
+Warehouse = int | None
+_Key = tuple[Warehouse, str]
+_Standing = tuple[int, int, int]
+
+
+class _Known(msgspec.Struct):
+    """A table that was derived, up to an event; `standing` changes when earlier versions do.
+
+    `objects` and `version` are of the last version that can be read: most versions only add to it.
+    """
+
+    standing: _Standing
+    deriver: Deriver
+    shapes: Shapes
+    dataset: Dataset
+    objects: tuple[Object, ...] = ()
+    version: tuple[File, ...] = ()
+    fault: Unreadable | None = None
+    document: Document | None = None
+
+
+class IcebergCatalog:
+    """The datasets of one node as Iceberg tables."""
+
+    def __init__(
+        self, node: Node, objects: VerifiedObjects, client: Mapping[str, str] = NO_SETTINGS
+    ) -> None:
+        """`client`: settings for clients' stores, read-only keys among them."""
+        self._node = node
+        self._client = client
+        self._stored = Stored(objects)
+        self._known: OrderedDict[_Key, _Known] = OrderedDict()
+        self._loading: dict[_Key, asyncio.Lock] = {}
+
+    async def warehouse(self, caller: Caller, named: str | None) -> Warehouse:
+        """What a client's `warehouse` means. Raises RefusedError `invalid_request`."""
+        if named in (None, "", "lake"):
+            return PRESENT
+        moment = named.removeprefix("at:") if named and named.startswith("at:") else None
+        if moment is None:
+            detail = f"there is no warehouse {(named or '')[:64]!r}: lake, or at:<seq or time>"
+            raise RefusedError(Refused("invalid_request", detail))
+        return (await snapshot.state_as_of(self._node, moment)).head.seq
+
+    async def tables(self, caller: Caller, warehouse: Warehouse) -> list[str]:
+        """The names of the datasets that the caller may read, in order."""
+        state = await self._state(warehouse)
+        held = permissions(self._node, caller)
+        names = (each.name for each in state.catalog.datasets.values())
+        return sorted(name for name in names if held.sees(name))
+
+    async def has(self, caller: Caller, warehouse: Warehouse, name: str) -> bool:
+        """Whether the caller may read a dataset of exactly this name."""
+        state = await self._state(warehouse)
+        found = catalog.find(state.catalog, name)
+        sees = permissions(self._node, caller).sees(name)
+        return found is not None and found.name == name and sees
+
+    async def load(self, caller: Caller, warehouse: Warehouse, name: str) -> Document:
+        """The metadata of a table; all that it names is in the bucket.
+
+        Raises RefusedError: `dataset_not_found`, `table_unreadable`, `objects_collected`.
+        """
+        if not await self.has(caller, warehouse, name):
+            raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
+        key = (warehouse, name)
+        async with self._lock(key):
+            return await self._loaded(key, await self._state(warehouse))
+
+    def client_settings(self) -> dict[str, str]:
+        """What a client needs to read the objects, besides their URLs."""
+        return dict(self._client)
+
+    async def _state(self, warehouse: Warehouse) -> State:
+        return await snapshot.state_as_of(self._node, warehouse)
+
+    def _lock(self, key: _Key) -> asyncio.Lock:
+        """One load of a table at a time."""
+        if len(self._loading) > REMEMBERED_TABLES:
+            self._loading = {each: lock for each, lock in self._loading.items() if lock.locked()}
+        return self._loading.setdefault(key, asyncio.Lock())
+
+    async def _loaded(self, key: _Key, state: State) -> Document:
+        known = self._known.pop(key, None)
+        if known is not None and not await self._holds(known):
+            known = None
+        name, after = key[1], known.dataset.seq if known else 0
+        found, begun = await steps(self._node, state, name, after)
+        if known is None or begun:
+            known = self._new(snapshot.dataset_in(state, name), found[0][1].seq)
+            await self._derive(known, name, found, None)
+        elif found:
+            await self._derive(known, name, found, known.dataset)
+        self._known[key] = known
+        while len(self._known) > REMEMBERED_TABLES:
+            self._known.popitem(last=False)
+        if known.fault is not None:
+            raise RefusedError(Refused("table_unreadable", f"table {name}: {known.fault}"))
+        if known.document is None:
+            raise RefusedError(self._collected(known.dataset))
+        return known.document
+
+    async def _holds(self, known: _Known) -> bool:
+        """Whether what was derived is still true of the versions that it has, and in the bucket."""
+        if known.standing != self._standing():
+            return False
+        if known.document is None:
+            return True
+        root = self._node.bucket.url.rstrip("/") + "/"
+        try:
+            await self._node.bucket.stat(known.document.url.removeprefix(root))
+        except ObjectMissing:
+            return False
+        return True
+
+    def _new(self, dataset: Dataset, first_seq: int) -> _Known:
+        deriver = Deriver(table_uuid(dataset.dataset_id, first_seq), self._node.bucket.url)
+        return _Known(self._standing(), deriver, Shapes(self._stored), dataset)
+
+    async def _derive(
+        self, known: _Known, name: str, found: list[Step], before: Dataset | None
+    ) -> None:
+        """Derive the versions that events made, and write what they need."""
+        present: set[str] | None = None
+        async for content in contents(self._node, name, found, before):
+            known.dataset = content.dataset
+            known.fault = await self._add(known, content)
+            known.document = None
+            present = await self._present(known) if present is None else present
+            await self._upload(known.deriver.take(), present)
+        if (
+            known.document is None
+            and known.fault is None
+            and not self._is_lost(known.dataset.objects)
+        ):
+            known.document = known.deriver.document()
+            await self._upload(known.deriver.take(), present or set())
+
+    async def _add(self, known: _Known, content: Content) -> Unreadable | None:
+        """Add a version; one that cannot be read leaves the table, with the reason."""
+        dataset, before = content.dataset, len(known.objects)
+        adds = dataset.objects[:before] == known.objects
+        new = dataset.objects[before:] if adds else dataset.objects
+        if self._is_lost(new):
+            known.deriver.leave_out()
+            return None
+        try:
+            schema, rows = await known.shapes.columns(dataset, new, content.written)
+            files = tuple(self._file(item, rows) for item in new)
+            version = known.version + files if adds else files
+            stamp = timestamp_ms(content.at)
+            known.deriver.add(Version(content.seq, stamp, schema, version))
+        except Unreadable as error:
+            known.deriver.leave_out()
+            return error
+        except pa.ArrowInvalid:
+            known.deriver.leave_out()
+            return Unreadable("*", "an object is no Parquet file")
+        known.objects, known.version = dataset.objects, version
+        return None
+
+    def _file(self, item: Object, rows: Mapping[str, int]) -> File:
+        count = rows[item.blob] if item.row_count is None else item.row_count
+        return File(object_url(self._node.bucket.url, item.blob), count, item.size_bytes)
+
+    async def _present(self, known: _Known) -> set[str]:
+        """The derived objects of a table that are in the bucket."""
+        prefix, found, after = directory(known.deriver.uuid), set[str](), ""
+        while True:
+            page = await self._node.bucket.list_objects(prefix, after=after)
+            found |= {each.key for each in page}
+            if len(page) < 1000:
+                return found
+            after = page[-1].key
+
+    async def _upload(self, objects: dict[str, bytes], present: set[str]) -> None:
+        gate = asyncio.Semaphore(UPLOADS)
+
+        async def upload(key: str, body: bytes) -> None:
+            async with gate:
+                await self._node.bucket.upload(key, body)
+
+        missing = {key: body for key, body in objects.items() if key not in present}
+        await asyncio.gather(*(upload(key, body) for key, body in missing.items()))
+        present |= missing.keys()
+
+    def _is_lost(self, objects: tuple[Object, ...]) -> bool:
+        now = self._node.state.inventory
+        return any(inventory.lost_to(now, item.blob) is not None for item in objects)
+
+    def _collected(self, dataset: Dataset) -> Refused:
+        lost = next(
+            item.blob
+            for item in dataset.objects
+            if inventory.lost_to(self._node.state.inventory, item.blob) is not None
+        )
+        return snapshot.gone(self._node.state, lost)
+
+    def _standing(self) -> _Standing:
+        now = self._node.state.inventory
+        return (len(now.marked), now.removals, now.erased_at)

@@ -1,0 +1,32 @@
+"""Refusals below /iceberg/, in the form that Iceberg's clients read."""
+
+import msgspec
+from aiohttp import web
+
+from lakehouse.domain.errors import CODES, Refused
+
+ROOT = "/iceberg/"
+_TYPES = {
+    "dataset_not_found": "NoSuchTableException",
+    "namespace_not_found": "NoSuchNamespaceException",
+    "unauthenticated": "NotAuthorizedException",
+    "forbidden": "ForbiddenException",
+    "unsupported_operation": "UnsupportedOperationException",
+    "not_found": "NoSuchEndpointException",
+}
+
+
+def iceberg_problem(refused: Refused) -> web.Response:
+    """The answer to a request to the Iceberg catalog that is refused."""
+    status = CODES[refused.code].status
+    fallback = "BadRequestException" if status < 500 else "ServiceFailureException"
+    error = {
+        "message": refused.detail.encode("utf-8", "backslashreplace").decode(),
+        "type": _TYPES.get(refused.code, fallback),
+        "code": status,
+    }
+    body = msgspec.json.encode({"error": error})
+    response = web.Response(status=status, body=body, content_type="application/json")
+    if refused.retry_after_s is not None:
+        response.headers["Retry-After"] = str(refused.retry_after_s)
+    return response

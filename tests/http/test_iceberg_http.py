@@ -1,0 +1,371 @@
+"""The Iceberg catalog over HTTP: every version of a dataset as a snapshot, read by Avro and Arrow alone.
+
+`ops/engines` reads the same with the real engines.
+"""
+
+import datetime as dt
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from lake_server import Lake, running_lake
+
+BASE = "/iceberg/v1"
+TABLES = f"{BASE}/namespaces/lake/tables"
+Json = dict[str, Any]
+
+
+def get(lake: Lake, path: str) -> Json:
+    answer = lake.ask("GET", path)
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+def load(lake: Lake, name: str, prefix: str = "") -> Json:
+    found = get(lake, f"{BASE}{prefix}/namespaces/lake/tables/{name}")
+    at = path_of(found["metadata-location"])
+    assert json.loads(at.read_bytes()) == found["metadata"]
+    return found["metadata"]
+
+
+def path_of(url: str) -> Path:
+    return Path(url.removeprefix("file://"))
+
+
+def avro(url: str) -> list[Json]:
+    return list(fastavro.reader(io.BytesIO(path_of(url).read_bytes())))
+
+
+def scan(snapshot: Json, metadata: Json) -> list[tuple[Any, ...]]:
+    """The rows of a snapshot, by the columns' ids or, where a file has none, by the name mapping."""
+    schema = next(s for s in metadata["schemas"] if s["schema-id"] == snapshot["schema-id"])
+    mapping = json.loads(metadata["properties"]["schema.name-mapping.default"])
+    ids = {name: each["field-id"] for each in mapping for name in each["names"]}
+    rows: list[tuple[Any, ...]] = []
+    for manifest in avro(snapshot["manifest-list"]):
+        for entry in avro(manifest["manifest_path"]):
+            assert entry["snapshot_id"] <= snapshot["snapshot-id"]
+            found = pq.read_table(path_of(entry["data_file"]["file_path"]))
+            assert found.num_rows == entry["data_file"]["record_count"]
+            rows += _rows(found, schema, ids)
+    assert len(rows) == int(snapshot["summary"]["total-records"])
+    return rows
+
+
+def _rows(table: pa.Table, schema: Json, ids: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+    columns: dict[int, list[Any]] = {}
+    for field in table.schema:
+        own = (field.metadata or {}).get(b"PARQUET:field_id")
+        columns[int(own) if own else ids[field.name]] = table[field.name].to_pylist()
+    nulls = [None] * table.num_rows
+    return zip(*(columns.get(each["id"], nulls) for each in schema["fields"]), strict=True)
+
+
+def as_of(lake: Lake, name: str, seq: int) -> list[tuple[Any, ...]]:
+    answer = lake.sql(f"FROM {name}", as_of=seq, format="arrow")
+    assert answer.status == 200, answer.body
+    table = pa.ipc.open_stream(answer.body).read_all()
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def agree(lake: Lake, name: str) -> Json:
+    """Every snapshot has the rows that SQL has as of its event."""
+    metadata = load(lake, name)
+    for snapshot in metadata["snapshots"]:
+        assert scan(snapshot, metadata) == as_of(lake, name, snapshot["snapshot-id"])
+    return metadata
+
+
+def ids_of(metadata: Json) -> list[int]:
+    return [each["snapshot-id"] for each in metadata["snapshots"]]
+
+
+def parquet(**columns: Any) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+PARQUET = (("Content-Type", "application/vnd.apache.parquet"),)
+
+
+def test_the_catalog(lake: Lake, fresh: Callable[[], str]) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}")
+    assert get(lake, f"{BASE}/config")["overrides"] == {}
+    assert get(lake, f"{BASE}/config?warehouse=lake")["overrides"] == {}
+    assert get(lake, f"{BASE}/namespaces") == {"namespaces": [["lake"]]}
+    assert get(lake, f"{BASE}/namespaces?parent=lake") == {"namespaces": []}
+    assert get(lake, f"{BASE}/namespaces/lake") == {"namespace": ["lake"], "properties": {}}
+    assert {"namespace": ["lake"], "name": name} in get(lake, TABLES)["identifiers"]
+    for path in (f"{BASE}/namespaces/lake", f"{TABLES}/{name}"):
+        assert lake.ask("HEAD", path).status == 204
+    assert get(lake, f"{BASE}/namespaces/lake/views")["identifiers"] == []
+
+
+def test_tables_come_in_pages(lake: Lake, fresh: Callable[[], str]) -> None:
+    names = [fresh() for _ in range(5)]
+    for name in names:
+        lake.ingest(f"name={name}")
+    found, token = [], ""
+    while token is not None:
+        page = get(lake, f"{TABLES}?pageSize=2&pageToken={token}")
+        assert len(page["identifiers"]) <= 2
+        found += [each["name"] for each in page["identifiers"]]
+        token = page["next-page-token"]
+    assert found == sorted(set(found))
+    assert set(names) <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "type_"),
+    [
+        ("GET", f"{TABLES}/absent", 404, "NoSuchTableException"),
+        ("HEAD", f"{TABLES}/absent", 404, None),
+        ("GET", f"{BASE}/namespaces/lake%1Fabsent/tables/snapshots", 404, "NoSuchTableException"),
+        ("GET", f"{BASE}/namespaces/other/tables/t", 404, "NoSuchTableException"),
+        ("GET", f"{BASE}/namespaces/other", 404, "NoSuchNamespaceException"),
+        ("GET", f"{BASE}/namespaces/other/tables", 404, "NoSuchNamespaceException"),
+        ("GET", f"{BASE}/namespaces?parent=other", 404, "NoSuchNamespaceException"),
+        ("GET", f"{BASE}/config?warehouse=other", 400, "BadRequestException"),
+        ("GET", f"{BASE}/config?warehouse=at:999999", 400, "BadRequestException"),
+        ("GET", f"{BASE}/config?warehouse=at:yesterday", 400, "BadRequestException"),
+        ("GET", f"{BASE}/at999999/namespaces", 400, "BadRequestException"),
+        ("GET", f"{BASE}/nothing", 404, "NoSuchEndpointException"),
+        ("GET", "/iceberg/v2/config", 404, "NoSuchEndpointException"),
+        ("POST", f"{BASE}/namespaces", 406, "UnsupportedOperationException"),
+        ("POST", TABLES, 406, "UnsupportedOperationException"),
+        ("POST", f"{TABLES}/t", 406, "UnsupportedOperationException"),
+        ("DELETE", f"{TABLES}/t", 406, "UnsupportedOperationException"),
+        ("POST", f"{BASE}/transactions/commit", 406, "UnsupportedOperationException"),
+        ("POST", f"{TABLES}/absent/metrics", 404, "NoSuchTableException"),
+    ],
+)
+def test_refusals_have_icebergs_form(
+    lake: Lake, method: str, path: str, status: int, type_: str | None
+) -> None:
+    head = lake.head()
+    answer = lake.ask(method, path)
+    assert answer.status == status
+    assert lake.head() == head
+    if type_ is not None:
+        error = answer.json["error"]
+        assert (error["type"], error["code"]) == (type_, status)
+        assert error["message"]
+
+
+def test_metrics_are_taken(lake: Lake, fresh: Callable[[], str]) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}")
+    assert (
+        lake.ask("POST", f"{TABLES}/{name}/metrics", {"report-type": "scan-report"}).status == 204
+    )
+
+
+def test_every_version_is_a_snapshot(lake: Lake, fresh: Callable[[], str]) -> None:
+    name = fresh()
+    seqs = [
+        lake.ingest(f"name={name}", b"a,b\n1,x\n2,\n").seq,
+        lake.ingest(f"name={name}&mode=append", b"b,a\ny,3\n").seq,
+        lake.ingest(f"name={name}&mode=append&schema_change=widen", b"a,b,c\n4,z,1.5\n").seq,
+    ]
+    deleted = lake.ask("POST", "/v1/catalog/delete", {"name": name, "where": "a = 2"})
+    replaced = lake.ingest(f"name={name}", b"a,b,c\n9,z,\n")
+    restored = lake.ask("POST", "/v1/catalog/restore", {"name": name, "as_of": seqs[1]})
+    seqs += [deleted.seq, replaced.seq, restored.seq]
+    lake.ask("POST", "/v1/catalog/pin", {"name": name, "as_of": seqs[0]})
+    assert ids_of(agree(lake, name)) == seqs
+
+
+def test_a_type_that_is_replaced_leaves_older_snapshots_as_they_were(
+    lake: Lake, fresh: Callable[[], str]
+) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    lake.ingest(f"name={name}&schema_change=replace", b"a\nx\n")
+    metadata = agree(lake, name)
+    assert [each["fields"][0]["type"] for each in metadata["schemas"]] == ["long", "string"]
+
+
+@pytest.mark.parametrize(("first", "then"), [(b"a\n1\n", b"a\n1.5\n"), (b"a\n1\n", b"a\nx\n")])
+def test_an_object_of_a_type_that_readers_do_not_bring_to_todays(
+    lake: Lake, fresh: Callable[[], str], first: bytes, then: bytes
+) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", first)
+    lake.ingest(f"name={name}&mode=append&schema_change=widen", then)
+    answer = lake.ask("GET", f"{TABLES}/{name}")
+    assert (answer.status, answer.json["error"]["type"]) == (400, "BadRequestException")
+    message = answer.json["error"]["message"]
+    assert f"table {name}: column a" in message
+    assert "compact" in message
+    assert name in [each["name"] for each in get(lake, TABLES)["identifiers"]]
+    lake.ingest(f"name={name}", then)
+    assert len(agree(lake, name)["snapshots"]) == 2, "the version between cannot be read"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([2**31], pa.uint32()),
+        pa.array([1], pa.uint64()),
+        pa.array([1], pa.timestamp("ns")),
+    ],
+)
+def test_a_type_that_iceberg_lacks(lake: Lake, fresh: Callable[[], str], column: pa.Array) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", parquet(a=column), PARQUET)
+    answer = lake.ask("GET", f"{TABLES}/{name}")
+    assert (answer.status, answer.json["error"]["type"]) == (400, "BadRequestException")
+
+
+def test_uploaded_parquet_is_read_by_names(lake: Lake, fresh: Callable[[], str]) -> None:
+    name = fresh()
+    body = parquet(
+        a=pa.array([1], pa.int32()),
+        l=pa.array([[1, 2]]),
+        s=pa.array([{"x": 1, "y.z": "b"}]),
+        d=pa.array([b"x"]),
+    )
+    lake.ingest(f"name={name}", body, PARQUET)
+    lake.ingest(f"name={name}&mode=append", body, PARQUET)
+    assert len(agree(lake, name)["snapshots"]) == 2
+
+
+def test_uploaded_parquet_with_ids_of_its_own(lake: Lake, fresh: Callable[[], str]) -> None:
+    name, out = fresh(), io.BytesIO()
+    field = pa.field("a", pa.int64(), metadata={"PARQUET:field_id": "1"})
+    pq.write_table(pa.table([[1]], schema=pa.schema([field])), out)
+    lake.ingest(f"name={name}", out.getvalue(), PARQUET)
+    answer = lake.ask("GET", f"{TABLES}/{name}")
+    assert answer.status == 400
+    assert "field ids of its own" in answer.json["error"]["message"]
+
+
+def test_a_registered_dataset_takes_its_schema_from_footers(
+    lake: Lake, fresh: Callable[[], str]
+) -> None:
+    name = fresh()
+    lake.put(f"{name}/1.parquet", parquet(a=[1, 2], b=["x", "y"]))
+    lake.put(f"{name}/2.parquet", parquet(a=[3], b=["z"]))
+    lake.register(name, f"{name}/1.parquet", f"{name}/2.parquet")
+    assert len(agree(lake, name)["snapshots"]) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"no parquet", b"x" * 8, b"\xff\xff\xff\x7fPAR1"])
+def test_a_registered_object_that_is_no_parquet(
+    lake: Lake, fresh: Callable[[], str], body: bytes
+) -> None:
+    name = fresh()
+    lake.put(f"{name}/1.parquet", body)
+    lake.register(name, f"{name}/1.parquet")
+    answer = lake.ask("GET", f"{TABLES}/{name}")
+    assert answer.status == 400
+    assert "no Parquet" in answer.json["error"]["message"]
+
+
+def test_lives_have_ids_of_their_own(lake: Lake, fresh: Callable[[], str]) -> None:
+    name, other = fresh(), fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    first = load(lake, name)
+    lake.ingest(f"name={name}", b"a\n2\n")
+    assert load(lake, name)["table-uuid"] == first["table-uuid"]
+    lake.drop(name)
+    lake.ingest(f"name={name}", b"a\n3\n")
+    again = agree(lake, name)
+    assert again["table-uuid"] != first["table-uuid"]
+    assert len(again["snapshots"]) == 1
+    renamed = lake.ask("POST", "/v1/catalog/rename", {"name": name, "to": other})
+    assert ids_of(agree(lake, other)) == [renamed.seq]
+    lake.ingest(f"name={other}&mode=append", b"a\n4\n")
+    assert len(agree(lake, other)["snapshots"]) == 2
+    lake.ingest(f"name={name}", b"a\n5\n")
+    lake.ask(
+        "POST", "/v1/catalog/transaction", {"changes": [{"op": "swap", "a": name, "b": other}]}
+    )
+    assert len(agree(lake, name)["snapshots"]) == len(agree(lake, other)["snapshots"]) == 1
+
+
+def test_change_sets(lake: Lake, fresh: Callable[[], str]) -> None:
+    name, other = fresh(), fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    lake.ingest(f"name={other}", b"a\n9\n")
+    staged = lake.ingest(f"name={name}&mode=append&stage=true", b"a\n2\n").json["staged"]
+    changes = [{"op": "commit", "staged": staged}, {"op": "drop", "name": other}]
+    seq = lake.ask("POST", "/v1/catalog/transaction", {"changes": changes}).seq
+    assert ids_of(agree(lake, name))[-1] == seq
+    staged = lake.ingest(f"name={name}&stage=true", b"a\n3\n").json["staged"]
+    changes = [{"op": "drop", "name": name}, {"op": "commit", "staged": staged}]
+    seq = lake.ask("POST", "/v1/catalog/transaction", {"changes": changes}).seq
+    assert ids_of(agree(lake, name)) == [seq], "a life that begins within a change set"
+
+
+def test_the_lake_as_of_then(lake: Lake, fresh: Callable[[], str]) -> None:
+    name = fresh()
+    before = lake.head()
+    first = lake.ingest(f"name={name}", b"a\n1\n").seq
+    lake.ingest(f"name={name}&mode=append", b"a\n2\n")
+    lake.drop(name)
+    prefix = get(lake, f"{BASE}/config?warehouse=at:{first}")["overrides"]["prefix"]
+    assert prefix == f"at{first}"
+    then = load(lake, name, f"/{prefix}")
+    assert ids_of(then) == [first]
+    assert scan(then["snapshots"][0], then) == [(1,)]
+    assert lake.ask("GET", f"{BASE}/at{before}/namespaces/lake/tables/{name}").status == 404
+    nothing = get(lake, f"{BASE}/config?warehouse=at:0")["overrides"]["prefix"]
+    assert get(lake, f"{BASE}/{nothing}/namespaces/lake/tables")["identifiers"] == []
+
+
+def test_by_time(lake: Lake, fresh: Callable[[], str]) -> None:
+    name = fresh()
+    for number in range(3):
+        lake.ingest(f"name={name}", f"a\n{number}\n".encode())
+    for each in load(lake, name)["snapshots"]:
+        at = dt.datetime.fromtimestamp(each["timestamp-ms"] / 1000, dt.UTC).isoformat()
+        answer = lake.sql(f"SELECT a FROM {name}", as_of=at)
+        assert int(answer.headers["X-Journal-Seq"]) >= each["snapshot-id"]
+
+
+def test_derived_objects_are_the_same_from_every_process(tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    with running_lake(bucket) as lake, running_lake(bucket) as second:
+        for number in range(40):
+            lake.ingest("name=t&mode=append", f"a\n{number}\n".encode())
+        load(lake, "t")
+        made = {p.name: p.read_bytes() for p in (bucket / "_iceberg").rglob("*.*")}
+        shutil.rmtree(bucket / "_iceberg")
+        second.sql("SELECT 1", (("X-Min-Seq", str(lake.head())),))
+        agree(second, "t")
+        assert {p.name: p.read_bytes() for p in (bucket / "_iceberg").rglob("*.*")} == made
+        shutil.rmtree(bucket / "_iceberg")
+        agree(lake, "t")
+        assert {p.name: p.read_bytes() for p in (bucket / "_iceberg").rglob("*.*")} == made
+        lake.ingest("name=t&mode=append", b"a\n40\n")
+        assert len(agree(lake, "t")["snapshots"]) == 41
+
+
+def test_collected_versions_leave(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket") as lake:
+        seqs = [lake.ingest("name=t", f"a\n{number}\n".encode()).seq for number in range(3)]
+        lake.ask("POST", "/v1/catalog/pin", {"name": "t", "as_of": seqs[0]})
+        assert ids_of(load(lake, "t")) == seqs
+        lake.ask("POST", "/v1/gc", {"dry_run": False, "older_than": "0s"})
+        metadata = agree(lake, "t")
+        assert ids_of(metadata) == [seqs[0], seqs[2]]
+        assert [each["snapshot-id"] for each in metadata["snapshot-log"]] == [seqs[2]]
+        assert metadata["snapshots"][1]["parent-snapshot-id"] == seqs[0]
+        gone = lake.ask("GET", f"{BASE}/at{seqs[1]}/namespaces/lake/tables/t")
+        assert 400 <= gone.status < 500
+        assert ids_of(load(lake, "t", f"/at{seqs[0]}")) == [seqs[0]]
+
+
+def test_reserved_keys(lake: Lake) -> None:
+    for prefix in ("_iceberg", "_vectors"):
+        assert lake.put(f"{prefix}/x").status == 400

@@ -49,6 +49,10 @@ _CACHE = re.compile(
     r"|checkpoints/[0-9]{1,9}/[0-9]{20}-[0-9]{1,16}-[0-9a-f]{16})\.zst"
 )
 _AUDIT_BATCH = re.compile(r"_audit/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f]{16}-[0-9]{8}\.ndjson\.zst")
+_DERIVED = re.compile(
+    r"_iceberg/[0-9]{1,4}/[0-9a-f-]{36}/(?:files|snap-[0-9]{1,16}|[0-9]{1,16})-[0-9a-f]{32}"
+    r"\.(?:avro|metadata\.json)"
+)
 _PROBE = re.compile(r"_doctor/[0-9a-f-]{36}/[^/]+(?:/[^/]+)*")
 
 
@@ -114,13 +118,14 @@ def are_blobs(keys: Sequence[str]) -> bool:
 
 
 def check_blobs(keys: Sequence[str]) -> None:
-    """Raises ValueError unless all of `keys` are blobs' or audit batches', and few enough for one
-    request to delete."""
+    """Raises ValueError unless all of `keys` are of blobs, audit batches or derived Iceberg objects, and
+    few enough for one request to delete."""
     if len(keys) > MAX_DELETED:
         raise ValueError(f"{len(keys):,} keys; at most {MAX_DELETED:,} are deleted at once")
-    if not are_blobs([key for key in keys if _AUDIT_BATCH.fullmatch(key) is None]):
+    others = (_AUDIT_BATCH, _DERIVED)
+    if not are_blobs([key for key in keys if not any(each.fullmatch(key) for each in others)]):
         raise ValueError(
-            "only blobs and audit batches can be deleted; one of these keys is neither"
+            "only blobs, audit batches and derived objects can be deleted; one of these keys is none"
         )
 
 

@@ -45,8 +45,9 @@ class GcObject(msgspec.Struct, frozen=True):
     verdict: Annotated[
         str,
         Meta(
-            description="`unreferenced`, `never_registered`, `marked`, `collected`, `foreign`, or "
-            "`expired`: a batch of the audit past its retention.",
+            description="`unreferenced`, `never_registered`, `marked`, `collected`, `foreign`, "
+            "`expired` (a batch of the audit past its retention), or `derived` (metadata of an Iceberg "
+            "table that no present table needs).",
             examples=["unreferenced"],
         ),
     ]

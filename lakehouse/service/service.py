@@ -147,7 +147,7 @@ class Service:
         self._background = BackgroundCompaction(node, self._groups, turns, limits.compact_objects)
         self.audit = Audit(node, audit_log)
         collector = GarbageCollector(node, self.sql.queries, limits.waits)
-        self.gc = Gc(collector, node.bucket, limits.audit_retention)
+        self.gc = Gc(collector, node.bucket, limits.audit_retention, self.iceberg)
         copies = LocalCopies(self.objects, pool, spool_dir)
         self.erasure = Erasure(node, finder, copies, collector, mask_key, pool)
         self.administration = Administration(node)

@@ -6,6 +6,7 @@
 import datetime as dt
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -369,3 +370,38 @@ def test_collected_versions_leave(tmp_path: Path) -> None:
 def test_reserved_keys(lake: Lake) -> None:
     for prefix in ("_iceberg", "_vectors"):
         assert lake.put(f"{prefix}/x").status == 400
+
+
+def test_metadata_that_no_table_needs_is_collected(tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    with running_lake(bucket) as lake:
+        for name in ("kept", "dropped"):
+            for number in range(3):
+                lake.ingest(f"name={name}&mode=append", f"a\n{number}\n".encode())
+            load(lake, name)
+        first = lake.head()
+        needed = derived(bucket, load(lake, "kept"))
+        dropped = derived(bucket, load(lake, "dropped"))
+        lake.ingest("name=kept&mode=append", b"a\n3\n")
+        now = derived(bucket, load(lake, "kept"))
+        lake.drop("dropped")
+        old = {each for each in needed if each.name.endswith("metadata.json")} | dropped
+        young = lake.ask("POST", "/v1/gc", {"dry_run": False}).json
+        assert not [each for each in young["objects"] if each["verdict"] == "derived"]
+        assert young["foreign"] == []
+        for path in needed | dropped:
+            os.utime(path, (0, 0))
+        report = lake.ask("POST", "/v1/gc", {"dry_run": True}).json
+        listed = {bucket / e["object"] for e in report["objects"] if e["verdict"] == "derived"}
+        assert listed == old
+        lake.ask("POST", "/v1/gc", {"dry_run": False})
+        assert {*(bucket / "_iceberg").rglob("*.*")} == now - old
+        agree(lake, "kept")
+        then = load(lake, "dropped", f"/at{first}")
+        assert scan(then["snapshots"][-1], then) == [(0,), (1,), (2,)]
+
+
+def derived(bucket: Path, metadata: Json) -> set[Path]:
+    return {
+        path for path in (bucket / "_iceberg").rglob("*.*") if metadata["table-uuid"] in str(path)
+    }

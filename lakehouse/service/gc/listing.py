@@ -29,6 +29,8 @@ COLLECTED = "collected"
 FOREIGN = "foreign"
 EXPIRED = "expired"
 """A batch of the audit that is past its retention."""
+DERIVED = "derived"
+"""Metadata of an Iceberg table that no present table needs."""
 
 _AGE = re.compile(r"([0-9]{1,9})(s|m|h|d|w)?")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}

@@ -1,13 +1,13 @@
 """Garbage collection as one use case: report what may be removed, and remove it unless it is a dry run."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import msgspec
 
 from journal.bucket.keys import MAX_DELETED
-from journal.bucket.port import Bucket
+from journal.bucket.port import Bucket, Stat
 from lakehouse.api.gc import GcObject, GcReport, GcRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.audit.reading import expired
@@ -16,6 +16,7 @@ from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GarbageCollector
 from lakehouse.service.gc.listing import GcCandidate, GcScope
 from lakehouse.service.gc.summary import GcProgress
+from lakehouse.service.iceberg.use_case import IcebergCatalog
 
 MAX_LISTED = 10_000
 """How many objects a report lists; it counts all of them."""
@@ -25,8 +26,13 @@ class Gc:
     """The garbage collection of one node."""
 
     def __init__(
-        self, collector: GarbageCollector, bucket: Bucket, audit_retention: timedelta
+        self,
+        collector: GarbageCollector,
+        bucket: Bucket,
+        audit_retention: timedelta,
+        iceberg: IcebergCatalog,
     ) -> None:
+        self._iceberg = iceberg
         self._collector = collector
         self._bucket = bucket
         self._audit_retention = audit_retention
@@ -62,16 +68,26 @@ class Gc:
         return Versioned(tally.report(scope, done), done.seq)
 
     async def _expire(self, tally: "_Tally", *, apply: bool) -> None:
-        """Report the audit's batches that are past its retention and, to `apply`, delete them.
+        """Report what is in the bucket beside the data and is not needed any more; delete it to `apply`.
 
-        No event: nothing refers to them, and their keys are never used again. What the store does not
-        delete is left to the next run.
+        That is: batches of the audit past their retention, and metadata of Iceberg tables that no
+        table of now has. No event: nothing refers to them. What the store does not delete is left to
+        the next run.
         """
+        now = await self._bucket.now()
+        old = expired(self._bucket, now - self._audit_retention)
+        why = "the audit of that day is past its retention"
+        await self._remove(tally, old, listing.EXPIRED, why, apply=apply)
+        dead = self._iceberg.dead(now - listing.GRACE)
+        why = "metadata of an Iceberg table that no present table needs"
+        await self._remove(tally, dead, listing.DERIVED, why, apply=apply)
+
+    async def _remove(
+        self, tally: "_Tally", stats: AsyncIterator[Stat], verdict: str, why: str, *, apply: bool
+    ) -> None:
         found: list[str] = []
-        before = await self._bucket.now() - self._audit_retention
-        async for stat in expired(self._bucket, before):
-            why = "the audit of that day is past its retention"
-            tally.add(GcCandidate(stat.key, None, stat.size_bytes, listing.EXPIRED, why))
+        async for stat in stats:
+            tally.add(GcCandidate(stat.key, None, stat.size_bytes, verdict, why))
             found.append(stat.key)
             if apply and len(found) == MAX_DELETED:
                 await self._bucket.delete_blobs(found)

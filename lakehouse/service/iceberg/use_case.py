@@ -6,16 +6,18 @@ process gets there. Must never change the lake.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 
 import msgspec
 import pyarrow as pa
 
 from journal.bucket.errors import ObjectMissing
+from journal.bucket.port import Bucket, Stat
 from journal.events import Object
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.iceberg.metadata import Deriver, Document, directory
+from lakehouse.iceberg.metadata import PREFIX, Deriver, Document, directory
 from lakehouse.iceberg.table import File, Version, object_url, table_uuid, timestamp_ms
 from lakehouse.iceberg.types import Unreadable
 from lakehouse.service import snapshot
@@ -29,6 +31,7 @@ from projections.catalog import Dataset
 from projections.fold import State
 
 REMEMBERED_TABLES = 256
+PAGE = 1_000
 UPLOADS = 16
 """Derived objects that are written at a time."""
 NO_SETTINGS: Mapping[str, str] = {}
@@ -154,24 +157,60 @@ class IcebergCatalog:
         deriver = Deriver(table_uuid(dataset.dataset_id, first_seq), self._node.bucket.url)
         return _Known(self._standing(), deriver, Shapes(self._stored), dataset)
 
+    async def dead(self, before: datetime) -> AsyncIterator[Stat]:
+        """The derived objects, not written since `before`, that no table of now needs.
+
+        Those of a life that has ended stay together: a reader of the past may have made some anew.
+        """
+        found: dict[str, list[Stat]] = {}
+        async for stat in listed(self._node.bucket, PREFIX):
+            found.setdefault(stat.key.rpartition("/")[0] + "/", []).append(stat)
+        needed = await self._needed(frozenset(found)) if found else {}
+        for prefix, stats in found.items():
+            if prefix not in needed and any(each.modified_at >= before for each in stats):
+                continue
+            for each in stats:
+                if each.modified_at < before and each.key not in needed.get(prefix, ()):
+                    yield each
+
+    async def _needed(self, prefixes: frozenset[str]) -> dict[str, set[str]]:
+        """The keys of the tables of now that have a prefix among these, derived without writing."""
+        found: dict[str, set[str]] = {}
+        state = self._node.state
+        for dataset in state.catalog.datasets.values():
+            events, _ = await steps(self._node, state, dataset.name, 0)
+            known = self._new(dataset, events[0][1].seq)
+            if (prefix := directory(known.deriver.uuid)) not in prefixes:
+                continue
+            keys = found[prefix] = set()
+            async for objects in self._objects_of(known, dataset.name, events, None):
+                keys.update(objects)
+        return found
+
     async def _derive(
         self, known: _Known, name: str, found: list[Step], before: Dataset | None
     ) -> None:
         """Derive the versions that events made, and write what they need."""
         present: set[str] | None = None
+        async for objects in self._objects_of(known, name, found, before):
+            if present is None:
+                prefix = directory(known.deriver.uuid)
+                present = {each.key async for each in listed(self._node.bucket, prefix)}
+            await self._upload(objects, present)
+
+    async def _objects_of(
+        self, known: _Known, name: str, found: list[Step], before: Dataset | None
+    ) -> AsyncIterator[dict[str, bytes]]:
+        """The objects of the versions that events made, version after version; the document last."""
         async for content in contents(self._node, name, found, before):
             known.dataset = content.dataset
             known.fault = await self._add(known, content)
             known.document = None
-            present = await self._present(known) if present is None else present
-            await self._upload(known.deriver.take(), present)
-        if (
-            known.document is None
-            and known.fault is None
-            and not self._is_lost(known.dataset.objects)
-        ):
+            yield known.deriver.take()
+        lost = self._is_lost(known.dataset.objects)
+        if known.document is None and known.fault is None and not lost:
             known.document = known.deriver.document()
-            await self._upload(known.deriver.take(), present or set())
+            yield known.deriver.take()
 
     async def _add(self, known: _Known, content: Content) -> Unreadable | None:
         """Add a version; one that cannot be read leaves the table, with the reason."""
@@ -200,16 +239,6 @@ class IcebergCatalog:
         count = rows[item.blob] if item.row_count is None else item.row_count
         return File(object_url(self._node.bucket.url, item.blob), count, item.size_bytes)
 
-    async def _present(self, known: _Known) -> set[str]:
-        """The derived objects of a table that are in the bucket."""
-        prefix, found, after = directory(known.deriver.uuid), set[str](), ""
-        while True:
-            page = await self._node.bucket.list_objects(prefix, after=after)
-            found |= {each.key for each in page}
-            if len(page) < 1000:
-                return found
-            after = page[-1].key
-
     async def _upload(self, objects: dict[str, bytes], present: set[str]) -> None:
         gate = asyncio.Semaphore(UPLOADS)
 
@@ -236,3 +265,15 @@ class IcebergCatalog:
     def _standing(self) -> _Standing:
         now = self._node.state.inventory
         return (len(now.marked), now.removals, now.erased_at)
+
+
+async def listed(bucket: Bucket, prefix: str) -> AsyncIterator[Stat]:
+    """All objects below a prefix."""
+    after = ""
+    while True:
+        page = await bucket.list_objects(prefix, after=after, limit=PAGE)
+        for stat in page:
+            yield stat
+        if len(page) < PAGE:
+            return
+        after = page[-1].key

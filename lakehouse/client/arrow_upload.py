@@ -87,10 +87,17 @@ def _batch(rows: list[Mapping[str, Any]]) -> pa.RecordBatch:
     columns = {}
     for name in names:
         try:
-            columns[name] = pa.array([_value(row.get(name)) for row in rows])
+            columns[name] = _in_utc(pa.array([_value(row.get(name)) for row in rows]))
         except (pa.ArrowException, OverflowError) as error:
             raise ValueError(f"column {name!r}: {error}") from error
     return pa.record_batch(columns)
+
+
+def _in_utc(column: pa.Array) -> pa.Array:
+    """Instants in one zone: rows may name several, and not every reader knows offsets."""
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        return column.cast(pa.timestamp(column.type.unit, "UTC"))
+    return column
 
 
 def _value(value: Any) -> Any:

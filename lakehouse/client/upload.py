@@ -92,12 +92,18 @@ def _write(data: Any, path: Path) -> str:
     """Write `data` to a file; its media type."""
     if isinstance(data, bytes | bytearray | memoryview):
         path.write_bytes(data)
-        return CSV
+        return _sniffed(path)
     if hasattr(data, "read"):
         with path.open("wb") as file:
             shutil.copyfileobj(data, file)
-        return CSV
+        return _sniffed(path)
     from lakehouse.client import arrow_upload  # Arrow takes a while to load
 
     arrow_upload.write(data, path)
     return PARQUET
+
+
+def _sniffed(path: Path) -> str:
+    """Parquet shows itself by its first bytes; other bytes are CSV, unless `format` says otherwise."""
+    with path.open("rb") as file:
+        return PARQUET if file.read(4) == b"PAR1" else CSV

@@ -48,6 +48,7 @@ def as_parquet(directory: Path) -> Path:
         as_parquet,
         lambda _: b"a,b\n1,x\n2,\n",
         lambda _: io.BytesIO(b"a,b\n1,x\n2,\n"),
+        lambda directory: as_parquet(directory).read_bytes(),
         lambda _: TABLE,
         lambda _: TABLE.to_reader(),
         lambda _: TABLE.to_pandas(),
@@ -103,6 +104,15 @@ def test_the_types_of_rows_are_those_of_all_of_them(
         (None, None, Decimal("10.25"), "x"),
         (dt.date(2026, 1, 3), 4.0, None, None),
     ]
+
+
+def test_instants_of_several_zones(lake: Lake, fresh: Callable[[], str]) -> None:
+    name = fresh()
+    at = dt.datetime(2026, 1, 2, 3, tzinfo=dt.timezone(dt.timedelta(hours=5)))
+    receipt = lake.ingest([{"moment": at}, {"moment": at.astimezone(dt.UTC)}], name=name)
+    assert receipt.schema is not None
+    assert receipt.schema[0].type == "timestamp[us, tz=UTC]"
+    assert lake.sql(f"SELECT DISTINCT moment FROM {name}").rows() == [(at,)]
 
 
 @pytest.mark.parametrize(

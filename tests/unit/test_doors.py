@@ -19,6 +19,7 @@ from lakehouse.service.derivation.use_case import Derivations
 from lakehouse.service.erasure.use_case import Erasure
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.use_case import Gc
+from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
@@ -35,11 +36,11 @@ from lakehouse.service.views import Views
 USE_CASES = (
     Administration, Audit, Catalog, ChangeSets, Derivations, Erasure, Feed, Gc, Ingest, JournalReads,
     Provenance, Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
-    Compaction,
+    Compaction, IcebergCatalog,
 )  # fmt: skip
-WITHOUT_CALLER = {"close", "wait_for", "command", "record", "read_refusal"}
+WITHOUT_CALLER = {"close", "wait_for", "command", "record", "read_refusal", "dead"}
 """The end of the process, waiting for an event before anything is read, reading a request, and the
-door's own audit."""
+door's own audit, what gc asks the Iceberg catalog."""
 WEB_USES = ("lakehouse.api", "lakehouse.service", "lakehouse.web", "lakehouse.formats")
 WEB_USES_TOO = {
     "lakehouse.domain.errors", "lakehouse.domain.validation", "lakehouse.query.render.formats",

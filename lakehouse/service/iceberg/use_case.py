@@ -107,7 +107,7 @@ class IcebergCatalog:
         async with self._lock(key):
             return await self._loaded(key, await self._state(warehouse))
 
-    def client_settings(self) -> dict[str, str]:
+    def client_settings(self, caller: Caller) -> dict[str, str]:
         """What a client needs to read the objects, besides their URLs."""
         return dict(self._client)
 

@@ -104,8 +104,9 @@ async def _table(
     await _check_table(service, exchange, warehouse, namespace, table)
     if exchange.request.method == "HEAD":
         return web.Response(status=204)
-    document = await service.iceberg.load(exchange.caller(), warehouse, table)
-    head = {"metadata-location": document.url, "config": service.iceberg.client_settings()}
+    caller = exchange.caller()
+    document = await service.iceberg.load(caller, warehouse, table)
+    head = {"metadata-location": document.url, "config": service.iceberg.client_settings(caller)}
     # The document may have megabytes: its bytes are used as they are.
     body = msgspec.json.encode(head)[:-1] + b',"metadata":' + document.body + b"}"
     return web.Response(body=body, content_type="application/json")

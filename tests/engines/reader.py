@@ -1,0 +1,103 @@
+"""Reads tables of an Iceberg catalog with one engine; run with the Python of the engine's environment.
+
+`reader.py ENGINE URI` takes JSON requests, a line each, from stdin: `{"table", "snapshot"}`, with a snapshot
+of null for the present, or `{"list": warehouse}`. It answers each with a line: `{"rows": […]}`,
+`{"tables": […]}` or `{"error": text}`.
+"""
+
+import glob
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).parent))
+from canonical import rows
+
+
+class PyIceberg:
+    """pyiceberg, and the catalog of the engines that use it."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self.catalog = self._in("lake")
+
+    def _in(self, warehouse: str) -> Any:
+        from pyiceberg.catalog import load_catalog
+
+        return load_catalog(warehouse, type="rest", uri=self._uri, warehouse=warehouse)
+
+    def tables(self, warehouse: str) -> list[str]:
+        return [name for _, name in self._in(warehouse).list_tables("lake")]
+
+    def read(self, table: str, snapshot: int | None) -> pa.Table:
+        return self.catalog.load_table(f"lake.{table}").scan(snapshot_id=snapshot).to_arrow()
+
+
+class Polars(PyIceberg):
+    def read(self, table: str, snapshot: int | None) -> pa.Table:
+        import polars as pl
+
+        found = self.catalog.load_table(f"lake.{table}")
+        return pl.scan_iceberg(found, snapshot_id=snapshot).collect().to_arrow()
+
+
+class Daft(PyIceberg):
+    def read(self, table: str, snapshot: int | None) -> pa.Table:
+        import daft
+
+        found = self.catalog.load_table(f"lake.{table}")
+        return daft.read_iceberg(found, snapshot_id=snapshot).to_arrow()
+
+
+class DuckDB:
+    def __init__(self, uri: str) -> None:
+        import duckdb
+
+        self._uri = uri
+        self._connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+        packages = Path(duckdb.__file__).parents[1]
+        for name in ("httpfs", "avro", "icu", "iceberg"):
+            found = glob.glob(
+                f"{packages}/duckdb_extension_{name}/**/*.duckdb_extension", recursive=True
+            )
+            self._connection.execute(f"LOAD '{found[0]}'")
+        self._attach("lake", "present")
+
+    def _attach(self, warehouse: str, name: str) -> None:
+        options = f"TYPE iceberg, ENDPOINT '{self._uri}', AUTHORIZATION_TYPE 'none'"
+        self._connection.execute(f"ATTACH '{warehouse}' AS {name} ({options})")
+
+    def tables(self, warehouse: str) -> list[str]:
+        self._attach(warehouse, "past")
+        listed = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'past'"
+        found = self._connection.execute(listed).fetchall()
+        self._connection.execute("DETACH past")
+        return sorted(name for (name,) in found)
+
+    def read(self, table: str, snapshot: int | None) -> pa.Table:
+        at = "" if snapshot is None else f" AT (VERSION => {snapshot})"
+        return self._connection.execute(f'FROM present.lake."{table}"{at}').to_arrow_table()
+
+
+ENGINES = {"pyiceberg": PyIceberg, "polars": Polars, "daft": Daft, "duckdb": DuckDB}
+
+
+def main() -> None:
+    engine = ENGINES[sys.argv[1]](sys.argv[2])
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if "list" in request:
+                answer = {"tables": engine.tables(request["list"])}
+            else:
+                answer = {"rows": rows(engine.read(request["table"], request["snapshot"]))}
+        except Exception as error:  # noqa: BLE001  # the matrix shows it
+            answer = {"error": f"{type(error).__name__}: {str(error)[:500]}"}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -33,9 +33,10 @@ class Run(NamedTuple):
 
 
 @contextmanager
-def serving(into: Path) -> Iterator[Lakehouse]:
-    """A new server on a new bucket below `into`."""
-    lakehouse = Lakehouse(str(into / "bucket"), free_ports(1), into / "log")
+def serving(into: Path, **settings: object) -> Iterator[Lakehouse]:
+    """A server on the bucket below `into`, new or not, with these settings."""
+    environ = {f"LAKEHOUSE_{name}": str(value) for name, value in settings.items()}
+    lakehouse = Lakehouse(str(into / "bucket"), free_ports(1), into / "log", environ)
     try:
         lakehouse.start()
         yield lakehouse

@@ -173,6 +173,26 @@ class TestRegistered:
         assert "/" not in problem
 
 
+class TestIdempotency:
+    def test_the_first_event_has_the_key_and_the_request_goes_on_when_sent_again(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        one, other = appended(lake, fresh(), 3), appended(lake, fresh(), 3)
+        key = (("Idempotency-Key", f"key-{one}"),)
+        body = {"target_mb": 64}
+        answer = lake.ask("POST", "/v1/catalog/compact", body, key)
+        assert answer.status == 200, answer.json
+        assert len(objects(lake, one)) == len(objects(lake, other)) == 1
+        with nothing_changes(lake):
+            again = lake.ask("POST", "/v1/catalog/compact", body, key)
+            assert again.json["datasets"] == []
+        more = appended(lake, fresh(), 3)
+        assert lake.ask("POST", "/v1/catalog/compact", body, key).status == 200
+        assert len(objects(lake, more)) == 1
+        another = lake.ask("POST", "/v1/catalog/compact", {"target_mb": 65}, key)
+        refused(another, 422, "idempotency_key_reused")
+
+
 class TestRefusals:
     def test_an_unknown_dataset(self, lake: Lake) -> None:
         refused(compact(lake, "nowhere"), 404, "dataset_not_found")

@@ -6,6 +6,8 @@ to the next compaction.
 
 from collections import Counter
 
+import msgspec
+
 from journal.events import Object
 from lakehouse.api.upkeep.compaction import ColumnChange, CompactedDataset, CompactRequest
 from lakehouse.commit.node import Node
@@ -23,6 +25,11 @@ ROUNDS = 8
 OVERTAKEN = f"other changes of the dataset were faster {ROUNDS} times"
 
 
+def without_key(caller: Caller) -> Caller:
+    """The same caller for the further events of a request, whose first has the idempotency key."""
+    return msgspec.structs.replace(caller, idempotency_key=None)
+
+
 class DatasetJob:
     """One dataset of one node; used once. `name` is that of a dataset that was live a moment ago."""
 
@@ -33,6 +40,7 @@ class DatasetJob:
         job: GroupJob,
         name: str,
         request: CompactRequest,
+        payload_sha256: str,
     ) -> None:
         self.seq = 0
         """The last event that was made."""
@@ -40,6 +48,7 @@ class DatasetJob:
         self._objects = objects
         self._job = job
         self._name = name
+        self._payload_sha256 = payload_sha256
         self._dry_run = request.dry_run
         self._target_bytes = request.target_mb * MIB
         self._is_named = request.name is not None
@@ -76,7 +85,9 @@ class DatasetJob:
             if not groups:
                 return
             try:
-                self._note(groups[0], await self._job.run(caller, groups[0]))
+                self._note(groups[0], await self._job.run(caller, groups[0], self._payload_sha256))
+                if self.seq:
+                    caller = without_key(caller)
             except Outdated:
                 outdated += 1
                 await self._node.refresh()

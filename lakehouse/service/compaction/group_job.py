@@ -64,17 +64,19 @@ class GroupJob:
         self.lost = 0
         """How many were merged in vain, because another change was faster."""
 
-    async def run(self, caller: Caller, group: Group) -> Written:
+    async def run(
+        self, caller: Caller, group: Group, payload_sha256: str = NOTHING_SHA256
+    ) -> Written:
         """Merge and commit one group. Raises Outdated, and RefusedError as reads and `settle` do."""
         try:
-            written = await self._run(caller, group)
+            written = await self._run(caller, group, payload_sha256)
         except Outdated:
             self.lost += 1
             raise
         self.done += written.settled is not None
         return written
 
-    async def _run(self, caller: Caller, group: Group) -> Written:
+    async def _run(self, caller: Caller, group: Group, payload_sha256: str) -> Written:
         async with work_dir(self._spool_dir, self._pool) as place:
             try:
                 merged = await self._merger.merge(
@@ -90,9 +92,11 @@ class GroupJob:
                 raise
             if merged.problem is not None:
                 return Written(None, problem=merged.problem)
-            return await self._committed(caller, group, merged)
+            return await self._committed(caller, group, merged, payload_sha256)
 
-    async def _committed(self, caller: Caller, group: Group, merged: MergedObjects) -> Written:
+    async def _committed(
+        self, caller: Caller, group: Group, merged: MergedObjects, payload_sha256: str
+    ) -> Written:
         """The event, once the files are in the bucket; uploaded again where gc has marked them."""
         name, by = group.dataset.name, await self._merger.upload(group.dataset.name, merged)
 
@@ -116,7 +120,9 @@ class GroupJob:
             _retyped(group, merged),
         )
         try:
-            settled = await settle(self._node, command, caller, NOTHING_SHA256, advance)
+            settled = await settle(self._node, command, caller, payload_sha256, advance)
+            if not settled.fresh:
+                raise Outdated("another process made an event of the same request")
         except Outdated:
             # Certainly not committed. Left to gc, rows that were erased meanwhile would stay a day.
             await self._node.bucket.delete_blobs([item.blob for item in by])

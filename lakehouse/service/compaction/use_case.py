@@ -3,6 +3,8 @@
 Owns the order of the datasets and the report. Must never run twice at once in a process.
 """
 
+import hashlib
+
 from lakehouse.api.upkeep.compaction import CompactedDataset, CompactReport, CompactRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
@@ -12,10 +14,10 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.service.access.permissions import permissions, require
 from lakehouse.service.caller import Caller
-from lakehouse.service.compaction.dataset_job import DatasetJob
+from lakehouse.service.compaction.dataset_job import DatasetJob, without_key
 from lakehouse.service.compaction.group_job import GroupJob
 from lakehouse.service.objects import VerifiedObjects
-from projections import catalog
+from projections import catalog, idempotency
 
 
 class Compaction:
@@ -27,24 +29,44 @@ class Compaction:
         self._job = job
         self._gate = Limiter(1, "compactions", retry_after_s=30)
 
-    async def run(self, caller: Caller, request: CompactRequest) -> Versioned[CompactReport]:
-        """Merge the small objects of one dataset or of all.
+    async def run(
+        self, caller: Caller, request: CompactRequest, payload: bytes = b""
+    ) -> Versioned[CompactReport]:
+        """Merge the small objects of one dataset or of all. `payload`: the request as sent.
 
+        The first event has the idempotency key: sent again, the request goes on with what is left.
         Raises RefusedError: `forbidden`, `dataset_not_found`, `busy` while another one is under way
-        here, and what reads and commits raise. What was committed until then stays.
+        here, `idempotency_key_reused`, and what reads and commits raise. What was committed until
+        then stays.
         """
         await self._node.refresh()
         names = self._names(caller, request.name)
+        digest = hashlib.sha256(payload).hexdigest()
+        if self._was_sent(caller, digest):
+            caller = without_key(caller)
         found: list[CompactedDataset] = []
         seq = self._node.state.head.seq
         with self._gate.slot():
             for name in names:
-                job = DatasetJob(self._node, self._objects, self._job, name, request)
+                job = DatasetJob(self._node, self._objects, self._job, name, request, digest)
                 report = await job.run(caller)
+                if job.seq:
+                    caller = without_key(caller)
                 seq = max(seq, job.seq)
                 if report is not None:
                     found.append(report)
         return Versioned(CompactReport(request.dry_run, found, seq), seq)
+
+    def _was_sent(self, caller: Caller, digest: str) -> bool:
+        """Whether an event has the caller's key already. Raises RefusedError for another request's."""
+        if caller.idempotency_key is None:
+            return False
+        requests = self._node.state.requests
+        seen = idempotency.find(requests, caller.actor, caller.idempotency_key)
+        if seen is not None and seen.request != caller.request_hash(digest):
+            detail = f"the key was used for another request (event {seen.seq})"
+            raise RefusedError(Refused("idempotency_key_reused", detail))
+        return seen is not None
 
     def _names(self, caller: Caller, name: str | None) -> list[str]:
         """The dataset, or all that the caller may manage. Raises RefusedError."""

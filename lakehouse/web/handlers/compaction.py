@@ -11,7 +11,7 @@ from lakehouse.web.http.problems import versioned
 
 async def compact(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/catalog/compact; without a body it compacts all datasets."""
-    caller, request = exchange.caller(), CompactRequest()
+    caller, request, raw = exchange.caller(), CompactRequest(), b""
     if exchange.request.can_read_body:
-        request, _ = await bodies.read_json(exchange, CompactRequest)
-    return versioned(await service.compaction.run(caller, request))
+        request, raw = await bodies.read_json(exchange, CompactRequest)
+    return versioned(await service.compaction.run(caller, request, raw))

@@ -204,3 +204,24 @@ def test_limits_are_a_principals_own(lake: Lake) -> None:
     assert flo.ask("PUT", "/v1/storage/put/flo/a", b"x" * 600).status == 200
     refused(flo.ask("GET", "/v1/storage/get/flo/a"), 429, "quota_exceeded")
     assert lake.get("flo/a").status == 200
+
+
+def test_a_second_process_sees_tokens_and_grants_come_and_go(tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    with running_lake(bucket, queries=False) as one, running_lake(bucket, queries=False) as two:
+        one.token = two.token = closed(one)
+        one.put("raw/a")
+        bo = principal(one, "bo", {"storage:raw/*": ["read"]})
+        there = Client(two.port, bo.token)
+
+        def caught_up(seq: int) -> None:
+            assert two.ask("GET", "/v1/journal/head", headers={"X-Min-Seq": str(seq)}).status == 200
+
+        two.run(two.service.node.refresh())
+        assert there.ask("GET", "/v1/storage/get/raw/a").status == 200
+        caught_up(one.ask("DELETE", "/v1/access/grants?principal=bo&on=storage:raw/*").seq)
+        refused(there.ask("GET", "/v1/storage/get/raw/a"), 404, "object_not_found")
+        refused(there.ask("GET", "/v1/storage/get/raw/a?as_of=2"), 404, "object_not_found")
+        id_ = (bo.token or "").split("_")[1]
+        caught_up(one.ask("DELETE", f"/v1/access/tokens/{id_}").seq)
+        refused(there.ask("GET", "/v1/access/me"), 401, "unauthenticated")

@@ -10,11 +10,15 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
+from lakehouse.roles import PORTS, ROLES
+
 PREFIX = "LAKEHOUSE_"
+UPSTREAM_PREFIX = f"{PREFIX}UPSTREAMS_"
 FILE = "lakehouse.toml"
 SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "otlp_headers")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -37,6 +41,20 @@ class ConfigError(Exception):
     """A setting that cannot be used. Names it, its source and the reason; never a secret value."""
 
 
+class Upstreams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the gateway finds each role: one URL, or several of which the first that answers is used."""
+
+    storage: str | tuple[str, ...] = f"http://127.0.0.1:{ROLES['storage'].port}"
+    catalog: str | tuple[str, ...] = f"http://127.0.0.1:{ROLES['catalog'].port}"
+    ingest: str | tuple[str, ...] = f"http://127.0.0.1:{ROLES['ingest'].port}"
+    sql: str | tuple[str, ...] = f"http://127.0.0.1:{ROLES['sql'].port}"
+
+    def urls(self, role: str) -> tuple[str, ...]:
+        """The URLs of one role."""
+        found: str | tuple[str, ...] = getattr(self, role)
+        return (found,) if isinstance(found, str) else found
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. Each is `LAKEHOUSE_<NAME>` in the environment and `<name>` in the file."""
 
@@ -44,7 +62,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`s3://name[/prefix]`, `file:///dir` or a path."""
     host: str = "127.0.0.1"
     """Address to listen on. One beyond loopback needs TLS or a proxy, and a lake with a principal."""
-    port: Port = 3110
+    port: Port = PORTS["all"]
+    """Port to listen on; each role has a default of its own."""
+    role: Literal["all", "gateway", "storage", "catalog", "ingest", "sql"] = "all"
+    """Which part of the system this process is."""
+    upstreams: Upstreams = Upstreams()
+    """The URLs of the roles behind a gateway."""
     tls_cert: str | None = None
     """PEM file of the certificate and its chain."""
     tls_key: str | None = None
@@ -105,9 +128,11 @@ def load(options: Mapping[str, object], environ: Mapping[str, str], file: Path |
         ("the environment", _from_environment(environ)),
         ("the options", {name: value for name, value in options.items() if value is not None}),
     ):
-        _convert(named | found, where)
-        named |= found
+        named = _merged(named, found)
+        _convert(named, where)
     settings = _convert(named, "the options")
+    if "port" not in named:
+        settings = msgspec.structs.replace(settings, port=PORTS[settings.role])
     _check_reach(settings)
     return settings
 
@@ -123,6 +148,27 @@ def _check_reach(settings: Settings) -> None:
         detail = "an address beyond loopback needs tls_cert and tls_key, or behind_proxy"
         raise ConfigError(f"host {settings.host!r}: {detail}")
     _check_names(settings)
+    for role in ROLES:
+        _check_upstreams(role, settings.upstreams.urls(role))
+
+
+def _check_upstreams(role: str, urls: tuple[str, ...]) -> None:
+    if not urls:
+        raise ConfigError(f"upstreams.{role}: it is empty")
+    for url in urls:
+        if not _is_base_url(url):
+            shown = "" if "@" in url else f" {url!r}"
+            detail = "it is not http://host[:port][/path] or https://…"
+            raise ConfigError(f"upstreams.{role}{shown}: {detail}")
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(_HOST.fullmatch(parts.netloc))
+        return valid and (parts.port or 1) and not any(mark in url for mark in "?# \\")
+    except ValueError:
+        return False
 
 
 def _check_names(settings: Settings) -> None:
@@ -178,20 +224,27 @@ def _from_file(file: Path | None) -> dict[str, object]:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     """The variables that are not empty, without those of Kubernetes and `LAKEHOUSE_TEST_*`."""
-    return {
-        (setting := name.removeprefix(PREFIX).lower()): _listed(setting, value)
-        for name, value in environ.items()
-        if name.startswith(PREFIX)
-        and value
-        and not name.startswith(f"{PREFIX}TEST_")
-        and not _is_of_a_service(name, value)
-    }
+    found: dict[str, object] = {}
+    upstreams: dict[str, object] = {}
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or not value or name.startswith(f"{PREFIX}TEST_"):
+            continue
+        if name.startswith(UPSTREAM_PREFIX):
+            upstreams[name.removeprefix(UPSTREAM_PREFIX).lower()] = _elements(value)
+        elif not _is_of_a_service(name, value):
+            setting = name.removeprefix(PREFIX).lower()
+            found[setting] = _listed(setting, value)
+    return found | ({"upstreams": upstreams} if upstreams else {})
 
 
 def _listed(name: str, value: str) -> object:
     """The elements of a list, which the environment separates by commas; else the value as it is."""
     if not isinstance(getattr(Settings(), name, None), tuple):
         return value
+    return _elements(value)
+
+
+def _elements(value: str) -> list[str]:
     return [each.strip() for each in value.split(",") if each.strip()]
 
 
@@ -199,6 +252,16 @@ def _is_of_a_service(name: str, value: str) -> bool:
     if _SERVICE_VARIABLES.fullmatch(name):
         return True
     return name.endswith("_PORT") and _SERVICE_URL.fullmatch(value) is not None
+
+
+def _merged(named: dict[str, object], found: Mapping[str, object]) -> dict[str, Any]:
+    """`named` with what was found later; a table is merged by its keys."""
+    merged: dict[str, Any] = {**named, **found}
+    for name, earlier in named.items():
+        later = found.get(name)
+        if isinstance(earlier, dict) and isinstance(later, dict):
+            merged[name] = {**earlier, **later}
+    return merged
 
 
 def _convert(named: Mapping[str, object], where: str) -> Settings:

@@ -116,7 +116,7 @@ async def service_of(
             await engine.start()
             stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
         stack.push_async_callback(engine.close)
-        if s3 and s3.access_key_id and settings.secrets_file and queries:
+        if s3 and s3.access_key_id and settings.secrets_file and (queries or probe):
             rotation = _rotation(settings, environ, bucket, s3)
             watching = running(rotation.watch(settings.poll_interval_s), failed)
             await stack.enter_async_context(watching)

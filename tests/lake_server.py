@@ -12,7 +12,7 @@ from raw_http import Answer, Body, Client, Headers
 
 from journal.clock import Clock
 from lakehouse.config import Settings
-from lakehouse.serve import site_of
+from lakehouse.listening import site_of
 from lakehouse.service.service import Service, ServiceLimits
 from lakehouse.web.app import Edge
 from lakehouse.web.http.request_trace import Tracing
@@ -158,4 +158,11 @@ class _Thread(threading.Thread):
     def _edge(self, service: Service) -> Edge:
         site = site_of(self._settings)
         connections = self._settings.max_connections
-        return Edge(service, self._clock, connections, site, tracing=self.tracing)
+        return Edge(
+            service,
+            self._clock,
+            connections,
+            site,
+            role=self._settings.role,
+            tracing=self.tracing,
+        )

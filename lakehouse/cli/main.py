@@ -21,7 +21,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 
 OK, USAGE = 0, 2
 STDERR = 2
-OPTIONS = ("bucket", "host", "port", "tls_cert", "tls_key", "secrets_file", "log_level")
+OPTIONS = ("bucket", "host", "port", "role", "tls_cert", "tls_key", "secrets_file", "log_level")
 """The settings that have an option."""
 INTERRUPTED = 130
 """What shells report for a command that SIGINT ended: 128 and the signal's number."""

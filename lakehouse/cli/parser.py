@@ -89,7 +89,16 @@ def _serve(commands: "Commands[Parser]") -> None:
     command.add_argument(
         "--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)"
     )
-    command.add_argument("--port", help="port to listen on; 0 picks a free one (default: 3110)")
+    command.add_argument(
+        "--role",
+        choices=("all", "gateway", "storage", "catalog", "ingest", "sql"),
+        help="part of the system to serve (default: all in one process)",
+    )
+    command.add_argument(
+        "--port",
+        help="port to listen on; 0 picks a free one (default: 3110; storage 3211, catalog 3212, "
+        "ingest 3213, sql 3214)",
+    )
     command.add_argument("--tls-cert", metavar="FILE", help="PEM file of the certificate")
     command.add_argument("--tls-key", metavar="FILE", help="PEM file of the certificate's key")
     command.add_argument(

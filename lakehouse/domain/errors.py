@@ -271,6 +271,13 @@ CODES: dict[str, Code] = {
         True,
         3,
     ),
+    "upstream_unavailable": Code(
+        502,
+        "Upstream unavailable",
+        "Start the role that the detail names; the other roles can be used.",
+        True,
+        3,
+    ),
     "bucket_unavailable": Code(
         503, "Bucket unavailable", "The store does not respond; send the request again.", True, 3
     ),

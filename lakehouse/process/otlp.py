@@ -90,7 +90,9 @@ class RequestSpan:
 
     def __init__(self, span: Span) -> None:
         self._span = span
-        self.trace_id = f"{span.get_span_context().trace_id:032x}"
+        context = span.get_span_context()
+        self.trace_id = f"{context.trace_id:032x}"
+        self.traceparent = f"00-{self.trace_id}-{context.span_id:016x}-{context.trace_flags:02x}"
 
     def finish(self, name: str, status: int, attributes: Mapping[str, Attribute]) -> None:
         """Name the span after its route, and set what is known of the answer."""

@@ -21,9 +21,9 @@ class Status:
         self._node = node
         self._metrics = metrics
 
-    def health(self, caller: Caller) -> Health:
-        """That the process runs; this reads nothing."""
-        return Health()
+    def health(self, caller: Caller, name: str) -> Health:
+        """That the process runs, and its name; this reads nothing."""
+        return Health(service=name)
 
     async def ready(self, caller: Caller) -> Versioned[Ready]:
         """Read the journal's end now. Raises RefusedError that says why this node cannot serve."""

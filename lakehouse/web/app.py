@@ -9,56 +9,39 @@ import asyncio
 import time
 
 import structlog
-from aiohttp import HttpVersion10, HttpVersion11, web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp import web
 
 from journal.clock import Clock
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.service.access.authentication import CHALLENGE
+from lakehouse.roles import ALL
 from lakehouse.service.access.quotas import CONNECTIONS
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.http.attempts import MAX_FAILED, WINDOW_S, Attempts
-from lakehouse.web.http.audit_entry import IDENTITY, MATCHED, REFUSED, entry_of, is_audited_read
+from lakehouse.web.http.audit_entry import IDENTITY, MATCHED, entry_of, is_audited_read
 from lakehouse.web.http.bodies import check_transfer_coding
-from lakehouse.web.http.connection import ABANDONABLE, Connection, unreadable
-from lakehouse.web.http.connections import Connections
+from lakehouse.web.http.connection import ABANDONABLE, VERSIONS, unreadable
 from lakehouse.web.http.cors import ALLOWED_ORIGIN, is_preflight, preflight
 from lakehouse.web.http.encoding import encoded
-from lakehouse.web.http.exchange import Exchange, finish, name_query, request_id
-from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
-from lakehouse.web.http.iceberg_problems import iceberg_problem
+from lakehouse.web.http.exchange import TARGET, Exchange, finish, name_query, request_id
 from lakehouse.web.http.origin import allowed_origin, foreign
 from lakehouse.web.http.pace import PACE, Pace
-from lakehouse.web.http.peer import (
-    FORWARDED_FOR,
-    FORWARDED_PROTO,
-    LOOPBACK_SITE,
-    Peer,
-    Site,
-    peer_of,
-)
-from lakehouse.web.http.problems import problem
+from lakehouse.web.http.peer import LOOPBACK_SITE, Peer, Site
+from lakehouse.web.http.problems import REFUSED, refuse
 from lakehouse.web.http.request_trace import Tracing, finish_span, traced
-from lakehouse.web.router import match
+from lakehouse.web.http.server import DEFAULT_CONNECTIONS, ConnectionServer, peer_of_request
+from lakehouse.web.router import Surface
 
-DEFAULT_CONNECTIONS = 1_000
-IDLE_S = 75.0
-"""How long a connection may be idle between requests."""
-LINGER_S = 2.0
-"""How long the rest of a refused body is read, so that the client receives the answer."""
 ROUTE = web.RequestKey("ROUTE", tuple)
 """Set on a request that matched a route: the route's method and path."""
 PEER = web.RequestKey("PEER", Peer)
 """Set on every request: the client behind the connection."""
 METRICS = "/metrics"
 UNROUTED = ("other", "none")
-VERSIONS = (HttpVersion10, HttpVersion11)
-"""Of HTTP. The parser lets 0.9, which has no headers, and 2.0 pass."""
 
 log = structlog.get_logger()
 
 
-class Edge(web.Server):
+class Edge(ConnectionServer):
     """The service over HTTP."""
 
     def __init__(
@@ -68,6 +51,7 @@ class Edge(web.Server):
         max_connections: int = DEFAULT_CONNECTIONS,
         site: Site = LOOPBACK_SITE,
         *,
+        role: str = ALL,
         metrics_open: bool = False,
         tracing: Tracing | None = None,
     ) -> None:
@@ -75,42 +59,15 @@ class Edge(web.Server):
 
         `metrics_open`: whether the metrics need no token in a lake that has principals.
         """
-        super().__init__(
-            self.handle,
-            handler_cancellation=True,
-            auto_decompress=False,
-            access_log=None,
-            lingering_time=LINGER_S,
-            keepalive_timeout=IDLE_S,
-        )
+        clock = clock or service.clock
+        super().__init__(self.handle, max_connections, clock)
         self._service = service
-        self._clock = clock or service.clock
+        self._clock = clock
+        self._surface = Surface(role)
         self._site = site
         self._tracing = tracing
         self._attempts = Attempts()
         self._metrics_open = metrics_open
-        self._admission = Connections(max_connections, self._clock)
-
-    def __call__(self) -> RequestHandler:
-        """A handler for one connection."""
-        return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Admit a connection. aiohttp calls it with what `__call__` made."""
-        super().connection_made(handler, transport)
-        if isinstance(handler, Connection):
-            self._admission.opened(handler)
-
-    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        """Forget a connection."""
-        super().connection_lost(handler, exc)
-        if isinstance(handler, Connection):
-            self._admission.closed(handler)
-
-    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # aiohttp's
-        """End all connections."""
-        await self._admission.close()
-        await super().shutdown(timeout)
 
     def pre_shutdown(self) -> None:
         """End streams before connections are waited for: they would never end by themselves."""
@@ -125,7 +82,8 @@ class Edge(web.Server):
         identity = request_id(request.headers)
         status, seq = 499, None
         pace = request[PACE] = Pace(request, self._clock)
-        request[PEER] = self._peer(request)
+        request[PEER] = peer_of_request(self._site, request)
+        request[TARGET] = self._surface.target(request.raw_path)
         with traced(request, identity, self._tracing) as span:
             try:
                 response = await self._answer(request, identity)
@@ -144,16 +102,16 @@ class Edge(web.Server):
         try:
             response = await encoded(request, await self._route(request, identity))
         except RefusedError as error:
-            response = _refuse(request, self._limited(request, error.refused), identity)
+            response = refuse(request, self._limited(request, error.refused), identity)
         except FAULTS as error:
             log.warning("fault", kind=type(error).__name__, detail=str(error))
-            response = _refuse(request, self._service.failure(error), identity)
+            response = refuse(request, self._service.failure(error), identity)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("bug")
             detail = "this is a bug; the log names its cause under this request id"
-            response = _refuse(request, Refused("internal_error", detail), identity)
+            response = refuse(request, Refused("internal_error", detail), identity)
         finish(request, response, identity)
         return response
 
@@ -162,7 +120,7 @@ class Edge(web.Server):
         if is_preflight(request):
             return preflight()
         check_transfer_coding(request)
-        exchange = Exchange(request, identity, self._service.clock.monotonic(), match)
+        exchange = Exchange(request, identity, self._service.clock.monotonic(), self._surface)
         route = exchange.route
         request[ROUTE] = (route.method, route.path)
         request[MATCHED] = (route, exchange.tail)
@@ -240,32 +198,7 @@ class Edge(web.Server):
     def _check_origin(self, request: web.BaseRequest) -> None:
         """Raises RefusedError: `foreign_host`, `foreign_origin`, `tls_required`."""
         headers, peer = request.headers, request[PEER]
-        if refused := foreign(request.method, request.raw_path, headers, self._site, peer):
+        if refused := foreign(request.method, request[TARGET], headers, self._site, peer):
             raise RefusedError(refused)
         if (origin := allowed_origin(headers, self._site)) is not None:
             request[ALLOWED_ORIGIN] = origin
-
-    def _peer(self, request: web.BaseRequest) -> Peer:
-        headers = request.headers
-        forwarded_for = headers.getall(FORWARDED_FOR, [])
-        return peer_of(
-            self._site, request.remote, forwarded_for, headers.getall(FORWARDED_PROTO, [])
-        )
-
-
-def _refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Response:
-    """The answer to a refused request; if an answer has begun, the connection is closed instead."""
-    if request.writer.output_size > 0:
-        log.warning("answer_broken_off", code=refused.code, detail=refused.detail)
-        if request.transport is not None:
-            request.transport.abort()
-        raise ConnectionResetError(refused.code)
-    if request.raw_path.startswith(ICEBERG):
-        response = iceberg_problem(refused)
-    else:
-        response = problem(refused, identity)
-    if refused.code == "unauthenticated":
-        response.headers["WWW-Authenticate"] = CHALLENGE
-    if refused.code == "method_not_allowed":
-        response.headers["Allow"] = ", ".join(str(row["allow"]) for row in refused.errors)
-    return response

@@ -1,16 +1,48 @@
 """Which route answers a request. Owns the refusals of what no route answers."""
 
 from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.roles import ALL, answers, with_prefix
+from lakehouse.web.http.exchange import split_authority
 from lakehouse.web.route import Route
 from lakehouse.web.routes import ROUTES
 
 
-def match(method: str, path: str) -> tuple[Route, str]:
+class Surface:
+    """The routes that a process of one role answers, by the targets that it is sent."""
+
+    def __init__(self, role: str = ALL) -> None:
+        self._role = role
+        self._routes = tuple(route for route in ROUTES if answers(role, route.path))
+
+    @property
+    def service(self) -> str:
+        """What `/health` calls the process."""
+        return "lakehouse" if self._role == ALL else self._role
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has all routes."""
+        return self._role == ALL
+
+    def target(self, raw_target: str) -> str:
+        """A target as the route table has it: a process of one role is sent it without `/v1`."""
+        if self._role == ALL:
+            return raw_target
+        authority, rest = split_authority(raw_target)
+        path, mark, query = rest.partition("?")
+        return f"{authority}{with_prefix(path)}{mark}{query}"
+
+    def match(self, method: str, path: str) -> tuple[Route, str]:
+        """The route of a request, as `match` does."""
+        return match(method, path, self._routes)
+
+
+def match(method: str, path: str, routes: tuple[Route, ...] = ROUTES) -> tuple[Route, str]:
     """The route of a request and the tail of its path. HEAD is answered where GET is.
 
     Raises RefusedError: `not_found`, `method_not_allowed` (errors: {allow}).
     """
-    candidates = [(route, tail) for route in ROUTES if (tail := route.tail(path)) is not None]
+    candidates = [(route, tail) for route in routes if (tail := route.tail(path)) is not None]
     if not candidates:
         raise RefusedError(Refused("not_found", "there is no such route"))
     wanted = "GET" if method == "HEAD" else method

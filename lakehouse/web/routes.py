@@ -65,9 +65,9 @@ from lakehouse.web.route import Route
 
 
 async def openapi(_service: Service, exchange: Exchange) -> web.StreamResponse:
-    """GET /openapi.json: this very table."""
-    url = f"{exchange.request.scheme}://{exchange.request.headers['Host']}"
-    return answer(document(ROUTES, url))
+    """GET /openapi.json: this very table. Behind a gateway the document's own address counts."""
+    own = f"{exchange.request.scheme}://{exchange.request.headers['Host']}"
+    return answer(document(ROUTES, own if exchange.surface.is_whole else "/"))
 
 
 _ANY_BYTES = ("application/octet-stream",)

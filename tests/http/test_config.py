@@ -210,3 +210,45 @@ def test_an_absent_secrets_file_is_named() -> None:
 def test_the_settings_hold_no_secret_to_print() -> None:
     write(f'aws_secret_access_key = "{SECRET}"\n', "secrets")
     assert SECRET not in repr(load({"secrets_file": "secrets"}, {}, None))
+
+
+def test_each_role_has_a_port_of_its_own_unless_one_is_named() -> None:
+    assert load({"role": "sql"}, {}, None).port == 3214
+    assert load({}, {"LAKEHOUSE_ROLE": "storage"}, None).port == 3211
+    assert load({"role": "storage", "port": "7"}, {}, None).port == 7
+
+
+def test_upstreams_come_from_a_table_whose_keys_the_environment_may_replace() -> None:
+    write('[upstreams]\nstorage = "http://s/base"\nsql = ["http://a:1", "https://b"]\n')
+    upstreams = load({}, {"LAKEHOUSE_UPSTREAMS_STORAGE": "http://x, http://y"}, None).upstreams
+    assert upstreams.urls("storage") == ("http://x", "http://y")
+    assert upstreams.urls("sql") == ("http://a:1", "https://b")
+    assert upstreams.urls("ingest") == ("http://127.0.0.1:3213",)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:3211", "localhost", "//host", "ftp://host", "http://", "http://host:99999", "http://host:x",
+        "http://host/a b", "http://host/?q", "http://host/#f", "http://[::1", "",
+    ],
+)  # fmt: skip
+def test_an_upstream_that_is_no_url_is_refused_by_the_name_of_its_key(url: str) -> None:
+    write(f'[upstreams]\nstorage = ["http://good", "{url}"]\n')
+    with pytest.raises(ConfigError, match=r"upstreams\.storage"):
+        load({}, {}, None)
+
+
+def test_an_upstream_s_password_is_refused_and_not_printed() -> None:
+    write(f'[upstreams]\nsql = "http://ana:{SECRET}@host"\n')
+    with pytest.raises(ConfigError, match=r"upstreams\.sql") as error:
+        load({}, {}, None)
+    assert SECRET not in str(error.value)
+
+
+def test_upstreams_of_no_role_and_of_nothing_are_refused() -> None:
+    with pytest.raises(ConfigError, match="upstreams"):
+        load({}, {"LAKEHOUSE_UPSTREAMS_STORE": "http://x"}, None)
+    write("[upstreams]\nstorage = []\n")
+    with pytest.raises(ConfigError, match=r"upstreams\.storage"):
+        load({}, {}, None)

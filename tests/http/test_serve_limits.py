@@ -7,14 +7,14 @@ import sys
 import pytest
 from structlog.testing import capture_logs
 
-from lakehouse.serve import ACCEPT_LOG_S, AcceptFaults, connections_within
+from lakehouse.listening import ACCEPT_LOG_S, AcceptFaults, connections_within
 
 FULL = {"message": "socket.accept() out of system resource", "exception": OSError(24, "Too many")}
 
 
 def test_the_soft_limit_becomes_the_hard_one() -> None:
     script = (
-        "import resource; from lakehouse.serve import raise_file_limit\n"
+        "import resource; from lakehouse.listening import raise_file_limit\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512))\n"
         "print(raise_file_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
     )

@@ -44,7 +44,7 @@ door's own audit, what gc asks the Iceberg catalog."""
 WEB_USES = ("lakehouse.api", "lakehouse.service", "lakehouse.web", "lakehouse.formats")
 WEB_USES_TOO = {
     "lakehouse.domain.errors", "lakehouse.domain.validation", "lakehouse.query.render.formats",
-    "lakehouse.tracing",
+    "lakehouse.tracing", "lakehouse.roles",
 }  # fmt: skip
 """Tables and checks of words. Nothing here reaches a journal, a bucket or a process."""
 BELOW = ("lakehouse.commit.node", "lakehouse.commit.writer", "lakehouse.service.changes")

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("journal", "projections", "lakehouse")
 FLOORS = (
-    {"api", "logs", "metrics", "tracing"},
+    {"api", "logs", "metrics", "roles", "tracing"},
     {"domain"},
     {"config", "objects"},
     {"process"},
@@ -21,7 +21,8 @@ FLOORS = (
     {"query"},
     {"service", "admin"},
     {"web", "wiring"},
-    {"serve", "client"},
+    {"listening"},
+    {"serve", "client", "gateway"},
     {"aio", "dbapi"},
     {"sqlalchemy_dialect"},
     {"cli"},

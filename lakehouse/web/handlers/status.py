@@ -10,7 +10,7 @@ from lakehouse.web.http.problems import answer, versioned
 
 async def health(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /health."""
-    return answer(service.status.health(exchange.caller()))
+    return answer(service.status.health(exchange.caller(), exchange.surface.service))
 
 
 async def ready(service: Service, exchange: Exchange) -> web.StreamResponse:

@@ -10,14 +10,13 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from lakehouse.api.audit.entries import AuditEntry, AuditRead
-from lakehouse.domain.errors import CODES, Refused
+from lakehouse.domain.errors import CODES
 from lakehouse.service.access.authentication import Identity
 from lakehouse.service.sql.answers import Answer
 from lakehouse.web.http.peer import Peer
+from lakehouse.web.http.problems import REFUSED
 from lakehouse.web.route import Route
 
-REFUSED = web.RequestKey("REFUSED", Refused)
-"""Set on a request that was refused."""
 RESULT = web.RequestKey("RESULT", Answer)
 """Set on a request that runs a query, once its result has begun."""
 IDENTITY = web.RequestKey("IDENTITY", Identity)

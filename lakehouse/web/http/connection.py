@@ -9,7 +9,7 @@ import asyncio
 import uuid
 
 import structlog
-from aiohttp import ClientPayloadError, web
+from aiohttp import ClientPayloadError, HttpVersion10, HttpVersion11, web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -17,6 +17,8 @@ from lakehouse.web.http.exchange import stamp
 
 ABANDONABLE = web.RequestKey("ABANDONABLE", bool)
 """Set on a request whose answer may take long: a client that closes its side cancels it."""
+VERSIONS = (HttpVersion10, HttpVersion11)
+"""Of HTTP. The parser lets 0.9, which has no headers, and 2.0 pass."""
 
 log = structlog.get_logger()
 

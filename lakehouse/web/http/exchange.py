@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
@@ -18,7 +18,7 @@ from lakehouse.web.http.cors import allow
 from lakehouse.web.http.parameters import headers_of, query_of
 
 if TYPE_CHECKING:
-    from lakehouse.web.route import Route
+    from lakehouse.web.router import Surface
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -26,6 +26,8 @@ DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 QUERIES = ("/v1/sql", "/v1/catalog/derive", "/v1/catalog/refresh")
+TARGET = web.RequestKey("TARGET", str)
+"""Set on every request: its target as sent, with the path that the route table has."""
 QUERY_ID = web.RequestKey("QUERY_ID", str)
 """Set on a request that runs a query; every answer to it has this id."""
 TRACE_ID = web.RequestKey("TRACE_ID", str)
@@ -48,12 +50,14 @@ class Exchange:
         request: web.BaseRequest,
         request_id: str,
         accepted_s: float,
-        match: Callable[[str, str], tuple["Route", str]],
+        surface: "Surface",
     ) -> None:
         self.request = request
         self.request_id = request_id
-        self.target = target(request.raw_path)
-        self.route, self.tail = match(request.method, self.target.path)
+        self.surface = surface
+        """The routes of this process."""
+        self.target = target(request[TARGET])
+        self.route, self.tail = surface.match(request.method, self.target.path)
         """`tail`: what followed the route's fixed part, still percent-encoded."""
         self.identity = Identity()
         """Who was authenticated."""
@@ -136,7 +140,7 @@ class Exchange:
 
 def name_query(request: web.BaseRequest, *, chosen_by_client: bool) -> None:
     """Give a request that runs a query its id, before anything is checked: the client's own if valid."""
-    if _path(request.raw_path)[0] in QUERIES:
+    if _path(request[TARGET])[0] in QUERIES:
         own = request.headers.get("Query-Id", "") if chosen_by_client else ""
         request[QUERY_ID] = identity_of(own)
 
@@ -172,8 +176,14 @@ def target(raw_path: str) -> Target:
 
 
 def _path(raw_path: str) -> tuple[str, str]:
-    path, _, query = _ABSOLUTE.sub("", raw_path, count=1).partition("?")
+    path, _, query = split_authority(raw_path)[1].partition("?")
     return path, query
+
+
+def split_authority(raw_target: str) -> tuple[str, str]:
+    """A request target as sent, split into the authority of an absolute form and the rest."""
+    found = _ABSOLUTE.match(raw_target)
+    return (found[0], raw_target[found.end() :]) if found else ("", raw_target)
 
 
 def request_id(headers: Mapping[str, str]) -> str:

@@ -3,16 +3,42 @@
 from typing import Any
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from lakehouse.api.problem import Problem
 from lakehouse.api.versioned import Versioned
 from lakehouse.domain.errors import CODES, Refused
+from lakehouse.service.access.authentication import CHALLENGE
+from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
+from lakehouse.web.http.iceberg_problems import iceberg_problem
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
+REFUSED = web.RequestKey("REFUSED", Refused)
+"""Set on a request that was refused."""
 _ENCODER = msgspec.json.Encoder()
+
+log = structlog.get_logger()
+
+
+def refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Response:
+    """The answer to a refused request; if an answer has begun, the connection is closed instead."""
+    if request.writer.output_size > 0:
+        log.warning("answer_broken_off", code=refused.code, detail=refused.detail)
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError(refused.code)
+    if request.raw_path.startswith(ICEBERG):
+        response = iceberg_problem(refused)
+    else:
+        response = problem(refused, identity)
+    if refused.code == "unauthenticated":
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    if refused.code == "method_not_allowed":
+        response.headers["Allow"] = ", ".join(str(row["allow"]) for row in refused.errors)
+    return response
 
 
 def problem(refused: Refused, request_id: str) -> web.Response:

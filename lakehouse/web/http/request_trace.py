@@ -11,15 +11,17 @@ import structlog
 from aiohttp import web
 
 from lakehouse.tracing import TRACEPARENT, TRACESTATE, Attribute, trace_of
-from lakehouse.web.http.audit_entry import REFUSED
 from lakehouse.web.http.exchange import TRACE_ID
 from lakehouse.web.http.peer import Peer
+from lakehouse.web.http.problems import REFUSED
 
 
 class RequestSpan(Protocol):
     """A span that is completed when the answer is known."""
 
     trace_id: str
+    traceparent: str
+    """What a request below this span sends."""
 
     def finish(self, name: str, status: int, attributes: dict[str, Attribute]) -> None:
         """Name it, and set what is known of the answer."""

@@ -13,7 +13,7 @@ from tests.simulation.broken_protocols import PROTOCOLS
 from tests.simulation.broken_rows import ROW_CHANGES
 from tests.simulation.world import run
 
-SEEDS = 100
+SEEDS = 200
 
 
 @pytest.mark.parametrize(

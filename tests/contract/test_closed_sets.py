@@ -112,6 +112,7 @@ def test_a_new_event_is_named_wherever_it_must_be_handled(named: Named) -> None:
         "lakehouse/domain/undo_rules.py:_inverse",
         "lakehouse/domain/undo_rules.py:_blocked",
         "lakehouse/admin/what_if.py:command_of",
+        "lakehouse/domain/access/subjects.py:subjects_of",
     }
 
 

@@ -21,6 +21,7 @@ READ, WRITE, MANAGE, ADMIN, ANYONE, PUBLIC = "read", "write", "manage", "admin",
 CSV = {"Content-Type": "text/csv"}
 SEEN, HIDDEN, ABSENT = "seen_a", "hidn_a", "none_a"
 """A reader may read the first; the second exists, the third does not. They are as long as each other."""
+TABLES = "/iceberg/v1/namespaces/lake/tables"
 Asked = tuple[str, str, Any, dict[str, str]]
 
 
@@ -162,13 +163,18 @@ ENTRIES = {
     "GET /v1/access/grants": Entry(ADMIN, get("/v1/access/grants")),
     "DELETE /v1/access/grants": Entry(ADMIN, delete("/v1/access/grants?principal={name}&on=x")),
     "GET /v1/access/me": Entry(ANYONE, get("/v1/access/me")),
+    "GET /iceberg/v1/{path}": Entry(READ, get(f"{TABLES}/{{name}}")),
+    "POST /iceberg/v1/{path}": Entry(READ, send("POST", f"{TABLES}/{{name}}/metrics")),
+    "DELETE /iceberg/v1/{path}": Entry(READ, delete(f"{TABLES}/{{name}}")),
 }
 NOT_ABOUT_A_NAME = {
+    "POST /iceberg/v1/{path}",
+    "DELETE /iceberg/v1/{path}",
     "DELETE /v1/queries/{id}",
     "GET /v1/journal/stream",
     "DELETE /v1/access/tokens/{id}",
 }
-"""Reads that are refused to everyone here: they ask about no name that a reader may see."""
+"""Reads that no one here gets an answer to: refused to everyone, or about no name that a reader may see."""
 
 
 class Callers(NamedTuple):
@@ -263,6 +269,8 @@ def test_who_is_not_known_gets_no_answer(callers: Callers, route: str, kind: str
     found = answer(callers.strangers[kind], ENTRIES[route], SEEN)
     if ENTRIES[route].right == PUBLIC:
         assert found.status == 200
+    elif "/iceberg/" in route:
+        assert (found.status, found.json["error"]["type"]) == (401, "NotAuthorizedException")
     else:
         refused(found, 401, "unauthenticated")
 
@@ -275,7 +283,7 @@ def test_what_may_not_be_read_is_absent(callers: Callers, route: str) -> None:
     for client in callers.restricted.values():
         hidden, absent = answer(client, entry, HIDDEN), answer(client, entry, ABSENT)
         assert said(hidden, HIDDEN) == said(absent, ABSENT)
-        assert hidden.status in (200, 400, 404)
+        assert hidden.status in (200, 400, 404, 406)
         assert hidden.status != 200 or b'"objects":[]' in hidden.body
 
 

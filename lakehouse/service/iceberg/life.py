@@ -98,14 +98,11 @@ async def _after(
 
 def _concerns(change: object, name: str) -> bool:
     wanted = name.lower()
-    match change:
-        case DatasetRenamed():
-            return wanted in (change.name.lower(), change.to.lower())
-        case DatasetsSwapped():
-            return wanted in (change.a.lower(), change.b.lower())
-        case DatasetDropped():
-            return change.name.lower() == wanted
-    return isinstance(change, _Rows) and change.name.lower() == wanted
+    if isinstance(change, DatasetRenamed):
+        return wanted in (change.name.lower(), change.to.lower())
+    if isinstance(change, DatasetsSwapped):
+        return wanted in (change.a.lower(), change.b.lower())
+    return isinstance(change, _Rows | DatasetDropped) and change.name.lower() == wanted
 
 
 def _differ(was: Dataset, now: Dataset) -> bool:
@@ -116,22 +113,18 @@ def _turns(event: Event, entity: str) -> tuple[bool, bool]:
     """Whether a life begins in an event, and whether the dataset is absent after it."""
     begins, absent = False, False
     for change in changes_of(event.data):
-        match change:
-            case DatasetRegistered() | DatasetAppended() | DatasetRestored() | DatasetRewritten():
-                if history.dataset_entity(change.name) == entity:
-                    begins, absent = begins or absent, False
-            case DatasetDropped() | ViewPut() | ViewDropped():
-                absent = absent or history.dataset_entity(change.name) == entity
-            case DatasetRenamed():
-                if history.dataset_entity(change.to) == entity:
-                    begins, absent = True, False
-                elif history.dataset_entity(change.name) == entity:
-                    absent = True
-            case DatasetsSwapped():
-                if entity in map(history.dataset_entity, (change.a, change.b)):
-                    begins, absent = True, False
-            case _:
-                pass
+        if isinstance(change, DatasetRenamed):
+            if history.dataset_entity(change.to) == entity:
+                begins, absent = True, False
+            elif history.dataset_entity(change.name) == entity:
+                absent = True
+        elif isinstance(change, DatasetsSwapped):
+            if entity in map(history.dataset_entity, (change.a, change.b)):
+                begins, absent = True, False
+        elif isinstance(change, _Rows) and history.dataset_entity(change.name) == entity:
+            begins, absent = begins or absent, False
+        elif isinstance(change, DatasetDropped | ViewPut | ViewDropped):
+            absent = absent or history.dataset_entity(change.name) == entity
     return begins, absent
 
 
@@ -139,17 +132,13 @@ def _written(event: Event, entity: str) -> tuple[str, ...]:
     """The objects that our writer wrote for an event. An uploaded Parquet was stored as it came."""
     found: list[str] = []
     for change in changes_of(event.data):
-        match change:
-            case DatasetRegistered() | DatasetAppended():
-                if history.dataset_entity(change.name) == entity and _is_ours(change.source):
-                    found += [item.blob for item in change.objects if item.blob == item.key]
-            case DatasetRewritten():
-                for replacement in change.replaced:
-                    found += [item.blob for item in replacement.by]
-                if _is_ours(change.source):
-                    found += [item.blob for item in change.added]
-            case _:
-                pass
+        if isinstance(change, DatasetRegistered | DatasetAppended):
+            if history.dataset_entity(change.name) == entity and _is_ours(change.source):
+                found += [item.blob for item in change.objects if item.blob == item.key]
+        elif isinstance(change, DatasetRewritten):
+            found += [item.blob for replacement in change.replaced for item in replacement.by]
+            if _is_ours(change.source):
+                found += [item.blob for item in change.added]
     return tuple(found)
 
 

@@ -183,9 +183,10 @@ class Edge(ConnectionServer):
         took_s = time.monotonic() - started_s
         method, route = request.get(ROUTE, UNROUTED)
         self._service.metrics.answered(method, route, status, took_s)
-        entry = entry_of(request, request[PEER], identity, status, seq)
+        audit = self._service.audit
+        entry = entry_of(request, request[PEER], identity, status, seq, audit.hides)
         if entry is not None:
-            self._service.audit.record(entry)
+            audit.record(entry)
         log.info(
             "request",
             method=request.method,

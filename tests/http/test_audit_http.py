@@ -362,3 +362,21 @@ def test_too_many_failed_attempts_are_refused_sooner_and_recorded_once(
         assert lake.ask("GET", "/v1/catalog/list").status == 200
         assert anonymous.ask("GET", "/health").status == 200
         assert [each["status"] for each in entries(lake)] == [401, 401, 401, 429]
+
+
+def test_what_was_hidden_behind_404_is_recorded_and_what_is_absent_is_not(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket", queries=False) as lake:
+        lake.ingest("name=secret", b"a\n1\n")
+        lake.ingest("name=open", b"a\n1\n")
+        lake.put("raw/secret", b"x")
+        closed_lake(lake)
+        reader = principal(lake, "rita", {"open": ["read"]})
+        for target in ("catalog/manifest/SECRET", "catalog/manifest/absent", "catalog/manifest/open",
+                       "storage/get/raw/secret", "storage/get/raw/absent"):  # fmt: skip
+            reader.ask("GET", f"/v1/{target}")
+            lake.ask("GET", f"/v1/{target}")
+        found = entries(lake)
+        assert [each["reads"][0]["name"] for each in found] == ["SECRET", "raw/secret"]
+        assert {(each["principal"], each["kind"], each["status"]) for each in found} == {
+            ("rita", "refused", 404)
+        }

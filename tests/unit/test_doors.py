@@ -38,7 +38,9 @@ USE_CASES = (
     Provenance, Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
     Compaction, IcebergCatalog,
 )  # fmt: skip
-WITHOUT_CALLER = {"close", "wait_for", "command", "record", "read_refusal", "dead"}
+WITHOUT_CALLER = {
+    "close", "wait_for", "command", "record", "read_refusal", "dead", "hides",
+}  # fmt: skip
 """The end of the process, waiting for an event before anything is read, reading a request, and the
 door's own audit, what gc asks the Iceberg catalog."""
 WEB_USES = ("lakehouse.api", "lakehouse.service", "lakehouse.web", "lakehouse.formats")

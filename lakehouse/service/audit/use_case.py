@@ -13,8 +13,12 @@ from lakehouse.audit import reading
 from lakehouse.audit.log import AuditLog
 from lakehouse.audit.ocsf import entry_event
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import READ
 from lakehouse.domain.errors import Refused
+from lakehouse.service.access.authentication import Identity
+from lakehouse.service.access.permissions import permissions
 from lakehouse.service.caller import Caller
+from projections import catalog
 
 
 class Audit:
@@ -33,6 +37,18 @@ class Audit:
     def read_refusal(self) -> Refused | None:
         """Why no read may be answered now, if the audit cannot be kept."""
         return self.log.read_refusal()
+
+    def hides(self, identity: Identity, name: str) -> bool:
+        """Whether 404 about `name` hid a dataset, view or key that is there from its principal."""
+        if identity.principal is None:
+            return False
+        caller = Caller(
+            *(identity.principal, 0.0), principal=identity.principal, token=identity.token
+        )
+        held, state = permissions(self._node, caller), self._node.state
+        if catalog.find(state.catalog, name) or catalog.find_view(state.catalog, name):
+            return not held.sees(name)
+        return name in state.inventory.keys and not held.may_key(READ, name)
 
     async def entries(self, caller: Caller, query: ListAuditQuery) -> AuditPage | OcsfPage:
         """A page of the entries that are stored. Raises what `reading.entries` raises."""

@@ -5,6 +5,7 @@ the route comes from the table, the name from the path, relations and versions f
 """
 
 import re
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -27,6 +28,7 @@ UNAUDITED = ("/health", "/ready", "/metrics", "/openapi.json")
 """Reads of the process, not of the lake."""
 MAX_NAME = 256
 _REFUSALS = (401, 403, 429)
+_ABSENT = 404
 _READ = (200, 206, 304, 499)
 _TOKEN = re.compile(r"lh_[0-9A-Za-z]+_[0-9A-Za-z_-]+")
 
@@ -37,14 +39,25 @@ def is_audited_read(route: Route) -> bool:
 
 
 def entry_of(
-    request: web.BaseRequest, peer: Peer, request_id: str, status: int, seq: str | None
+    request: web.BaseRequest,
+    peer: Peer,
+    request_id: str,
+    status: int,
+    seq: str | None,
+    hides: Callable[[Identity, str], bool],
 ) -> AuditEntry | None:
-    """The entry, or None for what the audit never keeps. `seq`: the answer's X-Journal-Seq."""
+    """The entry, or None for what the audit never keeps. `seq`: the answer's X-Journal-Seq.
+
+    `hides`: whether a 404 about that name hid something from that principal.
+    """
     route, tail = request.get(MATCHED, (None, ""))
     refused = request.get(REFUSED)
     proven = request.get(IDENTITY, Identity())
     named = (_named(tail),) if tail and status != 401 else ()
-    is_refusal = refused is not None and CODES[refused.code].status in _REFUSALS
+    is_refusal = refused is not None and (
+        CODES[refused.code].status in _REFUSALS
+        or (status == _ABSENT and tail != "" and hides(proven, unquote(tail)))
+    )
     if not is_refusal and not (route and is_audited_read(route) and status in _READ):
         return None
     result = request.get(RESULT)

@@ -79,7 +79,8 @@ class _Running:
         self._ended = asyncio.Event()
         configure_within_a_program()
         async with service_of(self._settings, os.environ, self._ended.set, probe=True) as service:
-            runner = web.ServerRunner(Edge(service), shutdown_timeout=self._settings.drain_s)
+            edge = Edge(service, holds_bucket=True)
+            runner = web.ServerRunner(edge, shutdown_timeout=self._settings.drain_s)
             await runner.setup()
             await web.UnixSite(runner, str(self.socket)).start()
             self._started.set_result(None)

@@ -14,6 +14,7 @@ from aiohttp import web
 from journal.clock import Clock
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.roles import ALL
+from lakehouse.service.access.authentication import HOLDER, Identity
 from lakehouse.service.access.quotas import CONNECTIONS
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.http.attempts import MAX_FAILED, WINDOW_S, Attempts
@@ -54,10 +55,12 @@ class Edge(ConnectionServer):
         role: str = ALL,
         metrics_open: bool = False,
         tracing: Tracing | None = None,
+        holds_bucket: bool = False,
     ) -> None:
         """`clock` is the service's own; a test passes another for the pace of clients alone.
 
         `metrics_open`: whether the metrics need no token in a lake that has principals.
+        `holds_bucket`: every request is of the program that opened the bucket, and needs no token.
         """
         clock = clock or service.clock
         super().__init__(self.handle, max_connections, clock)
@@ -68,6 +71,7 @@ class Edge(ConnectionServer):
         self._tracing = tracing
         self._attempts = Attempts()
         self._metrics_open = metrics_open
+        self._holds_bucket = holds_bucket
 
     def pre_shutdown(self) -> None:
         """End streams before connections are waited for: they would never end by themselves."""
@@ -125,8 +129,7 @@ class Edge(ConnectionServer):
         request[ROUTE] = (route.method, route.path)
         request[MATCHED] = (route, exchange.tail)
         if not route.public and not (self._metrics_open and route.path == METRICS):
-            sent = request.headers.getall("Authorization", [])
-            exchange.identity = self._service.authentication.identify(sent)
+            exchange.identity = self._identity(request)
             request[IDENTITY] = exchange.identity
             if not route.judged:
                 self._service.authentication.require_admin(exchange.caller())
@@ -139,6 +142,11 @@ class Edge(ConnectionServer):
         if limited:
             return await self._within_limits(exchange)
         return await route.handler(self._service, exchange)
+
+    def _identity(self, request: web.BaseRequest) -> Identity:
+        if self._holds_bucket:
+            return HOLDER
+        return self._service.authentication.identify(request.headers.getall("Authorization", []))
 
     async def _within_limits(self, exchange: Exchange) -> web.StreamResponse:
         """The answer to a principal, as far as its limits allow one."""

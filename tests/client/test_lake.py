@@ -1,6 +1,7 @@
 """Datasets, their past, change sets and events, as a program uses them."""
 
 import datetime as dt
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,3 +159,21 @@ def test_what_is_no_bucket(bucket: str) -> None:
     with pytest.raises(lakehouse.Error) as refused:
         lakehouse.open(bucket)
     assert refused.value.code == "usage"
+
+
+def test_who_holds_the_bucket_needs_no_token(tmp_path: Path) -> None:
+    bucket = str(tmp_path / "bucket")
+    command = [sys.executable, "-m", "lakehouse", "access", "init", "--admin", "ada", "--json"]
+    made = subprocess.run([*command, "--bucket", bucket], capture_output=True, check=True)
+    token = json.loads(made.stdout)["token"]
+    with lakehouse.open(bucket) as lake:
+        lake.ingest([{"a": 1}], name="t")
+        assert lake.sql("SELECT a FROM t").one() == 1
+        assert lake.events(after=0)
+    with running_lake(tmp_path / "bucket") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        with lakehouse.connect(url, token=token) as lake:
+            assert lake.sql("SELECT a FROM t").one() == 1
+        with lakehouse.connect(url) as stranger, pytest.raises(lakehouse.Error) as refused:
+            stranger.sql("SELECT 1")
+        assert (refused.value.code, refused.value.status) == ("unauthenticated", 401)

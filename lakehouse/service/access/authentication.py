@@ -26,10 +26,17 @@ _NO_SECRET = hashlib.sha256(b"").hexdigest()
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """A principal, and the id of the token that proved it; neither in an open lake."""
+    """A principal, and the id of the token that proved it; neither in an open lake.
+
+    `holds_bucket`: a program that opened the bucket itself, and so may do everything.
+    """
 
     principal: str | None = None
     token: str | None = None
+    holds_bucket: bool = False
+
+
+HOLDER = Identity(holds_bucket=True)
 
 
 class Authentication:

@@ -13,7 +13,7 @@ from lakehouse.api.headers import ChangeHeaders, ReadHeaders
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_idempotency_key, checked_words
 from lakehouse.service.access.authentication import Identity
-from lakehouse.service.caller import Caller
+from lakehouse.service.caller import CLI, HTTP, Caller
 from lakehouse.web.http.cors import allow
 from lakehouse.web.http.parameters import headers_of, query_of
 
@@ -123,6 +123,7 @@ class Exchange:
             actor=principal or claimed or DEFAULT_ACTOR,
             principal=principal,
             token=self.identity.token,
+            door=CLI if self.identity.holds_bucket else HTTP,
             on_behalf_of=claimed if principal else None,
             client_query_id=self._client_query_id() if principal else None,
             accepted_s=self._accepted_s,

@@ -9,7 +9,7 @@ import pytest
 from lake_server import Lake
 from raw_http import Answer, read_answer
 
-from lakehouse.service.ingest.job import IngestJob
+from lakehouse.service.ingest import job
 from lakehouse.service.ingest.prefetch import PLACES
 
 Fresh = Callable[[], str]
@@ -47,7 +47,7 @@ def _read_ahead(lake: Lake, count: int) -> Callable[[], bool]:
 @pytest.fixture
 def only_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is not read ahead is not read."""
-    monkeypatch.delattr(IngestJob, "_read")
+    monkeypatch.delattr(job, "ingest_file")
 
 
 @pytest.mark.usefixtures("only_ahead")

@@ -49,6 +49,7 @@ ROLES = {
 """The roles behind a gateway, in the order in which they are started."""
 PORTS = {ALL: 3110, GATEWAY: 3110, **{name: role.port for name, role in ROLES.items()}}
 _ABANDONABLE = (
+    "/mcp",
     "/v1/sql",
     "/v1/catalog/compact",
     "/v1/catalog/derive",

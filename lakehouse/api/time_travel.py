@@ -192,3 +192,19 @@ class Undone(msgspec.Struct, frozen=True):
         Seq,
         Meta(description="The event that undid it; in a dry run the last event."),
     ]
+
+
+class RestorePreview(msgspec.Struct, frozen=True):
+    """What restoring a dataset would change."""
+
+    name: DatasetName
+    as_of_seq: AsOfSeq
+    type: Annotated[
+        str | None,
+        Meta(
+            description="Type of the event that would restore it; null if nothing needs to change.",
+            examples=["dataset_restored"],
+        ),
+    ]
+    datasets: Annotated[list[DatasetChange], Meta(description="The datasets that would differ.")]
+    seq: Annotated[Seq, Meta(description="The last event.")]

@@ -52,6 +52,7 @@ MODULES = {
     "access": "access",
     "compact": "compaction",
     "gc": "gc",
+    "mcp": "agents.mcp",
     "erase": "rows",
     "doctor": "doctor",
     "audit entries": "audit",

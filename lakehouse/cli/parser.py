@@ -41,6 +41,7 @@ PATHS = (
     "statement_file",
     "output",
     "changes",
+    "token_file",
 )
 """Arguments that name a file, a directory or a bucket: a name may have any bytes."""
 
@@ -68,6 +69,7 @@ def build() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         _serve,
+        _mcp,
         add_ingest,
         _quarantine,
         _sql,
@@ -105,6 +107,21 @@ def _serve(commands: "Commands[Parser]") -> None:
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         help="minimum level to log (default: info)",
+    )
+
+
+def _mcp(commands: "Commands[Parser]") -> None:
+    command = add_command(
+        commands,
+        "mcp",
+        "Serve agents over stdin and stdout (Model Context Protocol)",
+        "Tools read and preview; they change nothing.",
+    )
+    command.add_argument(
+        "--url", metavar="URL", help="URL of a running server (default: open the bucket itself)"
+    )
+    command.add_argument(
+        "--token-file", metavar="FILE", help="file that holds the token for the server"
     )
 
 

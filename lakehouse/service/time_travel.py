@@ -7,6 +7,7 @@ import msgspec
 
 from journal.event_parts import changes_of
 from journal.events import DatasetPinned, DatasetUnpinned, Event, RowsErased
+from lakehouse.api.catalog import RestoreRequest
 from lakehouse.api.time_travel import (
     CatalogDiff,
     DiffQuery,
@@ -14,6 +15,7 @@ from lakehouse.api.time_travel import (
     PinReceipt,
     PinRequest,
     Pins,
+    RestorePreview,
     Undone,
     UndoRequest,
     UnpinRequest,
@@ -21,7 +23,14 @@ from lakehouse.api.time_travel import (
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.access.rights import WRITE
-from lakehouse.domain.commands import Command, LastChange, PinDataset, UndoChange, UnpinDataset
+from lakehouse.domain.commands import (
+    Command,
+    LastChange,
+    PinDataset,
+    RestoreDataset,
+    UndoChange,
+    UnpinDataset,
+)
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.diff import diff, diff_definitions
 from lakehouse.domain.errors import Refused, RefusedError
@@ -113,6 +122,27 @@ class TimeTravel:
         type_ = settled.event.type if settled.event else None
         seen = (self._seen(caller, before), self._seen(caller, settled.state))
         return _undone(command, type_, *seen, settled.seq, dry_run=False)
+
+    async def preview_restore(
+        self, caller: Caller, request: RestoreRequest
+    ) -> Versioned[RestorePreview]:
+        """What restoring a dataset would change now; nothing is committed.
+
+        Raises RefusedError as `Catalog.restore` does.
+        """
+        check_name(request.name)
+        require(self._node, caller, WRITE, request.name)
+        await self._node.refresh()
+        then = await snapshot.state_as_of(self._node, request.as_of)
+        was = snapshot.dataset_in(then, request.name)
+        foreseen = await foresee(self._node, RestoreDataset(then.head.seq, was))
+        if foreseen.refused is not None:
+            raise RefusedError(foreseen.refused)
+        before, after = self._seen(caller, foreseen.before), self._seen(caller, foreseen.after)
+        type_ = foreseen.event.type if foreseen.event else None
+        seq = before.head.seq
+        found = RestorePreview(was.name, then.head.seq, type_, diff(before, after), seq)
+        return Versioned(found, seq)
 
     def _seen(self, caller: Caller, state: State) -> State:
         return visible(state, permissions(self._node, caller))

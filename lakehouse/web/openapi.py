@@ -155,6 +155,10 @@ def _answers(route: Route, schemas: Schemas) -> Document:
         found["206"] = whole
     if "If-None-Match" in names and not route.changes:
         found["304"] = {name: part for name, part in whole.items() if name != "content"}
+    if route.json_rpc:
+        found["202"] = {name: part for name, part in whole.items() if name != "content"}
+        content = whole["content"] | {PROBLEM: _problem(schemas)["content"][PROBLEM]}
+        found["400"] = found["404"] = whole | {"content": content}
     return found
 
 

@@ -44,6 +44,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it needs no token in a lake that has principals."""
     judged: bool = False
     """Whether its use case judges what the caller may do. Without that it answers admins only."""
+    json_rpc: bool = False
+    """Whether a notification gets 202, and a refused message 400 or 404 with the JSON of its answers."""
     abandonable: bool = False
     """Whether a client that closes its side cancels the work."""
 

@@ -41,6 +41,7 @@ from lakehouse.api.time_travel import (
     UndoRequest,
 )
 from lakehouse.api.upkeep.compaction import CompactReport, CompactRequest
+from lakehouse.mcp.documents import McpAnswer, McpHeaders, McpRequest
 from lakehouse.query.render.formats import FORMATS
 from lakehouse.service.service import Service
 from lakehouse.service.status import METRICS_TYPE
@@ -52,6 +53,7 @@ from lakehouse.web.handlers import (
     gc,
     ingest,
     journal,
+    mcp,
     sql,
     status,
     storage,
@@ -281,6 +283,20 @@ ROUTES = (
         "they are stored: by day, then process, then time.",
         query=ListAuditQuery,
         answers=(AuditPage, OcsfPage),
+    ),
+    Route(
+        method="POST",
+        path="/mcp",
+        handler=mcp.mcp,
+        judged=True,
+        summary="Answer an agent",
+        description="One message of the Model Context Protocol (2026-07-28): tools that read, and dry "
+        "runs. A result has at most 64 KiB.",
+        headers=McpHeaders,
+        body=McpRequest,
+        answers=(McpAnswer,),
+        json_rpc=True,
+        abandonable=True,
     ),
     Route(
         method="GET",

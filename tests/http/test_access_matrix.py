@@ -58,6 +58,11 @@ def link(name: str) -> Asked:
     return "GET", f"/v1/sql?q=SELECT+*+FROM+{name}&format=json", None, {}
 
 
+def agent(_name: str) -> Asked:
+    """The list of tools: what each tool shows of a name is in test_mcp_http.py."""
+    return "POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, {}
+
+
 ENTRIES = {
     "PUT /v1/storage/put/{key}": Entry(
         WRITE, lambda name: ("PUT", f"/v1/storage/put/raw/{name}", b"x", {})
@@ -144,6 +149,7 @@ ENTRIES = {
     ),
     "POST /v1/gc": Entry(ADMIN, send("POST", "/v1/gc", dry_run=True)),
     "GET /v1/audit/entries": Entry(ADMIN, get("/v1/audit/entries")),
+    "POST /mcp": Entry(ANYONE, agent),
     "GET /health": Entry(PUBLIC, get("/health")),
     "GET /ready": Entry(PUBLIC, get("/ready")),
     "GET /metrics": Entry(ADMIN, get("/metrics")),

@@ -87,6 +87,7 @@ from lakehouse.api.status import Health, Ready
 from lakehouse.api.storage import ObjectPage, StoredObject
 from lakehouse.api.time_travel import CatalogDiff, PinReceipt, Pins, Undone
 from lakehouse.api.upkeep.compaction import CompactReport
+from lakehouse.mcp.documents import McpAnswer
 from lakehouse.web.routes import ROUTES
 
 CSV = (("Content-Type", "text/csv"),)
@@ -444,6 +445,12 @@ def test_access(own_lake: Lake) -> None:
     documented.check(
         dropped, "DELETE /v1/access/principals/{name}", PrincipalDropped, {"name": 0, "seq": 0}
     )
+
+
+def test_answers_to_agents(lake: Lake, documented: Documented) -> None:
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    answer = lake.ask("POST", "/mcp", ping)
+    documented.check(answer, "POST /mcp", McpAnswer, {"jsonrpc": 0, "id": 0, "result": {}})
 
 
 def test_every_answer_of_the_table_is_checked_above() -> None:

@@ -71,12 +71,14 @@ PARAMETERS = {
     "GET /v1/journal/stream": f"after type dataset format Last-Event-ID {READ}",
     "POST /v1/journal/undo": CHANGE,
     "POST /v1/gc": CHANGE,
+    "POST /mcp": f"MCP-Protocol-Version Mcp-Method Mcp-Name Query-Id {READ}",
     "GET /health": READ,
     "GET /ready": READ,
     "GET /metrics": READ,
     "GET /openapi.json": READ,
 }
 BODIES = {
+    "McpRequest": "jsonrpc method id params",
     "RegisterRequest": "name schema_fingerprint objects row_count",
     "ObjectReference": "key",
     "RestoreRequest": "name as_of",
@@ -108,6 +110,7 @@ BODIES = {
     "SqlRequest": "sql params as_of timeout_ms format profile",
 }
 REQUIRED = {
+    "McpRequest": "jsonrpc method",
     "RegisterRequest": "name schema_fingerprint objects",
     "ObjectReference": "key",
     "RestoreRequest": "name as_of",

@@ -43,7 +43,13 @@ WITHOUT_CALLER = {
 }  # fmt: skip
 """The end of the process, waiting for an event before anything is read, reading a request, and the
 door's own audit, what gc asks the Iceberg catalog."""
-WEB_USES = ("lakehouse.api", "lakehouse.service", "lakehouse.web", "lakehouse.formats")
+WEB_USES = (
+    "lakehouse.api",
+    "lakehouse.service",
+    "lakehouse.web",
+    "lakehouse.mcp",
+    "lakehouse.formats",
+)
 WEB_USES_TOO = {
     "lakehouse.domain.errors", "lakehouse.domain.validation", "lakehouse.query.render.formats",
     "lakehouse.tracing", "lakehouse.roles",
@@ -51,7 +57,7 @@ WEB_USES_TOO = {
 """Tables and checks of words. Nothing here reaches a journal, a bucket or a process."""
 BELOW = ("lakehouse.commit.node", "lakehouse.commit.writer", "lakehouse.service.changes")
 PRIVATE = {"node", "pool", "spool_dir", "limits", "objects", "follower", "writer"}
-DOORS = [*sources("lakehouse/web"), *sources("lakehouse/cli")]
+DOORS = [*sources("lakehouse/web"), *sources("lakehouse/mcp"), *sources("lakehouse/cli")]
 
 
 @pytest.mark.parametrize("path", sources("lakehouse/web"), ids=lambda path: path.name)

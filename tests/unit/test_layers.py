@@ -20,6 +20,7 @@ FLOORS = (
     {"system", "iceberg"},
     {"query"},
     {"service", "admin"},
+    {"mcp"},
     {"web", "wiring"},
     {"listening"},
     {"serve", "client", "gateway"},

@@ -20,6 +20,8 @@ from lakehouse.web.route import Route
 
 RESULT = web.RequestKey("RESULT", Answer)
 """Set on a request that runs a query, once its result has begun."""
+READS = web.RequestKey("READS", tuple)
+"""Set on a request whose body names what it reads."""
 IDENTITY = web.RequestKey("IDENTITY", Identity)
 """Set on a request once its token is proven."""
 MATCHED = web.RequestKey("MATCHED", tuple)
@@ -53,7 +55,7 @@ def entry_of(
     route, tail = request.get(MATCHED, (None, ""))
     refused = request.get(REFUSED)
     proven = request.get(IDENTITY, Identity())
-    named = (_named(tail),) if tail and status != 401 else ()
+    named = (_named(tail),) if tail and status != 401 else request.get(READS, ())
     is_refusal = refused is not None and (
         CODES[refused.code].status in _REFUSALS
         or (status == _ABSENT and tail != "" and hides(proven, unquote(tail)))

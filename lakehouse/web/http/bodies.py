@@ -101,7 +101,7 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     a coded body, `invalid_request` with msgspec's message.
     """
     exchange.route.expect(exchange.route.body, shape)
-    body = await _read_small(exchange, "a JSON body")
+    body = await read_small(exchange, "a JSON body")
     try:
         return msgspec.json.decode(body, type=shape), body
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -110,14 +110,15 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
 
 async def read_text(exchange: Exchange) -> str:
     """A body of UTF-8 text. Raises RefusedError as `read_json` does."""
-    body = await _read_small(exchange, "a text body")
+    body = await read_small(exchange, "a text body")
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise RefusedError(Refused("invalid_request", "the text body is not UTF-8")) from error
 
 
-async def _read_small(exchange: Exchange, what: str) -> bytes:
+async def read_small(exchange: Exchange, what: str) -> bytes:
+    """A small body as sent. Raises RefusedError as `read_json` does; it is not decoded."""
     coding = exchange.request.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if coding.lower() not in ("", "identity"):
         raise RefusedError(Refused("unsupported_media_type", f"{what} must not be compressed"))

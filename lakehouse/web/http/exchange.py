@@ -25,7 +25,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
-QUERIES = ("/v1/sql", "/v1/catalog/derive", "/v1/catalog/refresh")
+QUERIES = ("/v1/sql", "/v1/catalog/derive", "/v1/catalog/refresh", "/mcp")
 TARGET = web.RequestKey("TARGET", str)
 """Set on every request: its target as sent, with the path that the route table has."""
 QUERY_ID = web.RequestKey("QUERY_ID", str)

@@ -1,0 +1,1 @@
+"""`lakehouse mcp`: the command for agents."""

@@ -1,0 +1,87 @@
+"""`lakehouse mcp`: the Model Context Protocol over stdin and stdout, until stdin ends."""
+
+import argparse
+import asyncio
+import secrets
+import sys
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.client.agent_relay import ToolCallback, of_server, relay
+from lakehouse.client.lake import Lake, connect
+from lakehouse.config import ConfigError, Settings
+from lakehouse.domain.errors import RefusedError
+from lakehouse.mcp.calls import call as call_tool
+from lakehouse.mcp.messages import answer
+from lakehouse.mcp.protocol import ToolCall
+from lakehouse.mcp.results import failure, success
+from lakehouse.service.service import FAULTS, Service
+
+OK = 0
+
+
+async def mcp(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse mcp`: ends when stdin does."""
+    if arguments.url is not None:
+        with _server(arguments) as lake:
+            await _relayed(of_server(lake))
+        return OK
+    if arguments.token_file is not None:
+        raise ConfigError("--token-file belongs to --url: a bucket needs no token")
+    async with service_for(settings, queries=True) as service:
+        await _relayed(_in_process(service, arguments))
+    return OK
+
+
+async def _relayed(call: ToolCallback) -> None:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def work() -> None:
+        try:
+            relay(sys.stdin.buffer, sys.stdout.buffer, call)
+        except Exception as error:  # noqa: BLE001  # raised where `ended` is awaited
+            loop.call_soon_threadsafe(ended.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(ended.set_result, None)
+
+    # A daemon: a read of stdin cannot be cancelled, and must not keep the process after Ctrl-C.
+    threading.Thread(target=work, name="mcp", daemon=True).start()
+    await ended
+
+
+def _in_process(service: Service, arguments: argparse.Namespace) -> ToolCallback:
+    loop = asyncio.get_running_loop()
+
+    async def result(asked: ToolCall) -> dict[str, Any]:
+        caller, mark = caller_of(service, arguments, "mcp"), secrets.token_hex(8)
+        query_id = uuid.uuid4().hex
+        try:
+            return success(await call_tool(service, caller, asked, query_id, lambda _: None), mark)
+        except RefusedError as error:
+            return failure(error.refused, mark)
+        except FAULTS as error:
+            return failure(service.failure(error), mark)
+
+    def call(asked: ToolCall, _: bytes) -> bytes:
+        found = asyncio.run_coroutine_threadsafe(result(asked), loop).result()
+        return msgspec.json.encode(answer(asked.request, found))
+
+    return call
+
+
+def _server(arguments: argparse.Namespace) -> Lake:
+    """The server of `--url`. Raises ConfigError."""
+    file = arguments.token_file
+    try:
+        return connect(arguments.url, Path(file).read_text().strip() if file else None)
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
+
+
+COMMANDS = {"mcp": mcp}

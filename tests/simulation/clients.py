@@ -40,6 +40,7 @@ from tests.simulation.record import (
     Compacting,
     Crashed,
     Deriving,
+    Erasing,
     Past,
     Record,
     Request,
@@ -62,12 +63,14 @@ class Client:
         record: Record,
         chance: random.Random,
         changes: int,
+        erases: bool,
     ) -> None:
         self.name = name
         self._hosts = hosts
         self._record = record
         self._chance = chance
         self._changes = changes
+        self._erases = erases
         self._asked = 0
         self._keys = 0
         self._used: list[tuple[str, Wanted]] = []
@@ -120,6 +123,8 @@ class Client:
             return random_set(self._chance, f"{self.name}{self._asked}")
         if self._chance.random() < 0.2:
             return random_derivation(self._chance)
+        if self._erases and self._chance.random() < 0.15:
+            return Erasing(self._chance.choice(INGESTED), self._chance.choice(PARTS))
         return random_command(self._chance, f"{self.name}{self._asked}")
 
     async def _ask(self, key: str | None, command: Wanted) -> list[Settled | Refused | Crashed]:

@@ -42,6 +42,8 @@ def only_what_is_marked_is_deleted(evidence: Evidence) -> Iterator[str]:
     marked: dict[str, PlainSlot] = {}
     for slot, _, blob in _named(evidence, "objects_marked"):
         marked.setdefault(blob, slot)
+    for slot, blob in _erased(evidence):
+        marked.setdefault(blob, slot)
     for at, blob in evidence.record.deleted:
         first = marked.get(blob)
         if first is None or first.landed_at > at:
@@ -123,6 +125,15 @@ def _named(evidence: Evidence, type_: str) -> Iterator[tuple[PlainSlot, Event, s
             if event["type"] == type_:
                 for blob in event["data"]["blobs"]:
                     yield slot, event, blob
+
+
+def _erased(evidence: Evidence) -> Iterator[tuple[PlainSlot, str]]:
+    """Every blob that an erasure replaced, which is its mark."""
+    for slot in evidence.slots:
+        for event in slot.events:
+            if event["type"] == "rows_erased":
+                for each in event["data"]["replaced"]:
+                    yield slot, each["blob"]
 
 
 def _at(evidence: Evidence, seq: int) -> str:

@@ -16,7 +16,7 @@ import msgspec
 
 from journal.bucket.errors import BucketError
 from journal.bucket.keys import object_blob
-from journal.events import UPDATE, Column, Derivation, Object, Replacement
+from journal.events import UPDATE, Column, Derivation, Erased, Object, Replacement
 from journal.events import Read as VersionRead
 from journal.log import find_journal
 from lakehouse.commit.faults import HALTING, KNOWN, refusal
@@ -25,6 +25,7 @@ from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
     CommitStaged,
+    EraseRows,
     IngestDataset,
     PinDataset,
     RefreshDataset,
@@ -51,6 +52,7 @@ from tests.simulation.record import (
     Compacting,
     Crashed,
     Deriving,
+    Erasing,
     Past,
     Read,
     Record,
@@ -201,6 +203,9 @@ class WriterHost(Host):
                 request.command = await planned(node.state, request.command, self.chance, upload)
             elif isinstance(request.command, Staging):
                 request.command = await self._staged(node, request.command)
+            elif isinstance(request.command, Erasing):
+                wanted = request.command
+                request.command = await self._erasure(node, wanted.name, sha256_of(wanted.part))
             elif isinstance(request.command, Deriving):
                 wanted = request.command
                 request.command = self._derived(node, wanted.name, wanted.mode, wanted.base)
@@ -221,6 +226,8 @@ class WriterHost(Host):
             return await self._refreshed(node, command, step)
         if isinstance(command, CompactDataset):
             return await advanced(command, step, partial(self._uploaded, node))
+        if isinstance(command, EraseRows):
+            return await self._erasure(node, command.name, command.where_hash)
         if not isinstance(command, IngestDataset) or command.table is None:
             raise ValueError(f"{type(command).__name__} has no step {step}")
         if step is DataStep.FIND_SOURCES:
@@ -262,6 +269,25 @@ class WriterHost(Host):
         rows = ROWS - replaced.rows_removed + replaced.rows_added
         return msgspec.structs.replace(replaced, by=(Object(blob, blob, 10, sha256, rows),))
 
+    async def _erasure(self, node: Node, name: str, sha256: str) -> EraseRows:
+        """As the service does it: every object of the part, of whatever version, is written anew.
+
+        Where that was done before, no row is left the second time.
+        """
+        now, less = node.state.inventory, sha256_of(f"{sha256} erased")
+        replaced: list[Erased] = []
+        for _, stored in sorted(now.blobs.items()):
+            if stored.key != stored.blob or stored.blob in now.marked:
+                continue
+            if stored.sha256 == sha256:
+                blob = await self._uploaded(node, less)
+                replaced.append(Erased(stored.blob, Object(blob, blob, 10, less, ROWS - 1), 1))
+            elif stored.sha256 == less:
+                replaced.append(Erased(stored.blob, None, ROWS - 1))
+        if self.chance.random() < 0.3:
+            await asyncio.sleep(self.chance.choice([5, 60]) * self.chance.random())
+        return EraseRows(name, tuple(replaced), (), sha256, 1)
+
     async def _refreshed(self, node: Node, command: RefreshDataset, step: DataStep) -> Command:
         """The statement run on what this node knows now, or its result one step further."""
         ingest, live = command.ingest, catalog.find(node.state.catalog, command.name)
@@ -283,7 +309,7 @@ class WriterHost(Host):
         read, live = catalog.find(known, base), catalog.find(known, name)
         if read is None:
             raise RefusedError(Refused("bucket_unavailable", "it reads nothing; ask for another"))
-        reads = (VersionRead(read.name, read.seq, read.dataset_id),)
+        reads = (VersionRead(read.name, read.seq, read.dataset_id, None, read.erased),)
         sha256 = hashlib.sha256(repr((name, mode, reads)).encode()).hexdigest()
         blob = f"objects/{sha256}-0193aaaa-0-derived"
         objects = (Object(blob, blob, 10, sha256, 5),)
@@ -362,6 +388,11 @@ class ReaderHost(Host):
             except BucketError as error:
                 self.trace.add(self.process.name, f"lags: {type(error).__name__}")
             await asyncio.sleep(POLL_S * self.chance.uniform(0.5, 1.5))
+
+
+def sha256_of(text: str) -> str:
+    """The hash that stands for the bytes of a part."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def rows_found(state: State, command: RewriteDataset) -> RewriteDataset:

@@ -114,6 +114,13 @@ def every_event_was_asked_for_and_is_right(evidence: Evidence) -> Iterator[str]:
             yield f"event {seq} is {essentials(event)}, its state asks for {expected} ({request.id})"
 
 
+def nothing_erased_comes_back(evidence: Evidence) -> Iterator[str]:
+    """No state after an erasure refers to an object that it replaced, whatever was restored or undone."""
+    for state in evidence.states:
+        for blob in sorted(state.referred() & state.erased.keys()):
+            yield f"event {state.seq} refers to {blob}, whose rows were erased"
+
+
 def nothing_acknowledged_is_lost(evidence: Evidence) -> Iterator[str]:
     """Each acknowledged request has exactly one event, with the acknowledged seq and data."""
     for request in evidence.answered():
@@ -261,6 +268,7 @@ def a_clock_that_is_far_off_writes_nothing(evidence: Evidence) -> Iterator[str]:
 
 INVARIANTS = (
     every_event_was_asked_for_and_is_right,
+    nothing_erased_comes_back,
     nothing_acknowledged_is_lost,
     nothing_is_there_twice,
     what_was_refused_is_not_there,

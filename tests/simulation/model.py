@@ -22,6 +22,7 @@ from lakehouse.domain.commands import (
     DropDataset,
     DropProfile,
     DropView,
+    EraseRows,
     ForgetObject,
     IngestDataset,
     PinDataset,
@@ -71,6 +72,11 @@ def _essentials(event: dict[str, Any]) -> Verdict:
 
 
 def _content_essentials(type_: str, data: dict[str, Any]) -> Verdict:
+    if type_ == "rows_erased":
+        erased = [
+            (each["blob"], each["by"]["blob"] if each["by"] else None) for each in data["replaced"]
+        ]
+        return ("event", type_, list(data["names"]), erased)
     if type_ == "dataset_rewritten":
         pairs = [
             (list(each["blobs"]), [item["blob"] for item in each["by"]])
@@ -116,6 +122,8 @@ def _judge(state: PlainState, command: Command) -> Verdict:
             return _ingest(state, command, command.read_under)
         case RewriteDataset() | RefreshDataset() | CompactDataset():
             return _judge_rows(state, command)
+        case EraseRows():
+            return _erase(state, command)
         case DropDataset(name):
             live = state.datasets.get(name.lower())
             return ("event", "dataset_dropped", live["name"]) if live else _no("dataset_not_found")
@@ -437,7 +445,9 @@ def _refresh(state: PlainState, command: RefreshDataset) -> Verdict:
 def _is_as_read(state: PlainState, read: dict[str, Any]) -> bool:
     """Whether nothing but compactions has changed what was read."""
     now = state.datasets.get(read["name"].lower())
-    return now is not None and now["changed"] <= read["seq"] <= now["seq"]
+    if now is None or now.get("erased", 0) != read.get("erased", 0):
+        return False
+    return bool(now["changed"] <= read["seq"] <= now["seq"])
 
 
 def _compact(state: PlainState, command: CompactDataset) -> Verdict:
@@ -464,22 +474,59 @@ def _restore(state: PlainState, was: Dataset) -> Verdict:
     live = state.datasets.get(was.name.lower())
     if (live and live["name"] != was.name) or _is_view(state, was.name):
         return _no("name_taken")
-    blobs = [item.blob for item in was.objects]
-    if live and (live["blobs"], live["rows"], live["fingerprint"]) == (
+    blobs, rows = _seen_today(state, was)
+    brought = _only([each.sha256 for each in was.sources], bool(was.edited_seq))
+    if live and (live["blobs"], live["rows"], live["fingerprint"], _source(live)) == (
         blobs,
-        was.row_count,
+        rows,
         was.schema_fingerprint,
+        brought,
     ):
         return ("unchanged", live["seq"])
     if any(map(state.lost, blobs)):
         return _no("objects_collected")
-    return ("event", "dataset_restored", was.name, blobs, was.row_count)
+    return ("event", "dataset_restored", was.name, blobs, rows)
+
+
+def _source(live: dict[str, Any]) -> str | None:
+    return _only([sha256 for sha256, _ in live["sources"]], live["edited"])
+
+
+def _only(sources: list[str], edited: bool) -> str | None:
+    """The one source whose rows a dataset holds. It tells two datasets apart of which all was erased."""
+    return sources[0] or None if len(sources) == 1 and not edited else None
+
+
+def _seen_today(state: PlainState, was: Dataset) -> tuple[list[str], int | None]:
+    """The blobs and rows of a past version, without what was erased since."""
+    blobs, rows = [], was.row_count
+    for item in was.objects:
+        by, removed = state.erased.get(item.blob, (item.blob, 0))
+        rows = None if rows is None else rows - removed
+        if by is not None:
+            blobs.append(by)
+    return blobs, rows
+
+
+def _erase(state: PlainState, command: EraseRows) -> Verdict:
+    """Objects that may still be read, by objects that may be referred to."""
+    replaced = [(each.blob, each.by.blob if each.by else None) for each in command.replaced]
+    if not replaced:
+        return ("unchanged", state.seq)
+    if any(was not in state.known or was in state.marked for was, _ in replaced):
+        return ("again",)
+    if any(by is not None and state.lost(by) for _, by in replaced):
+        return ("again",)
+    gone = {was for was, _ in replaced}
+    holders = sorted(each["name"] for each in state.datasets.values() if gone & {*each["blobs"]})
+    others = [name for name in holders if name.lower() != command.name.lower()]
+    return ("event", "rows_erased", [command.name, *others], replaced)
 
 
 def _pin(state: PlainState, as_of_seq: int, was: Dataset) -> Verdict:
     if (pin := state.pins.get((was.name.lower(), as_of_seq))) is not None:
         return ("unchanged", pin[0])
-    blobs = list(dict.fromkeys(item.blob for item in was.objects))
+    blobs = list(dict.fromkeys(_seen_today(state, was)[0]))
     if any(map(state.lost, blobs)):
         return _no("objects_collected")
     return ("event", "dataset_pinned", was.name, as_of_seq, blobs)

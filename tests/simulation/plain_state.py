@@ -54,6 +54,8 @@ class PlainState:
     """(Principal, pattern) → the grant."""
     pins: dict[tuple[str, int], tuple[int, list[str]]] = field(default_factory=dict)
     """(Name, as of) → (seq, blobs)."""
+    erased: dict[str, tuple[str | None, int]] = field(default_factory=dict)
+    """Blob → (the last blob in its place, how many rows were erased)."""
 
     def lost(self, blob: str) -> bool:
         """Whether nothing may refer to it any more."""
@@ -115,7 +117,7 @@ def copy_of(state: PlainState) -> PlainState:
     return replace(
         state,
         keys=dict(state.keys),
-        datasets=dict(state.datasets),
+        datasets={name: dict(each) for name, each in state.datasets.items()},
         requests=dict(state.requests),
         views=dict(state.views),
         profiles=dict(state.profiles),
@@ -124,6 +126,7 @@ def copy_of(state: PlainState) -> PlainState:
         grants=dict(state.grants),
         pins=dict(state.pins),
         named=dict(state.named),
+        erased=dict(state.erased),
     )
 
 
@@ -131,6 +134,8 @@ def apply_change(now: PlainState, type_: str, data: dict[str, Any], seq: int) ->
     _collection(now, type_, data, seq)
     _definition(now, type_, data, seq)
     _access(now, type_, data, seq)
+    if type_ == "rows_erased":
+        _erase(now, data, seq)
     match type_:
         case "object_stored":
             now.keys[data["key"]] = (data["sha256"], data["blob"], seq)
@@ -167,6 +172,35 @@ def _content(
     if type_ != "dataset_appended":
         return more
     return (_joined(was, more) if was else more) | {"derivation": None}
+
+
+def _erase(now: PlainState, data: dict[str, Any], seq: int) -> None:
+    """The last blob in each one's place, everywhere and for ever."""
+    found = {
+        each["blob"]: (each["by"]["blob"] if each["by"] else None, each["rows"])
+        for each in data["replaced"]
+    }
+    for blob, (by, _) in found.items():
+        now.marked |= {blob}
+        if by is not None:
+            now.known |= {by}
+            now.named[by] = now.named[blob]
+    for live in now.datasets.values():
+        if found.keys() & {*live["blobs"]}:
+            live["erased"] = seq
+            rows = sum(found[blob][1] for blob in live["blobs"] if blob in found)
+            live["rows"] = None if live["rows"] is None else live["rows"] - rows
+            live["blobs"] = _placed(live["blobs"], found)
+    now.pins = {of: (at, _placed(blobs, found)) for of, (at, blobs) in now.pins.items()}
+    for blob, (by, rows) in list(now.erased.items()):
+        if by in found:
+            now.erased[blob] = (found[by][0], rows + found[by][1])
+    now.erased |= found
+
+
+def _placed(blobs: list[str], found: dict[str, tuple[str | None, int]]) -> list[str]:
+    now = (found.get(blob, (blob, 0))[0] for blob in blobs)
+    return [blob for blob in now if blob is not None]
 
 
 def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
@@ -274,5 +308,6 @@ def _joined(was: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
         "blobs": was["blobs"] + more["blobs"],
         "rows": None if None in (was["rows"], more["rows"]) else was["rows"] + more["rows"],
         "sources": named + more["sources"],
+        "erased": was.get("erased", 0),
         "edited": was["edited"],
     }

@@ -41,7 +41,15 @@ class Compacting:
     draw: int
 
 
-Wanted = Command | Past | Staging | Deriving | Compacting
+@dataclass(frozen=True)
+class Erasing:
+    """Rows of a part, to leave every version: the host finds and rewrites the objects that hold them."""
+
+    name: str
+    part: str
+
+
+Wanted = Command | Past | Staging | Deriving | Compacting | Erasing
 
 
 @dataclass

@@ -8,21 +8,23 @@ import pytest
 from tests.simulation.broken_change_sets import CHANGE_SETS
 from tests.simulation.broken_compaction import COMPACTIONS
 from tests.simulation.broken_derivations import DERIVATIONS
+from tests.simulation.broken_erasures import ERASURES
 from tests.simulation.broken_gc import COLLECTIONS
 from tests.simulation.broken_protocols import PROTOCOLS
 from tests.simulation.broken_rows import ROW_CHANGES
-from tests.simulation.world import run
+from tests.simulation.world import ERASING, run
 
 SEEDS = 200
 
 
 @pytest.mark.parametrize(
     "broken",
-    [*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS, *ROW_CHANGES, *DERIVATIONS, *COMPACTIONS],
+    [*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS, *ROW_CHANGES, *DERIVATIONS, *COMPACTIONS, *ERASURES],
     ids=lambda broken: broken.__name__,
 )
 def test_is_found(broken: Callable[[], AbstractContextManager[None]]) -> None:
-    for seed in range(SEEDS):
+    first = ERASING if broken in ERASURES else 0
+    for seed in range(first, first + SEEDS):
         with broken():
             done = run(seed)
         if done.broken:

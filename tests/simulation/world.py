@@ -22,6 +22,8 @@ from tests.simulation.virtual_time import VirtualLoop, bury, chance_of
 
 FOREIGN = f"objects/{'f' * 64}-ffffffff-0-x"
 """An object of another lake that was put into the same bucket by mistake."""
+ERASING = 300
+"""From this seed on clients erase rows too: where they do, other faults are harder to find."""
 
 
 @dataclass
@@ -60,7 +62,14 @@ class World:
         self.record.foreign.add(FOREIGN)
         changes = self.chance.choice([8, 12, 18])
         self.clients = [
-            Client(f"c{n}", self.writers, self.record, chance_of(seed, "client", n), changes)
+            Client(
+                f"c{n}",
+                self.writers,
+                self.record,
+                chance_of(seed, "client", n),
+                changes,
+                seed >= ERASING,
+            )
             for n in range(2 * len(self.writers))
         ]
 

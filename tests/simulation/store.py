@@ -202,7 +202,7 @@ class SimulatedBucket:
         done = [key for key in keys if not faulty or chance.random() < 0.5]
         for key in done:
             self._store.delete(self._who, key)
-        for key in set(keys) - set(done):
+        for key in (key for key in keys if key not in done):
             if chance.random() < 0.5:
                 self._store.after(60 * chance.random(), self._store.delete, self._who, key)
         await asyncio.sleep(self._store.delay_s())

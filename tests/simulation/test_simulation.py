@@ -1,11 +1,20 @@
 """A fixed budget of seeds holds every promise; `ops/simulate --minutes N` goes on from there."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.simulation.__main__ import report
-from tests.simulation.world import run
+from tests.simulation.world import ERASING, run
 
 SEEDS, AT_ONCE = 600, 100
+ROOT = Path(__file__).parents[2]
+HASHES = (
+    f"from tests.simulation.world import run; print([run(n).trace_hash for n in (0, {ERASING})])"
+)
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
@@ -29,3 +38,15 @@ def test_one_seed_is_one_history() -> None:
     first, second, other = run(42), run(42), run(43)
     assert first.trace_hash == second.trace_hash
     assert first.trace_hash != other.trace_hash
+
+
+def test_one_seed_is_one_history_in_every_process() -> None:
+    """Each process hashes strings in its own way: nothing that a seed decides may depend on that."""
+    first, second = (_printed(HASHES, hash_seed) for hash_seed in ("1", "2"))
+    assert first == second
+
+
+def _printed(program: str, hash_seed: str) -> bytes:
+    environ = os.environ | {"PYTHONHASHSEED": hash_seed}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environ).stdout

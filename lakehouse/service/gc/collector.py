@@ -162,7 +162,7 @@ class GarbageCollector:
         self, plan: GcScope, found: list[GcCandidate], caller: Caller, done: GcProgress
     ) -> None:
         """One event, or none. One at a time, so that at most one mark stands before a user's change."""
-        blobs = tuple(finding.blob for finding in found)
+        blobs = tuple(sorted(finding.blob for finding in found))
         recorded = await self._submit(MarkObjects(plan.run, plan.cutoff_seq, blobs), caller)
         if recorded is None:
             return
@@ -177,7 +177,7 @@ class GarbageCollector:
         if not marked:
             return
         await self._wait()
-        batches = list(_thousands(marked))
+        batches = list(_thousands(sorted(marked)))
         for number, blobs in enumerate(batches, 1):
             # Another run may have been faster; deleting twice does no harm, recording twice is refused.
             gone = await self._node.bucket.delete_blobs(blobs)

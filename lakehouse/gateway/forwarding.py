@@ -157,7 +157,7 @@ class Forwarder:
         return None
 
     async def _record(self, forwarded: Forwarded, upstream: aiohttp.ClientResponse) -> None:
-        """Remember the change that an answer tells of."""
+        """Remember the change that an answer reports."""
         seq = upstream.headers.get("X-Journal-Seq", "")
         if not forwarded.changes or upstream.status >= OK_BELOW or not seq.isdecimal():
             return

@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 
+from lakehouse.api.engines.iceberg import IcebergError
 from lakehouse.api.headers import AnswerHeaders, ChangeHeaders, ReadHeaders
 from lakehouse.api.journal import StreamedEvent, StreamEnd
 from lakehouse.api.problem import Problem
 from lakehouse.domain.errors import CODES
+from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
 from lakehouse.web.http.problems import JSON, PROBLEM
 from lakehouse.web.route import Route
 
@@ -93,10 +95,16 @@ def _operation(route: Route, schemas: Schemas) -> Document:
             *_parameters(route.headers, "header"),
             *_parameters(headers, "header"),
         ],
-        "responses": _answers(route, schemas)
-        | {"default": {"$ref": "#/components/responses/Problem"}},
+        "responses": _answers(route, schemas) | {"default": _refusal(route, schemas)},
     }
     return found | ({"requestBody": _body(route, schemas)} if route.body else {})
+
+
+def _refusal(route: Route, schemas: Schemas) -> Document:
+    if not route.path.startswith(ICEBERG):
+        return {"$ref": "#/components/responses/Problem"}
+    content = {JSON: _json([IcebergError], schemas)}
+    return {"description": "A refusal in Iceberg's form.", "content": content}
 
 
 def _path(route: Route) -> list[Document]:
@@ -203,7 +211,8 @@ def _reference(struct: type[msgspec.Struct]) -> Document:
 
 
 def _structs(route: Route) -> list[type[msgspec.Struct]]:
-    return [each for each in (route.body, *route.answers) if isinstance(each, type)]
+    refusal = IcebergError if route.path.startswith(ICEBERG) else None
+    return [each for each in (route.body, *route.answers, refusal) if isinstance(each, type)]
 
 
 def _problem(schemas: Schemas) -> Document:

@@ -1,4 +1,5 @@
-"""The parameters of the Iceberg REST catalog. Its answers are those of Iceberg's own document. Pure."""
+"""The parameters and refusals of the Iceberg REST catalog. Its answers are those of Iceberg's own
+document. Pure."""
 
 from typing import Annotated
 
@@ -31,3 +32,21 @@ class IcebergQuery(msgspec.Struct, frozen=True):
         ]
         | None
     ) = msgspec.field(name="pageSize", default=None)
+
+
+class IcebergErrorDetail(msgspec.Struct, frozen=True):
+    """Why a request to the Iceberg catalog was refused."""
+
+    message: Annotated[
+        str, Meta(description="What happened.", examples=["there is no table lake.sales"])
+    ]
+    type: Annotated[
+        str, Meta(description="Iceberg's exception.", examples=["NoSuchTableException"])
+    ]
+    code: Annotated[int, Meta(description="The HTTP status.", examples=[404])]
+
+
+class IcebergError(msgspec.Struct, frozen=True):
+    """A refusal in Iceberg's form."""
+
+    error: IcebergErrorDetail

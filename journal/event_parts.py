@@ -54,7 +54,10 @@ def _has_later_members(data: Data) -> bool:
     changes = changes_of(data)
     return any(
         (isinstance(each, Content | DatasetRestored | DatasetRewritten) and bool(each.rounded))
-        or (isinstance(each, Content | DatasetRestored) and each.derivation is not None)
+        or (
+            isinstance(each, Content | DatasetRestored | DatasetRewritten)
+            and each.derivation is not None
+        )
         or (isinstance(each, DatasetRestored) and bool(each.lineage))
         for each in changes
     )

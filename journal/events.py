@@ -167,7 +167,8 @@ class DatasetRewritten(Record, frozen=True, omit_defaults=True):
 
     `kind` is one of REWRITE_KINDS. `replaced` are the objects that had such rows, `added` the
     objects that follow all others. `row_count` is that of the whole dataset afterwards, and
-    `schema` covers all of it. `quarantine` is what `source` added to it.
+    `schema` covers all of it. `quarantine` is what `source` added to it. `derivation`: the statement
+    whose result are the rows of `added`.
     """
 
     TYPE: ClassVar[str] = "dataset_rewritten"
@@ -184,6 +185,7 @@ class DatasetRewritten(Record, frozen=True, omit_defaults=True):
     quarantine: tuple[Object, ...] = ()
     rounded: tuple[Rounded, ...] = ()
     statement: RowStatement | None = None
+    derivation: Derivation | None = None
 
 
 class ObjectsMarked(Record, frozen=True):

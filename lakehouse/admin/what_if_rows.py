@@ -57,10 +57,9 @@ def _ingest(
     """The file or result, uploaded and read under the contract that the dataset has now."""
     met, live = catalog.find(before.catalog, data.name), catalog.find(now.catalog, data.name)
     replaces = isinstance(data, DatasetRegistered)
-    derivation = None if isinstance(data, DatasetRewritten) else data.derivation
     changed = met is not None and met.schema_fingerprint != data.schema_fingerprint
     source = data.source
-    if source is None and derivation is None:
+    if source is None and data.derivation is None:
         source = Source("", 0, ())
     return IngestDataset(
         data.name,
@@ -73,7 +72,7 @@ def _ingest(
             value for name, value in (source.options if source else ()) if name == RETRIES
         ),
         read_at=live.seq if live else None,
-        derivation=derivation,
+        derivation=data.derivation,
     )
 
 

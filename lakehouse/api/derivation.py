@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from lakehouse.api.catalog import Manifest, RowCountOrNull, SchemaColumn
 from lakehouse.api.fields import AsOf, DatasetName, ProfileName, RowCount, SchemaFingerprint, Seq
-from lakehouse.api.ingest import Refusal, RowsIngested
+from lakehouse.api.ingest import Refusal, RowsIngested, RowsRemoved
 
 SchemaChange = Annotated[
     Literal["replace", "widen"] | None,
@@ -35,9 +35,20 @@ class DeriveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Values for `?`, or by name for `$name`.", examples=[None]),
     ] = None
     mode: Annotated[
-        Literal["replace", "append"],
-        Meta(description="Make the dataset exactly this result, or add its rows."),
+        Literal["replace", "append", "merge"],
+        Meta(
+            description="Make the dataset exactly this result, add its rows, or (`merge`, with `key`) "
+            "let them replace the rows with the same key."
+        ),
     ] = "replace"
+    key: Annotated[
+        tuple[str, ...] | str,
+        Meta(
+            description="With `mode=merge`: the columns that identify a row, as a list or separated "
+            "by commas.",
+            examples=[["id"]],
+        ),
+    ] = ()
     as_of: Annotated[
         AsOf | None, Meta(description="The moment that is read. The default is now.")
     ] = None
@@ -87,6 +98,7 @@ class DeriveReceipt(Manifest, frozen=True, kw_only=True):
     """The dataset, and the rows that the statement brought: `objects` are those alone."""
 
     rows_ingested: RowsIngested
+    rows_removed: RowsRemoved
     reads: Reads
     reused: Annotated[
         bool,
@@ -125,7 +137,9 @@ class DeriveDryRun(msgspec.Struct, frozen=True):
     seq: Annotated[Seq, Meta(description="The event up to which this is true.")]
     outcome: Annotated[
         str,
-        Meta(description="`create`, `replace`, `append` or `refuse`.", examples=["create"]),
+        Meta(
+            description="`create`, `replace`, `append`, `merge` or `refuse`.", examples=["create"]
+        ),
     ]
     schema: Annotated[
         list[SchemaColumn] | None, Meta(description="The columns; null if it was not run.")

@@ -2,7 +2,7 @@
 
 from lakehouse.cli.arguments import Commands, Parser, add_as_of, add_change, add_command
 
-MODES = ("replace", "append")
+MODES = ("replace", "append", "merge")
 
 
 def add_derive(commands: "Commands[Parser]") -> None:
@@ -28,7 +28,10 @@ def add_derive(commands: "Commands[Parser]") -> None:
         "--params", metavar="JSON", help="values for ? as a list, or for $name as an object"
     )
     command.add_argument(
-        "--mode", choices=MODES, default="replace", help="replace the rows, or add to them"
+        "--mode", choices=MODES, default="replace", help="replace the rows, add to them, or merge"
+    )
+    command.add_argument(
+        "--key", metavar="COLUMNS", help="with --mode merge: what identifies a row: id or id,day"
     )
     add_as_of(command)
     command.add_argument("--profile", metavar="NAME", help="profile that resolves the names")

@@ -207,6 +207,7 @@ def _event(live: Dataset | None, command: IngestDataset, table: Table) -> Data:
         table.quarantine,
         table.rounded,
         command.statement,
+        command.derivation,
     )
 
 

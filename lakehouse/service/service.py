@@ -38,6 +38,7 @@ from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
+from lakehouse.service.ingest.replaced_rows import RowReplacement
 from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.journal import JournalReads
 from lakehouse.service.mask_key import MaskKey
@@ -119,10 +120,12 @@ class Service:
         self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))
         self.iceberg = IcebergCatalog(node, self.objects)
         turns = RowTurns()
+        reading = IngestLimits(decoded_bytes=limits.upload_bytes)
+        replacement = RowReplacement(node, engine, pool, finder, reading, turns)
         self.quotas = Quotas(node)
         self.ingest = Ingest(
             *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes),
-            *(rejections, self._ingests, engine, finder, turns, self.quotas),
+            *(rejections, self._ingests, replacement, self.quotas),
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
         mask_key = MaskKey(node)
@@ -132,8 +135,7 @@ class Service:
         )
         self.derivations = Derivations(
             Workshop(
-                *(node, self.objects, self.sql, pool, spool_dir),
-                IngestLimits(decoded_bytes=limits.upload_bytes),
+                *(node, self.objects, self.sql, pool, spool_dir, reading, replacement),
             ),
             Limiter(limits.derivations, "derivations", retry_after_s=5),
         )

@@ -49,7 +49,7 @@ STAGED = {
     "renamed": [{"position": 0, "was": 0, "name": 0}],
 }  # fmt: skip
 READ = {"name": 0, "seq": 0, "dataset_id": 0, "as_of": 0}
-DERIVED = MANIFEST | {"rows_ingested": 0, "reads": [READ], "reused": 0}
+DERIVED = MANIFEST | {"rows_ingested": 0, "rows_removed": 0, "reads": [READ], "reused": 0}
 DERIVE_DRY_RUN = {
     "dry_run": 0, "name": 0, "seq": 0, "outcome": 0, "schema": [COLUMN], "schema_fingerprint": 0,
     "rows_ingested": 0, "row_count": 0, "reads": [READ],

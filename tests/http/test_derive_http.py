@@ -415,3 +415,67 @@ class TestMeanwhile:
         receipt = done(derive(lake, name, f"SELECT id FROM {base}"))
         assert (receipt["row_count"], receipt["reads"][0]["seq"]) == (3, seq)
         assert done(refresh(lake, name))["row_count"] == 4
+
+
+class TestMerge:
+    """Rows of a result that take the place of those with the same key."""
+
+    def test_rows_with_the_same_key_are_replaced(self, lake: Lake, base: str, fresh: Fresh) -> None:
+        name = fresh()
+        made = done(derive(lake, name, f"SELECT id, amount FROM {base}", mode="merge", key="id"))
+        assert (made["rows_ingested"], made["rows_removed"]) == (3, 0)
+        sql = f"SELECT id, amount * 10 AS amount FROM {base} WHERE id > 1 UNION ALL SELECT 9, 90"
+        seen = done(derive(lake, name, sql, mode="merge", key=["id"], dry_run=True))
+        assert (seen["outcome"], seen["row_count"], seen["refused"]) == ("merge", 4, None)
+        merged = done(derive(lake, name, sql, mode="merge", key=["id"]))
+        assert (merged["rows_ingested"], merged["rows_removed"], merged["row_count"]) == (3, 2, 4)
+        assert [each["name"] for each in merged["reads"]] == [base]
+        assert rows(lake, f"FROM {name} ORDER BY id") == [[1, 10], [2, 200], [3, 300], [9, 90]]
+        event = done(lake.ask("GET", f"/v1/journal/events?after={merged['seq'] - 1}&limit=1"))
+        data = event["events"][0]["data"]
+        assert (data["kind"], data["statement"]["key"]) == ("merge", ["id"])
+        assert data["derivation"]["sql"] == sql
+        before = done(
+            lake.ask("POST", "/v1/journal/undo", {"seq": merged["seq"], "dry_run": False})
+        )
+        assert before["seq"] == merged["seq"] + 1
+        assert rows(lake, f"FROM {name} ORDER BY id") == [[1, 10], [2, 20], [3, 30]]
+
+    def test_why_leads_through_the_merge(self, lake: Lake, base: str, fresh: Fresh) -> None:
+        name = fresh()
+        done(lake.ingest(f"name={name}", b"id,amount\n1,1\n7,7\n"))
+        done(derive(lake, name, f"SELECT id, amount FROM {base}", mode="merge", key="id"))
+        uploads = done(lake.ask("GET", f"/v1/catalog/why/{name}"))["uploads"]
+        own = done(lake.ask("GET", f"/v1/catalog/why/{base}"))["uploads"]
+        assert own[0]["source"] in [each["source"] for each in uploads]
+        assert len(uploads) == 2
+
+    def test_it_is_not_refreshed(self, lake: Lake, base: str, fresh: Fresh) -> None:
+        name = fresh()
+        for _ in range(2):
+            done(derive(lake, name, f"SELECT id FROM {base}", mode="merge", key="id"))
+            refused(refresh(lake, name), 409, "cannot_refresh")
+
+    def test_bad_keys(self, lake: Lake, base: str, fresh: Fresh) -> None:
+        name = fresh()
+        done(derive(lake, name, f"SELECT id, region FROM {base}"))
+        with nothing_changes(lake):
+            twice = f"SELECT id, region FROM {base} UNION ALL SELECT 1, 'x'"
+            found = refused(derive(lake, name, twice, mode="merge", key="id"), 422, "duplicate_key")
+            assert found.json["errors"][0]["rows"] == [1, 4]
+            empty = "SELECT NULL::BIGINT AS id, 'x' AS region"
+            refused(derive(lake, name, empty, mode="merge", key="id"), 422, "null_key")
+            one = f"SELECT id, region FROM {base}"
+            for wrong in ({"mode": "merge"}, {"key": "id"}, {"mode": "merge", "key": "id,id"}):
+                refused(derive(lake, name, one, **wrong), 400, "invalid_request")
+            refused(derive(lake, name, one, mode="merge", key="nope"), 400, "invalid_request")
+
+    def test_it_is_staged(self, lake: Lake, base: str, fresh: Fresh) -> None:
+        name = fresh()
+        done(lake.ingest(f"name={name}", b"id,amount\n1,1\n7,7\n"))
+        sql = f"SELECT id, amount FROM {base}"
+        staged = done(derive(lake, name, sql, mode="merge", key="id", stage=True))
+        assert rows(lake, f"SELECT count(*) FROM {name}") == [[2]]
+        changes = [{"op": "commit", "staged": staged["staged"]}]
+        done(lake.ask("POST", "/v1/catalog/transaction", {"changes": changes}))
+        assert rows(lake, f"FROM {name} ORDER BY id") == [[1, 10], [2, 20], [3, 30], [7, 7]]

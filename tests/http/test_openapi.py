@@ -90,7 +90,7 @@ BODIES = {
     "SwapChange": "op a b",
     "CommitChange": "op staged mode",
     "RenameRequest": "name to",
-    "DeriveRequest": "name sql params mode as_of profile schema_change dry_run stage",
+    "DeriveRequest": "name sql params mode key as_of profile schema_change dry_run stage",
     "RefreshRequest": "name schema_change",
     "PutViewRequest": "sql of masks rows unmasked comment",
     "PutProfileRequest": "names others",

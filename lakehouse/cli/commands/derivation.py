@@ -63,6 +63,7 @@ async def _request(arguments: argparse.Namespace) -> DeriveRequest:
         sql=await statement_of(arguments),
         params=_params(arguments.params),
         mode=arguments.mode,
+        key=arguments.key or (),
         as_of=arguments.as_of,
         profile=arguments.profile,
         schema_change=arguments.schema_change,

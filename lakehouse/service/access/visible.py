@@ -18,6 +18,7 @@ from journal.events import (
     ChangeSetCommitted,
     Content,
     DatasetRestored,
+    DatasetRewritten,
     Derivation,
     Event,
     TypedChange,
@@ -145,7 +146,7 @@ def _visible_change(change: Change, held: Permissions) -> Change | None:
     subjects = subjects_of(change)
     if subjects is None or not sees_subjects(held, subjects):
         return None
-    if isinstance(change, Content | DatasetRestored):
+    if isinstance(change, Content | DatasetRestored | DatasetRewritten):
         derivation = _visible_derivation(change.derivation, held)
         return msgspec.structs.replace(change, derivation=derivation)
     return change

@@ -19,8 +19,10 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, IngestDataset, RefreshDataset
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.ingest_rules import REPLACING_ROWS
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.reader import Parsed
+from lakehouse.formats.options import PARQUET, Options
+from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.result.reader import read_result
 from lakehouse.formats.schema import Contract
 from lakehouse.process.spool import Spooled, full_disk_refused, spooled
@@ -31,6 +33,7 @@ from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.contracts import present_contract
 from lakehouse.service.ingest.job import table_of, upload
 from lakehouse.service.ingest.plan import IngestPlan
+from lakehouse.service.ingest.replaced_rows import ReplacedRows, RowReplacement
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.profiles import profile_for
@@ -48,6 +51,7 @@ class Workshop(msgspec.Struct, frozen=True):
     pool: Executor
     spool_dir: Path
     limits: IngestLimits
+    replacement: RowReplacement
 
 
 class DeriveJob:
@@ -65,6 +69,7 @@ class DeriveJob:
         query_id: str,
         plan: IngestPlan,
         request: SqlRequest | None,
+        replaced: ReplacedRows | None,
         *,
         dry_run: bool,
     ) -> None:
@@ -76,6 +81,8 @@ class DeriveJob:
         self._plan = plan
         self._request = request
         """None for a refresh."""
+        self._replaced = replaced
+        """What finds the rows that a merge replaces; None for other modes."""
         self._dry_run = dry_run
         self.parsed: Parsed | None = None
         """The rows, once they are written."""
@@ -112,10 +119,12 @@ class DeriveJob:
             case DataStep.READ_UNDER_CONTRACT | DataStep.CHECK_VALUES:
                 return await self._judged(ingest)
             case DataStep.UPLOAD | DataStep.UPLOAD_AGAIN:
-                return await self._uploaded(ingest)
+                return await self._uploaded(ingest, again=step is DataStep.UPLOAD_AGAIN)
+            case DataStep.FIND_ROWS:
+                return await self._found(ingest)
             case DataStep.PLAN_AGAIN | DataStep.REBUILD:
                 raise ValueError(f"a derivation has no step {step}")
-            case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE | DataStep.FIND_ROWS:
+            case DataStep.FIND_SOURCES | DataStep.FIND_LAST_CHANGE:
                 raise ValueError(f"a derivation has no step {step}")
         assert_never(step)
 
@@ -171,9 +180,31 @@ class DeriveJob:
             derivation=self.derivation,
         )
 
-    async def _uploaded(self, ingest: IngestDataset) -> IngestDataset:
+    async def _found(self, ingest: IngestDataset) -> IngestDataset:
+        """The command with the rows that the result's replace; uploaded if the result is."""
+        if self.parsed is None or self._replaced is None:
+            raise ValueError("rows to replace are found after the result is written")
+        # A row of the result is named by its number, as a row of Parquet is.
+        request = ReadRequest(
+            source=b"",
+            content_encoding=None,
+            options=Options(format=PARQUET),
+            contract=self._contract,
+            work_dir=self._place.fresh,
+            limits=self._shop.limits,
+        )
+        ingest = await self._replaced.find(ingest, self.parsed, request)
+        if ingest.table is None or not ingest.table.uploaded:
+            return ingest
+        return await self._replaced.upload(ingest, again=False)
+
+    async def _uploaded(self, ingest: IngestDataset, *, again: bool) -> IngestDataset:
         if self.parsed is None:
             raise ValueError("rows are uploaded after they are written")
+        if self._replaced is not None:
+            ingest = await self._replaced.upload(ingest, again=again)
+        if ingest.table is not None and ingest.table.uploaded and not again:
+            return ingest
         name, node = self._plan.name, self._shop.node
         if self._dry_run:
             table = table_of(name, self.parsed, node, uploaded=True)
@@ -193,13 +224,24 @@ async def deriving(
     dry_run: bool = False,
 ) -> AsyncIterator[DeriveJob]:
     """The job of one derivation; its files are removed when the context ends."""
-    async with work_dir(workshop.spool_dir, workshop.pool) as place, AsyncExitStack() as stack:
-        yield DeriveJob(*(workshop, stack, place, caller, query_id, plan, request), dry_run=dry_run)
+    async with AsyncExitStack() as outer:
+        place = await outer.enter_async_context(work_dir(workshop.spool_dir, workshop.pool))
+        # Closed when the statement is run again; what the whole job has stays.
+        stack = await outer.enter_async_context(AsyncExitStack())
+        replaced = None
+        if plan.mode in REPLACING_ROWS:
+            begun = workshop.replacement.begun(plan.name, place, dry_run=dry_run)
+            replaced = await outer.enter_async_context(begun)
+        yield DeriveJob(
+            *(workshop, stack, place, caller, query_id, plan, request, replaced), dry_run=dry_run
+        )
 
 
 def command_of(plan: IngestPlan) -> IngestDataset:
     """The command of a derivation, before its statement is run."""
-    return IngestDataset(plan.name, plan.mode, None, None, None, plan.schema_change)
+    return IngestDataset(
+        *(plan.name, plan.mode, None, None, None, plan.schema_change), statement=plan.statement()
+    )
 
 
 def _derivation(request: SqlRequest, state: State, reads: tuple[Read, ...]) -> Derivation:

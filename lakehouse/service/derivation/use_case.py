@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
-from journal.events import Content, DatasetRestored, Derivation
+from journal.event_parts import rows_changed
+from journal.events import Content, DatasetRestored, DatasetRewritten, Derivation, Object
 from lakehouse.api.derivation import (
     DeriveDryRun,
     DeriveReceipt,
@@ -29,7 +30,7 @@ from lakehouse.service.access.permissions import Permissions, permissions, requi
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import Foreseen, Settled, foresee, settle
 from lakehouse.service.derivation.job import DeriveJob, Workshop, command_of, deriving
-from lakehouse.service.ingest.plan import IngestPlan
+from lakehouse.service.ingest.plan import IngestPlan, check_plan
 from lakehouse.service.staging import Staging
 from projections import catalog
 
@@ -167,23 +168,25 @@ class Derivations:
         if dataset is None:
             raise RefusedError(Refused("internal_error", "what was derived is not in the catalog"))
         data = settled.event.data if settled.event else None
-        content = data if isinstance(data, Content | DatasetRestored) else None
-        derivation = content.derivation if content else dataset.derivation
-        added = msgspec.structs.replace(dataset, objects=content.objects if content else ())
+        changed = data if isinstance(data, Content | DatasetRestored | DatasetRewritten) else None
+        derivation = changed.derivation if changed else dataset.derivation
+        objects = _added(changed)
+        added = msgspec.structs.replace(dataset, objects=objects)
         body = DeriveReceipt(
             **msgspec.structs.asdict(presentation.manifest(added, settled.state.inventory)),
-            rows_ingested=(content.row_count or 0) if content else 0,
+            rows_ingested=sum(item.row_count or 0 for item in objects),
+            rows_removed=_removed(changed),
             reads=_versions(derivation, permissions(self._node, caller)),
-            reused=content is None,
+            reused=changed is None,
         )
         return Versioned(body, settled.seq)
 
 
 def _plan(request: DeriveRequest) -> IngestPlan:
-    check_name(request.name)
-    if request.schema_change == "replace" and request.mode != "replace":
-        detail = "schema_change=replace requires mode=replace: an append keeps the rows and schema"
-        raise RefusedError(Refused("invalid_request", detail))
+    key = request.key.split(",") if isinstance(request.key, str) else request.key
+    columns = tuple(name.strip() for name in key) if request.key else ()
+    plan = IngestPlan(request.name, request.mode, schema_change=request.schema_change, key=columns)
+    check_plan(plan)
     if request.dry_run and request.stage:
         raise RefusedError(Refused("invalid_request", "dry_run and stage exclude each other"))
     size_bytes = len(msgspec.json.encode((request.sql, request.params)))
@@ -191,7 +194,21 @@ def _plan(request: DeriveRequest) -> IngestPlan:
         detail = f"the statement and its parameters have {size_bytes:,} bytes"
         detail = f"{detail}; at most {MAX_STATEMENT_BYTES:,} are allowed"
         raise RefusedError(Refused("invalid_request", detail))
-    return IngestPlan(request.name, request.mode, schema_change=request.schema_change)
+    return plan
+
+
+def _added(
+    data: Content | DatasetRestored | DatasetRewritten | None,
+) -> tuple[Object, ...]:
+    """The objects that hold what the statement brought."""
+    if isinstance(data, DatasetRewritten):
+        return data.added
+    return data.objects if data else ()
+
+
+def _removed(data: Content | DatasetRestored | DatasetRewritten | None) -> int:
+    """How many single rows the statement's took the place of."""
+    return rows_changed(data)[1] if isinstance(data, DatasetRewritten) else 0
 
 
 def _versions(derivation: Derivation | None, held: Permissions) -> list[ReadVersion]:

@@ -55,7 +55,8 @@ async def _derivation(node: Node, dataset: Dataset) -> Derivation | None:
     found = (
         change.derivation
         for change in changes_of(event.data)
-        if isinstance(change, Content | DatasetRestored) and change.derivation is not None
+        if isinstance(change, Content | DatasetRestored | DatasetRewritten)
+        and change.derivation is not None
     )
     return next(found, None)
 

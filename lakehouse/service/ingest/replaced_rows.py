@@ -4,18 +4,49 @@ Does the step that finds them, once the file itself is fine. Must never decide w
 looked for again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
+from journal.slot import format_at
+from lakehouse.commit.node import Node
 from lakehouse.domain.commands import IngestDataset, Rewritten
+from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.query.engine import QueryEngine
 from lakehouse.query.messages import RowSearch
 from lakehouse.service.ingest.row_checks import RowChecks
-from lakehouse.service.rows.finder import KeyRows
+from lakehouse.service.ingest.work_dir import WorkDir
+from lakehouse.service.rows.finder import KeyRows, RowFinder
 from lakehouse.service.rows.object_rewrites import ObjectRewrites, RowChange
+from lakehouse.service.rows.turns import RowTurns
+
+
+class RowReplacement(msgspec.Struct, frozen=True):
+    """What every replacement of single rows in a process works with."""
+
+    node: Node
+    engine: QueryEngine
+    pool: Executor
+    finder: RowFinder
+    limits: IngestLimits
+    turns: RowTurns
+
+    @asynccontextmanager
+    async def begun(
+        self, name: str, place: WorkDir, *, dry_run: bool
+    ) -> AsyncIterator["ReplacedRows"]:
+        """What finds the rows of one dataset that a file replaces; its turn ends with the context."""
+        # What was acknowledged before this request, by any process, is there to be found.
+        await self.node.refresh()
+        rewrites = ObjectRewrites(*(self.node, self.finder, self.limits, place), dry_run=dry_run)
+        async with AsyncExitStack() as stack:
+            yield ReplacedRows(
+                *(self.engine, self.pool, rewrites, format_at(self.node.clock.now())),
+                lambda: stack.enter_async_context(self.turns.turn(name)),
+            )
 
 
 class ReplacedRows:

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 
 from journal.events import Event
-from journal.slot import format_at
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
@@ -24,7 +23,6 @@ from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits
 from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.process.growing_file import GrowingFile
 from lakehouse.process.spool import Spooled, spooled
-from lakehouse.query.engine import QueryEngine
 from lakehouse.service import presentation
 from lakehouse.service.access.permissions import require
 from lakehouse.service.access.quotas import INGESTS, Quotas
@@ -35,12 +33,9 @@ from lakehouse.service.ingest.job import IngestJob
 from lakehouse.service.ingest.plan import IngestPlan, check_plan
 from lakehouse.service.ingest.prefetch import Prefetch, Prefetcher
 from lakehouse.service.ingest.rejections import Rejections
-from lakehouse.service.ingest.replaced_rows import ReplacedRows
+from lakehouse.service.ingest.replaced_rows import ReplacedRows, RowReplacement
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from lakehouse.service.objects import VerifiedObjects
-from lakehouse.service.rows.finder import RowFinder
-from lakehouse.service.rows.object_rewrites import ObjectRewrites
-from lakehouse.service.rows.turns import RowTurns
 from lakehouse.service.staging import Staging
 from projections import catalog
 
@@ -72,9 +67,7 @@ class Ingest:
         upload_bytes: int,
         rejections: Rejections,
         uploads: Limiter,
-        engine: QueryEngine,
-        finder: RowFinder,
-        turns: RowTurns,
+        replacement: RowReplacement,
         quotas: Quotas,
     ) -> None:
         self.max_bytes = upload_bytes
@@ -92,9 +85,7 @@ class Ingest:
         self._reading = (IngestLimits(decoded_bytes=upload_bytes), ByteBudget(AHEAD_BYTES))
         """What every ingest of this process is read under; the budget is shared by all of them."""
         self._ahead = Prefetcher(node, pool, spool_dir, *self._reading)
-        self._engine = engine
-        self._finder = finder
-        self._turns = turns
+        self._replacement = replacement
         self._quotas = quotas
 
     def check_writable(self, caller: Caller, name: str) -> None:
@@ -213,21 +204,12 @@ class Ingest:
         self, plan: IngestPlan, *, dry_run: bool = False
     ) -> AsyncIterator[tuple[WorkDir, ReplacedRows | None]]:
         """A work directory and, for a mode that replaces single rows, what finds them."""
-        async with work_dir(self._spool_dir, self._pool) as place, AsyncExitStack() as stack:
+        async with work_dir(self._spool_dir, self._pool) as place:
             if plan.mode not in REPLACING_ROWS:
                 yield place, None
                 return
-            # What was acknowledged before this request, by any process, is there to be found.
-            await self._node.refresh()
-            limits, _ = self._reading
-            rewrites = ObjectRewrites(*(self._node, self._finder, limits, place), dry_run=dry_run)
-            yield (
-                place,
-                ReplacedRows(
-                    *(self._engine, self._pool, rewrites, format_at(self._node.clock.now())),
-                    lambda: stack.enter_async_context(self._turns.turn(plan.name)),
-                ),
-            )
+            async with self._replacement.begun(plan.name, place, dry_run=dry_run) as replaced:
+                yield place, replaced
 
     async def _receipt(self, plan: IngestPlan, settled: Settled) -> Versioned[IngestReceipt]:
         dataset = catalog.find(settled.state.catalog, plan.name)

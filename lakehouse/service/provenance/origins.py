@@ -224,8 +224,6 @@ def _count(item: Object) -> int:
 
 def _origin(header: Header, event: Event, change: Change) -> Origin:
     match change:
-        case DatasetRewritten():
-            return Origin(header, event, change.source, None)
-        case Content() | DatasetRestored():
+        case Content() | DatasetRestored() | DatasetRewritten():
             return Origin(header, event, change.source, change.derivation)
     return Origin(header, event, None, None)

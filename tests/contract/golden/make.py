@@ -306,6 +306,21 @@ def compactions() -> list[list[Data]]:
     ]
 
 
+def merged_derivations() -> list[list[Data]]:
+    """A statement's result merged by key: its rows take the place of others, and follow the rest."""
+    people = registered("People", item("p1"), schema=COLUMNS, source=source("s"))
+    reads = (Read("Größe", 1, dataset_id("Größe")),)
+    merged = DatasetRewritten(
+        *(people.dataset_id, people.name, "merge", people.schema_fingerprint, people.schema),
+        (Replacement((blob("p1"),), (item("p2", 4),), 0, 1),),
+        6,
+        added=(item("p3", 2),),
+        statement=RowStatement(key=("id",)),
+        derivation=Derivation("SELECT 1 AS id", None, None, reads),
+    )
+    return [[registered("Größe", item("g1")), people], [merged]]
+
+
 FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1": facts,
     "v1-access": access,
@@ -315,6 +330,7 @@ FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v2-block-hashes": block_hashes,
     "v2-derivations": derivations,
     "v2-compactions": compactions,
+    "v2-merged-derivations": merged_derivations,
     "v1-erasures": erasures,
 }
 

@@ -165,7 +165,7 @@ def wrong_drop(scene: Scene) -> Generator[None, None, None]:
 
 def bad_load(scene: Scene) -> Generator[None, None, None]:
     """The section loads the bad file itself."""
-    rows = ("sql", "SELECT * FROM people ORDER BY id", "--format", "csv")
+    rows = ("sql", "SELECT * FROM people ORDER BY ALL", "--format", "csv")
     yield
     assert scene.run(*rows) == "id,name\n1,ann\n2,bob\n2,rob\n3,eve\n"
     yield

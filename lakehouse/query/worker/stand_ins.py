@@ -33,7 +33,7 @@ def stand_ins(
         yield
     finally:
         if tables:
-            # The views are made anew for the next statement.
+            # The next statement creates its own views.
             catalogue.keep(cursor, {})
             for table in tables:
                 cursor.execute(f"DROP TABLE IF EXISTS {table}")

@@ -171,7 +171,7 @@ def successors(
     """The parts of the objects that one replacement wrote.
 
     While no row is gone, each row stands where it stood. Otherwise the rows of an object can be
-    told apart only if all come from one change; else each change stands for all of them.
+    assigned only if all come from one change; else each change stands for all of them.
     """
     counts = [rows.get(blob) for blob in change.blobs]
     if None in counts and change.rows:

@@ -76,6 +76,8 @@ def test_a_kill_midway_loses_nothing_and_the_next_one_goes_on(start: Start) -> N
         asking.join()
         lakehouse.start()
         assert rows(lakehouse.client, "a") == before
+    append(lakehouse.client, "a", FILES * KILLS, 2)
+    before = rows(lakehouse.client, "a")
     compact(lakehouse.client, "a")
     assert rows(lakehouse.client, "a") == before
     assert objects(lakehouse.client, "a") == 1

@@ -8,10 +8,10 @@ import datetime
 import time as clock
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import lakehouse
+from lakehouse.client.closing import Closing
 from lakehouse.client.lake import Lake
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ _UNSUPPORTED = frozenset({"statement_not_allowed"})
 _OPERATIONAL = frozenset({"unreachable", "incomplete_answer", "unauthenticated", "forbidden"})
 
 
-class Cursor:
+class Cursor(Closing):
     """Runs statements and fetches their rows. A context manager."""
 
     arraysize = 1
@@ -187,17 +187,6 @@ class Cursor:
             raise StopIteration
         return row
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _open(self) -> Lake:
         if self._closed:
             raise InterfaceError("the cursor is closed")
@@ -215,7 +204,7 @@ class Cursor:
         self._result = self._rows = self.description = None
 
 
-class Connection:
+class Connection(Closing):
     """A connection to a lake. A context manager."""
 
     Warning = Warning
@@ -257,17 +246,6 @@ class Connection:
         if self._lake is not None:
             self._lake.close()
             self._lake = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def connect(

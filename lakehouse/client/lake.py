@@ -1,14 +1,14 @@
 """A lake, asked over a connection: the one class behind `lakehouse.connect` and `lakehouse.open`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lakehouse.api.catalog import DatasetPage
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.sql import CancelledQueries
 from lakehouse.api.time_travel import Undone
 from lakehouse.client import events, parameters, request
+from lakehouse.client.closing import Closing
 from lakehouse.client.dataset import Dataset
 from lakehouse.client.events import Event
 from lakehouse.client.http import Http, pool_for
@@ -24,7 +24,7 @@ ARROW = "arrow"
 T = TypeVar("T")
 
 
-class Lake:
+class Lake(Closing):
     """A connection to a lake; threads may share it. Every method that asks the lake raises Error."""
 
     def __init__(self, http: Http, closed: Callable[[], None] | None = None) -> None:
@@ -150,17 +150,6 @@ class Lake:
         if self._closed is not None:
             self._closed()
             self._closed = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _ingest(
         self,

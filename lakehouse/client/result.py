@@ -7,13 +7,13 @@ import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import urllib3
 
 from lakehouse.client import http
+from lakehouse.client.closing import Closing
 
 if TYPE_CHECKING:
     import pandas
@@ -26,7 +26,7 @@ _HUGEINT = pa.decimal128(38, 0)
 """How a sum of integers comes: as Python's int here."""
 
 
-class Result:
+class Result(Closing):
     """The rows that a statement selected. A context manager: leaving it stops what still runs."""
 
     def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
@@ -105,17 +105,6 @@ class Result:
         """Stop reading; the lake stops the statement."""
         self._gone = True
         self._response.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Result of {', '.join(self.columns)} as of event {self.seq}>"

@@ -115,6 +115,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which requests are recorded in the bucket: refused accesses, or all reads too."""
     audit_retention: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4}[dw]$")] = "90d"
     """For how long gc leaves the audit: days or weeks."""
+    iceberg_wait_s: Annotated[float, msgspec.Meta(ge=0, le=30 * 24 * 3600)] = 3_600.0
+    """How long gc leaves marked objects to readers of other engines."""
 
 
 def load(options: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> Settings:

@@ -132,7 +132,7 @@ async def service_of(
 
 
 def _limits(settings: Settings) -> ServiceLimits:
-    waits = GcWaits(2 * settings.poll_interval_s, settings.query_timeout_s)
+    waits = GcWaits(2 * settings.poll_interval_s, settings.query_timeout_s, settings.iceberg_wait_s)
     return ServiceLimits(
         cache_bytes=settings.query_cache_mb * MIB,
         waits=waits,

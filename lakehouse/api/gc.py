@@ -114,7 +114,11 @@ class GcReport(msgspec.Struct, frozen=True, kw_only=True):
     left: (
         Annotated[
             Count,
-            Meta(description="Number of marked objects left to the next run.", examples=[0]),
+            Meta(
+                description="Number of marked objects left to a later run: the store did not delete "
+                "them, or readers of other engines may still need them.",
+                examples=[0],
+            ),
         ]
         | msgspec.UnsetType
     ) = msgspec.UNSET

@@ -357,7 +357,8 @@ def test_collected_versions_leave(tmp_path: Path) -> None:
         seqs = [lake.ingest("name=t", f"a\n{number}\n".encode()).seq for number in range(3)]
         lake.ask("POST", "/v1/catalog/pin", {"name": "t", "as_of": seqs[0]})
         assert ids_of(load(lake, "t")) == seqs
-        lake.ask("POST", "/v1/gc", {"dry_run": False, "older_than": "0s"})
+        done = lake.ask("POST", "/v1/gc", {"dry_run": False, "older_than": "0s"}).json
+        assert (done["marked"], done["deleted"], done["left"]) == (1, 0, 1), "engines may read it"
         metadata = agree(lake, "t")
         assert ids_of(metadata) == [seqs[0], seqs[2]]
         assert [each["snapshot-id"] for each in metadata["snapshot-log"]] == [seqs[2]]
@@ -365,6 +366,17 @@ def test_collected_versions_leave(tmp_path: Path) -> None:
         gone = lake.ask("GET", f"{BASE}/at{seqs[1]}/namespaces/lake/tables/t")
         assert 400 <= gone.status < 500
         assert ids_of(load(lake, "t", f"/at{seqs[0]}")) == [seqs[0]]
+
+
+def test_erased_rows_do_not_wait_for_engines(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket") as lake:
+        lake.ingest("name=t", b"a\n1\n2\n")
+        load(lake, "t")
+        body = {"name": "t", "where": "a = 1", "reason": "asked for", "dry_run": False}
+        done = lake.ask("POST", "/v1/catalog/erase", body).json
+        assert (done["objects"], done["collected"]) == (1, 1)
+        metadata = agree(lake, "t")
+        assert scan(metadata["snapshots"][0], metadata) == [(2,)]
 
 
 def test_reserved_keys(lake: Lake) -> None:

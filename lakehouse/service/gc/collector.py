@@ -12,7 +12,7 @@ from itertools import islice
 
 import msgspec
 
-from journal.bucket.keys import BLOBS, MAX_DELETED
+from journal.bucket.keys import BLOBS, ICEBERG, MAX_DELETED
 from journal.bucket.port import Stat
 from journal.clock import uuid7
 from journal.slot import parse_at
@@ -42,6 +42,8 @@ class GcWaits(msgspec.Struct, frozen=True):
     """Until every follower knows of the marks."""
     query_s: float = 60.0
     """The longest query of another process."""
+    engines_s: float = 3_600.0
+    """The longest query of another engine, from the mark on, once the Iceberg catalog was used."""
 
 
 class GarbageCollector:
@@ -52,6 +54,11 @@ class GarbageCollector:
         self._queries = queries
         self._waits = waits
         self._gate = Limiter(1, "gc runs", retry_after_s=60)
+
+    @property
+    def engines_wait(self) -> timedelta:
+        """How long a reader of another engine may go on with the metadata that it has."""
+        return timedelta(seconds=self._waits.engines_s)
 
     def require_admin(self, caller: Caller) -> None:
         """Raises RefusedError `forbidden` for a caller who has not all rights."""
@@ -172,12 +179,17 @@ class GarbageCollector:
         done.seq = recorded.event.seq
 
     async def _delete(self, plan: GcScope, caller: Caller, done: GcProgress) -> None:
-        """Delete what is marked by now: whoever marked it, everybody has had the same wait since."""
+        """Delete what is marked by now: whoever marked it, everybody has had the same wait since.
+
+        What readers of other engines may still need is left to a later run.
+        """
         marked = self._node.state.inventory.marked
         if not marked:
             return
         await self._wait()
-        batches = list(_thousands(sorted(marked)))
+        due = listing.due(self._node.state.inventory, marked, await self._engines_wait_seq())
+        done.left += len(marked) - len(due)
+        batches = list(_thousands(due))
         for number, blobs in enumerate(batches, 1):
             # Another run may have been faster; deleting twice does no harm, recording twice is refused.
             gone = await self._node.bucket.delete_blobs(blobs)
@@ -194,6 +206,17 @@ class GarbageCollector:
         if shared:
             await self._node.clock.sleep(self._waits.lag_s + self._waits.query_s)
         await self._queries.wait_until_ended()
+
+    async def _engines_wait_seq(self) -> int | None:
+        """The event up to which marks are old enough for other engines; None where none reads.
+
+        Engines hold no lease. They read what the Iceberg catalog wrote below its prefix, so that what
+        is there says to every process, after a restart too, whether the catalog was used.
+        """
+        node = self._node
+        if not self._waits.engines_s or not await node.bucket.list_objects(ICEBERG, limit=1):
+            return None
+        return await node.past.seq_at(await node.bucket.now() - self.engines_wait)
 
     async def _submit(
         self, command: Command, caller: Caller, request: str | None = None

@@ -4,7 +4,7 @@ Judges by exact forms: a key that this lake did not mint is foreign, and is repo
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +15,7 @@ from journal.slot import format_at
 from lakehouse.domain.errors import Refused, RefusedError
 from projections import inventory
 from projections.fold import State
+from projections.inventory import Inventory
 
 RETENTION = timedelta(days=7)
 """How far back everything can be read, unless somebody asks for less or more."""
@@ -100,6 +101,21 @@ def listed(plan: GcScope, stat: Stat) -> GcCandidate | None:
         return None
     detail = f"never registered, and there since {format_at(stat.modified_at)}"
     return _finding(stat, NEVER_REGISTERED, detail)
+
+
+def due(now: Inventory, marked: Collection[str], reached_seq: int | None) -> list[str]:
+    """Those of the marked blobs that may be deleted, in order of their keys.
+
+    `reached_seq`: marks up to this event are old enough for readers of other engines; None: there are
+    none. A blob that was never registered is in no snapshot. One that held erased rows does not wait.
+    """
+    if reached_seq is None:
+        return sorted(marked)
+    return sorted(
+        blob
+        for blob in marked
+        if blob not in now.blobs or blob in now.erased or now.marked.get(blob, 0) <= reached_seq
+    )
 
 
 def _finding(stat: Stat, verdict: str, why: str, since: int | None = None) -> GcCandidate:

@@ -28,7 +28,7 @@ class GcProgress(msgspec.Struct):
     deleted_again: int = 0
     """Of those that were collected before, and listed again."""
     left: int = 0
-    """Marked, and not answered deleted: the next run goes on with them."""
+    """Marked, and not deleted: a later run goes on with them."""
     aborted_uploads: int = 0
     seq: int = 0
 

@@ -78,7 +78,7 @@ class Gc:
         old = expired(self._bucket, now - self._audit_retention)
         why = "the audit of that day is past its retention"
         await self._remove(tally, old, listing.EXPIRED, why, apply=apply)
-        dead = self._iceberg.dead(now - listing.GRACE)
+        dead = self._iceberg.dead(now - max(listing.GRACE, self._collector.engines_wait))
         why = "metadata of an Iceberg table that no present table needs"
         await self._remove(tally, dead, listing.DERIVED, why, apply=apply)
 

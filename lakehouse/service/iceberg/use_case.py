@@ -121,6 +121,18 @@ class IcebergCatalog:
         return self._loading.setdefault(key, asyncio.Lock())
 
     async def _loaded(self, key: _Key, state: State) -> Document:
+        known = await self._current(key, state)
+        while known.standing != self._standing():
+            # Gc marked objects meanwhile. From an answer on, it waits for those who read by it.
+            known = await self._current(key, state)
+        if known.fault is not None:
+            raise RefusedError(Refused("table_unreadable", f"table {key[1]}: {known.fault}"))
+        if known.document is None:
+            raise RefusedError(self._collected(known.dataset))
+        return known.document
+
+    async def _current(self, key: _Key, state: State) -> _Known:
+        """The table with all its versions in `state`, derived and written."""
         known = self._known.pop(key, None)
         if known is not None and not await self._holds(known):
             known = None
@@ -134,11 +146,7 @@ class IcebergCatalog:
         self._known[key] = known
         while len(self._known) > REMEMBERED_TABLES:
             self._known.popitem(last=False)
-        if known.fault is not None:
-            raise RefusedError(Refused("table_unreadable", f"table {name}: {known.fault}"))
-        if known.document is None:
-            raise RefusedError(self._collected(known.dataset))
-        return known.document
+        return known
 
     async def _holds(self, known: _Known) -> bool:
         """Whether what was derived is still true of the versions that it has, and in the bucket."""

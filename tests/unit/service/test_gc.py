@@ -8,19 +8,23 @@ from datetime import timedelta
 import msgspec
 import pytest
 from builders import FakeClock, blob, chance, context
+from immutables import Map
 from scripted_bucket import ScriptedBucket
 
-from journal.bucket.keys import Tag, object_blob
+from journal.bucket.keys import ICEBERG, Tag, object_blob
 from lakehouse.commit.batch import Recorded
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, ForgetObject, StoreObject
 from lakehouse.domain.errors import RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256
+from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.listing import GcCandidate
 from lakehouse.service.gc.summary import GcProgress
 from lakehouse.service.sql.queries import Queries
+from projections.erasure.replacements import Erasure
+from projections.inventory import Inventory, Stored
 
 CALLER = Caller("collector", 0.0)
 SINCE_EVER = timedelta(0)
@@ -234,3 +238,41 @@ async def test_two_nodes_with_the_same_key_record_what_each_has_deleted(clock: F
         bucket.delete_blobs, works = another_ends_first, bucket.delete_blobs
         done, _ = await keyed(node)
         assert (done.deleted, list(node.state.inventory.gone)) == (1, [blob("a")])
+
+
+METADATA = f"{ICEBERG}1/00000000-0000-5000-8000-000000000000/1-{'0' * 32}.metadata.json"
+
+
+async def test_once_the_iceberg_catalog_was_used_marks_become_an_hour_old(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "a")
+        await bucket.create(METADATA, b"{}")
+        done = await run(node)
+        assert (done.marked, done.deleted, done.left) == (1, 0, 1)
+        clock.pass_time(3_000)
+        assert (await run(node)).left == 1
+    async with node_on(bucket, clock) as another:
+        clock.pass_time(600)
+        done = await run(another)
+        assert (done.marked, done.deleted, done.left) == (0, 1, 0)
+
+
+async def test_a_wait_of_0_is_none(clock: FakeClock) -> None:
+    bucket = Shared(clock)
+    async with node_on(bucket, clock) as node:
+        await garbage(node, "a")
+        await bucket.create(METADATA, b"{}")
+        collection = GarbageCollector(node, Queries(node), GcWaits(engines_s=0))
+        done = await collection.collect(await collection.plan(SINCE_EVER), CALLER)
+        assert done.deleted == 1
+
+
+def test_which_marks_are_due() -> None:
+    version = Stored("k", "old", 1, "0" * 64, 1, None, "", 1)
+    blobs = Map({name: version for name in ("old", "young", "erased")})
+    marked = Map({"old": 5, "young": 6, "erased": 7, "unknown": 8})
+    now = Inventory(blobs=blobs, marked=marked, erased=Map({"erased": Erasure(None, 1, 7)}))
+    assert listing.due(now, marked, 5) == ["erased", "old", "unknown"]
+    assert listing.due(now, marked, 0) == ["erased", "unknown"]
+    assert listing.due(now, marked, None) == ["erased", "old", "unknown", "young"]

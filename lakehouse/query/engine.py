@@ -1,6 +1,6 @@
-"""The SQL engine: a few warm worker processes, a bounded fair queue, an enforced time limit.
+"""The SQL engine: a few warm worker processes, a bounded queue that is fair to principals, a time limit.
 
-Owns which worker runs a query and when the query must end. Must never load DuckDB: a statement can
+Owns when a query gets a worker and when it must end. Must never load DuckDB: a statement can
 crash its process, and the server must survive.
 """
 
@@ -13,7 +13,7 @@ import msgspec
 
 from journal import events
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.lease import Lease, out_of_time
+from lakehouse.query.lease import Lease
 from lakehouse.query.messages import (
     Ask,
     Chunk,
@@ -27,6 +27,7 @@ from lakehouse.query.messages import (
 )
 from lakehouse.query.object_channel import ObjectSource
 from lakehouse.query.parameters import Params, encoded
+from lakehouse.query.places import Places
 from lakehouse.query.pool import WorkerPool
 from lakehouse.query.worker_handle import WorkerDied
 from projections.views import View
@@ -34,6 +35,10 @@ from projections.views import View
 Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
 """Given lower-case names, returns the views of those that exist, by lower-case name; given None, all
 views, of which only names and columns are used. A RefusedError from it is the query's answer."""
+
+OWN_PATIENCE_S, OTHERS_PATIENCE_S = 15.0, 5.0
+"""For so long a client may take nothing of a result while queries of its own principal wait, or those of
+others: less than these would wait until they are refused."""
 
 _NO_VIEWS: Mapping[str, View] = {}
 
@@ -67,7 +72,8 @@ class EngineSettings(msgspec.Struct, frozen=True):
 class Query(msgspec.Struct, frozen=True):
     """One statement. `timeout_s` may only shorten the engine's own limit; `format` is a name of
     FORMATS. `rows` is instead of a statement. `is_work`: a change of data needs it, no client waits for
-    its rows. `restricted`: the caller may not see what is below a view."""
+    its rows. `restricted`: the caller may not see what is below a view. Workers are shared fairly among
+    principals; the `principal` "" is everyone in an open lake, and the process itself."""
 
     sql: str
     params: Params | None = None
@@ -76,6 +82,7 @@ class Query(msgspec.Struct, frozen=True):
     rows: RowSearch | None = None
     is_work: bool = False
     restricted: bool = False
+    principal: str = ""
 
 
 class Result:
@@ -109,9 +116,7 @@ class QueryEngine:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._pool = WorkerPool(_configure(settings), settings.workers)
-        self._slots = asyncio.Semaphore(settings.workers)
-        self._waiting = 0
-        self._running = 0
+        self._places = Places(settings.workers, settings.max_waiting, settings.retry_after_s)
         self._number = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -124,6 +129,12 @@ class QueryEngine:
         while self._tasks:
             await asyncio.gather(*self._tasks)
         await self._pool.close()
+
+    def patience_s(self, principal: str) -> float | None:
+        """For how long a client of this principal may take nothing of its result; None: nobody waits."""
+        if self._places.queue.others_wait(principal):
+            return OTHERS_PATIENCE_S
+        return OWN_PATIENCE_S if self._places.queue.waits(principal) else None
 
     def renew(self) -> None:
         """Replace every worker once its query has ended: a worker keeps footers in memory."""
@@ -148,7 +159,7 @@ class QueryEngine:
         the context early, by cancellation too, cancels the query.
         """
         params_json = encoded(query.params)
-        lease = await self._lease(query.timeout_s, is_work=query.is_work)
+        lease = await self._lease(query.principal, query.timeout_s, is_work=query.is_work)
         lease.worker.objects.source = objects
         try:
             begun()
@@ -163,14 +174,14 @@ class QueryEngine:
             lease.end()
 
     async def define(
-        self, view: View, resolve: Resolve, objects: ObjectSource | None = None
+        self, view: View, resolve: Resolve, objects: ObjectSource | None, principal: str
     ) -> tuple[tuple[events.Column, ...], frozenset[str]]:
         """The columns of a user's view, by Arrow's names of types, and the relations that it names.
 
         Raises RefusedError: what the guard refuses, `sql_error` where it cannot be bound,
         `invalid_request` for masks that do not fit, and what `run` raises.
         """
-        lease = await self._lease(None)
+        lease = await self._lease(principal, None)
         lease.worker.objects.source = objects
         try:
             relation = view.name.lower()
@@ -184,51 +195,33 @@ class QueryEngine:
         finally:
             lease.end()
 
-    async def _lease(self, timeout_s: float | None, *, is_work: bool = False) -> Lease:
+    async def _lease(
+        self, principal: str, timeout_s: float | None, *, is_work: bool = False
+    ) -> Lease:
         most_s = self._settings.work_timeout_s if is_work else self._settings.timeout_s
         limit_s = min(timeout_s or most_s, most_s)
         asked_s = asyncio.get_running_loop().time()
-        await self._slot(limit_s, limit_s if is_work else self._settings.waiting_s)
+        waiting_s = limit_s if is_work else self._settings.waiting_s
+        await self._places.take(principal, limit_s, waiting_s)
         try:
-            worker = await self._pool.take(alone=not self._running and not self._waiting)
+            queue = self._places.queue
+            worker = await self._pool.take(alone=queue.running == 1 and not queue.waiting)
         except WorkerDied as error:
-            self._slots.release()
+            self._places.give_back(principal)
             raise RefusedError(
                 Refused("query_killed", "no worker process could be started")
             ) from error
         except BaseException:
-            self._slots.release()
+            self._places.give_back(principal)
             raise
-        self._running += 1
         self._number += 1
         waited_s = asyncio.get_running_loop().time() - asked_s
         lease = Lease(worker, self._number, limit_s, waited_s, self._settings.grace_s)
-        self._keep(self._until_over(lease))
+        self._keep(self._until_over(principal, lease))
         return lease
 
-    async def _slot(self, limit_s: float, waiting_s: float) -> None:
-        """Take a slot, first come first served; asyncio's semaphore is fair."""
-        if not self._slots.locked():
-            await self._slots.acquire()  # without a timer: it does not wait
-            return
-        if self._waiting >= self._settings.max_waiting:
-            raise RefusedError(self._busy())
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(min(limit_s, waiting_s)):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            late = limit_s <= waiting_s
-            raise RefusedError(out_of_time(limit_s) if late else self._busy()) from error
-        finally:
-            self._waiting -= 1
-
-    def _busy(self) -> Refused:
-        detail = f"{self._settings.workers} queries run and {self._waiting} wait"
-        return Refused("busy", detail, retry_after_s=self._settings.retry_after_s)
-
-    async def _until_over(self, lease: Lease) -> None:
-        """Watch a query to its end, then release its slot with a usable worker."""
+    async def _until_over(self, principal: str, lease: Lease) -> None:
+        """Watch a query to its end, then give its place back with a usable worker."""
         try:
             fit = await lease.watch()
             lease.worker.objects.source = None
@@ -239,8 +232,7 @@ class QueryEngine:
         except (WorkerDied, OSError):
             return  # the next query starts one itself, and says so when it cannot
         finally:
-            self._running -= 1
-            self._slots.release()
+            self._places.give_back(principal)
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

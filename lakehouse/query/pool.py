@@ -4,6 +4,9 @@ DuckDB's threads wait for each other by spinning. Where each core has a query of
 thread for one costs a fifth more work and gains nothing; a query that runs alone ends sooner with it.
 The number cannot be changed in a worker that is locked in, so there is one worker more, with all
 threads, for a query that has the machine to itself.
+
+A principal that has no query running may have one beside `size` of others: its worker is the one with
+all threads, or else one that is started when it is first needed and then kept.
 """
 
 import asyncio
@@ -75,7 +78,7 @@ class WorkerPool:
     async def give_back(self, worker: WorkerProcess) -> None:
         """Return a worker; a spent one is used until its successor is ready."""
         self._in_use.discard(worker)
-        if worker in self._leaving or len(self._idle) >= self._total:
+        if worker in self._leaving or len(self._idle) > self._size:
             self._leaving.discard(worker)
             await worker.close()
             return

@@ -230,7 +230,7 @@ async def deriving(
         stack = await outer.enter_async_context(AsyncExitStack())
         replaced = None
         if plan.mode in REPLACING_ROWS:
-            begun = workshop.replacement.begun(plan.name, place, dry_run=dry_run)
+            begun = workshop.replacement.begun(caller, plan.name, place, dry_run=dry_run)
             replaced = await outer.enter_async_context(begun)
         yield DeriveJob(
             *(workshop, stack, place, caller, query_id, plan, request, replaced), dry_run=dry_run

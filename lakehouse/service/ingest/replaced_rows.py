@@ -17,6 +17,7 @@ from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.query.engine import QueryEngine
 from lakehouse.query.messages import RowSearch
+from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.row_checks import RowChecks
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.rows.finder import KeyRows, RowFinder
@@ -36,15 +37,16 @@ class RowReplacement(msgspec.Struct, frozen=True):
 
     @asynccontextmanager
     async def begun(
-        self, name: str, place: WorkDir, *, dry_run: bool
+        self, caller: Caller, name: str, place: WorkDir, *, dry_run: bool
     ) -> AsyncIterator["ReplacedRows"]:
         """What finds the rows of one dataset that a file replaces; its turn ends with the context."""
         # What was acknowledged before this request, by any process, is there to be found.
         await self.node.refresh()
-        rewrites = ObjectRewrites(*(self.node, self.finder, self.limits, place), dry_run=dry_run)
+        finder = self.finder.for_caller(caller)
+        rewrites = ObjectRewrites(*(self.node, finder, self.limits, place), dry_run=dry_run)
         async with AsyncExitStack() as stack:
             yield ReplacedRows(
-                *(self.engine, self.pool, rewrites, format_at(self.node.clock.now())),
+                *(self.engine, self.pool, caller, rewrites, format_at(self.node.clock.now())),
                 lambda: stack.enter_async_context(self.turns.turn(name)),
             )
 
@@ -59,12 +61,14 @@ class ReplacedRows:
         self,
         engine: QueryEngine,
         pool: Executor,
+        caller: Caller,
         rewrites: ObjectRewrites,
         now: str,
         turn: Callable[[], Awaitable[None]],
     ) -> None:
         self._engine = engine
         self._pool = pool
+        self._caller = caller
         self._rewrites = rewrites
         self._now = now
         self._turn = turn
@@ -85,7 +89,7 @@ class ReplacedRows:
             raise ValueError(f"the mode {command.mode} replaces no single rows")
         search = RowSearch(statement.where or "", self._now, key=statement.key)
         if self._checked is not parsed:
-            checks = RowChecks(self._engine, self._pool, parsed, request)
+            checks = RowChecks(self._engine, self._pool, self._caller, parsed, request)
             await checks.refuse(search)
             self._checked = parsed
         if not self._has_turn:

@@ -18,6 +18,7 @@ from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Column
 from lakehouse.query.engine import Query, QueryEngine
 from lakehouse.query.messages import RowSearch
+from lakehouse.service.caller import Caller
 from lakehouse.service.rows.file_objects import FileObjects
 from projections.views import OBJECT_COLUMN, ROW_COLUMN, View, quoted
 
@@ -38,9 +39,15 @@ class RowChecks:
     """The rows of one file that was read under `request`."""
 
     def __init__(
-        self, engine: QueryEngine, pool: Executor, parsed: Parsed, request: ReadRequest
+        self,
+        engine: QueryEngine,
+        pool: Executor,
+        caller: Caller,
+        parsed: Parsed,
+        request: ReadRequest,
     ) -> None:
         self._engine = engine
+        self._principal = caller.principal or ""
         self._pool = pool
         self._parsed = parsed
         self._request = request
@@ -114,6 +121,7 @@ class RowChecks:
         async def resolve(names: frozenset[str] | None) -> Mapping[str, View]:
             return views
 
+        query = msgspec.structs.replace(query, principal=self._principal)
         running = self._engine.run(query, resolve, likely=views, objects=self._objects)
         async with running as result:
             text = b"".join([chunk async for chunk in result.chunks])

@@ -134,7 +134,7 @@ class Ingest:
         self.check_writable(caller, plan.name)
         file, ahead = upload.file, upload.ahead
         with self._rejections.noted(plan, file, caller):
-            async with self._replacing(plan) as (place, replaced):
+            async with self._replacing(caller, plan) as (place, replaced):
                 reader = self._lane if plan.is_quick(file) else self._pool
                 job = IngestJob(
                     *(self._node, self._objects, reader, *self._reading, plan, file, place),
@@ -161,7 +161,7 @@ class Ingest:
         self.check_writable(caller, plan.name)
         began_at, file = self._node.clock.now(), upload.file
         with self._rejections.noted(plan, file, caller):
-            async with self._replacing(plan) as (place, replaced):
+            async with self._replacing(caller, plan) as (place, replaced):
                 job = IngestJob(
                     *(self._node, self._objects, self._pool, *self._reading, plan, file, place),
                     upload.ahead,
@@ -190,7 +190,7 @@ class Ingest:
         check_plan(plan)
         self.check_writable(caller, plan.name)
         file = upload.file
-        async with self._replacing(plan, dry_run=True) as (place, replaced):
+        async with self._replacing(caller, plan, dry_run=True) as (place, replaced):
             job = IngestJob(
                 *(self._node, self._objects, self._pool, *self._reading, plan, file, place),
                 reached=reached,
@@ -201,14 +201,16 @@ class Ingest:
 
     @asynccontextmanager
     async def _replacing(
-        self, plan: IngestPlan, *, dry_run: bool = False
+        self, caller: Caller, plan: IngestPlan, *, dry_run: bool = False
     ) -> AsyncIterator[tuple[WorkDir, ReplacedRows | None]]:
         """A work directory and, for a mode that replaces single rows, what finds them."""
         async with work_dir(self._spool_dir, self._pool) as place:
             if plan.mode not in REPLACING_ROWS:
                 yield place, None
                 return
-            async with self._replacement.begun(plan.name, place, dry_run=dry_run) as replaced:
+            async with self._replacement.begun(
+                caller, plan.name, place, dry_run=dry_run
+            ) as replaced:
                 yield place, replaced
 
     async def _receipt(self, plan: IngestPlan, settled: Settled) -> Versioned[IngestReceipt]:

@@ -50,7 +50,10 @@ class Provenance:
         dataset = snapshot.dataset_in(state, name)
         rows = all_rows(dataset)
         if query.where is not None:
-            rows = await self._matching(state, dataset, _WHERE.sub("", query.where, count=1))
+            finder = self._finder.for_caller(caller)
+            rows = await _matching(
+                finder, state, dataset, RowSearch(_WHERE.sub("", query.where, count=1), self._now())
+            )
         lineage = Lineage(self._node)
         await lineage.add(state, dataset, rows)
         # Of what the caller may not read itself, there is nothing to show.
@@ -59,11 +62,14 @@ class Provenance:
         _check_size(uploads)
         return Versioned(answers.Lineage(dataset.name, state.head.seq, uploads), state.head.seq)
 
-    async def _matching(self, state: State, dataset: Dataset, condition: str) -> Rows:
-        """The rows that fulfil the condition, by the blobs of the objects that hold any."""
-        search = RowSearch(condition, format_at(self._node.clock.now()))
-        found = await self._finder.find(state, dataset, dataset.objects, search)
-        return {blob: _ranges(rows) for blob, rows in found.rows.items()}
+    def _now(self) -> str:
+        return format_at(self._node.clock.now())
+
+
+async def _matching(finder: RowFinder, state: State, dataset: Dataset, search: RowSearch) -> Rows:
+    """The rows that fulfil the condition, by the blobs of the objects that hold any."""
+    found = await finder.find(state, dataset, dataset.objects, search)
+    return {blob: _ranges(rows) for blob, rows in found.rows.items()}
 
 
 def _ranges(rows: pa.Array) -> tuple[Range, ...]:

@@ -20,6 +20,7 @@ from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.messages import KEYS, RowSearch
 from lakehouse.query.object_channel import ObjectSource
+from lakehouse.service.caller import Caller
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.rows.arrow_stream import T, read_in_thread
 from lakehouse.service.rows.file_objects import FileObjects
@@ -64,7 +65,9 @@ class RowFinder:
         pool: Executor,
         *,
         is_work: bool = False,
+        principal: str = "",
     ) -> None:
+        self._principal = principal
         self._is_work = is_work
         """Whether a change needs the rows, so that the time limit of queries is not its own."""
         self.large = LargeObjects(objects, pool)
@@ -72,6 +75,14 @@ class RowFinder:
         self._objects = objects
         self._engine = engine
         self._pool = pool
+
+    def for_caller(self, caller: Caller) -> "RowFinder":
+        """One whose queries count as the caller's."""
+        return RowFinder(
+            *(self._objects, self._engine, self._pool),
+            is_work=self._is_work,
+            principal=caller.principal or "",
+        )
 
     async def find(
         self,
@@ -150,6 +161,7 @@ class RowFinder:
             return views
 
         try:
+            query = msgspec.structs.replace(query, principal=self._principal)
             async with self._engine.run(query, resolve, likely=views, objects=source) as result:
                 yield result
         except RefusedError as error:

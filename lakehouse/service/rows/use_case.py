@@ -87,7 +87,8 @@ class Rows:
         turn = self._turns.turn(command.name)
         async with turn, work_dir(self._spool_dir, self._pool) as place:
             rewrites = ObjectRewrites(
-                *(self._node, self._finder, self._limits, place), dry_run=dry_run
+                *(self._node, self._finder.for_caller(caller), self._limits, place),
+                dry_run=dry_run,
             )
             job = RewriteJob(rewrites, search)
             if not dry_run:

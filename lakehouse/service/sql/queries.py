@@ -99,10 +99,6 @@ class Queries:
         """The number of queries that run or wait."""
         return len(self._running)
 
-    def waiting(self) -> bool:
-        """Whether a query waits for a worker."""
-        return any(each.record.state == WAITING for each in self._running.values())
-
     async def wait_until_ended(self) -> None:
         """Wait until the queries that run now have ended; their time limit bounds it."""
         for each in list(self._running.values()):

@@ -90,6 +90,7 @@ class Sql:
         query = Query(
             *(request.sql, request.params, timeout_s, format_),
             restricted=not held.unrestricted,
+            principal=caller.principal or "",
         )
         state = await snapshot.state_as_of(self._node, request.as_of)
         async with self.queries.track(
@@ -164,7 +165,11 @@ class Sql:
         """
         held = permissions(self._node, caller)
         profile = profile_for(self._node, held, request.profile)
-        query = Query(request.sql, request.params, None, ROWS, restricted=not held.unrestricted)
+        query = Query(
+            *(request.sql, request.params, None, ROWS),
+            restricted=not held.unrestricted,
+            principal=caller.principal or "",
+        )
         async with (
             self.queries.track(caller, query_id, query.sql, ROWS, state.head.seq) as record,
             self._system.loan() as loan,
@@ -189,7 +194,12 @@ class Sql:
                 self._node, state, self._system, loan, self.answers.moments, objects,
                 self._mask_key, permissions(self._node, caller), binds=True,
             )  # fmt: skip
-            return await self._engine.define(view, relations.resolve, objects)
+            principal = caller.principal or ""
+            return await self._engine.define(view, relations.resolve, objects, principal)
+
+    def patience_s(self, caller: Caller) -> float | None:
+        """For how long the caller may take nothing of its result; None: for as long as it wants."""
+        return self._engine.patience_s(caller.principal or "")
 
 
 async def _counted(result: Result, record: QueryRecord) -> AsyncIterator[bytes]:

@@ -1,6 +1,7 @@
 """Handlers of SQL: statements, and the list of the queries that run."""
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import unquote
 
 import msgspec
@@ -68,21 +69,22 @@ async def _answered(
         if found.body is not None:
             return web.Response(body=found.body, headers=headers)
         response = web.StreamResponse(headers=headers)
-        return await _streamed(exchange, found, response, service.sql.queries.waiting)
+        patience_s = partial(service.sql.patience_s, exchange.caller())
+        return await _streamed(exchange, found, response, patience_s)
 
 
 async def _streamed(
     exchange: Exchange,
     found: Answer,
     response: web.StreamResponse,
-    others_wait: Callable[[], bool],
+    patience_s: Callable[[], float | None],
 ) -> web.StreamResponse:
     chunks = found.chunks
     if coding := coding_for(exchange.request, response):
         response.headers["Content-Encoding"] = coding
         chunks = in_pieces(coding, chunks)
     await exchange.begin(response)
-    exchange.request[PACE].watch_result(others_wait)
+    exchange.request[PACE].watch_result(patience_s)
     async for chunk in chunks:
         await response.write(chunk)
     return response

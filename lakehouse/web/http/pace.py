@@ -19,8 +19,6 @@ WINDOW_STEPS = 3
 WINDOW_S = STEP_S * WINDOW_STEPS
 WINDOW_BYTES = 30 * 1024
 """A body brings this much in any WINDOW_S: 1 KiB/s."""
-TAKE_S = 15.0
-"""For so long a client may take nothing of a result that others wait for."""
 LOOK_S = 1.0
 TURN_S = 0.005
 """How long one body is read before other tasks run: bytes that have arrived are read without waiting."""
@@ -57,9 +55,12 @@ class Pace:
         finally:
             self._reading = False
 
-    def watch_result(self, others_wait: Callable[[], bool]) -> None:
-        """From now on, end the connection of a client that takes nothing while others wait."""
-        self._result = asyncio.create_task(self._watch_result(others_wait))
+    def watch_result(self, patience_s: Callable[[], float | None]) -> None:
+        """From now on, end the connection of a client that takes nothing for `patience_s`.
+
+        None: nobody waits for what the result holds.
+        """
+        self._result = asyncio.create_task(self._watch_result(patience_s))
 
     def end(self) -> None:
         """The request has its answer."""
@@ -79,7 +80,7 @@ class Pace:
                 content.set_exception(BodyTooSlow())
                 return
 
-    async def _watch_result(self, others_wait: Callable[[], bool]) -> None:
+    async def _watch_result(self, patience_s: Callable[[], float | None]) -> None:
         """What the socket took is what was written, less what waits in the transport's buffer."""
         transport, writer = self._request.transport, self._request.writer
         taken, since_s = -1, self._clock.monotonic()
@@ -88,7 +89,7 @@ class Pace:
             now_s = self._clock.monotonic()
             if pending == 0 or writer.output_size - pending != taken:
                 taken, since_s = writer.output_size - pending, now_s
-            elif now_s - since_s >= TAKE_S and others_wait():
+            elif (most_s := patience_s()) is not None and now_s - since_s >= most_s:
                 transport.abort()
                 return
             await self._clock.sleep(LOOK_S)

@@ -21,6 +21,8 @@ PREFIX = "LAKEHOUSE_"
 UPSTREAM_PREFIX = f"{PREFIX}UPSTREAMS_"
 FILE = "lakehouse.toml"
 SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "otlp_headers")
+ICEBERG_SECRETS = ("aws_access_key_id", "aws_secret_access_key")
+"""The read-only pair of the table `[iceberg]`."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SERVICE_VARIABLES = re.compile(
     r"LAKEHOUSE_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
@@ -28,6 +30,7 @@ _SERVICE_VARIABLES = re.compile(
 """Variables that Kubernetes sets in every pod for a Service called `lakehouse` or `lakehouse-…`."""
 _SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://.*")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_ROLE = re.compile(r"arn:[a-z-]+:iam::[^:]*:role/\S+")
 _ORIGIN = re.compile(rf"https?://{_HOST.pattern}")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -115,6 +118,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which requests are recorded in the bucket: refused accesses, or all reads too."""
     audit_retention: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4}[dw]$")] = "90d"
     """For how long gc leaves the audit: days or weeks."""
+    iceberg_role_arn: str | None = None
+    """Role that STS issues read-only keys for, to engines that read the lake's objects in S3."""
     iceberg_wait_s: Annotated[float, msgspec.Meta(ge=0, le=30 * 24 * 3600)] = 3_600.0
     """How long gc leaves marked objects to readers of other engines."""
 
@@ -135,12 +140,12 @@ def load(options: Mapping[str, object], environ: Mapping[str, str], file: Path |
     settings = _convert(named, "the options")
     if "port" not in named:
         settings = msgspec.structs.replace(settings, port=PORTS[settings.role])
-    _check_reach(settings)
+    _check(settings)
     return settings
 
 
-def _check_reach(settings: Settings) -> None:
-    """Refuse what says wrongly how the server is reached. Raises ConfigError."""
+def _check(settings: Settings) -> None:
+    """Refuse values that cannot work. Raises ConfigError."""
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
         raise ConfigError(f"{missing}: it is not set; TLS needs both tls_cert and tls_key")
@@ -187,13 +192,40 @@ def _check_names(settings: Settings) -> None:
             raise ConfigError(f"{name} {origin!r}: it is not scheme://host[:port] without a path")
     if not all("=" in header for header in settings.otlp_headers):
         raise ConfigError("otlp_headers: each is name=value")
+    if settings.iceberg_role_arn is not None and not _ROLE.fullmatch(settings.iceberg_role_arn):
+        raise ConfigError("iceberg_role_arn: it is not arn:aws:iam::<account>:role/<name>")
     for host in settings.allowed_hosts:
         if not _HOST.fullmatch(host):
             raise ConfigError(f"allowed_hosts {host!r}: it is not host[:port]")
 
 
 def load_secrets(settings: Settings) -> dict[str, str]:
-    """The secrets file's entries; empty without one. Raises ConfigError."""
+    """The secrets file's entries without its table; empty without a file. Raises ConfigError."""
+    entries = _secrets(settings)
+    entries.pop("iceberg", None)
+    for name, value in entries.items():
+        if name not in SECRETS or not isinstance(value, str):
+            raise ConfigError(f"secrets file {settings.secrets_file}: unknown entry {name!r}")
+    return {name: str(value) for name, value in entries.items()}
+
+
+def load_iceberg_pair(settings: Settings) -> tuple[str, str] | None:
+    """The id and the secret of the read-only pair for engines, if there is one. Raises ConfigError."""
+    table = _secrets(settings).get("iceberg")
+    if table is None:
+        return None
+    names = ICEBERG_SECRETS
+    if (
+        not isinstance(table, dict)
+        or set(table) != set(names)
+        or not all(isinstance(each, str) and each for each in table.values())
+    ):
+        detail = f"[iceberg] has the texts {' and '.join(names)}, and nothing else"
+        raise ConfigError(f"secrets file {settings.secrets_file}: {detail}")
+    return table[names[0]], table[names[1]]
+
+
+def _secrets(settings: Settings) -> dict[str, object]:
     if settings.secrets_file is None:
         return {}
     path = Path(settings.secrets_file)
@@ -202,16 +234,12 @@ def load_secrets(settings: Settings) -> dict[str, str]:
         if stat.S_IMODE(mode) & 0o077:
             detail = f"other users can access it (mode {stat.S_IMODE(mode):04o}); run chmod 600"
             raise ConfigError(f"secrets file {path}: {detail}")
-        entries = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"secrets file {path}: {type(error).__name__}") from error
     except tomllib.TOMLDecodeError as error:
         # The parser's message may quote the line, and the line may hold the secret.
         raise ConfigError(f"secrets file {path}: it is not valid TOML") from error
-    for name, value in entries.items():
-        if name not in SECRETS or not isinstance(value, str):
-            raise ConfigError(f"secrets file {path}: unknown entry {name!r}")
-    return {name: str(value) for name, value in entries.items()}
 
 
 def _from_file(file: Path | None) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Builds a running service from the settings: chooses the adapters and joins the parts, no more."""
 
+import asyncio
 import os
 import random
 import shutil
@@ -9,12 +10,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
-from journal.bucket.keys import LAKE
+from journal.bucket.keys import DATASETS, ICEBERG, LAKE, OBJECTS
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.opening import lake_absence, open_bucket, s3_settings_from_environment
 from journal.bucket.port import Bucket
+from journal.bucket.s3.read_keys import ReadKeys
 from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
 from journal.log import holds_lake
@@ -22,7 +25,7 @@ from lakehouse.admin.doctor.start import refuse_unfit
 from lakehouse.audit.log import AuditLog
 from lakehouse.audit.reading import retention
 from lakehouse.commit.node import Node
-from lakehouse.config import ConfigError, Settings, load_secrets
+from lakehouse.config import ConfigError, Settings, load_iceberg_pair, load_secrets
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.objects.block_cache import BlockCache
 from lakehouse.objects.object_reader import ObjectReader
@@ -33,6 +36,7 @@ from lakehouse.process.traced_bucket import TracedBucket
 from lakehouse.query.engine import EngineSettings, QueryEngine
 from lakehouse.query.worker_handle import OWNED_PREFIX
 from lakehouse.service.gc.collector import GcWaits
+from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_settings
 from lakehouse.service.ingest.prefetch import PLACES
 from lakehouse.service.service import Service, ServiceLimits
 
@@ -120,6 +124,7 @@ async def service_of(
             rotation = _rotation(settings, environ, bucket, s3)
             watching = running(rotation.watch(settings.poll_interval_s), failed)
             await stack.enter_async_context(watching)
+        vending = await _vending(settings, environ, bucket, stack, failed)
         node.start(settings.poll_interval_s, failed)
         stack.push_async_callback(node.stop, settings.drain_s)
         audit = AuditLog(bucket, node.clock, node.chance, settings.audit)
@@ -127,7 +132,7 @@ async def service_of(
         await stack.enter_async_context(running(audit.run(), failed))
         yield Service(
             *(node, engine, reader, pool, lane, spool_dir, system_dir),
-            *(limits or _limits(settings), audit),
+            *(limits or _limits(settings), audit, vending),
         )
 
 
@@ -171,6 +176,81 @@ def _rotation(
         return found
 
     return Rotation(read, use, current)
+
+
+async def _vending(
+    settings: Settings,
+    environ: Mapping[str, str],
+    bucket: Bucket,
+    stack: AsyncExitStack,
+    failed: Callable[[], None],
+) -> Vending:
+    """What engines get to read the objects: of a role, of the pair in the secrets file, or no keys.
+
+    Raises ConfigError.
+    """
+    s3, pair = _s3_settings(settings, environ), _read_pair(settings, bucket)
+    if s3 is None:
+        return NO_VENDING
+    from journal.bucket.s3.bucket import S3Bucket  # already imported; slow otherwise
+
+    if not isinstance(bucket, S3Bucket):
+        return NO_VENDING
+    issue: Issue | None = None
+    if settings.iceberg_role_arn is not None:
+        if pair is not None:
+            detail = "the secrets file has keys for engines too ([iceberg]); remove one of the two"
+            raise ConfigError(f"iceberg_role_arn: {detail}")
+        issue = partial(_keys_of_role, settings, environ, settings.iceberg_role_arn)
+    elif pair is not None:
+        keys = _Pair(pair)
+        rotation = Rotation(partial(_read_changed_pair, settings, bucket), keys.use, pair)
+        watching = running(rotation.watch(settings.poll_interval_s), failed)
+        await stack.enter_async_context(watching)
+        issue = keys.issue
+    return Vending(store_settings(s3.endpoint_url, bucket.region), SystemClock(), issue)
+
+
+class _Pair:
+    """The pair of the secrets file that is given now."""
+
+    def __init__(self, keys: ReadKeys) -> None:
+        self._keys = keys
+
+    def use(self, keys: ReadKeys) -> None:
+        self._keys = keys
+
+    async def issue(self) -> ReadKeys:
+        return self._keys
+
+
+async def _keys_of_role(settings: Settings, environ: Mapping[str, str], role_arn: str) -> ReadKeys:
+    from journal.bucket.s3.role import keys_of_role  # already imported; slow otherwise
+
+    s3 = await asyncio.to_thread(_s3_settings, settings, environ)
+    if s3 is None:
+        raise ValueError("keys of a role are for a bucket in S3")
+    return await keys_of_role(s3, role_arn, (DATASETS, OBJECTS, ICEBERG))
+
+
+def _read_changed_pair(settings: Settings, bucket: Bucket) -> ReadKeys:
+    found = _read_pair(settings, bucket)
+    if found is None:
+        raise ValueError("the secrets file holds no [iceberg] any more")
+    return found
+
+
+def _read_pair(settings: Settings, bucket: Bucket) -> ReadKeys | None:
+    """The pair of the secrets file. Raises ConfigError if it is the server's own."""
+    pair = load_iceberg_pair(settings)
+    if pair is None:
+        return None
+    from journal.bucket.s3.bucket import S3Bucket  # already imported; slow otherwise
+
+    if isinstance(bucket, S3Bucket) and bucket.signs_with(pair[0]):
+        detail = "[iceberg] holds the server's own keys; engines get keys that can only read"
+        raise ConfigError(f"secrets file {settings.secrets_file}: {detail}")
+    return ReadKeys(*pair)
 
 
 def _spool_dir(settings: Settings, bucket: Bucket) -> Path:

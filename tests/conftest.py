@@ -37,16 +37,26 @@ def real_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def issuing_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Radosgw"]:
+    """An S3 server that also has users, roles and STS."""
+    yield from _radosgw(tmp_path_factory.mktemp("issuing"), "memstore")
+
+
 @pytest.fixture
 def crashable_s3(tmp_path: Path) -> Iterator["Radosgw"]:
     """An S3 server of the test's own, to `kill` and `start` again on the same data."""
+    yield from _radosgw(tmp_path, "bluestore")
+
+
+def _radosgw(directory: Path, store: str) -> Iterator["Radosgw"]:
     if shutil.which("radosgw") is None:
         if os.environ.get("CI"):
             pytest.fail("CI needs radosgw for this test: ceph-mon ceph-osd radosgw ceph-common")
-        pytest.skip("radosgw is not installed, and nothing else here can be crashed")
+        pytest.skip("radosgw is not installed, and nothing else here will do")
     from s3_server import Radosgw
 
-    gateway = Radosgw(tmp_path / "radosgw", "bluestore")
+    gateway = Radosgw(directory / "radosgw", store)
     try:
         gateway.start()
         yield gateway

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -79,21 +80,25 @@ class Lake(Client):
 @contextmanager
 def running_lake(
     bucket: Path,
+    /,
     limits: ServiceLimits | None = None,
     *,
     queries: bool = True,
     clock: Clock | None = None,
     port: int = 0,
     tracing: Tracing | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
     **settings: Any,
 ) -> Iterator[Lake]:
     """A server on a bucket, for as long as the context lasts; starts sooner without `queries`.
 
-    `clock` measures the pace of clients; without one, time does.
+    A setting `bucket` has precedence over the directory. `clock` measures the pace of clients; without
+    one, time does.
     """
-    told = Settings(**{"bucket": str(bucket), "query_workers": 1, **settings})
-    thread = _Thread(told, limits, queries, clock, port)
+    wanted = Settings(**{"bucket": str(bucket), "query_workers": 1, **settings})
+    thread = _Thread(wanted, limits, queries, clock, port)
     thread.tracing = tracing
+    thread.environ = environ
     thread.start()
     try:
         yield thread.lake(bucket)
@@ -117,6 +122,7 @@ class _Thread(threading.Thread):
         self._limits = limits
         self._queries = queries
         self.tracing: Tracing | None = None
+        self.environ: Mapping[str, str] = {}
         self._clock = clock
         self._wanted_port = port
         self._up = threading.Event()
@@ -144,7 +150,7 @@ class _Thread(threading.Thread):
     async def _serve(self) -> None:
         self._loop, self._told_to_stop = asyncio.get_running_loop(), asyncio.Event()
         async with service_of(
-            self._settings, {}, lambda: None, self._limits, queries=self._queries
+            self._settings, self.environ, lambda: None, self._limits, queries=self._queries
         ) as service:
             runner = web.ServerRunner(self._edge(service), shutdown_timeout=5.0)
             await runner.setup()

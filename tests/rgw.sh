@@ -80,7 +80,9 @@ rgw_enable_ops_log = false
 rgw_dynamic_resharding = false
 rgw_run_sync_thread = false
 rgw_enable_quota_threads = false
-rgw_enable_apis = s3, admin
+rgw_enable_apis = s3, admin, sts, iam
+rgw_sts_key = 0123456789abcdef
+rgw_s3_auth_use_sts = true
 rgw_rados_pool_pg_num_min = 4
 rgw_thread_pool_size = 64
 CONF

@@ -93,6 +93,32 @@ class Radosgw:
         """kill -9, as a crash would."""
         self._run("stop")
 
+    def make_role(self, name: str) -> str:
+        """The ARN of a role that may do everything in S3, and that the server's user may assume."""
+        trusted = {"Principal": {"AWS": ["arn:aws:iam:::user/ci"]}, "Action": ["sts:AssumeRole"]}
+        policy = {"Action": ["s3:*"], "Resource": "arn:aws:s3:::*"}
+        self._admin(
+            "role",
+            "create",
+            f"--role-name={name}",
+            f"--assume-role-policy-doc={_allowing(trusted)}",
+        )
+        self._admin(
+            *("role-policy", "put", f"--role-name={name}", "--policy-name=all"),
+            f"--policy-doc={_allowing(policy)}",
+        )
+        return f"arn:aws:iam:::role/{name}"
+
+    def make_user(self, name: str, secret_key: str) -> None:
+        """A user whose access key has the user's name."""
+        keys = (f"--access-key={name}", f"--secret-key={secret_key}")
+        self._admin("user", "create", f"--uid={name}", f"--display-name={name}", *keys)
+
+    def _admin(self, *arguments: str) -> None:
+        command = ["radosgw-admin", "-c", str(self._directory / "ceph.conf"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+
     def _run(self, command: str, *arguments: str) -> None:
         script = Path(__file__).with_name("rgw.sh")
         # Not a pipe: the daemons inherit it and would keep it open for ever.
@@ -107,6 +133,12 @@ class Radosgw:
             )
             log.seek(0)
             assert done.returncode == 0, f"radosgw did not {command}: {log.read()}"
+
+
+def _allowing(what: dict[str, Any]) -> str:
+    """A policy document, without the spaces that Ceph would not read."""
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **what}]}
+    return msgspec.json.encode(document).decode()
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.iceberg.use_case import IcebergCatalog
+from lakehouse.service.iceberg.vending import NO_VENDING, Vending
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.replaced_rows import RowReplacement
@@ -97,6 +98,7 @@ class Service:
         system_dir: Path,
         limits: ServiceLimits,
         audit_log: AuditLog,
+        vending: Vending = NO_VENDING,
     ) -> None:
         self.node = node
         self.clock = node.clock
@@ -118,7 +120,7 @@ class Service:
         self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
         finder = RowFinder(self.objects, engine, pool, is_work=True)
         self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))
-        self.iceberg = IcebergCatalog(node, self.objects)
+        self.iceberg = IcebergCatalog(node, self.objects, vending)
         turns = RowTurns()
         reading = IngestLimits(decoded_bytes=limits.upload_bytes)
         replacement = RowReplacement(node, engine, pool, finder, reading, turns)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.config import ConfigError, Settings, load, load_secrets
+from lakehouse.config import ConfigError, Settings, load, load_iceberg_pair, load_secrets
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 SECRET = "s3cr3t-v4lue"
@@ -200,6 +200,40 @@ def test_a_secrets_file_that_is_off_is_refused_without_its_words(text: str) -> N
         load_secrets(Settings(secrets_file="secrets"))
     assert SECRET not in str(told.value)
     assert SECRET not in repr(told.value.__cause__) or "TOML" in str(told.value)
+
+
+PAIR = f'[iceberg]\naws_access_key_id = "id"\naws_secret_access_key = "{SECRET}"\n'
+
+
+def test_the_pair_for_engines_is_none_of_the_servers_own_secrets() -> None:
+    write('aws_access_key_id = "own"\n' + PAIR, "secrets")
+    settings = Settings(secrets_file="secrets")
+    assert load_iceberg_pair(settings) == ("id", SECRET)
+    assert load_secrets(settings) == {"aws_access_key_id": "own"}
+    assert load_iceberg_pair(Settings()) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'iceberg = "{SECRET}"\n',
+        f'[iceberg]\naws_secret_access_key = "{SECRET}"\n',
+        f'{PAIR}aws_session_token = "{SECRET}"\n',
+        f'[iceberg]\naws_access_key_id = ""\naws_secret_access_key = "{SECRET}"\n',
+        f'[iceberg]\naws_access_key_id = 1\naws_secret_access_key = "{SECRET}"\n',
+    ],
+)
+def test_half_a_pair_for_engines_is_refused(text: str) -> None:
+    write(text, "secrets")
+    with pytest.raises(ConfigError, match="iceberg") as refused:
+        load_iceberg_pair(Settings(secrets_file="secrets"))
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("arn", ["reader", "arn:aws:iam::1:user/x", "arn:aws:iam::1:role/"])
+def test_a_role_is_named_by_its_arn(arn: str) -> None:
+    with pytest.raises(ConfigError, match="iceberg_role_arn"):
+        load({"iceberg_role_arn": arn}, {}, None)
 
 
 def test_an_absent_secrets_file_is_named() -> None:

@@ -57,6 +57,15 @@ class S3Bucket:
         return f"s3://{self._name}/{self._prefix}".rstrip("/")
 
     @property
+    def region(self) -> str:
+        """The region that requests are signed for."""
+        return str(self._clients.data.meta.region_name)
+
+    def signs_with(self, access_key_id: str) -> bool:
+        """Whether requests are signed with the key of this id."""
+        return self._clients.signs_with(access_key_id)
+
+    @property
     def spool_dir(self) -> Path | None:
         return None
 

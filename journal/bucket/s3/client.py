@@ -29,6 +29,10 @@ class S3Clients:
         self.data = data
         self._credentials = credentials
 
+    def signs_with(self, access_key_id: str) -> bool:
+        """Whether requests are signed with the key of this id."""
+        return bool(self._credentials.access_key == access_key_id)
+
     def renew(self, settings: S3Settings) -> None:
         """Sign further requests with the credentials of `settings`; its other members are not used."""
         self._credentials.access_key = settings.access_key_id

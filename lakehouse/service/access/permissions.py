@@ -69,6 +69,14 @@ class Permissions(msgspec.Struct, frozen=True):
         return self.profile is not None and self.may(READ, alias)
 
     @property
+    def reads_everything(self) -> bool:
+        """Whether the caller may read every dataset, view and key, those to come included."""
+        if self.unrestricted:
+            return True
+        redirected = self.hides_all or self.profile is not None
+        return not redirected and self.may(READ, "*") and self.may_key(READ, "*")
+
+    @property
     def name(self) -> str | None:
         """The name of a principal that has not all rights; None otherwise."""
         return self.principal.name if self.principal and not self.unrestricted else None

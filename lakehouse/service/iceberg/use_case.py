@@ -25,6 +25,7 @@ from lakehouse.service.access.permissions import permissions
 from lakehouse.service.caller import Caller
 from lakehouse.service.iceberg.life import Content, Step, contents, steps
 from lakehouse.service.iceberg.schemas import Shapes, Stored
+from lakehouse.service.iceberg.vending import NO_VENDING, Vending
 from lakehouse.service.objects import VerifiedObjects
 from projections import catalog, inventory
 from projections.catalog import Dataset
@@ -34,7 +35,6 @@ REMEMBERED_TABLES = 256
 PAGE = 1_000
 UPLOADS = 16
 """Derived objects that are written at a time."""
-NO_SETTINGS: Mapping[str, str] = {}
 PRESENT = None
 """The warehouse `lake`: the lake as it is now; any other is the seq of its event."""
 
@@ -62,12 +62,9 @@ class _Known(msgspec.Struct):
 class IcebergCatalog:
     """The datasets of one node as Iceberg tables."""
 
-    def __init__(
-        self, node: Node, objects: VerifiedObjects, client: Mapping[str, str] = NO_SETTINGS
-    ) -> None:
-        """`client`: settings for clients' stores, read-only keys among them."""
+    def __init__(self, node: Node, objects: VerifiedObjects, vending: Vending = NO_VENDING) -> None:
         self._node = node
-        self._client = client
+        self._vending = vending
         self._stored = Stored(objects)
         self._known: OrderedDict[_Key, _Known] = OrderedDict()
         self._loading: dict[_Key, asyncio.Lock] = {}
@@ -107,9 +104,9 @@ class IcebergCatalog:
         async with self._lock(key):
             return await self._loaded(key, await self._state(warehouse))
 
-    def client_settings(self, caller: Caller) -> dict[str, str]:
-        """What a client needs to read the objects, besides their URLs."""
-        return dict(self._client)
+    async def client_settings(self, caller: Caller) -> dict[str, str]:
+        """What a client needs to read the objects, besides their URLs. Raises BucketError."""
+        return await self._vending.config(permissions(self._node, caller))
 
     async def _state(self, warehouse: Warehouse) -> State:
         return await snapshot.state_as_of(self._node, warehouse)

@@ -106,7 +106,8 @@ async def _table(
         return web.Response(status=204)
     caller = exchange.caller()
     document = await service.iceberg.load(caller, warehouse, table)
-    head = {"metadata-location": document.url, "config": service.iceberg.client_settings(caller)}
+    config = await service.iceberg.client_settings(caller)
+    head = {"metadata-location": document.url, "config": config}
     # The document may have megabytes: its bytes are used as they are.
     body = msgspec.json.encode(head)[:-1] + b',"metadata":' + document.body + b"}"
     return web.Response(body=body, content_type="application/json")

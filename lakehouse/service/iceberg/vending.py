@@ -1,0 +1,70 @@
+"""What an engine needs to read the objects of a table by itself: the store's address, and keys.
+
+The keys read every object of the lake, so only a caller who may read everything gets any. Must never
+give the keys that the server itself uses.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+from journal.bucket.s3.read_keys import ReadKeys
+from journal.clock import Clock
+from lakehouse.service.access.permissions import Permissions
+
+REMAINING = timedelta(minutes=30)
+"""For how long keys that are given are valid at least, if their issuer gives an hour."""
+Issue = Callable[[], Awaitable[ReadKeys]]
+
+
+class Vending:
+    """Gives settings and keys to the clients of the Iceberg catalog."""
+
+    def __init__(
+        self, settings: Mapping[str, str], clock: Clock | None = None, issue: Issue | None = None
+    ) -> None:
+        """`settings`: of the store, for everybody. Without `issue` nobody gets keys; it needs `clock`."""
+        self._settings = dict(settings)
+        self._clock = clock
+        self._issue = issue
+        self._issued: ReadKeys | None = None
+        self._issuing = asyncio.Lock()
+
+    async def config(self, held: Permissions) -> dict[str, str]:
+        """The settings, and keys for a caller who may read everything. Raises BucketError."""
+        if self._issue is None or not held.reads_everything:
+            return dict(self._settings)
+        async with self._issuing:
+            if self._issued is None or self._is_short(self._issued):
+                self._issued = await self._issue()
+        return self._settings | _named(self._issued)
+
+    def _is_short(self, keys: ReadKeys) -> bool:
+        """Whether keys are to be renewed; a pair without an end may have been changed in its file."""
+        if keys.expires_at is None or self._clock is None:
+            return True
+        return keys.expires_at - self._clock.now() < REMAINING
+
+
+NO_VENDING = Vending({})
+
+
+def store_settings(endpoint_url: str | None, region: str) -> dict[str, str]:
+    """The settings of an S3 store, as Iceberg's clients name them."""
+    found = {"s3.region": region, "client.region": region}
+    if endpoint_url is not None:
+        found |= {"s3.endpoint": endpoint_url, "s3.path-style-access": "true"}
+    return found
+
+
+def _named(keys: ReadKeys) -> dict[str, str]:
+    found = {
+        "s3.access-key-id": keys.access_key_id,
+        "s3.secret-access-key": keys.secret_access_key,
+    }
+    if keys.session_token is not None:
+        found["s3.session-token"] = keys.session_token
+    if keys.expires_at is not None:
+        expires_ms = int(keys.expires_at.timestamp() * 1000)
+        found["s3.session-token-expires-at-ms"] = str(expires_ms)
+    return found

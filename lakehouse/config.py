@@ -20,7 +20,15 @@ from lakehouse.roles import PORTS, ROLES
 PREFIX = "LAKEHOUSE_"
 UPSTREAM_PREFIX = f"{PREFIX}UPSTREAMS_"
 FILE = "lakehouse.toml"
-SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "otlp_headers")
+TOKEN_VARIABLE = f"{PREFIX}TOKEN"
+"""The variable with the token for `url`: a secret, and no setting."""
+SECRETS = (
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "otlp_headers",
+    "token",
+)
 ICEBERG_SECRETS = ("aws_access_key_id", "aws_secret_access_key")
 """The read-only pair of the table `[iceberg]`."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -63,6 +71,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bucket: str = "./bucket"
     """`s3://name[/prefix]`, `file:///dir` or a path."""
+    url: str | None = None
+    """The server that commands ask instead of the bucket."""
+    token_file: str | None = None
+    """File with the token for it."""
     host: str = "127.0.0.1"
     """Address to listen on. One beyond loopback needs TLS or a proxy, and a lake with a principal."""
     port: Port = PORTS["all"]
@@ -86,7 +98,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_open: bool = False
     """Whether `/metrics` needs no token in a lake that has principals."""
     secrets_file: str | None = None
-    """TOML file of mode 0600 with S3 credentials."""
+    """TOML file of mode 0600 with S3 credentials, and the token for `url`."""
     instance_metadata: bool = False
     """Whether S3 credentials may come from the machine's metadata service."""
     spool_dir: str | None = None
@@ -258,6 +270,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     upstreams: dict[str, object] = {}
     for name, value in environ.items():
         if not name.startswith(PREFIX) or not value or name.startswith(f"{PREFIX}TEST_"):
+            continue
+        if name == TOKEN_VARIABLE:
             continue
         if name.startswith(UPSTREAM_PREFIX):
             upstreams[name.removeprefix(UPSTREAM_PREFIX).lower()] = _elements(value)

@@ -61,6 +61,18 @@ def add_common(parser: Parser) -> None:
         help="bucket to use: s3://name[/prefix], file:///directory or a path (default: ./bucket)",
     )
     parser.add_argument(
+        "--url",
+        metavar="URL",
+        default=_OMITTED,
+        help="ask the server at URL instead of opening the bucket: https://host[:port]",
+    )
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        default=_OMITTED,
+        help="file with the token for the server (default: the variable LAKEHOUSE_TOKEN)",
+    )
+    parser.add_argument(
         "--config",
         metavar="FILE",
         default=_OMITTED,

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import msgspec
 
@@ -16,6 +17,8 @@ from lakehouse.wiring import NoLake, service_of
 
 _NOT_COMPARED = (
     "bucket",
+    "url",
+    "token_file",
     "config",
     "secrets_file",
     "json",
@@ -32,7 +35,17 @@ _NOT_COMPARED = (
 async def service_for(
     settings: Settings, *, queries: bool = False, no_lake: NoLake = NoLake.REFUSE
 ) -> AsyncIterator[Service]:
-    """A service for one command. One that may create a lake checks the store's promises first."""
+    """A service for one command. One that may create a lake checks the store's promises first.
+
+    With the setting `url` it is a RemoteService, which has the calls of a service that commands use.
+    """
+    if settings.url is not None:
+        from lakehouse.cli.remote.connection import connected
+        from lakehouse.cli.remote.service import RemoteService
+
+        with connected(settings, os.environ, _actor()) as lake:
+            yield cast("Service", RemoteService(lake.http))
+        return
     one_worker = msgspec.structs.replace(settings, query_workers=1)
     async with service_of(
         one_worker,

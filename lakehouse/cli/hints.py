@@ -48,6 +48,8 @@ _HINTS = {
     "outcome_unknown": "The change may have been made; "
     "run the command again with the same --idempotency-key.",
     "not_caught_up": "Run the command again in a moment.",
+    "server_unreachable": "Check --url, the network and the certificate; SSL_CERT_FILE names another CA.",
+    "unauthenticated": "Give a valid token: --token-file, or the variable LAKEHOUSE_TOKEN.",
     "bucket_unavailable": "The store does not respond; check the network and the endpoint, then retry.",
     "bucket_refused": "Check the credentials, their permissions and the name of the bucket.",
     "bucket_not_found": "Create the bucket, or correct the name in --bucket.",

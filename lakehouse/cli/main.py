@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from lakehouse.cli import printing
 from lakehouse.cli.arguments import UsageError
 from lakehouse.cli.parser import parse
@@ -21,7 +23,10 @@ from lakehouse.domain.errors import Refused, RefusedError
 
 OK, USAGE = 0, 2
 STDERR = 2
-OPTIONS = ("bucket", "host", "port", "role", "tls_cert", "tls_key", "secrets_file", "log_level")
+OPTIONS = (
+    *("bucket", "url", "token_file", "host", "port", "role", "tls_cert", "tls_key"),
+    *("secrets_file", "log_level"),
+)
 """The settings that have an option."""
 INTERRUPTED = 130
 """What shells report for a command that SIGINT ended: 128 and the signal's number."""
@@ -68,6 +73,14 @@ MODULES = {
     "journal raise-format": "admin",
 }
 """The module of `lakehouse.cli.commands` that holds each command in its COMMANDS."""
+ON_THE_BUCKET = frozenset(
+    {
+        *("doctor", "quarantine", "audit verify", "journal verify", "journal replay"),
+        *("journal checkpoint", "journal pack", "journal export", "journal adopt"),
+        "journal raise-format",
+    }
+)
+"""Commands that no route answers."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -111,6 +124,8 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     if name in ("audit", "journal"):
         name = f"{name} {arguments.subcommand}"
+    if settings.url is not None and name in ON_THE_BUCKET:
+        raise UsageError(f"lakehouse: {name} works on the bucket itself: add --bucket URL")
     commands = importlib.import_module(f"lakehouse.cli.commands.{MODULES[name]}").COMMANDS
     from lakehouse import logs
     from lakehouse.cli.interrupt import run
@@ -145,4 +160,9 @@ def _discard_stdout() -> None:
 def _settings(arguments: argparse.Namespace) -> Settings:
     options = {name: getattr(arguments, name, None) for name in OPTIONS}
     file = Path(arguments.config) if arguments.config else None
-    return load(options, os.environ, file)
+    settings = load(options, os.environ, file)
+    if arguments.bucket is None:
+        return settings
+    if arguments.url is not None:
+        raise UsageError("lakehouse: give --bucket or --url, not both")
+    return msgspec.structs.replace(settings, url=None)

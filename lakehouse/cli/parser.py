@@ -64,7 +64,9 @@ def build() -> Parser:
     parser.add_argument(
         "--version", action=VersionAction, nargs=0, help="print the version and exit"
     )
-    parser.set_defaults(bucket=None, config=None, secrets_file=None, json=False)
+    parser.set_defaults(
+        bucket=None, url=None, token_file=None, config=None, secrets_file=None, json=False
+    )
     add_common(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
@@ -111,17 +113,11 @@ def _serve(commands: "Commands[Parser]") -> None:
 
 
 def _mcp(commands: "Commands[Parser]") -> None:
-    command = add_command(
+    add_command(
         commands,
         "mcp",
         "Serve agents over stdin and stdout (Model Context Protocol)",
         "Tools read and preview; they change nothing.",
-    )
-    command.add_argument(
-        "--url", metavar="URL", help="URL of a running server (default: open the bucket itself)"
-    )
-    command.add_argument(
-        "--token-file", metavar="FILE", help="file that holds the token for the server"
     )
 
 

@@ -278,6 +278,9 @@ CODES: dict[str, Code] = {
         True,
         3,
     ),
+    "server_unreachable": Code(
+        503, "Server unreachable", "Check the URL, the certificate and the network.", True, 3
+    ),
     "bucket_unavailable": Code(
         503, "Bucket unavailable", "The store does not respond; send the request again.", True, 3
     ),

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "cannot_listen": "said before HTTP begins",
     "store_unfit": "said before HTTP begins",
     "cache_differs": "the command line's",
+    "server_unreachable": "test_cli_remote.py",
     "lake_not_found": "the command line's",
     "already_initialised": "the command line's",
     "bucket_not_found": "test_cli_s3.py",

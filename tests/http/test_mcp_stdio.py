@@ -73,6 +73,7 @@ def test_a_server_judges_the_token(lake: Lake, tmp_path: Path) -> None:
     url = f"http://{lake.host}"
     lake.ask("PUT", "/v1/access/principals/rita", {"kind": "user"})
     file = tmp_path / "token"
+    file.touch(mode=0o600)
     file.write_text(token(lake, "rita") + "\n")
     (refused,) = run([call("list_datasets")], "--url", url)
     assert refused["result"]["isError"]

@@ -1,4 +1,4 @@
-"""`lakehouse access …`: principals, tokens and grants, on the bucket itself."""
+"""`lakehouse access …`: principals, tokens and grants."""
 
 import argparse
 from collections.abc import Iterable, Sequence
@@ -9,6 +9,7 @@ from lakehouse.api.access import (
     IssuedToken,
     IssueTokenRequest,
     Limits,
+    Me,
     PutGrantRequest,
     PutPrincipalRequest,
 )
@@ -102,7 +103,7 @@ async def _drop_grant(access: Access, caller: Caller, arguments: argparse.Namesp
 
 async def _me(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.me(caller)
-    _print(arguments, found.body, "a command on the bucket: it may do everything")
+    _print(arguments, found.body, _who(found.body))
 
 
 _COMMANDS = {
@@ -120,6 +121,13 @@ _COMMANDS = {
     "me": _me,
 }
 COMMANDS = {"access": run}
+
+
+def _who(me: Me) -> str:
+    if me.principal is None:
+        return f"no principal: {'it may do everything' if me.admin else 'it may do nothing'}"
+    rights = ", ".join(f"{'+'.join(each.can)} {each.on}" for each in me.grants)
+    return f"{me.principal}, {me.kind}: " + ("admin" if me.admin else rights or "no rights")
 
 
 def _print_token(arguments: argparse.Namespace, issued: IssuedToken) -> None:

@@ -36,6 +36,7 @@ from lakehouse.api.administration import (
 )
 from lakehouse.cli import printing, progress
 from lakehouse.cli.diff_table import print_diff
+from lakehouse.cli.remote.lists import print_remote_events, remote_head
 from lakehouse.config import Settings
 from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Json, Refused, RefusedError
@@ -52,6 +53,9 @@ OK = 0
 
 async def head(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal head`: reads to the end of the journal."""
+    if settings.url is not None:
+        print_body(arguments, await remote_head(settings))
+        return OK
     async with journal_of(settings) as journal:
         state = await Follower(journal).open()
     print_body(arguments, journal_head(state.head))
@@ -60,6 +64,9 @@ async def head(arguments: argparse.Namespace, settings: Settings) -> int:
 
 async def events(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal events`: one JSON object per line; with --follow also later events."""
+    if settings.url is not None:
+        await print_remote_events(arguments, settings)
+        return OK
     left, position = arguments.limit, 0
     async with journal_of(settings) as journal:
         while True:

@@ -2,18 +2,18 @@
 
 import argparse
 import asyncio
+import os
 import secrets
 import sys
 import threading
 import uuid
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.remote.connection import connected
 from lakehouse.client.agent_relay import ToolCallback, of_server, relay
-from lakehouse.client.lake import Lake, connect
 from lakehouse.config import ConfigError, Settings
 from lakehouse.domain.errors import RefusedError
 from lakehouse.mcp.calls import call as call_tool
@@ -27,8 +27,8 @@ OK = 0
 
 async def mcp(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse mcp`: ends when stdin does."""
-    if arguments.url is not None:
-        with _server(arguments) as lake:
+    if settings.url is not None:
+        with connected(settings, os.environ) as lake:
             await _relayed(of_server(lake))
         return OK
     if arguments.token_file is not None:
@@ -73,15 +73,6 @@ def _in_process(service: Service, arguments: argparse.Namespace) -> ToolCallback
         return msgspec.json.encode(answer(asked.request, found))
 
     return call
-
-
-def _server(arguments: argparse.Namespace) -> Lake:
-    """The server of `--url`. Raises ConfigError."""
-    file = arguments.token_file
-    try:
-        return connect(arguments.url, Path(file).read_text().strip() if file else None)
-    except (ValueError, OSError) as error:
-        raise ConfigError(str(error)) from error
 
 
 COMMANDS = {"mcp": mcp}

@@ -1,0 +1,90 @@
+"""Which route answers each use case that a command calls, and the struct of its answer. Pure data.
+
+A use case without a row needs the bucket itself.
+"""
+
+import msgspec
+
+from lakehouse.api import (
+    access,
+    catalog,
+    change_sets,
+    definitions,
+    derivation,
+    gc,
+    provenance,
+    rows,
+)
+from lakehouse.api import time_travel as travel
+from lakehouse.api.ingest import StagedIngest
+from lakehouse.api.journal import EventPage
+from lakehouse.api.upkeep.compaction import CompactReport
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One route. Texts among the arguments fill `{}` in the path, then the parameters `names`."""
+
+    method: str
+    path: str
+    answer: type[msgspec.Struct]
+    names: tuple[str, ...] = ()
+    rows: str | None = None
+    """The member of a page that holds its rows: every page is read."""
+    changes: bool = True
+    """Whether the route may change the lake."""
+
+
+def _read(
+    path: str, answer: type[msgspec.Struct], names: tuple[str, ...] = (), rows: str | None = None
+) -> Call:
+    return Call("GET", path, answer, names, rows, changes=False)
+
+
+CALLS: dict[str, Call] = {
+    "catalog.list": _read("/v1/catalog/list", catalog.DatasetPage, rows="datasets"),
+    "catalog.manifest": _read("/v1/catalog/manifest/{}", catalog.Manifest),
+    "catalog.drop": Call("DELETE", "/v1/catalog/manifest/{}", catalog.Dropped),
+    "catalog.restore": Call("POST", "/v1/catalog/restore", catalog.Manifest),
+    "catalog.history": _read("/v1/catalog/history/{}", EventPage, rows="events"),
+    "change_sets.transaction": Call(
+        "POST", "/v1/catalog/transaction", change_sets.TransactionReceipt
+    ),
+    "change_sets.rename": Call("POST", "/v1/catalog/rename", change_sets.Renamed),
+    "rows.delete": Call("POST", "/v1/catalog/delete", rows.DeleteReceipt),
+    "rows.update": Call("POST", "/v1/catalog/update", rows.UpdateReceipt),
+    "erasure.erase": Call("POST", "/v1/catalog/erase", rows.EraseReport),
+    "views.put": Call("PUT", "/v1/catalog/view/{}", definitions.View),
+    "views.show": _read("/v1/catalog/view/{}", definitions.View),
+    "views.list": _read("/v1/catalog/views", definitions.ViewList),
+    "views.drop": Call("DELETE", "/v1/catalog/view/{}", definitions.ViewDropped),
+    "profiles.put": Call("PUT", "/v1/catalog/profile/{}", definitions.Profile),
+    "profiles.show": _read("/v1/catalog/profile/{}", definitions.Profile),
+    "profiles.list": _read("/v1/catalog/profiles", definitions.ProfileList),
+    "profiles.drop": Call("DELETE", "/v1/catalog/profile/{}", definitions.ProfileDropped),
+    "derivations.derive": Call("POST", "/v1/catalog/derive", derivation.DeriveReceipt),
+    "derivations.dry_run": Call("POST", "/v1/catalog/derive", derivation.DeriveDryRun),
+    "derivations.stage": Call("POST", "/v1/catalog/derive", StagedIngest),
+    "derivations.refresh": Call("POST", "/v1/catalog/refresh", derivation.DeriveReceipt),
+    "time_travel.pin": Call("POST", "/v1/catalog/pin", travel.PinReceipt),
+    "time_travel.unpin": Call("POST", "/v1/catalog/unpin", travel.PinReceipt),
+    "time_travel.pins": _read("/v1/catalog/pins", travel.Pins),
+    "time_travel.diff": _read("/v1/catalog/diff", travel.CatalogDiff),
+    "time_travel.undo": Call("POST", "/v1/journal/undo", travel.Undone),
+    "provenance.why": _read("/v1/catalog/why/{}", provenance.Lineage),
+    "compaction.run": Call("POST", "/v1/catalog/compact", CompactReport),
+    "gc.run": Call("POST", "/v1/gc", gc.GcReport),
+    "access.put_principal": Call("PUT", "/v1/access/principals/{}", access.Principal),
+    "access.show_principal": _read("/v1/access/principals/{}", access.Principal),
+    "access.list_principals": _read("/v1/access/principals", access.PrincipalList),
+    "access.drop_principal": Call("DELETE", "/v1/access/principals/{}", access.PrincipalDropped),
+    "access.tokens.issue": Call("POST", "/v1/access/tokens", access.IssuedToken),
+    "access.tokens.list": _read("/v1/access/tokens", access.TokenList),
+    "access.tokens.revoke": Call("DELETE", "/v1/access/tokens/{}", access.TokenRevoked),
+    "access.put_grant": Call("PUT", "/v1/access/grants", access.Grant),
+    "access.list_grants": _read("/v1/access/grants", access.GrantList, names=("principal",)),
+    "access.drop_grant": Call(
+        "DELETE", "/v1/access/grants", access.GrantDropped, names=("principal", "on")
+    ),
+    "access.me": _read("/v1/access/me", access.Me),
+}
+"""By the use case's place in the service."""

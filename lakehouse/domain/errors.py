@@ -65,6 +65,7 @@ CODES: dict[str, Code] = {
     ),
     # 403: not allowed.
     "forbidden": Code(403, "Forbidden", "Ask an admin of the lake for the right."),
+    "stale_form": Code(403, "Stale form", "Reload the page and send its form again."),
     "foreign_host": Code(
         403,
         "Foreign host",

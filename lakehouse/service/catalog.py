@@ -14,6 +14,7 @@ from lakehouse.api.catalog import (
     RestoreRequest,
     ShowDatasetQuery,
 )
+from lakehouse.api.console.overview import Overview, OverviewQuery
 from lakehouse.api.journal import EventPage, JournalEvent
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
@@ -110,6 +111,18 @@ class Catalog:
         rows = [presentation.listed_dataset(dataset, inventory) for dataset in page]
         more = page[-1].name if len(found) > query.limit else None
         return Versioned(DatasetPage(rows, state.head.seq, more), state.head.seq)
+
+    async def overview(self, caller: Caller, query: OverviewQuery) -> Versioned[Overview]:
+        """The datasets whose name has `search` in it, a part of them, with their sizes."""
+        state = await snapshot.state_as_of(self._node, query.as_of)
+        held = permissions(self._node, caller)
+        shown = await under(self._node, held, None, state)
+        wanted = query.search.strip().lower()
+        matching = [each for name, each in shown.items() if wanted in name]
+        ordered = presentation.in_order(matching, query.order)
+        page = ordered[query.skip : query.skip + query.limit]
+        rows = [presentation.glance(dataset) for dataset in page]
+        return Versioned(Overview(rows, len(matching), len(shown)), state.head.seq)
 
     def _inventory(self, state: State, profile: object) -> Inventory:
         """What knows the objects of a state; under a profile they may be of any moment that is kept."""

@@ -25,6 +25,7 @@ from lakehouse.api.catalog import (
     SchemaColumn,
     Summary,
 )
+from lakehouse.api.console.overview import DatasetGlance, Order
 from lakehouse.api.definitions import AliasTarget, Profile, SafeDefinition, View
 from lakehouse.api.ingest import (
     IngestReceipt,
@@ -103,6 +104,30 @@ def listed_dataset(dataset: Dataset, inventory: Inventory | None) -> ListedDatas
     if inventory is None:
         return ListedDataset(**msgspec.structs.asdict(summary(dataset)))
     return ListedDataset(**msgspec.structs.asdict(manifest(dataset, inventory)))
+
+
+def in_order(datasets: list[Dataset], order: Order) -> list[Dataset]:
+    """By name; or the largest, or the last changed, first, and then by name."""
+    by_name = sorted(datasets, key=lambda each: each.name)
+    if order == "rows":
+        return sorted(by_name, key=lambda each: each.row_count or 0, reverse=True)
+    if order == "updated":
+        return sorted(by_name, key=lambda each: each.seq, reverse=True)
+    return by_name
+
+
+def glance(dataset: Dataset) -> DatasetGlance:
+    """A dataset with the sizes of all its objects as one."""
+    return DatasetGlance(
+        dataset.name,
+        dataset.row_count,
+        sum(each.size_bytes for each in dataset.objects),
+        len(dataset.objects),
+        len(dataset.schema) if dataset.schema is not None else None,
+        sum(each.row_count or 0 for each in dataset.quarantine),
+        dataset.updated_at,
+        dataset.seq,
+    )
 
 
 def ingested(

@@ -12,11 +12,14 @@ import structlog
 from aiohttp import web
 
 from journal.clock import Clock
+from lakehouse.console.sessions import Session, Sessions
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.roles import ALL
 from lakehouse.service.access.authentication import HOLDER, Identity
 from lakehouse.service.access.quotas import CONNECTIONS
 from lakehouse.service.service import FAULTS, Service
+from lakehouse.web.browser.cookies import SCHEME, SESSION, session_of
+from lakehouse.web.browser.visits import VISITS, Visits, is_page, opens_console, to_console
 from lakehouse.web.http.attempts import MAX_FAILED, WINDOW_S, Attempts
 from lakehouse.web.http.audit_entry import IDENTITY, MATCHED, entry_of, is_audited_read
 from lakehouse.web.http.bodies import check_transfer_coding
@@ -72,6 +75,7 @@ class Edge(ConnectionServer):
         self._attempts = Attempts()
         self._metrics_open = metrics_open
         self._holds_bucket = holds_bucket
+        self._visits = Visits(service, Sessions(clock))
 
     def pre_shutdown(self) -> None:
         """End streams before connections are waited for: they would never end by themselves."""
@@ -87,6 +91,7 @@ class Edge(ConnectionServer):
         status, seq = 499, None
         pace = request[PACE] = Pace(request, self._clock)
         request[PEER] = peer_of_request(self._site, request)
+        request[SCHEME] = request[PEER].scheme
         request[TARGET] = self._surface.target(request.raw_path)
         with traced(request, identity, self._tracing) as span:
             try:
@@ -123,13 +128,16 @@ class Edge(ConnectionServer):
         self._check_origin(request)
         if is_preflight(request):
             return preflight()
+        if self._surface.is_whole and opens_console(request):
+            return to_console()
         check_transfer_coding(request)
+        request[VISITS] = self._visits
         exchange = Exchange(request, identity, self._service.clock.monotonic(), self._surface)
         route = exchange.route
         request[ROUTE] = (route.method, route.path)
         request[MATCHED] = (route, exchange.tail)
         if not route.public and not (self._metrics_open and route.path == METRICS):
-            exchange.identity = self._identity(request)
+            exchange.identity = self._identity(exchange)
             request[IDENTITY] = exchange.identity
             if not route.judged:
                 self._service.authentication.require_admin(exchange.caller())
@@ -143,10 +151,20 @@ class Edge(ConnectionServer):
             return await self._within_limits(exchange)
         return await route.handler(self._service, exchange)
 
-    def _identity(self, request: web.BaseRequest) -> Identity:
+    def _identity(self, exchange: Exchange) -> Identity:
         if self._holds_bucket:
             return HOLDER
-        return self._service.authentication.identify(request.headers.getall("Authorization", []))
+        request = exchange.request
+        authorization = request.headers.getall("Authorization", [])
+        session = None if authorization else self._session(request)
+        if session is not None:
+            found = self._service.authentication.resume(session.token_id)
+            request[SESSION] = session
+            return found
+        return self._service.authentication.identify(authorization)
+
+    def _session(self, request: web.BaseRequest) -> Session | None:
+        return session_of(request, self._visits.sessions, is_page=is_page(request))
 
     async def _within_limits(self, exchange: Exchange) -> web.StreamResponse:
         """The answer to a principal, as far as its limits allow one."""

@@ -2,6 +2,7 @@
 
 from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.roles import ALL, answers, with_prefix
+from lakehouse.web.console_routes import CONSOLE_ROUTES
 from lakehouse.web.http.exchange import split_authority
 from lakehouse.web.route import Route
 from lakehouse.web.routes import ROUTES
@@ -12,7 +13,9 @@ class Surface:
 
     def __init__(self, role: str = ALL) -> None:
         self._role = role
-        self._routes = tuple(route for route in ROUTES if answers(role, route.path))
+        # The console needs the routes of all roles: behind a gateway there is none.
+        every = (*ROUTES, *CONSOLE_ROUTES) if role == ALL else ROUTES
+        self._routes = tuple(route for route in every if answers(role, route.path))
 
     @property
     def service(self) -> str:

@@ -21,6 +21,7 @@ ELSEWHERE = {
     "lake_not_found": "the command line's",
     "already_initialised": "the command line's",
     "bucket_not_found": "test_cli_s3.py",
+    "stale_form": "tests/console",
     "namespace_not_found": "test_iceberg_http.py, in Iceberg's form",
     "table_unreadable": "test_iceberg_http.py, in Iceberg's form",
     "unsupported_operation": "test_iceberg_http.py, in Iceberg's form",

@@ -7,6 +7,7 @@ from pathlib import Path
 from lakehouse.cli.parser import build
 from lakehouse.config import Settings
 from lakehouse.system.view_table import SYSTEM_VIEWS, AuditSource, LogSource
+from lakehouse.web.console_routes import CONSOLE_ROUTES
 from lakehouse.web.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,8 @@ def test_each_word_of_a_command_is_explained_by_its_help() -> None:
 
 
 def test_each_route_is_documented_and_nothing_else() -> None:
-    assert rows("lakehouse/web/ROUTES.md") == [f"{route.method} {route.path}" for route in ROUTES]
+    routes = [*ROUTES, *CONSOLE_ROUTES]
+    assert rows("lakehouse/web/ROUTES.md") == [f"{route.method} {route.path}" for route in routes]
 
 
 def test_each_system_view_is_documented_with_its_columns_and_nothing_else() -> None:

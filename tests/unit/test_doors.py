@@ -47,6 +47,7 @@ WEB_USES = (
     "lakehouse.api",
     "lakehouse.service",
     "lakehouse.web",
+    "lakehouse.console",
     "lakehouse.mcp",
     "lakehouse.formats",
 )
@@ -57,7 +58,7 @@ WEB_USES_TOO = {
 """Tables and checks of words. Nothing here reaches a journal, a bucket or a process."""
 BELOW = ("lakehouse.commit.node", "lakehouse.commit.writer", "lakehouse.service.changes")
 PRIVATE = {"node", "pool", "spool_dir", "limits", "objects", "follower", "writer"}
-DOORS = [*sources("lakehouse/web"), *sources("lakehouse/mcp"), *sources("lakehouse/cli")]
+DOORS = [path for door in ("web", "console", "mcp", "cli") for path in sources(f"lakehouse/{door}")]
 
 
 @pytest.mark.parametrize("path", sources("lakehouse/web"), ids=lambda path: path.name)

@@ -20,7 +20,7 @@ FLOORS = (
     {"system", "iceberg"},
     {"query"},
     {"service", "admin"},
-    {"mcp"},
+    {"mcp", "console"},
     {"web", "wiring"},
     {"listening"},
     {"serve", "client", "gateway"},

@@ -20,6 +20,9 @@ from projections import access
 
 CHALLENGE = 'Bearer realm="lakehouse", Basic realm="lakehouse", charset="UTF-8"'
 """What `WWW-Authenticate` says with every 401."""
+BEARER_CHALLENGE = 'Bearer realm="lakehouse"'
+"""The same for a page in a browser, which would ask for a name and a password by itself."""
+_NOT_VALID = "the token is unknown, revoked or expired, or its principal is disabled"
 _TOKEN = re.compile(r"lh_([0-9a-z]{1,32})_([0-9a-z]{1,128})")
 _MAX_CHARACTERS = 1_024
 _NO_SECRET = hashlib.sha256(b"").hexdigest()
@@ -63,19 +66,33 @@ class Authentication:
             raise _refused("the header Authorization has no token of this lake")
         return self._of_token(*token)
 
+    def resume(self, token_id: str) -> Identity:
+        """The principal of a token that was proven before. Raises RefusedError `unauthenticated`.
+
+        For sessions: it is refused as soon as the token is revoked or expired, or its principal
+        disabled. An open lake has no principals.
+        """
+        if self.is_open():
+            return Identity()
+        return self._valid(token_id)
+
     def require_admin(self, caller: Caller) -> None:
         """Raises RefusedError `forbidden` for a caller who has not all rights."""
         require_admin(self._node, caller)
 
     def _of_token(self, id_: str, secret: str) -> Identity:
+        token = self._node.state.access.tokens.get(id_)
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        if not hmac.compare_digest(digest, token.secret_sha256 if token else _NO_SECRET):
+            raise _refused(_NOT_VALID)
+        return self._valid(id_)
+
+    def _valid(self, id_: str) -> Identity:
         now = self._node.state.access
         token = now.tokens.get(id_)
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        proved = hmac.compare_digest(digest, token.secret_sha256 if token else _NO_SECRET)
         principal = access.find(now, token.principal) if token else None
-        valid = token_is_valid(self._node, id_) and principal is not None
-        if not proved or not valid or principal is None or principal.disabled:
-            raise _refused("the token is unknown, revoked or expired, or its principal is disabled")
+        if not token_is_valid(self._node, id_) or principal is None or principal.disabled:
+            raise _refused(_NOT_VALID)
         return Identity(principal.name, id_)
 
 

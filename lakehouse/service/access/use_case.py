@@ -29,7 +29,7 @@ from lakehouse.domain.access.rights import RIGHTS, check_pattern
 from lakehouse.domain.commands import Command, CommitChangeSet
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
-from lakehouse.service.access.permissions import permissions, require_admin
+from lakehouse.service.access.permissions import Permissions, permissions, require_admin
 from lakehouse.service.access.tokens import Tokens
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, settle
@@ -139,6 +139,10 @@ class Access:
         require_admin(self._node, caller)
         seq = await self._settled(caller, DropGrant(principal, on))
         return Versioned(GrantDropped(principal, on, seq), seq)
+
+    def held(self, caller: Caller) -> Permissions:
+        """What the caller may do now: for a door that offers only that. Use cases decide themselves."""
+        return permissions(self._node, caller)
 
     async def me(self, caller: Caller) -> Versioned[Me]:
         """Who the caller is, and what it may do."""

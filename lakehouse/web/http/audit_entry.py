@@ -21,13 +21,13 @@ from lakehouse.web.route import Route
 RESULT = web.RequestKey("RESULT", Answer)
 """Set on a request that runs a query, once its result has begun."""
 READS = web.RequestKey("READS", tuple)
-"""Set on a request whose body names what it reads."""
+"""Set on a request whose body names what it reads, or that runs several queries."""
 IDENTITY = web.RequestKey("IDENTITY", Identity)
 """Set on a request once its token is proven."""
 MATCHED = web.RequestKey("MATCHED", tuple)
 """Set on a request that matched a route: the route and the path's tail."""
 UNAUDITED = ("/health", "/ready", "/metrics", "/openapi.json")
-"""Reads of the process, not of the lake."""
+"""Reads of the process, not of the lake; so are all routes that are public."""
 MAX_NAME = 256
 _REFUSALS = (401, 403, 429)
 _ABSENT = 404
@@ -37,7 +37,7 @@ _TOKEN = re.compile(r"lh_[0-9A-Za-z]+_[0-9A-Za-z_-]+")
 
 def is_audited_read(route: Route) -> bool:
     """Whether an answer of this route is a read that the audit keeps."""
-    return not route.changes and route.path not in UNAUDITED
+    return not route.changes and not route.public and route.path not in UNAUDITED
 
 
 def entry_of(
@@ -55,7 +55,8 @@ def entry_of(
     route, tail = request.get(MATCHED, (None, ""))
     refused = request.get(REFUSED)
     proven = request.get(IDENTITY, Identity())
-    named = (_named(tail),) if tail and status != 401 else request.get(READS, ())
+    by_path = (_named(tail),) if tail and status != 401 else ()
+    named = request.get(READS) or by_path
     is_refusal = refused is not None and (
         CODES[refused.code].status in _REFUSALS
         or (status == _ABSENT and tail != "" and hides(proven, unquote(tail)))

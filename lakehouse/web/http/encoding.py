@@ -19,7 +19,11 @@ from lakehouse.web.http.negotiation import choose_coding
 LEAST_BYTES = 4 * 1024
 """Smaller answers are not compressed."""
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
-_TYPES = {each.media_type for name, each in FORMATS.items() if name != "parquet"}
+_TYPES = {each.media_type for name, each in FORMATS.items() if name != "parquet"} | {
+    "text/css",
+    "text/html",
+    "text/javascript",
+}
 
 
 class _Gzip:

@@ -9,7 +9,7 @@ from aiohttp import web
 from lakehouse.api.problem import Problem
 from lakehouse.api.versioned import Versioned
 from lakehouse.domain.errors import CODES, Refused
-from lakehouse.service.access.authentication import CHALLENGE
+from lakehouse.web.browser.visits import challenge, is_page, page_problem
 from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
 from lakehouse.web.http.iceberg_problems import iceberg_problem
 
@@ -32,10 +32,12 @@ def refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Res
         raise ConnectionResetError(refused.code)
     if request.raw_path.startswith(ICEBERG):
         response = iceberg_problem(refused)
+    elif is_page(request):
+        response = page_problem(request, refused, identity)
     else:
         response = problem(refused, identity)
     if refused.code == "unauthenticated":
-        response.headers["WWW-Authenticate"] = CHALLENGE
+        response.headers["WWW-Authenticate"] = challenge(request)
     if refused.code == "method_not_allowed":
         response.headers["Allow"] = ", ".join(str(row["allow"]) for row in refused.errors)
     return response

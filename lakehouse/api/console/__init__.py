@@ -1,0 +1,1 @@
+"""What the console asks for besides the API: parameters and answers. Pure."""

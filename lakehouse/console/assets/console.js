@@ -1,0 +1,39 @@
+// What every page of the console does with a script: it enhances forms that work without one.
+"use strict";
+
+document.documentElement.classList.add("scripted");
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+});
+
+// A menu closes when the focus leaves it, or Escape is pressed.
+for (const menu of document.querySelectorAll("details.menu")) {
+  menu.addEventListener("focusout", (event) => {
+    if (!menu.contains(event.relatedTarget)) menu.open = false;
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}
+
+// A lost connection is shown; the next answer, or the browser being online again, removes the note.
+function connection(isLost) {
+  let note = document.getElementById("lost");
+  if (isLost && !note) {
+    note = document.createElement("p");
+    note.id = "lost";
+    note.className = "lost";
+    note.setAttribute("role", "alert");
+    note.textContent = "The server does not answer. What you see may be old.";
+    document.body.append(note);
+  } else if (!isLost && note) {
+    note.remove();
+  }
+}
+document.addEventListener("htmx:error", () => connection(true));
+document.addEventListener("htmx:after:request", () => connection(false));
+window.addEventListener("offline", () => connection(true));
+window.addEventListener("online", () => connection(false));

@@ -1,0 +1,50 @@
+"""Numbers, sizes and times as people read them, and text in which nothing is invisible. Pure."""
+
+import re
+from datetime import datetime
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_STEPS = ((60, "s"), (3_600, "min"), (86_400, "h"), (86_400 * 30, "d"))
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+)
+"""Control characters but tab and line feed, marks of direction, and what has no width."""
+
+
+def count(number: int | None) -> str:
+    """12,500; an em dash for a number that is not known."""
+    return "—" if number is None else f"{number:,}"
+
+
+def size(size_bytes: int | None) -> str:
+    """1.5 MB: three digits at most, in powers of 1,000."""
+    if size_bytes is None:
+        return "—"
+    amount, unit = float(size_bytes), 0
+    while round(amount) >= 1_000 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1_000, unit + 1
+    digits = 1 if unit and amount < 99.95 else 0
+    return f"{amount:.{digits}f} {_UNITS[unit]}"
+
+
+def ago(at: str, now: datetime) -> str:
+    """5 min ago, for an RFC 3339 time; its date when that is more than 30 days ago."""
+    seconds = (now - datetime.fromisoformat(at)).total_seconds()
+    if seconds < 1:
+        return "now"
+    previous = 1
+    for limit, unit in _STEPS:
+        if seconds < limit:
+            return f"{int(seconds // previous)} {unit} ago"
+        previous = limit
+    return at[:10]
+
+
+def moment(at: str) -> str:
+    """2026-11-26 09:15:30 UTC, for an RFC 3339 time in UTC."""
+    return f"{at[:10]} {at[11:19]} UTC"
+
+
+def visible(text: str) -> str:
+    """The text with each invisible character as its number in angle quotes: ‹U+202E›."""
+    return _INVISIBLE.sub(lambda found: f"‹U+{ord(found[0]):04X}›", text)

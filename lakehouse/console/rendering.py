@@ -1,0 +1,80 @@
+"""Pages as HTML: the one template environment.
+
+Owns escaping: every value that a template shows is escaped, and invisible characters in it are shown. Must
+never mark text of the lake as safe.
+"""
+
+import functools
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from lakehouse.console import formatting
+from lakehouse.console.assets import Asset, assets
+from lakehouse.console.navigation import links
+from lakehouse.console.page import Page
+from lakehouse.console.visit import ROOT, Visit, dataset_path
+from lakehouse.domain.errors import CODES, Refused
+
+
+def render(page: Page, visit: Visit) -> str:
+    """A whole page."""
+    context = {"page": page, "visit": visit, "navigation": links(visit), **page.values}
+    return _environment().get_template(page.template).render(context)
+
+
+def error_page(refused: Refused, request_id: str) -> Page:
+    """The page of a refused request."""
+    code = CODES[refused.code]
+    values = {"refused": refused, "code": code, "request_id": request_id}
+    return Page(
+        template="error.html", title=code.title, values=values, status=code.status, timeless=True
+    )
+
+
+@functools.cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("lakehouse.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "count": formatting.count,
+        "size": formatting.size,
+        "moment": formatting.moment,
+        "exact": _exact,
+    }
+    made.globals |= {
+        "ROOT": ROOT,
+        "ago": formatting.ago,
+        "asset": _asset,
+        "dataset_path": dataset_path,
+        "inline": _inline,
+    }
+    return made
+
+
+def _shown(value: Any) -> Any:
+    """A value as a template shows it; markup that we made stays."""
+    if value is None:
+        return ""
+    return formatting.visible(value) if type(value) is str else value
+
+
+def _exact(text: str) -> Markup:
+    """Text as it is, escaped only: the value of a field that is sent back."""
+    return escape(text)
+
+
+def _asset(name: str) -> Asset:
+    return assets()[name]
+
+
+def _inline(name: str) -> Markup:
+    """A style sheet of ours, to stand in the page. It holds no text of the lake."""
+    return Markup(assets()[name].text)  # noqa: S704

@@ -1,0 +1,75 @@
+"""Every page of the console as a row of one table: the router, the navigation and the tests read it."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from lakehouse.console.page import Page, Redirect
+from lakehouse.console.pages import datasets, signing
+from lakehouse.console.visit import HOME, ROOT, Visit
+from lakehouse.service.access.permissions import Permissions
+from lakehouse.service.service import Service
+
+PageHandler = Callable[[Service, Visit], Awaitable[Page | Redirect]]
+
+
+def _everyone(_held: Permissions) -> bool:
+    return True
+
+
+class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
+    """A method and a path, and who shows it. A path that ends in `}` takes the rest, as routes do."""
+
+    path: str
+    handler: PageHandler
+    summary: str
+    """What it shows or does, for ROUTES.md and the tests."""
+    method: str = "GET"
+    label: str = ""
+    """Its name in the navigation; empty: it is not there."""
+    below: str = ""
+    """The beginning of other paths that the link in the navigation stands for too."""
+    offered: Callable[[Permissions], bool] = _everyone
+    """Whether the link is in the navigation: nobody is shown what they may not use."""
+    public: bool = False
+    """Whether it is shown without a sign-in."""
+    admin: bool = False
+    """Whether it answers admins only. Other pages are judged by the use cases that they call."""
+
+
+async def _home(_service: Service, _visit: Visit) -> Redirect:
+    return Redirect(location=HOME)
+
+
+CONSOLE_PAGES = (
+    ConsolePage(path=ROOT, handler=_home, summary="Go to the datasets"),
+    ConsolePage(
+        path=HOME,
+        handler=datasets.show,
+        summary="Search and list datasets",
+        label="Datasets",
+        below=f"{ROOT}/dataset/",
+    ),
+    ConsolePage(
+        path=f"{ROOT}/sign-in", handler=signing.show, summary="Ask for a token", public=True
+    ),
+    ConsolePage(
+        path=f"{ROOT}/sign-in",
+        method="POST",
+        handler=signing.sign_in,
+        summary="Begin a session",
+        public=True,
+    ),
+    ConsolePage(
+        path=f"{ROOT}/sign-out",
+        method="POST",
+        handler=signing.sign_out,
+        summary="End this session, or all of the principal",
+    ),
+    ConsolePage(
+        path=f"{ROOT}/theme",
+        method="POST",
+        handler=signing.choose_theme,
+        summary="Choose light or dark",
+    ),
+)

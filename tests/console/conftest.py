@@ -1,0 +1,35 @@
+"""One browser for the run, and a lake with something of everything for each module."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+
+import pytest
+from console_browser import Visitor, launched, visiting
+from console_pages import fill
+from lake_server import Lake, running_lake
+from playwright.sync_api import Browser, sync_playwright
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = launched(playwright)
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """An open lake with the datasets that the pages show."""
+    with running_lake(tmp_path_factory.mktemp("console") / "bucket") as lake:
+        fill(lake)
+        yield lake
+
+
+@pytest.fixture
+def visit(browser: Browser, lake: Lake) -> Callable[..., AbstractContextManager[Visitor]]:
+    """`with visit(color_scheme="dark") as visitor`: a new tab on the lake's console."""
+    return partial(visiting, browser, lake)

@@ -1,0 +1,117 @@
+"""A browser on the console that may reach this server and nothing else, and remembers what went wrong."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lake_server import Lake
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route
+
+CHROMIUM = "/usr/bin/chromium"
+AXE = (Path(__file__).parent / "axe/axe.min.js").read_text()
+WIDE, MEDIUM, NARROW = 1280, 800, 360
+"""Widths of a window in CSS pixels."""
+_VIOLATIONS = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => {
+  window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+});
+"""
+_RULES = "() => axe.run(document, {resultTypes: ['violations']})"
+
+
+def launched(playwright: Playwright) -> Browser:
+    """Debian's Chromium. Playwright's own browsers are not installed."""
+    if shutil.which(CHROMIUM) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI needs {CHROMIUM}: apt-get install chromium")
+        pytest.skip(f"{CHROMIUM} is not installed")
+    # Chromium refuses its sandbox to root.
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+
+
+class Visitor:
+    """One tab of a browser on a lake's console."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.page = page
+        self.origin = origin
+        self.problems: list[str] = []
+        """Errors of the console and of scripts, and requests to another origin."""
+        page.on("console", self._message)
+        page.on("pageerror", lambda error: self.problems.append(f"script: {error}"))
+        page.on("requestfailed", self._failed)
+
+    def open(self, path: str) -> int:
+        """Go to a path of the lake; the status of the answer."""
+        response = self.page.goto(f"{self.origin}{path}")
+        assert response is not None
+        return response.status
+
+    def check(self) -> None:
+        """Fails if anything has gone wrong in this tab so far."""
+        violations = self.page.evaluate("() => window.violations ?? []")
+        assert [*self.problems, *violations] == []
+
+    def check_accessible(self) -> None:
+        """Fails if axe finds a violation on the page as it is now."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate(_RULES)["violations"]
+        assert [_told(each) for each in found] == []
+
+    def check_fits(self) -> None:
+        """Fails if the page is wider than its window."""
+        wide = self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{wide} px wider than the window"
+
+    def _message(self, message: Any) -> None:
+        # A page that is a refusal has its status, which Chromium reports as an error.
+        refused = "Failed to load resource: the server responded with a status" in message.text
+        if message.type in ("error", "warning") and not refused:
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def _failed(self, request: Any) -> None:
+        # Chromium cancels requests of a page that is left.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"request: {request.url} {request.failure}")
+
+
+@contextmanager
+def visiting(browser: Browser, lake: Lake, **options: Any) -> Iterator[Visitor]:
+    """A new tab with no cookies, which can reach the lake alone.
+
+    `options` are Playwright's: `color_scheme`, `java_script_enabled`, `viewport`.
+    """
+    origin = f"http://{lake.host}"
+    context = browser.new_context(**options)
+    try:
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        visitor = Visitor(page, origin)
+        _block_others(context, visitor)
+        context.add_init_script(_VIOLATIONS)
+        yield visitor
+    finally:
+        context.close()
+
+
+def _block_others(context: BrowserContext, visitor: Visitor) -> None:
+    def judge(route: Route) -> None:
+        url = route.request.url
+        if url.startswith((f"{visitor.origin}/", "data:", "blob:")):
+            route.continue_()
+            return
+        visitor.problems.append(f"another origin: {url}")
+        route.abort()
+
+    context.route("**/*", judge)
+
+
+def _told(violation: dict[str, Any]) -> str:
+    nodes = [f"{each['target']} {each['failureSummary']}" for each in violation["nodes"][:3]]
+    return f"{violation['id']}: {nodes}"

@@ -1,0 +1,52 @@
+"""The pages that every test of the console visits. A new page is tested by a line here."""
+
+from typing import NamedTuple
+
+from lake_server import Lake
+
+
+class Shown(NamedTuple):
+    """A page of the sample lake, and the heading that it must have."""
+
+    path: str
+    heading: str
+    needs_script: bool = False
+    """Whether it shows less without JavaScript than a reader needs."""
+    status: int = 200
+
+
+PAGES = {
+    "datasets": Shown("/console/datasets", "Datasets"),
+    "datasets-search": Shown("/console/datasets?search=sal&order=rows", "Datasets"),
+    "datasets-none": Shown("/console/datasets?search=nothing_like_it", "Datasets"),
+    "datasets-then": Shown("/console/datasets?as_of=1", "Datasets"),
+    "error": Shown("/console/nowhere", "Not found", status=404),
+}
+
+HOSTILE = (
+    "<script>window.hit=1</script>",
+    '"><img src=x onerror="window.hit=1">',
+    '<div hx-get="/v1/journal/head" hx-trigger="load" hx-on:load="window.hit=1">x</div>',
+    "javascript:window.hit=1",
+    "{{ 7 * 7 }}${7*7}",
+    "</style><style>*{display:none}</style>",
+    "txt.\u202egpj.exe\u200b",
+)
+"""Text that must be shown as text, wherever the lake has it."""
+
+
+def fill(lake: Lake) -> None:
+    """Give a lake what the pages show: datasets with a past, hostile text, and quarantine."""
+    rows = "\n".join(f"{id_},{2 + id_ % 7}.5,2026-11-{1 + id_ % 28:02d}" for id_ in range(200))
+    assert lake.ingest("name=sales", f"id,price,day\n{rows}\n").status == 200
+    assert lake.ingest("name=sales&mode=append", "id,price,day\n900,1.5,2026-11-30\n").status == 200
+    cells = "\n".join('"' + text.replace('"', '""') + '"' for text in HOSTILE)
+    hostile = [
+        ("Content-Type", "text/csv"),
+        ("X-Change-Reason", HOSTILE[0]),
+        ("X-Actor", HOSTILE[1]),
+    ]
+    assert lake.ingest("name=hostile", f"<b>text</b>\n{cells}\n", hostile).status == 200
+    mixed = "id,amount\n1,10\n2,many\n3,30\n"
+    answer = lake.ingest("name=orders&on_error=quarantine&types=amount%3Aint64", mixed)
+    assert answer.status == 200, answer

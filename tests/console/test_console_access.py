@@ -1,0 +1,245 @@
+"""Every page of the console, by every kind of caller; sessions, and forms that another site sends."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from console_client import Browsing, proof_in
+from lake_server import Lake, running_lake
+from manual_clock import ManualClock
+from principals import closed, principal, token
+from raw_http import Client
+
+from lakehouse.console.sessions import LIFETIME_S, MAX_OF_PRINCIPAL, Sessions
+from lakehouse.console.table import CONSOLE_PAGES
+
+SEEN, HIDDEN = "seen_a", "hidn_a"
+ANYONE, READ, ADMIN, PUBLIC = "anyone", "read", "admin", "public"
+ENTRIES = {
+    "GET /console": (ANYONE, "/console"),
+    "GET /console/datasets": (ANYONE, "/console/datasets"),
+    "GET /console/sign-in": (PUBLIC, "/console/sign-in"),
+}
+"""The right that each page requires, and its path; `{name}` stands for a dataset. A new page without an
+entry fails."""
+FORMS = {
+    "POST /console/sign-in": PUBLIC,
+    "POST /console/sign-out": ANYONE,
+    "POST /console/theme": ANYONE,
+}
+"""The same of forms, which all need their proof."""
+
+
+class Callers(NamedTuple):
+    strangers: dict[str, Client]
+    restricted: dict[str, Client]
+    admin: Client
+
+
+@pytest.fixture(scope="module")
+def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake with access control; the client is an admin's."""
+    with running_lake(tmp_path_factory.mktemp("shut") / "bucket") as lake:
+        lake.token = closed(lake)
+        for name in (SEEN, HIDDEN):
+            assert lake.ingest(f"name={name}").status == 200
+        yield lake
+
+
+@pytest.fixture(scope="module")
+def callers(shut: Lake) -> Callers:
+    disabled = principal(shut, "asleep")
+    revoked = Client(shut.port, token(shut, "asleep"))
+    shut.ask("DELETE", f"/v1/access/tokens/{(revoked.token or '').split('_')[1]}")
+    shut.ask("PUT", "/v1/access/principals/asleep", {"kind": "user", "disabled": True})
+    expired = Client(shut.port, token(shut, "ana", expires_in=1))
+    while expired.ask("GET", "/v1/access/me").status == 200:
+        pass
+    strangers = {
+        "none": Client(shut.port),
+        "bad": Client(shut.port, "lh_nobody_nothing"),
+        "expired": expired,
+        "revoked": revoked,
+        "disabled": disabled,
+    }
+    restricted = {
+        "reader": principal(shut, "reader", {SEEN: ["read"]}),
+        "writer": principal(shut, "writer", {"w_*": ["write"]}),
+        "manager": principal(shut, "manager", {"m_*": ["manage"], SEEN: ["read"]}),
+    }
+    return Callers(strangers, restricted, shut)
+
+
+def test_every_page_has_an_entry() -> None:
+    pages = {f"{each.method} {each.path}" for each in CONSOLE_PAGES}
+    assert pages == ENTRIES.keys() | FORMS.keys()
+
+
+@pytest.mark.parametrize("page", ENTRIES)
+@pytest.mark.parametrize("kind", ["none", "bad", "expired", "revoked", "disabled"])
+def test_who_is_not_known_is_asked_to_sign_in(callers: Callers, page: str, kind: str) -> None:
+    right, path = ENTRIES[page]
+    answer = callers.strangers[kind].ask("GET", path.format(name=SEEN))
+    assert answer.status == (200 if right == PUBLIC else 401)
+    assert b"<h1>Sign in</h1>" in answer.body
+    assert SEEN.encode() not in answer.body.replace(f"/{SEEN}".encode(), b"")
+    if right != PUBLIC:
+        # A browser would ask for a password by itself at Basic.
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="lakehouse"'
+
+
+@pytest.mark.parametrize("page", [name for name, each in ENTRIES.items() if each[0] == ANYONE])
+def test_a_page_shows_only_what_its_visitor_may_read(callers: Callers, page: str) -> None:
+    path = ENTRIES[page][1]
+    for client in callers.restricted.values():
+        answer = client.ask("GET", path)
+        assert answer.status in (200, 303)
+        assert HIDDEN.encode() not in answer.body
+    assert callers.admin.ask("GET", path).status in (200, 303)
+
+
+@pytest.mark.parametrize("page", [name for name, each in ENTRIES.items() if each[0] == READ])
+def test_what_may_not_be_read_is_absent(callers: Callers, page: str) -> None:
+    path = ENTRIES[page][1]
+    assert callers.restricted["reader"].ask("GET", path.format(name=SEEN)).status == 200
+    for client in callers.restricted.values():
+        hidden = client.ask("GET", path.format(name=HIDDEN))
+        absent = client.ask("GET", path.format(name="none_a"))
+        assert hidden.status == absent.status == 404
+        assert _shape(hidden.body, HIDDEN) == _shape(absent.body, "none_a")
+
+
+@pytest.mark.parametrize("page", [name for name, each in ENTRIES.items() if each[0] == ADMIN])
+def test_what_an_admin_alone_may_see(callers: Callers, page: str) -> None:
+    path = ENTRIES[page][1]
+    for client in callers.restricted.values():
+        assert client.ask("GET", path).status == 403
+        assert path.encode() not in client.ask("GET", "/console/datasets").body
+    assert callers.admin.ask("GET", path).status == 200
+
+
+def _shape(body: bytes, name: str) -> bytes:
+    """A page without its own random parts and the name that was asked for."""
+    text = body.replace(name.encode(), b"NAME")
+    text = re.sub(rb"nonce-?[^\s>]*=?\"[^\"]+\"", b"", text)
+    return re.sub(rb"[0-9a-f]{128}|<code>[0-9a-f]{32}</code>", b"", text)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_without_its_proof_is_refused(shut: Lake, form: str) -> None:
+    browsing = Browsing(shut.port)
+    browsing.sign_in(shut.token or "")
+    for proof in (None, "", "00" * 64, "zz"):
+        answer = browsing.post(form.split()[1], {"theme": "dark", "token": "x"}, proof)
+        assert answer.status == 403, (proof, answer)
+        assert b"stale_form" in answer.body
+    other = Browsing(shut.port)
+    other.sign_in(shut.token or "")
+    foreign = proof_in(other.get("/console/datasets"))
+    assert browsing.post(form.split()[1], {"theme": "dark", "token": "x"}, foreign).status == 403
+
+
+def test_a_token_is_exchanged_for_a_session(shut: Lake) -> None:
+    browsing = Browsing(shut.port)
+    asked = browsing.get("/console/datasets?search=a")
+    assert asked.status == 401
+    assert b'name="next" value="/console/datasets?search=a"' in asked.body
+    answer = browsing.sign_in(shut.token or "", "/console/datasets?search=a")
+    assert (answer.status, answer.headers["Location"]) == (303, "/console/datasets?search=a")
+    sent = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in sent and "SameSite=Strict" in sent and "Secure" not in sent
+    assert (shut.token or "").split("_")[2] not in sent
+    shown = browsing.get("/console/datasets")
+    assert shown.status == 200 and b"Sign out" in shown.body
+
+
+def test_a_wrong_token_is_refused_and_not_shown(shut: Lake) -> None:
+    answer = Browsing(shut.port).sign_in("lh_abc_wrong")
+    assert answer.status == 401
+    assert b"wrong" not in answer.body
+    assert b"unknown, revoked or expired" in answer.body
+
+
+@pytest.mark.parametrize(
+    "target", ["http://evil.example/", "//evil.example", "/v1/x", "/console\\x", "/console/\nx"]
+)
+def test_signing_in_leads_nowhere_else(shut: Lake, target: str) -> None:
+    answer = Browsing(shut.port).sign_in(shut.token or "", target)
+    assert answer.headers["Location"] == "/console/datasets"
+
+
+def test_signing_out_ends_this_session_or_all(shut: Lake) -> None:
+    first, second, third = (Browsing(shut.port) for _ in range(3))
+    for each in (first, second, third):
+        each.sign_in(shut.token or "")
+    kept = dict(first.cookies)
+    first.post("/console/sign-out", {}, proof_in(first.get("/console/datasets")))
+    first.cookies = kept
+    assert first.get("/console/datasets").status == 401
+    assert second.get("/console/datasets").status == 200
+    proof = proof_in(second.get("/console/datasets"))
+    second.post("/console/sign-out", {"everywhere": "true"}, proof)
+    assert third.get("/console/datasets").status == 401
+
+
+def test_a_session_ends_with_its_token(shut: Lake) -> None:
+    principal(shut, "leaving", {SEEN: ["read"]})
+    issued = token(shut, "leaving")
+    browsing = Browsing(shut.port)
+    browsing.sign_in(issued)
+    assert browsing.get("/console/datasets").status == 200
+    shut.ask("DELETE", f"/v1/access/tokens/{issued.split('_')[1]}")
+    assert browsing.get("/console/datasets").status == 401
+
+
+def test_a_session_reads_the_api_and_changes_nothing_without_the_proof(shut: Lake) -> None:
+    browsing = Browsing(shut.port)
+    browsing.sign_in(shut.token or "")
+    page = browsing.get("/console/datasets")
+    assert browsing.get("/v1/access/me").json["principal"] == "ana"
+    cookies = "; ".join(f"{name}={value}" for name, value in browsing.cookies.items())
+    client, body = Client(shut.port), {"sql": "SELECT 1"}
+    refused = client.ask("POST", "/v1/sql", body, {"Cookie": cookies})
+    assert (refused.status, refused.json["code"]) == (403, "stale_form")
+    proved = {"Cookie": cookies, "X-Form-Token": proof_in(page)}
+    assert client.ask("POST", "/v1/sql", body, proved).status == 200
+
+
+def test_a_page_s_script_is_not_asked_for_a_password(shut: Lake) -> None:
+    answer = Client(shut.port).ask("GET", "/v1/access/me", headers={"Sec-Fetch-Mode": "cors"})
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="lakehouse"')
+
+
+async def test_a_session_lasts_so_long_and_there_are_so_many() -> None:
+    clock = ManualClock()
+    sessions = Sessions(clock)
+    first = sessions.open("ana", "id")
+    assert sessions.find(first) is not None
+    for _ in range(MAX_OF_PRINCIPAL):
+        last = sessions.open("ana", "id")
+    assert sessions.find(first) is None
+    await clock.advance(LIFETIME_S + 1)
+    assert sessions.find(last) is None
+
+
+def test_a_program_gets_at_the_root_what_it_got_before(shut: Lake) -> None:
+    for accept in ({}, {"Accept": "*/*"}, {"Accept": "application/json, text/html"}):
+        answer = Client(shut.port).ask("GET", "/", headers=accept)
+        assert (answer.status, answer.json["code"]) == (404, "not_found")
+    page = Client(shut.port).ask("GET", "/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status, page.headers["Location"]) == (303, "/console/datasets")
+
+
+def test_every_page_has_the_policy(shut: Lake) -> None:
+    nonces = set()
+    for path in ("/console/datasets", "/console/nowhere", "/console/sign-in"):
+        headers = Client(shut.port).ask("GET", path).headers
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["Cache-Control"] == "no-store"
+        nonces.add(re.findall(r"'nonce-([^']+)'", policy)[0])
+    assert len(nonces) == 3

@@ -1,6 +1,8 @@
 """The SQL text of a dataset's view. Pure: it never runs SQL and never opens an object."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -94,22 +96,42 @@ class View(msgspec.Struct, frozen=True):
     positioned: bool = False
     """Whether two more columns follow: the place of each row's object in `objects`, and the row's
     place in it, both from 0."""
+    like: tuple[str, ...] = ()
+    """The objects that decide the types of nested columns together, if not `objects` alone."""
 
 
-def view_sql(view: View, *, uniform: bool = False) -> str:
+NO_TYPES: Mapping[str, str] = MappingProxyType({})
+
+
+def view_sql(view: View, *, uniform: bool = False, found: Mapping[str, str] = NO_TYPES) -> str:
     """Return the statement that creates the dataset's view over its objects.
 
     `uniform`: every object has exactly the columns of `stored_columns`, so that none needs a cast.
+    `found`: the answer of `types_sql`, types by column.
     Without objects the view is an empty relation of the known types. Binding reads the objects'
     footers, so a view is made only for a query that names it. Raises ValueError when neither
     objects nor columns are known, since such a view has no shape.
     """
     if view.objects:
-        mapping = "" if uniform and not _hides_positions(view) else _columns_by_name(view)
+        mapping = "" if uniform and not _hides_positions(view) else _columns_by_name(view, found)
         return _create(view, f"{_selected(view)} FROM {_read(view, mapping)}")
     if not view.columns:
         raise ValueError("neither objects nor columns")
     return stub_sql(view)
+
+
+def types_sql(view: View) -> str | None:
+    """Return the query for names and types of the columns whose type only the objects tell; or None.
+
+    Such are nested columns. Several objects have the type that holds the values of all.
+    """
+    if not view.objects or not view.columns or stored_columns(view) is not None:
+        return None
+    unknown = [quoted(c.name) for c in _stored(view) if duckdb_type(c.type) == _UNKNOWN]
+    objects = _paths(view.like or view.objects)
+    options = "hive_partitioning=false, union_by_name=true"
+    read = f"SELECT {', '.join(unknown)} FROM read_parquet([{objects}], {options})"  # noqa: S608  quoted
+    return f"SELECT column_name, column_type FROM (DESCRIBE {read})"  # noqa: S608  quoted
 
 
 def stub_sql(view: View) -> str:
@@ -155,10 +177,11 @@ def _called(view: View) -> str:
     return f"{quoted(view.schema)}.{quoted(view.name)}" if view.schema else quoted(view.name)
 
 
-def stored_columns(view: View) -> list[tuple[str, str]] | None:
+def stored_columns(view: View, found: Mapping[str, str] = NO_TYPES) -> list[tuple[str, str]] | None:
     """Names and DuckDB's types of the columns that objects should have; None where a type is not known."""
-    columns = [(column.name, duckdb_type(column.type)) for column in _stored(view)]
-    return columns if columns and all(type_ != _UNKNOWN for _, type_ in columns) else None
+    columns = [(c.name, found.get(c.name) or duckdb_type(c.type)) for c in _stored(view)]
+    is_known = all(type_ != _UNKNOWN or name in found for name, type_ in columns)
+    return columns if columns and is_known else None
 
 
 def unglobbed(path: str) -> str:
@@ -207,10 +230,14 @@ def _read(view: View, mapping: str) -> str:
     """
     alone = len(view.objects) == 1 and "schema" not in mapping and _may_have_floating(view)
     objects = view.objects * 2 if alone else view.objects
-    paths = ", ".join(_literal(unglobbed(path)) for path in objects)
+    paths = _paths(objects)
     # Hive partitioning off: a bucket under /env=prod/ would grow a column.
     options = f"hive_partitioning=false, can_have_nan=true{mapping}"
     return f"read_parquet([{paths}], {options})" + (" WHERE file_index = 0" if alone else "")
+
+
+def _paths(objects: tuple[str, ...]) -> str:
+    return ", ".join(_literal(unglobbed(path)) for path in objects)
 
 
 def _may_have_floating(view: View) -> bool:
@@ -220,14 +247,14 @@ def _may_have_floating(view: View) -> bool:
     )
 
 
-def _columns_by_name(view: View) -> str:
+def _columns_by_name(view: View, found: Mapping[str, str]) -> str:
     """The expressions that turn the objects' columns into the view's.
 
     Each object's columns may have another order, be missing, or have another type that holds
     the same values: each is cast to the dataset's type as it is read. Where one of those types is
-    not known here DuckDB finds a type for all objects.
+    not known here and not `found`, DuckDB finds a type for all objects.
     """
-    columns = stored_columns(view)
+    columns = stored_columns(view, found)
     if columns is None:
         if _hides_positions(view):
             raise ValueError("a column has the name of one of DuckDB's columns of positions")

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from change_set_requests import history
 from lake_server import Lake
@@ -143,3 +145,44 @@ class TestWhyNot:
             assert "LINE 2: CAST(b" in answer.json["detail"]
             refused(update(lake, fresh(), "true", {"a": "1"}), 404, "dataset_not_found")
             assert update(lake, name, "a > 1", {"a": "1"}).json["rows_updated"] == 0
+
+
+class TestNestedColumns:
+    def test_values_of_widened_columns_beside_them_stay(self, lake: Lake, fresh: Fresh) -> None:
+        """A double that is text today stays the text that queries answer, beside a nested column."""
+        name = fresh()
+        for values in ([0.0, 1.5], ["a"]):
+            table = pa.table({"x": values, "n": [[1]] * len(values), "y": [1] * len(values)})
+            assert parquet(lake, name, table).status == 200
+        before = rows(lake, name)
+        assert before == [["0.0", [1], 1], ["1.5", [1], 1], ["a", [1], 1]]
+        answer = update(lake, name, "x IN ('1.5', 'a')", {"y": "2"})
+        assert answer.status == 200, answer
+        assert rows(lake, name) == [["0.0", [1], 1], ["1.5", [1], 2], ["a", [1], 2]]
+
+    def test_expressions_see_the_types_of_today(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        for values in ([0.0, 1.5], ["a"]):
+            table = pa.table({"x": values, "n": [[1]] * len(values)})
+            assert parquet(lake, name, table).status == 200
+        answer = update(lake, name, "x LIKE '0%'", {"x": "x || '!'", "n": "[len(x)]"})
+        assert answer.status == 200, answer
+        assert rows(lake, name) == [["0.0!", [3]], ["1.5", [1]], ["a", [1]]]
+
+    def test_an_object_that_lacks_the_nested_column(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        for table in (pa.table({"x": [1, 2]}), pa.table({"x": [3], "n": [[{"k": "v"}]]})):
+            assert parquet(lake, name, table).status == 200
+        answer = update(lake, name, "x = 2 OR len(n) = 1", {"x": "x + 10"})
+        assert answer.json["rows_updated"] == 2, answer
+        assert rows(lake, name) == [[1, None], [12, None], [13, [{"k": "v"}]]]
+        answer = update(lake, name, "n IS NULL AND x = 1", {"n": "[{'k': 'w'}]"})
+        assert answer.json["rows_updated"] == 1, answer
+        assert rows(lake, name) == [[1, [{"k": "w"}]], [12, None], [13, [{"k": "v"}]]]
+
+
+def parquet(lake: Lake, name: str, table: pa.Table) -> Answer:
+    file = pa.BufferOutputStream()
+    pq.write_table(table, file)
+    body = file.getvalue().to_pybytes()
+    return lake.ingest(f"name={name}&mode=append&format=parquet&schema_change=widen", body)

@@ -15,7 +15,7 @@ import duckdb
 from lakehouse.query.policy.guard import lower
 from lakehouse.query.relations import INNER
 from lakehouse.query.worker.object_columns import ObjectColumns
-from projections.views import View, dropped_sql, quoted, stub_sql, view_sql
+from projections.views import View, dropped_sql, quoted, stub_sql, types_sql, view_sql
 
 Cursor: TypeAlias = duckdb.DuckDBPyConnection
 
@@ -26,6 +26,8 @@ class Catalogue:
     def __init__(self) -> None:
         self._listed: dict[str, View] = {}
         """By names as DuckDB compares them. No view is in both."""
+        self._found: tuple[str, dict[str, str]] = ("", {})
+        """The types that the last query of its kind found: objects of one dataset are read in turn."""
         self._named: dict[str, View] = {}
         self._compared: set[str] = set()
         """The relations of `_named` whose objects' columns were compared with the view's."""
@@ -65,7 +67,7 @@ class Catalogue:
             return
         if view.schema is not None and relation.startswith(INNER):
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(view.schema)}")
-        cursor.execute(sql or view_sql(view))
+        cursor.execute(sql or view_sql(view, found=self._types(cursor, view)))
         self._named[relation] = view
         if not relation.startswith(INNER):
             self._listed.pop(lower(view.name), None)
@@ -85,6 +87,15 @@ class Catalogue:
     def has(self, relation: str) -> bool:
         """Whether this relation is made."""
         return relation in self._named
+
+    def _types(self, cursor: Cursor, view: View) -> dict[str, str]:
+        """The types of the columns of which only the objects tell them."""
+        sql = types_sql(view)
+        if sql is None:
+            return {}
+        if self._found[0] != sql:
+            self._found = (sql, dict(cursor.execute(sql).fetchall()))
+        return self._found[1]
 
     def _is_defined(self, relation: str) -> bool:
         return self._named[relation].definition is not None

@@ -102,12 +102,9 @@ class RowFinder:
         query = Query("", format=ARROW, rows=search, is_work=self._is_work)
         if search.key:
             dataset = _with_columns(dataset, search.key)
-        read = items if is_flat(dataset) or not items else dataset.objects
-        collect = partial(_collected, tuple(item.blob for item in read), search)
-        async with self._reading(state, dataset, read, query, keys) as result:
+        collect = partial(_collected, tuple(item.blob for item in items), search)
+        async with self._reading(state, dataset, items, query, keys) as result:
             rows = await read_in_thread(self._pool, result.chunks, collect)
-            wanted = {item.blob for item in items}
-            rows = {blob: found for blob, found in rows.items() if blob in wanted}
             return FoundRows(rows, not result.reads.deterministic)
 
     async def shape(self, state: State, dataset: Dataset, item: Object) -> pa.Schema:
@@ -148,7 +145,9 @@ class RowFinder:
         """The result of a query over these objects alone."""
         objects = QueryObjects(self._objects)
         urls = objects.urls(state, dataset, items)
-        view = View(dataset.name, urls, dataset.schema, positioned=query.rows is not None)
+        like = () if is_flat(dataset) else objects.urls(state, dataset, dataset.objects)
+        positioned = query.rows is not None
+        view = View(dataset.name, urls, dataset.schema, positioned=positioned, like=like)
         views = {dataset.name.lower(): view}
         source: ObjectSource = objects
         if keys is not None:
@@ -169,10 +168,7 @@ class RowFinder:
 
 
 def is_flat(dataset: Dataset) -> bool:
-    """Whether some of the objects can be read as all of them are: each column is cast by its type.
-
-    The types of nested columns are what DuckDB finds in the objects that it reads.
-    """
+    """Whether the types of all columns are known; those of nested ones are found in the objects."""
     return stored_columns(View(dataset.name, (), dataset.schema)) is not None
 
 

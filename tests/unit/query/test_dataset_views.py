@@ -9,7 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from journal.events import Column
-from projections.views import Label, View, dropped_sql, duckdb_type, quoted, stub_sql, view_sql
+from projections.views import (
+    Label,
+    View,
+    dropped_sql,
+    duckdb_type,
+    quoted,
+    stub_sql,
+    types_sql,
+    view_sql,
+)
 
 AMOUNT = Column("amount", "int64")
 
@@ -159,3 +168,24 @@ def test_labels_tell_each_object_s_rows_apart(tmp_path: Path) -> None:
 )
 def test_a_view_is_dropped_by_its_whole_name(view: View, name: str) -> None:
     assert dropped_sql(view) == f"DROP VIEW IF EXISTS {name}"
+
+
+def test_flat_columns_have_the_types_of_the_schema_beside_nested_ones(tmp_path: Path) -> None:
+    """Also where no object of several has that type: the objects alone would say DOUBLE."""
+    connection = duckdb.connect()
+    objects = tuple(str(tmp_path / f"{n}.parquet") for n in range(2))
+    for path, values in zip(objects, ("0 AS x, [1] AS n", "0.5::DOUBLE AS x"), strict=True):
+        connection.execute(f"COPY (SELECT {values}) TO '{path}'")
+    columns = (Column("x", "string"), Column("n", "list<element: int32>"))
+    for read, expected in ((objects, [("0", [1]), ("0.5", None)]), (objects[1:], [("0.5", None)])):
+        view = View("v", read, columns, like=objects)
+        found = dict(connection.execute(types_sql(view) or "").fetchall())
+        assert found == {"n": "INTEGER[]"}
+        connection.execute(view_sql(view, found=found))
+        assert connection.execute("FROM v").fetchall() == expected
+
+
+def test_types_are_not_looked_up_where_all_are_known() -> None:
+    assert types_sql(View("v", ("/b/1.parquet",), (AMOUNT,))) is None
+    assert types_sql(View("v", ("/b/1.parquet",))) is None
+    assert types_sql(View("v", (), (Column("n", "list<element: int32>"),))) is None

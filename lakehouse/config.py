@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from lakehouse.roles import PORTS, ROLES
+from lakehouse.roles import ALL, PORTS, ROLES, SQL
 
 PREFIX = "LAKEHOUSE_"
 UPSTREAM_PREFIX = f"{PREFIX}UPSTREAMS_"
@@ -79,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Address to listen on. One beyond loopback needs TLS or a proxy, and a lake with a principal."""
     port: Port = PORTS["all"]
     """Port to listen on; each role has a default of its own."""
+    flight_port: Port | None = None
+    """Port of Arrow Flight SQL, on the same address and with the same certificate; None: it is off."""
     role: Literal["all", "gateway", "storage", "catalog", "ingest", "sql"] = "all"
     """Which part of the system this process is."""
     upstreams: Upstreams = Upstreams()
@@ -161,6 +163,9 @@ def _check(settings: Settings) -> None:
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
         raise ConfigError(f"{missing}: it is not set; TLS needs both tls_cert and tls_key")
+    if settings.flight_port is not None and settings.role not in (ALL, SQL):
+        detail = f"the role {settings.role} does not serve it; all and sql do"
+        raise ConfigError(f"flight_port: {detail}")
     if settings.behind_proxy and settings.public_url is None:
         raise ConfigError("public_url: it is not set; behind_proxy needs it")
     if settings.host not in LOOPBACK and settings.tls_cert is None and not settings.behind_proxy:

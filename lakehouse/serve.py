@@ -3,6 +3,7 @@
 The socket is bound before, by the caller: when it is not available, nothing else has been started.
 """
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -23,6 +24,7 @@ from lakehouse.process.rotation import running
 from lakehouse.roles import ALL, CATALOG, STORAGE
 from lakehouse.service.service import Service
 from lakehouse.web.app import Edge
+from lakehouse.web.http.request_trace import Tracing
 from lakehouse.wiring import service_of
 
 log = structlog.get_logger()
@@ -58,9 +60,10 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
                 tracing=tracing,
             )
             bucket = service.node.bucket.url
-            await answer_until(
-                stop, edge, listening, tls, settings, role=settings.role, bucket=bucket
-            )
+            async with _flight(stop, settings, service, tracing):
+                await answer_until(
+                    stop, edge, listening, tls, settings, role=settings.role, bucket=bucket
+                )
     log.info("stopped")
     return stop.alive
 
@@ -78,6 +81,25 @@ async def _compacting(
         return
     async with running(service.compact_in_background(), failed):
         yield
+
+
+@contextlib.asynccontextmanager
+async def _flight(
+    stop: Stop, settings: Settings, service: Service, tracing: Tracing | None
+) -> AsyncIterator[None]:
+    """Flight SQL is answered while the context lasts, or until `stop`, unless it is off."""
+    if settings.flight_port is None:
+        yield
+        return
+    from lakehouse.flight.serving import serving_flight  # loads gRPC: 20 MB that most need not
+
+    async with serving_flight(settings, service, site_of(settings), tracing) as serving:
+        # With HTTP, not after it: both have `drain_s` together.
+        draining = asyncio.create_task(serving.stop_after(stop.wait()))
+        try:
+            yield
+        finally:
+            draining.cancel()
 
 
 def _check_protected(settings: Settings, service: Service) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -33,6 +33,8 @@ class Lake(Client):
         self.bucket = bucket
         self.service = service
         self.loop = loop
+        self.flight_port: int | None = None
+        """Of Arrow Flight SQL, where it is served."""
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something on the server's own event loop."""
@@ -126,13 +128,16 @@ class _Thread(threading.Thread):
         self._clock = clock
         self._wanted_port = port
         self._up = threading.Event()
+        self._flight_port: int | None = None
         self._failure: BaseException | None = None
 
     def lake(self, bucket: Path) -> Lake:
         assert self._up.wait(START_S), "the server did not start"
         if self._failure:
             raise self._failure
-        return Lake(self._port, bucket, self._service, self._loop)
+        lake = Lake(self._port, bucket, self._service, self._loop)
+        lake.flight_port = self._flight_port
+        return lake
 
     def stop(self) -> None:
         if not self._failure:
@@ -157,9 +162,21 @@ class _Thread(threading.Thread):
             site = web.TCPSite(runner, "127.0.0.1", self._wanted_port)
             await site.start()
             self._service, self._port = service, runner.addresses[0][1]
-            self._up.set()
-            await self._told_to_stop.wait()
+            async with self._flight(service) as self._flight_port:
+                self._up.set()
+                await self._told_to_stop.wait()
             await runner.cleanup()
+
+    @asynccontextmanager
+    async def _flight(self, service: Service) -> AsyncIterator[int | None]:
+        if self._settings.flight_port is None:
+            yield None
+            return
+        from lakehouse.flight.serving import serving_flight  # slow to import; few tests need it
+
+        site = site_of(self._settings)
+        async with serving_flight(self._settings, service, site, self.tracing) as serving:
+            yield serving.port
 
     def _edge(self, service: Service) -> Edge:
         site = site_of(self._settings)

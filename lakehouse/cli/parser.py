@@ -103,6 +103,11 @@ def _serve(commands: "Commands[Parser]") -> None:
         help="port to listen on; 0 picks a free one (default: 3110; storage 3211, catalog 3212, "
         "ingest 3213, sql 3214)",
     )
+    command.add_argument(
+        "--flight-port",
+        metavar="PORT",
+        help="also serve Arrow Flight SQL on this port; 0 picks a free one (default: off)",
+    )
     command.add_argument("--tls-cert", metavar="FILE", help="PEM file of the certificate")
     command.add_argument("--tls-key", metavar="FILE", help="PEM file of the certificate's key")
     command.add_argument(

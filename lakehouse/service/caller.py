@@ -10,8 +10,8 @@ import msgspec
 
 from lakehouse.domain.commands import Context
 
-HTTP, CLI, BACKGROUND = "http", "cli", "background"
-"""Doors: over HTTP; a command on the bucket itself; a task of the process, which no one sent."""
+HTTP, CLI, BACKGROUND, FLIGHT = "http", "cli", "background", "flight"
+"""Doors: over HTTP; a command on the bucket itself; a task of the process, which no one sent; over gRPC."""
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -58,7 +58,11 @@ WEB_USES_TOO = {
 """Tables and checks of words. Nothing here reaches a journal, a bucket or a process."""
 BELOW = ("lakehouse.commit.node", "lakehouse.commit.writer", "lakehouse.service.changes")
 PRIVATE = {"node", "pool", "spool_dir", "limits", "objects", "follower", "writer"}
-DOORS = [path for door in ("web", "console", "mcp", "cli") for path in sources(f"lakehouse/{door}")]
+DOORS = [
+    path
+    for door in ("web", "console", "mcp", "flight", "cli")
+    for path in sources(f"lakehouse/{door}")
+]
 
 
 @pytest.mark.parametrize("path", sources("lakehouse/web"), ids=lambda path: path.name)

@@ -22,7 +22,7 @@ FLOORS = (
     {"service", "admin"},
     {"mcp", "console"},
     {"web", "wiring"},
-    {"listening"},
+    {"listening", "flight"},
     {"serve", "client", "gateway"},
     {"aio", "dbapi"},
     {"sqlalchemy_dialect"},
@@ -39,7 +39,13 @@ IMPURE = {
 """Modules of clocks, chance, threads, processes and I/O."""
 CLOCK = re.compile(r"\b(datetime\.now|datetime\.today|date\.today|utcnow)\(")
 LOADED_BY_LIBRARIES = "import msgspec, uuid, re, datetime, decimal, hashlib, zoneinfo, zstandard"
-LOADING_MORE = ("lakehouse.query", "lakehouse.formats", "lakehouse.system", "lakehouse.iceberg")
+LOADING_MORE = (
+    "lakehouse.query",
+    "lakehouse.formats",
+    "lakehouse.system",
+    "lakehouse.iceberg",
+    "lakehouse.flight",
+)
 LOADS_MORE = "import pyarrow, pyarrow.compute, duckdb, fastavro; pyarrow.array([1])"
 """Arrow imports pandas, where it is installed, with the first array that it makes."""
 

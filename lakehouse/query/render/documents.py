@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lakehouse.query.messages import Column
 from lakehouse.query.render import arrow
-from lakehouse.query.render.formats import ROWS
+from lakehouse.query.render.formats import ROWS, SCHEMA
 from lakehouse.query.render.rows import distinct, header_csv, rows_csv, rows_json, rows_ndjson
 
 _LARGEST_BATCH_BYTES = 16 * 1024 * 1024
@@ -107,8 +107,10 @@ DOCUMENTS: dict[str, Document] = {
 
 
 def document_of(name: str) -> Document:
-    """The encoder of a format of FORMATS, or of ROWS."""
-    return rows_document if name == ROWS else DOCUMENTS[name]
+    """The encoder of a format of FORMATS, of ROWS or of SCHEMA."""
+    if name == ROWS:
+        return rows_document
+    return DOCUMENTS["arrow" if name == SCHEMA else name]
 
 
 def _plain(reader: Counted, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -1,6 +1,7 @@
 """The formats of a result, by name: their media types, and what each cannot hold. Data only.
 
-ROWS is not among FORMATS: it is for the rows of a dataset, and no client can ask for it.
+ROWS and SCHEMA are not among FORMATS: the first is for the rows of a dataset, the second for what a
+statement would return; no client can ask for them.
 """
 
 import msgspec
@@ -12,7 +13,7 @@ _NOT_IN_ARROW = _NOT_IN_JSON | {
 """HUGEINT, the type of a sum of integers, becomes a decimal after DuckDB (`arrow.py`)."""
 _NOT_IN_PARQUET = _NOT_IN_ARROW | {"union"}
 
-ROWS = "rows"
+ROWS, SCHEMA = "rows", "arrow_schema"
 ROWS_AS_TEXT = frozenset({"uuid", "enum"})
 """DuckDB's types that are text in a dataset."""
 NOT_IN_DATASETS = _NOT_IN_PARQUET - ROWS_AS_TEXT | {"tuple"}
@@ -41,8 +42,10 @@ FORMATS = {
 
 
 def as_text(name: str) -> frozenset[str]:
-    """The types that are cast to VARCHAR in the format of that name, or in ROWS."""
-    return ROWS_AS_TEXT if name == ROWS else FORMATS[name].as_text
+    """The types that are cast to VARCHAR in the format of that name, in ROWS or in SCHEMA."""
+    if name == ROWS:
+        return ROWS_AS_TEXT
+    return FORMATS["arrow" if name == SCHEMA else name].as_text
 
 
 def named(text: str) -> Format | None:

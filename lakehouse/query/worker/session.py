@@ -32,9 +32,10 @@ from lakehouse.query.messages import (
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
 from lakehouse.query.relations import inner_name
+from lakehouse.query.render import schema_only
 from lakehouse.query.render.documents import Counted, document_of
 from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
-from lakehouse.query.render.formats import ROWS, as_text
+from lakehouse.query.render.formats import ROWS, SCHEMA, as_text
 from lakehouse.query.worker import defined_views, row_search
 from lakehouse.query.worker.bulk_json import BulkJson
 from lakehouse.query.worker.error_scrubber import (
@@ -232,6 +233,14 @@ class Worker(msgspec.Struct):
 
     def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> Whole | Done:
         params = values(cursor, ask.params_json)
+        if ask.format == SCHEMA:
+            schema = schema_only.described(
+                self.parser,
+                statement,
+                params,
+                lambda sql, given: document(cursor, sql, given, SCHEMA)[:2],
+            )
+            return Whole(schema[0], reads, schema[1], 0)
         columns, pieces, counted = document(cursor, statement.sql, params, ask.format, self.parser)
         first = next(pieces, b"")
         if counted.row_count < _BATCH_ROWS:  # that was all, so the rest is but the document's end

@@ -76,6 +76,14 @@ class Authentication:
             return Identity()
         return self._valid(token_id)
 
+    def bearer(self, authorization: str | None) -> str:
+        """The header that says by Bearer what this one says, for a client that has shown it once.
+
+        Call it after `identify`; in an open lake any header, or none, has an answer.
+        """
+        token = _token_in(authorization) if authorization is not None else None
+        return f"Bearer lh_{token[0]}_{token[1]}" if token is not None else "Bearer open"
+
     def require_admin(self, caller: Caller) -> None:
         """Raises RefusedError `forbidden` for a caller who has not all rights."""
         require_admin(self._node, caller)

@@ -66,8 +66,15 @@ class ReadFailed(msgspec.Struct, frozen=True, tag=True):
     detail: str
 
 
+class QueryInterrupted(msgspec.Struct, frozen=True, tag=True):
+    """Stop the query of this number; ignored when that query has ended. No answer."""
+
+    number: int
+
+
 ToServer = BlocksWanted | BlobsUsed
-FromServer = BlocksReady | BytesReady | ReadFailed
+Answer = BlocksReady | BytesReady | ReadFailed
+FromServer = Answer | QueryInterrupted
 
 
 def object_url(blob: str, size_bytes: int) -> str:

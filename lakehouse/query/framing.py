@@ -17,6 +17,7 @@ TO_WORKER_BYTES = 256 * 1024 * 1024
 FROM_WORKER_BYTES = 4 * 1024 * 1024
 """The largest frame from a worker: a whole small result, its columns included."""
 
+_READ_BYTES = 64 * 1024
 _LENGTH = struct.Struct(">I")
 HEAD_BYTES = _LENGTH.size
 _DATA = 1 << 31
@@ -49,11 +50,57 @@ def _frame_into(framed: bytearray, message: ToWorker | FromWorker, largest: int)
     _LENGTH.pack_into(framed, start, size)
 
 
-def read_in_worker(connection: socket.socket) -> ToWorker | None:
-    """Return the next message to a worker, None at the end. Blocks. Raises FrameTooLarge."""
-    head = _exactly(connection, _LENGTH.size)
-    body = _exactly(connection, _size(head, TO_WORKER_BYTES)) if head else None
-    return _to_worker.decode(body) if body else None
+class MessageReader:
+    """Reads a worker's messages. A small one costs one system call, head and body together."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = memoryview(bytearray(_READ_BYTES))
+        self._start = self._end = 0
+        """The part of the buffer that was received but not read."""
+
+    def read(self) -> ToWorker | None:
+        """Return the next message, None at the end. Blocks. Raises FrameTooLarge, msgspec.DecodeError."""
+        head = self._take(HEAD_BYTES)
+        if head is None:
+            return None
+        [size] = _LENGTH.unpack(head)
+        body = self._take(_bounded(size, TO_WORKER_BYTES))
+        if body is None:
+            return None
+        message: ToWorker = _to_worker.decode(body)
+        return message
+
+    def _take(self, size: int) -> memoryview | None:
+        """The next bytes, valid until the next call; None at the end."""
+        if size > len(self._buffer):
+            return self._take_large(size)
+        if size > len(self._buffer) - self._start:
+            rest = bytes(self._buffer[self._start : self._end])
+            self._buffer[: len(rest)] = rest
+            self._start, self._end = 0, len(rest)
+        while self._end - self._start < size:
+            received = self._connection.recv_into(self._buffer[self._end :])
+            if not received:
+                return None
+            self._end += received
+        taken = self._buffer[self._start : self._start + size]
+        self._start += size
+        if self._start == self._end:
+            self._start = self._end = 0
+        return taken
+
+    def _take_large(self, size: int) -> memoryview | None:
+        large = memoryview(bytearray(size))
+        filled = self._end - self._start
+        large[:filled] = self._buffer[self._start : self._end]
+        self._start = self._end = 0
+        while filled < size:
+            received = self._connection.recv_into(large[filled:])
+            if not received:
+                return None
+            filled += received
+        return large
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -86,22 +133,7 @@ def send_data(connection: socket.socket, data: bytes) -> None:
     connection.sendall(memoryview(data)[max(sent - HEAD_BYTES, 0) :])
 
 
-def _size(head: bytes, largest: int) -> int:
-    size: int = _LENGTH.unpack(head)[0]
-    return _bounded(size, largest)
-
-
 def _bounded(size: int, largest: int) -> int:
     if size > largest:
         raise FrameTooLarge(f"a message of {size:,} bytes; at most {largest:,} are allowed")
     return size
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes | None:
-    parts = bytearray()
-    while len(parts) < size:
-        part = connection.recv(size - len(parts))
-        if not part:
-            return None
-        parts += part
-    return bytes(parts)

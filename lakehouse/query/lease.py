@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.framing import FrameTooLarge
-from lakehouse.query.messages import Ask, Done, FromWorker, Interrupt, QueryFailed, Views, Whole
+from lakehouse.query.messages import Ask, Done, FromWorker, QueryFailed, Views, Whole
 from lakehouse.query.worker_handle import WorkerDied, WorkerProcess
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class Lease:
         """Interrupt the query; a worker that does not stop within the grace time is killed."""
         try:
             async with asyncio.timeout(self._grace_s):
-                await self.worker.send(Interrupt(self.number))
+                await self.worker.interrupt(self.number)
                 await self._over.wait()
                 while not self._settled:  # the caller left, so the rest is ours to read
                     self._note(await self.worker.receive())

@@ -141,7 +141,7 @@ class QueryFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag=True):
-    """Stop the query of this number; ignored when that query has ended."""
+    """Stop the query of this number if it waits for views; ignored otherwise."""
 
     number: int
 

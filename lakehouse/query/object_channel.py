@@ -1,14 +1,21 @@
 """The server's end of a worker's object channel: answers with the extents of verified blocks.
 
-Owns one socket, and what the running query may read. Refuses all requests while no query runs. Must
-never send a worker a credential or the name of a store.
+Owns one socket, and what the running query may read. Refuses all requests while no query runs. The worker
+reads it while a query runs, so it carries interrupts too. Must never send a worker a credential or the
+name of a store.
 """
 
 import asyncio
 import socket
 from typing import Protocol
 
-from lakehouse.objects.extents import BlobsUsed, BlocksReady, BlocksWanted, BytesReady, ReadFailed
+from lakehouse.objects.extents import (
+    Answer,
+    BlobsUsed,
+    BlocksWanted,
+    QueryInterrupted,
+    ReadFailed,
+)
 from lakehouse.query.object_framing import frame, read_from_worker
 
 _BUFFER_BYTES = 64 * 1024
@@ -18,7 +25,7 @@ _OVER = "the query is over"
 class ObjectSource(Protocol):
     """The objects that one query may read."""
 
-    async def blocks(self, wanted: BlocksWanted) -> BlocksReady | BytesReady | ReadFailed:
+    async def blocks(self, wanted: BlocksWanted) -> Answer:
         """The extents of these blocks, after verification. Never raises for a fault of the store."""
         ...
 
@@ -41,6 +48,10 @@ class ObjectChannel:
     async def open(cls, ours: socket.socket) -> "ObjectChannel":
         """The channel over our end of a socket pair."""
         return cls(*await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES))
+
+    def interrupt(self, number: int) -> None:
+        """Let the worker stop the query of this number: a thread of its own reads this channel."""
+        self._writer.write(frame(QueryInterrupted(number)))
 
     async def close(self) -> None:
         """Stop answering."""
@@ -68,7 +79,7 @@ class ObjectChannel:
             answer.add_done_callback(self._answers.discard)
 
     async def _answer(self, wanted: BlocksWanted, source: ObjectSource | None) -> None:
-        found: BlocksReady | BytesReady | ReadFailed
+        found: Answer
         if source is None:
             found = ReadFailed(wanted.number, "query_cancelled", _OVER)
         else:

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from lakehouse.query.framing import FrameTooLarge
-from lakehouse.query.messages import Configure, FromWorker, Ready, ToWorker
+from lakehouse.query.messages import Configure, FromWorker, Interrupt, Ready, ToWorker
 from lakehouse.query.object_channel import ObjectChannel
 from lakehouse.query.worker_channel import WorkerChannel
 
@@ -67,6 +67,11 @@ class WorkerProcess:
             await self._channel.send(message)
         except ConnectionError as error:
             raise WorkerDied from error
+
+    async def interrupt(self, number: int) -> None:
+        """Stop the query of this number, whether it runs or waits for views. Raises WorkerDied."""
+        self.objects.interrupt(number)
+        await self.send(Interrupt(number))
 
     async def receive(self) -> FromWorker:
         """Return the next message. Raises WorkerDied, for one that is too large as well."""

@@ -11,7 +11,7 @@ import msgspec
 
 from lakehouse.process.imports import refuse_pandas
 from lakehouse.process.self_limits import die_with, limit_memory
-from lakehouse.query.framing import FrameTooLarge, read_in_worker
+from lakehouse.query.framing import FrameTooLarge, MessageReader
 from lakehouse.query.messages import Configure, Ready
 from lakehouse.query.worker.confinement import confine
 from lakehouse.query.worker.growth import Growth
@@ -35,26 +35,30 @@ def main() -> None:
     refuse_pandas()
     sys.setrecursionlimit(_DEEPEST)
     channel = socket.socket(fileno=descriptor)
-    configure = _first_message(channel)
+    reader = MessageReader(channel)
+    configure = _first_message(reader)
     growth = Growth(configure.growth_bytes)
     readable = *configure.data_prefixes, *configure.object_directories
     confinement = confine(readable, (configure.temp_directory,))
-    blocks = ObjectBlocks(socket.socket(fileno=objects))
-    inbox = Inbox(channel, blocks.interrupt)
+    inbox = Inbox(reader)
+    blocks = ObjectBlocks(socket.socket(fileno=objects), inbox)
     limit_memory(configure.address_space_bytes)
     connections = locked_connection(configure, ObjectFiles(blocks)), parser_connection()
     worker = Worker(configure, *connections, inbox, channel, blocks, growth)
     growth.begin()
     worker.send(Ready(confinement))
-    for ask in inbox.asks():
-        if not worker.serve(ask):
-            return
+    try:
+        for ask in inbox.asks():
+            if not worker.serve(ask):
+                return
+    except (msgspec.DecodeError, FrameTooLarge):
+        sys.exit(0)  # the engine has other code
 
 
-def _first_message(channel: socket.socket) -> Configure:
+def _first_message(reader: MessageReader) -> Configure:
     """The configuration; without a valid one (the engine has ended or has other code) the process ends."""
     try:
-        message = read_in_worker(channel)
+        message = reader.read()
     except (msgspec.DecodeError, FrameTooLarge):
         message = None
     if not isinstance(message, Configure):

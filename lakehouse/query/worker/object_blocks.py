@@ -1,8 +1,8 @@
-"""A worker's end of the object channel: requests blocks, and reads the verified ones.
+"""A worker's end of the object channel: requests blocks, reads the verified ones, passes interrupts on.
 
-Owns one socket and the known extents. DuckDB reads from several threads: each waits for its own
-answer. Each read opens the file and compares its identity, so that a block that was altered, evicted
-or deleted meanwhile is requested again, never used.
+Owns one socket, the thread that reads it, and the known extents. DuckDB reads from several threads: each
+waits for its own answer. Each read opens the file and compares its identity, so that a block that was
+altered, evicted or deleted meanwhile is requested again, never used.
 """
 
 import os
@@ -10,18 +10,20 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from queue import SimpleQueue
+from typing import Protocol
 
 from journal.block_hashes import BLOCK_BYTES
 from lakehouse.objects.extents import (
+    Answer,
     BlobsUsed,
     BlocksReady,
     BlocksWanted,
     BytesReady,
     Extent,
-    FromServer,
+    QueryInterrupted,
     ReadFailed,
 )
 from lakehouse.objects.file_identity import file_identity
@@ -44,15 +46,28 @@ class ObjectReadError(Exception):
     """The query cannot go on: `ObjectBlocks.failure` says why."""
 
 
+class RunningQuery(Protocol):
+    """What the server may stop. Both are called on another thread than the query's."""
+
+    def interrupt(self, number: int, stop_reads: Callable[[], None]) -> None:
+        """Stop the query of this number, if it is the one that runs."""
+        ...
+
+    def abandon(self) -> None:
+        """The server has ended."""
+        ...
+
+
 class ObjectBlocks:
     """The verified blocks of the objects that the running query may read."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, running: RunningQuery) -> None:
         self.failure: ReadFailed | None = None
         """Why a read of the running query failed, whatever error DuckDB reports."""
         self._channel = channel
+        self._running = running
         self._known: OrderedDict[tuple[str, int], Extent] = OrderedDict()
-        self._waiting: dict[int, SimpleQueue[FromServer]] = {}
+        self._waiting: dict[int, SimpleQueue[Answer]] = {}
         self._used: set[str] = set()
         self._reported: set[str] = set()
         self._reported_s = time.monotonic()
@@ -77,10 +92,6 @@ class ObjectBlocks:
         self._reported.update(used)
         for start in range(0, len(used), REPORTED_AT_ONCE):
             self._send(BlobsUsed(tuple(used[start : start + REPORTED_AT_ONCE])))
-
-    def interrupt(self) -> None:
-        """Let every read that waits, and every further one of this query, fail."""
-        self._fail(ReadFailed(0, "query_timeout", "interrupted"))
 
     def use(self, blob: str) -> None:
         """The running query opens this blob."""
@@ -175,11 +186,20 @@ class ObjectBlocks:
     def _receive(self) -> None:
         try:
             while (message := read_in_worker(self._channel)) is not None:
-                waiting = self._waiting.get(message.number)
-                if waiting is not None:
+                if isinstance(message, QueryInterrupted):
+                    self._running.interrupt(message.number, self._stop_reads)
+                elif (waiting := self._waiting.get(message.number)) is not None:
                     waiting.put(message)
         finally:
             self._fail(ReadFailed(0, "query_killed", "the server has ended"))
+            self._running.abandon()
+
+    def _stop_reads(self) -> None:
+        """Let every read that waits, and every further one of this query, fail.
+
+        DuckDB's own interrupt takes effect after a read.
+        """
+        self._fail(ReadFailed(0, "query_timeout", "interrupted"))
 
     def _fail(self, failure: ReadFailed) -> None:
         with self._lock:

@@ -30,7 +30,8 @@ from lakehouse.query.messages import (
     Whole,
 )
 from lakehouse.query.policy.guard import Allowed
-from lakehouse.query.policy.statement import Statement, located, read_statement, unterminated
+from lakehouse.query.policy.known_statements import KnownStatements
+from lakehouse.query.policy.statement import Statement, located, unterminated
 from lakehouse.query.relations import inner_name
 from lakehouse.query.render import schema_only
 from lakehouse.query.render.documents import Counted, document_of
@@ -85,6 +86,7 @@ class Worker(msgspec.Struct):
     objects: ObjectBlocks
     growth: Growth
     catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
+    statements: KnownStatements = msgspec.field(default_factory=KnownStatements)
     frames: bytearray = msgspec.field(default_factory=bytearray)
     """The buffer of outgoing messages, reused because new memory costs a page fault for each page."""
 
@@ -106,6 +108,8 @@ class Worker(msgspec.Struct):
         try:
             with self.inbox.interruptible(ask.number, cursor):
                 outcome = self._outcome(cursor, ask)
+        except Interrupted:
+            outcome = QueryFailed("query_timeout", "interrupted")
         finally:
             cursor.close()
         self.objects.end()
@@ -127,7 +131,7 @@ class Worker(msgspec.Struct):
                 return self._defined(cursor, ask, ask.define)
             if ask.rows is not None:
                 return self._found_rows(cursor, ask, ask.rows)
-            statement = _stated(read_statement(self.parser, ask.sql))
+            statement = _stated(self.statements.read(self.parser, ask.sql))
             reads = reads_of_statement(statement)
             views = self._views(ask, statement, reads)
             named = views.named
@@ -146,8 +150,6 @@ class Worker(msgspec.Struct):
             # A path that the statement itself contains is removed too.
             detail = self._scrubber(named).text(error.refused.detail)
             return _failed(msgspec.structs.replace(error.refused, detail=detail), statement)
-        except Interrupted:
-            return QueryFailed("query_timeout", "interrupted")
         except _FAILURES as error:
             return _failed(
                 defined.without_values(self._refusal(error, named), restricted=ask.restricted),

@@ -12,6 +12,16 @@ from sql_attacks import attacks
 from lakehouse.domain.errors import CODES, RefusedError
 
 
+class NothingRuns:
+    """The server of this worker end interrupts nothing."""
+
+    def interrupt(self, number: int, stop_reads: Callable[[], None]) -> None:
+        raise AssertionError(f"query {number} was interrupted")
+
+    def abandon(self) -> None:
+        """The test goes on."""
+
+
 async def test_every_attack_is_refused_and_changes_nothing(
     make_lake: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -52,7 +62,7 @@ async def test_the_sandbox_holds_where_the_guard_is_not_asked(
 
     lake = await make_lake(workers=1)
     ours, theirs = socket.socketpair()
-    objects = ObjectFiles(ObjectBlocks(theirs))
+    objects = ObjectFiles(ObjectBlocks(theirs, NothingRuns()))
     connection = locked_connection(_configure(lake.settings()), objects)
     outside = lake.folder / "secret.csv"
     for sql in (

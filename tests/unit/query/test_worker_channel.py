@@ -4,12 +4,15 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from typing import cast
 
+import duckdb
 import pytest
 
 from lakehouse.query import framing
-from lakehouse.query.framing import FrameTooLarge, frame_into, read_in_worker, send_data
+from lakehouse.query.framing import FrameTooLarge, MessageReader, frame_into, send_data
 from lakehouse.query.messages import Ask, Chunk, Done, FromWorker, Interrupt, QueryFailed
+from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker_channel import WorkerChannel
 
 
@@ -137,8 +140,98 @@ async def test_a_message_to_a_worker_that_takes_none_waits(
     interrupting = asyncio.create_task(channel.send(Interrupt(1)))
     await asyncio.sleep(0)
     assert not sending.done() and not interrupting.done()
-    assert await asyncio.to_thread(read_in_worker, theirs) == large
+    reader = MessageReader(theirs)
+    assert await asyncio.to_thread(reader.read) == large
     await asyncio.gather(sending, interrupting)
-    assert read_in_worker(theirs) == Interrupt(1)
+    assert reader.read() == Interrupt(1)
     assert not channel.blocked
     await channel.close()
+
+
+def to_worker(message: Ask | Interrupt) -> bytes:
+    return framing.frame(message)
+
+
+TO_WORKER = [
+    Interrupt(1),
+    Ask(2, "SELECT 1"),
+    Ask(3, "y" * 65_000),
+    Ask(4, "y" * 65_536),
+    Interrupt(5),
+    Ask(6, "y" * 300_000),
+    Ask(7, "SELECT 2"),
+]
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 3, 4, 5, 4_096, 65_536, 10_000_000])
+def test_messages_to_a_worker_arrive_whole_however_they_are_cut(
+    sockets: tuple[socket.socket, socket.socket], piece_bytes: int
+) -> None:
+    ours, theirs = sockets
+    messages = TO_WORKER[:2] * 5 if piece_bytes < 10 else TO_WORKER
+    data = b"".join(map(to_worker, messages))
+
+    def write() -> None:
+        for start in range(0, len(data), piece_bytes):
+            ours.sendall(data[start : start + piece_bytes])
+        ours.shutdown(socket.SHUT_WR)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    reader = MessageReader(theirs)
+    assert [reader.read() for _ in messages] == messages
+    assert reader.read() is None
+    writing.join()
+
+
+@pytest.mark.parametrize("kept", [2, 30, 70_000])
+def test_a_message_to_a_worker_that_breaks_off_is_the_end(
+    sockets: tuple[socket.socket, socket.socket], kept: int
+) -> None:
+    ours, theirs = sockets
+    ours.sendall(to_worker(Ask(1, "y" * 80_000))[:kept])
+    ours.close()
+    assert MessageReader(theirs).read() is None
+
+
+def test_a_frame_to_a_worker_that_is_too_large_is_refused_before_it_is_read(
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = sockets
+    ours.sendall((framing.TO_WORKER_BYTES + 1).to_bytes(4, "big"))
+    with pytest.raises(FrameTooLarge):
+        MessageReader(theirs).read()
+
+
+class Cursor:
+    """What an interrupt reaches."""
+
+    def __init__(self) -> None:
+        self.interrupted = False
+
+    def interrupt(self) -> None:
+        self.interrupted = True
+
+
+def test_an_interrupt_reaches_only_the_query_of_its_number(
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    inbox, cursor, stopped = Inbox(MessageReader(sockets[1])), Cursor(), list[int]()
+    with inbox.interruptible(2, cast(duckdb.DuckDBPyConnection, cursor)):
+        inbox.interrupt(1, lambda: stopped.append(1))
+        assert not cursor.interrupted and not stopped
+        inbox.interrupt(2, lambda: stopped.append(2))
+        assert cursor.interrupted and stopped == [2]
+    inbox.interrupt(2, lambda: stopped.append(3))
+    assert stopped == [2]
+
+
+def test_a_query_that_was_interrupted_before_it_began_does_not_begin(
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    inbox, cursor = Inbox(MessageReader(sockets[1])), cast(duckdb.DuckDBPyConnection, Cursor())
+    inbox.interrupt(1, lambda: pytest.fail("nothing runs"))
+    with pytest.raises(Interrupted), inbox.interruptible(1, cursor):
+        pytest.fail("it began")
+    with inbox.interruptible(2, cursor):
+        pass

@@ -132,6 +132,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which requests are recorded in the bucket: refused accesses, or all reads too."""
     audit_retention: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4}[dw]$")] = "90d"
     """For how long gc leaves the audit: days or weeks."""
+    iceberg_writes: bool = False
+    """Whether other engines may append to datasets through the Iceberg catalog."""
     iceberg_role_arn: str | None = None
     """Role that STS issues read-only keys for, to engines that read the lake's objects in S3."""
     iceberg_wait_s: Annotated[float, msgspec.Meta(ge=0, le=30 * 24 * 3600)] = 3_600.0

@@ -143,6 +143,7 @@ def _limits(settings: Settings) -> ServiceLimits:
         waits=waits,
         compact_objects=settings.compact_objects,
         audit_retention=retention(settings.audit_retention),
+        iceberg_writes=settings.iceberg_writes,
     )
 
 

@@ -53,6 +53,7 @@ _DERIVED = re.compile(
     r"_iceberg/[0-9]{1,4}/[0-9a-f-]{36}/(?:files|snap-[0-9]{1,16}|[0-9]{1,16})-[0-9a-f]{32}"
     r"\.(?:avro|metadata\.json)"
 )
+_STAGED = re.compile(r"_iceberg/staging/[0-9a-f-]{36}/.+")
 _PROBE = re.compile(r"_doctor/[0-9a-f-]{36}/[^/]+(?:/[^/]+)*")
 
 
@@ -118,11 +119,11 @@ def are_blobs(keys: Sequence[str]) -> bool:
 
 
 def check_blobs(keys: Sequence[str]) -> None:
-    """Raises ValueError unless all of `keys` are of blobs, audit batches or derived Iceberg objects, and
-    few enough for one request to delete."""
+    """Raises ValueError unless all of `keys` are of blobs, audit batches, or derived or staged Iceberg
+    objects, and few enough for one request to delete."""
     if len(keys) > MAX_DELETED:
         raise ValueError(f"{len(keys):,} keys; at most {MAX_DELETED:,} are deleted at once")
-    others = (_AUDIT_BATCH, _DERIVED)
+    others = (_AUDIT_BATCH, _DERIVED, _STAGED)
     if not are_blobs([key for key in keys if not any(each.fullmatch(key) for each in others)]):
         raise ValueError(
             "only blobs, audit batches and derived objects can be deleted; one of these keys is none"

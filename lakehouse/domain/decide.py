@@ -61,8 +61,8 @@ from projections.fold import State
 
 def decide(state: State, command: Command, context: Context) -> Decision:
     """What becomes of a command on this state. Idempotency comes first, whatever the command is."""
-    replayed = _replayed(state, context)
-    return replayed if replayed is not None else judge(state, command)
+    found = replayed(state, context)
+    return found if found is not None else judge(state, command)
 
 
 def judge(state: State, command: Command) -> Decision:
@@ -102,7 +102,7 @@ def _change_rows(
     assert_never(command)
 
 
-def _replayed(state: State, context: Context) -> Replayed | Refused | None:
+def replayed(state: State, context: Context) -> Replayed | Refused | None:
     """The answer of an idempotency key that was used before; None of a new one, or without one."""
     seen = idempotency.find(state.requests, context.actor, context.key) if context.key else None
     if seen is None:

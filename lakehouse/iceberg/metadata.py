@@ -15,9 +15,11 @@ from lakehouse.iceberg.avro_files import Manifest
 from lakehouse.iceberg.table import AddedFile, File, Version, digest
 from lakehouse.iceberg.types import last_column_id, name_mapping, schema_json
 
-PROJECTION = 1
+PROJECTION = 2
 """Raised when the same events give other bytes."""
 PREFIX = "_iceberg/"
+STAGING = f"{PREFIX}staging/"
+"""Where engines write the files of an append. Nothing refers to them; gc collects them."""
 BLOCKS = (1024, 32, 1)
 Json = dict[str, Any]
 
@@ -41,6 +43,11 @@ class Document(msgspec.Struct, frozen=True):
 def directory(table_uuid: str) -> str:
     """The prefix of a table's derived objects."""
     return f"{PREFIX}{PROJECTION}/{table_uuid}/"
+
+
+def staging_directory(table_uuid: str) -> str:
+    """The prefix below which engines write the files of appends to a table."""
+    return f"{STAGING}{table_uuid}/"
 
 
 class Deriver:
@@ -99,6 +106,13 @@ class Deriver:
         return taken
 
     @property
+    def newest(self) -> pa.Schema:
+        """The columns of the last version. Raises ValueError without one."""
+        if self._newest is None:
+            raise ValueError("a table without a version has no columns")
+        return self._newest
+
+    @property
     def is_empty(self) -> bool:
         """Whether no version can be read."""
         return self._newest is None
@@ -124,7 +138,7 @@ class Deriver:
             "last-partition-id": 999,
             "default-sort-order-id": 0,
             "sort-orders": [{"order-id": 0, "fields": []}],
-            "properties": _properties(mapping),
+            "properties": _properties(mapping, f"{self._url}/{staging_directory(self.uuid)}"),
             "current-snapshot-id": last["snapshot-id"],
             "refs": {"main": {"snapshot-id": last["snapshot-id"], "type": "branch"}},
             "snapshots": self._snapshots,
@@ -199,9 +213,13 @@ class Deriver:
         return f"{self._url}/{key}"
 
 
-def _properties(mapping: str) -> dict[str, str]:
+def _properties(mapping: str, staging: str) -> dict[str, str]:
     return {
         "schema.name-mapping.default": mapping,
         # Iceberg's Java reader has no vectorised reader for DELTA_BYTE_ARRAY, which ingest writes.
         "read.parquet.vectorization.enabled": "false",
+        "write.data.path": f"{staging}data",
+        "write.metadata.path": f"{staging}metadata",
+        # A commit must leave the table's own manifests as they are.
+        "commit.manifest-merge.enabled": "false",
     }

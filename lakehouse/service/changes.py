@@ -16,7 +16,7 @@ from journal.events import Event
 from lakehouse.commit.batch import Answered, CommandFailed, Recorded, Stamp, build
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, Context
-from lakehouse.domain.decide import decide
+from lakehouse.domain.decide import decide, replayed
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
@@ -147,6 +147,18 @@ def _context(node: Node, caller: Caller, payload_sha256: str) -> Context:
     if caller.idempotency_key is None:
         return caller.context(command_id)
     return caller.context(command_id, caller.request_hash(payload_sha256))
+
+
+def has_made(node: Node, caller: Caller, payload: bytes) -> bool:
+    """Whether the event of this request, under its idempotency key, is in the node's state.
+
+    Raises RefusedError `idempotency_key_reused`.
+    """
+    context = _context(node, caller, hashlib.sha256(payload).hexdigest())
+    found = replayed(node.state, context)
+    if isinstance(found, Refused):
+        raise RefusedError(found)
+    return found is not None
 
 
 def _decided(node: Node, state: State, command: Command) -> Recorded | Answered:

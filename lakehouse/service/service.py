@@ -35,6 +35,7 @@ from lakehouse.service.erasure.use_case import Erasure
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.use_case import Gc
+from lakehouse.service.iceberg.appends import IcebergAppends
 from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.iceberg.vending import NO_VENDING, Vending
 from lakehouse.service.ingest.quarantine import Quarantine
@@ -79,6 +80,8 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     """A dataset with more small objects is compacted in the background; 0: none is."""
     audit_retention: timedelta = timedelta(days=90)
     """For how long gc leaves the audit."""
+    iceberg_writes: bool = False
+    """Whether other engines may append through the Iceberg catalog."""
 
 
 class Service:
@@ -145,6 +148,9 @@ class Service:
         self.views = Views(node, self.sql, mask_key)
         self.profiles = Profiles(node)
         self.change_sets = ChangeSets(node, self.views, self.profiles)
+        self.iceberg_appends = IcebergAppends(
+            *(node, self.iceberg, self.ingest, self.change_sets), enabled=limits.iceberg_writes
+        )
         self.rows = Rows(node, finder, pool, spool_dir, turns)
         self._groups = GroupJob(node, merger, pool, spool_dir)
         self.compaction = Compaction(node, self.objects, self._groups)

@@ -1,6 +1,6 @@
 """The routes of the Iceberg REST catalog."""
 
-from lakehouse.api.engines.iceberg import IcebergQuery
+from lakehouse.api.engines.iceberg import IcebergCommit, IcebergQuery
 from lakehouse.web.handlers import iceberg
 from lakehouse.web.route import Route
 
@@ -23,11 +23,15 @@ ICEBERG_ROUTES = (
     Route(
         method="POST",
         path=PATH,
-        handler=iceberg.report,
-        summary="Report to the Iceberg catalog",
-        description="Takes `…/tables/{table}/metrics`, and drops it. The catalog is read-only: any "
-        "other path is 406.",
+        handler=iceberg.change,
+        summary="Append through the Iceberg catalog",
+        description="`…/tables/{table}`: a commit that appends staged files, if `iceberg_writes` is set. "
+        "`…/tables/{table}/metrics`: takes a report, and drops it. Any other path, and any other change, "
+        "is 406.",
         path_example="namespaces/lake/tables/sales/metrics",
+        body=IcebergCommit,
+        answers=(JSON,),
+        changes=True,
         judged=True,
     ),
     Route(

@@ -19,6 +19,7 @@ from lakehouse.service.derivation.use_case import Derivations
 from lakehouse.service.erasure.use_case import Erasure
 from lakehouse.service.feed import Feed
 from lakehouse.service.gc.use_case import Gc
+from lakehouse.service.iceberg.appends import IcebergAppends
 from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.use_case import Ingest
@@ -36,7 +37,7 @@ from lakehouse.service.views import Views
 USE_CASES = (
     Administration, Audit, Catalog, ChangeSets, Derivations, Erasure, Feed, Gc, Ingest, JournalReads,
     Provenance, Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
-    Compaction, IcebergCatalog,
+    Compaction, IcebergCatalog, IcebergAppends,
 )  # fmt: skip
 WITHOUT_CALLER = {
     "close", "wait_for", "command", "record", "read_refusal", "dead", "hides",

@@ -1,7 +1,7 @@
 """The parameters and refusals of the Iceberg REST catalog. Its answers are those of Iceberg's own
 document. Pure."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -32,6 +32,22 @@ class IcebergQuery(msgspec.Struct, frozen=True):
         ]
         | None
     ) = msgspec.field(name="pageSize", default=None)
+
+
+class IcebergCommit(msgspec.Struct, frozen=True):
+    """A commit to a table. Unknown members are ignored."""
+
+    requirements: Annotated[
+        list[dict[str, Any]],
+        Meta(
+            description="What must be true of the table.",
+            examples=[[{"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": 41}]],
+        ),
+    ] = []
+    updates: Annotated[
+        list[dict[str, Any]],
+        Meta(description="`add-snapshot` and `set-snapshot-ref`.", examples=[[]]),
+    ] = []
 
 
 class IcebergErrorDetail(msgspec.Struct, frozen=True):

@@ -85,10 +85,10 @@ class Shapes:
     ) -> Unreadable | None:
         try:
             if item.blob in footers:
-                _check(item, footers[item.blob][0], schema)
+                check_stored(item.key, footers[item.blob][0], schema)
             else:
                 written = _flat(self._written[item.blob])
-                _check_types(item, written if written is not None else schema, schema)
+                _check_types(item.key, written if written is not None else schema, schema)
         except Unreadable as error:
             return error
         return None
@@ -125,24 +125,25 @@ def _of(column: Column, found: Mapping[str, pa.DataType]) -> pa.DataType:
     return type_
 
 
-def _check(item: Object, stored: pa.Schema, schema: pa.Schema) -> None:
-    """Refuse an object with ids that are not ours, or types that a reader does not bring to today's."""
+def check_stored(key: str, stored: pa.Schema, schema: pa.Schema) -> None:
+    """Refuse a file with ids that are not ours, or types that a reader does not bring to today's.
+
+    Raises Unreadable.
+    """
     if _has_ids(stored) and not has_field_ids(stored):
-        detail = f"the uploaded file {item.key} has field ids of its own: compact the dataset"
+        detail = f"the uploaded file {key} has field ids of its own: compact the dataset"
         raise Unreadable(stored.names[0], detail)
-    _check_types(item, stored, schema)
+    _check_types(key, stored, schema)
 
 
-def _check_types(item: Object, stored: pa.Schema, schema: pa.Schema) -> None:
+def _check_types(key: str, stored: pa.Schema, schema: pa.Schema) -> None:
     for field in schema:
         place = stored.get_field_index(field.name)
         if place < 0:
             continue
         was = stored.field(place).type
         if not is_promotion(logical_type(was), field.type):
-            detail = (
-                f"{item.key} holds {was}, and the column is {field.type} now: compact the dataset"
-            )
+            detail = f"{key} holds {was}, and the column is {field.type} now: compact the dataset"
             raise Unreadable(field.name, detail)
 
 

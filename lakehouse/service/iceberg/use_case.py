@@ -17,7 +17,7 @@ from journal.bucket.port import Bucket, Stat
 from journal.events import Object
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.iceberg.metadata import PREFIX, Deriver, Document, directory
+from lakehouse.iceberg.metadata import PREFIX, STAGING, Deriver, Document, directory
 from lakehouse.iceberg.table import File, Version, object_url, table_uuid, timestamp_ms
 from lakehouse.iceberg.types import Unreadable
 from lakehouse.service import snapshot
@@ -104,6 +104,11 @@ class IcebergCatalog:
         async with self._lock(key):
             return await self._loaded(key, await self._state(warehouse))
 
+    async def schema(self, caller: Caller, name: str) -> pa.Schema:
+        """The columns of a table now. Raises RefusedError as `load` does."""
+        await self.load(caller, PRESENT, name)
+        return self._known[PRESENT, name].deriver.newest
+
     async def client_settings(self, caller: Caller) -> dict[str, str]:
         """What a client needs to read the objects, besides their URLs. Raises BucketError."""
         return await self._vending.config(permissions(self._node, caller))
@@ -163,12 +168,16 @@ class IcebergCatalog:
         return _Known(self._standing(), deriver, Shapes(self._stored), dataset)
 
     async def dead(self, before: datetime) -> AsyncIterator[Stat]:
-        """The derived objects, not written since `before`, that no table of now needs.
+        """The derived objects, not written since `before`, that no table of now needs; what engines staged.
 
         Those of a life that has ended stay together: a reader of the past may have made some anew.
         """
         found: dict[str, list[Stat]] = {}
         async for stat in listed(self._node.bucket, PREFIX):
+            if stat.key.startswith(STAGING):
+                if stat.modified_at < before:
+                    yield stat
+                continue
             found.setdefault(stat.key.rpartition("/")[0] + "/", []).append(stat)
         needed = await self._needed(frozenset(found)) if found else {}
         for prefix, stats in found.items():

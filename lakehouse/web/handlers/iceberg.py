@@ -1,7 +1,7 @@
 """Handlers of the Iceberg REST catalog: its paths, answers and statuses.
 
-Source: the Iceberg REST catalog's OpenAPI document. The catalog is read-only; what would change it is
-refused with 406.
+Source: the Iceberg REST catalog's OpenAPI document. What would change a table is refused with 406, but for
+appends where these are allowed.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,11 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from lakehouse.api.engines.iceberg import IcebergQuery
+from lakehouse.api.engines.iceberg import IcebergCommit, IcebergQuery
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.service.iceberg.use_case import Warehouse
+from lakehouse.service.iceberg.use_case import PRESENT, Warehouse
 from lakehouse.service.service import Service
+from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import answer
 
@@ -30,6 +31,7 @@ ENDPOINTS = [
     "HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table}",
     "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/metrics",
 ]
+COMMIT = "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}"
 _PAGE = 1_000
 
 
@@ -55,19 +57,24 @@ async def read(service: Service, exchange: Exchange) -> web.StreamResponse:
     raise RefusedError(Refused("not_found", "the Iceberg catalog has no such route"))
 
 
-async def report(service: Service, exchange: Exchange) -> web.StreamResponse:
-    """POST below /iceberg/v1/: metrics are taken and dropped, all else is refused."""
+async def change(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """POST below /iceberg/v1/: metrics are taken and dropped, appends are made, all else is refused."""
     warehouse, parts = await _located(service, exchange)
     match parts:
         case ["namespaces", namespace, "tables", table, "metrics"]:
             await _check_table(service, exchange, warehouse, namespace, table)
             return web.Response(status=204)
+        case ["namespaces", namespace, "tables", table] if _is_writable(service, warehouse):
+            return await _commit(service, exchange, namespace, table)
     return await refuse(service, exchange)
 
 
 async def refuse(service: Service, exchange: Exchange) -> web.StreamResponse:
     """DELETE below /iceberg/v1/. Raises RefusedError `unsupported_operation`."""
-    detail = "the Iceberg catalog only reads; change datasets by the lakehouse's own routes"
+    detail = (
+        "the Iceberg catalog takes no change but appends to present tables, if iceberg_writes is "
+        "set; change datasets by the lakehouse's own routes"
+    )
     raise RefusedError(Refused("unsupported_operation", detail))
 
 
@@ -84,7 +91,8 @@ async def _config(service: Service, exchange: Exchange) -> web.Response:
     warehouse = exchange.query(IcebergQuery).warehouse
     seq = await service.iceberg.warehouse(exchange.caller(), warehouse)
     prefix = {} if seq is None else {"prefix": f"at{seq}"}
-    return answer({"defaults": {}, "overrides": prefix, "endpoints": ENDPOINTS})
+    endpoints = [*ENDPOINTS, COMMIT] if _is_writable(service, seq) else ENDPOINTS
+    return answer({"defaults": {}, "overrides": prefix, "endpoints": endpoints})
 
 
 async def _tables(service: Service, exchange: Exchange, warehouse: Warehouse) -> web.StreamResponse:
@@ -109,6 +117,21 @@ async def _table(
     config = await service.iceberg.client_settings(caller)
     head = {"metadata-location": document.url, "config": config}
     # The document may have megabytes: its bytes are used as they are.
+    body = msgspec.json.encode(head)[:-1] + b',"metadata":' + document.body + b"}"
+    return web.Response(body=body, content_type="application/json")
+
+
+def _is_writable(service: Service, warehouse: Warehouse) -> bool:
+    return service.iceberg_appends.enabled and warehouse is PRESENT
+
+
+async def _commit(
+    service: Service, exchange: Exchange, namespace: str, table: str
+) -> web.StreamResponse:
+    _check_namespace(namespace)
+    request, _ = await bodies.read_json(exchange, IcebergCommit)
+    document = await service.iceberg_appends.commit(exchange.caller(), table, request)
+    head = {"metadata-location": document.url}
     body = msgspec.json.encode(head)[:-1] + b',"metadata":' + document.body + b"}"
     return web.Response(body=body, content_type="application/json")
 

@@ -13,6 +13,7 @@ _TYPES = {
     "unauthenticated": "NotAuthorizedException",
     "forbidden": "ForbiddenException",
     "unsupported_operation": "UnsupportedOperationException",
+    "expectation_failed": "CommitFailedException",
     "not_found": "NoSuchEndpointException",
 }
 

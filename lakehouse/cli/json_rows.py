@@ -19,21 +19,40 @@ class Rows(msgspec.Struct, frozen=True):
     more: bool
 
 
+class RowReader:
+    """Takes a document `{"columns":[…],"rows":[…],…}` piece by piece."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._text = ""
+        self._names: list[str] | None = None
+        self._rows: list[list[Json]] = []
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take the next piece; whether that is enough for the limit."""
+        self._text += self._decode(chunk)
+        if self._names is None:
+            self._names, self._text = _columns(self._text)
+        if self._names is not None:
+            self._text = _take_rows(self._text, self._rows, self._limit)
+        return self._limit is not None and len(self._rows) > self._limit
+
+    def result(self) -> Rows:
+        """The first `limit` rows, or all of them. Raises ValueError before the first row."""
+        if self._names is None:
+            raise ValueError("the result ended before its first row")
+        more = self._limit is not None and len(self._rows) > self._limit
+        return Rows(self._names, self._rows[: self._limit], more)
+
+
 async def read_rows(chunks: AsyncIterator[bytes], limit: int | None) -> Rows:
-    """The first `limit` rows of a document `{"columns":[…],"rows":[…],…}`, or all of them."""
-    decode = codecs.getincrementaldecoder("utf-8")().decode
-    text, names, rows = "", None, list[list[Json]]()
+    """The first `limit` rows of a document, or all of them."""
+    reader = RowReader(limit)
     async for chunk in chunks:
-        text += decode(chunk)
-        if names is None:
-            names, text = _columns(text)
-        if names is not None:
-            text = _take_rows(text, rows, limit)
-            if limit is not None and len(rows) > limit:
-                return Rows(names, rows[:limit], more=True)
-    if names is None:
-        raise ValueError("the result ended before its first row")
-    return Rows(names, rows, more=False)
+        if reader.feed(chunk):
+            break
+    return reader.result()
 
 
 def _columns(text: str) -> tuple[list[str] | None, str]:

@@ -35,6 +35,7 @@ MODULES = {
     "ingest": "ingest",
     "quarantine": "quarantine",
     "sql": "sql",
+    "shell": "shell.command",
     "datasets": "datasets",
     "show": "datasets",
     "drop": "datasets",

@@ -75,6 +75,7 @@ def build() -> Parser:
         add_ingest,
         _quarantine,
         _sql,
+        _shell,
         _datasets,
         _time_travel,
         add_access,
@@ -167,6 +168,24 @@ def _sql(commands: "Commands[Parser]") -> None:
         "--output",
         metavar="FILE",
         help="write the result to a file; replaces it when complete",
+    )
+    command.add_argument(
+        "--limit",
+        type=number,
+        metavar="N",
+        help="rows of a table to print; 0 prints all (default: 1000 on a terminal, else all)",
+    )
+    command.add_argument("--profile", metavar="NAME", help="what names stand for; see `profile`")
+    add_pager(command)
+    add_as_of(command)
+
+
+def _shell(commands: "Commands[Parser]") -> None:
+    command = add_command(
+        commands,
+        "shell",
+        "Run SQL statements at a prompt",
+        "Completes names with Tab; \\? at the prompt lists its commands. Runs a file from stdin too.",
     )
     command.add_argument(
         "--limit",

@@ -22,13 +22,27 @@ from lakehouse.config import ConfigError, Settings, load
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.logs import configure_within_a_program
 from lakehouse.web.app import Edge
-from lakehouse.wiring import service_of
+from lakehouse.wiring import NoLake, service_of
 
 
 def open_bucket(bucket: str, profile: str | None, actor: str | None) -> Lake:
     """Open the lake of a bucket. Raises Error where `lakehouse serve` would be refused."""
     try:
-        running = _Running(load({"bucket": bucket}, os.environ, None))
+        settings = load({"bucket": bucket}, os.environ, None)
+    except ConfigError as error:
+        raise Error("usage", str(error)) from error
+    return open_lake(settings, profile, actor)
+
+
+def open_lake(
+    settings: Settings,
+    profile: str | None = None,
+    actor: str | None = None,
+    no_lake: NoLake = NoLake.CREATE,
+) -> Lake:
+    """Open the lake of the settings' bucket. Raises Error."""
+    try:
+        running = _Running(settings, no_lake)
     except ConfigError as error:
         raise Error("usage", str(error)) from error
     except RefusedError as error:
@@ -42,8 +56,9 @@ def open_bucket(bucket: str, profile: str | None, actor: str | None) -> Lake:
 class _Running:
     """The thread of one open lake."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, no_lake: NoLake) -> None:
         """Returns when the lake can be asked. Raises what opening it raises."""
+        self._no_lake = no_lake
         self._directory = tempfile.TemporaryDirectory(prefix="lakehouse-")
         self.socket = Path(self._directory.name) / "lake.sock"
         self._settings = settings
@@ -78,7 +93,9 @@ class _Running:
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         configure_within_a_program()
-        async with service_of(self._settings, os.environ, self._ended.set, probe=True) as service:
+        async with service_of(
+            *(self._settings, os.environ, self._ended.set), no_lake=self._no_lake, probe=True
+        ) as service:
             edge = Edge(service, holds_bucket=True)
             runner = web.ServerRunner(edge, shutdown_timeout=self._settings.drain_s)
             await runner.setup()

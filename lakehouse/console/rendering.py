@@ -14,7 +14,7 @@ from lakehouse.console import formatting
 from lakehouse.console.assets import Asset, assets
 from lakehouse.console.navigation import links
 from lakehouse.console.page import Page
-from lakehouse.console.visit import ROOT, Visit, dataset_path
+from lakehouse.console.visit import ROOT, Visit, dataset_path, event_path
 from lakehouse.domain.errors import CODES, Refused
 
 
@@ -54,6 +54,7 @@ def _environment() -> Environment:
         "ago": formatting.ago,
         "asset": _asset,
         "dataset_path": dataset_path,
+        "event_path": event_path,
         "inline": _inline,
     }
     return made

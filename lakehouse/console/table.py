@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from lakehouse.console.page import Page, Redirect
-from lakehouse.console.pages import datasets, signing
+from lakehouse.console.pages import datasets, journal, signing
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.service import Service
@@ -50,6 +50,14 @@ CONSOLE_PAGES = (
         label="Datasets",
         below=f"{ROOT}/dataset/",
     ),
+    ConsolePage(
+        path=journal.JOURNAL,
+        handler=journal.show,
+        summary="List events, newest first",
+        label="Journal",
+        below=journal.EVENT,
+    ),
+    ConsolePage(path=f"{journal.EVENT}{{seq}}", handler=journal.event, summary="Show an event"),
     ConsolePage(
         path=f"{ROOT}/sign-in", handler=signing.show, summary="Ask for a token", public=True
     ),

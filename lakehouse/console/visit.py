@@ -91,6 +91,11 @@ def dataset_path(name: str) -> str:
     return f"{ROOT}/dataset/{quote(name, safe='')}"
 
 
+def event_path(seq: int) -> str:
+    """The path of an event's page."""
+    return f"{ROOT}/event/{seq}"
+
+
 def _target(path: str, query: dict[str, Any]) -> str:
     given = {name: value for name, value in query.items() if value not in (None, "")}
     return path + (f"?{urlencode(given)}" if given else "")

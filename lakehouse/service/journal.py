@@ -9,11 +9,13 @@ import msgspec
 from journal.events import Event
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from lakehouse.api.audit.entries import OcsfPage
+from lakehouse.api.console.journal import EventGlance, LatestEvents, LatestEventsQuery
 from lakehouse.api.journal import EventPage, JournalEvent, JournalHead, ListEventsQuery
 from lakehouse.api.versioned import Versioned
 from lakehouse.audit import ocsf
 from lakehouse.commit.node import Node
-from lakehouse.service import presentation
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service import presentation, snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.access.visible import visible_event
 from lakehouse.service.caller import Caller
@@ -68,6 +70,30 @@ class JournalReads:
                         return Versioned(EventPage(rows, rows[-1].seq), head.seq)
                     rows.append(row)
         return Versioned(EventPage(rows, read_to if read_to < head.seq else None), head.seq)
+
+    async def event(self, caller: Caller, seq: int) -> Versioned[JournalEvent]:
+        """One event. Raises RefusedError `event_not_found`, also for one that the caller may not see."""
+        page = await self.events(caller, ListEventsQuery(after=max(seq - 1, 0), limit=1))
+        if not page.body.events or page.body.events[0].seq != seq:
+            raise RefusedError(Refused("event_not_found", f"there is no event {seq}"))
+        return Versioned(page.body.events[0], page.seq)
+
+    async def latest(self, caller: Caller, query: LatestEventsQuery) -> Versioned[LatestEvents]:
+        """The events of a span of numbers, newest first, without their data.
+
+        Raises RefusedError as `snapshot.state_as_of` does.
+        """
+        head = (await snapshot.state_as_of(self._node, query.as_of)).head.seq
+        last = head if query.before is None else min(head, max(query.before - 1, 0))
+        first = max(1, last - query.span + 1)
+        found = list[EventGlance]()
+        after: int | None = first - 1
+        while after is not None and after < last:
+            asked = ListEventsQuery(after, last - after, query.type, query.dataset)
+            page = (await self.events(caller, asked)).body
+            found += [presentation.event_glance(each) for each in page.events if each.seq <= last]
+            after = page.next
+        return Versioned(LatestEvents(found[::-1], first, last), head)
 
     async def ocsf_events(self, caller: Caller, query: ListEventsQuery) -> Versioned[OcsfPage]:
         """The same page as `events`, as events of OCSF."""

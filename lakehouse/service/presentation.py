@@ -25,6 +25,7 @@ from lakehouse.api.catalog import (
     SchemaColumn,
     Summary,
 )
+from lakehouse.api.console.journal import EventGlance
 from lakehouse.api.console.overview import DatasetGlance, Order
 from lakehouse.api.definitions import AliasTarget, Profile, SafeDefinition, View
 from lakehouse.api.ingest import (
@@ -246,6 +247,12 @@ def journal_event(header: Header, event: Event) -> JournalEvent:
         msgspec.to_builtins(event.data),
         event.on_behalf_of,
     )
+
+
+def event_glance(event: JournalEvent) -> EventGlance:
+    """An event without its data."""
+    about = [each.entity for each in event.about]
+    return EventGlance(event.seq, event.at, event.type, event.actor, event.reason, about)
 
 
 def journal_head(head: Head) -> JournalHead:

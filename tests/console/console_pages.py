@@ -20,6 +20,11 @@ PAGES = {
     "datasets-search": Shown("/console/datasets?search=sal&order=rows", "Datasets"),
     "datasets-none": Shown("/console/datasets?search=nothing_like_it", "Datasets"),
     "datasets-then": Shown("/console/datasets?as_of=1", "Datasets"),
+    "journal": Shown("/console/journal", "Journal"),
+    "journal-filtered": Shown("/console/journal?type=dataset_appended&dataset=Sales", "Journal"),
+    "journal-none": Shown("/console/journal?type=pin_removed", "Journal"),
+    "journal-then": Shown("/console/journal?as_of=2", "Journal"),
+    "event": Shown("/console/event/3", "Event 3"),
     "error": Shown("/console/nowhere", "Not found", status=404),
 }
 

@@ -15,10 +15,12 @@ from lakehouse.console.sessions import LIFETIME_S, MAX_OF_PRINCIPAL, Sessions
 from lakehouse.console.table import CONSOLE_PAGES
 
 SEEN, HIDDEN = "seen_a", "hidn_a"
-ANYONE, READ, ADMIN, PUBLIC = "anyone", "read", "admin", "public"
+ANYONE, READ, EVENT, ADMIN, PUBLIC = "anyone", "read", "event", "admin", "public"
 ENTRIES = {
     "GET /console": (ANYONE, "/console"),
     "GET /console/datasets": (ANYONE, "/console/datasets"),
+    "GET /console/journal": (ANYONE, "/console/journal"),
+    "GET /console/event/{seq}": (EVENT, "/console/event/1"),
     "GET /console/sign-in": (PUBLIC, "/console/sign-in"),
 }
 """The right that each page requires, and its path; `{name}` stands for a dataset. A new page without an
@@ -108,6 +110,20 @@ def test_what_may_not_be_read_is_absent(callers: Callers, page: str) -> None:
         absent = client.ask("GET", path.format(name="none_a"))
         assert hidden.status == absent.status == 404
         assert _shape(hidden.body, HIDDEN) == _shape(absent.body, "none_a")
+
+
+def test_an_event_about_what_may_not_be_read_is_absent(shut: Lake, callers: Callers) -> None:
+    events = shut.ask("GET", "/v1/journal/events").json["events"]
+    about = {each["about"][0]["entity"]: each["seq"] for each in events}
+    path = "/console/event/{}".format
+    assert callers.restricted["reader"].ask("GET", path(about[f"dataset:{SEEN}"])).status == 200
+    hidden, absent = path(about[f"dataset:{HIDDEN}"]), path(10**9)
+    for client in callers.restricted.values():
+        answers = [client.ask("GET", each) for each in (hidden, absent)]
+        assert [each.status for each in answers] == [404, 404]
+        assert HIDDEN.encode() not in answers[0].body
+        assert client.ask("GET", path(1)).status == 404
+    assert callers.admin.ask("GET", hidden).status == 200
 
 
 @pytest.mark.parametrize("page", [name for name, each in ENTRIES.items() if each[0] == ADMIN])

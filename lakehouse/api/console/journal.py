@@ -1,0 +1,37 @@
+"""The journal for people: the newest events first. Parameters and answers. Pure."""
+
+import msgspec
+
+from lakehouse.api.fields import Seq, Time
+
+
+class LatestEventsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the journal: the events before one, of one type or about one dataset."""
+
+    before: int | None = None
+    """Events with a lower number; None: from the last one on."""
+    span: int
+    """How many numbers to go back."""
+    type: str | None = None
+    dataset: str | None = None
+    as_of: str | None = None
+
+
+class EventGlance(msgspec.Struct, frozen=True):
+    """One event without its data."""
+
+    seq: Seq
+    at: Time
+    type: str
+    actor: str
+    reason: str | None
+    about: list[str]
+    """What it is about: `dataset:<name in lower case>` and the like."""
+
+
+class LatestEvents(msgspec.Struct, frozen=True):
+    """Events, newest first, among the numbers from `first` to `last`."""
+
+    events: list[EventGlance]
+    first: int
+    last: int

@@ -97,6 +97,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Values of the header Host to accept beside loopback's and `public_url`'s."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of other sites whose pages may send requests."""
+    oidc_issuer: str | None = None
+    """Issuer whose signed tokens are accepted: `https://login.example.com`."""
+    oidc_audience: str | None = None
+    """The audience that they must be for."""
+    oidc_claim: str = "sub"
+    """The claim that names the principal."""
     metrics_open: bool = False
     """Whether `/metrics` needs no token in a lake that has principals."""
     secrets_file: str | None = None
@@ -174,6 +180,7 @@ def _check(settings: Settings) -> None:
         detail = "an address beyond loopback needs tls_cert and tls_key, or behind_proxy"
         raise ConfigError(f"host {settings.host!r}: {detail}")
     _check_names(settings)
+    _check_issuer(settings)
     for role in ROLES:
         _check_upstreams(role, settings.upstreams.urls(role))
 
@@ -195,6 +202,17 @@ def _is_base_url(url: str) -> bool:
         return valid and (parts.port or 1) and not any(mark in url for mark in "?# \\")
     except ValueError:
         return False
+
+
+def _check_issuer(settings: Settings) -> None:
+    if (settings.oidc_issuer is None) != (settings.oidc_audience is None):
+        missing = "oidc_audience" if settings.oidc_audience is None else "oidc_issuer"
+        raise ConfigError(f"{missing}: it is not set; signed tokens need both")
+    url = settings.oidc_issuer
+    if url is not None and not (
+        _is_base_url(url) and (url.startswith("https://") or urlsplit(url).hostname in LOOPBACK)
+    ):
+        raise ConfigError("oidc_issuer: it is not https://host[:port][/path]")
 
 
 def _check_names(settings: Settings) -> None:

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from journal.bucket.keys import DATASETS, ICEBERG, LAKE, OBJECTS
 from journal.bucket.memory import MemoryBucket
@@ -19,7 +21,7 @@ from journal.bucket.opening import lake_absence, open_bucket, s3_settings_from_e
 from journal.bucket.port import Bucket
 from journal.bucket.s3.read_keys import ReadKeys
 from journal.bucket.s3.settings import S3Settings
-from journal.clock import SystemClock
+from journal.clock import Clock, SystemClock
 from journal.log import holds_lake
 from lakehouse.admin.doctor.start import refuse_unfit
 from lakehouse.audit.log import AuditLog
@@ -39,6 +41,9 @@ from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_settings
 from lakehouse.service.ingest.prefetch import PLACES
 from lakehouse.service.service import Service, ServiceLimits
+
+if TYPE_CHECKING:
+    from lakehouse.service.access.oidc.signed_tokens import SignedTokens
 
 MIB = 1024 * 1024
 
@@ -130,10 +135,24 @@ async def service_of(
         audit = AuditLog(bucket, node.clock, node.chance, settings.audit)
         stack.push_async_callback(audit.close, settings.drain_s)
         await stack.enter_async_context(running(audit.run(), failed))
+        signed = _signed_tokens(settings, node.clock)
+        if signed is not None:
+            stack.push_async_callback(signed.close)
         yield Service(
             *(node, engine, reader, pool, lane, spool_dir, system_dir),
-            *(limits or _limits(settings), audit, vending),
+            *(limits or _limits(settings), audit, vending, signed),
         )
+
+
+def _signed_tokens(settings: Settings, clock: Clock) -> "SignedTokens | None":
+    """The tokens of the issuer that the settings name. Raises ConfigError."""
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
+        return None
+    if find_spec("joserfc") is None:
+        raise ConfigError("oidc_issuer: install lakehouse[oidc]")
+    from lakehouse.service.access.oidc.signed_tokens import SignedTokens  # of an extra
+
+    return SignedTokens(clock, settings.oidc_issuer, settings.oidc_audience, settings.oidc_claim)
 
 
 def _limits(settings: Settings) -> ServiceLimits:

@@ -79,11 +79,7 @@ CODES: dict[str, Code] = {
     "tls_required": Code(403, "TLS required", "Use https, or the proxy's address."),
     "statement_not_allowed": Code(403, "Statement not allowed", "Send one read-only statement."),
     "too_many_attempts": Code(
-        429,
-        "Too many attempts",
-        "Correct the token; this address has failed too often within a minute.",
-        True,
-        3,
+        429, "Too many attempts", "Correct the token, and wait for a minute.", True, 3
     ),
     "quota_exceeded": Code(
         429, "Quota exceeded", "Send the request again later, or ask an admin for more.", True, 3
@@ -278,6 +274,9 @@ CODES: dict[str, Code] = {
         "Start the role that the detail names; the other roles can be used.",
         True,
         3,
+    ),
+    "issuer_unavailable": Code(
+        503, "Issuer unavailable", "Send the request again, or use a token of the lake.", True, 3
     ),
     "server_unreachable": Code(
         503, "Server unreachable", "Check the URL, the certificate and the network.", True, 3

@@ -153,7 +153,7 @@ class Exchanges:
             detail = "the connection is not encrypted, and no proxy of behind_proxy guards it"
             raise RefusedError(Refused("tls_required", detail))
         authorization = [str(each) for each in rpc.headers.get("authorization", ())]
-        exchange.identity = service.authentication.identify(authorization)
+        exchange.identity = await service.authentication.identify(authorization)
         exchange.caller = self._caller(exchange)
         if refused := service.audit.read_refusal():
             raise RefusedError(refused)
@@ -206,6 +206,7 @@ class Exchanges:
             actor=identity.principal or claimed or DEFAULT_ACTOR,
             principal=identity.principal,
             token=identity.token,
+            signed_until=identity.signed_until,
             door=FLIGHT,
             on_behalf_of=claimed if identity.principal else None,
             accepted_s=self._service.clock.monotonic(),

@@ -12,6 +12,8 @@ from lakehouse.domain.commands import Context
 
 HTTP, CLI, BACKGROUND, FLIGHT = "http", "cli", "background", "flight"
 """Doors: over HTTP; a command on the bucket itself; a task of the process, which no one sent; over gRPC."""
+SIGNED = "signed"
+"""Stands for the id of a signed token."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -35,7 +37,9 @@ class Caller(msgspec.Struct, frozen=True):
     principal: str | None = None
     """Who was authenticated; None in an open lake, and for a command on the bucket itself."""
     token: str | None = None
-    """The id of the token that proved it."""
+    """The id of the token that proved it; of a signed token the word SIGNED."""
+    signed_until: str | None = None
+    """Until when the signed token of an issuer is valid that proved it."""
     client_query_id: str | None = None
     """The id that a client gave its query, where the server gave it another."""
     on_behalf_of: str | None = None

@@ -3,6 +3,7 @@
 from concurrent.futures import Executor
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -57,6 +58,9 @@ from lakehouse.service.time_travel import TimeTravel
 from lakehouse.service.views import Views
 from projections.fold import counts
 
+if TYPE_CHECKING:
+    from lakehouse.service.access.oidc.signed_tokens import SignedTokens
+
 MIB = 1024 * 1024
 FAULTS = faults.KNOWN
 """Exceptions of broken machinery that `Service.failure` understands; all others are bugs."""
@@ -102,6 +106,7 @@ class Service:
         limits: ServiceLimits,
         audit_log: AuditLog,
         vending: Vending = NO_VENDING,
+        signed: "SignedTokens | None" = None,
     ) -> None:
         self.node = node
         self.clock = node.clock
@@ -162,7 +167,7 @@ class Service:
         self.erasure = Erasure(node, finder, copies, collector, mask_key, pool)
         self.administration = Administration(node)
         self.access = Access(node)
-        self.authentication = Authentication(node)
+        self.authentication = Authentication(node, signed)
 
     async def compact_in_background(self) -> None:
         """Merge the objects of datasets that have too many small ones, until cancelled."""

@@ -137,7 +137,7 @@ class Edge(ConnectionServer):
         request[ROUTE] = (route.method, route.path)
         request[MATCHED] = (route, exchange.tail)
         if not route.public and not (self._metrics_open and route.path == METRICS):
-            exchange.identity = self._identity(exchange)
+            exchange.identity = await self._identity(exchange)
             request[IDENTITY] = exchange.identity
             if not route.judged:
                 self._service.authentication.require_admin(exchange.caller())
@@ -151,7 +151,7 @@ class Edge(ConnectionServer):
             return await self._within_limits(exchange)
         return await route.handler(self._service, exchange)
 
-    def _identity(self, exchange: Exchange) -> Identity:
+    async def _identity(self, exchange: Exchange) -> Identity:
         if self._holds_bucket:
             return HOLDER
         request = exchange.request
@@ -161,7 +161,7 @@ class Edge(ConnectionServer):
             found = self._service.authentication.resume(session.token_id)
             request[SESSION] = session
             return found
-        return self._service.authentication.identify(authorization)
+        return await self._service.authentication.identify(authorization)
 
     def _session(self, request: web.BaseRequest) -> Session | None:
         return session_of(request, self._visits.sessions, is_page=is_page(request))

@@ -29,7 +29,9 @@ def sign_in_page(next_: str, problem: str, *, status: int = 200) -> Page:
 async def sign_in(service: Service, visit: Visit) -> Redirect:
     """POST /console/sign-in. Raises RefusedError `unauthenticated`."""
     given = visit.field("token").strip()
-    found = service.authentication.identify([f"Bearer {given}"])
+    found = await service.authentication.identify([f"Bearer {given}"])
+    if found.signed_until is not None:
+        raise RefusedError(Refused("unauthenticated", "sign in with a token of the lake itself"))
     if found.principal is None or found.token is None:
         return Redirect(location=HOME)
     cookie = visit.sessions.open(found.principal, found.token)

@@ -1,6 +1,7 @@
 """Who sends a request: a token to its principal, on the node's present state.
 
-Costs no request to the bucket. Must never put a token, or any part of its secret, into a message.
+A token is the lake's own, or one that the issuer of the settings has signed. Neither costs a
+request to the bucket. Must never put a token, or any part of its secret, into a message.
 """
 
 import base64
@@ -9,14 +10,18 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.access.permissions import require_admin, token_is_valid
-from lakehouse.service.caller import Caller
+from lakehouse.service.caller import SIGNED, Caller
 from projections import access
+
+if TYPE_CHECKING:
+    from lakehouse.service.access.oidc.signed_tokens import SignedTokens
 
 CHALLENGE = 'Bearer realm="lakehouse", Basic realm="lakehouse", charset="UTF-8"'
 """What `WWW-Authenticate` says with every 401."""
@@ -24,18 +29,20 @@ BEARER_CHALLENGE = 'Bearer realm="lakehouse"'
 """The same for a page in a browser, which would ask for a name and a password by itself."""
 _NOT_VALID = "the token is unknown, revoked or expired, or its principal is disabled"
 _TOKEN = re.compile(r"lh_([0-9a-z]{1,32})_([0-9a-z]{1,128})")
-_MAX_CHARACTERS = 1_024
+_MAX_CHARACTERS = 16_384
 _NO_SECRET = hashlib.sha256(b"").hexdigest()
 
 
 class Identity(msgspec.Struct, frozen=True):
     """A principal, and the id of the token that proved it; neither in an open lake.
 
-    `holds_bucket`: a program that opened the bucket itself, and so may do everything.
+    `signed_until`: until when a signed token is valid. `holds_bucket`: a program that opened the bucket
+    itself, and so may do everything.
     """
 
     principal: str | None = None
     token: str | None = None
+    signed_until: str | None = None
     holds_bucket: bool = False
 
 
@@ -45,26 +52,31 @@ HOLDER = Identity(holds_bucket=True)
 class Authentication:
     """Authenticates the requests to one node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, signed: "SignedTokens | None" = None) -> None:
         self._node = node
+        self._signed = signed
 
     def is_open(self) -> bool:
         """Whether the lake has no principal, so that no request needs a token."""
         return not self._node.state.access.principals
 
-    def identify(self, authorization: Sequence[str]) -> Identity:
+    async def identify(self, authorization: Sequence[str]) -> Identity:
         """The principal of a request with these Authorization headers.
 
-        Raises RefusedError `unauthenticated`; an open lake asks for none and ignores them.
+        Raises RefusedError `unauthenticated`, or `issuer_unavailable` for a signed token; an open lake
+        asks for none and ignores them.
         """
         if self.is_open():
             return Identity()
         if not authorization:
             raise _refused("the request has no token")
-        token = _token_in(authorization[0]) if len(authorization) == 1 else None
+        value = _value_in(authorization[0]) if len(authorization) == 1 else ""
+        if self._is_signed(value):
+            return await self._of_signed(value)
+        token = _TOKEN.fullmatch(value)
         if token is None:
             raise _refused("the header Authorization has no token of this lake")
-        return self._of_token(*token)
+        return self._of_token(token[1], token[2])
 
     def resume(self, token_id: str) -> Identity:
         """The principal of a token that was proven before. Raises RefusedError `unauthenticated`.
@@ -81,12 +93,27 @@ class Authentication:
 
         Call it after `identify`; in an open lake any header, or none, has an answer.
         """
-        token = _token_in(authorization) if authorization is not None else None
-        return f"Bearer lh_{token[0]}_{token[1]}" if token is not None else "Bearer open"
+        value = _value_in(authorization) if authorization is not None else ""
+        known = _TOKEN.fullmatch(value) is not None or self._is_signed(value)
+        return f"Bearer {value}" if known else "Bearer open"
 
     def require_admin(self, caller: Caller) -> None:
         """Raises RefusedError `forbidden` for a caller who has not all rights."""
         require_admin(self._node, caller)
+
+    def _is_signed(self, value: str) -> bool:
+        """Whether it has the form of a signed token, and those of an issuer are accepted."""
+        return self._signed is not None and value.count(".") == 2
+
+    async def _of_signed(self, token: str) -> Identity:
+        if self._signed is None:
+            raise _refused("no issuer of signed tokens is set")
+        name, until = await self._signed.subject(token)
+        principal = access.find(self._node.state.access, name)
+        # Names differ by more than case; an issuer's subjects may not.
+        if principal is None or principal.name != name or principal.disabled:
+            raise _refused("the signed token names no principal, or one that is disabled")
+        return Identity(principal.name, SIGNED, signed_until=until)
 
     def _of_token(self, id_: str, secret: str) -> Identity:
         token = self._node.state.access.tokens.get(id_)
@@ -104,16 +131,13 @@ class Authentication:
         return Identity(principal.name, id_)
 
 
-def _token_in(header: str) -> tuple[str, str] | None:
-    """(id, secret) of the token in an Authorization header: Bearer, or Basic with it as password."""
+def _value_in(header: str) -> str:
+    """The token in an Authorization header: Bearer, or Basic with it as password; empty without one."""
     scheme, _, value = header[:_MAX_CHARACTERS].partition(" ")
     value = value.strip()
     if scheme.lower() == "basic":
-        value = _password(value)
-    elif scheme.lower() != "bearer":
-        return None
-    found = _TOKEN.fullmatch(value)
-    return (found[1], found[2]) if found else None
+        return _password(value)
+    return value if scheme.lower() == "bearer" else ""
 
 
 def _password(value: str) -> str:

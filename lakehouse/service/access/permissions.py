@@ -109,7 +109,7 @@ def permissions(node: Node, caller: Caller) -> Permissions:
     now = node.state
     if caller.door in (CLI, BACKGROUND) or not now.access.principals:
         return EVERYTHING
-    if caller.principal is None or not token_is_valid(node, caller.token):
+    if caller.principal is None or not _is_proven(node, caller):
         return NOTHING
     principal = access.find(now.access, caller.principal)
     if principal is None or principal.disabled:
@@ -127,6 +127,13 @@ def permissions(node: Node, caller: Caller) -> Permissions:
         profile=profile,
         hides_all=profile is None,
     )
+
+
+def _is_proven(node: Node, caller: Caller) -> bool:
+    """Whether what proved the caller's principal still counts."""
+    if caller.signed_until is not None:
+        return caller.signed_until > format_at(node.clock.now())
+    return token_is_valid(node, caller.token)
 
 
 def token_is_valid(node: Node, id_: str | None) -> bool:

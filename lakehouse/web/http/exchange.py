@@ -123,6 +123,7 @@ class Exchange:
             actor=principal or claimed or DEFAULT_ACTOR,
             principal=principal,
             token=self.identity.token,
+            signed_until=self.identity.signed_until,
             door=CLI if self.identity.holds_bucket else HTTP,
             on_behalf_of=claimed if principal else None,
             client_query_id=self._client_query_id() if principal else None,

@@ -1,0 +1,1 @@
+"""Signed tokens of an OpenID Connect issuer."""

@@ -26,6 +26,7 @@ from journal.log import holds_lake
 from lakehouse.admin.doctor.start import refuse_unfit
 from lakehouse.audit.log import AuditLog
 from lakehouse.audit.reading import retention
+from lakehouse.commit.delegation.sockets import SocketNetwork
 from lakehouse.commit.node import Node
 from lakehouse.config import ConfigError, Settings, load_iceberg_pair, load_secrets
 from lakehouse.domain.errors import Refused, RefusedError
@@ -108,7 +109,8 @@ async def service_of(
         if probe:
             await refuse_unfit(bucket, SystemClock())
         traced = TracedBucket(bucket) if settings.otlp_endpoint else bucket
-        node = await Node.open(traced, SystemClock(), random.SystemRandom())
+        sockets = partial(SocketNetwork, Path(tempfile.gettempdir()) / f"lakehouse-{os.geteuid()}")
+        node = await Node.open(traced, SystemClock(), random.SystemRandom(), reach=sockets)
         spool_dir = _spool_dir(settings, bucket)
         sweep(spool_dir)
         pool = ThreadPoolExecutor(settings.threads + PLACES, thread_name_prefix="lakehouse")

@@ -4,6 +4,8 @@ The same events give the same state, byte for byte, on every node; `codec.state_
 `apply` never refuses: what may not happen is refused in `decide`, before it is an event.
 """
 
+from collections.abc import Set
+
 import msgspec
 
 from journal.access_events import AccessEvent
@@ -133,6 +135,21 @@ def apply_change(state: State, change: Change, moment: Moment) -> State:
 def fold(state: State, slot: Slot) -> State:
     """The state after one slot. The caller has checked that the slot follows `state.head`."""
     return fold_to(state, slot, slot.head.seq)
+
+
+def fold_watched(state: State, slot: Slot, commands: Set[str]) -> tuple[State, dict[str, State]]:
+    """As `fold`, with the state right after each event of these commands, by command id."""
+    if commands.isdisjoint([event.command for event in slot.events]):
+        return fold(state, slot), {}
+    states: dict[str, State] = {}
+    running, draft = state, Draft(state)
+    for event in slot.events:
+        draft.apply(event, Moment(slot.header.position, event.seq, slot.header.at))
+        if event.command in commands:
+            running = draft.finish(msgspec.structs.replace(state.head, seq=event.seq))
+            states[event.command], draft = running, Draft(running)
+    draft.anchor(slot)
+    return draft.finish(slot.head), states
 
 
 def fold_to(state: State, slot: Slot, seq: int) -> State:

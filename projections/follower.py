@@ -5,14 +5,14 @@ that the journal does not hold.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from contextlib import aclosing
 
 from journal.bucket.errors import ObjectMissing
 from journal.log import Journal
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
 from projections.checkpointing import is_due, newest_state
-from projections.fold import Folding, State, empty, fold
+from projections.fold import Folding, State, empty, fold_watched
 from projections.heap import growing
 
 DUE = 256
@@ -29,6 +29,10 @@ class Follower:
         """States that are due to be stored as checkpoints."""
         self.listeners: list[Callable[[Slot], None]] = []
         """Called with each slot once it is folded."""
+        self.watched: Set[str] = frozenset()
+        """Ids of commands for which the state right after their event is wanted."""
+        self.watchers: list[Callable[[Slot, Mapping[str, State]], None]] = []
+        """Called before the listeners, with these states too; a slot folded by the caller has none."""
 
     async def open(self) -> State:
         """Begin at the newest checkpoint that can be verified, and catch up from there."""
@@ -63,9 +67,14 @@ class Follower:
         head = self.state.head
         if slot.header.position > head.position:
             check_link(head, slot, self.journal.lake.lake)
-            self.state = closed if closed is not None else fold(self.state, slot)
+            states: Mapping[str, State] = {}
+            if closed is None:
+                closed, states = fold_watched(self.state, slot, self.watched)
+            self.state = closed
             if is_due(head, self.state.head):
                 self.due.append(self.state)
+            for watcher in self.watchers:
+                watcher(slot, states)
             for listener in self.listeners:
                 listener(slot)
         elif slot.header.position == head.position:

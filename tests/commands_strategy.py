@@ -42,7 +42,7 @@ def ingests(draw: st.DrawFn) -> Command:
         source(part),
         table,
         draw(st.sampled_from([None, "int64", "string"])),
-        draw(st.booleans()),
+        draw(st.sampled_from([None, "replace"])),
         draw(st.booleans()),
     )
 

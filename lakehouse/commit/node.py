@@ -16,8 +16,11 @@ from journal.clock import Clock
 from journal.log import open_journal
 from journal.slot import JournalCorrupt, UpgradeRequired
 from lakehouse.commit.checkpointer import Checkpointer
+from lakehouse.commit.delegation.delegation import Delegation
+from lakehouse.commit.delegation.network import Network
 from lakehouse.commit.faults import HALTING, refusal
-from lakehouse.commit.writer import CommitLimits, Writer
+from lakehouse.commit.limits import CommitLimits
+from lakehouse.commit.writer import Writer
 from lakehouse.domain.errors import Refused, RefusedError
 from projections import heap
 from projections.fold import State
@@ -51,20 +54,33 @@ class Node:
 
     @classmethod
     async def open(
-        cls, bucket: Bucket, clock: Clock, chance: random.Random, limits: CommitLimits | None = None
+        cls,
+        bucket: Bucket,
+        clock: Clock,
+        chance: random.Random,
+        limits: CommitLimits | None = None,
+        reach: Callable[[str], Network] | None = None,
     ) -> Self:
         """Open the bucket's journal and fold it. Raises what faults.KNOWN names.
+
+        `reach` gives, for the lake's id, the network by which processes of this machine hand each
+        other changes; without it this process commits all of its own.
 
         A journal that a newer version wrote is opened up to there, for reading.
         """
         follower = Follower(await open_journal(bucket, clock, chance))
-        node = cls(bucket, follower, Writer(follower, clock, chance, limits), clock, chance)
+        fault: UpgradeRequired | None = None
         try:
             await follower.open()
             # A missing slot reads like the journal's end; no other slot may be written there.
             await follower.journal.expect_no_gap(follower.state.head.position)
         except UpgradeRequired as error:
-            node.writer.halt(error)
+            fault = error
+        network = reach(follower.journal.lake.lake) if reach else None
+        writer = Writer(follower, clock, chance, limits, network)
+        node = cls(bucket, follower, writer, clock, chance)
+        if fault is not None:
+            writer.halt(fault)
         heap.settle()
         return node
 
@@ -80,6 +96,9 @@ class Node:
             asyncio.create_task(self._poll(poll_interval_s), name="poll"),
             asyncio.create_task(self.keeper.run(), name="keeper"),
         ]
+        if self.writer.delegation is not None:
+            delegating = self._delegate(self.writer.delegation)
+            self._tasks.append(asyncio.create_task(delegating, name="delegation"))
         for task in self._tasks:
             task.add_done_callback(lambda done: _report(done, failed))
 
@@ -132,9 +151,19 @@ class Node:
             log.error("journal_unreadable", fault=str(error))
             self.writer.halt(error)
 
+    async def _delegate(self, delegation: Delegation) -> None:
+        """Take part in delegation until cancelled."""
+        try:
+            await delegation.start(self.refresh)
+            await asyncio.Event().wait()
+        finally:
+            await delegation.close()
+
     async def _poll(self, interval_s: float) -> None:
         while True:
             await self.clock.sleep(interval_s * self.chance.uniform(0.8, 1.2))
+            if self.writer.delegation is not None:
+                self.writer.delegation.member.check()
             await self.refresh()
             if self.lag_error:
                 log.warning(

@@ -5,7 +5,8 @@ read. The writer that committed last waits longest, so none starves. Must never 
 is free: only the store does. A wrong guess here costs a lost race or a pause, never an event.
 """
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable, Container
 
 REMEMBERED_SLOTS = 64
 """How many recent slots count as activity: enough for 16 writers that take turns."""
@@ -30,7 +31,11 @@ class Turns:
         self._slots: deque[tuple[float, str]] = deque(maxlen=REMEMBERED_SLOTS)
         self._passed = 0
         """Slots of others since our own last one."""
-        self._commit_s = 0.0
+        self.commit_s = 0.0
+        self.members: Callable[[], frozenset[str]] = frozenset
+        """The writers whose changes this one commits: it does not wait for slots of theirs."""
+        self.waiting: Callable[[], frozenset[str]] = frozenset
+        """Those of them that need a slot of their own now."""
 
     def saw(self, writer: str, at_s: float) -> None:
         """Record who committed the next slot, and when this process read it."""
@@ -39,7 +44,7 @@ class Turns:
 
     def committed(self, took_s: float) -> None:
         """Record how long a commit of our own took."""
-        self._commit_s = 0.8 * self._commit_s + 0.2 * took_s if self._commit_s else took_s
+        self.commit_s = 0.8 * self.commit_s + 0.2 * took_s if self.commit_s else took_s
 
     def is_shared(self, now_s: float) -> bool:
         """Whether other writers commit here at present."""
@@ -47,20 +52,32 @@ class Turns:
 
     def wait_s(self, now_s: float) -> float:
         """How long to wait for slots of writers in front; 0 or less when it is our turn."""
-        return self._slots[-1][0] - now_s + self._in_front(now_s) * GAP_COMMITS * self._commit_s
+        return self._slots[-1][0] - now_s + self._in_front(now_s) * GAP_COMMITS * self.commit_s
 
     def look_s(self, now_s: float) -> float:
         """How long to sleep before reading the journal again: briefly when it is nearly our turn."""
-        return self._commit_s * (0.1 if self._in_front(now_s) <= 1 else 0.6)
+        return self.commit_s * (0.1 if self._in_front(now_s) <= 1 else 0.6)
+
+    def leader(self, now_s: float, unreachable: Container[str]) -> str | None:
+        """The writer that had most of the recent slots, of those that can be reached; None without any.
+
+        Of several with as many, the first by name: all who read the same slots find the same one.
+        """
+        recent = Counter(writer for at_s, writer in self._slots if at_s >= self._oldest_s(now_s))
+        found = [name for name in recent if name not in unreachable]
+        return min(found, key=lambda name: (-recent[name], name), default=None)
+
+    def _oldest_s(self, now_s: float) -> float:
+        return now_s - max(FORGOTTEN_S, FORGOTTEN_COMMITS * self.commit_s)
 
     def _in_front(self, now_s: float) -> int:
         return max(0, len(self._others(now_s)) - self._passed)
 
     def _others(self, now_s: float) -> set[str]:
-        oldest_s = now_s - max(FORGOTTEN_S, FORGOTTEN_COMMITS * self._commit_s)
+        oldest_s = self._oldest_s(now_s)
         found: set[str] = set()
         for number, (at_s, writer) in enumerate(reversed(self._slots)):
             if at_s < oldest_s or number > SLOTS_A_WRITER * max(1, len(found)):
                 break
             found.add(writer)
-        return found - {self._writer}
+        return found - {self._writer} - self.members() | self.waiting()

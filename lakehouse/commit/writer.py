@@ -9,62 +9,32 @@ again, until the deadline.
 import asyncio
 import random
 from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import assert_never
-
-import msgspec
 
 from journal.bucket.errors import BucketError
 from journal.clock import Clock, random_name, uuid7
 from journal.log import CommitFailed, Committed, RaceLost
 from journal.slot import FORMAT, Slot, UpgradeRequired
 from lakehouse.commit import batch as batches
-from lakehouse.commit.batch import Answered, Batch, Closed, CommandFailed, Recorded, Stamp
+from lakehouse.commit.batch import Answered, Batch, Closed, Recorded, Stamp
+from lakehouse.commit.delegation.delegation import Delegation
+from lakehouse.commit.delegation.network import Network
 from lakehouse.commit.faults import HALTING, refusal
+from lakehouse.commit.limits import CommitLimits, Counts
+from lakehouse.commit.pending import Pending
 from lakehouse.commit.turns import Turns
 from lakehouse.domain.commands import Command, Context
 from lakehouse.domain.errors import Refused, RefusedError
+from projections.fold import State
 from projections.follower import Follower
 
 RESOLUTION_S = 1e-6
 """Waits below this are none: added to a clock's reading, they can leave it as it is."""
 
-
-class CommitLimits(msgspec.Struct, frozen=True):
-    """Bounds of the writer; times in seconds."""
-
-    queue: int = 4_096
-    deadline_s: float = 30.0
-    stamp_valid_s: float = 60.0
-    command_valid_s: float = 3_600.0
-    idle_s: float = 30.0
-    clock_check_s: float = 60.0
-    clock_skew_s: float = 60.0
-
-
-class Counts(msgspec.Struct):
-    """Counters since the writer started."""
-
-    slots: int = 0
-    events: int = 0
-    races_lost: int = 0
-
-
-class Pending:
-    """A command whose sender waits. `attempted`: its slot may already be in the journal."""
-
-    def __init__(self, command: Command, context: Context, accepted_s: float) -> None:
-        self.command = command
-        self.context = context
-        self.accepted_s = accepted_s
-        self.answer: asyncio.Future[Recorded | Answered] = (
-            asyncio.get_running_loop().create_future()
-        )
-        self.attempted = False
-
-    def refuse(self, refused: Refused) -> None:
-        """Refuse the command, if its sender still waits."""
-        if not self.answer.done():
-            self.answer.set_exception(RefusedError(refused))
+GATHER_COMMITS = 1.0
+"""How long to wait for as many changes as the last slots had, in commits of our own."""
 
 
 class Writer:
@@ -76,6 +46,7 @@ class Writer:
         clock: Clock,
         chance: random.Random,
         limits: CommitLimits | None = None,
+        network: Network | None = None,
     ) -> None:
         self._follower = follower
         self._clock = clock
@@ -84,7 +55,13 @@ class Writer:
         self.name = f"w-{random_name(chance, 6)}"
         """Under which slots name this writer."""
         self._turns = Turns(self.name)
-        follower.listeners.append(self._note_slot)
+        self.delegation: Delegation | None = None
+        """How changes are handed to another process of this machine, where that is possible."""
+        if network is not None:
+            self.delegation = Delegation(
+                follower, clock, self._turns, network, self.name, self._enqueue, self._take_back
+            )
+        follower.watchers.append(self._note_slot)
         self._queue: deque[Pending] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -92,6 +69,9 @@ class Writer:
         self._head_checked_s = clock.monotonic()
         self._clock_checked_s: float | None = None
         self._draining = False
+        self._arrived = asyncio.Event()
+        self._sizes = deque([0], maxlen=2)
+        """How many changes the last two slots answered."""
         self.fault: Refused | None = None
         """Why this node has stopped writing; None while it writes."""
         self.counts = Counts()
@@ -100,6 +80,11 @@ class Writer:
     def waiting(self) -> int:
         """How many changes wait for their turn."""
         return len(self._queue)
+
+    @property
+    def handed_over(self) -> int:
+        """How many changes another process was asked to commit."""
+        return self.delegation.member.offered if self.delegation else 0
 
     async def submit(
         self, command: Command, context: Context, accepted_s: float | None = None
@@ -117,9 +102,10 @@ class Writer:
             raise RefusedError(Refused("busy", detail, retry_after_s=1))
         accepted_s = self._clock.monotonic() if accepted_s is None else accepted_s
         pending = Pending(command, context, accepted_s)
-        self._queue.append(pending)
-        self._idle.clear()
-        self._wake.set()
+        # With a clock that was not compared of late, nothing is handed over either.
+        member = self.delegation.member if self.delegation and not self._clock_due() else None
+        if member is None or not member.offer(pending):
+            self._append(pending)
         try:
             async with asyncio.timeout(self._limits.deadline_s):
                 return await asyncio.shield(pending.answer)
@@ -128,7 +114,7 @@ class Writer:
                 # Answered while the deadline was already waking us (after a pause both are due at
                 # once): the answer counts, or a commit would be reported as not committed.
                 return pending.answer.result()
-            raise RefusedError(_late(pending)) from error
+            raise RefusedError(pending.late()) from error
         finally:
             pending.answer.cancel()
 
@@ -145,6 +131,9 @@ class Writer:
         """Accept no more commands, and wait until all accepted ones are answered."""
         self._draining = True
         await self._idle.wait()
+        while self.delegation is not None and not self.delegation.member.idle.is_set():
+            await self.delegation.member.idle.wait()
+            await self._idle.wait()
 
     def halt(self, error: Exception) -> None:
         """Stop writing, and refuse all waiting commands."""
@@ -152,6 +141,27 @@ class Writer:
         for pending in self._queue:
             pending.refuse(self.fault)
         self._queue.clear()
+
+    def _append(self, pending: Pending) -> None:
+        self._queue.append(pending)
+        self._idle.clear()
+        self._wake.set()
+        self._arrived.set()
+
+    def _enqueue(self, pending: Pending) -> bool:
+        """Accept a change of another process; False while this one accepts none."""
+        full = len(self._queue) >= self._limits.queue
+        if self.fault or self._draining or full:
+            return False
+        self._append(pending)
+        return True
+
+    def _take_back(self, pending: Pending) -> None:
+        """Commit a change here that was handed over; however full the queue is, it was accepted."""
+        if self.fault:
+            pending.refuse(self.fault)
+        else:
+            self._append(pending)
 
     def _take(self) -> list[Pending]:
         taken = list(self._queue)
@@ -180,9 +190,11 @@ class Writer:
     async def _attempt(self, pendings: list[Pending]) -> list[Pending]:
         """Decide, then commit or prove. Returns the commands that still have no answer."""
         await self._check_store()
+        self._queue.extendleft(reversed(pendings))
         await self._wait_for_turn()
+        await self._gather()
         # Commands that arrived meanwhile share the slot: the longer the wait, the larger the batch.
-        pendings = [each for each in (*pendings, *self._take()) if self._still_wanted(each)]
+        pendings = [each for each in self._take() if self._still_wanted(each)]
         if not pendings:
             return []
         started_s = self._clock.monotonic()
@@ -203,8 +215,16 @@ class Writer:
 
         The wait comes first and the reading last: what is decided on an older state loses the race.
         """
+        asked = False
         while self._turns.is_shared(self._clock.monotonic()):
             await self._follower.catch_up()
+            if self.delegation is not None:
+                self._pass_on(self.delegation)
+                if not self._queue:
+                    return
+                if not asked:
+                    self.delegation.member.ask_for_turn()
+                    asked = True
             now_s = self._clock.monotonic()
             wait_s = self._turns.wait_s(now_s)
             if wait_s <= RESOLUTION_S:
@@ -212,8 +232,29 @@ class Writer:
             look_s = self._turns.look_s(now_s) * self._chance.uniform(0.5, 1.5)
             await self._clock.sleep(min(wait_s, look_s))
 
-    def _note_slot(self, slot: Slot) -> None:
+    def _pass_on(self, delegation: Delegation) -> None:
+        """Let the leader have what waits here, as far as it takes it: none of it is in doubt."""
+        wanted = [each for each in self._take() if self._still_wanted(each)]
+        self._queue.extend(each for each in wanted if not delegation.passed_on(each))
+
+    async def _gather(self) -> None:
+        """While other processes hand changes over: wait for those whose last one was just answered.
+
+        They come back a moment after this process's own clients; without a pause the slots alternate
+        between the two groups, and each is half as full.
+        """
+        if not self._turns.members():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_COMMITS * self._turns.commit_s):
+                while len(self._queue) < max(self._sizes):
+                    self._arrived.clear()
+                    await self._arrived.wait()
+
+    def _note_slot(self, slot: Slot, states: Mapping[str, State]) -> None:
         self._turns.saw(slot.header.writer, self._clock.monotonic())
+        if self.delegation is not None:
+            self.delegation.note_slot(slot, states)
 
     async def _commit(self, batch: Batch, closed: Closed, decided: list[Pending]) -> list[Pending]:
         for pending in decided:
@@ -229,7 +270,10 @@ class Writer:
                 self._follower.accept(closed.slot, closed.state)
                 self.counts.slots += 1
                 self.counts.events += closed.slot.header.events
+                if self.delegation is not None:
+                    self.delegation.committed(batch.position, closed.body)
                 _answer_all(decided, batch)
+                self._sizes.append(len(decided))
                 return []
             case CommitFailed(detail):
                 _refuse_all(decided, Refused("not_committed", f"the store refused: {detail}"))
@@ -270,13 +314,15 @@ class Writer:
                 f"slots have format {self._follower.state.format} from here on",
             )
         await self.check_head()
-        now_s = self._clock.monotonic()
-        if (
-            self._clock_checked_s is None
-            or now_s - self._clock_checked_s > self._limits.clock_check_s
-        ):
+        if self._clock_due():
+            now_s = self._clock.monotonic()
             await self._check_clock()
             self._clock_checked_s = now_s
+
+    def _clock_due(self) -> bool:
+        """Whether the clock has to be compared with the store's again before a change."""
+        checked_s = self._clock_checked_s
+        return checked_s is None or self._clock.monotonic() - checked_s > self._limits.clock_check_s
 
     async def _check_clock(self) -> None:
         store = await self._follower.journal.bucket.now()
@@ -287,25 +333,9 @@ class Writer:
             )
 
 
-def _late(pending: Pending) -> Refused:
-    if pending.attempted:
-        return Refused(
-            "outcome_unknown", "the store did not answer in time whether it was committed"
-        )
-    return Refused("not_committed", "it was still waiting at its deadline")
-
-
 def _answer_all(decided: list[Pending], batch: Batch) -> None:
     for pending, outcome in zip(decided, batch.outcomes, strict=True):
-        if pending.answer.done():
-            continue
-        match outcome:
-            case Recorded() | Answered():
-                pending.answer.set_result(outcome)
-            case CommandFailed():
-                pending.answer.set_exception(outcome.error)
-            case _:
-                assert_never(outcome)
+        pending.settle(outcome)
 
 
 def _refuse_all(pendings: list[Pending], refused: Refused) -> None:

@@ -192,6 +192,11 @@ class Service:
             ("lakehouse_slots_committed_total", "Slots committed by this process.", done.slots),
             ("lakehouse_events_committed_total", "Events committed by this process.", done.events),
             ("lakehouse_races_lost_total", "Slots lost to another process.", done.races_lost),
+            (
+                "lakehouse_changes_handed_over_total",
+                "Changes handed over.",
+                node.writer.handed_over,
+            ),
             ("lakehouse_changes_waiting", "Changes that wait for a slot.", node.writer.waiting),
             ("lakehouse_halted", "1 if this process accepts no changes.", bool(node.writer.fault)),
             ("lakehouse_objects_damaged_total", "Reads of damaged objects.", reader.damaged),

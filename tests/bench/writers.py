@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 
@@ -23,14 +24,18 @@ import structlog
 
 from journal.bucket.keys import Tag, object_blob
 from journal.bucket.local.bucket import LocalBucket
-from journal.clock import SystemClock, random_name
+from journal.clock import SystemClock, random_name, uuid7
 from lakehouse.commit.batch import Recorded
+from lakehouse.commit.delegation.sockets import SocketNetwork
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, StoreObject
 from lakehouse.domain.errors import RefusedError
 from tests.bench.report import CHECKOUT
 
-HEADER = ("writers", "clients", "changes/s", "slots/s", "p50 ms", "p99 ms", "p99/p50", "refused")
+HEADER = (
+    *("writers", "clients", "changes/s", "slots/s", "lost/slot", "CPU s/s"),
+    *("p50 ms", "p99 ms", "p99/p50", "refused"),
+)
 
 
 def main() -> None:
@@ -38,14 +43,14 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     given = _arguments()
     if given.child:
-        asyncio.run(_child(Path(given.child), given.clients, given.start_at, given.seconds))
+        asyncio.run(_child(Path(given.child), given))
         return
     print(" ".join(f"{name:>10}" for name in HEADER))
     for writers in given.writers:
         for _ in range(given.minutes or 1):
             seconds = 60.0 if given.minutes else given.seconds
             with tempfile.TemporaryDirectory() as name:
-                row = _measure(Path(name), writers, given.clients, seconds)
+                row = _measure(Path(name), writers, given, seconds)
             print(" ".join(f"{cell:>10}" for cell in row), flush=True)
 
 
@@ -55,16 +60,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=32, help="of all writers together")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--minutes", type=int, default=0, help="go on for as long")
+    parser.add_argument("--alone", action="store_true", help="hand no changes over: take turns")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--start-at", type=float, default=0.0, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _measure(directory: Path, writers: int, clients: int, seconds: float) -> list[str]:
+def _measure(directory: Path, writers: int, given: argparse.Namespace, seconds: float) -> list[str]:
+    clients = given.clients
     share = [clients // writers + (number < clients % writers) for number in range(writers)]
-    asyncio.run(_begin(directory))
+    asyncio.run(_begin(directory / "lake"))
     start_at = time.time() + 1.0 + 0.5 * writers
-    command = [sys.executable, "-m", "tests.bench.writers", "--child", str(directory)]
+    command = [sys.executable, "-m", "tests.bench.writers", "--child", str(directory / "lake")]
+    command += ["--alone"] if given.alone else []
     children = [
         subprocess.Popen(
             [*command, f"--clients={each}", f"--start-at={start_at}", f"--seconds={seconds}"],
@@ -79,12 +87,14 @@ def _measure(directory: Path, writers: int, clients: int, seconds: float) -> lis
     cuts = quantiles(latencies, n=100)
     p50, p99 = cuts[49] * 1e3, cuts[98] * 1e3
     refused = sum((Counter(each["refused"]) for each in outcomes), Counter())
-    slots = sum(each["slots"] for each in outcomes)
+    slots, lost = (sum(each[name] for each in outcomes) for name in ("slots", "lost"))
     return [
         str(writers),
         str(clients),
         f"{len(latencies) / seconds:,.0f}",
         f"{slots / seconds:,.0f}",
+        f"{lost / slots:.2f}",
+        f"{sum(each['cpu_s'] for each in outcomes) / seconds:.2f}",
         f"{p50:.1f}",
         f"{p99:.1f}",
         f"{p99 / p50:.1f}",
@@ -99,20 +109,20 @@ async def _begin(directory: Path) -> None:
     await bucket.close()
 
 
-async def _child(directory: Path, clients: int, start_at: float, seconds: float) -> None:
+async def _child(directory: Path, given: argparse.Namespace) -> None:
+    sockets = None if given.alone else partial(SocketNetwork, directory.parent / "sockets")
     bucket = await LocalBucket.open(directory)
-    node = await Node.open(bucket, SystemClock(), random.Random())
+    node = await Node.open(bucket, SystemClock(), random.Random(), reach=sockets)
     node.start(1.0, lambda: None)
-    await asyncio.sleep(max(0.0, start_at - time.time()))
+    await asyncio.sleep(max(0.0, given.start_at - time.time()))
     latencies: list[float] = []
     refused: Counter[str] = Counter()
-    until = time.monotonic() + seconds
-    await asyncio.gather(*(_client(node, until, latencies, refused) for _ in range(clients)))
-    print(
-        json.dumps(
-            {"latencies": latencies, "refused": dict(refused), "slots": node.writer.counts.slots}
-        )
-    )
+    until, cpu_s = time.monotonic() + given.seconds, time.process_time()
+    crowd = [_client(node, until, latencies, refused) for _ in range(given.clients)]
+    await asyncio.gather(*crowd)
+    counts = node.writer.counts
+    outcome = {"latencies": latencies, "refused": dict(refused), "slots": counts.slots}
+    print(json.dumps({**outcome, "lost": counts.races_lost, "cpu_s": time.process_time() - cpu_s}))
     await node.stop(5.0)
     await bucket.close()
 
@@ -121,12 +131,13 @@ async def _client(node: Node, until: float, latencies: list[float], refused: Cou
     while time.monotonic() < until:
         began = time.monotonic()
         try:
-            outcome = await node.writer.submit(_change(node), Context("bench", "c"))
+            context = Context("bench", uuid7(node.clock.now(), node.chance))
+            outcome = await node.writer.submit(_change(node), context)
         except RefusedError as error:
             refused[error.refused.code] += 1
             continue
         if not isinstance(outcome, Recorded):
-            raise SystemExit(f"a change became no event: {outcome}")
+            raise SystemExit(f"a change became no event: {outcome.decision}")
         latencies.append(time.monotonic() - began)
 
 

@@ -17,7 +17,8 @@ from journal.slot import format_at
 from lakehouse.commit import batch as batches
 from lakehouse.commit import writer as writers
 from lakehouse.commit.batch import Batch, Closed
-from lakehouse.commit.writer import Pending, Writer
+from lakehouse.commit.pending import Pending
+from lakehouse.commit.writer import Writer
 from lakehouse.domain.commands import Command, Context
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Decision

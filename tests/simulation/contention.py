@@ -6,6 +6,7 @@ faults are the matter of `store`. Must never wait for real.
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import quantiles
@@ -13,14 +14,18 @@ from statistics import quantiles
 from journal.bucket.keys import Tag, object_blob
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.port import Created, Stat
-from journal.clock import random_name
+from journal.clock import random_name, uuid7
+from lakehouse.commit.delegation.network import Network
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, StoreObject
 from lakehouse.domain.errors import RefusedError
+from tests.simulation.network import Machine, MachineNetwork
 from tests.simulation.virtual_time import SimulatedClock, VirtualLoop, chance_of
 
 THINK_S = 0.0005
 """Between a client's answer and its next change."""
+MESSAGE_S = 0.0005
+"""A message between two processes of one machine, with what they do about it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class Outcome:
     latencies: list[list[float]]
     refused: int
     slots: int
+
+    @property
+    def changes(self) -> int:
+        return sum(map(len, self.latencies))
 
     @property
     def p50_s(self) -> float:
@@ -102,23 +111,43 @@ class DistantBucket:
         await asyncio.sleep(round_trip_s / 2 * self._chance.uniform(0.8, 1.4))
 
 
-def contend(ways: list[Distance], clients: int, seconds: float, seed: int = 1) -> Outcome:
-    """So many clients of each writer, each sending its next change when the last is answered."""
+def contend(
+    ways: list[Distance], clients: int, seconds: float, seed: int = 1, machines: int | None = None
+) -> Outcome:
+    """So many clients of each writer, each sending its next change when the last is answered.
+
+    The writers run on so many machines, in turn; without `machines` none can reach another.
+    """
     loop = VirtualLoop()
     try:
-        return loop.run_until_complete(_contend(loop, ways, clients, seconds, seed))
+        return loop.run_until_complete(_contend(loop, ways, clients, seconds, seed, machines))
     finally:
         loop.close()
 
 
 async def _contend(
-    loop: VirtualLoop, ways: list[Distance], clients: int, seconds: float, seed: int
+    loop: VirtualLoop,
+    ways: list[Distance],
+    clients: int,
+    seconds: float,
+    seed: int,
+    machines: int | None,
 ) -> Outcome:
     near, clock = MemoryBucket(), SimulatedClock(loop, 0.0)
     nodes: list[Node] = []
+    hosts = [
+        Machine(loop, chance_of(seed, "machine", number), MESSAGE_S)
+        for number in range(machines or 0)
+    ]
     for number, way in enumerate(ways):
         bucket = DistantBucket(near, clock, way, seed + number)
-        node = await Node.open(bucket, clock, chance_of(seed, number))  # type: ignore[arg-type]
+        reach = _reach(hosts[number % len(hosts)]) if hosts else None
+        node = await Node.open(
+            bucket,  # type: ignore[arg-type]
+            clock,
+            chance_of(seed, number),
+            reach=reach,
+        )
         node.start(1.0, lambda: None)
         nodes.append(node)
     crowds = [_Crowd(node, loop.time() + seconds, loop) for node in nodes]
@@ -127,6 +156,10 @@ async def _contend(
         await node.stop(5.0)
     latencies, refused = [each.latencies for each in crowds], sum(each.refused for each in crowds)
     return Outcome(latencies, refused, nodes[0].state.head.position)
+
+
+def _reach(machine: Machine) -> Callable[[str], Network]:
+    return lambda lake: MachineNetwork(machine)
 
 
 class _Crowd:
@@ -143,7 +176,9 @@ class _Crowd:
         while self._loop.time() < self._until_s:
             began_s = self._loop.time()
             try:
-                await self._node.writer.submit(_change(self._node.chance), Context("client", "c"))
+                node = self._node
+                context = Context("client", uuid7(node.clock.now(), node.chance))
+                await node.writer.submit(_change(node.chance), context)
                 self.latencies.append(self._loop.time() - began_s)
             except RefusedError:
                 self.refused += 1

@@ -19,6 +19,7 @@ from journal.bucket.keys import object_blob
 from journal.events import UPDATE, Column, Derivation, Erased, Object, Replacement
 from journal.events import Read as VersionRead
 from journal.log import find_journal
+from lakehouse.commit.delegation.network import Network
 from lakehouse.commit.faults import HALTING, KNOWN, refusal
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import (
@@ -48,6 +49,7 @@ from projections.fold import State
 from projections.follower import Follower
 from projections.snapshots import BeyondHead
 from tests.simulation.compactions import advanced, planned
+from tests.simulation.network import Machine, MachineNetwork
 from tests.simulation.record import (
     Compacting,
     Crashed,
@@ -150,12 +152,25 @@ class Host(ABC):
 
 
 class WriterHost(Host):
-    """Runs a node."""
+    """Runs a node; on a `machine`, processes hand each other changes."""
 
     node: Node
+    machine: Machine | None = None
+    _network: MachineNetwork | None = None
+
+    def crash(self) -> None:
+        super().crash()
+        if self._network is not None:
+            self._network.crash()
+
+    def _reach(self, machine: Machine) -> Network:
+        self._network = MachineNetwork(machine)
+        return self._network
 
     async def _open(self, bucket: SimulatedBucket) -> None:
-        node = await Node.open(bucket, self.clock, self.chance)
+        machine = self.machine
+        reach = (lambda lake: self._reach(machine)) if machine else None
+        node = await Node.open(bucket, self.clock, self.chance, reach=reach)
         self._bucket = bucket
         if node.writer.fault is not None:
             self.halt(node.writer.fault)

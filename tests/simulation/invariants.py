@@ -11,7 +11,7 @@ import zstandard
 
 from journal.bucket.keys import CHECKPOINTS, PACKS
 from journal.slot import decode_slot, genesis
-from lakehouse.commit.writer import CommitLimits
+from lakehouse.commit.limits import CommitLimits
 from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
 from projections.codec import state_root

@@ -7,16 +7,18 @@ import pytest
 
 from tests.simulation.broken_change_sets import CHANGE_SETS
 from tests.simulation.broken_compaction import COMPACTIONS
+from tests.simulation.broken_delegation import DELEGATIONS
 from tests.simulation.broken_derivations import DERIVATIONS
 from tests.simulation.broken_erasures import ERASURES
 from tests.simulation.broken_gc import COLLECTIONS
 from tests.simulation.broken_protocols import PROTOCOLS
 from tests.simulation.broken_rows import ROW_CHANGES, written_objects_are_not_checked_for_marks
-from tests.simulation.world import ERASING, run
+from tests.simulation.world import DELEGATING, ERASING, run
 
 SEEDS = 200
 FIRST = {
     **dict.fromkeys(ERASURES, ERASING),
+    **dict.fromkeys(DELEGATIONS, DELEGATING),
     written_objects_are_not_checked_for_marks: 600,
 }
 """The seed from which a rule is searched, if not from 0: a rare meeting has a range that has it."""
@@ -24,7 +26,10 @@ FIRST = {
 
 @pytest.mark.parametrize(
     "broken",
-    [*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS, *ROW_CHANGES, *DERIVATIONS, *COMPACTIONS, *ERASURES],
+    [
+        *(*PROTOCOLS, *COLLECTIONS, *CHANGE_SETS, *ROW_CHANGES, *DERIVATIONS, *COMPACTIONS),
+        *(*ERASURES, *DELEGATIONS),
+    ],
     ids=lambda broken: broken.__name__,
 )
 def test_is_found(broken: Callable[[], AbstractContextManager[None]]) -> None:

@@ -7,7 +7,8 @@ from unittest import mock
 import pytest
 
 from lakehouse.commit.batch import Batch, Closed
-from lakehouse.commit.writer import Pending, Writer
+from lakehouse.commit.pending import Pending
+from lakehouse.commit.writer import Writer
 from tests.simulation.contention import LOCAL, S3, Distance, contend, far
 
 _commit = Writer._commit
@@ -43,6 +44,38 @@ def test_a_writer_five_times_as_far_from_the_store_does_not_starve() -> None:
 def test_eight_writers_fill_as_many_slots_as_one() -> None:
     alone, many = contend([LOCAL], 4, 2.0), contend([LOCAL] * 8, 4, 2.0)
     assert many.slots >= alone.slots
+
+
+@pytest.mark.parametrize(
+    ("way", "seconds", "share"), [(LOCAL, 2.0, 0.6), (S3, 8.0, 0.8)], ids=["local", "s3"]
+)
+def test_on_one_machine_eight_writers_commit_nearly_as_much_as_one(
+    way: Distance, seconds: float, share: float
+) -> None:
+    """A message between processes takes an eighth of a local commit, twice: more than in reality."""
+    alone = contend([way], 32, seconds)
+    many = contend([way] * 8, 4, seconds, machines=1)
+    assert many.refused == 0
+    assert many.changes >= share * alone.changes
+    assert many.smallest_share > 0.9
+    assert many.p99_s <= 5 * many.p50_s
+
+
+@pytest.mark.parametrize(("way", "seconds"), [(LOCAL, 2.0), (S3, 8.0)], ids=["local", "s3"])
+def test_machines_take_turns(way: Distance, seconds: float) -> None:
+    turns = contend([way] * 8, 4, seconds)
+    machines = contend([way] * 8, 4, seconds, machines=2)
+    assert machines.refused == 0
+    assert machines.changes >= 2 * turns.changes
+    assert machines.smallest_share > 0.6
+    assert machines.p99_s <= 5 * machines.p50_s
+
+
+def test_on_one_machine_sixteen_writers_share_every_slot() -> None:
+    outcome = contend([S3] * 16, 2, 8.0, machines=1)
+    assert outcome.refused == 0
+    assert outcome.smallest_share > 0.8
+    assert outcome.changes / outcome.slots > 20
 
 
 def test_a_writer_alone_waits_for_nobody() -> None:

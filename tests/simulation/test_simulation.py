@@ -4,20 +4,22 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from lakehouse.commit.delegation.member import Member
+from lakehouse.commit.pending import Pending
 from tests.simulation.__main__ import report
-from tests.simulation.world import ERASING, run
+from tests.simulation.world import DELEGATING, ERASING, run
 
 SEEDS, AT_ONCE = 600, 100
 ROOT = Path(__file__).parents[2]
-HASHES = (
-    f"from tests.simulation.world import run; print([run(n).trace_hash for n in (0, {ERASING})])"
-)
+EACH = (0, ERASING, DELEGATING)
+HASHES = f"from tests.simulation.world import run; print([run(n).trace_hash for n in {EACH}])"
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", [*range(0, SEEDS, AT_ONCE), DELEGATING, DELEGATING + AT_ONCE])
 def test_every_promise_holds(first: int) -> None:
     for seed in range(first, first + AT_ONCE):
         done = run(seed)
@@ -32,6 +34,20 @@ def test_a_run_commits_and_suffers() -> None:
     assert sum(each.caches for each in done) > 20
     assert sum(each.crashes for each in done) > 20
     assert sum(each.deleted for each in done) > 100
+
+
+def test_changes_are_handed_over() -> None:
+    offer, accepted = Member.offer, 0
+
+    def counted(self: Member, pending: Pending) -> bool:
+        nonlocal accepted
+        accepted += (taken := offer(self, pending))
+        return taken
+
+    with mock.patch.object(Member, "offer", counted):
+        for seed in range(DELEGATING, DELEGATING + 20):
+            run(seed)
+    assert accepted > 30
 
 
 def test_one_seed_is_one_history() -> None:

@@ -14,6 +14,7 @@ from projections.codec import state_root
 from tests.simulation.clients import Client
 from tests.simulation.hosts import Host, ReaderHost, WriterHost
 from tests.simulation.invariants import broken_promises
+from tests.simulation.network import Machine
 from tests.simulation.plain_state import GRACE_S, REMEMBERED_EVENTS, read_slots
 from tests.simulation.record import Record
 from tests.simulation.store import CALM, WEATHERS, Store
@@ -24,6 +25,9 @@ FOREIGN = f"objects/{'f' * 64}-ffffffff-0-x"
 """An object of another lake that was put into the same bucket by mistake."""
 ERASING = 300
 """From this seed on clients erase rows too: where they do, other faults are harder to find."""
+
+DELEGATING = 1_000
+"""From this seed on processes of one machine hand each other changes."""
 
 
 @dataclass
@@ -55,6 +59,8 @@ class World:
         self.chance = chance_of(seed, "world")
         self.store = Store(loop, chance_of(seed, "store"), self.trace)
         self.writers = [self._writer(seed, n) for n in range(self.chance.choice([2, 2, 3, 3, 4]))]
+        if seed >= DELEGATING:
+            self._place(seed)
         self.readers = [ReaderHost("r0", self.store, chance_of(seed, "r0"), self.record, 0.0)]
         self.hosts: list[Host] = [*self.writers, *self.readers]
         self.record.retention_s = self.chance.choice([0.0, 2.0, 10.0, 30.0])
@@ -80,6 +86,17 @@ class World:
             skew_s = chance.choice([-1, 1]) * chance.uniform(120, 7_200)
             self.record.forbidden.add(name)
         return WriterHost(name, self.store, chance, self.record, skew_s)
+
+    def _place(self, seed: int) -> None:
+        """Put the writers on one machine or two; links of some worlds break often."""
+        chance = chance_of(seed, "machines")
+        breaking, slowness_s = chance.choice([0.0, 0.01, 0.1]), chance.choice([0.0, 10.0])
+        machines = [
+            Machine(self.loop, chance, 0.002, breaking, slowness_s)
+            for _ in range(chance.choice([1, 1, 2]))
+        ]
+        for host in self.writers:
+            host.machine = chance.choice(machines)
 
     async def live(self) -> None:
         """Trouble until all clients are done, then quiet until nothing is on its way."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from journal.bucket.errors import BucketBroken, ObjectMissing
 from lakehouse.admin.doctor.site import Site, expect
-from lakehouse.commit.writer import CommitLimits
+from lakehouse.commit.limits import CommitLimits
 
 TRIES = 5
 BODY = bytes(range(256)) * 4

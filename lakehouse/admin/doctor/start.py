@@ -13,7 +13,7 @@ from journal.bucket import keys
 from journal.bucket.errors import BucketBroken, BucketError, BucketUnavailable, ObjectMissing
 from journal.bucket.port import Answer, Bucket
 from journal.clock import Clock
-from lakehouse.commit.writer import CommitLimits
+from lakehouse.commit.limits import CommitLimits
 from lakehouse.domain.errors import Refused, RefusedError
 
 ABSENT = f"{keys.PROBES}absent"

@@ -12,7 +12,8 @@ from journal.bucket.errors import ObjectMissing
 from journal.log import find_journal, open_journal
 from journal.slot import JournalCorrupt
 from lakehouse.commit.batch import Recorded
-from lakehouse.commit.writer import CommitLimits, Writer
+from lakehouse.commit.limits import CommitLimits
+from lakehouse.commit.writer import Writer
 from lakehouse.domain.commands import RegisterDataset
 from projections.follower import Follower
 

@@ -10,7 +10,7 @@ from journal.bucket import keys
 from journal.slot import decode_slot
 from lakehouse.commit import writer as writers
 from lakehouse.commit.batch import Answered, Recorded
-from lakehouse.commit.writer import CommitLimits
+from lakehouse.commit.limits import CommitLimits
 from lakehouse.domain.commands import DropDataset
 from lakehouse.domain.decision import Replayed, Unchanged
 from projections.codec import state_root

@@ -11,7 +11,8 @@ from scripted_bucket import ScriptedBucket
 from journal.bucket import keys
 from journal.log import open_journal
 from lakehouse.commit.batch import Answered, Recorded, Stamp, build
-from lakehouse.commit.writer import CommitLimits, Writer
+from lakehouse.commit.limits import CommitLimits
+from lakehouse.commit.writer import Writer
 from lakehouse.domain.commands import Command, Context, RegisterDataset
 from lakehouse.domain.errors import RefusedError
 from projections.follower import Follower

@@ -1,0 +1,1 @@
+"""Processes of one machine that hand their changes to one of them, which commits all in one slot."""

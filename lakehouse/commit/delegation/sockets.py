@@ -1,0 +1,135 @@
+"""The processes of one machine and one user, connected by Unix sockets in a private directory.
+
+Owns the directory's files: one socket for each process, named by its lake and writer. Must never connect
+users: a directory that others may write to is not used. Messages are preceded by their length (4 bytes).
+"""
+
+import asyncio
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import cast
+
+import structlog
+
+from lakehouse.commit.delegation.network import Accept, Receiver
+
+MESSAGE_BYTES = 16 << 20
+UNSENT_BYTES = 32 << 20
+"""A process that leaves so much unread is disconnected."""
+
+log = structlog.get_logger()
+
+
+class SocketNetwork:
+    """A `Network` of sockets in `directory`, for the lake with this id."""
+
+    def __init__(self, directory: Path, lake: str) -> None:
+        self._directory = directory
+        self._lake = lake
+        self._server: asyncio.AbstractServer | None = None
+        self._listening: Path | None = None
+        self._links: set[_SocketLink] = set()
+
+    async def listen(self, name: str, accept: Accept) -> None:
+        """Listen under `name`. Logs a warning where the directory cannot be used."""
+        path = self._path(name)
+        try:
+            _make_private(self._directory)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_unix_server(lambda: self._link(accept), str(path))
+        except OSError as error:
+            # Changes are committed all the same, by turns.
+            log.warning("delegation_impossible", directory=str(self._directory), detail=str(error))
+            return
+        self._listening = path
+
+    async def dial(self, name: str, accept: Accept) -> bool:
+        """Connect to the process with this name. A socket that no process listens on is removed."""
+        path = self._path(name)
+        try:
+            _expect_private(self._directory)
+            loop = asyncio.get_running_loop()
+            await loop.create_unix_connection(lambda: self._link(accept), str(path))
+        except ConnectionRefusedError:
+            # Names are never used again, so nobody can be about to listen there.
+            path.unlink(missing_ok=True)
+            return False
+        except OSError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Stop listening, remove the socket, end all links."""
+        if self._server is not None:
+            self._server.close()
+        for link in [*self._links]:
+            link.close()
+        if self._listening is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._listening.unlink()
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{self._lake[-12:]}-{name}"
+
+    def _link(self, accept: Accept) -> "_SocketLink":
+        return _SocketLink(accept, self._links)
+
+
+class _SocketLink(asyncio.Protocol):
+    """One connection: messages out of bytes, and the other way round."""
+
+    _receiver: Receiver
+    _transport: asyncio.Transport
+
+    def __init__(self, accept: Accept, links: "set[_SocketLink]") -> None:
+        self._accept = accept
+        self._links = links
+        self._arrived = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._links.add(self)
+        self._receiver = self._accept(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._arrived += data
+        while len(self._arrived) >= 4 and not self._transport.is_closing():
+            length = int.from_bytes(self._arrived[:4], "big")
+            if length > MESSAGE_BYTES:
+                self.close()
+            if len(self._arrived) < 4 + length:
+                return
+            message = bytes(self._arrived[4 : 4 + length])
+            del self._arrived[: 4 + length]
+            self._receiver.received(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._links.discard(self)
+        self._receiver.closed()
+
+    def send(self, message: bytes) -> bool:
+        if self._transport.is_closing():
+            return False
+        if self._transport.get_write_buffer_size() > UNSENT_BYTES:
+            self.close()
+            return False
+        self._transport.write(len(message).to_bytes(4, "big") + message)
+        return True
+
+    def close(self) -> None:
+        self._transport.abort()
+
+
+def _make_private(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _expect_private(directory)
+
+
+def _expect_private(directory: Path) -> None:
+    """Raises PermissionError for a directory that another user owns or may write to, or a link."""
+    found = directory.lstat()
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    if not ours or found.st_mode & 0o077:
+        raise PermissionError(f"{directory} is not private to this user (0700)")

@@ -55,7 +55,7 @@ PARAMETERS = {
     "DELETE /v1/access/grants": f"principal on {CHANGE}",
     "GET /v1/access/me": READ,
     "GET /iceberg/v1/{path}": f"path warehouse parent pageToken pageSize {READ}",
-    "POST /iceberg/v1/{path}": f"path {READ}",
+    "POST /iceberg/v1/{path}": f"path {CHANGE}",
     "DELETE /iceberg/v1/{path}": f"path {READ}",
     "POST /v1/ingest": "name mode key where schema_change dedupe resolves dry_run stage format types null"
     f" delimiter encoding header on_error missing min_rows Content-Encoding {CHANGE}",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEPS = ((60, "s"), (3_600, "min"), (86_400, "h"), (86_400 * 30, "d"))
+_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|FLOAT|DOUBLE|DECIMAL\(.*\)")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -43,6 +44,11 @@ def ago(at: str, now: datetime) -> str:
 def moment(at: str) -> str:
     """2026-11-26 09:15:30 UTC, for an RFC 3339 time in UTC."""
     return f"{at[:10]} {at[11:19]} UTC"
+
+
+def is_number(type_: str) -> bool:
+    """Whether the values of a DuckDB type are numbers, which stand at the right."""
+    return _NUMBERS.fullmatch(type_) is not None
 
 
 def visible(text: str) -> str:

@@ -65,6 +65,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     equivalent: Equivalent | None = None
     styles: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    """Assets that are ES modules: the first begins, and they import each other as `console/<name>`."""
     status: int = 200
     seq: int | None = None
     """The event that the page is as of."""

@@ -7,6 +7,7 @@ never mark text of the lake as safe.
 import functools
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -54,8 +55,10 @@ def _environment() -> Environment:
         "ago": formatting.ago,
         "asset": _asset,
         "dataset_path": dataset_path,
+        "importmap": _importmap,
         "event_path": event_path,
         "inline": _inline,
+        "is_number": formatting.is_number,
     }
     return made
 
@@ -74,6 +77,12 @@ def _exact(text: str) -> Markup:
 
 def _asset(name: str) -> Asset:
     return assets()[name]
+
+
+def _importmap(names: tuple[str, ...]) -> Markup:
+    """Where the modules of a page are, by the names with which they import each other."""
+    found = {f"console/{name}": assets()[name].url for name in names}
+    return Markup(msgspec.json.encode({"imports": found}).decode())  # noqa: S704
 
 
 def _inline(name: str) -> Markup:

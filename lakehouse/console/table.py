@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from lakehouse.console.page import Page, Redirect
-from lakehouse.console.pages import datasets, journal, signing
+from lakehouse.console.pages import datasets, journal, signing, sql
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.service import Service
@@ -49,6 +49,9 @@ CONSOLE_PAGES = (
         summary="Search and list datasets",
         label="Datasets",
         below=f"{ROOT}/dataset/",
+    ),
+    ConsolePage(
+        path=f"{ROOT}/sql", handler=sql.show, summary="Write and run a statement", label="SQL"
     ),
     ConsolePage(
         path=journal.JOURNAL,

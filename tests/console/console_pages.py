@@ -20,6 +20,12 @@ PAGES = {
     "datasets-search": Shown("/console/datasets?search=sal&order=rows", "Datasets"),
     "datasets-none": Shown("/console/datasets?search=nothing_like_it", "Datasets"),
     "datasets-then": Shown("/console/datasets?as_of=1", "Datasets"),
+    "sql": Shown("/console/sql", "SQL"),
+    "sql-rows": Shown("/console/sql?q=SELECT+*,+NULL+AS+n+FROM+hostile&rows=100", "SQL"),
+    "sql-error": Shown("/console/sql?q=SELECT+1,%0A+nosuch&rows=100", "SQL"),
+    "sql-chart": Shown(
+        "/console/sql?q=SELECT+day,price+FROM+sales&chart=line&x=day&y=price", "SQL"
+    ),
     "journal": Shown("/console/journal", "Journal"),
     "journal-filtered": Shown("/console/journal?type=dataset_appended&dataset=Sales", "Journal"),
     "journal-none": Shown("/console/journal?type=pin_removed", "Journal"),

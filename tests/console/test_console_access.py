@@ -19,6 +19,7 @@ ANYONE, READ, EVENT, ADMIN, PUBLIC = "anyone", "read", "event", "admin", "public
 ENTRIES = {
     "GET /console": (ANYONE, "/console"),
     "GET /console/datasets": (ANYONE, "/console/datasets"),
+    "GET /console/sql": (ANYONE, "/console/sql?q=SELECT+*+FROM+lake.datasets&rows=100"),
     "GET /console/journal": (ANYONE, "/console/journal"),
     "GET /console/event/{seq}": (EVENT, "/console/event/1"),
     "GET /console/sign-in": (PUBLIC, "/console/sign-in"),

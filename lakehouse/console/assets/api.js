@@ -1,0 +1,27 @@
+// Requests of the console's scripts to the API of this origin. Owns the proof that a change comes from this page.
+
+/** Sends requests with the form token of the page. */
+export class Api {
+  #token;
+
+  constructor(token) {
+    this.#token = token;
+  }
+
+  /** Send a request; the answer is returned whatever its status is. Throws TypeError if there is none. */
+  async send(method, path, body = undefined, { headers = {}, signal } = {}) {
+    const sent = { ...headers };
+    if (method !== "GET") sent["X-Form-Token"] = this.#token;
+    if (body !== undefined) sent["Content-Type"] = "application/json";
+    return fetch(path, {
+      method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body),
+      signal, cache: "no-store", redirect: "error",
+    });
+  }
+
+  /** The JSON of a GET; null if it was refused. */
+  async read(path) {
+    const response = await this.send("GET", path);
+    return response.ok ? response.json() : null;
+  }
+}

@@ -130,6 +130,36 @@ class DefinitionChange(msgspec.Struct, frozen=True):
     seq: Span
 
 
+class AccessTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a principal, grant or token says; only members that it has, and that are not the default."""
+
+    kind: Annotated[str | None, Meta(description="Of a principal.", examples=["user"])] = None
+    admin: Annotated[bool, Meta(description="Of a principal.")] = False
+    disabled: Annotated[bool, Meta(description="Of a principal.")] = False
+    profile: Annotated[str | None, Meta(description="Of a principal.")] = None
+    limits: Annotated[dict[str, int], Meta(description="Of a principal.")] = {}
+    can: Annotated[list[str], Meta(description="Of a grant.", examples=[["read"]])] = []
+    expires_at: Annotated[str | None, Meta(description="Of a token.")] = None
+    note: Annotated[str | None, Meta(description="Of a token.")] = None
+
+
+class AccessDifference(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
+    """A principal, grant or token that was added, dropped or changed."""
+
+    what: Annotated[str, Meta(description="`principal`, `grant` or `token`.", examples=["grant"])]
+    principal: Annotated[str, Meta(description="Whose it is.", examples=["ana"])]
+    on: Annotated[
+        str | None,
+        Meta(description="The pattern of a grant, the id of a token.", examples=["sales_*"]),
+    ]
+    change: Annotated[
+        str, Meta(description="`added`, `dropped` or `changed`.", examples=["changed"])
+    ]
+    first: Annotated[AccessTerms | None, Meta(description="Before; null if absent.")]
+    last: Annotated[AccessTerms | None, Meta(description="After; null if absent.")]
+    seq: Span
+
+
 class CatalogDiff(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
     """What differs between two moments, in the order of the datasets' names."""
 
@@ -138,6 +168,10 @@ class CatalogDiff(msgspec.Struct, frozen=True, rename={"first": "from", "last": 
     datasets: list[DatasetChange]
     views: Annotated[list[DefinitionChange], Meta(description="Views that differ.")]
     profiles: Annotated[list[DefinitionChange], Meta(description="Profiles that differ.")]
+    access: Annotated[
+        list[AccessDifference],
+        Meta(description="Principals, grants and tokens that differ; empty except for admins."),
+    ]
 
 
 class PinReceipt(msgspec.Struct, frozen=True):

@@ -1,11 +1,20 @@
 """The differences between two states of the catalog as a table."""
 
-from lakehouse.api.time_travel import ColumnChange, DatasetChange, ObjectChanges
+import msgspec
+
+from lakehouse.api.time_travel import (
+    AccessDifference,
+    AccessTerms,
+    ColumnChange,
+    DatasetChange,
+    ObjectChanges,
+)
 from lakehouse.cli import printing
 from lakehouse.cli.tables import print_table
 from lakehouse.domain.errors import Json
 
 NAMES = ("change", "name", "rows", "objects", "columns")
+ACCESS_NAMES = ("change", "what", "principal", "on", "from", "to")
 
 
 def print_diff(found: list[DatasetChange], *, pager: bool = True) -> None:
@@ -18,6 +27,19 @@ def print_diff(found: list[DatasetChange], *, pager: bool = True) -> None:
         for row in found
     ]
     print_table(NAMES, cells, pager=pager)
+
+
+def print_access_diff(found: list[AccessDifference], *, pager: bool = True) -> None:
+    """Print principals, grants and tokens that differ."""
+    cells: list[list[Json]] = [
+        [row.change, row.what, row.principal, row.on or "", _shown(row.first), _shown(row.last)]
+        for row in found
+    ]
+    print_table(ACCESS_NAMES, cells, pager=pager)
+
+
+def _shown(terms: AccessTerms | None) -> str:
+    return "" if terms is None else msgspec.json.encode(terms).decode()
 
 
 def _rows(row: DatasetChange) -> str:

@@ -22,6 +22,7 @@ from lakehouse.api.time_travel import (
 )
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.difference import diff_access
 from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import (
     Command,
@@ -64,7 +65,11 @@ class TimeTravel:
         before, after = was.catalog, now.catalog
         views = diff_definitions(before.views, after.views)
         profiles = diff_definitions(before.profiles, after.profiles)
-        found = CatalogDiff(was.head.seq, now.head.seq, diff(was, now), views, profiles)
+        changed = diff(was, now)
+        # What others may do is an admin's to know.
+        admin = permissions(self._node, caller).unrestricted
+        access = diff_access(was.access, now.access) if admin else []
+        found = CatalogDiff(was.head.seq, now.head.seq, changed, views, profiles, access)
         return Versioned(found, now.head.seq)
 
     async def pin(

@@ -14,7 +14,7 @@ from lakehouse.api.time_travel import (
 )
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.diff_table import print_diff
+from lakehouse.cli.diff_table import print_access_diff, print_diff
 from lakehouse.cli.tables import print_table
 from lakehouse.config import Settings
 
@@ -56,7 +56,10 @@ async def diff(arguments: argparse.Namespace, settings: Settings) -> int:
         caller = caller_of(service, arguments, "diff")
         query = DiffQuery(arguments.first, arguments.to)
         found = await service.time_travel.diff(caller, query)
-    return _print_diff(arguments, found.body)
+    _print_diff(arguments, found.body)
+    if not arguments.json and found.body.access:
+        print_access_diff(found.body.access, pager=not arguments.no_pager)
+    return 0
 
 
 async def undo(arguments: argparse.Namespace, settings: Settings) -> int:

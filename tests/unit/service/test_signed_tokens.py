@@ -76,6 +76,17 @@ async def test_another_claim_may_name_the_principal(issuer: Issuer, clock: Watch
     assert await code(tokens, issuer.token(clock.s)) == "unauthenticated"
 
 
+async def test_an_address_counts_once_the_issuer_has_verified_it(
+    issuer: Issuer, clock: Watch
+) -> None:
+    tokens, address = tokens_of(issuer, clock, "email"), {"email": "ana@example.org"}
+    verified = issuer.token(clock.s, **address, email_verified=True)
+    assert (await tokens.subject(verified))[0] == "ana@example.org"
+    for claims in ({}, {"email_verified": False}, {"email_verified": "true"}):
+        token = issuer.token(clock.s, **address, **claims)
+        assert await code(tokens, token) == "unauthenticated"
+
+
 CLAIMS: dict[str, dict[str, Any]] = {
     "another audience": {"aud": "other"},
     "no audience": {"aud": None},

@@ -22,6 +22,8 @@ ALGORITHMS = (
     *("ES256", "ES384", "ES512"),
 )
 """Public keys alone: with a shared secret, whoever can verify could sign."""
+EMAIL = "email"
+"""A claim that people may choose themselves: it counts if the issuer says that it has verified it."""
 _TYPES = (None, "JWT", "at+jwt", "application/at+jwt")
 _MAX_HEADER_BYTES = 2_048
 PublicKey = RSAKey | ECKey
@@ -112,7 +114,7 @@ def subject_of(
         raise InvalidToken("its signature is not valid") from error
     try:
         claims = msgspec.json.decode(payload, type=_Claims)
-        subject = msgspec.json.decode(payload, type=dict[str, Any]).get(claim)
+        named = msgspec.json.decode(payload, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidToken("its claims cannot be read") from error
     if claims.iss != issuer:
@@ -123,6 +125,9 @@ def subject_of(
         raise InvalidToken("it has expired")
     if max(claims.nbf, claims.iat) > now_s + LEEWAY_S:
         raise InvalidToken("it is not valid yet")
+    subject = named.get(claim)
+    if claim == EMAIL and named.get("email_verified") is not True:
+        raise InvalidToken("its issuer has not verified the address")
     if not isinstance(subject, str):
         raise InvalidToken(f"it has no claim {claim!r} that is text")
     return subject, claims.exp + LEEWAY_S

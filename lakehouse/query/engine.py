@@ -5,6 +5,7 @@ crash its process, and the server must survive.
 """
 
 import asyncio
+import functools
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -118,7 +119,10 @@ class QueryEngine:
         self._pool = WorkerPool(_configure(settings), settings.workers)
         self._places = Places(settings.workers, settings.max_waiting, settings.retry_after_s)
         self._number = 0
+        self._leases: set[Lease] = set()
+        """Of queries that run within their time."""
         self._tasks: set[asyncio.Task[None]] = set()
+        """That stop queries and replace workers."""
 
     async def start(self) -> None:
         """Start every worker. Raises the error that prevents the first one from starting."""
@@ -126,8 +130,8 @@ class QueryEngine:
 
     async def close(self) -> None:
         """End every worker, after the running queries have ended."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
+        while self._leases or self._tasks:
+            await asyncio.gather(*(lease.wait() for lease in self._leases), *self._tasks)
         await self._pool.close()
 
     def patience_s(self, principal: str) -> float | None:
@@ -216,17 +220,28 @@ class QueryEngine:
             raise
         self._number += 1
         waited_s = asyncio.get_running_loop().time() - asked_s
-        lease = Lease(worker, self._number, limit_s, waited_s, self._settings.grace_s)
-        self._keep(self._until_over(principal, lease))
+        grace_s, over = self._settings.grace_s, functools.partial(self._over, principal)
+        lease = Lease(worker, self._number, limit_s, waited_s, grace_s, over)
+        self._leases.add(lease)
         return lease
 
-    async def _until_over(self, principal: str, lease: Lease) -> None:
-        """Watch a query to its end, then give its place back with a usable worker."""
+    def _over(self, principal: str, lease: Lease) -> None:
+        """Give the place of a query back with a usable worker."""
+        self._leases.discard(lease)
+        if not lease.fit:
+            self._keep(self._stop(principal, lease))
+            return
+        lease.worker.objects.release()
+        self._pool.give_back(lease.worker)
+        self._places.give_back(principal)
+
+    async def _stop(self, principal: str, lease: Lease) -> None:
+        """Stop a query, and replace a worker that does not stop or has died."""
         try:
-            fit = await lease.watch()
-            lease.worker.objects.source = None
-            if fit:
-                await self._pool.give_back(lease.worker)
+            await lease.stop()
+            lease.worker.objects.release()
+            if lease.fit:
+                self._pool.give_back(lease.worker)
             else:
                 await self._pool.replace(lease.worker)
         except (WorkerDied, OSError):

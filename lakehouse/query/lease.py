@@ -1,11 +1,11 @@
 """One query's use of a worker, which always ends. Owns no process and no queue.
 
 A query ends in one of four ways: its last message arrived, its time is up, its caller left, its
-process died. Each settles the lease once; `watch` then returns whether the worker is still usable.
+process died. The first that happens is reported once, to whoever made the lease.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from lakehouse.domain.errors import Refused, RefusedError
@@ -20,16 +20,28 @@ class Lease:
     """A worker lent to one query."""
 
     def __init__(
-        self, worker: WorkerProcess, number: int, limit_s: float, waited_s: float, grace_s: float
+        self,
+        worker: WorkerProcess,
+        number: int,
+        limit_s: float,
+        waited_s: float,
+        grace_s: float,
+        over: Callable[["Lease"], None],
     ) -> None:
+        """`over` is called once, when the query has ended or has to: see `fit` and `stop`."""
         self.worker = worker
         self.number = number
         self._limit_s = limit_s
-        self._until_s = asyncio.get_running_loop().time() + max(limit_s - waited_s, 0.001)
+        loop = asyncio.get_running_loop()
+        self._until_s = loop.time() + max(limit_s - waited_s, 0.001)
+        self._timer = loop.call_at(self._until_s, self._expire)
         self._grace_s = grace_s
+        self._report = over
+        self._reported = False
         self._over = asyncio.Event()  # the caller left, or the last message was seen
         self._settled = False
-        self._fit = False
+        self.fit = False
+        """Whether the query has ended and its worker can take another one."""
         self._expired = False
 
     async def send(self, message: Ask | Views) -> None:
@@ -70,20 +82,16 @@ class Lease:
     def end(self) -> None:
         """End the query for its caller, finished or not."""
         self._over.set()
+        self._conclude()
 
-    async def watch(self) -> bool:
-        """Wait for the end and enforce it. Returns whether the worker can take another query."""
-        try:
-            async with asyncio.timeout_at(self._until_s):
-                await self._over.wait()
-        except TimeoutError:
-            self._expired = True
-        if not self._settled:
-            await self._cancel()
-        return self._fit
+    async def wait(self) -> None:
+        """Wait until the query has ended for its caller."""
+        await self._over.wait()
 
-    async def _cancel(self) -> None:
-        """Interrupt the query; a worker that does not stop within the grace time is killed."""
+    async def stop(self) -> None:
+        """Interrupt the query unless it has ended. A worker that does not stop in time is not `fit`."""
+        if self._settled:
+            return
         try:
             async with asyncio.timeout(self._grace_s):
                 await self.worker.interrupt(self.number)
@@ -91,7 +99,18 @@ class Lease:
                 while not self._settled:  # the caller left, so the rest is ours to read
                     self._note(await self.worker.receive())
         except (TimeoutError, WorkerDied):
-            self._fit = False
+            self.fit = False
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._conclude()
+
+    def _conclude(self) -> None:
+        if self._reported:
+            return
+        self._reported = True
+        self._timer.cancel()
+        self._report(self)
 
     def _note(self, message: FromWorker) -> None:
         if isinstance(message, Done | Whole):
@@ -101,9 +120,10 @@ class Lease:
             self._settle(fit=not message.broken)
 
     def _settle(self, fit: bool) -> None:
-        self._fit = fit
+        self.fit = fit
         self._settled = True
         self._over.set()
+        self._conclude()
 
     def _failed(self, message: QueryFailed) -> Refused:
         if message.code == "query_timeout" and self._expired:

@@ -39,6 +39,8 @@ class ObjectChannel:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.source: ObjectSource | None = None
+        self._last: ObjectSource | None = None
+        """Of the query that ended last: it may still report what it used."""
         self._reader = reader
         self._writer = writer
         self._answers: set[asyncio.Task[None]] = set()
@@ -48,6 +50,10 @@ class ObjectChannel:
     async def open(cls, ours: socket.socket) -> "ObjectChannel":
         """The channel over our end of a socket pair."""
         return cls(*await asyncio.open_connection(sock=ours, limit=_BUFFER_BYTES))
+
+    def release(self) -> None:
+        """The running query has ended: it reads nothing any more."""
+        self._last, self.source = self.source, None
 
     def interrupt(self, number: int) -> None:
         """Let the worker stop the query of this number: a thread of its own reads this channel."""
@@ -71,8 +77,8 @@ class ObjectChannel:
     async def _answer_all(self) -> None:
         while (message := await read_from_worker(self._reader)) is not None:
             if isinstance(message, BlobsUsed):
-                if self.source is not None:
-                    self.source.used(message.blobs)
+                if (reader := self.source or self._last) is not None:
+                    reader.used(message.blobs)
                 continue
             answer = asyncio.create_task(self._answer(message, self.source))
             self._answers.add(answer)

@@ -75,12 +75,12 @@ class WorkerPool:
             self._idle.remove(worker)
         await asyncio.gather(*(worker.close() for worker in dead))
 
-    async def give_back(self, worker: WorkerProcess) -> None:
+    def give_back(self, worker: WorkerProcess) -> None:
         """Return a worker; a spent one is used until its successor is ready."""
         self._in_use.discard(worker)
         if worker in self._leaving or len(self._idle) > self._size:
             self._leaving.discard(worker)
-            await worker.close()
+            self._end(worker)
             return
         self._idle.append(worker)
         if worker.spent and worker not in self._successions:
@@ -105,9 +105,12 @@ class WorkerPool:
         """Replace every worker by a fresh one: the idle ones now, the others once they are returned."""
         self._leaving |= self._in_use
         for worker in self._idle:
-            self._ends.add(task := asyncio.create_task(worker.close()))
-            task.add_done_callback(self._ends.discard)
+            self._end(worker)
         self._idle = []
+
+    def _end(self, worker: WorkerProcess) -> None:
+        self._ends.add(task := asyncio.create_task(worker.close()))
+        task.add_done_callback(self._ends.discard)
 
     async def replace(self, worker: WorkerProcess) -> None:
         """End a worker and start another like it. Raises WorkerDied, OSError; then `take` starts one."""

@@ -4,9 +4,9 @@ Owns derived files only. Must never hold the journal, or many states, in memory.
 """
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import assert_never
 
@@ -57,11 +57,9 @@ class SystemViews:
         self._logs = logs
         self._numbers = itertools.count(1)
 
-    @asynccontextmanager
-    async def loan(self) -> AsyncIterator[Loan]:
+    def loan(self) -> AbstractAsyncContextManager[Loan]:
         """A loan for one query: the files of its views are kept until it has ended."""
-        async with self._files.loan() as loan:
-            yield loan
+        return self._files.loan()
 
     async def view(
         self,

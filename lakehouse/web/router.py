@@ -16,6 +16,9 @@ class Surface:
         # The console needs the routes of all roles: behind a gateway there is none.
         every = (*ROUTES, *CONSOLE_ROUTES) if role == ALL else ROUTES
         self._routes = tuple(route for route in every if answers(role, route.path))
+        # Most requests are for a path without a parameter: these need no search.
+        whole = ((each.method, each.path) for each in self._routes if not each.path.endswith("}"))
+        self._by_path = {at: match(*at, self._routes) for at in whole}
 
     @property
     def service(self) -> str:
@@ -37,7 +40,7 @@ class Surface:
 
     def match(self, method: str, path: str) -> tuple[Route, str]:
         """The route of a request, as `match` does."""
-        return match(method, path, self._routes)
+        return self._by_path.get((method, path)) or match(method, path, self._routes)
 
 
 def match(method: str, path: str, routes: tuple[Route, ...] = ROUTES) -> tuple[Route, str]:

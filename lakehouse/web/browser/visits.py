@@ -73,7 +73,7 @@ def opens_console(request: web.BaseRequest) -> bool:
     if request.method not in ("GET", "HEAD") or target(request[TARGET]).path != "/":
         return False
     accept = ", ".join(request.headers.getall("Accept", []))
-    return choose(accept, ["application/json", "text/html"]) == "text/html"
+    return choose(accept, ("application/json", "text/html")) == "text/html"
 
 
 def to_console() -> web.Response:

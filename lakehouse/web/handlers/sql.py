@@ -23,6 +23,7 @@ from lakehouse.web.http.problems import answer
 
 TEXT = ("application/sql", "text/plain")
 """Media types of a body that is the statement and nothing else."""
+_OFFERED = tuple(each.media_type for each in FORMATS.values())
 
 
 async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
@@ -109,9 +110,8 @@ def _headers(found: Answer, format_: Format) -> dict[str, str]:
 
 def _format(named_in_body: str | None, accept: str | None) -> Format:
     """The body's `format`, else the one that `Accept` prefers. Raises RefusedError `not_acceptable`."""
-    offered = [each.media_type for each in FORMATS.values()]
-    wanted = named_in_body if named_in_body is not None else choose(accept, offered)
+    wanted = named_in_body if named_in_body is not None else choose(accept, _OFFERED)
     found = named(wanted) if wanted is not None else None
     if found is None:
-        raise RefusedError(Refused("not_acceptable", f"results come as {', '.join(offered)}"))
+        raise RefusedError(Refused("not_acceptable", f"results come as {', '.join(_OFFERED)}"))
     return found

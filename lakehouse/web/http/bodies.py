@@ -123,6 +123,8 @@ async def read_small(exchange: Exchange, what: str) -> bytes:
     if coding.lower() not in ("", "identity"):
         raise RefusedError(Refused("unsupported_media_type", f"{what} must not be compressed"))
     check_declared_size(exchange.request, JSON_BYTES)
+    if (arrived := _arrived(exchange.request)) is not None:
+        return arrived
     body = bytearray()
     async for chunk in chunks(exchange.request):
         body += chunk
@@ -130,6 +132,16 @@ async def read_small(exchange: Exchange, what: str) -> bytes:
             detail = f"{what} may have at most {JSON_BYTES:,} bytes"
             raise RefusedError(Refused("too_large", detail))
     return bytes(body)
+
+
+def _arrived(request: web.BaseRequest) -> bytes | None:
+    """A body that has arrived whole, and that its sender does not hold back; None for others."""
+    content = request.content
+    is_whole = content.is_eof() and content.exception() is None
+    # With Transfer-Encoding it is read in small pieces; with Expect after `100 Continue`.
+    if not is_whole or hdrs.TRANSFER_ENCODING in request.headers or hdrs.EXPECT in request.headers:
+        return None
+    return content.read_nowait(-1)
 
 
 async def read_from(request: web.BaseRequest, reading: Awaitable[T], fault: str) -> T:

@@ -69,7 +69,7 @@ def coding_for(request: web.BaseRequest, response: web.StreamResponse) -> str | 
     response.headers["Vary"] = "Accept-Encoding"
     if response.status != 200:
         return None
-    return choose_coding(request.headers.get("Accept-Encoding"), list(_CODINGS))
+    return choose_coding(request.headers.get("Accept-Encoding"), tuple(_CODINGS))
 
 
 async def encoded(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:

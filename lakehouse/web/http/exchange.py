@@ -1,7 +1,7 @@
 """One request as the handlers see it: target, parameters, headers, caller. Extracts and checks only."""
 
 import re
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes
@@ -63,6 +63,7 @@ class Exchange:
         """Who was authenticated."""
         self._accepted_s = accepted_s
         self._caller: Caller | None = None
+        self._sent: ReadHeaders | None = None
 
     async def begin(self, response: web.StreamResponse) -> None:
         """Send an answer's head; its body follows in pieces."""
@@ -81,7 +82,7 @@ class Exchange:
 
     def min_seq(self) -> int | None:
         """The event that the answer must include. Raises RefusedError `invalid_request`."""
-        return headers_of(ReadHeaders, self.request.headers).min_seq
+        return self._read_headers().min_seq
 
     def key(self) -> str:
         """The tail, percent-decoded once. Raises RefusedError `invalid_key` when not UTF-8."""
@@ -111,11 +112,13 @@ class Exchange:
         return self._caller
 
     def _read_caller(self) -> Caller:
-        shape = ChangeHeaders if self.route.changes else ReadHeaders
-        sent = headers_of(shape, self.request.headers)
         key, reason = None, None
-        if isinstance(sent, ChangeHeaders):
+        sent: ChangeHeaders | ReadHeaders
+        if self.route.changes:
+            sent = headers_of(ChangeHeaders, self.request.headers)
             key, reason = sent.idempotency_key, sent.reason
+        else:
+            sent = self._read_headers()
         claimed = checked_words(sent.actor, "the header X-Actor")
         principal = self.identity.principal
         check_idempotency_key(key)
@@ -134,6 +137,11 @@ class Exchange:
             route=f"{self.request.method} {unquote(self.target.path)}",
             query=self.target.query,
         )
+
+    def _read_headers(self) -> ReadHeaders:
+        if self._sent is None:
+            self._sent = headers_of(ReadHeaders, self.request.headers)
+        return self._sent
 
     def _client_query_id(self) -> str | None:
         given = self.request.headers.get("Query-Id", "")
@@ -170,6 +178,8 @@ def stamp(response: web.StreamResponse, identity: str) -> None:
 def target(raw_path: str) -> Target:
     """Split a request target as sent, absolute form included."""
     path, query = _path(raw_path)
+    if not query:
+        return Target(path, ())
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1_000)
     except ValueError as error:
@@ -184,6 +194,8 @@ def _path(raw_path: str) -> tuple[str, str]:
 
 def split_authority(raw_target: str) -> tuple[str, str]:
     """A request target as sent, split into the authority of an absolute form and the rest."""
+    if raw_target.startswith("/"):
+        return "", raw_target
     found = _ABSOLUTE.match(raw_target)
     return (found[0], raw_target[found.end() :]) if found else ("", raw_target)
 
@@ -195,7 +207,7 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 def identity_of(given: str) -> str:
     """`given` if it is a valid id, else a new one."""
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def _invalid(detail: str) -> RefusedError:

@@ -1,11 +1,13 @@
 """Which of the formats and codings on offer a client wants (RFC 9110, section 12.5). Pure."""
 
+import functools
 from collections.abc import Sequence
 
 WILDCARD = "*/*"
 
 
-def choose(accept: str | None, offered: Sequence[str]) -> str | None:
+@functools.lru_cache(maxsize=128)
+def choose(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """The media type of `offered` that `accept` prefers, the earlier of equals; None for none.
 
     A range's weight is that of the most specific one that matches; parameters but q are ignored.
@@ -18,7 +20,8 @@ def choose(accept: str | None, offered: Sequence[str]) -> str | None:
     return next(media_type for weight, media_type in weighed if weight == best)
 
 
-def choose_coding(accept_encoding: str | None, offered: Sequence[str]) -> str | None:
+@functools.lru_cache(maxsize=128)
+def choose_coding(accept_encoding: str | None, offered: tuple[str, ...]) -> str | None:
     """The content coding of `offered` that a client prefers, the earlier of equals; None for none.
 
     Unlike a media type it must be requested: a client that sends no header may support none.

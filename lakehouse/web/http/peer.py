@@ -4,6 +4,7 @@ Owns which X-Forwarded-For and X-Forwarded-Proto count: those that a proxy of th
 believes a header of anyone else; what a client wrote to the left of its own address is ignored.
 """
 
+import functools
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal
@@ -54,12 +55,10 @@ def peer_of(
     The right-most address that is no proxy's is the client: everything to its left is the client's own
     text. An entry that is no address ends the search at the proxy that passed it on.
     """
-    address = _parsed(remote or "")
-    scheme: Scheme = "https" if site.tls else "http"
-    if address is None:
-        return Peer("", scheme)
-    if not _is_proxy(address, site):
-        return Peer(str(address), scheme, not site.tls and not address.is_loopback)
+    address, peer = _direct(site, remote or "")
+    scheme = peer.scheme
+    if address is None or not _is_proxy(address, site):
+        return peer
     hops = _elements(forwarded_for)
     while hops and _is_proxy(address, site):
         nearer = _parsed(hops.pop())
@@ -72,6 +71,16 @@ def peer_of(
     sent: Scheme = "https" if protos[-1].lower() == "https" else "http"
     public = (site.public_origin or "").partition("://")[0]
     return Peer(str(address), sent, sent == "http" and public == "https")
+
+
+@functools.lru_cache(maxsize=1_024)
+def _direct(site: Site, remote: str) -> tuple[Address | None, Peer]:
+    """The address at the other end of a connection, and the client if there is no proxy between."""
+    address = _parsed(remote)
+    scheme: Scheme = "https" if site.tls else "http"
+    if address is None:
+        return None, Peer("", scheme)
+    return address, Peer(str(address), scheme, not site.tls and not address.is_loopback)
 
 
 def _is_proxy(address: Address, site: Site) -> bool:

@@ -4,7 +4,7 @@ Must never put a query string, a header or a name from the path into a span.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import structlog
@@ -42,20 +42,25 @@ class Tracing(Protocol):
 def traced(
     request: web.BaseRequest, request_id: str, tracing: Tracing | None
 ) -> Iterator[RequestSpan | None]:
-    """Bind the request's and the trace's id to log entries, and begin its span."""
+    """Bind the request's and the trace's id to log entries, and begin its span.
+
+    They stay bound: each request is answered in a task, and so in a context, of its own.
+    """
     sent = request.headers.get(TRACEPARENT)
-    if (trace := trace_of(sent)) is not None:
+    trace = trace_of(sent) if sent is not None else None
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    if trace is not None:
         request[TRACE_ID] = trace
+        structlog.contextvars.bind_contextvars(trace_id=trace)
+    if tracing is None:
+        yield None
+        return
     headers = {
         name: value for name in (TRACEPARENT, TRACESTATE) if (value := request.headers.get(name))
     }
-    begun = tracing.request(headers, request_id) if tracing is not None else nullcontext()
-    with begun as span:
-        bound = {"request_id": request_id}
-        if span is not None or trace is not None:
-            bound["trace_id"] = span.trace_id if span is not None else str(trace)
-        with structlog.contextvars.bound_contextvars(**bound):
-            yield span
+    with tracing.request(headers, request_id) as span:
+        structlog.contextvars.bind_contextvars(trace_id=span.trace_id)
+        yield span
 
 
 def finish_span(

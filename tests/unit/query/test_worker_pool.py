@@ -112,14 +112,15 @@ async def test_a_spent_worker_serves_until_its_successor_is_ready(
     monkeypatch.setattr(pool, "start_worker", slow_start)
     spent = await workers.take(alone=True)
     spent.spent = True
-    await workers.give_back(spent)
+    workers.give_back(spent)
     assert await workers.take(alone=True) is spent and len(started) == 1
     ready.set()
     while len(started) == 1:
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert not started[0].closed, "a query uses it"
-    await workers.give_back(spent)
+    workers.give_back(spent)
+    await asyncio.sleep(0)
     assert started[0].closed
     successor = await workers.take(alone=True)
     assert successor is started[1] and len(started) == 2 and not started[1].closed
@@ -131,7 +132,7 @@ async def test_an_idle_spent_worker_ends_when_its_successor_is_ready(
     workers = await pool_of(monkeypatch, 2, 1, tmp_path)
     spent = await workers.take(alone=True)
     spent.spent = True
-    await workers.give_back(spent)
+    workers.give_back(spent)
     await workers.close()
     assert [each.closed for each in started] == [True, True]
 
@@ -147,7 +148,7 @@ async def test_a_successor_that_cannot_start_leaves_the_spent_worker_in_use(
         raise WorkerDied
 
     monkeypatch.setattr(pool, "start_worker", fail)
-    await workers.give_back(spent)
+    workers.give_back(spent)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert await workers.take(alone=True) is spent

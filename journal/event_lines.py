@@ -80,9 +80,10 @@ def open_envelope(envelope: Envelope) -> Event:
     if envelope.v not in (VERSION, BLOCKS_VERSION):
         raise _unknown(envelope)
     data: Data = _data(envelope)
-    if envelope.v > version_of(data):
+    version = version_of(data)
+    if envelope.v > version:
         raise _unknown(envelope)
-    if envelope.v < version_of(data):
+    if envelope.v < version:
         raise msgspec.ValidationError(
             f"event {envelope.seq} of version 1 has block hashes or rounded values"
         )

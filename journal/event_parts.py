@@ -45,22 +45,20 @@ def changes_of(data: Data) -> tuple[Change, ...]:
 
 def version_of(data: Data) -> int:
     """The version that an event with this data has."""
-    records = any(blocks for _, blocks in block_hashes_of(data))
-    return BLOCKS_VERSION if records or _has_later_members(data) else VERSION
+    later = any(_has_later_members(each) for each in changes_of(data))
+    return BLOCKS_VERSION if later else VERSION
 
 
-def _has_later_members(data: Data) -> bool:
-    """Whether values were rounded, rows are the result of a statement, or objects have a lineage."""
-    changes = changes_of(data)
-    return any(
-        (isinstance(each, Content | DatasetRestored | DatasetRewritten) and bool(each.rounded))
-        or (
-            isinstance(each, Content | DatasetRestored | DatasetRewritten)
-            and each.derivation is not None
-        )
-        or (isinstance(each, DatasetRestored) and bool(each.lineage))
-        for each in changes
-    )
+def _has_later_members(change: Change) -> bool:
+    """Whether it has block hashes, rounded values, a derivation or a lineage."""
+    if isinstance(change, ObjectStored):
+        return bool(change.block_hashes)
+    if any(item.block_hashes for item in objects_of(change)):
+        return True
+    if not isinstance(change, Content | DatasetRestored | DatasetRewritten):
+        return False
+    lineage = isinstance(change, DatasetRestored) and bool(change.lineage)
+    return bool(change.rounded) or change.derivation is not None or lineage
 
 
 def block_hashes_of(data: Data) -> list[tuple[int, str]]:

@@ -63,7 +63,8 @@ class Turns:
 
         Of several with as many, the first by name: all who read the same slots find the same one.
         """
-        recent = Counter(writer for at_s, writer in self._slots if at_s >= self._oldest_s(now_s))
+        oldest_s = self._oldest_s(now_s)
+        recent = Counter(writer for at_s, writer in self._slots if at_s >= oldest_s)
         found = [name for name in recent if name not in unreachable]
         return min(found, key=lambda name: (-recent[name], name), default=None)
 

@@ -87,6 +87,7 @@ class _SocketLink(asyncio.Protocol):
         self._accept = accept
         self._links = links
         self._arrived = bytearray()
+        self._unsent: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -115,8 +116,16 @@ class _SocketLink(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > UNSENT_BYTES:
             self.close()
             return False
-        self._transport.write(len(message).to_bytes(4, "big") + message)
+        if not self._unsent:
+            # One call of the kernel for all that is sent in this step of the loop, and one wake-up there.
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += (len(message).to_bytes(4, "big"), message)
         return True
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if not self._transport.is_closing():
+            self._transport.write(b"".join(unsent))
 
     def close(self) -> None:
         self._transport.abort()

@@ -242,17 +242,20 @@ class _Pair:
     def use(self, keys: ReadKeys) -> None:
         self._keys = keys
 
-    async def issue(self) -> ReadKeys:
+    async def issue(self, _staging: str | None) -> ReadKeys:
+        """The pair. What it can write was decided by who made it."""
         return self._keys
 
 
-async def _keys_of_role(settings: Settings, environ: Mapping[str, str], role_arn: str) -> ReadKeys:
+async def _keys_of_role(
+    settings: Settings, environ: Mapping[str, str], role_arn: str, staging: str | None
+) -> ReadKeys:
     from journal.bucket.s3.role import keys_of_role  # already imported; slow otherwise
 
     s3 = await asyncio.to_thread(_s3_settings, settings, environ)
     if s3 is None:
         raise ValueError("keys of a role are for a bucket in S3")
-    return await keys_of_role(s3, role_arn, (DATASETS, OBJECTS, ICEBERG))
+    return await keys_of_role(s3, role_arn, (DATASETS, OBJECTS, ICEBERG), staging)
 
 
 def _read_changed_pair(settings: Settings, bucket: Bucket) -> ReadKeys:

@@ -128,7 +128,7 @@ class Service:
         self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
         finder = RowFinder(self.objects, engine, pool, is_work=True)
         self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))
-        self.iceberg = IcebergCatalog(node, self.objects, vending)
+        self.iceberg = IcebergCatalog(node, self.objects, vending, writes=limits.iceberg_writes)
         turns = RowTurns()
         reading = IngestLimits(decoded_bytes=limits.upload_bytes)
         replacement = RowReplacement(node, engine, pool, finder, reading, turns)

@@ -59,6 +59,24 @@ def check_reach(gateway: Radosgw, bucket: str, config: Mapping[str, str]) -> Non
     with gateway.server.client() as own:
         found = own.list_objects_v2(Bucket=bucket)["Contents"]
         own.put_object(Bucket=bucket, Key="another/lake/datasets/x", Body=b"x")
+    keys = [each["Key"] for each in found]
+    for prefix in ("datasets/", "objects/", "_iceberg/", "_journal/"):
+        assert any(key.startswith(f"the/lake/{prefix}") for key in keys)
+    with engine_of(config) as engine:
+        for key in [*keys, "another/lake/datasets/x"]:
+            open_to_engines = key.startswith(
+                ("the/lake/datasets/", "the/lake/objects/", "the/lake/_iceberg/")
+            )
+            allowed(open_to_engines, engine.get_object, Bucket=bucket, Key=key)
+            allowed(False, engine.put_object, Bucket=bucket, Key=key, Body=b"x")
+            allowed(False, engine.delete_object, Bucket=bucket, Key=key)
+        allowed(False, engine.put_object, Bucket=bucket, Key="the/lake/datasets/new", Body=b"x")
+        allowed(False, engine.list_objects_v2, Bucket=bucket)
+
+
+@contextmanager
+def engine_of(config: Mapping[str, str]) -> Iterator[Any]:
+    """A client that has what an engine was given."""
     engine = boto3.client(
         "s3",
         endpoint_url=config["s3.endpoint"],
@@ -68,18 +86,7 @@ def check_reach(gateway: Radosgw, bucket: str, config: Mapping[str, str]) -> Non
         aws_session_token=config.get("s3.session-token"),
         config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
     )
-    keys = [each["Key"] for each in found]
-    for prefix in ("datasets/", "objects/", "_iceberg/", "_journal/"):
-        assert any(key.startswith(f"the/lake/{prefix}") for key in keys)
-    for key in [*keys, "another/lake/datasets/x"]:
-        open_to_engines = key.startswith(
-            ("the/lake/datasets/", "the/lake/objects/", "the/lake/_iceberg/")
-        )
-        allowed(open_to_engines, engine.get_object, Bucket=bucket, Key=key)
-        allowed(False, engine.put_object, Bucket=bucket, Key=key, Body=b"x")
-        allowed(False, engine.delete_object, Bucket=bucket, Key=key)
-    allowed(False, engine.put_object, Bucket=bucket, Key="the/lake/datasets/new", Body=b"x")
-    allowed(False, engine.list_objects_v2, Bucket=bucket)
+    yield engine
     engine.close()
 
 
@@ -100,6 +107,27 @@ def test_keys_of_a_role(issuing_s3: Radosgw, bucket: str, tmp_path: Path) -> Non
         assert vended(lake) == config, "issued once"
         check_reach(issuing_s3, bucket, config)
         assert int(config["s3.session-token-expires-at-ms"]) > 0
+
+
+def test_writers_of_a_table_can_stage_files_and_no_more(
+    issuing_s3: Radosgw, bucket: str, tmp_path: Path
+) -> None:
+    role = issuing_s3.make_role("writers")
+    with lake_on(issuing_s3, bucket, tmp_path, iceberg_role_arn=role, iceberg_writes=True) as lake:
+        lake.token = closed(lake)
+        everything = {"*": ["read"], "storage:*": ["read"]}
+        reader = principal(lake, "reader", everything)
+        check_reach(issuing_s3, bucket, vended(lake, reader))
+        writer = principal(lake, "writer", {**everything, "t": ["write"]})
+        config = vended(lake, writer)
+        check_reach(issuing_s3, bucket, config)
+        loaded = writer.ask("GET", TABLE).json["metadata"]
+        staging = loaded["properties"]["write.data.path"].removeprefix(f"s3://{bucket}/")
+        with engine_of(config) as engine:
+            allowed(True, engine.put_object, Bucket=bucket, Key=f"{staging}/x", Body=b"x")
+            allowed(False, engine.delete_object, Bucket=bucket, Key=f"{staging}/x")
+            other = staging.replace(loaded["table-uuid"], "another")
+            allowed(False, engine.put_object, Bucket=bucket, Key=f"{other}/x", Body=b"x")
 
 
 def test_only_who_may_read_everything_gets_keys(

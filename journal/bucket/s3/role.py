@@ -1,6 +1,7 @@
 """Keys of a role from STS, limited to reading some prefixes of the bucket.
 
-Owns one request to STS. Must never issue keys that write, nor repeat a secret in an error.
+Owns one request to STS. Must never issue keys that write anywhere but below a staging prefix, nor repeat a
+secret in an error.
 """
 
 from collections.abc import Sequence
@@ -19,13 +20,15 @@ LIFETIME_S = 3_600
 TOO_MANY_REQUESTS = 429
 
 
-async def keys_of_role(settings: S3Settings, role_arn: str, prefixes: Sequence[str]) -> ReadKeys:
-    """New keys, valid for an hour, that read the objects below `prefixes`.
+async def keys_of_role(
+    settings: S3Settings, role_arn: str, prefixes: Sequence[str], staging: str | None
+) -> ReadKeys:
+    """New keys, valid for an hour, that read the objects below `prefixes` and write below `staging`.
 
     STS is the settings' endpoint, else Amazon's of the region. Raises BucketRefused where the role cannot
     be assumed, BucketUnavailable without an answer, and as `open_session` does.
     """
-    policy = read_policy(role_arn, settings.bucket, settings.prefix, prefixes)
+    policy = read_policy(role_arn, settings.bucket, settings.prefix, prefixes, staging)
     session, _, region = await open_session(settings)
     client = session.create_client("sts", region_name=region, endpoint_url=settings.endpoint_url)
     try:

@@ -16,8 +16,16 @@ from journal.bucket.errors import ObjectMissing
 from journal.bucket.port import Bucket, Stat
 from journal.events import Object
 from lakehouse.commit.node import Node
+from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.iceberg.metadata import PREFIX, STAGING, Deriver, Document, directory
+from lakehouse.iceberg.metadata import (
+    PREFIX,
+    STAGING,
+    Deriver,
+    Document,
+    directory,
+    staging_directory,
+)
 from lakehouse.iceberg.table import File, Version, object_url, table_uuid, timestamp_ms
 from lakehouse.iceberg.types import Unreadable
 from lakehouse.service import snapshot
@@ -62,7 +70,16 @@ class _Known(msgspec.Struct):
 class IcebergCatalog:
     """The datasets of one node as Iceberg tables."""
 
-    def __init__(self, node: Node, objects: VerifiedObjects, vending: Vending = NO_VENDING) -> None:
+    def __init__(
+        self,
+        node: Node,
+        objects: VerifiedObjects,
+        vending: Vending = NO_VENDING,
+        *,
+        writes: bool = False,
+    ) -> None:
+        """`writes`: whether clients may append."""
+        self._writes = writes
         self._node = node
         self._vending = vending
         self._stored = Stored(objects)
@@ -109,9 +126,17 @@ class IcebergCatalog:
         await self.load(caller, PRESENT, name)
         return self._known[PRESENT, name].deriver.newest
 
-    async def client_settings(self, caller: Caller) -> dict[str, str]:
-        """What a client needs to read the objects, besides their URLs. Raises BucketError."""
-        return await self._vending.config(permissions(self._node, caller))
+    async def client_settings(
+        self, caller: Caller, warehouse: Warehouse, document: Document, name: str
+    ) -> dict[str, str]:
+        """What a client needs to read the objects of a table, besides their URLs, and to stage appends.
+
+        Raises BucketError.
+        """
+        held = permissions(self._node, caller)
+        writes = self._writes and warehouse is PRESENT and held.may_change(WRITE, name)
+        staging = staging_directory(document.json["table-uuid"]) if writes else None
+        return await self._vending.config(held, staging)
 
     async def _state(self, warehouse: Warehouse) -> State:
         return await snapshot.state_as_of(self._node, warehouse)

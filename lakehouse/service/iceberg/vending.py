@@ -14,7 +14,10 @@ from lakehouse.service.access.permissions import Permissions
 
 REMAINING = timedelta(minutes=30)
 """For how long keys that are given are valid at least, if their issuer gives an hour."""
-Issue = Callable[[], Awaitable[ReadKeys]]
+REMEMBERED = 256
+"""Keys that are given again, until they are too short: one for readers, and one for each table's writers."""
+Issue = Callable[[str | None], Awaitable[ReadKeys]]
+"""New keys that read the lake; they also write below a prefix if there is one."""
 
 
 class Vending:
@@ -27,17 +30,23 @@ class Vending:
         self._settings = dict(settings)
         self._clock = clock
         self._issue = issue
-        self._issued: ReadKeys | None = None
+        self._issued: dict[str | None, ReadKeys] = {}
         self._issuing = asyncio.Lock()
 
-    async def config(self, held: Permissions) -> dict[str, str]:
-        """The settings, and keys for a caller who may read everything. Raises BucketError."""
+    async def config(self, held: Permissions, staging: str | None = None) -> dict[str, str]:
+        """The settings, and keys for a caller who may read everything; they write below `staging`.
+
+        Raises BucketError.
+        """
         if self._issue is None or not held.reads_everything:
             return dict(self._settings)
         async with self._issuing:
-            if self._issued is None or self._is_short(self._issued):
-                self._issued = await self._issue()
-        return self._settings | _named(self._issued)
+            keys = self._issued.get(staging)
+            if keys is None or self._is_short(keys):
+                if len(self._issued) >= REMEMBERED:
+                    self._issued.clear()
+                keys = self._issued[staging] = await self._issue(staging)
+        return self._settings | _named(keys)
 
     def _is_short(self, keys: ReadKeys) -> bool:
         """Whether keys are to be renewed; a pair without an end may have been changed in its file."""

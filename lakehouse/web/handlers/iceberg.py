@@ -114,7 +114,7 @@ async def _table(
         return web.Response(status=204)
     caller = exchange.caller()
     document = await service.iceberg.load(caller, warehouse, table)
-    config = await service.iceberg.client_settings(caller)
+    config = await service.iceberg.client_settings(caller, warehouse, document, table)
     head = {"metadata-location": document.url, "config": config}
     # The document may have megabytes: its bytes are used as they are.
     body = msgspec.json.encode(head)[:-1] + b',"metadata":' + document.body + b"}"

@@ -222,4 +222,6 @@ def _properties(mapping: str, staging: str) -> dict[str, str]:
         "write.metadata.path": f"{staging}metadata",
         # A commit must leave the table's own manifests as they are.
         "commit.manifest-merge.enabled": "false",
+        # Two writers at once make pyiceberg's own 4 attempts fail.
+        "commit.retry.num-retries": "20",
     }

@@ -1,8 +1,9 @@
 """Reads tables of an Iceberg catalog with one engine; run with the Python of the engine's environment.
 
 `reader.py ENGINE URI` takes JSON requests, a line each, from stdin: `{"table", "snapshot"}`, with a snapshot
-of null for the present, or `{"list": warehouse}`. It answers each with a line: `{"rows": […]}`,
-`{"tables": […]}` or `{"error": text}`.
+of null for the present, `{"list": warehouse}`, `{"append": table, "values": […]}`, a row for each value of
+the one column, or `{"overwrite": table}`. It answers each with a line: `{"rows": […]}`, `{"tables": […]}`,
+`{"appended": true}` or `{"error": text}`.
 """
 
 import glob
@@ -15,6 +16,15 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parent))
 from canonical import rows
+
+STORE_OPTIONS = {
+    "s3.access-key-id": "aws_access_key_id",
+    "s3.secret-access-key": "aws_secret_access_key",
+    "s3.session-token": "aws_session_token",
+    "s3.endpoint": "aws_endpoint_url",
+    "s3.region": "aws_region",
+}
+"""What the catalog gives, as polars calls it."""
 
 
 class PyIceberg:
@@ -35,13 +45,25 @@ class PyIceberg:
     def read(self, table: str, snapshot: int | None) -> pa.Table:
         return self.catalog.load_table(f"lake.{table}").scan(snapshot_id=snapshot).to_arrow()
 
+    def append(self, table: str, values: list[int]) -> None:
+        found = self.catalog.load_table(f"lake.{table}")
+        for value in values:
+            found.append(pa.table({"n": pa.array([value], pa.int64())}))
+
+    def overwrite(self, table: str) -> None:
+        self.catalog.load_table(f"lake.{table}").overwrite(
+            pa.table({"n": pa.array([1], pa.int64())})
+        )
+
 
 class Polars(PyIceberg):
     def read(self, table: str, snapshot: int | None) -> pa.Table:
         import polars as pl
 
         found = self.catalog.load_table(f"lake.{table}")
-        return pl.scan_iceberg(found, snapshot_id=snapshot).collect().to_arrow()
+        given = {STORE_OPTIONS[k]: v for k, v in found.io.properties.items() if k in STORE_OPTIONS}
+        scan = pl.scan_iceberg(found, snapshot_id=snapshot, storage_options=given or None)
+        return scan.collect().to_arrow()
 
 
 class Daft(PyIceberg):
@@ -92,6 +114,12 @@ def main() -> None:
         try:
             if "list" in request:
                 answer = {"tables": engine.tables(request["list"])}
+            elif "append" in request:
+                engine.append(request["append"], request["values"])
+                answer = {"appended": True}
+            elif "overwrite" in request:
+                engine.overwrite(request["overwrite"])
+                answer = {"appended": True}
             else:
                 answer = {"rows": rows(engine.read(request["table"], request["snapshot"]))}
         except Exception as error:  # noqa: BLE001  # the matrix shows it

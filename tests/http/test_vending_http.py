@@ -51,7 +51,10 @@ def vended(lake: Lake, client: Any = None) -> dict[str, str]:
     assert answer.status == 200, answer.body
     assert SECRET_KEY.encode() not in answer.body
     assert ACCESS_KEY.encode() not in answer.body
-    return dict(answer.json["config"])
+    config: dict[str, str] = answer.json["config"]
+    location = answer.json["metadata"]["location"]
+    assert answer.json["storage-credentials"] == [{"prefix": location, "config": config}]
+    return config
 
 
 def check_reach(gateway: Radosgw, bucket: str, config: Mapping[str, str]) -> None:

@@ -115,7 +115,10 @@ async def _table(
     caller = exchange.caller()
     document = await service.iceberg.load(caller, warehouse, table)
     config = await service.iceberg.client_settings(caller, warehouse, document, table)
-    head = {"metadata-location": document.url, "config": config}
+    head: dict[str, Any] = {"metadata-location": document.url, "config": config}
+    if config:
+        # DuckDB takes the endpoint from these alone.
+        head["storage-credentials"] = [{"prefix": document.json["location"], "config": config}]
     # The document may have megabytes: its bytes are used as they are.
     body = msgspec.json.encode(head)[:-1] + b',"metadata":' + document.body + b"}"
     return web.Response(body=body, content_type="application/json")

@@ -15,6 +15,9 @@ from lakehouse.console import formatting
 from lakehouse.console.assets import Asset, assets
 from lakehouse.console.navigation import links
 from lakehouse.console.page import Page
+from lakehouse.console.pages.changes import RESTORE, UNDO
+from lakehouse.console.queries import quoted
+from lakehouse.console.table import CONSOLE_PAGES
 from lakehouse.console.visit import ROOT, Visit, dataset_path, event_path
 from lakehouse.domain.errors import CODES, Refused
 
@@ -59,6 +62,10 @@ def _environment() -> Environment:
         "event_path": event_path,
         "inline": _inline,
         "is_number": formatting.is_number,
+        "paths": frozenset(each.path for each in CONSOLE_PAGES),
+        "quoted": quoted,
+        "restore_path": RESTORE,
+        "undo_path": UNDO,
     }
     return made
 

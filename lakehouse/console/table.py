@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from lakehouse.console.page import Page, Redirect
-from lakehouse.console.pages import datasets, journal, signing, sql
+from lakehouse.console.pages import changes, datasets, journal, signing, sql
+from lakehouse.console.pages.dataset import show as dataset
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.service import Service
@@ -61,6 +62,23 @@ CONSOLE_PAGES = (
         below=journal.EVENT,
     ),
     ConsolePage(path=f"{journal.EVENT}{{seq}}", handler=journal.event, summary="Show an event"),
+    ConsolePage(
+        path=f"{ROOT}/dataset/{{name}}",
+        handler=dataset.show,
+        summary="Show a dataset: columns, rows, history, difference, origin, objects, quarantine",
+    ),
+    ConsolePage(
+        path=f"{ROOT}/dataset/{{name}}",
+        method="POST",
+        handler=dataset.mend,
+        summary="Check or load the corrected rows of a quarantine",
+    ),
+    ConsolePage(path=changes.UNDO, handler=changes.preview_undo, summary="Preview an undo"),
+    ConsolePage(path=changes.UNDO, method="POST", handler=changes.undo, summary="Undo a change"),
+    ConsolePage(path=changes.RESTORE, handler=changes.preview_restore, summary="Preview a restore"),
+    ConsolePage(
+        path=changes.RESTORE, method="POST", handler=changes.restore, summary="Restore a dataset"
+    ),
     ConsolePage(
         path=f"{ROOT}/sign-in", handler=signing.show, summary="Ask for a token", public=True
     ),

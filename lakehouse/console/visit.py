@@ -53,6 +53,10 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         """The moment that was chosen; None for the present."""
         return self.query.get(AS_OF, "").strip() or None
 
+    def may_write(self, name: str) -> bool:
+        """Whether the caller may change the dataset that has this name."""
+        return self.held.may_change("write", name)
+
     def parameter(self, name: str, default: str = "") -> str:
         """A parameter of the query string."""
         return self.query.get(name, default)

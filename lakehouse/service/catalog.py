@@ -14,7 +14,7 @@ from lakehouse.api.catalog import (
     RestoreRequest,
     ShowDatasetQuery,
 )
-from lakehouse.api.console.overview import Overview, OverviewQuery
+from lakehouse.api.console.overview import DatasetGlance, Overview, OverviewQuery
 from lakehouse.api.journal import EventPage, JournalEvent
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
@@ -123,6 +123,18 @@ class Catalog:
         page = ordered[query.skip : query.skip + query.limit]
         rows = [presentation.glance(dataset) for dataset in page]
         return Versioned(Overview(rows, len(matching), len(shown)), state.head.seq)
+
+    async def glance(
+        self, caller: Caller, name: str, as_of: str | None
+    ) -> Versioned[DatasetGlance]:
+        """One dataset with its sizes. Raises RefusedError `dataset_not_found`."""
+        check_name(name)
+        state = await snapshot.state_as_of(self._node, as_of)
+        shown = await under(self._node, permissions(self._node, caller), None, state)
+        dataset = shown.get(name.lower())
+        if dataset is None:
+            raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
+        return Versioned(presentation.glance(dataset), state.head.seq)
 
     def _inventory(self, state: State, profile: object) -> Inventory:
         """What knows the objects of a state; under a profile they may be of any moment that is kept."""

@@ -1,4 +1,4 @@
-"""One browser for the run, and a lake with something of everything for each module."""
+"""A browser and a lake with something of everything for each module of tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -11,8 +11,9 @@ from lake_server import Lake, running_lake
 from playwright.sync_api import Browser, sync_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A module's own: as long as it is there, its event loop runs, and no test with `async` can."""
     with sync_playwright() as playwright:
         chromium = launched(playwright)
         try:

@@ -21,7 +21,9 @@ document.addEventListener("securitypolicyviolation", (event) => {
   window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
 });
 """
-_RULES = "() => axe.run(document, {resultTypes: ['violations']})"
+_ALL_RULES = "() => axe.run(document, {resultTypes: ['violations']})"
+_COLOURS = "() => axe.run(document, {resultTypes: ['violations'], runOnly: ['color-contrast']})"
+"""What another colour scheme can break."""
 
 
 def launched(playwright: Playwright) -> Browser:
@@ -59,10 +61,12 @@ class Visitor:
         assert [*self.problems, *violations] == []
 
     def check_accessible(self) -> None:
-        """Fails if axe finds a violation on the page as it is now."""
+        """Fails if axe finds a violation on the page as it is now, light or dark."""
         self.page.evaluate(AXE)
-        found = self.page.evaluate(_RULES)["violations"]
-        assert [_told(each) for each in found] == []
+        for scheme, rules in (("light", _ALL_RULES), ("dark", _COLOURS)):
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found = self.page.evaluate(rules)["violations"]
+            assert [(scheme, _told(each)) for each in found] == []
 
     def check_fits(self) -> None:
         """Fails if the page is wider than its window."""

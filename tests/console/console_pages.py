@@ -31,6 +31,23 @@ PAGES = {
     "journal-none": Shown("/console/journal?type=pin_removed", "Journal"),
     "journal-then": Shown("/console/journal?as_of=2", "Journal"),
     "event": Shown("/console/event/3", "Event 3"),
+    "columns": Shown("/console/dataset/sales?profile=true", "sales"),
+    "columns-then": Shown("/console/dataset/sales?as_of=1", "sales"),
+    "rows": Shown("/console/dataset/sales?tab=rows", "sales"),
+    "rows-where": Shown("/console/dataset/sales?tab=rows&where=id+%3E+190", "sales"),
+    "rows-wrong": Shown("/console/dataset/sales?tab=rows&where=nothing+%3E+190", "sales"),
+    "history": Shown("/console/dataset/sales?tab=history", "sales"),
+    "history-dropped": Shown("/console/dataset/dropped?tab=history", "dropped"),
+    "difference": Shown("/console/dataset/sales?tab=difference&from=1&to=2", "sales"),
+    "origin": Shown("/console/dataset/sales?tab=origin&where=id+%3D+900", "sales"),
+    "objects": Shown("/console/dataset/sales?tab=objects", "sales"),
+    "quarantine": Shown("/console/dataset/orders?tab=quarantine", "orders"),
+    "hostile-columns": Shown("/console/dataset/hostile?profile=true", "hostile"),
+    "hostile-rows": Shown("/console/dataset/hostile?tab=rows", "hostile"),
+    "hostile-history": Shown("/console/dataset/hostile?tab=history", "hostile"),
+    "undo": Shown("/console/undo?seq=2", "Undo event 2"),
+    "undo-refused": Shown("/console/undo?seq=5", "Undo event 5"),
+    "restore": Shown("/console/restore?name=sales&to=1", "Restore sales as of 1"),
     "error": Shown("/console/nowhere", "Not found", status=404),
 }
 
@@ -61,3 +78,5 @@ def fill(lake: Lake) -> None:
     mixed = "id,amount\n1,10\n2,many\n3,30\n"
     answer = lake.ingest("name=orders&on_error=quarantine&types=amount%3Aint64", mixed)
     assert answer.status == 200, answer
+    assert lake.ingest("name=dropped").status == 200
+    assert lake.drop("dropped").status == 200

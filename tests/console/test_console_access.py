@@ -15,19 +15,25 @@ from lakehouse.console.sessions import LIFETIME_S, MAX_OF_PRINCIPAL, Sessions
 from lakehouse.console.table import CONSOLE_PAGES
 
 SEEN, HIDDEN = "seen_a", "hidn_a"
-ANYONE, READ, EVENT, ADMIN, PUBLIC = "anyone", "read", "event", "admin", "public"
+ANYONE, READ, WRITE, EVENT, ADMIN, PUBLIC = "anyone", "read", "write", "event", "admin", "public"
 ENTRIES = {
     "GET /console": (ANYONE, "/console"),
     "GET /console/datasets": (ANYONE, "/console/datasets"),
     "GET /console/sql": (ANYONE, "/console/sql?q=SELECT+*+FROM+lake.datasets&rows=100"),
     "GET /console/journal": (ANYONE, "/console/journal"),
     "GET /console/event/{seq}": (EVENT, "/console/event/1"),
+    "GET /console/dataset/{name}": (READ, "/console/dataset/{name}"),
+    "GET /console/undo": (WRITE, "/console/undo?seq=1"),
+    "GET /console/restore": (WRITE, "/console/restore?name={name}&to=9"),
     "GET /console/sign-in": (PUBLIC, "/console/sign-in"),
 }
 """The right that each page requires, and its path; `{name}` stands for a dataset. A new page without an
 entry fails."""
 FORMS = {
     "POST /console/sign-in": PUBLIC,
+    "POST /console/dataset/{name}": WRITE,
+    "POST /console/undo": WRITE,
+    "POST /console/restore": WRITE,
     "POST /console/sign-out": ANYONE,
     "POST /console/theme": ANYONE,
 }
@@ -86,7 +92,8 @@ def test_who_is_not_known_is_asked_to_sign_in(callers: Callers, page: str, kind:
     answer = callers.strangers[kind].ask("GET", path.format(name=SEEN))
     assert answer.status == (200 if right == PUBLIC else 401)
     assert b"<h1>Sign in</h1>" in answer.body
-    assert SEEN.encode() not in answer.body.replace(f"/{SEEN}".encode(), b"")
+    leading_back = re.compile(rb'name="next" value="[^"]*"')
+    assert SEEN.encode() not in leading_back.sub(b"", answer.body)
     if right != PUBLIC:
         # A browser would ask for a password by itself at Basic.
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="lakehouse"'
@@ -125,6 +132,17 @@ def test_an_event_about_what_may_not_be_read_is_absent(shut: Lake, callers: Call
         assert HIDDEN.encode() not in answers[0].body
         assert client.ask("GET", path(1)).status == 404
     assert callers.admin.ask("GET", hidden).status == 200
+
+
+@pytest.mark.parametrize("page", [name for name, each in ENTRIES.items() if each[0] == WRITE])
+def test_a_preview_needs_the_right_of_its_change(callers: Callers, page: str) -> None:
+    path = ENTRIES[page][1]
+    for client in callers.restricted.values():
+        hidden = client.ask("GET", path.format(name=HIDDEN))
+        absent = client.ask("GET", path.format(name="none_a"))
+        assert hidden.status == absent.status == 403
+        assert _shape(hidden.body, HIDDEN) == _shape(absent.body, "none_a")
+    assert callers.admin.ask("GET", path.format(name=SEEN)).status == 200
 
 
 @pytest.mark.parametrize("page", [name for name, each in ENTRIES.items() if each[0] == ADMIN])

@@ -10,11 +10,10 @@ from console_pages import PAGES
 Visit = Callable[..., AbstractContextManager[Visitor]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_accessible_and_has_no_error(visit: Visit, name: str, scheme: str) -> None:
+def test_a_page_is_accessible_and_has_no_error(visit: Visit, name: str) -> None:
     shown = PAGES[name]
-    with visit(color_scheme=scheme, viewport={"width": WIDE, "height": 900}) as visitor:
+    with visit(viewport={"width": WIDE, "height": 900}) as visitor:
         assert visitor.open(shown.path) == shown.status
         assert visitor.page.locator("h1").inner_text() == shown.heading
         visitor.check_accessible()

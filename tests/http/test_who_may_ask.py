@@ -160,3 +160,13 @@ def test_no_answer_invites_other_sites(lake: Lake) -> None:
     refused(answer, 403, "foreign_origin")
     for each in (answer, lake.ask("GET", "/health")):
         assert not [name for name in each.headers if name.lower().startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 200), ("same-site", 403), ("cross-site", 403), (None, 403)]
+)
+def test_a_hidden_origin_is_ours_if_the_browser_says_so(
+    lake: Lake, site: str | None, status: int
+) -> None:
+    headers = {"Host": "localhost", "Origin": "null"} | ({"Sec-Fetch-Site": site} if site else {})
+    assert lake.put("hidden", b"x", headers).status == status

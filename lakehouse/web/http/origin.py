@@ -33,6 +33,9 @@ def foreign(
         return Refused("tls_required", "the request came over plain HTTP from another machine")
     origins = [origin.lower() for origin in headers.getall("Origin", [])]
     own = {f"{peer.scheme}://{host.lower()}", site.public_origin}
+    if _only(headers, "Sec-Fetch-Site") == "same-origin":
+        # A form of a page that sends no referrer hides its origin even from its own server.
+        own.add("null")
     if any(origin not in own and origin not in site.origins for origin in origins):
         return Refused("foreign_origin", "the header Origin names another site")
     if allowed_origin(headers, site) is not None:

@@ -1,0 +1,183 @@
+"""What people do with the console in a browser, and what hostile text does not do there."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from urllib.parse import urlencode
+
+import pytest
+from console_browser import Visitor
+from console_pages import HOSTILE
+from lake_server import Lake
+from playwright.sync_api import expect
+
+from lakehouse.console.formatting import visible
+
+Visit = Callable[..., AbstractContextManager[Visitor]]
+_SHIFTS = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const each of list.getEntries()) window.shifts += each.value;
+}).observe({type: "layout-shift", buffered: true});
+"""
+_BLOCKING = """
+() => performance.getEntriesByType("resource")
+  .filter((each) => each.renderBlockingStatus === "blocking").map((each) => each.name)
+"""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console/dataset/hostile?profile=true",
+        "/console/dataset/hostile?tab=rows",
+        "/console/dataset/hostile?tab=history",
+        "/console/dataset/hostile?tab=origin",
+    ],
+)
+def test_hostile_text_is_shown_and_does_nothing(visit: Visit, path: str) -> None:
+    with visit() as visitor:
+        asked: list[str] = []
+        visitor.page.on("request", lambda request: asked.append(request.url))
+        visitor.open(path)
+        visitor.page.wait_for_load_state("networkidle")
+        assert visitor.page.evaluate("() => window.hit") is None
+        assert not [url for url in asked if "/v1/" in url]
+        assert (
+            visitor.page.locator(
+                "main script, main img, main [onerror], main [hx-on\\:load]"
+            ).count()
+            == 0
+        )
+        visitor.check()
+
+
+def test_every_hostile_cell_reads_as_it_was_written(visit: Visit) -> None:
+    with visit() as visitor:
+        visitor.open("/console/dataset/hostile?tab=rows")
+        cells = visitor.page.locator("main tbody td:nth-child(2)").all_inner_texts()
+        assert cells == [visible(text) for text in HOSTILE]
+        assert cells[-1] == "txt.‹U+202E›gpj.exe‹U+200B›"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_the_address_does_nothing(visit: Visit, text: str) -> None:
+    with visit() as visitor:
+        for path in ("/console/datasets?", "/console/dataset/sales?tab=rows&"):
+            named = urlencode({"search": text, "where": text, "done": text, "x": text})
+            visitor.open(path + named)
+            assert visitor.page.evaluate("() => window.hit") is None
+        visitor.open(f"/console/datasets?{urlencode({'as_of': text})}")
+        assert visitor.page.evaluate("() => window.hit") is None
+        visitor.check()
+
+
+def test_the_search_finds_while_one_types_and_keeps_it_in_the_address(visit: Visit) -> None:
+    with visit() as visitor:
+        visitor.open("/console/datasets")
+        visitor.page.get_by_label("Search").press_sequentially("SAL")
+        expect(visitor.page.locator("tbody tr")).to_have_count(1)
+        expect(visitor.page.locator("tbody th a")).to_have_text("sales")
+        visitor.page.wait_for_url("**/console/datasets?*search=SAL*")
+        visitor.page.reload()
+        expect(visitor.page.get_by_label("Search")).to_have_value("SAL")
+        visitor.check()
+
+
+def test_the_profile_comes_by_itself_and_moves_nothing(visit: Visit) -> None:
+    with visit() as visitor:
+        visitor.page.add_init_script(_SHIFTS)
+        visitor.open("/console/dataset/sales")
+        expect(visitor.page.locator("svg.histogram")).to_have_count(3)
+        assert visitor.page.evaluate("() => window.shifts") < 0.02
+        visitor.check()
+
+
+def test_nothing_blocks_the_first_paint(visit: Visit) -> None:
+    with visit() as visitor:
+        visitor.open("/console/dataset/sales")
+        assert visitor.page.evaluate(_BLOCKING) == []
+
+
+def test_the_moment_is_kept_from_page_to_page_until_it_is_cleared(visit: Visit) -> None:
+    with visit() as visitor:
+        visitor.open("/console/datasets")
+        visitor.page.get_by_label("Event or time").fill("1")
+        visitor.page.get_by_label("Event or time").press("Enter")
+        expect(visitor.page.get_by_text("You see the past.")).to_be_visible()
+        visitor.page.get_by_role("link", name="sales").click()
+        expect(visitor.page.locator(".facts").first).to_contain_text("200 rows")
+        visitor.page.get_by_role("link", name="Rows", exact=True).click()
+        assert "as_of=1" in visitor.page.url
+        visitor.page.get_by_role("link", name="Back to now").click()
+        expect(visitor.page.locator(".facts").first).to_contain_text("201 rows")
+        assert "as_of" not in visitor.page.url
+        visitor.check()
+
+
+def test_an_auditor_asks_why_looks_at_then_and_undoes(visit: Visit, lake: Lake) -> None:
+    lake.ingest("name=audited", "id,price\n1,5\n")
+    lake.ingest(
+        "name=audited&mode=append",
+        "id,price\n2,999\n",
+        [("Content-Type", "text/csv"), ("X-Actor", "eve"), ("X-Change-Reason", "a joke")],
+    )
+    with visit() as visitor:
+        page = visitor.page
+        visitor.open("/console/dataset/audited?tab=rows&where=price+%3E+900")
+        page.get_by_role("link", name="Why?").click()
+        expect(page.get_by_role("heading", name="eve")).to_be_visible()
+        expect(page.get_by_text("“a joke”")).to_be_visible()
+        page.get_by_role("link", name="What it changed").click()
+        expect(page.locator(".came-rows tbody")).to_contain_text("999")
+        page.go_back()
+        page.get_by_role("link", name="Undo…").click()
+        expect(page.get_by_text("2 → 1")).to_be_visible()
+        page.get_by_label("Reason").fill("not a real price")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_text("Done, by event")).to_be_visible()
+        expect(page.locator(".facts").first).to_contain_text("1 row ")
+        expect(page.get_by_text("“not a real price”")).to_be_visible()
+        visitor.check()
+
+
+def test_an_engineer_repairs_a_refused_row(visit: Visit, lake: Lake) -> None:
+    lake.ingest("name=repaired&on_error=quarantine&types=n%3Aint64", "n\n1\ntwo\n")
+    with visit() as visitor:
+        page = visitor.page
+        visitor.open("/console/datasets?search=repaired")
+        page.get_by_role("link", name="1 in quarantine").click()
+        page.get_by_label("The rows as a file").fill("n\n2\n")
+        page.get_by_role("button", name="Check").click()
+        expect(page.get_by_text("1 row fits")).to_be_visible()
+        page.get_by_role("button", name="Load the corrected rows").click()
+        expect(page.locator(".facts").first).to_contain_text("2 rows")
+        visitor.check()
+
+
+def test_the_theme_is_chosen_and_kept(visit: Visit) -> None:
+    with visit(color_scheme="light") as visitor:
+        visitor.open("/console/datasets?search=sal")
+        visitor.page.get_by_label("Theme").select_option("dark")
+        visitor.page.wait_for_selector("html[data-theme=dark]")
+        assert "search=sal" in visitor.page.url
+        shade = "() => getComputedStyle(document.body).backgroundColor"
+        assert visitor.page.evaluate(shade) == "rgb(15, 20, 25)"
+        visitor.check()
+
+
+def test_everything_is_reached_by_the_keyboard(visit: Visit) -> None:
+    with visit() as visitor:
+        visitor.open("/console/datasets")
+        visitor.page.keyboard.press("Tab")
+        assert visitor.page.locator(":focus").inner_text() == "Skip to content"
+        visitor.page.keyboard.press("Enter")
+        assert visitor.page.evaluate("() => document.activeElement.id") == "main"
+
+
+def test_a_lost_server_is_shown_and_the_note_leaves_by_itself(visit: Visit) -> None:
+    with visit() as visitor:
+        visitor.open("/console/datasets")
+        visitor.page.context.set_offline(True)
+        expect(visitor.page.get_by_text("The server does not answer")).to_be_visible()
+        visitor.page.context.set_offline(False)
+        expect(visitor.page.get_by_text("The server does not answer")).to_be_hidden()

@@ -33,7 +33,9 @@ def sections(document: str) -> dict[str, list[list[Step]]]:
     }
 
 
-def play(block: list[Step], directory: Path, environ: Mapping[str, str]) -> None:
+def play(
+    block: list[Step], directory: Path, environ: Mapping[str, str], timeout_s: float = TIMEOUT_S
+) -> None:
     """Run a block in `directory`. AssertionError where something else is printed."""
     lines = ["rc=0"]
     for step in block:
@@ -46,7 +48,7 @@ def play(block: list[Step], directory: Path, environ: Mapping[str, str]) -> None
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         check=False,
     )
     printed = done.stdout.split(_END + "\n")

@@ -24,7 +24,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 OK, USAGE = 0, 2
 STDERR = 2
 OPTIONS = (
-    *("bucket", "url", "token_file", "host", "port", "role", "tls_cert", "tls_key"),
+    *("bucket", "url", "token_file", "host", "port", "flight_port", "role", "tls_cert", "tls_key"),
     *("secrets_file", "log_level"),
 )
 """The settings that have an option."""

@@ -21,7 +21,7 @@ from lakehouse.flight.commands import (
     StatementTicket,
     Unsupported,
 )
-from lakehouse.flight.exchange import Exchange, Exchanges, Rpc
+from lakehouse.flight.exchange import Exchange, Exchanges, Rpc, nothing
 from lakehouse.flight.tickets import Prepared, decode_prepared, decode_ticket, encode
 from lakehouse.service.service import Service
 
@@ -182,11 +182,11 @@ class Calls:
 
     async def nothing(self, rpc: Rpc) -> None:
         """For RPCs whose answer is fixed: who calls is judged all the same."""
+        await self._exchanges.answer(rpc, nothing)
 
-        async def work(exchange: Exchange) -> None:
-            return None
-
-        await self._exchanges.answer(rpc, work)
+    async def admit(self, rpc: Rpc) -> None:
+        """Judge who calls, before the RPC itself."""
+        await self._exchanges.admit(rpc)
 
 
 def _prepared(command: Command) -> Prepared | None:

@@ -100,6 +100,13 @@ class Exchanges:
             if late:
                 await asyncio.wait(late)
 
+    async def admit(self, rpc: Rpc) -> None:
+        """Raises RefusedError for an RPC without a valid token, which is recorded then."""
+        try:
+            await self._service.authentication.identify(_authorization(rpc))
+        except RefusedError:
+            await self.answer(rpc, nothing)
+
     async def answer(self, rpc: Rpc, work: Work[T]) -> T:
         """The result of `work` for the caller of an RPC, in a task of its own.
 
@@ -152,8 +159,7 @@ class Exchanges:
         if exchange.peer.unprotected:
             detail = "the connection is not encrypted, and no proxy of behind_proxy guards it"
             raise RefusedError(Refused("tls_required", detail))
-        authorization = [str(each) for each in rpc.headers.get("authorization", ())]
-        exchange.identity = await service.authentication.identify(authorization)
+        exchange.identity = await service.authentication.identify(_authorization(rpc))
         exchange.caller = self._caller(exchange)
         if refused := service.audit.read_refusal():
             raise RefusedError(refused)
@@ -292,6 +298,14 @@ def _attributes(exchange: Exchange) -> dict[str, Attribute]:
     if exchange.refused is not None:
         attributes["lakehouse.code"] = exchange.refused.code
     return attributes
+
+
+def _authorization(rpc: Rpc) -> list[str]:
+    return [str(each) for each in rpc.headers.get("authorization", ())]
+
+
+async def nothing(exchange: Exchange) -> None:
+    """The work of an RPC whose answer is fixed."""
 
 
 def _min_seq(rpc: Rpc) -> int | None:

@@ -93,8 +93,10 @@ _LISTED = (
 )
 _COLUMNS = (
     "SELECT table_name, column_name, data_type FROM information_schema.columns "
-    "WHERE table_schema = 'main' ORDER BY table_name, ordinal_position"
+    "WHERE table_schema = 'main' AND NOT (column_name = '?' AND data_type = '\"NULL\"') "
+    "ORDER BY table_name, ordinal_position"
 )
+"""A table of which only its objects know the columns has one that is called `?`."""
 _METADATA = "ARROW:FLIGHT:SQL:"
 
 

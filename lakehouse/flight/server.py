@@ -22,7 +22,7 @@ from lakehouse.flight.commands import Unsupported
 from lakehouse.flight.connections import abort
 from lakehouse.flight.exchange import Rpc
 from lakehouse.flight.parameters import bound
-from lakehouse.flight.statuses import Unimplemented, error_of
+from lakehouse.flight.statuses import Unimplemented, Unknown, error_of
 from lakehouse.flight.tickets import Prepared
 
 HEADERS = "headers"
@@ -62,11 +62,15 @@ class Opening(fl.ServerMiddlewareFactory):  # type: ignore[misc]
         self._calls = calls
 
     def start_call(self, info: Any, headers: dict[str, list[str | bytes]]) -> Call:
-        """Raises a Flight error for a handshake without a valid token."""
+        """Raises a Flight error for a handshake, or a GetSchema, without a valid token."""
         bearer = None
         if info.method == fl.FlightMethod.HANDSHAKE:
             rpc = Rpc("Handshake", headers)
             bearer = _answered(lambda: self._bridge.run(self._calls.handshake(rpc), _never))
+        elif info.method == fl.FlightMethod.GET_SCHEMA:
+            # The method itself could not answer UNAUTHENTICATED: see `get_schema`.
+            rpc = Rpc("GetSchema", headers)
+            _answered(lambda: self._bridge.run(self._calls.admit(rpc), _never))
         return Call(headers, bearer)
 
 
@@ -109,10 +113,16 @@ class FlightServer(fl.FlightServerBase):  # type: ignore[misc]
         return fl.FlightInfo(found.schema, descriptor, [endpoint], -1, -1)
 
     def get_schema(self, context: Any, descriptor: fl.FlightDescriptor) -> fl.SchemaResult:
-        """The schema of the result of a command, which is not run."""
+        """The schema of the result of a command, which is not run.
+
+        Of this method alone pyarrow takes no Flight error: those become UNKNOWN.
+        """
         rpc = _rpc("GetSchema", context)
         command = _command_of(descriptor)
-        return fl.SchemaResult(self._run(context, self._calls.schema(rpc, command)))
+        try:
+            return fl.SchemaResult(self._run(context, self._calls.schema(rpc, command)))
+        except fl.FlightError as error:
+            raise Unknown(str(error)) from None
 
     def do_get(self, context: Any, ticket: fl.Ticket) -> fl.FlightDataStream:
         """The result of a ticket."""

@@ -31,6 +31,10 @@ class Unimplemented(_Untraced, NotImplementedError):
     """UNIMPLEMENTED."""
 
 
+class Unknown(_Untraced):
+    """UNKNOWN."""
+
+
 _BY_CODE: dict[str, type[Exception]] = {
     "query_cancelled": fl.FlightCancelledError,
     "query_timeout": fl.FlightTimedOutError,

@@ -79,6 +79,8 @@ class Handoff:
         self._closed = asyncio.Event()
         self.taken = 0
         """How many pieces the thread has taken; the loop reads it to see that the client goes on."""
+        self.is_whole = False
+        """Whether the thread has taken all there is."""
 
     @property
     def is_full(self) -> bool:
@@ -116,6 +118,7 @@ class Handoff:
             if self._failure is not None:
                 raise self._failure
             if not self._pieces:
+                self.is_whole = True
                 return None
             was_full = self.is_full
             piece = self._pieces.popleft()

@@ -201,8 +201,10 @@ def _sent(stream: IpcStream, handoff: Handoff) -> Iterator[pa.RecordBatch | pa.T
 
 
 def _end(handoff: Handoff, future: Future[None]) -> None:
+    """The RPC has ended. Its work ends by itself where the client has got all of it."""
     handoff.close()
-    future.cancel()
+    if not handoff.is_whole:
+        future.cancel()
 
 
 def _bound_row(reader: Any, prepared: Prepared) -> Prepared:

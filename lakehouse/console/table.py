@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from lakehouse.console.page import Page, Redirect
-from lakehouse.console.pages import changes, datasets, journal, signing, sql
+from lakehouse.console.pages import changes, datasets, journal, signing, sql, upload
 from lakehouse.console.pages.dataset import show as dataset
 from lakehouse.console.visit import HOME, ROOT, Visit
+from lakehouse.domain.access.rights import STORAGE, WRITE
 from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.service import Service
 
@@ -16,6 +17,13 @@ PageHandler = Callable[[Service, Visit], Awaitable[Page | Redirect]]
 
 def _everyone(_held: Permissions) -> bool:
     return True
+
+
+def _writers(held: Permissions) -> bool:
+    """Who may write at least one dataset."""
+    return held.unrestricted or any(
+        WRITE in grant.can and not grant.on.startswith(STORAGE) for grant in held.grants
+    )
 
 
 class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +61,13 @@ CONSOLE_PAGES = (
     ),
     ConsolePage(
         path=f"{ROOT}/sql", handler=sql.show, summary="Write and run a statement", label="SQL"
+    ),
+    ConsolePage(
+        path=upload.UPLOAD,
+        handler=upload.show,
+        summary="Load files",
+        label="Upload",
+        offered=_writers,
     ),
     ConsolePage(
         path=journal.JOURNAL,

@@ -26,6 +26,7 @@ PAGES = {
     "sql-chart": Shown(
         "/console/sql?q=SELECT+day,price+FROM+sales&chart=line&x=day&y=price", "SQL"
     ),
+    "upload": Shown("/console/upload", "Upload"),
     "journal": Shown("/console/journal", "Journal"),
     "journal-filtered": Shown("/console/journal?type=dataset_appended&dataset=Sales", "Journal"),
     "journal-none": Shown("/console/journal?type=pin_removed", "Journal"),

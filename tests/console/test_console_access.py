@@ -20,6 +20,7 @@ ENTRIES = {
     "GET /console": (ANYONE, "/console"),
     "GET /console/datasets": (ANYONE, "/console/datasets"),
     "GET /console/sql": (ANYONE, "/console/sql?q=SELECT+*+FROM+lake.datasets&rows=100"),
+    "GET /console/upload": (ANYONE, "/console/upload"),
     "GET /console/journal": (ANYONE, "/console/journal"),
     "GET /console/event/{seq}": (EVENT, "/console/event/1"),
     "GET /console/dataset/{name}": (READ, "/console/dataset/{name}"),

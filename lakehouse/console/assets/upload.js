@@ -1,0 +1,282 @@
+// The upload page: each file is staged, which reads it whole and changes nothing; then all are loaded as one
+// change set. A file is sent again when an option of it is changed.
+"use strict";
+
+(() => {
+  const root = document.getElementById("upload");
+  const token = document.body.dataset.formToken;
+  const cards = new Set();
+  const loadForm = document.getElementById("load");
+  const loadButton = document.getElementById("load-button");
+  const outcome = document.getElementById("outcome");
+  let loading = false;
+
+  function sizeText(bytes) {
+    if (bytes < 1000) return `${bytes} B`;
+    const unit = Math.min(Math.floor(Math.log10(bytes) / 3), 4);
+    return `${(bytes / 1000 ** unit).toFixed(1)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
+  }
+
+  // The name of a dataset that a file's name suggests.
+  function nameOf(fileName) {
+    const stem = fileName.replace(/(\.(csv|tsv|txt|ndjson|jsonl|json|parquet|pq))?(\.(gz|zst))?$/i, "");
+    const name = stem.replace(/[^A-Za-z0-9_]/g, "_").slice(0, 128);
+    return /^[0-9]/.test(name) ? `_${name}`.slice(0, 128) : name;
+  }
+
+  // The format that a file's name tells; empty: the server takes it for CSV.
+  function formatOf(fileName) {
+    const [, extension] = /\.(ndjson|jsonl|parquet|pq)(?:\.(?:gz|zst))?$/i.exec(fileName) ?? [];
+    if (!extension) return "";
+    return extension.toLowerCase().startsWith("p") ? "parquet" : "ndjson";
+  }
+
+  function element(tag, text, ...children) {
+    const made = document.createElement(tag);
+    if (text) made.textContent = text;
+    made.append(...children);
+    return made;
+  }
+
+  // What an answer of the API says is wrong; text only.
+  function explanation(problem) {
+    const box = document.createDocumentFragment();
+    box.append(element("strong", `${problem.title ?? "It failed"}. `), problem.detail ?? "");
+    const rows = problem.errors ?? [];
+    if (rows.length) {
+      const list = element("ul");
+      for (const row of rows.slice(0, 20)) {
+        list.append(element("li", Object.entries(row).map(([key, value]) => `${key}: ${value}`).join(", ")));
+      }
+      if (rows.length > 20) list.append(element("li", `and ${rows.length - 20} more`));
+      box.append(list);
+    }
+    if (problem.hint) box.append(element("p", problem.hint));
+    return box;
+  }
+
+  class Card {
+    constructor(file) {
+      this.file = file;
+      this.staged = null;
+      this.request = null;
+      this.types = new Map();
+      this.node = document.getElementById("card").content.firstElementChild.cloneNode(true);
+      this.part("title").textContent = file.name;
+      this.part("columns").setAttribute("aria-label", `Columns of ${file.name}`);
+      this.part("size").textContent = sizeText(file.size);
+      this.option("name").value = root.dataset.name || nameOf(file.name);
+      this.option("format").value = formatOf(file.name);
+      for (const field of this.node.querySelectorAll("[data-option]")) {
+        field.addEventListener("change", () => this.send());
+      }
+      this.part("cancel").addEventListener("click", () => this.cancel());
+      this.part("again").addEventListener("click", () => this.send());
+      this.part("remove").addEventListener("click", () => {
+        this.cancel();
+        cards.delete(this);
+        this.node.remove();
+        showLoad();
+      });
+    }
+
+    part(name) {
+      return this.node.querySelector(`[data-part="${name}"]`);
+    }
+
+    option(name) {
+      return this.node.querySelector(`[data-option="${name}"]`);
+    }
+
+    get query() {
+      const query = new URLSearchParams({ stage: "true" });
+      for (const field of this.node.querySelectorAll("[data-option]")) {
+        if (field.value !== "") query.append(field.dataset.option, field.value);
+      }
+      const types = [...this.types].map(([column, type]) => `${column}:${type}`);
+      if (types.length) query.append("types", types.join(","));
+      return query;
+    }
+
+    state(text, busy = false) {
+      this.part("state").textContent = text;
+      this.part("cancel").hidden = !busy;
+      this.part("progress").hidden = !busy;
+      this.part("again").hidden = busy || this.staged !== null;
+      showLoad();
+    }
+
+    problem(content) {
+      const box = this.part("problem");
+      box.replaceChildren(...(content ? [content] : []));
+      box.hidden = !content;
+    }
+
+    cancel() {
+      const request = this.request;
+      this.request = null;
+      request?.abort();
+      if (request) this.state("Cancelled. Nothing was changed.");
+    }
+
+    send() {
+      this.request?.abort();
+      this.staged = null;
+      this.problem(null);
+      const request = new XMLHttpRequest();
+      this.request = request;
+      request.open("POST", `/v1/ingest?${this.query}`);
+      request.setRequestHeader("X-Form-Token", token);
+      request.setRequestHeader("Content-Type", "application/octet-stream");
+      request.upload.addEventListener("progress", (sent) => {
+        if (this.request !== request) return;
+        const part = sent.total ? sent.loaded / sent.total : 1;
+        this.part("progress").value = part;
+        this.state(part < 1 ? `${Math.floor(part * 100)} % sent` : "Sent; it is read", true);
+      });
+      request.addEventListener("load", () => this.request === request && this.answered(request));
+      request.addEventListener("error", () => {
+        if (this.request !== request) return;
+        this.request = null;
+        this.problem(element("p", "The connection was lost. Nothing was changed; check again."));
+        this.state("");
+      });
+      this.part("progress").value = 0;
+      this.state("Sending", true);
+      request.send(this.file);
+    }
+
+    answered(request) {
+      this.request = null;
+      let body;
+      try {
+        body = JSON.parse(request.responseText);
+      } catch {
+        body = { title: `Status ${request.status}`, detail: "The answer cannot be read." };
+      }
+      if (request.status !== 200) {
+        this.problem(explanation(body));
+        this.state("");
+        return;
+      }
+      this.staged = body.staged;
+      this.showColumns(body.schema);
+      const bad = body.rows_quarantined ? `, ${body.rows_quarantined.toLocaleString("en")} in quarantine` : "";
+      this.state(`${(body.rows_ingested ?? 0).toLocaleString("en")} rows${bad}: ready to load`);
+    }
+
+    showColumns(columns) {
+      const rows = columns.map((column) => {
+        const choice = document.getElementById("type-choice").content.firstElementChild.cloneNode(true);
+        choice.setAttribute("aria-label", `Type of ${column.name}`);
+        choice.value = this.types.get(column.name) ?? "";
+        choice.addEventListener("change", () => {
+          if (choice.value) this.types.set(column.name, choice.value);
+          else this.types.delete(column.name);
+          this.send();
+        });
+        const name = element("th", column.name);
+        name.scope = "row";
+        const isTyped = this.option("format").value === "parquet";
+        const cell = isTyped ? element("td", "The file says so.") : element("td", "", choice);
+        return element("tr", "", name, element("td", column.type), cell);
+      });
+      this.part("columns").querySelector("tbody").replaceChildren(...rows);
+      this.part("columns").hidden = false;
+    }
+  }
+
+  function showLoad() {
+    const all = [...cards];
+    const ready = all.filter((card) => card.staged !== null).length;
+    loadForm.hidden = !all.length;
+    loadButton.disabled = loading || !all.length || ready < all.length;
+    loadButton.textContent = all.length > 1 ? `Load ${all.length} files as one change` : "Load";
+    document.getElementById("load-note").textContent =
+      all.length && ready < all.length ? `${ready} of ${all.length} ready` : "";
+  }
+
+  function add(files) {
+    outcome.replaceChildren();
+    for (const file of files) {
+      const card = new Card(file);
+      cards.add(card);
+      document.getElementById("cards").append(card.node);
+      card.send();
+    }
+  }
+
+  // The key stays the same while the same files wait: a load whose answer was lost is not made twice.
+  let key = { of: "", value: "" };
+  function keyOf(ids) {
+    const of = ids.join();
+    if (key.of !== of) key = { of, value: crypto.getRandomValues(new Uint32Array(4)).join("-") };
+    return key.value;
+  }
+
+  async function load() {
+    const all = [...cards];
+    const ids = all.map((card) => card.staged);
+    const headers = { "Content-Type": "application/json", "X-Form-Token": token, "Idempotency-Key": keyOf(ids) };
+    const reason = document.getElementById("reason").value.trim();
+    if (reason) headers["X-Change-Reason"] = encodeWords(reason);
+    const body = JSON.stringify({ changes: ids.map((staged) => ({ op: "commit", staged })) });
+    const answer = await fetch("/v1/catalog/transaction", { method: "POST", headers, body });
+    const told = await answer.json();
+    if (!answer.ok) {
+      outcome.replaceChildren(element("div", "", explanation(told)));
+      outcome.firstChild.className = "notice bad";
+      return;
+    }
+    const names = [...new Set(all.map((card) => card.option("name").value))];
+    const links = names.map((name) => {
+      const link = element("a", name);
+      link.href = `${root.dataset.datasetRoot}${encodeURIComponent(name)}`;
+      return element("li", "", link);
+    });
+    const box = element("div", "", element("strong", `Loaded with event ${told.seq}.`), element("ul", "", ...links));
+    box.className = "notice good";
+    outcome.replaceChildren(box);
+    for (const card of all) card.node.remove();
+    cards.clear();
+  }
+
+  // A header holds Latin-1: other text goes as its UTF-8 bytes, which the server reads as UTF-8.
+  function encodeWords(text) {
+    return String.fromCharCode(...new TextEncoder().encode(text));
+  }
+
+  loadForm.addEventListener("submit", (event) => {
+    event.preventDefault();
+    loading = true;
+    showLoad();
+    load()
+      .catch(() => {
+        const note = element("p", "The connection was lost. Load again: it is not done twice.");
+        note.className = "notice bad";
+        outcome.replaceChildren(note);
+      })
+      .finally(() => {
+        loading = false;
+        showLoad();
+      });
+  });
+
+  const drop = document.getElementById("drop");
+  const chosen = document.getElementById("files");
+  chosen.addEventListener("change", () => {
+    add(chosen.files);
+    chosen.value = "";
+  });
+  for (const name of ["dragenter", "dragover"]) {
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
+  }
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    add(event.dataTransfer.files);
+  });
+})();

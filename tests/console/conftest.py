@@ -1,4 +1,7 @@
-"""A browser and a lake with something of everything for each module of tests."""
+"""A browser, and a lake with something of everything, for each module.
+
+Playwright keeps an event loop running in its thread, so that no asynchronous test may run before it stops.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager

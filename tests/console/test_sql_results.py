@@ -164,3 +164,24 @@ def test_results_are_accessible_and_fit(visit: Visit, scheme: str, width: int) -
         visitor.check_accessible()
         visitor.check_fits()
         visitor.check()
+
+
+def test_a_million_rows_take_less_than_300_mb(visit: Visit) -> None:
+    wide = (
+        "SELECT i AS id, 'customer ' || i AS name, i * 1.5 AS amount, "
+        "md5(CAST(i AS VARCHAR)) AS hash FROM range(1000000) t(i)"
+    )
+    with visit() as visitor:
+        page = visitor.page
+        visitor.open(address(wide))
+        assert done(page).startswith("1,000,000 rows")
+        page.locator("#grid").focus()
+        page.keyboard.press("Control+End")
+        expect(page.locator("#cell-999999-0")).to_have_text("999999")
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("HeapProfiler.collectGarbage")
+        heap = devtools.send("Runtime.getHeapUsage")
+        used = heap["totalSize"] + heap["embedderHeapUsedSize"] + heap["backingStorageSize"]
+        assert heap["backingStorageSize"] > 50_000_000  # the rows are in it
+        assert used < 300_000_000
+        visitor.check()

@@ -145,6 +145,7 @@ export class Grid {
     this.#host.setAttribute("aria-rowcount", String(rows.rowCount + 1));
     this.canvas.style.width = `${gutter + this.#edges.at(-1)}px`;
     this.canvas.style.height = `${this.#scrollPx + this.#size.head + ROW_PX}px`;
+    this.#host.style.setProperty("--content", `${this.#scrollPx + this.#size.head + ROW_PX}px`);
     this.canvas.style.setProperty("--gutter", `${gutter}px`);
     this.body.style.transform = `translateY(${scrollTop - (top - first) * ROW_PX}px)`;
     this.#drawHead(begin, end);
@@ -182,7 +183,7 @@ export class Grid {
     this.head.replaceChildren(corner, ...shown.map(({ name, type }, at) => {
       const header = element("div", { className: "grid-header", role: "columnheader" },
         element("span", { className: "grid-name", textContent: inLine(name, 120), dir: "auto" }),
-        element("span", { className: "grid-type", textContent: inLine(type, 60) }));
+        element("span", { className: "grid-type", textContent: inLine(type.replaceAll('"', ""), 60) }));
       header.title = `${inLine(name, 500)} ${inLine(type, 200)}`;
       if (isNumber(type)) header.classList.add("number");
       this.#placeCell(header, begin + at, at === 0);

@@ -51,6 +51,12 @@ class SqlPage {
     at("show-table").addEventListener("click", () => this.#choose(null));
     at("show-chart").addEventListener("click", () => this.#choose(this.chart.suggested(this.#run?.rows)));
     at("share").addEventListener("click", () => this.dialogs.share(addressOf(location.pathname, this.#state), this.#run?.seq));
+    for (const link of document.querySelectorAll("a[data-statement]")) {
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        this.#open(link.dataset.statement);
+      });
+    }
     at("save")?.addEventListener("click", () => this.dialogs.saveView(this.editor.text));
     addEventListener("popstate", () => this.#restore());
     addEventListener("offline", () => this.#say("This computer is offline"));
@@ -113,6 +119,7 @@ class SqlPage {
   #begin(run) {
     this.editor.clearErrors();
     at("server-rows")?.remove();
+    at("examples")?.remove();
     at("problem").replaceChildren();
     at("cancel").hidden = false;
     at("result").hidden = true;

@@ -20,6 +20,21 @@ from lakehouse.system.view_table import SYSTEM_VIEWS
 ROWS = 100
 """How many rows the form asks for."""
 MAX_ROWS = 1_000
+EXAMPLES = (
+    (
+        "What is there, largest first",
+        "SELECT name, row_count, size_bytes, updated_at\nFROM lake.datasets\nORDER BY size_bytes DESC",
+    ),
+    (
+        "The last changes, and who made them",
+        'SELECT seq, "at", type, dataset, actor, reason\nFROM lake.events\nORDER BY seq DESC\nLIMIT 100',
+    ),
+    (
+        "All columns and their types",
+        "SELECT dataset, position, name, type\nFROM lake.columns\nORDER BY dataset, position",
+    ),
+)
+"""Statements that answer in every lake."""
 MODULES = (
     "sql-page.js",
     "api.js",
@@ -59,6 +74,7 @@ async def show(service: Service, visit: Visit) -> Page:
             "statement": statement,
             "profile": profile,
             "rows": ROWS,
+            "examples": EXAMPLES,
             "found": found,
             "refused": refused,
             "code": CODES[refused.code] if refused else None,

@@ -124,7 +124,7 @@ def decoded(head: Head, body: memoryview) -> FromWorker:
     return message
 
 
-def send_data(connection: socket.socket, data: bytes) -> None:
+def send_data(connection: socket.socket, data: bytes | memoryview) -> None:
     """Send the data of a Chunk. Blocks. Raises FrameTooLarge."""
     head = _LENGTH.pack(_bounded(len(data), FROM_WORKER_BYTES) | _DATA)
     sent = connection.sendmsg([head, data])

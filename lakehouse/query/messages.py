@@ -125,6 +125,19 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
     data: bytes
 
 
+class SharedChunk(msgspec.Struct, frozen=True, tag=True):
+    """The next bytes of the document are in a slot of the shared memory. The server answers Taken."""
+
+    slot: int
+    size_bytes: int
+
+
+class Taken(msgspec.Struct, frozen=True, tag=True):
+    """The server has read this slot: it may be filled again."""
+
+    slot: int
+
+
 class Done(msgspec.Struct, frozen=True, tag=True):
     """The document is complete. `spent`: this worker keeps so much memory that it should be replaced."""
 
@@ -146,5 +159,5 @@ class Interrupt(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
-ToWorker = Configure | Ask | Views | Interrupt
-FromWorker = Ready | Need | Started | Whole | Chunk | Done | QueryFailed
+ToWorker = Configure | Ask | Views | Taken | Interrupt
+FromWorker = Ready | Need | Started | Whole | Chunk | SharedChunk | Done | QueryFailed

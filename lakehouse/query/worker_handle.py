@@ -10,13 +10,24 @@ import shutil
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from lakehouse.query.framing import FrameTooLarge
-from lakehouse.query.messages import Configure, FromWorker, Interrupt, Ready, ToWorker
+from lakehouse.query.messages import (
+    Chunk,
+    Configure,
+    FromWorker,
+    Interrupt,
+    Ready,
+    SharedChunk,
+    Taken,
+    ToWorker,
+)
 from lakehouse.query.object_channel import ObjectChannel
+from lakehouse.query.shared_memory import SharedMemory, make_shared_memory
 from lakehouse.query.worker_channel import WorkerChannel
 
 log = structlog.get_logger()
@@ -39,6 +50,7 @@ class WorkerProcess:
         process: asyncio.subprocess.Process,
         channel: WorkerChannel,
         objects: ObjectChannel,
+        shared: SharedMemory,
         directory: Path,
         configure: Configure,
     ) -> None:
@@ -50,6 +62,7 @@ class WorkerProcess:
         """The channel by which it reads objects."""
         self._process = process
         self._channel = channel
+        self._shared = shared
         self._directory = directory
 
     @property
@@ -74,14 +87,26 @@ class WorkerProcess:
         await self.send(Interrupt(number))
 
     async def receive(self) -> FromWorker:
-        """Return the next message. Raises WorkerDied, for one that is too large as well."""
+        """Return the next message, with data where it is shared.
+
+        Raises WorkerDied, also for a message that is too large or of a slot that does not exist.
+        """
         try:
             message = await self._channel.receive()
-        except FrameTooLarge as error:
+            if isinstance(message, SharedChunk):
+                return await self._take(message)
+        except (FrameTooLarge, ValueError) as error:
             raise WorkerDied from error
         if message is None:
             raise WorkerDied
         return message
+
+    async def _take(self, message: SharedChunk) -> Chunk:
+        chunk = Chunk(self._shared.read(message.slot, message.size_bytes))
+        # A worker that has ended said why in a message that follows.
+        with suppress(ConnectionError):
+            await self._channel.send(Taken(message.slot))
+        return chunk
 
     def kill(self) -> None:
         """End the process now, whatever it does."""
@@ -94,6 +119,7 @@ class WorkerProcess:
         await self._process.wait()
         await self.objects.close()
         await self._channel.close()
+        self._shared.close()
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
 
@@ -106,11 +132,18 @@ async def start_worker(configure: Configure) -> WorkerProcess:
     directory = Path(tempfile.mkdtemp(prefix=f"{OWNED_PREFIX}{os.getpid()}-", dir=parent))
     ours, theirs = socket.socketpair()
     our_objects, their_objects = socket.socketpair()
+    descriptor = make_shared_memory()
     with theirs, their_objects:
-        process = await _spawn(theirs, their_objects, directory)
+        inherited = theirs.fileno(), their_objects.fileno(), descriptor
+        try:
+            process = await _spawn(inherited, directory)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    shared = SharedMemory(descriptor)
     channel = await WorkerChannel.open(ours)
     objects = await ObjectChannel.open(our_objects)
-    worker = WorkerProcess(process, channel, objects, directory, configure)
+    worker = WorkerProcess(process, channel, objects, shared, directory, configure)
     try:
         await _introduce(worker, configure, directory)
     except BaseException:
@@ -138,10 +171,7 @@ async def _introduce(worker: WorkerProcess, configure: Configure, directory: Pat
         log.warning("worker_not_confined", missing=sorted(missing))
 
 
-async def _spawn(
-    theirs: socket.socket, objects: socket.socket, directory: Path
-) -> asyncio.subprocess.Process:
-    descriptors = theirs.fileno(), objects.fileno()
+async def _spawn(descriptors: tuple[int, ...], directory: Path) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "lakehouse.query.worker.main"),
         *map(str, (*descriptors, os.getpid())),

@@ -20,6 +20,7 @@ _OWN_BUFFERS = ((pa.types.is_struct, 1), (pa.types.is_fixed_size_list, 1), (pa.t
 """How many of its buffers are a nested array's own, before its children's."""
 
 _LARGEST_DECIMAL = 10**38 - 1
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -43,14 +44,34 @@ def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 def arrow_pieces(
     schema: pa.Schema, batches: Batches, compression: str | None = None
-) -> Iterator[bytes]:
+) -> Iterator[bytes | memoryview]:
     """Yield an Arrow IPC stream; its end mark is in the last piece."""
+    if compression is None and not any(map(_has_dictionary, schema.types)):
+        yield from _messages(schema, batches)
+        return
     sink, options = _Sink(), pa.ipc.IpcWriteOptions(compression=compression)
     with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema, options=options) as writer:
         for batch in batches:
             writer.write_batch(batch)
             yield sink.take()
     yield sink.take()
+
+
+def _messages(schema: pa.Schema, batches: Batches) -> Iterator[bytes | memoryview]:
+    """The messages of the stream as Arrow writes each: a third of the time of a file in Python."""
+    opening = schema.serialize().to_pybytes()
+    for batch in batches:
+        message = memoryview(batch.serialize())
+        yield opening + message if opening else message
+        opening = b""
+    yield opening + _END_OF_STREAM
+
+
+def _has_dictionary(kind: pa.DataType) -> bool:
+    """Whether the batches need others before them, with the values of an ENUM."""
+    if pa.types.is_dictionary(kind):
+        return True
+    return any(_has_dictionary(kind.field(number).type) for number in range(kind.num_fields))
 
 
 def parquet_pieces(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:

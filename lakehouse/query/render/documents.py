@@ -46,7 +46,8 @@ class Counted:
             yield batch
 
 
-Document = Callable[[Columns, Counted], Iterator[bytes]]
+Piece = bytes | memoryview
+Document = Callable[[Columns, Counted], Iterator[Piece]]
 
 
 def json_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
@@ -76,7 +77,7 @@ def csv_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
         yield opening
 
 
-def arrow_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
+def arrow_document(columns: Columns, reader: Counted) -> Iterator[Piece]:
     """Yield an Arrow IPC stream."""
     schema = arrow.plain_schema(reader.schema, tuple(column.name for column in columns))
     return arrow.arrow_pieces(schema, _plain(reader, schema))
@@ -89,7 +90,7 @@ def parquet_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
     return arrow.parquet_pieces(schema, _plain(reader, schema))
 
 
-def rows_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
+def rows_document(columns: Columns, reader: Counted) -> Iterator[Piece]:
     """Yield an Arrow IPC stream of compressed batches, each of at most 16 MiB of values or one row."""
     schema = arrow.plain_schema(reader.schema, tuple(column.name for column in columns))
     plain = (arrow.plain_batch(batch, schema) for batch in _bounded(reader))

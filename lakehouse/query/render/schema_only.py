@@ -21,7 +21,7 @@ _EXPLAIN = "SELECT '' AS explain_key, '' AS explain_value"
 _FORMS = ("({}\n) LIMIT 0", "SELECT * FROM ({}\n) LIMIT 0")
 """The second renames columns of one name; DESCRIBE, SHOW and SUMMARIZE, which need it, have none."""
 
-Rendered = tuple[tuple[Column, ...], Iterator[bytes]]
+Rendered = tuple[tuple[Column, ...], Iterator[bytes | memoryview]]
 Render = Callable[[str, Any], Rendered]
 """The columns and the Arrow stream of a statement, given its parameters."""
 
@@ -70,7 +70,7 @@ def _unknown(names: Sequence[str]) -> Any:
     return [None] * len(names) if names[0].isdecimal() else dict.fromkeys(names)
 
 
-def _with_names(pieces: Iterator[bytes], names: Sequence[str]) -> bytes:
+def _with_names(pieces: Iterator[bytes | memoryview], names: Sequence[str]) -> bytes:
     return _document(pa.ipc.open_stream(b"".join(pieces)).schema, names)
 
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import duckdb
 
 from lakehouse.query.framing import MessageReader
-from lakehouse.query.messages import Ask, Interrupt, Views
+from lakehouse.query.messages import Ask, Interrupt, Taken, ToWorker, Views
+from lakehouse.query.shared_memory import SLOTS
 
 
 class Interrupted(Exception):
@@ -29,24 +30,37 @@ class Inbox:
         self._interrupted = 0
         """The number of the last query that was interrupted: perhaps one that has not begun."""
         self._lock = threading.Lock()
+        self._free = list(range(SLOTS))
+        """The slots of the shared memory that nobody has to read."""
 
     def asks(self) -> Iterator[Ask]:
         """Yield each query, until the engine has ended; late messages about an earlier one are dropped.
 
         Raises what MessageReader.read raises.
         """
-        while (message := self._reader.read()) is not None:
+        while (message := self._read()) is not None:
             if isinstance(message, Ask):
                 yield message
 
     def views(self, number: int) -> Views:
         """Return the views for query `number`. Raises Interrupted when it is cancelled."""
-        while (message := self._reader.read()) is not None:
+        while (message := self._read()) is not None:
             if isinstance(message, Views) and message.number == number:
                 return message
             if isinstance(message, Interrupt) and message.number == number:
                 raise Interrupted
         raise Interrupted
+
+    def slot(self, number: int) -> int:
+        """Return a free slot of the shared memory for query `number`, once the server has read one.
+
+        Raises Interrupted when the query is cancelled.
+        """
+        while not self._free:
+            message = self._read()
+            if message is None or (isinstance(message, Interrupt) and message.number == number):
+                raise Interrupted
+        return self._free.pop(0)
 
     @contextmanager
     def interruptible(self, number: int, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -63,6 +77,12 @@ class Inbox:
         finally:
             with self._lock:
                 self._running = None
+
+    def _read(self) -> ToWorker | None:
+        message = self._reader.read()
+        if isinstance(message, Taken):
+            self._free.append(message.slot)
+        return message
 
     def interrupt(self, number: int, stop_reads: Callable[[], None]) -> None:
         """Stop the query of this number, on another thread than the query's."""

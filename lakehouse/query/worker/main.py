@@ -1,4 +1,4 @@
-"""The worker process: `python -m lakehouse.query.worker.main FD OBJECTS_FD PARENT_PID`.
+"""The worker process: `python -m lakehouse.query.worker.main FD OBJECTS_FD SHARED_FD PARENT_PID`.
 
 Started by `worker_handle.py` alone. Answers one query at a time until the engine has ended or a query
 broke it; a broken worker ends itself, since DuckDB guarantees nothing after running out of memory.
@@ -13,6 +13,7 @@ from lakehouse.process.imports import refuse_pandas
 from lakehouse.process.self_limits import die_with, limit_memory
 from lakehouse.query.framing import FrameTooLarge, MessageReader
 from lakehouse.query.messages import Configure, Ready
+from lakehouse.query.shared_memory import SharedMemory
 from lakehouse.query.worker.confinement import confine
 from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox
@@ -30,7 +31,7 @@ _DEEPEST = 10_000
 
 def main() -> None:
     """Serve the engine at the other end of the inherited socket."""
-    descriptor, objects, parent_pid = map(int, sys.argv[1:4])
+    descriptor, objects, shared, parent_pid = map(int, sys.argv[1:5])
     die_with(parent_pid)
     refuse_pandas()
     sys.setrecursionlimit(_DEEPEST)
@@ -44,7 +45,8 @@ def main() -> None:
     blocks = ObjectBlocks(socket.socket(fileno=objects), inbox)
     limit_memory(configure.address_space_bytes)
     connections = locked_connection(configure, ObjectFiles(blocks)), parser_connection()
-    worker = Worker(configure, *connections, inbox, channel, blocks, growth)
+    memory = SharedMemory(shared)
+    worker = Worker(configure, *connections, inbox, channel, memory, blocks, growth)
     growth.begin()
     worker.send(Ready(confinement))
     try:

@@ -25,6 +25,7 @@ from lakehouse.query.messages import (
     QueryFailed,
     Reads,
     RowSearch,
+    SharedChunk,
     Started,
     Views,
     Whole,
@@ -34,9 +35,11 @@ from lakehouse.query.policy.known_statements import KnownStatements
 from lakehouse.query.policy.statement import Statement, located, unterminated
 from lakehouse.query.relations import inner_name
 from lakehouse.query.render import schema_only
-from lakehouse.query.render.documents import Counted, document_of
+from lakehouse.query.render.documents import Counted, Piece, document_of
 from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
 from lakehouse.query.render.formats import ROWS, SCHEMA, as_text
+from lakehouse.query.render.result_columns import result_columns
+from lakehouse.query.shared_memory import LEAST_BYTES, SLOT_BYTES, SharedMemory
 from lakehouse.query.worker import defined_views, row_search
 from lakehouse.query.worker.bulk_json import BulkJson
 from lakehouse.query.worker.error_scrubber import (
@@ -57,9 +60,6 @@ from lakehouse.query.worker.view_catalog import Catalogue
 from projections.views import View
 
 _BATCH_ROWS = 8192
-_CHUNK_BYTES = 1024 * 1024
-_LONGEST_NAME_BYTES = 1024
-_LARGEST_HEADER_BYTES = 1024 * 1024
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
 _FAILURES = (
     duckdb.Error,
@@ -83,6 +83,7 @@ class Worker(msgspec.Struct):
     parser: duckdb.DuckDBPyConnection
     inbox: Inbox
     channel: socket.socket
+    shared: SharedMemory
     objects: ObjectBlocks
     growth: Growth
     catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
@@ -97,9 +98,17 @@ class Worker(msgspec.Struct):
             frame_into(self.frames, message)
         self.channel.sendall(self.frames)
 
-    def send_data(self, data: bytes) -> None:
-        """Send a part of the document, at most _CHUNK_BYTES. Blocks like `send`."""
-        send_data(self.channel, data)
+    def send_data(self, number: int, data: Piece) -> None:
+        """Send a part of query `number`'s document, at most SLOT_BYTES. Blocks like `send`.
+
+        Raises Interrupted when the query is cancelled meanwhile.
+        """
+        if len(data) < LEAST_BYTES:
+            send_data(self.channel, data)
+            return
+        slot = self.inbox.slot(number)
+        self.shared.write(slot, data)
+        self.send(SharedChunk(slot, len(data)))
 
     def serve(self, ask: Ask) -> bool:
         """Answer one query. Returns whether this process may be asked again."""
@@ -244,14 +253,14 @@ class Worker(msgspec.Struct):
             )
             return Whole(schema[0], reads, schema[1], 0)
         columns, pieces, counted = document(cursor, statement.sql, params, ask.format, self.parser)
-        first = next(pieces, b"")
+        first = bytes(next(pieces, b""))
         if counted.row_count < _BATCH_ROWS:  # that was all, so the rest is but the document's end
             first += b"".join(pieces)
-            if len(first) <= _CHUNK_BYTES:
+            if len(first) <= SLOT_BYTES:
                 return Whole(columns, reads, first, counted.row_count)
         self.send(Started(columns, reads))
         for data in chain.from_iterable(map(_parts, chain((first,), pieces))):
-            self.send_data(data)
+            self.send_data(ask.number, data)
         return Done(counted.row_count)
 
 
@@ -261,11 +270,11 @@ def document(
     params: Any,
     format_: str = "json",
     json_writer: Cursor | None = None,
-) -> tuple[tuple[Column, ...], Iterator[bytes], Counted]:
+) -> tuple[tuple[Column, ...], Iterator[Piece], Counted]:
     """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
     result = _submit(cursor, sql, params)
     described = result.description
-    columns = _columns(described)
+    columns = result_columns(described)
     types = [kind for _, kind, *_ in described]
     if format_ == ROWS and (refused := dataset_type_fault(columns, types)):
         raise RefusedError(refused)
@@ -275,23 +284,6 @@ def document(
     reader = result.arrow_reader()
     counted = Counted(reader, BulkJson(json_writer).pieces) if json_writer else Counted(reader)
     return columns, document_of(format_)(columns, counted), counted
-
-
-def _columns(described: Any) -> tuple[Column, ...]:
-    """Raises RefusedError `sql_error` for names that no client needs, before they are copied."""
-    columns, left = [], _LARGEST_HEADER_BYTES
-    for number, (name, kind, *_) in enumerate(described, 1):
-        if (size := len(name.encode())) > _LONGEST_NAME_BYTES:
-            detail = f"the name of column {number} has {size:,} bytes; at most 1,024 are allowed"
-            raise RefusedError(Refused("sql_error", f"{detail}: give it a shorter one with AS"))
-        columns.append(Column(name, str(kind)))
-        left -= size + len(columns[-1].type)
-        if left < 0:
-            detail = "the names and types of the columns take more than 1 MiB"
-            raise RefusedError(
-                Refused("sql_error", f"{detail}: select fewer columns, or cast them")
-            )
-    return tuple(columns)
 
 
 def _submit(cursor: Cursor, sql: str, params: Any) -> Any:
@@ -310,9 +302,10 @@ def _stated(statement: Statement | Refused) -> Statement:
     return statement
 
 
-def _parts(piece: bytes) -> Iterator[bytes]:
-    for start in range(0, len(piece), _CHUNK_BYTES):
-        yield piece[start : start + _CHUNK_BYTES]
+def _parts(piece: Piece) -> Iterator[Piece]:
+    whole = memoryview(piece)
+    for start in range(0, len(whole), SLOT_BYTES):
+        yield whole[start : start + SLOT_BYTES]
 
 
 def _message(error: BaseException) -> str:

@@ -54,7 +54,7 @@ def test_a_worker_that_cannot_read_its_engine_ends() -> None:
         sys.executable,
         "-m",
         "lakehouse.query.worker.main",
-        *[str(theirs.fileno())] * 2,
+        *[str(theirs.fileno())] * 3,
         str(os.getpid()),
     ]
     with ours, theirs, subprocess.Popen(command, pass_fds=[theirs.fileno()]) as worker:
@@ -85,7 +85,7 @@ async def test_a_worker_knows_nothing_that_it_was_not_told(
     await make_lake(workers=1)
     pid = worker_pids()[0]
     assert b"hunter2" not in Path(f"/proc/{pid}/environ").read_bytes()
-    assert Path(f"/proc/{pid}/cmdline").read_bytes().count(b"\0") == 7
+    assert Path(f"/proc/{pid}/cmdline").read_bytes().count(b"\0") == 8
     limits = Path(f"/proc/{pid}/limits").read_text()
     assert "Max core file size        0" in limits
     assert "Max address space         unlimited" not in limits

@@ -41,6 +41,8 @@ from projections.fold import State
 
 REMEMBERED_TABLES = 256
 PAGE = 1_000
+FEW = 16
+"""Events whose versions are derived without a listing, which has a page for every 1,000 objects."""
 UPLOADS = 16
 """Derived objects that are written at a time."""
 PRESENT = None
@@ -229,8 +231,11 @@ class IcebergCatalog:
     async def _derive(
         self, known: _Known, name: str, found: list[Step], before: Dataset | None
     ) -> None:
-        """Derive the versions that events made, and write what they need."""
-        present: set[str] | None = None
+        """Derive the versions that events made, and write what they need.
+
+        For a few versions it is not listed what others have written: the same bytes can be written again.
+        """
+        present: set[str] | None = set() if before is not None and len(found) <= FEW else None
         async for objects in self._objects_of(known, name, found, before):
             if present is None:
                 prefix = directory(known.deriver.uuid)

@@ -15,11 +15,12 @@ TOKEN = "$LAKEHOUSE_TOKEN"  # noqa: S105  # the name of a variable
 class Equivalent(msgspec.Struct, frozen=True, kw_only=True):
     """The request of the API that returns what a page shows, and the same in Python.
 
-    `python` is an expression over `lake`, a connection. Null parameters are left out.
+    `python` is an expression over `lake`, a connection; empty where the client has none. Null
+    parameters are left out.
     """
 
     path: str
-    python: str
+    python: str = ""
     query: dict[str, Any] = {}
     method: str = "GET"
     body: dict[str, Any] | None = None

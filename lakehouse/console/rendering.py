@@ -5,6 +5,7 @@ never mark text of the lake as safe.
 """
 
 import functools
+import secrets
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from lakehouse.console.page import Page
 from lakehouse.console.pages.changes import RESTORE, UNDO
 from lakehouse.console.queries import quoted
 from lakehouse.console.table import CONSOLE_PAGES
-from lakehouse.console.visit import ROOT, Visit, dataset_path, event_path
+from lakehouse.console.visit import ROOT, Visit, dataset_path, event_path, principal_path
 from lakehouse.domain.errors import CODES, Refused
 
 
@@ -60,6 +61,8 @@ def _environment() -> Environment:
         "dataset_path": dataset_path,
         "importmap": _importmap,
         "event_path": event_path,
+        "principal_path": principal_path,
+        "random_key": lambda: secrets.token_hex(16),
         "inline": _inline,
         "is_number": formatting.is_number,
         "paths": frozenset(each.path for each in CONSOLE_PAGES),

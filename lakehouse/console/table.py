@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from lakehouse.console.page import Page, Redirect
-from lakehouse.console.pages import changes, datasets, journal, signing, sql, upload
+from lakehouse.console.pages import access, changes, datasets, journal, signing, sql, upload
 from lakehouse.console.pages.dataset import show as dataset
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.domain.access.rights import STORAGE, WRITE
@@ -93,6 +93,31 @@ CONSOLE_PAGES = (
     ConsolePage(path=changes.RESTORE, handler=changes.preview_restore, summary="Preview a restore"),
     ConsolePage(
         path=changes.RESTORE, method="POST", handler=changes.restore, summary="Restore a dataset"
+    ),
+    ConsolePage(
+        path=access.ACCESS,
+        handler=access.show,
+        summary="Show who may do what",
+        label="Access",
+        below=access.PRINCIPAL,
+    ),
+    ConsolePage(
+        path=f"{access.PRINCIPAL}{{name}}",
+        handler=access.principal,
+        summary="Show a principal",
+        admin=True,
+    ),
+    ConsolePage(path=f"{ROOT}/audit", handler=access.audit, summary="Show the audit", admin=True),
+    *(
+        ConsolePage(path=f"{access.ACCESS}/{name}", method="POST", handler=handler, summary=summary)
+        for name, handler, summary in (
+            ("put", access.put_principal, "Make or change a principal"),
+            ("drop", access.drop_principal, "Drop a principal"),
+            ("grant", access.put_grant, "Grant rights"),
+            ("ungrant", access.drop_grant, "Remove a grant"),
+            ("issue", access.issue, "Issue a token"),
+            ("revoke", access.revoke, "Revoke a token"),
+        )
     ),
     ConsolePage(
         path=f"{ROOT}/sign-in", handler=signing.show, summary="Ask for a token", public=True

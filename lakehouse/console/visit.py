@@ -100,6 +100,11 @@ def event_path(seq: int) -> str:
     return f"{ROOT}/event/{seq}"
 
 
+def principal_path(name: str) -> str:
+    """The path of a principal's page."""
+    return f"{ROOT}/principal/{quote(name, safe='')}"
+
+
 def _target(path: str, query: dict[str, Any]) -> str:
     given = {name: value for name, value in query.items() if value not in (None, "")}
     return path + (f"?{urlencode(given)}" if given else "")

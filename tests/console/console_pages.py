@@ -49,6 +49,8 @@ PAGES = {
     "undo": Shown("/console/undo?seq=2", "Undo event 2"),
     "undo-refused": Shown("/console/undo?seq=5", "Undo event 5"),
     "restore": Shown("/console/restore?name=sales&to=1", "Restore sales as of 1"),
+    "access": Shown("/console/access", "Access"),
+    "audit": Shown("/console/audit", "Audit"),
     "error": Shown("/console/nowhere", "Not found", status=404),
 }
 

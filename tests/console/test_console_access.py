@@ -26,11 +26,20 @@ ENTRIES = {
     "GET /console/dataset/{name}": (READ, "/console/dataset/{name}"),
     "GET /console/undo": (WRITE, "/console/undo?seq=1"),
     "GET /console/restore": (WRITE, "/console/restore?name={name}&to=9"),
+    "GET /console/access": (ANYONE, "/console/access"),
+    "GET /console/principal/{name}": (ADMIN, "/console/principal/reader"),
+    "GET /console/audit": (ADMIN, "/console/audit"),
     "GET /console/sign-in": (PUBLIC, "/console/sign-in"),
 }
 """The right that each page requires, and its path; `{name}` stands for a dataset. A new page without an
 entry fails."""
 FORMS = {
+    "POST /console/access/put": ADMIN,
+    "POST /console/access/drop": ADMIN,
+    "POST /console/access/grant": ADMIN,
+    "POST /console/access/ungrant": ADMIN,
+    "POST /console/access/issue": ANYONE,
+    "POST /console/access/revoke": ANYONE,
     "POST /console/sign-in": PUBLIC,
     "POST /console/dataset/{name}": WRITE,
     "POST /console/undo": WRITE,

@@ -50,13 +50,16 @@ def test_relations_and_columns_are_completed(visit: Visit) -> None:
         page = visitor.page
         visitor.open("/console/sql")
         options = page.locator(".cm-tooltip-autocomplete li")
-        write(page, "SELECT * FROM sal")
+        write(page, "SELECT * FROM orders JOIN sal")
         expect(options.first).to_contain_text("sales")
+        expect(page.locator(".tok-keyword")).to_have_text(["SELECT", "FROM", "JOIN"])
         options.first.click()  # a key is ignored in the first 75 ms of a list
         page.keyboard.type(" s WHERE s.pr")
         expect(options.first).to_contain_text("price")
         options.first.click()
-        expect(page.locator(".cm-content")).to_have_text("SELECT * FROM sales s WHERE s.price")
+        expect(page.locator(".cm-content")).to_have_text(
+            "SELECT * FROM orders JOIN sales s WHERE s.price"
+        )
         page.keyboard.type(" > 3 AND da")
         expect(options.filter(has_text=re.compile("^day")).first).to_be_visible()
         page.keyboard.press("Escape")

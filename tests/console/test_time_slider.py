@@ -55,5 +55,6 @@ def test_a_statement_that_is_not_run_yet_goes_along(visit: Visit) -> None:
         page.locator("#as-of").fill("1")
         page.keyboard.press("Enter")
         expect(page.locator("#status")).to_contain_text("as of event 1")
+        expect(page.locator("#as-of-shown")).to_have_text("1")
         assert page.locator("#cell-0-0").inner_text() == "200"
         visitor.check()

@@ -7,7 +7,7 @@ import { element, inLine } from "console/sql-text.js";
 
 export const KINDS = ["line", "area", "bar", "point"];
 const LARGEST_ROWS = 100_000, MOST_BARS = 60, MOST_SERIES = 6;
-const LEFT = 64, RIGHT = 20, TOP = 14, BOTTOM = 44;
+const LEFT = 64, RIGHT = 20, TOP = 28, BOTTOM = 44;
 const SVG = "http://www.w3.org/2000/svg";
 
 /** What a chart of these columns shows unless somebody chooses: the first moment or text, and the numbers. */
@@ -113,7 +113,7 @@ function drawAxes(svg, { x, y }, area, across, up) {
     svg.append(text("tick middle", x.place(value), area.bottom + 18, label));
   }
   svg.append(text("axis end", area.right, area.bottom + 38, inLine(across, 60)));
-  if (up) svg.append(text("axis", area.left - 52, area.top - 2, inLine(up, 40)));
+  if (up) svg.append(text("axis", 4, 12, inLine(up, 40)));
 }
 
 function drawSeries(svg, kind, data, values, which, scales, area) {

@@ -1,17 +1,24 @@
 // What can be completed where: relations after FROM and JOIN, columns of the relations that the statement names.
 // Keywords come from the language itself.
 
+import { KEYWORDS } from "console/sql-dialect.js";
+
 const WORD = /(?:"(?:[^"]|"")*"?|[\p{L}\p{N}_$]+)$/u;
 const QUALIFIED = /((?:"(?:[^"]|"")+"|[\p{L}\p{N}_$]+)(?:\.(?:"(?:[^"]|"")+"|[\p{L}\p{N}_$]+))?)\.("?[\p{L}\p{N}_$ ]*)$/u;
-const RELATIONS = /\b(?:from|join|describe|summarize|table|pivot|unpivot)\s+((?:"(?:[^"]|"")+"|[\p{L}\p{N}_$]+)(?:\.(?:"(?:[^"]|"")+"|[\p{L}\p{N}_$]+))?)(?:\s+(?:as\s+)?("(?:[^"]|"")+"|[\p{L}\p{N}_$]+))?/giu;
+const NOT_ALIASES = "where|group|order|having|limit|join|left|right|inner|outer|full|cross|natural|on|using|union|except|"
+  + "intersect|at|asof|positional|semi|anti|qualify|window|sample|tablesample|pivot|unpivot";
+const NAME = '(?:"(?:[^"]|"")+"|[\\p{L}\\p{N}_$]+)';
+const RELATIONS = new RegExp(
+  `\\b(?:from|join|describe|summarize|table|pivot|unpivot)\\s+(${NAME}(?:\\.${NAME})?)`
+  + `(?:\\s+(?:as\\s+)?(?!(?:${NOT_ALIASES})\\b)(${NAME}))?`, "giu");
 const AFTER_FROM = /\b(?:from|join|describe|summarize|table)\s+"?[\p{L}\p{N}_$.]*$|\bfrom\s+[^()]*,\s*"?[\p{L}\p{N}_$.]*$/iu;
-const NOT_ALIASES = new Set(("where group order having limit join left right inner outer full cross natural on using "
-  + "union except intersect at asof positional semi anti qualify window sample").split(" "));
+const RESERVED = new Set(KEYWORDS.trim().split(/\s+/));
 const PLAIN = /^[a-z_][a-z0-9_$]*$/i;
 
 /** A name as SQL needs it. */
 export function quoted(name) {
-  return PLAIN.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+  const isPlain = PLAIN.test(name) && !RESERVED.has(name.toLowerCase());
+  return isPlain ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 function unquoted(name) {
@@ -24,7 +31,7 @@ export function relationsIn(text) {
   for (const [, name, alias] of text.matchAll(RELATIONS)) {
     const relation = name.split(/\.(?=(?:[^"]*"[^"]*")*[^"]*$)/).map(unquoted).join(".");
     found.set(relation.toLowerCase(), relation);
-    if (alias !== undefined && !NOT_ALIASES.has(alias.toLowerCase())) found.set(unquoted(alias).toLowerCase(), relation);
+    if (alias !== undefined) found.set(unquoted(alias).toLowerCase(), relation);
   }
   return found;
 }

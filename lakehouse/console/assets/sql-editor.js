@@ -13,11 +13,16 @@ import { FUNCTIONS, KEYWORDS, TYPES } from "console/sql-dialect.js";
 
 const dialect = SQLDialect.define({
   ...PostgreSQL.spec,
-  keywords: KEYWORDS,
-  types: TYPES,
-  builtin: FUNCTIONS,
+  keywords: words(KEYWORDS),
+  types: words(TYPES),
+  builtin: words(FUNCTIONS),
   caseInsensitiveIdentifiers: true,
 });
+
+/** The words of a list, with single spaces between them. */
+function words(list) {
+  return list.trim().split(/\s+/).join(" ");
+}
 
 const colours = HighlightStyle.define([
   { tag: tags.keyword, class: "tok-keyword" },
@@ -38,7 +43,7 @@ export function editorFor(textarea, { nonce, names, run, changed }) {
         Prec.highest(keymap.of([runs, { key: "Tab", run: acceptCompletion }])),
         lineNumbers(), highlightSpecialChars(), history(), drawSelection(), indentOnInput(),
         bracketMatching(), closeBrackets(), highlightActiveLine(), highlightSelectionMatches(), lintGutter(),
-        sql({ dialect, upperCaseKeywords: true }),
+        sql({ dialect, keywordCompletion: wordCompletion }),
         dialect.language.data.of({ autocomplete: completionsOf(names) }),
         autocompletion({ icons: false }),
         syntaxHighlighting(colours),
@@ -60,6 +65,11 @@ export function editorFor(textarea, { nonce, names, run, changed }) {
   textarea.hidden = true;
   textarea.after(view.dom);
   return new Editor(view);
+}
+
+/** Keywords are written in capitals, types and functions as DuckDB lists them. */
+function wordCompletion(label, type) {
+  return { label: type === "keyword" ? label.toUpperCase() : label, type, boost: -1 };
 }
 
 /** Replace what is selected, before Chromium does: it would copy the style of the old text into an attribute. */

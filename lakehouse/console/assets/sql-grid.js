@@ -6,6 +6,7 @@ import { element, inLine } from "console/sql-text.js";
 
 const ROW_PX = 28;
 const LARGEST_PX = 15_000_000; // Firefox draws no element that is taller than about 17.8 million.
+const SCROLL_BAR_PX = 18;
 const SPARE_ROWS = 12;
 const SHOWN_CHARACTERS = 300;
 const count = new Intl.NumberFormat("en-US");
@@ -144,8 +145,9 @@ export class Grid {
     const last = Math.min(rows.rowCount, Math.ceil(top) + this.#viewRows + SPARE_ROWS);
     this.#host.setAttribute("aria-rowcount", String(rows.rowCount + 1));
     this.canvas.style.width = `${gutter + this.#edges.at(-1)}px`;
-    this.canvas.style.height = `${this.#scrollPx + this.#size.head + ROW_PX}px`;
-    this.#host.style.setProperty("--content", `${this.#scrollPx + this.#size.head + ROW_PX}px`);
+    const height = this.#scrollPx + this.#size.head, isLong = rows.rowCount > this.#viewRows;
+    this.canvas.style.height = `${height + (isLong ? ROW_PX : 0)}px`;
+    this.#host.style.setProperty("--content", `${height + SCROLL_BAR_PX}px`);
     this.canvas.style.setProperty("--gutter", `${gutter}px`);
     this.body.style.transform = `translateY(${scrollTop - (top - first) * ROW_PX}px)`;
     this.#drawHead(begin, end);

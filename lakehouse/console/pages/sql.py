@@ -6,6 +6,7 @@ takes, and can cancel it.
 
 import secrets
 
+from lakehouse.api.catalog import ListDatasetsQuery
 from lakehouse.api.sql import SqlRequest
 from lakehouse.console.first_rows import FirstRows, first_rows
 from lakehouse.console.page import Equivalent, Page
@@ -85,8 +86,16 @@ async def show(service: Service, visit: Visit) -> Page:
         equivalent=_result(visit, statement, profile) if statement.strip() else None,
         styles=("sql.css",),
         modules=MODULES,
-        seq=found.seq if found else None,
+        seq=await _seq(service, visit),
     )
+
+
+async def _seq(service: Service, visit: Visit) -> int | None:
+    """The event that the visitor has chosen. Raises RefusedError if there is no such moment."""
+    if visit.as_of is None:
+        return None
+    query = ListDatasetsQuery(limit=1, as_of=visit.as_of)
+    return (await service.catalog.list(visit.caller, query)).seq
 
 
 async def _first_rows(

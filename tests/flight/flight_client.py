@@ -1,6 +1,7 @@
 """Clients of Flight SQL: the ADBC driver as users have it, and raw Flight for what it never sends."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +16,8 @@ from lakehouse.flight.wire import Fields, length_field
 
 TOKEN_HEADER = DatabaseOptions.AUTHORIZATION_HEADER.value
 CALL_HEADER = DatabaseOptions.RPC_CALL_HEADER_PREFIX.value
+
+WITHIN_S = 30.0
 
 
 @contextmanager
@@ -88,6 +91,14 @@ class Raw:
         [answer] = self.act("CreatePreparedStatement", body)
         found = Fields(Fields(answer).bytes_of(2))
         return found.bytes_of(1), found
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that only the server's own progress brings about."""
+    deadline = time.monotonic() + WITHIN_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def statement(sql: str) -> bytes:

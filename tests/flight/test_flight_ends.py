@@ -21,7 +21,7 @@ import pytest
 import trustme
 from adbc_driver_flightsql import DatabaseOptions
 from adbc_driver_manager import AdbcStatusCode
-from flight_client import Raw, adbc, query, statement
+from flight_client import WITHIN_S, Raw, adbc, query, statement, until
 from lake_server import Lake, running_lake
 from principals import closed, principal
 
@@ -31,23 +31,12 @@ from lakehouse.flight.wire import Fields, length_field
 
 ENDLESS = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
 LARGE = "SELECT i, repeat('x', 1000) AS wide FROM range(3000000) t(i)"
-WITHIN_S = 30.0
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Lake]:
     with running_lake(tmp_path / "bucket", flight_port=0, drain_s=1.0) as lake:
         yield lake
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds that only the server's own progress brings about."""
-    import time
-
-    deadline = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def running(lake: Lake, sql: str) -> int:
@@ -242,19 +231,9 @@ def served(bucket: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[str]
             assert process.wait(WITHIN_S) == 0
 
 
-def test_the_process_ends_by_a_signal_in_the_midst_of_a_result(tmp_path: Path) -> None:
-    with served(tmp_path / "bucket", drain_s="0.5") as (process, ports):
-        raw = Raw(ports["flight"])
-        reader = raw.reader(statement(LARGE))
-        assert reader.read_chunk().data.num_rows > 0
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(WITHIN_S) == 0
-        with pytest.raises((pa.ArrowException, OSError)):
-            reader.read_all()
-        raw.client.close()
-
-
-def test_tls_with_the_certificate_of_http(tmp_path: Path) -> None:
+def test_tls_with_the_certificate_of_http_and_a_stop_in_the_midst_of_a_result(
+    tmp_path: Path,
+) -> None:
     authority = trustme.CA()
     leaf = authority.issue_cert("localhost", "127.0.0.1")
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
@@ -263,7 +242,7 @@ def test_tls_with_the_certificate_of_http(tmp_path: Path) -> None:
     key.chmod(0o600)
     trusted = {DatabaseOptions.TLS_ROOT_CERTS.value: authority.cert_pem.bytes().decode()}
     paths = {"tls_cert": str(certificate), "tls_key": str(key)}
-    with served(tmp_path / "bucket", **paths) as (_, ports):
+    with served(tmp_path / "bucket", drain_s="0.5", **paths) as (process, ports):
         uri = f"grpc+tls://localhost:{ports['flight']}"
         with (
             flight_sql.connect(uri, db_kwargs=trusted, autocommit=True) as connection,
@@ -278,6 +257,15 @@ def test_tls_with_the_certificate_of_http(tmp_path: Path) -> None:
                 connection.cursor() as cursor,
             ):
                 cursor.execute("SELECT 1 AS a")
+        raw = Raw(ports["flight"])
+        raw.client = fl.connect(uri, tls_root_certs=authority.cert_pem.bytes())
+        reader = raw.reader(statement(LARGE))
+        assert reader.read_chunk().data.num_rows > 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN_S) == 0
+        with pytest.raises((pa.ArrowException, OSError)):
+            reader.read_all()
+        raw.client.close()
 
 
 def test_a_taken_port_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ the one column, or `{"overwrite": table}`. It answers each with a line: `{"rows"
 
 import glob
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,38 @@ class DuckDB:
         return self._connection.execute(f'FROM present.lake."{table}"{at}').to_arrow_table()
 
 
-ENGINES = {"pyiceberg": PyIceberg, "polars": Polars, "daft": Daft, "duckdb": DuckDB}
+class Sail:
+    """Sail, asked by Spark Connect: a server for each warehouse, since it reads these when it starts."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._present = self._in("lake")
+
+    def _in(self, warehouse: str) -> Any:
+        from pysail.spark import SparkConnectServer
+        from pyspark.sql import SparkSession
+
+        catalog = f'type="iceberg-rest", name="lk", uri="{self._uri}", warehouse="{warehouse}"'
+        os.environ["SAIL_CATALOG__LIST"] = f"[{{{catalog}}}]"
+        os.environ["SAIL_CATALOG__DEFAULT_CATALOG"] = "lk"
+        server = SparkConnectServer()
+        server.start(background=True)
+        self._servers = [*getattr(self, "_servers", []), server]
+        _, port = server.listening_address
+        return SparkSession.builder.remote(f"sc://localhost:{port}").create()
+
+    def tables(self, warehouse: str) -> list[str]:
+        session = self._in(warehouse)
+        found: list[str] = session.sql("SHOW TABLES IN lk.lake").toArrow()["tableName"].to_pylist()
+        session.stop()
+        return found
+
+    def read(self, table: str, snapshot: int | None) -> pa.Table:
+        at = "" if snapshot is None else f" VERSION AS OF {snapshot}"
+        return self._present.sql(f"SELECT * FROM lk.lake.`{table}`{at}").toArrow()
+
+
+ENGINES = {"sail": Sail, "pyiceberg": PyIceberg, "polars": Polars, "daft": Daft, "duckdb": DuckDB}
 
 
 def main() -> None:

@@ -1,11 +1,10 @@
 """The rules about changing single rows of a dataset: which objects take the place of which. Pure.
 
-Part of `decide`. The rows were found in a state that may be past: another change of the same objects
-wins, and the rows are looked for again. Objects that were appended since are not looked at: their
-append and this change happened at the same time.
+Part of `decide`. The rows were found in a state that may be past: an event is only made when every
+object that the dataset has now was searched. So each change acts on all rows of all events before its own.
 """
 
-from journal.events import DatasetRewritten, Object
+from journal.events import DatasetRewritten
 from lakehouse.domain.commands import RewriteDataset, Rewritten
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
 from lakehouse.domain.errors import Refused
@@ -23,7 +22,7 @@ def rewrite(state: State, command: RewriteDataset) -> Decision:
     work = command.rewritten
     if work is None:
         return NeedsData(DataStep.FIND_ROWS, "the rows are not found yet")
-    if (reason := _outdated(state, live, work)) is not None:
+    if (reason := _outdated(live, work)) is not None:
         return NeedsData(DataStep.FIND_ROWS, reason)
     if not work.replaced:
         return Unchanged(None)
@@ -44,24 +43,16 @@ def rewrite(state: State, command: RewriteDataset) -> Decision:
     )
 
 
-def _outdated(state: State, live: Dataset, work: Rewritten) -> str | None:
-    """Why the rows must be looked for again, or None."""
+def _outdated(live: Dataset, work: Rewritten) -> str | None:
+    """Why rows must be searched again, or None."""
     if live.schema_fingerprint != work.read_under:
         return "the dataset's schema has changed"
     held = {item.blob for item in live.objects}
     if any(blob not in held for each in work.replaced for blob in each.blobs):
         return "another change has replaced one of the objects"
-    if any(_is_unexamined(state, item, work) for item in live.objects):
-        return "the dataset has other objects"
+    if not held <= work.examined:
+        return "the dataset has objects that were not searched"
     return None
-
-
-def _is_unexamined(state: State, item: Object, work: Rewritten) -> bool:
-    """Whether an object that existed when the rows were looked for was not among those."""
-    if item.blob in work.examined:
-        return False
-    stored = state.inventory.blobs.get(item.blob)
-    return stored is None or stored.seq <= work.read_at
 
 
 def _row_count(live: Dataset, work: Rewritten) -> int | None:

@@ -15,6 +15,7 @@ KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "6"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 ROWS = 200_000
 OBJECTS = 8
+ROUNDS = 3
 
 
 def post(client: Client, route: str, body: dict[str, Any], **headers: str) -> Answer:
@@ -73,22 +74,50 @@ def test_of_changes_of_one_object_each_sees_what_the_others_left(start: Start) -
     assert one.request("POST", "/v1/sql", sql, X_Min_Seq=last).json["rows"] == [[4]]
 
 
-def test_appends_go_on_beside_a_delete(start: Start) -> None:
+def test_updates_of_different_objects_act_one_after_the_other(start: Start) -> None:
+    """Each makes rows that the other changes: whichever was first, the later found its rows too."""
+    one, two = start().client, start().client
+
+    def update(client: Client, was: int) -> Any:
+        body = {"name": "t", "where": f"part = {was}", "set": {"part": f"{1 - was}"}}
+        return lambda: post(client, "update", body)
+
+    for _ in range(ROUNDS):
+        load(one, "t", 2, 5)
+        answers = at_once(update(one, 0), update(two, 1))
+        assert {each.status for each in answers} == {200}, answers
+        first, second = sorted(answers, key=lambda answer: answer.seq)
+        assert (first.json["rows_updated"], second.json["rows_updated"]) == (5, 10)
+        sql = b'{"sql": "SELECT count(DISTINCT part) FROM t"}'
+        found = one.request("POST", "/v1/sql", sql, X_Min_Seq=str(second.seq)).json
+        assert found["rows"] == [[1]]
+
+
+def test_appends_go_on_beside_deletes_that_leave_no_row_of_before(start: Start) -> None:
     one, two = start().client, start().client
     load(one, "t", 2, 1_000)
     appended: list[Answer] = []
 
     def append() -> Answer:
-        for _ in range(10):
-            appended.append(two.ingest("name=t&mode=append", b"n,part\n-1,9\n"))
+        for _ in range(20):
+            appended.append(two.ingest("name=t&mode=append", b"n,part\n1,9\n"))
         return appended[-1]
 
-    delete = lambda: post(one, "delete", {"name": "t", "where": "n >= 0"})  # noqa: E731
-    answers = at_once(append, delete)
-    assert {each.status for each in (*appended, *answers)} == {200}
-    last = str(max(each.seq for each in (*appended, *answers)))
-    sql = b'{"sql": "SELECT count(*), max(n) FROM t"}'
-    assert one.request("POST", "/v1/sql", sql, X_Min_Seq=last).json["rows"] == [[10, -1]]
+    deleted: list[Answer] = []
+
+    def delete() -> Answer:
+        for _ in range(ROUNDS):
+            deleted.append(post(one, "delete", {"name": "t", "where": "n >= 0"}))
+        return deleted[-1]
+
+    at_once(append, delete)
+    assert {each.status for each in (*appended, *deleted)} == {200}, (appended, deleted)
+    for seq in {each.seq for each in deleted}:
+        found = one.sql("SELECT count(*) FROM t", as_of=seq)["rows"]
+        assert found == [[0]], f"rows of before event {seq} are still there"
+    last = post(two, "delete", {"name": "t", "where": "n >= 0"})
+    gone = sum(each.json["rows_deleted"] for each in (*deleted, last))
+    assert gone == 2 * 1_000 + len(appended)
 
 
 def test_killed_at_any_point_a_change_is_whole_or_absent(start: Start) -> None:

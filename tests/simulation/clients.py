@@ -35,7 +35,8 @@ from lakehouse.domain.commands import (
 )
 from lakehouse.domain.errors import Refused
 from lakehouse.service.changes import Settled
-from tests.simulation.hosts import FINGERPRINT, SCHEMA, WriterHost
+from tests.simulation.data_steps import FINGERPRINT, SCHEMA
+from tests.simulation.hosts import WriterHost
 from tests.simulation.record import (
     Compacting,
     Crashed,

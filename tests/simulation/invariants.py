@@ -18,9 +18,10 @@ from projections.codec import state_root
 from projections.fold import empty, fold
 from tests.simulation.gc_checks import COLLECTION
 from tests.simulation.hosts import COLLECTOR
-from tests.simulation.model import Verdict, essentials, judge
+from tests.simulation.model import judge
 from tests.simulation.plain_state import PlainSlot, states_of
 from tests.simulation.record import Crashed, Record, Request
+from tests.simulation.verdicts import Verdict, essentials
 
 LAKE = "_journal/lake.json"
 FAULTS = ("bucket_broken", "journal_corrupt", "upgrade_required", "internal_error", "object_lost")

@@ -12,16 +12,15 @@ from tests.simulation.broken_derivations import DERIVATIONS
 from tests.simulation.broken_erasures import ERASURES
 from tests.simulation.broken_gc import COLLECTIONS
 from tests.simulation.broken_protocols import PROTOCOLS
-from tests.simulation.broken_rows import ROW_CHANGES, written_objects_are_not_checked_for_marks
+from tests.simulation.broken_rows import ROW_CHANGES
 from tests.simulation.world import DELEGATING, ERASING, run
 
 SEEDS = 200
 FIRST = {
     **dict.fromkeys(ERASURES, ERASING),
     **dict.fromkeys(DELEGATIONS, DELEGATING),
-    written_objects_are_not_checked_for_marks: 600,
 }
-"""The seed from which a rule is searched, if not from 0: a rare meeting has a range that has it."""
+"""The seed from which a rule is searched, if not from 0."""
 
 
 @pytest.mark.parametrize(

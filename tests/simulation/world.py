@@ -160,7 +160,8 @@ class World:
         self._go_on()
         await asyncio.sleep(60)
         # A last run, when nothing is on its way: what was collected and came again late must go.
-        await self.writers[0].collect()
+        if not await self.writers[0].collect():
+            self.writers[0].halt("cannot collect although all is well")
         await asyncio.sleep(10)
         for host in self.hosts:
             if host.state is None:

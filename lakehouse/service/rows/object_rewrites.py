@@ -176,12 +176,13 @@ class ObjectRewrites:
         return await self._finder.large.without(state, dataset, item, rows, self._work_dir)
 
     def _rewritten(self, state: State, live: Dataset) -> Rewritten:
+        concerned = [item for item in live.objects if item.blob in self._written]
         return Rewritten(
             state.head.seq,
             self._under or "",
             frozenset(self._examined),
-            tuple(self._replacement(item) for item in live.objects if item.blob in self._written),
-            uploaded=False,
+            tuple(map(self._replacement, concerned)),
+            uploaded=all(item.blob in self._uploaded for item in concerned),
         )
 
     def _replacement(self, item: Object) -> Replacement:

@@ -51,8 +51,11 @@ class TestDecided:
     def test_nothing_hit_is_no_event(self) -> None:
         assert when(delete(), A) == Unchanged(None)
 
-    def test_an_append_since_then_is_no_obstacle(self) -> None:
-        assert when(delete(ONE_GONE), A, appended("a", "q")) == deleted(ONE_GONE, row_count=9)
+    def test_objects_that_were_appended_since_then_are_searched_first(self) -> None:
+        facts = (A, appended("a", "q"))
+        assert step(when(delete(ONE_GONE), *facts)) is DataStep.FIND_ROWS
+        searched = delete(ONE_GONE, examined=frozenset({blob("p"), blob("q")}))
+        assert when(searched, *facts) == deleted(ONE_GONE, row_count=9)
 
     def test_a_count_that_is_not_known_stays_so(self) -> None:
         unknown = registered("a", item("p", None), schema=COLUMNS, row_count=None)
@@ -66,15 +69,18 @@ class TestDecided:
         again = when(delete(ONE_GONE), A, deleted(ALL_GONE, row_count=0))
         assert step(again) is DataStep.FIND_ROWS
 
-    def test_changes_of_different_objects_do_not_meet(self) -> None:
-        both = (A, appended("a", "q"))
+    def test_of_changes_of_different_objects_the_later_searches_what_the_first_wrote(self) -> None:
+        """Each might make rows that the other would change: one must have been first."""
+        facts = (A, appended("a", "q"), deleted(ONE_GONE, row_count=9))
         other = Replacement((blob("q"),), (item("q2", 3),), 0, 2)
-        command = delete(other, read_at=2, examined=frozenset({blob("p"), blob("q")}))
-        assert when(command, *both, deleted(ONE_GONE, row_count=9)) == deleted(other, row_count=7)
+        before = delete(other, examined=frozenset({blob("p"), blob("q")}))
+        assert step(when(before, *facts)) is DataStep.FIND_ROWS
+        searched = delete(other, examined=frozenset(map(blob, ("p", "q", "p2"))))
+        assert when(searched, *facts) == deleted(other, row_count=7)
 
-    def test_objects_of_before_that_came_back_are_looked_at(self) -> None:
+    def test_objects_of_before_that_came_back_are_searched(self) -> None:
         facts = (A, appended("a", "q"), DatasetRestored(1, *_content(A)))
-        command = delete(ONE_GONE, read_at=3)
+        command = delete(ONE_GONE)
         back = (*facts, DatasetRestored(2, *_content(registered("a", item("p"), item("q")))))
         assert when(command, *facts) == deleted(ONE_GONE)
         assert step(when(command, *back)) is DataStep.FIND_ROWS

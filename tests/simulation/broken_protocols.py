@@ -154,10 +154,10 @@ def refused_is_final() -> Iterator[None]:
 def late_is_not_committed() -> Iterator[None]:
     """A deadline that passes while the slot is unknown, reported as `not_committed`."""
 
-    def broken(pending: Pending) -> Refused:
+    def broken(self: Pending) -> Refused:
         return Refused("not_committed", "too late")
 
-    with mock.patch.object(writers, "_late", broken):
+    with mock.patch.object(Pending, "late", broken):
         yield
 
 

@@ -5,6 +5,7 @@ may crash, which its caller must take for an answer. It must never be imported b
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.parquet import untouched_groups
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.merge_casts import Casts, cast_connection, target_schema
 from lakehouse.formats.parquet.rewriter import rewrite
@@ -37,17 +39,24 @@ def rewritten(request: RewriteRequest) -> RewrittenFile:
 
 
 def _rewritten(request: RewriteRequest) -> RewrittenFile:
-    with pq.ParquetFile(request.file, buffer_size=READ_BYTES, pre_buffer=False) as file:
+    path, directory, limits = Path(request.file), Path(request.directory), IngestLimits()
+    removed = _positions(Path(request.removed))
+    with pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False) as file:
         types = target_schema([file.schema_arrow], request.columns, False, (request.file,))
         schema = with_field_ids(types, WRITER)
         casts = Casts(cast_connection(), request.columns, schema)
-        files = rewrite(
-            map(casts.cast, file.iter_batches(BATCH_ROWS, use_threads=False)),
-            _positions(Path(request.removed)),
-            schema,
-            Path(request.directory),
-            IngestLimits(),
-        )
+
+        def decode(groups: list[int]) -> Iterator[pa.RecordBatch]:
+            batches = file.iter_batches(BATCH_ROWS, row_groups=groups, use_threads=False)
+            return map(casts.cast, batches)
+
+        runs = untouched_groups.planned(file.metadata, removed, limits)
+        if any(run.is_copied for run in runs) and untouched_groups.is_ours(path):
+            found = untouched_groups.spliced(path, runs, decode, removed, schema, directory, limits)
+            if found is not None:
+                return RewrittenFile(((found[0].name, found[1]),))
+        every = list(range(file.num_row_groups))
+        files = rewrite(decode(every), removed, schema, directory, limits)
     return RewrittenFile(tuple((Path(str(each.content)).name, each.row_count) for each in files))
 
 

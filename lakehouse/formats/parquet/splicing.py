@@ -1,0 +1,140 @@
+"""One Parquet file out of row groups of several: their bytes are copied, and only the footer is written.
+
+Owns which members of a footer hold places in the file. Page indexes and Bloom filters lie outside row
+groups and are left out; our writer makes none. Must never copy between files whose columns are stored
+differently: `Footer.schema` has to be equal.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from lakehouse.formats.parquet.thrift_compact import BINARY, I16, I64, Struct, decoded, encoded
+
+MAGIC = b"PAR1"
+_TAIL_BYTES = 8
+_PIECE_BYTES = 1024 * 1024
+_MOST_ORDINAL = (1 << 15) - 1
+
+# Field numbers of parquet.thrift: FileMetaData, RowGroup, ColumnChunk, ColumnMetaData.
+_SCHEMA, _ROWS, _GROUPS, _KEY_VALUES = 2, 3, 4, 5
+_COLUMNS, _GROUP_ROWS, _GROUP_OFFSET, _ORDINAL = 1, 3, 5, 7
+_CHUNK_PATH, _CHUNK_OFFSET, _META = 1, 2, 3
+_OUTSIDE_CHUNK = (4, 5, 6, 7)
+"""Offset index and column index."""
+_ENCRYPTED_CHUNK = (8, 9)
+_COMPRESSED_SIZE, _DATA_PAGE, _INDEX_PAGE, _DICTIONARY_PAGE = 7, 9, 10, 11
+_BLOOM = (14, 15)
+
+
+class Footer(msgspec.Struct, frozen=True):
+    """A file's footer."""
+
+    struct: Struct
+
+    @property
+    def schema(self) -> Any:
+        """How its columns are stored: names, types, field ids."""
+        return self.struct[_SCHEMA]
+
+    @property
+    def groups(self) -> list[Struct]:
+        """Its row groups."""
+        found: list[Struct] = self.struct[_GROUPS][1][1]
+        return found
+
+    def value_of(self, key: bytes) -> bytes | None:
+        """The value that its writer has put under a key."""
+        if _KEY_VALUES not in self.struct:
+            return None
+        pairs = self.struct[_KEY_VALUES][1][1]
+        return next((pair[2][1] for pair in pairs if pair[1] == (BINARY, key) and 2 in pair), None)
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Row groups of a file, by number from 0, in the order in which they are copied."""
+
+    path: Path
+    groups: Sequence[int]
+
+
+def read_footer(path: Path) -> Footer:
+    """The footer of a file. Raises ValueError where it is damaged or encrypted."""
+    with path.open("rb") as file:
+        return footer_of(file)
+
+
+def footer_of(file: BinaryIO) -> Footer:
+    """As `read_footer`, of an opened file."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _TAIL_BYTES))
+    tail = file.read()
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != MAGIC or length + _TAIL_BYTES > size:
+        raise ValueError("it does not end as a Parquet file that is not encrypted")
+    file.seek(size - _TAIL_BYTES - length)
+    return Footer(decoded(file.read(length)))
+
+
+def splice(pieces: Iterable[Piece], like: Footer, sink: BinaryIO) -> int:
+    """Write the row groups of `pieces` into `sink` under a footer `like` another; the number of rows.
+
+    Raises ValueError where a file's columns are stored differently, or a chunk cannot be copied.
+    """
+    sink.write(MAGIC)
+    groups: list[Struct] = []
+    for piece in pieces:
+        with piece.path.open("rb") as file:
+            footer = footer_of(file)
+            if footer.schema != like.schema:
+                raise ValueError("the columns are stored in another way")
+            groups += [_copied(footer.groups[n], file, sink) for n in piece.groups]
+    for place, group in enumerate(groups[: _MOST_ORDINAL + 1]):
+        group[_ORDINAL] = (I16, place)
+    rows: int = sum(group[_GROUP_ROWS][1] for group in groups)
+    type_, (elements, _) = like.struct[_GROUPS]
+    body = encoded(
+        like.struct | {_ROWS: (I64, rows), _GROUPS: (type_, (elements, groups))},
+    )
+    sink.write(body + len(body).to_bytes(4, "little") + MAGIC)
+    return rows
+
+
+def _copied(group: Struct, file: BinaryIO, sink: BinaryIO) -> Struct:
+    """The bytes of a row group, and what a footer says of it where it is now."""
+    start = sink.tell()
+    type_, (elements, chunks) = group[_COLUMNS]
+    moved = [_copied_chunk(chunk, file, sink) for chunk in chunks]
+    new = group | {_COLUMNS: (type_, (elements, moved)), _GROUP_OFFSET: (I64, start)}
+    new.pop(_ORDINAL, None)
+    return new
+
+
+def _copied_chunk(chunk: Struct, file: BinaryIO, sink: BinaryIO) -> Struct:
+    if _CHUNK_PATH in chunk or any(field in chunk for field in _ENCRYPTED_CHUNK):
+        raise ValueError("a column is encrypted, or in another file")
+    meta: Struct = dict(chunk[_META][1])
+    data, size = meta[_DATA_PAGE][1], meta[_COMPRESSED_SIZE][1]
+    dictionary = meta[_DICTIONARY_PAGE][1] if _DICTIONARY_PAGE in meta else data
+    start = min(data, dictionary)
+    moved = sink.tell() - start
+    _copy(file, start, size, sink)
+    for field in (_DATA_PAGE, _DICTIONARY_PAGE):
+        if field in meta:
+            meta[field] = (I64, meta[field][1] + moved)
+    for field in (_INDEX_PAGE, *_BLOOM):
+        meta.pop(field, None)
+    new = {field: value for field, value in chunk.items() if field not in _OUTSIDE_CHUNK}
+    return new | {_META: (chunk[_META][0], meta), _CHUNK_OFFSET: (I64, 0)}
+
+
+def _copy(file: BinaryIO, start: int, size: int, sink: BinaryIO) -> None:
+    file.seek(start)
+    while size > 0:
+        piece = file.read(min(size, _PIECE_BYTES))
+        if not piece:
+            raise ValueError("a column's bytes end too early")
+        sink.write(piece)
+        size -= len(piece)

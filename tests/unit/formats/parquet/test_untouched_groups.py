@@ -1,0 +1,188 @@
+"""Row groups that keep all their rows are copied: the file reads as one that was written anew."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.parquet import rewrite_program
+from lakehouse.formats.parquet.field_ids import with_field_ids
+from lakehouse.formats.parquet.rewrite_program import rewritten
+from lakehouse.formats.parquet.rewriting import RewriteRequest
+from lakehouse.formats.parquet.splicing import Piece, read_footer, splice
+from lakehouse.formats.parquet.untouched_groups import SPLICED, planned
+from lakehouse.formats.parquet.writer import WRITER, write_parquet
+from lakehouse.formats.schema import Column
+
+SMALL = IngestLimits(row_group_rows=100)
+ROWS = 1_050
+COLUMNS = (
+    Column("i", "int64"),
+    Column("s", "string"),
+    Column("f", "double"),
+    Column("n", "list<element: int64>"),
+)
+TYPES = {"i": pa.int64(), "s": pa.string(), "f": pa.float64(), "n": pa.list_(pa.int64())}
+TABLE = pa.table(
+    {
+        "i": range(ROWS),
+        "s": [f"text {n % 7}" if n % 5 else None for n in range(ROWS)],
+        "f": [n / 3 for n in range(ROWS)],
+        "n": [[n] * (n % 3) for n in range(ROWS)],
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewrite_program, "IngestLimits", lambda: SMALL)
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Path:
+    """A file by our writer, in row groups of 100 rows."""
+    schema = with_field_ids(pa.schema(list(TYPES.items())), WRITER)
+    batches = TABLE.cast(schema).to_batches()
+    (file,) = write_parquet(batches, schema, tmp_path, SMALL)
+    return Path(str(file.content))
+
+
+def removed(
+    file: Path, rows: Sequence[int], into: Path, columns: tuple[Column, ...] | None = COLUMNS
+) -> Path:
+    """The one file that is left of `file` without these rows."""
+    into.mkdir()
+    positions = into / "removed"
+    positions.write_bytes(pa.array(rows, pa.int64()).buffers()[1].to_pybytes()[: 8 * len(rows)])
+    found = rewritten(RewriteRequest(str(file), str(positions), columns, str(into)))
+    assert found.problem is None
+    ((path, count),) = found.paths(into)
+    assert count == ROWS - len(rows)
+    return path
+
+
+def without(rows: Sequence[int]) -> pa.Table:
+    gone = set(rows)
+    return TABLE.take([n for n in range(ROWS) if n not in gone])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [0],
+        [1_049],
+        [100],
+        [199, 200],
+        list(range(300, 400)),
+        list(range(250, 350)),
+        [5, 505, 905],
+        list(range(100)),
+    ],
+    ids=repr,
+)
+def test_it_reads_as_the_other_rows_in_their_order(
+    ours: Path, tmp_path: Path, rows: list[int]
+) -> None:
+    path = removed(ours, rows, tmp_path / "new")
+    assert path.name == SPLICED
+    expected = without(rows)
+    assert pq.read_table(path).equals(expected)
+    where = f"FROM '{path}' WHERE i BETWEEN 90 AND 420 AND f > 31"
+    i = expected.column("i").to_pylist()
+    found = duckdb.execute(f"SELECT i {where} ORDER BY file_row_number").fetchall()
+    assert [row[0] for row in found] == [n for n in i if 90 <= n <= 420 and n / 3 > 31]
+    assert duckdb.execute(f"SELECT s, n FROM '{path}'").fetchall() == list(
+        zip(expected.column("s").to_pylist(), expected.column("n").to_pylist(), strict=True)
+    )
+
+
+def test_the_bytes_of_untouched_groups_are_the_same(ours: Path, tmp_path: Path) -> None:
+    path = removed(ours, [510], tmp_path / "new")
+    was, now = pq.read_metadata(ours), pq.read_metadata(path)
+    assert now.num_row_groups == was.num_row_groups
+    assert now.schema == was.schema
+    assert now.metadata == was.metadata
+    assert now.created_by == was.created_by
+    before, after = ours.read_bytes(), path.read_bytes()
+    for number in range(was.num_row_groups - 1):
+        for column in range(was.num_columns):
+            old, new = was.row_group(number).column(column), now.row_group(number).column(column)
+            if number == 5:
+                continue
+            assert old.statistics == new.statistics
+            assert _bytes(before, old) == _bytes(after, new)
+
+
+def test_the_same_change_gives_the_same_bytes(ours: Path, tmp_path: Path) -> None:
+    first = removed(ours, [510], tmp_path / "first").read_bytes()
+    assert removed(ours, [510], tmp_path / "second").read_bytes() == first
+
+
+def test_it_can_be_done_again_and_again(ours: Path, tmp_path: Path) -> None:
+    path, left = ours, list(range(ROWS))
+    for number, at in enumerate((0, 700, 700, 300)):
+        path = _without_one(path, at, tmp_path / f"{number}")
+        del left[at]
+    assert pq.read_table(path).column("i").to_pylist() == left
+
+
+def test_small_groups_do_not_become_many(ours: Path, tmp_path: Path) -> None:
+    metadata = pq.read_metadata(removed(ours, list(range(110, 190)), tmp_path / "new"))
+    sizes = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
+    assert sizes == [100, 20, 100, 100, 100, 100, 100, 100, 100, 100, 50]
+    runs = planned(metadata, pa.array([0], pa.int64()), SMALL)
+    assert [(run.groups[0], len(run.groups), run.is_copied) for run in runs] == [
+        (0, 2, False),
+        (2, 9, True),
+    ]
+
+
+def test_files_of_other_writers_and_of_other_types_are_written_anew(
+    ours: Path, tmp_path: Path
+) -> None:
+    foreign = tmp_path / "foreign.parquet"
+    pq.write_table(TABLE, foreign, row_group_size=100)
+    path = removed(foreign, [510], tmp_path / "of-foreign")
+    assert path.name != SPLICED
+    assert pq.read_table(path).equals(without([510]))
+    wider = (msgspec.structs.replace(COLUMNS[0], type="double"), *COLUMNS[1:])
+    path = removed(ours, [510], tmp_path / "wider", wider)
+    assert path.name != SPLICED
+    assert pq.read_schema(path).field("i").type == pa.float64()
+
+
+def test_what_lies_outside_the_row_groups_is_left_out(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    pq.write_table(TABLE, source, row_group_size=100, write_page_index=True)
+    footer = read_footer(source)
+    with target.open("wb") as sink:
+        assert splice([Piece(source, (3, 1))], footer, sink) == 200
+    chunk = pq.read_metadata(target).row_group(0).column(0)
+    assert not chunk.has_offset_index
+    assert not chunk.has_column_index
+    assert pq.read_table(target).column("i").to_pylist() == [*range(300, 400), *range(100, 200)]
+
+
+def test_columns_that_are_stored_in_another_way_are_refused(tmp_path: Path) -> None:
+    source, other = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    pq.write_table(TABLE, source)
+    pq.write_table(TABLE.rename_columns(["j", "s", "f", "n"]), other)
+    with pytest.raises(ValueError, match="stored in another way"), (tmp_path / "c").open("wb") as f:
+        splice([Piece(source, (0,))], read_footer(other), f)
+
+
+def _without_one(path: Path, at: int, into: Path) -> Path:
+    into.mkdir()
+    (into / "removed").write_bytes(at.to_bytes(8, "little"))
+    found = rewritten(RewriteRequest(str(path), str(into / "removed"), COLUMNS, str(into)))
+    return found.paths(into)[0][0]
+
+
+def _bytes(body: bytes, chunk: pq.ColumnChunkMetaData) -> bytes:
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    return body[start : start + chunk.total_compressed_size]

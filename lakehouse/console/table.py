@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from lakehouse.console.page import Page, Redirect
-from lakehouse.console.pages import access, changes, datasets, journal, signing, sql, upload
+from lakehouse.console.pages import access, changes, datasets, journal, signing, sql, upkeep, upload
 from lakehouse.console.pages.dataset import show as dataset
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.domain.access.rights import STORAGE, WRITE
@@ -24,6 +24,10 @@ def _writers(held: Permissions) -> bool:
     return held.unrestricted or any(
         WRITE in grant.can and not grant.on.startswith(STORAGE) for grant in held.grants
     )
+
+
+def _admins(held: Permissions) -> bool:
+    return held.unrestricted
 
 
 class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +97,20 @@ CONSOLE_PAGES = (
     ConsolePage(path=changes.RESTORE, handler=changes.preview_restore, summary="Preview a restore"),
     ConsolePage(
         path=changes.RESTORE, method="POST", handler=changes.restore, summary="Restore a dataset"
+    ),
+    ConsolePage(
+        path=upkeep.UPKEEP,
+        handler=upkeep.show,
+        summary="List garbage and small objects",
+        label="Upkeep",
+        offered=_admins,
+        admin=True,
+    ),
+    ConsolePage(
+        path=upkeep.COLLECT, method="POST", handler=upkeep.collect, summary="Collect garbage"
+    ),
+    ConsolePage(
+        path=upkeep.COMPACT, method="POST", handler=upkeep.compact, summary="Merge small objects"
     ),
     ConsolePage(
         path=access.ACCESS,

@@ -26,6 +26,7 @@ ENTRIES = {
     "GET /console/dataset/{name}": (READ, "/console/dataset/{name}"),
     "GET /console/undo": (WRITE, "/console/undo?seq=1"),
     "GET /console/restore": (WRITE, "/console/restore?name={name}&to=9"),
+    "GET /console/upkeep": (ADMIN, "/console/upkeep"),
     "GET /console/access": (ANYONE, "/console/access"),
     "GET /console/principal/{name}": (ADMIN, "/console/principal/reader"),
     "GET /console/audit": (ADMIN, "/console/audit"),
@@ -34,6 +35,8 @@ ENTRIES = {
 """The right that each page requires, and its path; `{name}` stands for a dataset. A new page without an
 entry fails."""
 FORMS = {
+    "POST /console/upkeep/collect": ADMIN,
+    "POST /console/upkeep/compact": ADMIN,
     "POST /console/access/put": ADMIN,
     "POST /console/access/drop": ADMIN,
     "POST /console/access/grant": ADMIN,

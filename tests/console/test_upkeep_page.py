@@ -1,0 +1,67 @@
+"""Garbage and small objects in the browser: seen first, then removed or merged, by forms alone."""
+
+from collections.abc import Iterator
+
+import pytest
+from console_browser import visiting
+from console_client import Browsing, proof_in
+from lake_server import Lake, running_lake
+from playwright.sync_api import Browser, expect
+from principals import closed, principal
+
+
+@pytest.fixture
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with running_lake(tmp_path_factory.mktemp("upkeep") / "bucket") as lake:
+        yield lake
+
+
+def test_garbage_is_listed_and_then_collected(browser: Browser, own: Lake) -> None:
+    for number in range(3):
+        assert own.ingest("name=t&mode=replace", f"a\n{number}\n").status == 200
+    with visiting(browser, own, java_script_enabled=False) as visitor:
+        visitor.open("/console/upkeep")
+        page = visitor.page
+        page.get_by_label("Unused for").fill("0s")
+        page.get_by_role("button", name="List them").click()
+        expect(page.get_by_role("heading", name="May be removed")).to_be_visible()
+        assert own.sql("SELECT a FROM t", as_of=1).status == 200
+        page.get_by_label("Reason").fill("make room")
+        page.get_by_role("button", name="Remove").click()
+        expect(page.get_by_role("heading", name="Collected")).to_be_visible()
+    assert own.sql("SELECT a FROM t", as_of=1).status == 410
+    assert own.sql("SELECT a FROM t").json["rows"] == [[2]]
+    events = own.ask("GET", "/v1/journal/events").json["events"]
+    assert "make room" in {each["reason"] for each in events}
+
+
+def test_small_objects_are_previewed_and_merged(browser: Browser, own: Lake) -> None:
+    for number in range(4):
+        assert own.ingest("name=t&mode=append", f"a\n{number}\n").status == 200
+    with visiting(browser, own) as visitor:
+        visitor.open("/console/upkeep")
+        page = visitor.page
+        page.get_by_role("button", name="Preview").click()
+        expect(page.get_by_role("heading", name="Would be merged")).to_be_visible()
+        assert len(own.manifest("t").json["objects"]) == 4
+        page.get_by_role("button", name="Merge").click()
+        expect(page.get_by_role("heading", name="Merged")).to_be_visible()
+        visitor.check_accessible()
+        visitor.check()
+    assert len(own.manifest("t").json["objects"]) == 1
+    assert own.sql("SELECT a FROM t").json["rows"] == [[0], [1], [2], [3]]
+
+
+def test_a_span_that_is_none_is_refused(own: Lake) -> None:
+    assert Browsing(own.port).get("/console/upkeep?collect=soon").status == 400
+
+
+def test_who_is_no_admin_does_neither(own: Lake) -> None:
+    own.token = closed(own)
+    browsing = Browsing(own.port)
+    browsing.sign_in(principal(own, "reader", {"*": ["read", "write"]}).token or "")
+    shown = browsing.get("/console/datasets")
+    assert b"/console/upkeep" not in shown.body
+    for path, fields in (("collect", {"older_than": "0s"}), ("compact", {"name": ""})):
+        answer = browsing.post(f"/console/upkeep/{path}", fields, proof_in(shown))
+        assert answer.status == (403 if path == "collect" else 200), path

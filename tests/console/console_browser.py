@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from lake_server import Lake
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect
 
 CHROMIUM = "/usr/bin/chromium"
 AXE = (Path(__file__).parent / "axe/axe.min.js").read_text()
 WIDE, MEDIUM, NARROW = 1280, 800, 360
 """Widths of a window in CSS pixels."""
+SLOWEST_S = 45
+"""How long a page may take on a busy machine."""
 _VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -34,7 +36,11 @@ def launched(playwright: Playwright) -> Browser:
         pytest.skip(f"{CHROMIUM} is not installed")
     # Chromium refuses its sandbox to root.
     sandbox = [] if os.geteuid() else ["--no-sandbox"]
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+    # Other tests use the machine too: a slow answer is no finding.
+    expect.set_options(timeout=SLOWEST_S * 1_000)
+    return playwright.chromium.launch(
+        executable_path=CHROMIUM, args=sandbox, timeout=2 * SLOWEST_S * 1_000
+    )
 
 
 class Visitor:
@@ -95,7 +101,7 @@ def visiting(browser: Browser, lake: Lake, **options: Any) -> Iterator[Visitor]:
     context = browser.new_context(**options)
     try:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(SLOWEST_S * 1_000)
         visitor = Visitor(page, origin)
         _block_others(context, visitor)
         context.add_init_script(_VIOLATIONS)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -291,3 +292,16 @@ def test_every_page_has_the_policy(shut: Lake) -> None:
         assert headers["Cache-Control"] == "no-store"
         nonces.add(re.findall(r"'nonce-([^']+)'", policy)[0])
     assert len(nonces) == 3
+
+
+def test_a_lake_without_datasets_says_how_to_begin(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket", queries=False) as lake:
+        page = lake.ask("GET", "/console/datasets").body.decode()
+        assert "No dataset yet" in page
+        assert f"{lake.host}/v1/ingest?name=sales" in page
+        lake.token = closed(lake)
+        reader = principal(lake, "reader")
+        assert (
+            "An admin can give you the right"
+            in reader.ask("GET", "/console/datasets").body.decode()
+        )

@@ -79,7 +79,7 @@ def test_the_difference_shows_rows_that_came_and_went(own: Lake) -> None:
     own.ingest("name=t", "a,b\n1,x\n2,y\n")
     own.ingest("name=t", "a,b\n1,x\n3,z\n")
     shown = text_of(own.ask("GET", "/console/dataset/t?tab=difference").body)
-    came, _, went = shown.partition("Rows that went")
+    came, _, went = shown.partition("Removed rows")
     assert "3 z" in came and "2 y" not in came
     assert "2 y" in went and "3 z" not in went
 

@@ -44,9 +44,7 @@ async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
         query={"from": first, "to": last},
         python=f"print(lake.dataset({subject.name!r}).diff({first!r}, {last!r}))",
     )
-    return Tab(
-        template="difference.html", values=values, equivalent=equivalent, seq=found.body.last
-    )
+    return Tab(template="difference.html", values=values, equivalent=equivalent)
 
 
 def _seq(subject: Subject) -> int:

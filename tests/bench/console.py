@@ -1,0 +1,93 @@
+"""The console's list of datasets on a lake with 10,000 of them: how long the server takes for a page.
+
+`ops/bench console` writes the section of RESULTS.md. Beside each page the JSON of the same datasets, by the
+same server in turns: what a page costs on top of its use case.
+"""
+
+import logging
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from lake_server import Lake, running_lake
+
+from tests.bench.report import circumstances, table, write_section
+
+DATASETS, AT_ONCE, ROUNDS = 10_000, 1_000, 25
+PAGES = {
+    "the first page": "/console/datasets",
+    "a search": "/console/datasets?search=d77",
+    "the last page": f"/console/datasets?skip={DATASETS - 50}",
+    "most rows first": "/console/datasets?order=rows",
+    "50 datasets as JSON": "/v1/catalog/list?limit=50",
+}
+
+
+class Taken(NamedTuple):
+    """What one request took."""
+
+    wall_ms: float
+    cpu_ms: float
+
+
+def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with (
+        tempfile.TemporaryDirectory() as place,
+        running_lake(Path(place) / "bucket", queries=False) as lake,
+    ):
+        _fill(lake)
+        found: dict[str, list[Taken]] = {name: [] for name in PAGES}
+        for _ in range(ROUNDS):
+            for name, path in PAGES.items():
+                found[name].append(_taken(lake, path))
+    rows = [
+        [
+            name,
+            f"{statistics.median(one.cpu_ms for one in each):.1f} ms",
+            f"{statistics.median(one.wall_ms for one in each):.1f} ms",
+        ]
+        for name, each in found.items()
+    ]
+    shown = table(["what", "CPU, median", "elapsed, median"], rows)
+    text = (
+        f"{DATASETS:,} datasets, {ROUNDS} rounds, a connection each. CPU is that of the process, with "
+        f"the client in it; on a busy machine it says more than what elapsed.\n\n{shown}"
+    )
+    write_section("Console", f"{circumstances('console')}\n\n{text}")
+    print(shown)
+
+
+def _fill(lake: Lake) -> None:
+    assert lake.put("raw/one", b"x" * 1_000).status == 200
+    for first in range(0, DATASETS, AT_ONCE):
+        changes = [
+            {
+                "op": "register",
+                "name": f"d{number}",
+                "schema_fingerprint": "f",
+                "objects": [{"key": "raw/one"}],
+                "row_count": number,
+            }
+            for number in range(first, first + AT_ONCE)
+        ]
+        answer = lake.ask("POST", "/v1/catalog/transaction", {"changes": changes})
+        assert answer.status == 200, answer
+
+
+def _taken(lake: Lake, path: str) -> Taken:
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    assert lake.ask("GET", path).status == 200
+    ended_cpu_s, ended_s = time.process_time(), time.perf_counter()
+    return Taken((ended_s - began_s) * 1_000, (ended_cpu_s - began_cpu_s) * 1_000)
+
+
+if __name__ == "__main__":
+    main()

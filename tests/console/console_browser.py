@@ -72,7 +72,7 @@ class Visitor:
         for scheme, rules in (("light", _ALL_RULES), ("dark", _COLOURS)):
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found = self.page.evaluate(rules)["violations"]
-            assert [(scheme, _told(each)) for each in found] == []
+            assert not found, "\n".join([scheme, *map(_told, found)])
 
     def check_fits(self) -> None:
         """Fails if the page is wider than its window."""

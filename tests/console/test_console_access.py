@@ -287,7 +287,7 @@ def test_every_page_has_the_policy(shut: Lake) -> None:
         policy = headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
-        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert headers["Cache-Control"] == "no-store"
         nonces.add(re.findall(r"'nonce-([^']+)'", policy)[0])

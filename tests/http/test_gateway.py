@@ -1,12 +1,14 @@
 """The gateway in front of roles and of scripted upstreams, over raw sockets."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+import trustme
 from gateway_server import head_of, running_gateway, scripted
 from lake_server import Lake, running_lake
 from principals import closed
@@ -150,6 +152,26 @@ def token_of(client: Client) -> str:
     assert issued.status == 200
     found: str = issued.json["token"]
     return found
+
+
+def test_a_role_whose_certificate_is_not_trusted_is_sent_nothing() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    received: list[bytes] = []
+
+    def answer(connection: socket.socket) -> None:
+        try:
+            with context.wrap_socket(connection, server_side=True) as encrypted:
+                received.append(encrypted.recv(65536))
+        except (ssl.SSLError, ConnectionError):
+            received.append(b"")
+
+    with scripted(answer) as url:
+        place = url.replace("http://127.0.0.1", "https://localhost")
+        with running_gateway({"sql": place}) as gateway:
+            asked = gateway.ask("POST", "/v1/sql", {"sql": "SELECT 1"})
+            refused(asked, 502, "upstream_unavailable")
+    assert {*received} == {b""}
 
 
 @pytest.mark.parametrize("down", [*ROLES])

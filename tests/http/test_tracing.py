@@ -1,6 +1,5 @@
 """Traces: the trace id in events, log and spans; what reaches a collector; and a collector that is away."""
 
-import http.server
 import json
 import threading
 from collections.abc import Iterator
@@ -10,9 +9,9 @@ from typing import Any
 
 import pytest
 from lake_server import Lake, running_lake
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from otlp_collector import Collector
 from structlog.testing import LogCapture
 
 from lakehouse.process import otlp
@@ -67,47 +66,6 @@ def test_without_a_valid_trace_the_event_has_the_request_id(
     assert correlation(lake, answer.seq) == "req-8"
     entry = next(each for each in logged.entries if each.get("request_id") == "req-8")
     assert "trace_id" not in entry
-
-
-class Collector:
-    """Takes OTLP over HTTP, and keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.headers: list[dict[str, str]] = []
-        self.paths: list[str] = []
-        collector = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                collector.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-                collector.headers.append(dict(self.headers.items()))
-                collector.paths.append(self.path)
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Nothing."""
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def spans(self) -> list[Any]:
-        return [
-            span
-            for body in self.bodies
-            for resource in ExportTraceServiceRequest.FromString(body).resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @contextmanager

@@ -72,6 +72,8 @@ class Definition(msgspec.Struct, frozen=True):
     key: str = ""
     check: bool = False
     """Whether a mask that does not fit its column is refused: when the view is put."""
+    secure: bool = False
+    """Whether no predicate of a statement may reach the rows below: its caller may not see those."""
 
     def __repr__(self) -> str:
         return f"Definition(sql={self.sql!r}, safe={self.safe!r}, …)"

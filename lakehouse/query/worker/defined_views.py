@@ -116,7 +116,8 @@ def made_sql(
         return f"CREATE OR REPLACE VIEW {quoted(view.name)} AS SELECT * FROM {inside}"  # noqa: S608  names are quoted
     called = f"{quoted(_schema(relation))}.{quoted(view.name)}"
     if definition.safe is None:
-        return f"CREATE OR REPLACE VIEW {called} AS {closed.bodies[relation].sql}"
+        kind = "SECURE VIEW" if definition.secure else "VIEW"
+        return f"CREATE OR REPLACE {kind} {called} AS {closed.bodies[relation].sql}"
     base = f"{quoted(_schema(relation))}.{quoted(definition.safe.of)}"
     columns = columns_of(cursor, base)
     if definition.check and (fault := mask_fault(definition.safe, columns)):

@@ -174,7 +174,9 @@ class QueryRelations:
         self._inner |= {inner_name(each, relation.moment) for each in view.reads}
         needs_key = view.safe is not None and masks_hash(view.safe)
         key = await self._mask_key.hex() if needs_key else ""
-        return View(view.name, (), definition=Definition(view.sql, view.safe, key))
+        secure = not self._held.unrestricted
+        definition = Definition(view.sql, view.safe, key, secure=secure)
+        return View(view.name, (), definition=definition)
 
     def _listed(self) -> dict[str, View]:
         """All datasets and views: no objects, which would be many, and change more often."""

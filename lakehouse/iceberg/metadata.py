@@ -216,7 +216,8 @@ class Deriver:
 def _properties(mapping: str, staging: str) -> dict[str, str]:
     return {
         "schema.name-mapping.default": mapping,
-        # Iceberg's Java reader has no vectorised reader for DELTA_BYTE_ARRAY, which ingest writes.
+        # Iceberg's Java reader has no vectorised reader for DELTA_BYTE_ARRAY, which ingest writes; see
+        # ops/decisions/delta-byte-array-and-iceberg.md.
         "read.parquet.vectorization.enabled": "false",
         "write.data.path": f"{staging}data",
         "write.metadata.path": f"{staging}metadata",

@@ -272,6 +272,25 @@ async def test_a_session_lasts_so_long_and_there_are_so_many() -> None:
     assert sessions.find(last) is None
 
 
+def test_over_tls_a_cookie_is_of_this_host_alone(tmp_path: Path) -> None:
+    proxied = {"behind_proxy": ("127.0.0.1/32",), "public_url": "https://lake.example"}
+    with running_lake(tmp_path / "bucket", queries=False, **proxied) as lake:
+        issued = closed(lake)
+        headers = {
+            "Host": "lake.example",
+            "X-Forwarded-Proto": "https",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        proof = proof_in(lake.ask("GET", "/console/sign-in", headers=headers))
+        form = f"token={issued}&form_token={proof}"
+        answer = lake.ask("POST", "/console/sign-in", form, headers)
+        cookie = answer.headers["Set-Cookie"]
+        assert cookie.startswith("__Host-lakehouse_session=")
+        assert "Secure" in cookie and "HttpOnly" in cookie and "Path=/" in cookie
+        kept = headers | {"Cookie": cookie.partition(";")[0]}
+        assert lake.ask("GET", "/console/datasets", headers=kept).status == 200
+
+
 def test_a_program_gets_at_the_root_what_it_got_before(shut: Lake) -> None:
     for accept in ({}, {"Accept": "*/*"}, {"Accept": "application/json, text/html"}):
         answer = Client(shut.port).ask("GET", "/", headers=accept)

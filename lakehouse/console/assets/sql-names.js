@@ -2,17 +2,22 @@
 // They are what the principal sees: the answers come from the queries that it may run.
 
 const MOST_RELATIONS = 20_000;
-const RELATIONS = "SELECT table_name FROM information_schema.tables ORDER BY 1";
+const RELATIONS = "SELECT name FROM lake.datasets UNION ALL SELECT name FROM lake.views ORDER BY 1";
+// Under a profile names are others. It binds every relation: 8 s for 10,000 datasets, where the other takes 0.2 s.
+const UNDER_PROFILE = "SELECT table_name FROM information_schema.tables ORDER BY 1";
 
 export class Names {
   #api;
   #systemViews;
+  #isProfiled;
   #state = {};
   #relations = null;
   #columns = new Map();
 
-  constructor(api, systemViews) {
+  /** `isProfiled`: whether the principal reads under a profile whatever it chooses. */
+  constructor(api, systemViews, isProfiled) {
     this.#api = api;
+    this.#isProfiled = isProfiled;
     this.#systemViews = systemViews;
   }
 
@@ -26,7 +31,7 @@ export class Names {
 
   /** All relations: `[{name, kind}]`. */
   async relations() {
-    this.#relations ??= this.#ask(RELATIONS).then((rows) => [
+    this.#relations ??= this.#ask(this.#isProfiled || this.#state.profile ? UNDER_PROFILE : RELATIONS).then((rows) => [
       ...rows.slice(0, MOST_RELATIONS).map(([name]) => ({ name, kind: "relation" })),
       ...this.#systemViews.map((name) => ({ name: `lake.${name}`, kind: "system view" })),
     ]);

@@ -22,7 +22,7 @@ class SqlPage {
   #state = stateOf(location.href);
   #run = null;
   #api = new Api(document.body.dataset.formToken);
-  #names = new Names(this.#api, form.dataset.views.split(" "));
+  #names = new Names(this.#api, form.dataset.views.split(" "), "profiled" in form.dataset);
 
   constructor() {
     form.elements.rows.disabled = true;

@@ -138,7 +138,12 @@ class IngestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = None
     min_rows: Annotated[
-        int, Meta(ge=0, description="Refuse a file of fewer rows.", examples=[1000])
+        int,
+        Meta(
+            ge=0,
+            description="Refuse a file of fewer rows, without those that go to quarantine.",
+            examples=[1000],
+        ),
     ] = 0
 
 

@@ -214,6 +214,9 @@ CODES: dict[str, Code] = {
     "idempotency_key_reused": Code(
         422, "Idempotency key reused", "Use a new key for a new request."
     ),
+    "method_not_supported": Code(
+        501, "Method not supported", "Use GET, HEAD, POST, PUT or DELETE, in capitals."
+    ),
     "transfer_coding_not_supported": Code(
         501, "Transfer coding not supported", "Use Transfer-Encoding: chunked, or Content-Length."
     ),

@@ -59,12 +59,13 @@ def no_dataset(then: State, name: str) -> Refused:
     return Refused("dataset_not_found", detail)
 
 
-def gone(state: State, blob: str) -> Refused:
-    """Why a blob that is referred to is absent."""
+def gone(state: State, blob: str, key: str | None = None) -> Refused:
+    """Why a blob that is referred to is absent; names the key that the caller asked for."""
     seq = inventory.lost_to(state.inventory, blob)
     if seq is None:
         return Refused("object_lost", "a referenced object is absent from the bucket")
-    return Refused("objects_collected", f"the bytes were collected by event {seq}")
+    what = "the bytes" if key is None else f"the bytes of {key!r}"
+    return Refused("objects_collected", f"{what} were collected by event {seq}")
 
 
 def absent(state: State, key: str) -> Refused:

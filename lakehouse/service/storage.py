@@ -123,7 +123,7 @@ class Storage:
         if version is None:
             raise RefusedError(snapshot.absent(self._node.state, key))
         if inventory.lost_to(self._node.state.inventory, version.blob) is not None:
-            raise RefusedError(snapshot.gone(self._node.state, version.blob))
+            raise RefusedError(snapshot.gone(self._node.state, version.blob, key))
         content_type = version.content_type or PARQUET
         found = ObjectVersion(version, version.size_bytes, version.sha256, content_type)
         return Versioned(found, state.head.seq)

@@ -1,5 +1,6 @@
 """Bytes that are no HTTP, bodies that break off, clients that leave: over raw sockets."""
 
+import json
 import socket
 import struct
 import time
@@ -25,7 +26,8 @@ NOT_HTTP = [
     b"GET /secret HTTP/0.9\r\n" + HOST + b"\r\n",
     b"GET /secret HTTP/2.0\r\n" + HOST + b"\r\n",
     b"GET /secret HTTP/9\r\n" + HOST + b"\r\n",
-    b"SECRET /health HTTP/1.1\r\n" + HOST + b"\r\n",
+    b"SECRET /health\r\n" + HOST + b"\r\n",
+    b"SECRET\x01 /health HTTP/1.1\r\n" + HOST + b"\r\n",
     b"GET /health HTTP/1.1\r\nno colon here: \x01secret\r\n\r\n",
     b"GET /health HTTP/1.1\r\n" + HOST + b"Host: localhost\r\n\r\n",
     b"GET /health HTTP/1.1\r\n" + HOST + b"X-A: secret\x00\r\n\r\n",
@@ -58,6 +60,17 @@ def test_what_is_no_http_gets_a_bare_400_without_an_echo(lake: Lake, sent: bytes
     assert b"secret" not in head.lower()
     assert b"x-content-type-options: nosniff" in head.lower()
     assert b"x-request-id: " in head.lower()
+
+
+@pytest.mark.parametrize("method", [b"FOO", b"SECRET", b"get", b"M-X"])
+def test_another_method_is_a_problem_without_an_echo(lake: Lake, method: bytes) -> None:
+    with nothing_changes(lake):
+        answer = lake.raw(method + b" /health HTTP/1.1\r\n" + HOST + b"\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b" 501 " in head.split(b"\r\n")[0]
+    assert b"application/problem+json" in head
+    assert json.loads(body)["code"] == "method_not_supported"
+    assert method not in head + body.replace(b'"method_', b"")
 
 
 MALFORMED_CHUNKS = [

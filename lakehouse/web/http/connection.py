@@ -6,19 +6,27 @@ sockets cover all of it.
 """
 
 import asyncio
+import re
 import uuid
 
 import structlog
 from aiohttp import ClientPayloadError, HttpVersion10, HttpVersion11, web
+from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from lakehouse.domain.errors import Refused
 from lakehouse.web.http.exchange import stamp
+from lakehouse.web.http.problems import problem
 
 ABANDONABLE = web.RequestKey("ABANDONABLE", bool)
 """Set on a request whose answer may take long: a client that closes its side cancels it."""
 VERSIONS = (HttpVersion10, HttpVersion11)
 """Of HTTP. The parser lets 0.9, which has no headers, and 2.0 pass."""
+
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]\r?\n")
+"""RFC 9112, section 3; the method is any token."""
+_LINE_BYTES = 256
 
 log = structlog.get_logger()
 
@@ -44,12 +52,13 @@ def unreadable(request: web.BaseRequest) -> ConnectionResetError:
 class Connection(RequestHandler):
     """aiohttp's connection, with a bare 400 for bytes that are not HTTP."""
 
-    __slots__ = ("_body", "_head_begun")
+    __slots__ = ("_body", "_head_begun", "_line")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start. Only the body of the last request that was parsed can still be open."""
         self._body: StreamReader = EMPTY_PAYLOAD
         self._head_begun = False
+        self._line = b""
         super().connection_made(transport)
 
     @property
@@ -69,16 +78,24 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer bytes that are not HTTP, without an echo and without the parser's text."""
+        """Answer bytes that are not HTTP, without an echo and without the parser's text.
+
+        The parser does not know every method; a request with another one is HTTP, and gets a problem.
+        """
         identity = uuid.uuid4().hex
         log.info("unreadable_request", request_id=identity, fault=type(exc).__name__)
-        response = web.Response(status=status)
+        response: web.Response = web.Response(status=status)
+        if isinstance(exc, BadHttpMethod) and _REQUEST_LINE.match(self._line):
+            refused = Refused("method_not_supported", "the server knows no such method")
+            response = problem(refused, identity)
         stamp(response, identity)
         response.force_close()
         return response
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser. If it fails within a body, the body's reader gets the error."""
+        if self.idle and not self._head_begun:
+            self._line = data[:_LINE_BYTES]
         self._feed(data)
         self._head_begun = self.idle
         if not self._messages:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+from botocore.credentials import RefreshableCredentials
 from fake_aws import EXPIRING_S, LONG_S, FakeAws
 
 from journal.bucket.errors import BucketRefused, BucketUnavailable
@@ -215,6 +216,30 @@ async def test_credentials_are_renewed_before_they_expire(
     await bucket.close()
     numbers = [int("".join(filter(str.isdigit, key))) for key, _, _ in aws.signers]
     assert before < numbers[0] < numbers[1] == numbers[2] == aws.issued
+
+
+async def test_the_machine_s_credentials_are_renewed(
+    aws: FakeAws, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """botocore extends those that are issued with a short life, so here time passes instead."""
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"{aws.url}/machine")
+    environ = {**os.environ, "AWS_ENDPOINT_URL_S3": f"{aws.url}/s3"}
+    settings = s3_settings_from_environment(URL, environ, {}, instance_metadata=True)
+    bucket = await open_bucket(URL, settings)
+    await bucket.read("key")
+    await bucket.read("key")
+    left_s = RefreshableCredentials._seconds_remaining
+    with monkeypatch.context() as later:
+        later.setattr(
+            RefreshableCredentials, "_seconds_remaining", lambda self: left_s(self) - LONG_S + 60
+        )
+        await bucket.read("key")
+    await bucket.read("key")
+    await bucket.close()
+    keys = [key for key, _, _ in aws.signers]
+    assert keys[0] == keys[1]
+    assert keys[1] != keys[2]
+    assert keys[2] == keys[3] == f"machine{aws.issued}"
 
 
 async def test_an_endpoint_of_a_profile_is_not_used(aws: FakeAws, home: Path) -> None:

@@ -185,3 +185,16 @@ def test_a_million_rows_take_less_than_300_mb(visit: Visit) -> None:
         assert heap["backingStorageSize"] > 50_000_000  # the rows are in it
         assert used < 300_000_000
         visitor.check()
+
+
+def test_a_nested_value_is_opened_with_all_its_digits(visit: Visit) -> None:
+    with visit() as visitor:
+        page = visitor.page
+        visitor.open(address("SELECT {'n': 9007199254740993} AS large, {'n': [1, 2]} AS small"))
+        done(page)
+        page.locator("#cell-0-0").dblclick()
+        expect(page.locator("#cell-value")).to_contain_text("9007199254740993")
+        page.keyboard.press("Escape")
+        page.locator("#cell-0-1").dblclick()
+        expect(page.locator("#cell-value")).to_contain_text('"n": [')
+        visitor.check()

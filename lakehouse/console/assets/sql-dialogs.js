@@ -98,8 +98,9 @@ function headerText(text) {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
+/** Nested values with line breaks, unless a number in them has more digits than a double holds. */
 function pretty(cell, type) {
-  if (!/^(STRUCT|MAP|JSON)|\[\d*\]$/.test(type)) return cell;
+  if (/[\d.]{16}/.test(cell) || !/^(STRUCT|MAP|JSON)|\[\d*\]$/.test(type)) return cell;
   try {
     return JSON.stringify(JSON.parse(cell), null, 2);
   } catch (error) {

@@ -5,7 +5,17 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from lakehouse.console.page import Page, Redirect
-from lakehouse.console.pages import access, changes, datasets, journal, signing, sql, upkeep, upload
+from lakehouse.console.pages import (
+    access,
+    changes,
+    datasets,
+    journal,
+    signing,
+    sql,
+    storage,
+    upkeep,
+    upload,
+)
 from lakehouse.console.pages.dataset import show as dataset
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.domain.access.rights import STORAGE, WRITE
@@ -98,6 +108,15 @@ CONSOLE_PAGES = (
     ConsolePage(
         path=changes.RESTORE, method="POST", handler=changes.restore, summary="Restore a dataset"
     ),
+    ConsolePage(
+        path=storage.STORAGE,
+        handler=storage.show,
+        summary="List keys as folders",
+        label="Storage",
+        below=f"{storage.STORAGE}/",
+    ),
+    ConsolePage(path=storage.OBJECT, handler=storage.show_object, summary="Show an object"),
+    ConsolePage(path=storage.DELETE, method="POST", handler=storage.delete, summary="Delete a key"),
     ConsolePage(
         path=upkeep.UPKEEP,
         handler=upkeep.show,

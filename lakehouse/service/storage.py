@@ -1,13 +1,15 @@
 """Storage: objects under keys that users choose; each change of bytes is a new version."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
 
 from journal.bucket.keys import is_reserved, key_fault, new_key_fault, object_blob
+from lakehouse.api.console.storage import Folder, FolderEntry, FolderQuery, ObjectDetail
 from lakehouse.api.storage import GetObjectQuery, ListObjectsQuery, ObjectPage, StoredObject
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
@@ -134,6 +136,27 @@ class Storage:
         """The bytes of a version, or `length` of them from `start`. Raises as `pieces` does."""
         return await self._objects.pieces(version.stored, start, length)
 
+    async def folder(self, caller: Caller, query: FolderQuery) -> Versioned[Folder]:
+        """What lies below a prefix, in byte order of the keys. Costs the number of all keys."""
+        state = await state_for(self._node, caller, query.as_of)
+        found = inventory.in_key_order(state.inventory, query.prefix, "")
+        groups = groupby(found, lambda each: _entry_name(query.prefix, each.key))
+        entries = [_folder_entry(name, list(versions)) for name, versions in groups]
+        page = entries[query.skip : query.skip + query.limit]
+        return Versioned(Folder(page, len(entries)), state.head.seq)
+
+    async def detail(
+        self, caller: Caller, key: str, query: GetObjectQuery
+    ) -> Versioned[ObjectDetail]:
+        """The version that the key names. Raises RefusedError as `find` does."""
+        found = await self.find(caller, key, query)
+        version = found.body.stored
+        detail = ObjectDetail(
+            *(version.key, version.size_bytes, version.sha256, found.body.content_type),
+            *(version.at, version.seq),
+        )
+        return Versioned(detail, found.seq)
+
     async def list(self, caller: Caller, query: ListObjectsQuery) -> Versioned[ObjectPage]:
         """A page of objects in byte order of their keys."""
         state = await state_for(self._node, caller, query.as_of)
@@ -142,6 +165,18 @@ class Storage:
         more = page[-1].key if len(found) > query.limit else None
         rows = [presentation.listed(version) for version in page]
         return Versioned(ObjectPage(rows, more), state.head.seq)
+
+
+def _entry_name(prefix: str, key: str) -> str:
+    """What follows the prefix, up to and with the next `/`."""
+    folder, slash, _ = key[len(prefix) :].partition("/")
+    return folder + slash
+
+
+def _folder_entry(name: str, versions: Sequence[Stored]) -> FolderEntry:
+    last = max(versions, key=lambda each: each.seq)
+    size_bytes = sum(each.size_bytes for each in versions)
+    return FolderEntry(name, len(versions), size_bytes, last.at, last.seq)
 
 
 def _check_key(key: str, *, writing: bool) -> None:

@@ -49,6 +49,10 @@ PAGES = {
     "undo": Shown("/console/undo?seq=2", "Undo event 2"),
     "undo-refused": Shown("/console/undo?seq=5", "Undo event 5"),
     "restore": Shown("/console/restore?name=sales&to=1", "Restore sales as of 1"),
+    "storage": Shown("/console/storage", "Storage"),
+    "storage-folder": Shown("/console/storage?prefix=raw%2F2026%2F", "Storage"),
+    "storage-none": Shown("/console/storage?prefix=nothing%2F", "Storage"),
+    "object": Shown("/console/storage/object?key=raw%2F2026%2Fnotes.txt", "raw/2026/notes.txt"),
     "upkeep": Shown("/console/upkeep", "Upkeep"),
     "upkeep-collect": Shown("/console/upkeep?collect=0s", "Upkeep"),
     "upkeep-compact": Shown("/console/upkeep?compact=true", "Upkeep"),
@@ -86,3 +90,5 @@ def fill(lake: Lake) -> None:
     assert answer.status == 200, answer
     assert lake.ingest("name=dropped").status == 200
     assert lake.drop("dropped").status == 200
+    for key in ("raw/2026/notes.txt", "raw/%3Cb%3Ebold%3C%2Fb%3E.txt", "top.bin"):
+        assert lake.put(key).status == 200

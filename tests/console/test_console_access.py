@@ -16,7 +16,9 @@ from lakehouse.console.sessions import LIFETIME_S, MAX_OF_PRINCIPAL, Sessions
 from lakehouse.console.table import CONSOLE_PAGES
 
 SEEN, HIDDEN = "seen_a", "hidn_a"
-ANYONE, READ, WRITE, EVENT, ADMIN, PUBLIC = "anyone", "read", "write", "event", "admin", "public"
+ANYONE, READ, WRITE, ADMIN, PUBLIC = "anyone", "read", "write", "admin", "public"
+EVENT, OBJECT = "event", "object"
+"""What has tests of its own here, since it is not named by a dataset."""
 ENTRIES = {
     "GET /console": (ANYONE, "/console"),
     "GET /console/datasets": (ANYONE, "/console/datasets"),
@@ -27,6 +29,8 @@ ENTRIES = {
     "GET /console/dataset/{name}": (READ, "/console/dataset/{name}"),
     "GET /console/undo": (WRITE, "/console/undo?seq=1"),
     "GET /console/restore": (WRITE, "/console/restore?name={name}&to=9"),
+    "GET /console/storage": (ANYONE, "/console/storage"),
+    "GET /console/storage/object": (OBJECT, "/console/storage/object?key=raw/a"),
     "GET /console/upkeep": (ADMIN, "/console/upkeep"),
     "GET /console/access": (ANYONE, "/console/access"),
     "GET /console/principal/{name}": (ADMIN, "/console/principal/reader"),
@@ -36,6 +40,7 @@ ENTRIES = {
 """The right that each page requires, and its path; `{name}` stands for a dataset. A new page without an
 entry fails."""
 FORMS = {
+    "POST /console/storage/delete": WRITE,
     "POST /console/upkeep/collect": ADMIN,
     "POST /console/upkeep/compact": ADMIN,
     "POST /console/access/put": ADMIN,
@@ -132,6 +137,20 @@ def test_what_may_not_be_read_is_absent(callers: Callers, page: str) -> None:
         absent = client.ask("GET", path.format(name="none_a"))
         assert hidden.status == absent.status == 404
         assert _shape(hidden.body, HIDDEN) == _shape(absent.body, "none_a")
+
+
+def test_an_object_is_shown_to_who_may_read_its_key(shut: Lake, callers: Callers) -> None:
+    for key in ("raw/a", "secret/a"):
+        assert shut.put(key).status == 200
+    reader = principal(shut, "fetcher", {"storage:raw/*": ["read"]})
+    path = "/console/storage/object?key={}".format
+    assert reader.ask("GET", path("raw/a")).status == 200
+    assert reader.ask("GET", path("secret/a")).status == 404
+    listed = reader.ask("GET", "/console/storage")
+    assert b"raw/" in listed.body and b"secret/" not in listed.body
+    for client in callers.restricted.values():
+        assert client.ask("GET", path("raw/a")).status == 404
+    assert callers.admin.ask("GET", path("secret/a")).status == 200
 
 
 def test_an_event_about_what_may_not_be_read_is_absent(shut: Lake, callers: Callers) -> None:

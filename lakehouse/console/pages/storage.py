@@ -1,0 +1,70 @@
+"""Storage: keys as folders, and one object with its download and its deletion."""
+
+from journal.bucket.keys import is_reserved
+from lakehouse.api.console.storage import FolderQuery
+from lakehouse.api.storage import GetObjectQuery
+from lakehouse.console.page import Equivalent, Page, Redirect
+from lakehouse.console.visit import ROOT, Visit
+from lakehouse.domain.access.rights import WRITE
+from lakehouse.service.service import Service
+
+STORAGE = f"{ROOT}/storage"
+OBJECT, DELETE = f"{STORAGE}/object", f"{STORAGE}/delete"
+ROWS = 100
+
+
+async def show(service: Service, visit: Visit) -> Page:
+    """GET /console/storage: a folder, by `prefix`."""
+    prefix = visit.parameter("prefix")
+    query = FolderQuery(prefix=prefix, skip=visit.number("skip", 0), limit=ROWS, as_of=visit.as_of)
+    found = await service.storage.folder(visit.caller, query)
+    return Page(
+        template="storage/folder.html",
+        title="Storage",
+        values={
+            "found": found.body,
+            "query": query,
+            "above": _above(prefix),
+            "storage_path": STORAGE,
+            "object_path": OBJECT,
+        },
+        equivalent=Equivalent(
+            path="/v1/storage/list", query={"prefix": prefix, "as_of": visit.as_of}
+        ),
+        seq=found.seq,
+    )
+
+
+async def show_object(service: Service, visit: Visit) -> Page:
+    """GET /console/storage/object: the version of `key`. Raises RefusedError as the use case does."""
+    key = visit.parameter("key")
+    found = await service.storage.detail(visit.caller, key, GetObjectQuery(visit.as_of))
+    return Page(
+        template="storage/object.html",
+        title=key,
+        values={
+            "object": found.body,
+            "above": _above(key),
+            "storage_path": STORAGE,
+            "delete_path": DELETE,
+            "may_delete": visit.as_of is None
+            and visit.held.may_key(WRITE, key)
+            and not is_reserved(key),
+        },
+        equivalent=Equivalent(path=f"/v1/storage/get/{key}", query={"as_of": visit.as_of}),
+        seq=found.seq,
+    )
+
+
+async def delete(service: Service, visit: Visit) -> Redirect:
+    """POST /console/storage/delete. Raises RefusedError as the use case does."""
+    key = visit.field("key")
+    await service.storage.delete(visit.caller, key)
+    above = _above(key)
+    return Redirect(location=visit.url(STORAGE, prefix=above[-1][1] if above else None))
+
+
+def _above(key: str) -> list[tuple[str, str]]:
+    """The folders that a key or prefix lies in, each with its prefix; a prefix is the last of its own."""
+    names = key.split("/")[:-1]
+    return [(name, "/".join(names[: number + 1]) + "/") for number, name in enumerate(names)]

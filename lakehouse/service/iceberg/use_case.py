@@ -43,6 +43,8 @@ REMEMBERED_TABLES = 256
 PAGE = 1_000
 FEW = 16
 """Events whose versions are derived without a listing, which has a page for every 1,000 objects."""
+BATCH = 256
+"""Derived objects that are written together."""
 UPLOADS = 16
 """Derived objects that are written at a time."""
 PRESENT = None
@@ -236,11 +238,13 @@ class IcebergCatalog:
         For a few versions it is not listed what others have written: the same bytes can be written again.
         """
         present: set[str] | None = set() if before is not None and len(found) <= FEW else None
+        waiting: dict[str, bytes] = {}
         async for objects in self._objects_of(known, name, found, before):
-            if present is None:
-                prefix = directory(known.deriver.uuid)
-                present = {each.key async for each in listed(self._node.bucket, prefix)}
-            await self._upload(objects, present)
+            waiting |= objects
+            if len(waiting) >= BATCH:
+                present = await self._upload(known, waiting, present)
+                waiting = {}
+        await self._upload(known, waiting, present)
 
     async def _objects_of(
         self, known: _Known, name: str, found: list[Step], before: Dataset | None
@@ -283,7 +287,13 @@ class IcebergCatalog:
         count = rows[item.blob] if item.row_count is None else item.row_count
         return File(object_url(self._node.bucket.url, item.blob), count, item.size_bytes)
 
-    async def _upload(self, objects: dict[str, bytes], present: set[str]) -> None:
+    async def _upload(
+        self, known: _Known, objects: dict[str, bytes], present: set[str] | None
+    ) -> set[str]:
+        """Write those of the objects that are not `present`; None: list what is. Then what is there."""
+        if present is None:
+            prefix = directory(known.deriver.uuid)
+            present = {each.key async for each in listed(self._node.bucket, prefix)}
         gate = asyncio.Semaphore(UPLOADS)
 
         async def upload(key: str, body: bytes) -> None:
@@ -292,7 +302,7 @@ class IcebergCatalog:
 
         missing = {key: body for key, body in objects.items() if key not in present}
         await asyncio.gather(*(upload(key, body) for key, body in missing.items()))
-        present |= missing.keys()
+        return present | missing.keys()
 
     def _is_lost(self, objects: tuple[Object, ...]) -> bool:
         now = self._node.state.inventory

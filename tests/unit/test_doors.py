@@ -77,6 +77,8 @@ def test_http_imports_use_cases_and_what_they_speak_of(path: Path) -> None:
     assert {name for name in modules if not name.startswith(tuple(WEB_USES_TOO))} == set()
     journal = {name for name in imported(path) if name.startswith("journal")}
     assert journal <= {
+        "journal.bucket.keys",
+        "journal.bucket.keys.is_reserved",
         "journal.clock",
         "journal.clock.Clock",
         "journal.events",

@@ -167,6 +167,11 @@ class Storage:
         return Versioned(ObjectPage(rows, more), state.head.seq)
 
 
+def takes_changes(key: str) -> bool:
+    """Whether users may change what has this key: it is none of the lake's own."""
+    return not is_reserved(key)
+
+
 def _entry_name(prefix: str, key: str) -> str:
     """What follows the prefix, up to and with the next `/`."""
     folder, slash, _ = key[len(prefix) :].partition("/")

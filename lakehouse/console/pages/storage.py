@@ -1,12 +1,12 @@
 """Storage: keys as folders, and one object with its download and its deletion."""
 
-from journal.bucket.keys import is_reserved
 from lakehouse.api.console.storage import FolderQuery
 from lakehouse.api.storage import GetObjectQuery
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, Visit
 from lakehouse.domain.access.rights import WRITE
 from lakehouse.service.service import Service
+from lakehouse.service.storage import takes_changes
 
 STORAGE = f"{ROOT}/storage"
 OBJECT, DELETE = f"{STORAGE}/object", f"{STORAGE}/delete"
@@ -49,7 +49,7 @@ async def show_object(service: Service, visit: Visit) -> Page:
             "delete_path": DELETE,
             "may_delete": visit.as_of is None
             and visit.held.may_key(WRITE, key)
-            and not is_reserved(key),
+            and takes_changes(key),
         },
         equivalent=Equivalent(path=f"/v1/storage/get/{key}", query={"as_of": visit.as_of}),
         seq=found.seq,

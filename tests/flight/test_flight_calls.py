@@ -57,7 +57,7 @@ def test_a_trace_is_in_the_log(lake: Lake, logged: LogCapture) -> None:
     assert {each["trace_id"] for each in entries(logged)} == {trace}
 
 
-def test_a_driver_learns_what_is_not_offered(lake: Lake) -> None:
+def test_a_driver_reports_what_is_not_offered(lake: Lake) -> None:
     with adbc(lake) as connection, connection.cursor() as cursor:
         with pytest.raises(adbc_driver_manager.NotSupportedError, match="does not change data"):
             cursor.executescript("DELETE FROM sales")

@@ -85,7 +85,7 @@ async def test_a_bridge_that_is_closed_begins_nothing() -> None:
         bridge.begin(asyncio.sleep(0))
 
 
-async def test_the_loop_hears_that_all_is_sent() -> None:
+async def test_sent_returns_once_the_thread_has_closed() -> None:
     handoff = Handoff(asyncio.get_running_loop())
     handoff.end()
     with ThreadPoolExecutor(1) as threads:

@@ -158,7 +158,8 @@ def test_a_client_gone_mid_upload_leaves_nothing(
 
 def test_what_follows_a_body_beyond_its_length_is_another_request(lake: Lake) -> None:
     answers = lake.raw(PUT + b"Content-Length: 3\r\n\r\nabcdef\r\n\r\n")
-    assert answers.count(b"HTTP/1.") == 2 or b" 400 " in answers.split(b"\r\n")[0]
+    refused = answers.split()[1] in (b"400", b"501")
+    assert answers.count(b"HTTP/1.") == 2 or refused
     held = lake.get("bad")
     assert held.body in (b"abc", b"whole")
 

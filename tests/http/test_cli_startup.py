@@ -20,7 +20,7 @@ SLOW = {
 }  # fmt: skip
 OWN_MODULES = 26
 """More of our own than these and the start-up has grown a second purpose."""
-HTTP_ONLY = {"method_not_allowed", "query_not_found", "key_exists"}
+HTTP_ONLY = {"method_not_allowed", "method_not_supported", "query_not_found", "key_exists"}
 """Codes that no command can end with."""
 LISTING = """
 import json, sys

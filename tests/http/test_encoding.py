@@ -60,7 +60,7 @@ def test_what_would_gain_nothing_goes_as_it_is(lake: Lake) -> None:
 
 
 def test_a_coded_result_that_fails_midway_never_looks_complete(lake: Lake) -> None:
-    sql = "SELECT CASE WHEN range < 400000 THEN range ELSE error('late') END FROM range(500000)"
+    sql = "SELECT CASE WHEN range < 4000000 THEN range ELSE error('late') END FROM range(5000000)"
     with lake.connect() as sock:
         sock.sendall(lake.request("POST", "/v1/sql", {"sql": sql}, {"Accept-Encoding": "gzip"}))
         received = b""

@@ -22,6 +22,10 @@ In the simulation, 1 starves writers that are 5 times slower and loses every sec
 none starves, at no loss of throughput on a local bucket; more only adds latency.
 """
 
+LONGEST_COMMIT_S = 2.0
+"""A commit counts as no longer than this: one that met an outage says nothing about the next, and a
+writer that waited several times as long would refuse its changes at their deadline."""
+
 
 class Turns:
     """The recent slots, as one writer has seen them. Times are seconds of a monotonic clock."""
@@ -44,6 +48,7 @@ class Turns:
 
     def committed(self, took_s: float) -> None:
         """Record how long a commit of our own took."""
+        took_s = min(took_s, LONGEST_COMMIT_S)
         self.commit_s = 0.8 * self.commit_s + 0.2 * took_s if self.commit_s else took_s
 
     def is_shared(self, now_s: float) -> bool:

@@ -4,6 +4,7 @@ from itertools import cycle, islice
 
 import pytest
 
+from lakehouse.commit.limits import CommitLimits
 from lakehouse.commit.turns import (
     FORGOTTEN_COMMITS,
     FORGOTTEN_S,
@@ -106,3 +107,10 @@ def test_before_a_first_commit_nothing_is_waited_for() -> None:
     made.saw("a", 1.0)
     assert made.is_shared(1.0)
     assert made.wait_s(1.0) == 0.0
+
+
+def test_a_commit_that_met_an_outage_makes_nobody_wait_past_a_deadline() -> None:
+    """Otherwise all changes are refused long after the store is well again."""
+    taken, now_s = turns("me", "a", "b", "c", "me")
+    taken.committed(300.0)
+    assert taken.wait_s(now_s) < CommitLimits().deadline_s

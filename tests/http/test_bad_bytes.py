@@ -67,9 +67,9 @@ def test_another_method_is_a_problem_without_an_echo(lake: Lake, method: bytes) 
     with nothing_changes(lake):
         answer = lake.raw(method + b" /health HTTP/1.1\r\n" + HOST + b"\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
-    assert b" 501 " in head.split(b"\r\n")[0]
     assert b"application/problem+json" in head
-    assert json.loads(body)["code"] == "method_not_supported"
+    found = int(head.split()[1]), json.loads(body)["code"]
+    assert found == (501, "method_not_supported")
     assert method not in head + body.replace(b'"method_', b"")
 
 

@@ -47,9 +47,9 @@ def test_eight_writers_fill_as_many_slots_as_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "seconds", "share"), [(LOCAL, 2.0, 0.6), (S3, 8.0, 0.8)], ids=["local", "s3"]
+    ("way", "seconds", "share"), [(LOCAL, 2.0, 0.6), (S3, 8.0, 0.7)], ids=["local", "s3"]
 )
-def test_on_one_machine_eight_writers_commit_nearly_as_much_as_one(
+def test_on_one_machine_eight_writers_commit_most_of_what_one_does(
     way: Distance, seconds: float, share: float
 ) -> None:
     """A message between processes takes an eighth of a local commit, twice: more than in reality."""
@@ -57,7 +57,7 @@ def test_on_one_machine_eight_writers_commit_nearly_as_much_as_one(
     many = contend([way] * 8, 4, seconds, machines=1)
     assert many.refused == 0
     assert many.changes >= share * alone.changes
-    assert many.smallest_share > 0.9
+    assert many.smallest_share > 0.6
     assert many.p99_s <= 5 * many.p50_s
 
 

@@ -19,7 +19,14 @@ from lakehouse.service.access.authentication import HOLDER, Identity
 from lakehouse.service.access.quotas import CONNECTIONS
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.browser.cookies import SCHEME, SESSION, session_of
-from lakehouse.web.browser.visits import VISITS, Visits, is_page, opens_console, to_console
+from lakehouse.web.browser.visits import (
+    VISITS,
+    Visits,
+    is_page,
+    opens_console,
+    page_problem,
+    to_console,
+)
 from lakehouse.web.http.attempts import MAX_FAILED, WINDOW_S, Attempts
 from lakehouse.web.http.audit_entry import IDENTITY, MATCHED, entry_of, is_audited_read
 from lakehouse.web.http.bodies import check_transfer_coding
@@ -29,6 +36,7 @@ from lakehouse.web.http.encoding import encoded
 from lakehouse.web.http.exchange import TARGET, Exchange, finish, name_query, request_id
 from lakehouse.web.http.origin import allowed_origin, foreign
 from lakehouse.web.http.pace import PACE, Pace
+from lakehouse.web.http.page_problem import PAGE_PROBLEM
 from lakehouse.web.http.peer import LOOPBACK_SITE, Peer, Site
 from lakehouse.web.http.problems import REFUSED, refuse
 from lakehouse.web.http.request_trace import Tracing, finish_span, traced
@@ -132,6 +140,8 @@ class Edge(ConnectionServer):
             return to_console()
         check_transfer_coding(request)
         request[VISITS] = self._visits
+        if is_page(request):
+            request[PAGE_PROBLEM] = page_problem
         exchange = Exchange(request, identity, self._service.clock.monotonic(), self._surface)
         route = exchange.route
         request[ROUTE] = (route.method, route.path)

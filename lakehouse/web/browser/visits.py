@@ -16,7 +16,6 @@ from lakehouse.console.rendering import error_page, render
 from lakehouse.console.sessions import Sessions
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.domain.errors import CODES, Refused
-from lakehouse.service.access.authentication import BEARER_CHALLENGE, CHALLENGE
 from lakehouse.service.caller import Caller
 from lakehouse.service.service import Service
 from lakehouse.web.browser.cookies import SCHEME, SESSION, theme_of
@@ -85,12 +84,6 @@ def is_page(request: web.BaseRequest) -> bool:
     """Whether the request is for a page of the console, and is not another site's."""
     path = request[TARGET].partition("?")[0]
     return VISITS in request and (path == ROOT or path.startswith(f"{ROOT}/"))
-
-
-def challenge(request: web.BaseRequest) -> str:
-    """What `WWW-Authenticate` says: a browser would answer Basic with a dialog of its own."""
-    from_script = "Sec-Fetch-Mode" in request.headers
-    return BEARER_CHALLENGE if is_page(request) or from_script else CHALLENGE
 
 
 def page_problem(request: web.BaseRequest, refused: Refused, request_id: str) -> web.Response:

@@ -9,9 +9,10 @@ from aiohttp import web
 from lakehouse.api.problem import Problem
 from lakehouse.api.versioned import Versioned
 from lakehouse.domain.errors import CODES, Refused
-from lakehouse.web.browser.visits import challenge, is_page, page_problem
+from lakehouse.service.access.authentication import BEARER_CHALLENGE, CHALLENGE
 from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
 from lakehouse.web.http.iceberg_problems import iceberg_problem
+from lakehouse.web.http.page_problem import PAGE_PROBLEM
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -32,15 +33,21 @@ def refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Res
         raise ConnectionResetError(refused.code)
     if request.raw_path.startswith(ICEBERG):
         response = iceberg_problem(refused)
-    elif is_page(request):
-        response = page_problem(request, refused, identity)
+    elif (as_page := request.get(PAGE_PROBLEM)) is not None:
+        response = as_page(request, refused, identity)
     else:
         response = problem(refused, identity)
     if refused.code == "unauthenticated":
-        response.headers["WWW-Authenticate"] = challenge(request)
+        response.headers["WWW-Authenticate"] = _challenge(request)
     if refused.code == "method_not_allowed":
         response.headers["Allow"] = ", ".join(str(row["allow"]) for row in refused.errors)
     return response
+
+
+def _challenge(request: web.BaseRequest) -> str:
+    """What `WWW-Authenticate` says: a browser would answer Basic with a dialog of its own."""
+    from_script = "Sec-Fetch-Mode" in request.headers
+    return BEARER_CHALLENGE if PAGE_PROBLEM in request or from_script else CHALLENGE
 
 
 def problem(refused: Refused, request_id: str) -> web.Response:

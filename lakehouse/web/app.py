@@ -19,6 +19,7 @@ from lakehouse.service.access.authentication import HOLDER, Identity
 from lakehouse.service.access.quotas import CONNECTIONS
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.browser.cookies import SCHEME, SESSION, session_of
+from lakehouse.web.browser.page_problem import PAGE_PROBLEM
 from lakehouse.web.browser.visits import (
     VISITS,
     Visits,
@@ -36,7 +37,6 @@ from lakehouse.web.http.encoding import encoded
 from lakehouse.web.http.exchange import TARGET, Exchange, finish, name_query, request_id
 from lakehouse.web.http.origin import allowed_origin, foreign
 from lakehouse.web.http.pace import PACE, Pace
-from lakehouse.web.http.page_problem import PAGE_PROBLEM
 from lakehouse.web.http.peer import LOOPBACK_SITE, Peer, Site
 from lakehouse.web.http.problems import REFUSED, refuse
 from lakehouse.web.http.request_trace import Tracing, finish_span, traced

@@ -10,9 +10,9 @@ from lakehouse.api.problem import Problem
 from lakehouse.api.versioned import Versioned
 from lakehouse.domain.errors import CODES, Refused
 from lakehouse.service.access.authentication import BEARER_CHALLENGE, CHALLENGE
+from lakehouse.web.browser.page_problem import PAGE_PROBLEM
 from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
 from lakehouse.web.http.iceberg_problems import iceberg_problem
-from lakehouse.web.http.page_problem import PAGE_PROBLEM
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

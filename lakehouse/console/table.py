@@ -99,7 +99,7 @@ CONSOLE_PAGES = (
     ConsolePage(
         path=f"{ROOT}/dataset/{{name}}",
         method="POST",
-        handler=dataset.mend,
+        handler=dataset.correct,
         summary="Check or load the corrected rows of a quarantine",
     ),
     ConsolePage(path=changes.UNDO, handler=changes.preview_undo, summary="Preview an undo"),

@@ -22,6 +22,22 @@ def choose(visitor: Visitor, files: Sequence[Any]) -> Locator:
     return visitor.page.locator(".card")
 
 
+def lose_first(visitor: Visitor, path: str, *, answered: bool) -> None:
+    """Lose the connection of the first request to a path; `answered`: after the server has done it."""
+    lost = [True]
+
+    def judge(route: Route) -> None:
+        if not lost:
+            route.continue_()
+            return
+        lost.pop()
+        if answered:
+            route.fetch()
+        route.abort()
+
+    visitor.page.route(path, judge)
+
+
 def head(lake: Lake) -> int:
     seq: int = lake.ask("GET", "/v1/journal/head").json["seq"]
     return seq
@@ -89,16 +105,7 @@ def test_hostile_names_and_cells_stay_text(visit: Visit) -> None:
 def test_a_lost_connection_is_shown_and_the_file_is_sent_again(visit: Visit) -> None:
     with visit() as visitor:
         visitor.open("/console/upload")
-        lost = [True]
-
-        def judge(route: Route) -> None:
-            if lost:
-                lost.pop()
-                route.abort()
-            else:
-                route.continue_()
-
-        visitor.page.route("**/v1/ingest*", judge)
+        lose_first(visitor, "**/v1/ingest*", answered=False)
         cards = choose(visitor, [file("up_lost.csv", "a\n1\n")])
         expect(cards.first.get_by_role("alert")).to_contain_text("The connection was lost")
         cards.first.get_by_role("button", name="Check again").click()
@@ -108,17 +115,7 @@ def test_a_lost_connection_is_shown_and_the_file_is_sent_again(visit: Visit) -> 
 def test_a_load_whose_answer_is_lost_is_made_once(visit: Visit, lake: Lake) -> None:
     with visit() as visitor:
         visitor.open("/console/upload")
-        lost = [True]
-
-        def judge(route: Route) -> None:
-            if lost:
-                lost.pop()
-                route.fetch()
-                route.abort()
-            else:
-                route.continue_()
-
-        visitor.page.route("**/v1/catalog/transaction", judge)
+        lose_first(visitor, "**/v1/catalog/transaction", answered=True)
         cards = choose(visitor, [file("up_once.csv", "a\n1\n")])
         cards.first.get_by_label("Mode").select_option("append")
         expect(cards.first.locator("[data-part=state]")).to_have_text("1 rows: ready to load")

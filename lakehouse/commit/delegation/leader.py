@@ -131,7 +131,7 @@ class Leader:
         if answer.cancelled():
             return
         if answer.exception() is not None:
-            # Perhaps its slot was put: the other side has to find out, and must not be told otherwise.
+            # Its slot may be in the journal: the other side must read that, and gets no answer from here.
             guest.link.close()
         elif isinstance(answer.result(), Answered):
             guest.link.send(encode(Declined(command_id, decided=True)))

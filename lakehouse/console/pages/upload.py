@@ -6,7 +6,7 @@ from lakehouse.service.service import Service
 
 UPLOAD = f"{ROOT}/upload"
 TYPES = ("string", "int64", "double", "bool", "date", "timestamp", "timestamptz")
-"""What a column of CSV or NDJSON can be told to be."""
+"""The types that a column of CSV or NDJSON may be given."""
 
 
 async def show(_service: Service, visit: Visit) -> Page:

@@ -1,4 +1,4 @@
-"""The tab Quarantine: the rows of files that are not in the dataset, and the form that mends them.
+"""The tab Quarantine: the rows of files that are not in the dataset, and the form that corrects them.
 
 The form's text is a file like the source: its rows are appended and leave the quarantine, in one event.
 """
@@ -50,7 +50,7 @@ async def shown(service: Service, visit: Visit, subject: Subject, tried: dict[st
     return Tab(template="quarantine.html", values=values | tried, equivalent=equivalent)
 
 
-async def mend(service: Service, visit: Visit, subject: Subject) -> Tab | Redirect:
+async def correct(service: Service, visit: Visit, subject: Subject) -> Tab | Redirect:
     """Check the corrected rows, or append them. A refusal is shown beside the text."""
     text, keys = visit.field("content").replace("\r\n", "\n"), visit.field("keys").split("\n")
     dataset, held = service.quarantine.held(visit.caller, subject.name)

@@ -37,10 +37,10 @@ async def show(service: Service, visit: Visit) -> Page:
     return _page(visit, subject, chosen, tab)
 
 
-async def mend(service: Service, visit: Visit) -> Page | Redirect:
+async def correct(service: Service, visit: Visit) -> Page | Redirect:
     """POST /console/dataset/{name}: check or load the corrected rows of its quarantine."""
     subject = await _subject(service, visit, _QUARANTINE)
-    found = await aside.mend(service, visit, subject)
+    found = await aside.correct(service, visit, subject)
     return found if isinstance(found, Redirect) else _page(visit, subject, _QUARANTINE, found)
 
 

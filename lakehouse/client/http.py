@@ -7,7 +7,7 @@ never repeat a request whose answer has begun.
 import random
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -180,7 +180,7 @@ def read_all(response: urllib3.BaseHTTPResponse) -> bytes:
         response.release_conn()
 
 
-def pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+def pieces(response: urllib3.BaseHTTPResponse) -> Generator[bytes, None, None]:
     """The body as it comes. Raises Error `incomplete_answer`."""
     try:
         yield from response.stream(BLOCK_BYTES)

@@ -6,9 +6,9 @@ On a terminal a refusal is shown and the prompt returns; elsewhere the first ref
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from typing import IO
-from uuid import uuid4
 
 import msgspec
 
@@ -144,8 +144,7 @@ class Prompt:
             printing.message(f"{len(found.rows):,} rows in {time.monotonic() - began_s:.3f} s")
 
     def _rows(self, sql: str, params: list[str] | None) -> Rows:
-        """The rows; a statement that Ctrl-C interrupts is cancelled in the lake. Raises Error."""
-        query_id = f"shell-{uuid4().hex}"
+        """The rows. The lake cancels a statement whose connection is closed, as Ctrl-C does. Raises Error."""
         body = {
             "sql": sql,
             "params": params,
@@ -154,17 +153,11 @@ class Prompt:
             "profile": self._shown.profile,
         }
         reader = RowReader(self._shown.limit or None)
-        try:
-            for chunk in self._chunks(request.ask("/v1/sql", body, query_id)):
+        with closing(pieces(self._lake.http.open(request.ask("/v1/sql", body)))) as chunks:
+            for chunk in chunks:
                 if reader.feed(chunk):
                     break
-            return reader.result()
-        except KeyboardInterrupt:
-            self._lake.cancel(query_id)
-            raise
-
-    def _chunks(self, asked: request.Request) -> Iterator[bytes]:
-        yield from pieces(self._lake.http.open(asked))
+        return reader.result()
 
 
 class _Left(Exception):

@@ -86,7 +86,11 @@ def test_an_alias_s_moment_wins(lake: Lake, colours: tuple[str, str], fresh: Fre
 def test_others_may_be_hidden(lake: Lake, colours: tuple[str, str], fresh: Fresh) -> None:
     name, (blue, green) = fresh(), colours
     put(lake, name, {"sales": {"to": blue}}, "hidden")
-    refused(lake.sql(f"SELECT a FROM {green}", profile=name), 400, "sql_error")
+    unseen = lake.sql(f"SELECT a FROM {green}", profile=name)
+    refused(unseen, 400, "sql_error")
+    assert "Did you mean" not in unseen.json["detail"]
+    near = lake.sql("SELECT a FROM sale", profile=name).json["detail"]
+    assert 'Did you mean "sales"?' in near
     listed = lake.ask("GET", f"/v1/catalog/list?profile={name}").json["datasets"]
     assert [each["name"] for each in listed] == ["sales"]
     tables = "SELECT table_name FROM information_schema.tables"

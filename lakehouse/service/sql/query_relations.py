@@ -3,7 +3,7 @@
 Owns the resolution of names. Must never decide which names a statement may use: the guard does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -212,10 +212,12 @@ class QueryRelations:
         return self._with_near_name(failure) if failure.code == "sql_error" else failure
 
     def _with_near_name(self, refused: Refused) -> Refused:
-        """`refused` with the dataset that was meant, where one of a similar name exists."""
-        named = visible(self._state, self._held).catalog
-        known = [*named.datasets.values(), *named.views.values()]
-        return near_names.suggested(refused, (each.name for each in known))
+        """`refused` with the relation that was meant, where one of a similar name may be read."""
+        return near_names.suggested(refused, self._names())
+
+    def _names(self) -> Iterator[str]:
+        """The names that this caller may use in a statement; worked out when the first is taken."""
+        yield from (view.name for view in self._listed().values())
 
     def _view(self, state: State, dataset: Dataset) -> View:
         urls = self.objects.urls(state, dataset, dataset.objects)

@@ -120,7 +120,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Several = 4
     """Threads that read and write files."""
     query_workers: Several = 2
-    query_queue: Several = 32
+    query_queue: Several = 256
     query_timeout_s: Seconds = 60.0
     query_cache_mb: Annotated[int, msgspec.Meta(ge=0, le=1024 * 1024)] = 64
     query_memory_mb: Megabytes = 2_048

@@ -62,7 +62,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     work_timeout_s: float = 1_800.0
     """For what a change of data needs: an object of 256 MiB is read while it is written anew."""
     grace_s: float = 0.5
-    max_waiting: int = 32
+    max_waiting: int = 256
     waiting_s: float = 10.0
     retry_after_s: int = 2
     growth_bytes: int = 176 * 1024**2

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lake_server import Lake, running_lake
+from raw_http import read_answer
 from refusals import refused
 from running_queries import ENDLESS, LONG, Asked, asking, listed
 
@@ -103,6 +104,16 @@ def test_full_slots_are_busy_with_a_time_to_come_again(tmp_path: Path) -> None:
     ):
         answer = refused(lake.sql("SELECT 1"), 503, "busy")
         assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_two_hundred_clients_wait_for_their_turn(lake: Lake) -> None:
+    with ExitStack() as open_ones:
+        clients = [open_ones.enter_context(closing(lake.connect())) for _ in range(200)]
+        for number, sock in enumerate(clients):
+            sock.sendall(lake.request("POST", "/v1/sql", {"sql": f"SELECT {number}"}))
+        answers = [read_answer(sock) for sock in clients]
+    assert {answer.status for answer in answers} == {200}
+    assert [answer.json["rows"] for answer in answers] == [[[n]] for n in range(200)]
 
 
 def test_a_client_that_leaves_takes_its_query_with_it(lake: Lake) -> None:

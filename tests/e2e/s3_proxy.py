@@ -46,6 +46,8 @@ class Request(NamedTuple):
 
 
 Choose = Callable[[Request], Fault | None]
+BY_CHANCE = frozenset(Fault) - {Fault.ALTERED}
+"""The faults of `by_chance`. No protocol survives a store that changes the bytes of slots."""
 
 
 class FaultyProxy:
@@ -216,8 +218,7 @@ def by_chance(rng: random.Random, share: float, stalls: int) -> Choose:
     Faults are dealt from a shuffled deck, so that a few of them are a few of every kind.
     """
     left, deck = stalls, list[Fault]()
-    # No protocol survives a store that lies about slots; objects have hashes.
-    common = [fault for fault in Fault if fault not in (Fault.STALL, Fault.ALTERED)]
+    common = [fault for fault in Fault if fault in BY_CHANCE - {Fault.STALL}]
 
     def choose(request: Request) -> Fault | None:
         nonlocal left

@@ -16,7 +16,7 @@ __all__ = ["Error", "connect", "open"]
 def connect(
     url: str, token: str | None = None, profile: str | None = None, actor: str | None = None
 ) -> "Lake":
-    """A connection to the lake at `http(s)://host:port`. Nothing is asked yet.
+    """A connection to the lake at `http(s)://host:port`. Sends no request.
 
     `token` says who asks, `profile` what names stand for, `actor` what the events name where the lake
     has no tokens. Raises ValueError for what is no such URL.

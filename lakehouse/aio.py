@@ -112,7 +112,7 @@ class AsyncLake:
         return [AsyncDataset(each, self._threads) for each in found]
 
     def dataset(self, name: str) -> "AsyncDataset":
-        """A handle on a dataset; nothing is asked yet."""
+        """A handle on a dataset; sends no request."""
         return AsyncDataset(self._lake.dataset(name), self._threads)
 
     def transaction(self, reason: str | None = None) -> "AsyncTransaction":

@@ -1,4 +1,4 @@
-"""One dataset, by its name: a handle that asks the lake when a value is needed."""
+"""One dataset, by its name: a handle that sends a request when a value is needed."""
 
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ class Dataset:
         return described(self._lake, self.name).schema
 
     def manifest(self, as_of: AsOf | None = None) -> ManifestPage:
-        """What the catalog says of the dataset."""
+        """The dataset's record in the catalog."""
         path = request.named(MANIFEST, self.name)
         asked = request.get(path, as_of=parameters.moment(as_of))
         return self._lake.http.json(asked, ManifestPage)
@@ -117,11 +117,11 @@ class DatasetAt:
 
     @property
     def schema(self) -> list[SchemaColumn] | None:
-        """The columns and their types then."""
+        """The columns and their types at that moment."""
         return described(self._lake, self.name, self.as_of).schema
 
     def arrow(self) -> "pa.Table":
-        """All rows of then."""
+        """All rows at that moment."""
         return self._lake.sql(f"FROM {_quoted(self.name)}", as_of=self.as_of).arrow()
 
     def __repr__(self) -> str:
@@ -129,7 +129,7 @@ class DatasetAt:
 
 
 def described(lake: "Lake", name: str, as_of: AsOf | None = None) -> ManifestPage:
-    """What the catalog says of a dataset, without all of its objects."""
+    """A dataset's record in the catalog, without all of its objects."""
     path = request.named(MANIFEST, name)
     asked = request.get(path, limit=1, as_of=parameters.moment(as_of))
     return lake.http.json(asked, ManifestPage)

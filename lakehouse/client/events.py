@@ -1,4 +1,4 @@
-"""The lake's events: those there are, and those to come.
+"""The lake's events, past and future.
 
 Following resumes after the last event that was read, whatever happens to the connection or the server.
 """
@@ -48,7 +48,7 @@ def pages(lake: Http, path: str, after: int, **query: Any) -> Iterator[Event]:
 
 
 def follow(lake: Http, after: int, **query: Any) -> Iterator[Event]:
-    """The events after one, for ever. Raises Error for what no new connection can help."""
+    """The events after one, without end. Raises Error for a failure that a new connection cannot repair."""
     while True:
         asked = request.get("/v1/journal/stream", after=after, **query)
         try:
@@ -57,7 +57,7 @@ def follow(lake: Http, after: int, **query: Any) -> Iterator[Event]:
                 after = event.seq
                 yield event
         except Error as error:
-            # Broken off, or the server was not there for long: the next connection goes on.
+            # Interrupted, or the server was down for a while: the next connection continues.
             if not error.retryable:
                 raise
 

@@ -26,7 +26,7 @@ ATTEMPTS = 7
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 CONNECT_S = 10.0
 READ_S = 900.0
-"""How long nothing may come before a connection counts as lost."""
+"""How long a connection may be silent before it counts as lost."""
 CONNECTIONS = 8
 BLOCK_BYTES = 256 * 1024
 PROBLEM = "application/problem+json"
@@ -76,7 +76,7 @@ class Http:
             raise Error("invalid_answer", f"{request.path}: {error}") from error
 
     def _body(self, request: Request, upload: Upload | None) -> bytes:
-        """The whole answer; asked for again where it broke off."""
+        """The whole answer; requested again if it ended early."""
         for _ in range(ATTEMPTS - 1):
             try:
                 return read_all(self.open(request, upload))
@@ -111,7 +111,7 @@ class Http:
             attempt += 1
 
     def close(self) -> None:
-        """Close all connections; answers that are being read break off."""
+        """Close all connections; answers that are being read end early."""
         self._pool.close()
 
     def _attempt(
@@ -171,7 +171,7 @@ def pool_for(url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
 
 
 def read_all(response: urllib3.BaseHTTPResponse) -> bytes:
-    """The rest of the body, and the connection given back. Raises Error `incomplete_answer`."""
+    """The rest of the body; releases the connection. Raises Error `incomplete_answer`."""
     try:
         return response.read()
     except urllib3.exceptions.HTTPError as error:
@@ -197,17 +197,17 @@ def seq_of(headers: Mapping[str, str]) -> int | None:
 
 
 def broken_off(cause: object) -> Error:
-    """An answer that ended too early: what came of it is worth nothing."""
+    """An answer that ended too early: the part that was received is not used."""
     return Error(INCOMPLETE, f"the answer broke off: {cause}", retryable=True)
 
 
 def unreachable(host: str, error: Exception) -> Error:
-    """No answer came."""
+    """No answer was received."""
     return Error("unreachable", f"{host}: {error}", retryable=True)
 
 
 def refusal(response: urllib3.BaseHTTPResponse, path: str) -> Error:
-    """The error of an answer that is none of the 2xx."""
+    """The error of an answer whose status is not 2xx."""
     body = read_all(response)
     if not response.headers.get("Content-Type", "").startswith(PROBLEM):
         detail = f"{path}: status {response.status}, and no lakehouse's answer"
@@ -228,7 +228,7 @@ def refusal(response: urllib3.BaseHTTPResponse, path: str) -> Error:
 
 
 def _has_an_end(response: urllib3.BaseHTTPResponse) -> bool:
-    """Whether the answer tells where it ends; one that does not has lost a part of its head."""
+    """Whether the answer states its length; one that does not has lost a part of its head."""
     headers = response.headers
     return response.status == 204 or "Content-Length" in headers or "Transfer-Encoding" in headers
 

@@ -1,4 +1,4 @@
-"""A lake, asked over a connection: the one class behind `lakehouse.connect` and `lakehouse.open`."""
+"""A lake behind a connection: the class that `lakehouse.connect` and `lakehouse.open` return."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,7 +29,7 @@ class Lake(Closing):
 
     def __init__(self, http: Http, closed: Callable[[], None] | None = None) -> None:
         self.http = http
-        """Sends any request; for what has no method here."""
+        """Sends any request, for routes that have no method here."""
         self._closed = closed
 
     def sql(
@@ -113,7 +113,7 @@ class Lake(Closing):
         return found
 
     def dataset(self, name: str) -> Dataset:
-        """A handle on a dataset; nothing is asked yet."""
+        """A handle on a dataset; sends no request."""
         return Dataset(self, name)
 
     def transaction(self, reason: str | None = None) -> Transaction:
@@ -172,13 +172,13 @@ class Lake(Closing):
 def connect(
     url: str, token: str | None = None, profile: str | None = None, actor: str | None = None
 ) -> Lake:
-    """A connection to the lake at `http(s)://host:port`. Nothing is asked yet. Raises ValueError."""
+    """A connection to the lake at `http(s)://host:port`. Sends no request. Raises ValueError."""
     pool, base = pool_for(url)
     return Lake(Http(pool, base, headers_of(token, profile, actor)))
 
 
 def headers_of(token: str | None, profile: str | None, actor: str | None) -> dict[str, str]:
-    """What every request of a connection says."""
+    """The headers of every request of a connection."""
     found = {"User-Agent": "lakehouse-python"}
     if token is not None:
         found["Authorization"] = f"Bearer {token}"

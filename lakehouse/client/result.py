@@ -1,6 +1,5 @@
-"""The result of a statement: a stream of Arrow batches, read when it is asked for.
-
-Holds what a method needs and no more: iterating over a result keeps one batch.
+"""The result of a statement: a stream of Arrow batches, read on demand. Holds what a method needs and
+no more: iterating over a result keeps one batch.
 """
 
 import html
@@ -23,7 +22,7 @@ SMALL_BYTES = 1024 * 1024
 """A result up to this size is read at once, so that its connection is free again."""
 SHOWN_ROWS = 20
 _HUGEINT = pa.decimal128(38, 0)
-"""How a sum of integers comes: as Python's int here."""
+"""The type of a sum of integers: here it becomes Python's int."""
 
 
 class Result(Closing):
@@ -167,7 +166,7 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """What Arrow and the connection say of a broken stream, as an Error."""
+    """Raises what Arrow and the connection report of a broken stream as an Error."""
     try:
         yield
     except (urllib3.exceptions.HTTPError, pa.ArrowInvalid, OSError) as error:

@@ -45,7 +45,7 @@ class FileUpload:
 
 
 class _Watched:
-    """A file that tells how much of it was read."""
+    """A file that reports how much of it was read."""
 
     def __init__(self, file: BinaryIO, size_bytes: int, progress: Progress) -> None:
         self._file = file
@@ -104,6 +104,6 @@ def _write(data: Any, path: Path) -> str:
 
 
 def _sniffed(path: Path) -> str:
-    """Parquet shows itself by its first bytes; other bytes are CSV, unless `format` says otherwise."""
+    """Parquet is recognised by its first bytes; other bytes are CSV, unless `format` says otherwise."""
     with path.open("rb") as file:
         return PARQUET if file.read(4) == b"PAR1" else CSV

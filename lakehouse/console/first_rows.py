@@ -67,7 +67,7 @@ async def beginning(
 
 
 def _row(text: str, at: int) -> tuple[list[Cell], int] | None:
-    """The row that begins at `at`, or after its comma, and where it ends; None: not all of it is there."""
+    """The row that begins at `at`, or after its comma, and where it ends; None if it is incomplete."""
     at += text.startswith(",", at)
     if not text.startswith("[", at):
         return None

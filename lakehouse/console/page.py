@@ -33,7 +33,7 @@ class Equivalent(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def link(self) -> str | None:
-        """What a link to the JSON has as its target; None where the request is no GET."""
+        """The target of a link to the JSON; None if the request is not a GET."""
         return self.target if self.method == "GET" else None
 
     def curl(self, origin: str, *, needs_token: bool) -> str:
@@ -70,7 +70,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Assets that are ES modules: the first begins, and they import each other as `console/<name>`."""
     status: int = 200
     seq: int | None = None
-    """The event that the page is as of."""
+    """The event as of which the page shows the lake."""
     timeless: bool = False
     """Whether the page shows the same whatever `as_of` is, so that it has no time bar."""
 

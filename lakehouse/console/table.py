@@ -53,7 +53,7 @@ class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
     below: str = ""
     """The beginning of other paths that the link in the navigation stands for too."""
     offered: Callable[[Permissions], bool] = _everyone
-    """Whether the link is in the navigation: nobody is shown what they may not use."""
+    """Whether the navigation has the link: it shows only what the visitor may use."""
     public: bool = False
     """Whether it is shown without a sign-in."""
     admin: bool = False

@@ -32,7 +32,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     form: dict[str, str]
     """The fields of a form that was sent by POST, checked against cross-site request forgery."""
     held: Permissions
-    """What the caller may do now: offer nothing else."""
+    """What the caller may do now; pages offer nothing else."""
     sessions: Sessions
     session: Session | None
     is_open: bool

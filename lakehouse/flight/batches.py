@@ -1,6 +1,6 @@
-"""Record batches out of the bytes of an Arrow IPC stream as they come, without copying their values.
+"""Reads record batches from the bytes of an Arrow IPC stream as they arrive, without copying values.
 
-Owns the bounds on a message to the client. Must never take a stream that breaks off for a complete one:
+Owns the bounds on a message to the client. Must never accept an incomplete stream as a complete one:
 Arrow itself accepts a stream without its end mark.
 """
 

@@ -1,8 +1,8 @@
-"""The one way between the threads of gRPC and the event loop.
+"""The only connection between the threads of gRPC and the event loop.
 
 A thread hands a coroutine to the loop and waits for its result, or takes the pieces of a result from a
-bounded queue. While it waits it sees whether its client has gone. Must never let a thread touch what
-belongs to the loop, nor block the loop.
+bounded queue. While it waits it checks whether its client has disconnected. Must never let a thread
+touch what belongs to the loop, nor block the loop.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from lakehouse.domain.errors import Refused, RefusedError
 QUEUED_BYTES = 4 * 1024 * 1024
 """How much of a result waits for its thread; then the worker waits."""
 POLL_S = 0.1
-"""How often a thread that waits asks whether its client has gone."""
+"""How often a waiting thread checks whether its client has disconnected."""
 
 T = TypeVar("T")
 Gone = Callable[[], bool]
 
 
 class ClientGone(Exception):
-    """The client of an RPC has gone or has cancelled it; no one reads the answer."""
+    """The client of an RPC has disconnected or cancelled it; nobody reads the answer."""
 
 
 class Bridge:
@@ -78,7 +78,8 @@ class Handoff:
         self._space = asyncio.Event()
         self._closed = asyncio.Event()
         self.taken = 0
-        """How many pieces the thread has taken; the loop reads it to see that the client goes on."""
+        """How many pieces the thread has taken; the loop reads it to see whether the client makes
+        progress."""
         self.is_whole = False
         """Whether the thread has taken all there is."""
 
@@ -133,6 +134,6 @@ class Handoff:
         self._on_loop(self._closed.set)
 
     def _on_loop(self, call: Callable[[], object]) -> None:
-        # A loop that is closed waits for nothing.
+        # A closed loop runs nothing more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call)

@@ -65,7 +65,7 @@ class GetTableTypes(msgspec.Struct, frozen=True):
 
 
 class GetSqlInfo(msgspec.Struct, frozen=True):
-    """CommandGetSqlInfo. No numbers: all that there are."""
+    """CommandGetSqlInfo. Without numbers: all of them."""
 
     numbers: tuple[int, ...]
 

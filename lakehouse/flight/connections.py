@@ -1,8 +1,7 @@
-"""Ends the connection of a client that takes nothing, which gRPC cannot be asked to do.
-
-A write to such a client blocks its thread for as long as the client likes, and a shutdown waits for
-it. Owns how the connection is found: by its address, among the open files of this process (Linux).
-Must never touch a connection of another address.
+"""Ends the connection of a client that reads nothing: gRPC has no call for it. A write to such a client
+blocks its thread for as long as the client stays connected, and a shutdown waits for it. Owns how the
+connection is found: by its address, among the open files of this process (Linux). Must never touch a
+connection of another address.
 """
 
 import contextlib

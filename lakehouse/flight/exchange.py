@@ -31,9 +31,9 @@ from lakehouse.web.http.peer import Peer, Site, peer_of
 from lakehouse.web.http.request_trace import RequestSpan, Tracing
 
 MAX_RPCS = 256
-"""RPCs that may be answered at a time: each has a thread of gRPC."""
+"""How many RPCs are answered at a time: each has a thread of gRPC."""
 MAX_RPCS_OF_ONE = 64
-"""Of them, those of one principal, in an open lake of one address."""
+"""How many of them may be of one principal, or in an open lake of one address."""
 DEFAULT_ACTOR = "local"
 METHOD = "FLIGHT"
 """The method of RPCs in metrics and audit, where HTTP has GET or POST."""
@@ -62,7 +62,7 @@ class Rpc(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """An RPC and its caller. What it reads and sends is noted here, for its entry in the audit."""
+    """An RPC and its caller, and what it read and sent, for its entry in the audit."""
 
     def __init__(self, rpc: Rpc, request_id: str, peer: Peer) -> None:
         self.rpc = rpc

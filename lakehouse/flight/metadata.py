@@ -96,7 +96,7 @@ _COLUMNS = (
     "WHERE table_schema = 'main' AND NOT (column_name = '?' AND data_type = '\"NULL\"') "
     "ORDER BY table_name, ordinal_position"
 )
-"""A table of which only its objects know the columns has one that is called `?`."""
+"""A table whose columns are only in its objects has one column that is called `?`."""
 _METADATA = "ARROW:FLIGHT:SQL:"
 
 
@@ -238,7 +238,7 @@ async def _kinds(service: Service, exchange: Exchange, names: list[str]) -> dict
 
 
 async def _described(service: Service, exchange: Exchange, name: str) -> list[Column]:
-    """The columns of a table of which only its objects know them; none where they cannot be read."""
+    """The columns of a table, read from its objects; none if these cannot be read."""
     sql = f"SELECT * FROM {quoted(name)}"  # noqa: S608 (a quoted name)
     try:
         found = await describe(service, exchange, Prepared(sql))

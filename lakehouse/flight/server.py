@@ -115,7 +115,7 @@ class FlightServer(fl.FlightServerBase):  # type: ignore[misc]
     def get_schema(self, context: Any, descriptor: fl.FlightDescriptor) -> fl.SchemaResult:
         """The schema of the result of a command, which is not run.
 
-        Of this method alone pyarrow takes no Flight error: those become UNKNOWN.
+        In this method pyarrow does not accept Flight errors: they become UNKNOWN.
         """
         rpc = _rpc("GetSchema", context)
         command = _command_of(descriptor)
@@ -192,7 +192,7 @@ def _command_of(descriptor: fl.FlightDescriptor) -> bytes:
 
 
 def _sent(stream: IpcStream, handoff: Handoff) -> Iterator[pa.RecordBatch | pa.Table]:
-    """What the client gets. pyarrow sends the dictionaries of a table, but not of a batch."""
+    """The stream for the client. pyarrow sends the dictionaries of a table, but not of a batch."""
     batches = stream.batches()
     coded = any(has_dictionary(kind) for kind in stream.schema.types)
     while (batch := _answered(lambda: next(batches, None))) is not None:
@@ -201,7 +201,7 @@ def _sent(stream: IpcStream, handoff: Handoff) -> Iterator[pa.RecordBatch | pa.T
 
 
 def _end(handoff: Handoff, future: Future[None]) -> None:
-    """The RPC has ended. Its work ends by itself where the client has got all of it."""
+    """The RPC has ended. Its work ends by itself if the client has received all of it."""
     handoff.close()
     if not handoff.is_whole:
         future.cancel()

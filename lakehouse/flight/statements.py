@@ -32,7 +32,7 @@ ANY_VALUE = pa.dense_union(
         pa.field("double", pa.float64()),
     ]
 )
-"""The type of a parameter of which any is right, as Arrow's own server for SQLite states it."""
+"""The type of a parameter that accepts any type, as Arrow's own server for SQLite states it."""
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ async def send(
 ) -> None:
     """Give the bytes of a statement's result to `handoff`, and wait until they are sent.
 
-    A client that takes nothing of a result that others wait for is cut off by `abort`.
+    A client that does not read a result while others wait is disconnected by `abort`.
     """
     named = exchange.caller.principal is not None
     caller = exchange.caller
@@ -87,7 +87,7 @@ async def send(
 def _watched(
     service: Service, caller: Caller, handoff: Handoff, abort: Callable[[], object]
 ) -> Iterator[None]:
-    """Watch that the client takes what is sent, by the rule that HTTP has."""
+    """Check that the client reads what is sent, by the same rule as over HTTP."""
     task = asyncio.create_task(_watch(service, caller, handoff, abort))
     try:
         yield

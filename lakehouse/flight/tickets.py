@@ -1,7 +1,7 @@
 """Tickets and handles: a statement and all that it needs, kept by the client alone. Pure.
 
-They are no secret and prove nothing: whoever changes one could have sent the other statement as well,
-and each use of it is judged by the rights of its caller then.
+They are not secret and prove nothing: a client that changes one could have sent the other statement as
+well, and each use is judged by the rights that its caller has then.
 """
 
 import re

@@ -21,7 +21,7 @@ class Fields:
     """The fields of one message by number, in the order of the message; unknown ones are ignored."""
 
     def __init__(self, message: bytes) -> None:
-        """Raises RefusedError `invalid_request` for what is no message."""
+        """Raises RefusedError `invalid_request` for bytes that are not a message."""
         self._values: dict[int, list[Value]] = {}
         for number, value in _parsed(message):
             self._values.setdefault(number, []).append(value)

@@ -1,7 +1,7 @@
 """The gateway's edge: every request passes here once, in and out.
 
-Owns what is judged before a role sees a request: its host, its origin and its form. Who may do what is
-judged by the roles. Their answers, refusals too, pass unchanged.
+Owns what is judged before a role sees a request: its host, its origin and its form. The roles judge who
+may do what. Their answers, refusals included, pass unchanged.
 """
 
 import asyncio
@@ -126,7 +126,7 @@ class Gateway(ConnectionServer):
         return await self._forwarder.forward(forwarded, endless=path == STREAM)
 
     async def _own(self, path: str, forwarded: Forwarded) -> web.StreamResponse:
-        """About the gateway itself. Its metrics are for whom the catalog shows its own."""
+        """About the gateway itself. Its metrics are for clients to whom the catalog shows its own."""
         if path == "/health":
             return answer(Health(service=GATEWAY))
         if path == "/ready":

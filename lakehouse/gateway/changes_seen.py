@@ -1,6 +1,6 @@
 """The last change of each client, so that its later requests are answered from a state that has it.
 
-Owns a bounded number of clients; one that sent nothing for longest is forgotten first. Never holds a token.
+Owns a bounded number of clients; the one that was idle longest is removed first. Never holds a token.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ class ChangesSeen:
         return max(self._seqs.get(client, 0) for client in clients)
 
     def learn(self, token: str, principal: str) -> None:
-        """Remember whose a token is."""
+        """Store the principal of a token."""
         self._put(self._principals, token, principal)
 
     def principal(self, token: str) -> str | None:
-        """Whose a token is, by its `token_name`; None where that is not known."""
+        """The principal of a token, by its `token_name`; None if it is not known."""
         return self._principals.get(token)
 
     def _put(

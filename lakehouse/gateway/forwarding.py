@@ -1,6 +1,5 @@
-"""One request through the gateway: its body to a role, the role's answer back, both as they come.
-
-Never holds a body: what the slower side has not taken is not read from the other.
+"""One request through the gateway: its body to a role, the role's answer back, both as they arrive.
+Never holds a whole body: while the slower side does not read, nothing is read from the other.
 """
 
 import asyncio
@@ -121,9 +120,8 @@ class Forwarder:
             raise RefusedError(_lost(forwarded)) from error
 
     async def _clients(self, forwarded: Forwarded, *, known: bool = True) -> tuple[str, ...]:
-        """The names under which the client's changes are known: its token and its principal.
-
-        With `known`, the principal is left out while no change is known: there is nothing to find.
+        """The names under which the client's changes are stored: its token and its principal. With
+        `known`, the principal is left out while no change is stored: there is nothing to find.
         """
         sent = bearer_of(forwarded.request.headers)
         if sent is None:
@@ -135,7 +133,8 @@ class Forwarder:
         return (token,) if principal is None else (token, principal)
 
     async def _look_up(self, sent: str, token: str, forwarded: Forwarded) -> str | None:
-        """Whose a token is; None where the catalog does not say: the token then stands for itself."""
+        """The principal of a token; None if the catalog does not say: then only the token identifies
+        the client."""
         headers = CIMultiDict(
             {
                 hdrs.AUTHORIZATION: sent,
@@ -157,7 +156,7 @@ class Forwarder:
         return None
 
     async def _record(self, forwarded: Forwarded, upstream: aiohttp.ClientResponse) -> None:
-        """Remember the change that an answer reports."""
+        """Store the change that an answer reports."""
         seq = upstream.headers.get("X-Journal-Seq", "")
         if not forwarded.changes or upstream.status >= OK_BELOW or not seq.isdecimal():
             return
@@ -172,7 +171,7 @@ def _lost(forwarded: Forwarded) -> Refused:
 
 
 async def _relay(forwarded: Forwarded, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
-    """Send an upstream's answer to the client. One that breaks off breaks off there too."""
+    """Send an upstream's answer to the client. One that ends early ends early there too."""
     request = forwarded.request
     response = web.StreamResponse(
         status=upstream.status, reason=upstream.reason, headers=to_client(upstream.headers)
@@ -186,7 +185,7 @@ async def _relay(forwarded: Forwarded, upstream: aiohttp.ClientResponse) -> web.
 
 
 async def _read(upstream: aiohttp.ClientResponse, role: str) -> bytes:
-    """The next piece of an answer. Raises RefusedError when it breaks off."""
+    """The next piece of an answer. Raises RefusedError if it ends early."""
     try:
         return await upstream.content.readany()
     except LOST as error:

@@ -1,4 +1,4 @@
-"""Whether the roles behind a gateway can serve. Owns the bound of how long that is waited for."""
+"""Whether the roles behind a gateway can serve. Owns the time limit of that check."""
 
 import asyncio
 from contextlib import suppress

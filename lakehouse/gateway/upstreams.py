@@ -1,4 +1,4 @@
-"""Requests to the roles: which process of a role is sent one, and what a failure means.
+"""Requests to the roles: which process of a role gets one, and what a failure means.
 
 Owns the connections to upstreams. A request is sent to the next process of its role only if no
 connection to the one before was made. Never reads a body ahead, and never follows a redirect.
@@ -21,7 +21,7 @@ CONNECT_S = 5.0
 SAFE_METHODS = ("GET", "HEAD")
 NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 LOST = (aiohttp.ClientError, OSError, TimeoutError)
-"""What aiohttp raises when a connection ends or sends what is no HTTP."""
+"""What aiohttp raises when a connection ends or sends something other than HTTP."""
 _PRINTABLE = "".join(chr(code) for code in range(33, 127) if chr(code) != "#")
 _NO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
@@ -42,7 +42,7 @@ class Upstreams:
         return tuple(self._urls)
 
     async def __aenter__(self) -> Self:
-        """Open. Reads share connections; anything else has one of its own, which cannot be stale."""
+        """Open. Reads share connections; any other request has its own, which cannot be stale."""
         async with AsyncExitStack() as stack:
             self._pooled = await stack.enter_async_context(_session(force_close=False))
             self._single = await stack.enter_async_context(_session(force_close=True))
@@ -92,7 +92,7 @@ class Upstreams:
         raise RefusedError(unavailable(role, "it accepts no connection"))
 
     def _prefer(self, role: str, base: str) -> None:
-        """The process that answered last is asked first: a stopped one costs no further request."""
+        """The process that answered last comes first: a stopped one costs no further request."""
         urls = self._urls[role]
         if urls[0] != base:
             urls.remove(base)

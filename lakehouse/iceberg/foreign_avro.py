@@ -1,6 +1,6 @@
 """Avro files that engines wrote, read under limits. Pure.
 
-An Avro file says itself how much memory and how many records it has: both are checked before it is read.
+An Avro file states how much memory and how many records it needs: both are checked before it is read.
 """
 
 import io

@@ -97,7 +97,7 @@ class Deriver:
         self._snapshots.append(found)
 
     def leave_out(self) -> None:
-        """The next version cannot be read: no time up to the one after it is answered any more."""
+        """The next version cannot be read, and so no moment before the version after it."""
         self._unlogged = len(self._snapshots)
 
     def take(self) -> dict[str, bytes]:
@@ -180,7 +180,7 @@ class Deriver:
         return "append" if is_append else "overwrite"
 
     def _list(self) -> None:
-        """Bring the blocks up to the files: blocks that became whole take the place of smaller ones."""
+        """Update the blocks to the files: blocks that became whole replace smaller ones."""
         place = sum(each.size for each in self._blocks)
         while place < len(self._files):
             room = len(self._files) - place

@@ -40,7 +40,7 @@ def table_uuid(dataset_id: str, first_seq: int) -> str:
 
 
 def timestamp_ms(at: str) -> int:
-    """A slot's time in milliseconds, rounded up: what is asked as of it includes the event."""
+    """A slot's time in milliseconds, rounded up, so that a read as of it includes the event."""
     since = datetime.fromisoformat(at).astimezone(UTC) - _EPOCH
     microseconds = since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
     return -(-microseconds // 1000)

@@ -1,4 +1,4 @@
-"""Arrow types as Iceberg types with field ids, and what Iceberg cannot read rightly. Pure.
+"""Arrow types as Iceberg types with field ids, and what Iceberg would read wrongly. Pure.
 
 Source: the Iceberg table spec, "Schemas and data types" and "Column projection".
 """
@@ -63,7 +63,7 @@ def last_column_id(schema: Json) -> int:
 
 
 def is_promotion(stored: pa.DataType, now: pa.DataType) -> bool:
-    """Whether a reader of Iceberg reads a stored column rightly under today's type."""
+    """Whether a reader of Iceberg reads a stored column correctly under today's type."""
     if _same(stored, now):
         return True
     if pa.types.is_struct(now) and pa.types.is_struct(stored):

@@ -26,7 +26,7 @@ from lakehouse.service.service import Service
 
 Content = dict[str, Any]
 _PAGE = 1_000
-"""Items that are read of a use case at a time: more never fit into a result."""
+"""How many items are read from a use case at a time: more never fit into a result."""
 
 
 async def call(

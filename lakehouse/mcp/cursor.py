@@ -1,6 +1,6 @@
 """Cursors: where a result goes on, and as of which moment. Pure.
 
-A cursor is a place, not a secret: whoever changes it gets other rows that the caller may read anyway.
+A cursor is not secret: a client that changes it gets other rows that it may read anyway.
 """
 
 import base64

@@ -84,14 +84,14 @@ async def _skip(lines: AsyncIterator[bytes], count: int, sent: "hashlib._Hash") 
 
 
 async def _read(lines: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:
-    """Rows until they are more than a page holds; whether there are more."""
+    """Reads rows until a page is full; whether there are more."""
     kept: list[bytes] = []
     size_bytes = 0
     async for line in lines:
         if size_bytes > RESULT_BYTES:
             return kept, True
         kept.append(line)
-        # Names of columns stand in the lines, but once in the page: only the values count.
+        # The lines repeat the names of columns, the page has them once: only the values count.
         size_bytes += len(msgspec.json.encode(list(msgspec.json.decode(line).values())))
     return kept, False
 

@@ -17,7 +17,7 @@ _ENVELOPE_BYTES = 1024
 """Left for the fences, the cursor and the members of the protocol."""
 _BUDGET_BYTES = RESULT_BYTES - _ENVELOPE_BYTES
 _CUTS = ((8192, 4096), (1024, 4096), (128, 4096), (128, 512), (32, 64), (16, 8), (8, 2))
-"""What a value that is too large is cut to, one after the other: characters of a text, items of a list."""
+"""The sizes to which a large value is cut, in turn: characters of a text, items of a list."""
 _UNSAFE = re.compile(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"
@@ -110,7 +110,7 @@ def text_of(value: Any) -> str:
 
 
 def shrunk(value: Any, max_bytes: int) -> tuple[Any, bool]:
-    """The value, or as much of it as costs at most `max_bytes`; whether it was cut."""
+    """The value, or as much of it as fits `max_bytes`; whether it was cut."""
     if cost(value) <= max_bytes:
         return value, False
     for characters, items in _CUTS:

@@ -38,8 +38,8 @@ Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
 views, of which only names and columns are used. A RefusedError from it is the query's answer."""
 
 OWN_PATIENCE_S, OTHERS_PATIENCE_S = 15.0, 5.0
-"""For so long a client may take nothing of a result while queries of its own principal wait, or those of
-others: less than these would wait until they are refused."""
+"""How long a client may pause reading a result while queries of its own principal wait, or those of
+others: less than the time after which a waiting query is refused."""
 
 _NO_VIEWS: Mapping[str, View] = {}
 
@@ -66,8 +66,8 @@ class EngineSettings(msgspec.Struct, frozen=True):
     waiting_s: float = 10.0
     retry_after_s: int = 2
     growth_bytes: int = 176 * 1024**2
-    """A worker that keeps so much more memory than at its start is replaced: DuckDB's memory for each
-    object has no bound."""
+    """A worker whose memory has grown by this much since its start is replaced: DuckDB's memory for
+    each object has no bound."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -135,7 +135,7 @@ class QueryEngine:
         await self._pool.close()
 
     def patience_s(self, principal: str) -> float | None:
-        """For how long a client of this principal may take nothing of its result; None: nobody waits."""
+        """How long a client of this principal may pause reading its result; None: nobody waits."""
         if self._places.queue.others_wait(principal):
             return OTHERS_PATIENCE_S
         return OWN_PATIENCE_S if self._places.queue.waits(principal) else None

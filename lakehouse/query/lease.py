@@ -41,7 +41,7 @@ class Lease:
         self._over = asyncio.Event()  # the caller left, or the last message was seen
         self._settled = False
         self.fit = False
-        """Whether the query has ended and its worker can take another one."""
+        """Whether the query has ended and its worker can run another one."""
         self._expired = False
 
     async def send(self, message: Ask | Views) -> None:

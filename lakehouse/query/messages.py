@@ -50,7 +50,7 @@ class RowSearch(msgspec.Struct, frozen=True):
     key: tuple[str, ...] = ()
     """Instead of `where`: the rows that have in these columns the values of a row of the view KEYS."""
     outside: int = 0
-    """Not 0: so many of the first rows that do not fulfil `where`."""
+    """If not 0: answer up to this many of the first rows that do not fulfil `where`."""
 
 
 KEYS = "\x01keys"
@@ -74,7 +74,7 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     rows: RowSearch | None = None
     """Find rows in the one view of `likely` that is `positioned`; no `sql`."""
     restricted: bool = False
-    """Whether the caller may not see what is below a view."""
+    """Whether the caller is not allowed to see what is below a view."""
 
 
 class Need(msgspec.Struct, frozen=True, tag=True):

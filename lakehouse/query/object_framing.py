@@ -13,7 +13,7 @@ from journal.block_hashes import BLOCK_BYTES
 from lakehouse.objects.extents import FromServer, ToServer
 
 WINDOW_BLOCKS = 8
-"""A worker asks for at most so many blocks at once."""
+"""The maximum number of blocks that a worker requests at once."""
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_ANSWER_BYTES = (WINDOW_BLOCKS + 1) * BLOCK_BYTES
 

@@ -2,7 +2,7 @@
 
 Objects never change and a dataset's last event identifies its version, so a cached result is known to
 be current: its key has the statement, its parameters, its format, and the versions of all that it
-read. Results that depend on chance or the time are never cached.
+read. Results that use random numbers or the clock are never cached.
 """
 
 import hashlib

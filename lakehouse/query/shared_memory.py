@@ -25,7 +25,7 @@ def make_shared_memory() -> int:
 
 
 class SharedMemory:
-    """One side's view of it. Who may write a slot or read it is agreed by messages."""
+    """One side's view of it. Messages decide who may write or read a slot."""
 
     def __init__(self, descriptor: int) -> None:
         """Takes the descriptor over."""
@@ -45,7 +45,7 @@ class SharedMemory:
         return self._memory[start : start + size_bytes]
 
     def close(self) -> None:
-        """Give this side's view up."""
+        """Release this side's view."""
         self._memory.close()
 
 

@@ -1,4 +1,4 @@
-"""The two events of an operator: a lake goes on from a restored copy, or writes a newer slot format."""
+"""The two changes of an operator: continue a lake from a restored copy, or write a newer slot format."""
 
 from lakehouse.api.administration import RecordedChange
 from lakehouse.api.versioned import Versioned

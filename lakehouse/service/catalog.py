@@ -46,7 +46,7 @@ class Catalog:
     async def register(
         self, caller: Caller, request: RegisterRequest, payload: bytes
     ) -> Versioned[Manifest]:
-        """Make a dataset over the current versions of keys. `payload`: the request as sent.
+        """Create a dataset over the current versions of keys. `payload`: the request as sent.
 
         Raises RefusedError: `empty_name`, `empty_fingerprint`, `invalid_name`, `invalid_request`,
         `name_taken`, `fingerprint_conflict`, `object_missing`, and what settle raises.

@@ -1,7 +1,7 @@
 """The path of every change: decide, do the steps that its data needs, commit, report.
 
-Owns the two ends of that path: `settle` commits, `foresee` only says what would happen. Must never work
-out which step a command needs: the decision says so.
+Owns the two ends of that path: `settle` commits, `foresee` only reports what would happen. Must never
+choose the step that a command needs: the decision names it.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
 """The feed: events as they are committed, sent to any number of listeners.
 
 Each slot is rendered once for all listeners. A listener that starts in the past reads pages of the
-journal until it reaches the slots that are kept here; one that falls behind them again is too slow,
-and its stream ends. Must never delay a commit: slots come here after they are folded, and are only
-stored.
+journal until it reaches the slots that are kept here; a listener that falls behind them again is too
+slow, and its stream ends. Must never delay a commit: slots arrive here after they are folded, and are
+only stored.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ KEPT_EVENTS = 10_000
 """How far a listener may lag behind the newest event before its stream ends."""
 KEPT_SLOTS = 256
 KEPT_SCOPES = 16
-"""For so many kinds of listeners each slot is kept as they are sent it."""
+"""For how many scopes of listeners each slot is kept in rendered form."""
 LISTENERS = 1_000
 HEARTBEAT_S = 10.0
 PIECE_BYTES = 1024 * 1024
@@ -130,7 +130,7 @@ class Feed:
                 else:
                     piece, after = await self._page(caller, after, query)
                 if not piece and self._beats > beats:
-                    # On a busy lake too, for a listener whose filter lets little pass.
+                    # Also on a busy lake, for a listener whose filter passes few events.
                     piece = HEARTBEAT
                 beats = self._beats
                 if piece:

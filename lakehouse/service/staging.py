@@ -20,7 +20,7 @@ from lakehouse.service.changes import mint
 VALID = timedelta(hours=23)
 """An hour less than gc leaves to what was never registered: a change may wait for an hour."""
 MAX_BYTES = 8 * 1024 * 1024
-"""What stands in an event at the end cannot be larger."""
+"""Its content must fit one event in the end."""
 _ID = re.compile(r"([0-9a-f]{64})-[0-9a-f]{8}-[0-9]{1,16}-[0-9a-z]{1,32}")
 
 

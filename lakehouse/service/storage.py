@@ -168,7 +168,7 @@ class Storage:
 
 
 def takes_changes(key: str) -> bool:
-    """Whether users may change what has this key: it is none of the lake's own."""
+    """Whether users may change this key: it is not one of the lake's own."""
     return not is_reserved(key)
 
 

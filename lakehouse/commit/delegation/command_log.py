@@ -1,4 +1,4 @@
-"""Which commands the newest slots hold: whether a proposed change is in one already. Pure.
+"""The commands of the newest slots, to find whether a proposed change is in one already. Pure.
 
 Owns at most COMMANDS ids. Must never answer "in none" for slots that it has not seen.
 """

@@ -2,7 +2,7 @@
 
 Owns who leads, as far as this process can tell: the writer that had most of the recent slots among those that
 can be reached. Two processes may disagree for a moment; that costs lost races, never a change. Must
-never forward what another process has handed over, or who has it last would not be known.
+never forward a change that another process has handed over: nobody would know which process has it.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from projections.follower import Follower
 
 
 class Delegation:
-    """Hands changes over while another process leads, and takes those of others while this one does."""
+    """Hands changes over while another process leads; accepts those of others while this one leads."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Delegation:
         turns.members, turns.waiting = self._leader.members, self._leader.waiting
 
     async def start(self, refresh: Refresh) -> None:
-        """Take the changes of other processes from now on."""
+        """Accept the changes of other processes from now on."""
         self.member.start(refresh)
         await self._network.listen(self._name, self._leader.connect)
 
@@ -52,7 +52,7 @@ class Delegation:
         await self._network.close()
 
     def passed_on(self, pending: Pending) -> bool:
-        """Let the present leader have a change that waits here; False: it must be committed here.
+        """Hand a waiting change to the present leader; False: it must be committed here.
 
         A change of another process goes back to it: nobody forwards. No slot with it may be in doubt.
         """

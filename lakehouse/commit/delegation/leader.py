@@ -29,11 +29,11 @@ from lakehouse.commit.delegation.network import Link
 from lakehouse.commit.pending import Pending
 
 GUESTS = 64
-"""So many processes may propose at once; a further one commits its changes itself."""
+"""How many processes may propose at once; any other commits its changes itself."""
 
 
 class Leader:
-    """Takes proposals for one writer."""
+    """Accepts proposals for one writer."""
 
     def __init__(
         self,
@@ -131,7 +131,8 @@ class Leader:
         if answer.cancelled():
             return
         if answer.exception() is not None:
-            # Its slot may be in the journal: the other side must read that, and gets no answer from here.
+            # Its slot may be in the journal: the other side must read the journal, and gets no answer
+            # from here.
             guest.link.close()
         elif isinstance(answer.result(), Answered):
             guest.link.send(encode(Declined(command_id, decided=True)))

@@ -36,7 +36,7 @@ from projections.follower import Follower
 from projections.moment import Moment
 
 STALLED_S = 2.0
-"""A leader that has not committed a change for so long is not waited for."""
+"""How long to wait for a leader to commit a change."""
 AVOIDED_S = 10.0
 """How long a writer that could not be reached, or stalled, is not tried again."""
 UNUSED_S = 30.0
@@ -126,7 +126,7 @@ class Member:
                 pending.answer.set_result(Recorded(event, moment, states[event.command]))
 
     def check(self) -> None:
-        """Leave leaders that do not answer, and those that were not needed for long."""
+        """Disconnect from leaders that do not answer, and from those that were not needed for a while."""
         now_s = self._clock.monotonic()
         self._avoided = {name: at_s for name, at_s in self._avoided.items() if at_s > now_s}
         for link in [*self._links.values()]:
@@ -174,7 +174,7 @@ class Member:
             self._links[name].send(encode(self._hello))
 
     def avoid(self, name: str) -> None:
-        """Do not try this writer for a while."""
+        """Do not connect to this writer for a while."""
         self._avoided[name] = self._clock.monotonic() + AVOIDED_S
 
     def pushed(self, link: "_LeaderLink", message: Pushed) -> None:

@@ -1,7 +1,7 @@
 """How processes of one machine reach each other: what delegation needs of a network.
 
 `sockets` implements it; the simulation has another. Must never be relied on for a result: a message may
-be lost together with its link, at any moment, and a link that is down says nothing of what was done.
+be lost together with its link, at any moment, and a link that is down does not show what was done.
 """
 
 from collections.abc import Callable
@@ -35,10 +35,10 @@ class Network(Protocol):
     """The processes of this machine that have the same lake open, by the names of their writers."""
 
     async def listen(self, name: str, accept: Accept) -> None:
-        """Let others dial `name`. Where that is impossible nobody can; it is logged, not raised."""
+        """Let others connect to `name`. If that is impossible, nobody can; it is logged, not raised."""
 
     async def dial(self, name: str, accept: Accept) -> bool:
         """Connect to `name`. False: it cannot be reached from here."""
 
     async def close(self) -> None:
-        """End all links, and be reached no longer."""
+        """End all links and accept no new ones."""

@@ -17,7 +17,7 @@ from lakehouse.commit.delegation.network import Accept, Receiver
 
 MESSAGE_BYTES = 16 << 20
 UNSENT_BYTES = 32 << 20
-"""A process that leaves so much unread is disconnected."""
+"""A process that leaves more than this unread is disconnected."""
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class SocketNetwork:
 
 
 class _SocketLink(asyncio.Protocol):
-    """One connection: messages out of bytes, and the other way round."""
+    """One connection: messages from bytes, and bytes from messages."""
 
     _receiver: Receiver
     _transport: asyncio.Transport

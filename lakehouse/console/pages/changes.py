@@ -93,7 +93,7 @@ def _previewed(type_: str | None, datasets: list[DatasetChange]) -> dict[str, ob
 
 
 def _refused(error: RefusedError) -> dict[str, object]:
-    """What the page shows of a change that cannot be made; what may not be seen stays an error page."""
+    """What the page shows of a change that cannot be made; a forbidden one stays an error page."""
     if CODES[error.refused.code].status not in (400, 409, 410):
         raise error
     return {"refused": error.refused, "type": None, "changes": [], "total": 0, "key": None}

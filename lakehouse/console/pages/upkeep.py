@@ -1,4 +1,5 @@
-"""Upkeep: what nothing refers to is listed, then collected; small objects are merged. For admins."""
+"""Upkeep, for admins: objects that nothing refers to are listed, then collected; small objects are
+merged."""
 
 import msgspec
 

@@ -10,7 +10,7 @@ TYPES = ("string", "int64", "double", "bool", "date", "timestamp", "timestamptz"
 
 
 async def show(_service: Service, visit: Visit) -> Page:
-    """GET /console/upload. Nothing is asked of the lake: the script uses the routes of the API."""
+    """GET /console/upload. Reads nothing of the lake: the script uses the routes of the API."""
     return Page(
         template="upload.html",
         title="Upload",

@@ -102,7 +102,7 @@ VOLATILE = _names(
     uuidv4 uuidv7
     """
 )
-"""Functions whose result changes with chance or time, with or without parentheses."""
+"""Functions whose result depends on random numbers or the clock, with or without parentheses."""
 
 PARSED = _names("grouping grouping_id if ifnull unnest unlist try")
 """Names that the parser or binder knows without an entry in the catalogue."""

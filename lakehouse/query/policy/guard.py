@@ -77,7 +77,7 @@ class Allowed(msgspec.Struct, frozen=True):
     """A statement that may run, and the datasets (lower-case names) that it reads.
 
     `system` are the system views that it reads. `all_relations`: it lists datasets, so it wants
-    to know them all. `deterministic`: it asks neither chance nor clock. `locations` maps each
+    to know them all. `deterministic`: it uses neither random numbers nor the clock. `locations` maps each
     relation to the byte where it is first named.
     """
 
@@ -99,7 +99,7 @@ class _System(msgspec.Struct, frozen=True):
 
 
 class _Volatile(msgspec.Struct, frozen=True):
-    """A part whose result may differ the next time."""
+    """A part whose result may differ when it runs again."""
 
 
 class _Listing(msgspec.Struct, frozen=True):

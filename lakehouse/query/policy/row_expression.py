@@ -1,7 +1,7 @@
 """Judges an expression over the columns of one dataset: a condition, or a column's new value.
 
-The rules of statements hold, and further ones: one expression, no subqueries, nothing that depends on
-chance. Functions of the clock become constants: one time holds for all rows. Must never run anything.
+The rules of statements hold, and further ones: one expression, no subqueries, nothing that uses random
+numbers. Functions of the clock become constants: one time holds for all rows. Must never run anything.
 """
 
 from collections.abc import Iterator

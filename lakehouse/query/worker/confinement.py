@@ -1,8 +1,8 @@
 """What the kernel refuses a worker process, whatever runs in it: seccomp and Landlock.
 
-Applied once, before there is a second thread; nothing can undo it. A kernel that has one of the two
-not, or a machine whose system calls are not known here, leaves the process without it: the names of
-what holds are reported. Must never refuse what DuckDB, Arrow or Python need for a query.
+Applied once, before there is a second thread; nothing can undo it. If the kernel lacks one of the two,
+or the system calls of the machine are not known here, the process runs without it: the names of what is
+enforced are reported. Must never refuse what DuckDB, Arrow or Python need for a query.
 """
 
 import ctypes

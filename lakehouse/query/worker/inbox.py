@@ -31,7 +31,7 @@ class Inbox:
         """The number of the last query that was interrupted: perhaps one that has not begun."""
         self._lock = threading.Lock()
         self._free = list(range(SLOTS))
-        """The slots of the shared memory that nobody has to read."""
+        """The free slots of the shared memory."""
 
     def asks(self) -> Iterator[Ask]:
         """Yield each query, until the engine has ended; late messages about an earlier one are dropped.

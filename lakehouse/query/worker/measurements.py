@@ -1,4 +1,4 @@
-"""What EXPLAIN ANALYZE measures and shows. Data only."""
+"""The measurements that EXPLAIN ANALYZE shows. Data only."""
 
 METRICS = (
     "query.total_time",

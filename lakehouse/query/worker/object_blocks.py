@@ -30,12 +30,12 @@ from lakehouse.objects.file_identity import file_identity
 from lakehouse.query.object_framing import WINDOW_BLOCKS, frame, read_in_worker
 
 REMEMBERED = 65_536
-"""The extents of so many blocks are remembered; others are requested again."""
+"""How many blocks' extents are remembered; others are requested again."""
 ATTEMPTS = 4
 """How often a block may turn out to have changed before a read fails."""
 UNREADABLE = 8
-"""After so many reads with unusable files, blocks are requested as bytes at once: the
-cache's directory was replaced by one that the kernel does not let this process read."""
+"""After this many reads with unusable files, blocks are requested as bytes at once: the cache's
+directory was replaced by one that the kernel does not let this process read."""
 REPORT_S = 60.0
 """How often the use of a blob is reported again."""
 REPORTED_AT_ONCE = 1_000

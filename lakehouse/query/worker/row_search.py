@@ -1,6 +1,6 @@
 """Finds rows by a user's condition, and computes new values: the SQL for it, judged and bound.
 
-Owns how an error's line is the line of the user's own text. Must never run an expression that
+Maps the lines of errors to lines of the user's own text. Must never run an expression that
 `row_expression` has not judged.
 """
 

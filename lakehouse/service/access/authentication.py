@@ -1,6 +1,6 @@
 """Who sends a request: a token to its principal, on the node's present state.
 
-A token is the lake's own, or one that the issuer of the settings has signed. Neither costs a
+A token is the lake's own, or signed by the issuer that the settings name. Neither costs a
 request to the bucket. Must never put a token, or any part of its secret, into a message.
 """
 
@@ -37,7 +37,7 @@ class Identity(msgspec.Struct, frozen=True):
     """A principal, and the id of the token that proved it; neither in an open lake.
 
     `signed_until`: until when a signed token is valid. `holds_bucket`: a program that opened the bucket
-    itself, and so may do everything.
+    itself: it may do everything.
     """
 
     principal: str | None = None
@@ -89,16 +89,16 @@ class Authentication:
         return self._valid(token_id)
 
     def bearer(self, authorization: str | None) -> str:
-        """The header that says by Bearer what this one says, for a client that has shown it once.
+        """The same credentials as a Bearer header, for the later calls of a client.
 
-        Call it after `identify`; in an open lake any header, or none, has an answer.
+        Call it after `identify`. In an open lake it returns a header for any input, also for None.
         """
         value = _value_in(authorization) if authorization is not None else ""
         known = _TOKEN.fullmatch(value) is not None or self._is_signed(value)
         return f"Bearer {value}" if known else "Bearer open"
 
     def require_admin(self, caller: Caller) -> None:
-        """Raises RefusedError `forbidden` for a caller who has not all rights."""
+        """Raises RefusedError `forbidden` for a caller without all rights."""
         require_admin(self._node, caller)
 
     def _is_signed(self, value: str) -> bool:

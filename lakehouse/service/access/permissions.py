@@ -83,7 +83,7 @@ class Permissions(msgspec.Struct, frozen=True):
 
     @property
     def scope(self) -> str:
-        """A hash of all that decides what the caller sees; empty for one who sees everything."""
+        """A hash of all that decides what the caller sees; empty if the caller sees everything."""
         if self.unrestricted:
             return ""
         seen = (self.name, self.grants, self.profile, self.hides_all)
@@ -130,7 +130,7 @@ def permissions(node: Node, caller: Caller) -> Permissions:
 
 
 def _is_proven(node: Node, caller: Caller) -> bool:
-    """Whether what proved the caller's principal still counts."""
+    """Whether the token that identified the caller is still valid."""
     if caller.signed_until is not None:
         return caller.signed_until > format_at(node.clock.now())
     return token_is_valid(node, caller.token)
@@ -161,7 +161,7 @@ def require_key(node: Node, caller: Caller, right: str, key: str) -> None:
 
 
 def require_undo(node: Node, caller: Caller, changes: Iterable[Change]) -> None:
-    """Raises RefusedError `forbidden` unless the caller may make each of these changes undone."""
+    """Raises RefusedError `forbidden` unless the caller may undo each of these changes."""
     held = permissions(node, caller)
     if held.unrestricted:
         return

@@ -1,7 +1,8 @@
 """What each principal uses of this process, held to its limits.
 
-Owns counts in memory: they begin anew with the process, and each process counts for itself. Must never
-make one principal wait for another: who is over its own limit waits for its own calls, or is refused.
+Owns counts in memory: they start from zero with the process, and each process counts for itself. Must
+never make one principal wait for another: a principal over its own limit waits for its own calls, or is
+refused.
 """
 
 import asyncio
@@ -64,7 +65,7 @@ class Quotas:
     async def query(self, caller: Caller) -> AsyncIterator[None]:
         """Run inside as one of the queries of the principal; waits for one of them to end.
 
-        Raises RefusedError `busy` where as many wait already, or none ends in time.
+        Raises RefusedError `busy` if as many are waiting already, or none ends in time.
         """
         name, limit = self._limit(caller, "queries")
         if name is None or limit is None:
@@ -82,7 +83,7 @@ class Quotas:
         return self._limits(caller) is not None
 
     def check_bytes(self, caller: Caller) -> None:
-        """Raises RefusedError `quota_exceeded` for who has used its bytes of the last 24 hours."""
+        """Raises RefusedError `quota_exceeded` if the caller has used its bytes of the last 24 hours."""
         name, limit = self._limit(caller, "bytes_per_day")
         if name is None or limit is None or self._used(name) < limit:
             return

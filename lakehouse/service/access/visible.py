@@ -1,7 +1,7 @@
 """What a caller sees of a state and of the journal: all that it may not read is absent.
 
 Reads are answered from what these functions return, so that no use case judges names itself. Must never
-change what is shown otherwise: values are as in the state.
+change a value: what is shown is as in the state.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -86,7 +86,7 @@ def present_for(node: Node, caller: Caller) -> State:
 
 
 def visible(state: State, held: Permissions) -> State:
-    """A state of which only what the caller may read is there. It is for reading alone."""
+    """The state, reduced to what the caller may read. It is only for reading."""
     if held.unrestricted:
         return state
     catalog = Catalog(
@@ -204,7 +204,7 @@ def _named(of: Map[str, N], held: Permissions, shown: Callable[[N], N]) -> Map[s
 
 
 def lens(held: Permissions) -> Lens:
-    """What the caller sees of events and of logs."""
+    """The events and log entries that the caller may see."""
     if held.unrestricted:
         return CLEAR
 

@@ -2,7 +2,7 @@
 
 Owns when a process compacts, and which datasets. Processes do not agree on it: the one that wrote the
 journal's last slot goes first, the others wait, and whoever is late loses its work to the rules of
-compaction. Must never hold up a request: the work is done by a process of the lowest priority.
+compaction. Must never delay a request: the work is done by a process of the lowest priority.
 """
 
 from collections import Counter
@@ -34,9 +34,9 @@ CHECK_S = 1.0
 PAUSE_S = 30.0
 """The pause after a failure."""
 QUIET_S = 10.0
-"""A dataset that was compacted and has not changed for so long is compacted to few objects."""
+"""How long a compacted dataset must be unchanged before it is compacted to few objects."""
 BEHIND_S = (5.0, 15.0)
-"""For how long other processes leave a dataset to the one that wrote the last slot."""
+"""How long other processes leave a dataset to the one that wrote the last slot."""
 TARGET_BYTES = DEFAULT_TARGET_MB * MIB
 
 log = structlog.get_logger()

@@ -1,6 +1,6 @@
-"""The compaction of one dataset, as it was asked for: plan, merge one group, plan again, report.
+"""The compaction of one dataset on request: plan, merge one group, plan again, report.
 
-Must never hold up another change: what changed meanwhile is planned again, and after a few times left
+Must never delay another change: what changed meanwhile is planned again, and after a few attempts left
 to the next compaction.
 """
 
@@ -127,7 +127,7 @@ class DatasetJob:
         is_stale = self._is_named and (
             not is_ours(item) or (footer is not None and footer.is_stale)
         )
-        # An event names objects by their blobs: one that the dataset holds twice has no one place.
+        # An event names objects by their blobs, and a blob that the dataset holds twice has two places.
         is_fixed = count > 1 or item.blob in self._left
         return Candidate(item.size_bytes, item.row_count, is_stale, is_fixed)
 

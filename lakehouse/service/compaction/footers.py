@@ -1,7 +1,6 @@
-"""What the footers of a dataset's objects say of their types, and which objects must be written anew.
-
-Reads ends of objects, never rows. Must never read an object that was registered: only files that ingest
-verified, or compaction wrote, are opened in this process.
+"""The types in the footers of a dataset's objects, and which objects must be rewritten. Reads the ends
+of objects, never rows. Must never read an object that was registered: only files that ingest verified,
+or compaction wrote, are opened in this process.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ StoredTypes = dict[str, str]
 
 
 class ObjectFooter(msgspec.Struct, frozen=True):
-    """The types of one object's columns, and whether the object should be written anew."""
+    """The types of one object's columns, and whether the object should be rewritten."""
 
     types: StoredTypes
     is_stale: bool
@@ -52,7 +51,7 @@ def is_ours(item: Object) -> bool:
 
 
 def footer_of(schema: pa.Schema, columns: tuple[Column, ...]) -> ObjectFooter:
-    """What an object with this schema is for a dataset with these columns."""
+    """The footer of an object with this schema, for a dataset with these columns."""
     types = {field.name: logical_type(field.type) for field in schema}
     compacted = (schema.metadata or {}).get(WRITER_KEY, b"").startswith(WRITER_NAME)
     outdated = any(

@@ -25,7 +25,7 @@ from projections.catalog import Dataset
 
 
 class Outdated(Exception):
-    """Another change of the dataset was faster; the message says what is the matter."""
+    """Another change of the dataset was faster; the message says which object or schema changed."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class GroupJob:
         self.done = 0
         """How many groups were committed."""
         self.lost = 0
-        """How many were merged in vain, because another change was faster."""
+        """How many were merged and discarded, because another change was faster."""
 
     async def run(
         self, caller: Caller, group: Group, payload_sha256: str = NOTHING_SHA256
@@ -124,7 +124,8 @@ class GroupJob:
             if not settled.fresh:
                 raise Outdated("another process made an event of the same request")
         except Outdated:
-            # Certainly not committed. Left to gc, rows that were erased meanwhile would stay a day.
+            # Certainly not committed. If this were left to gc, rows that were erased meanwhile would
+            # stay a day.
             await self._node.bucket.delete_blobs([item.blob for item in by])
             raise
         return Written(settled, by, merged.columns)

@@ -1,4 +1,4 @@
-"""Which rows of earlier objects the rows of an object are, through compactions. Pure.
+"""Maps the rows of an object to rows of the objects that compactions replaced. Pure.
 
 A compaction keeps rows and their order, so that a range of rows leads to ranges of rows.
 """
@@ -21,7 +21,7 @@ def whole(items: Iterable[Object]) -> dict[str, Rows]:
 
 
 def traced(rows: Rows, made: Replacement) -> Rows:
-    """The same rows in the objects that a compaction replaced; others are where they are."""
+    """The same rows in the objects that a compaction replaced; rows of other objects stay as they are."""
     starts = dict[str, int]()
     position = 0
     for item in made.by:
@@ -51,6 +51,6 @@ def cut(rows: Rows, start: int, stop: int) -> Rows:
 
 
 def _within(made: Replacement, start: int, stop: int) -> Rows:
-    """These rows of what was written, counted through all of it, in the objects before."""
+    """These rows of the written objects, counted through all of them, as rows of the replaced ones."""
     all_rows = (RowRange(blob, 0, count) for blob, count in zip(made.blobs, made.rows, strict=True))
     return cut(tuple(all_rows), start, stop)

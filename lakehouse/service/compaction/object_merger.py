@@ -28,7 +28,7 @@ from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.objects import VerifiedObjects
 
 AT_ONCE = 8
-"""So many objects are copied at once, each with up to 12 MiB in memory."""
+"""How many objects are copied at once, each with up to 12 MiB in memory."""
 
 
 class MergedObjects(msgspec.Struct, frozen=True):

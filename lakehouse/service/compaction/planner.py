@@ -1,4 +1,4 @@
-"""Which objects of a dataset are written as one. Pure.
+"""Chooses which objects of a dataset are merged. Pure.
 
 Owns the choice: runs of adjacent small objects, so that the order of rows stays. Must never open an
 object or ask the clock; the same objects give the same groups in every process.
@@ -10,9 +10,9 @@ import msgspec
 
 MIB = 1 << 20
 GROUP_OBJECTS = 4_096
-"""At most so many objects become one group: their names fit one event, even long ones."""
+"""The maximum number of objects in a group: their names fit one event, even long ones."""
 GROUP_ROWS = 1 << 24
-"""At most so many rows: a group is written in minutes, whatever its compression."""
+"""The maximum number of rows in a group, so that it is written in minutes, whatever its compression."""
 SETTLED_OBJECTS = 16
 """How many small objects a dataset may keep once nobody appends to it any more."""
 _FANOUT = 5
@@ -20,7 +20,7 @@ _FANOUT = 5
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """What the planner knows of an object. `is_stale`: it must be written anew whatever its size.
+    """What the planner knows of an object. `is_stale`: it must be rewritten, whatever its size.
 
     `is_fixed`: it must stay as it is, and separates the objects on both sides of it.
     """
@@ -52,7 +52,7 @@ def whole_groups(objects: Sequence[Candidate], target_bytes: int) -> tuple[range
 def tiered_groups(
     objects: Sequence[Candidate], target_bytes: int, allowed: int, left: int
 ) -> tuple[range, ...]:
-    """The groups that leave about `left` small objects and rewrite few rows again and again.
+    """The groups that leave about `left` small objects and rarely rewrite a row more than once.
 
     `allowed` is the number of small objects that starts a compaction. Objects of about the same size
     stay until there are `allowed` / 5 of them, as the levels of a log-structured merge tree do: with

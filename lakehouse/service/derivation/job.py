@@ -43,7 +43,7 @@ from projections.fold import State
 
 
 class Workshop(msgspec.Struct, frozen=True):
-    """What every derivation of a process works with."""
+    """What the derivations of a process share."""
 
     node: Node
     objects: VerifiedObjects

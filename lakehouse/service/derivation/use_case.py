@@ -200,14 +200,14 @@ def _plan(request: DeriveRequest) -> IngestPlan:
 def _added(
     data: Content | DatasetRestored | DatasetRewritten | None,
 ) -> tuple[Object, ...]:
-    """The objects that hold what the statement brought."""
+    """The objects that hold the rows of the statement."""
     if isinstance(data, DatasetRewritten):
         return data.added
     return data.objects if data else ()
 
 
 def _removed(data: Content | DatasetRestored | DatasetRewritten | None) -> int:
-    """How many single rows the statement's took the place of."""
+    """How many single rows were replaced by the statement's rows."""
     return rows_changed(data)[1] if isinstance(data, DatasetRewritten) else 0
 
 

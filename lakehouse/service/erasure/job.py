@@ -1,4 +1,4 @@
-"""One erasure: finds the rows, writes objects anew, and commits, until no version holds such a row.
+"""One erasure: finds the rows, rewrites objects, and commits, until no version holds such a row.
 
 Owns the order of those steps. Must never keep the condition beyond its end. It may end at any point,
 by a crash too: what was uploaded and not committed is unregistered, what was committed is done.
@@ -30,7 +30,7 @@ from projections.fold import State
 MAX_REPLACED = 4_000
 """How many objects one event replaces; for more, several events follow each other."""
 PASSES = 64
-"""After so many events in a row the dataset still gets such rows: somebody is adding them."""
+"""How many events follow each other before the erasure stops: somebody keeps adding such rows."""
 
 
 class Tally(msgspec.Struct):
@@ -70,7 +70,7 @@ class ErasureJob:
         self._made: dict[str, Erased] = {}
         """Blob → its successor, which is uploaded and which no event names yet."""
         self._abandoned: set[str] = set()
-        """Successors that were uploaded in vain: they may hold rows that others erased since."""
+        """Successors that are not used: they may hold rows that were erased since."""
         self._moments: frozenset[int] = frozenset()
 
     async def find(self) -> Tally:

@@ -1,4 +1,4 @@
-"""Writes an object anew without some of its rows, and uploads it under a fresh key.
+"""Rewrites an object without some of its rows, and uploads it under a new key.
 
 Must never put the old object's name or rows into anything that it leaves behind.
 """
@@ -60,7 +60,7 @@ class Successors:
         directory: Path,
     ) -> ParquetFile | None:
         item = Object(stored.key, stored.blob, stored.size_bytes, stored.sha256, stored.row_count)
-        # Without types of its own the relation would be empty, and so would a key that users read.
+        # Without its own types the relation would be empty, and so would a key that users read.
         needed = candidate.schema is None or stored.key != stored.blob
 
         def work(reader: pa.RecordBatchReader) -> ParquetFile | None:

@@ -1,7 +1,6 @@
-"""What a process itself keeps of erased rows: cached blocks and results, footers in its workers.
-
-Owns their removal, when the process learns of an erasure or of the removal of its blobs, and when it
-starts. Must never wait for another process: each does this for itself.
+"""Copies of erased rows inside a process: cached blocks and results, footers in its workers. Owns their
+removal: when the process reads an erasure or the collection of its blobs, and when it starts. Must
+never wait for another process: each does this for itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ class Traces:
         now = node.state.inventory
         self._awaited = {blob for blob in now.erased if blob in now.marked}
         """Replaced blobs that are not collected: a query on an older state may still read them."""
-        # A cache may have outlived a process that was absent when these were erased or collected.
+        # The cache is on disk: this process may not have been running when these were erased or collected.
         objects.reader.drop([*now.erased, *now.marked, *now.gone])
         node.follower.listeners.append(self._note)
 

@@ -1,8 +1,8 @@
 """Objects that hold rows of a condition and that no event names: staged files, and what was left behind.
 
-An ingest or a rewrite that was broken off, or lost a race, leaves what it uploaded. These are discarded,
-not written anew: whoever still means to commit one uploads it again. Must never discard an object that
-was committed: `decide` compares again.
+An ingest or a rewrite that was interrupted, or lost a race, leaves what it uploaded. These objects are
+discarded, not rewritten: an ingest that still wants to commit one uploads it again. Must never discard
+an object that was committed: `decide` compares again.
 """
 
 from collections.abc import AsyncIterator, Sequence

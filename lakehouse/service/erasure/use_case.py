@@ -1,6 +1,6 @@
 """Erasure as one use case: report which rows every version holds, and erase them unless it is a dry run.
 
-Owns that the condition reaches nothing that is kept: no event, no log, no error's text.
+Keeps the condition out of everything that is stored: events, logs and error texts.
 """
 
 import asyncio
@@ -116,7 +116,7 @@ class Erasure:
         return hmac.new(key, f"erase {subject}\n".encode() + text, hashlib.sha256).hexdigest()
 
     async def _collected(self, caller: Caller) -> int:
-        """Delete what is marked; it goes on if the caller leaves."""
+        """Delete what is marked; continues if the caller disconnects."""
         work = self._collector.delete_marked(caller)
         task = asyncio.get_running_loop().create_task(work, name="erasure")
         self._removals.add(task)

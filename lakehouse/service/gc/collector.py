@@ -36,7 +36,7 @@ REMOVED = (listing.UNREFERENCED, listing.NEVER_REGISTERED)
 
 
 class GcWaits(msgspec.Struct, frozen=True):
-    """How long marked objects are left to those who may still read them. Seconds."""
+    """How long marked objects stay for queries that may still read them. Seconds."""
 
     lag_s: float = 2.0
     """Until every follower knows of the marks."""
@@ -65,7 +65,7 @@ class GarbageCollector:
         require_admin(self._node, caller)
 
     async def plan(self, older_than: timedelta) -> GcScope:
-        """What a run that begins now goes by: the journal's present, and how old is old.
+        """The basis of a run that begins now: the journal's present, and the age from which objects may go.
 
         Raises RefusedError where the present is out of reach.
         """
@@ -74,7 +74,7 @@ class GarbageCollector:
         if refused := node.writer.fault or node.lag_error:
             raise RefusedError(refused)
         state = node.state
-        # A clock that is fast must destroy nothing: of an idle lake nothing grows old.
+        # A clock that is ahead must not destroy anything: in an idle lake nothing grows older.
         now = min(node.clock.now(), parse_at(state.head.at)) if state.head.at else node.clock.now()
         cutoff_seq = await node.past.seq_at(now - older_than)
         run = uuid7(node.clock.now(), node.chance)
@@ -191,7 +191,7 @@ class GarbageCollector:
         done.left += len(marked) - len(due)
         batches = list(_thousands(due))
         for number, blobs in enumerate(batches, 1):
-            # Another run may have been faster; deleting twice does no harm, recording twice is refused.
+            # Another run may have been faster: deleting twice is harmless, recording twice is refused.
             gone = await self._node.bucket.delete_blobs(blobs)
             record = RecordCollected(plan.run, tuple(gone))
             request = plan.request if number == len(batches) else None

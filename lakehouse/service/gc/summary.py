@@ -18,7 +18,7 @@ from lakehouse.service.gc.listing import NEVER_REGISTERED, GcCandidate, GcScope
 
 
 class GcProgress(msgspec.Struct):
-    """What a run has done so far. Numbers of objects, but for `marked_bytes` and the seqs."""
+    """What a run has done so far. Numbers of objects, except for `marked_bytes` and the seqs."""
 
     run: str
     cutoff_seq: int

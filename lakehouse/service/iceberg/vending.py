@@ -15,7 +15,8 @@ from lakehouse.service.access.permissions import Permissions
 REMAINING = timedelta(minutes=30)
 """For how long keys that are given are valid at least, if their issuer gives an hour."""
 REMEMBERED = 256
-"""Keys that are given again, until they are too short: one for readers, and one for each table's writers."""
+"""How many keys are reused while they are valid for long enough: one for readers, one for each table's
+writers."""
 Issue = Callable[[str | None], Awaitable[ReadKeys]]
 """New keys that read the lake; they also write below a prefix if there is one."""
 

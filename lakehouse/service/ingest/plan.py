@@ -1,6 +1,6 @@
 """What to do with a file: its dataset, the mode, how its bytes are read. Data alone.
 
-Decides nothing about a dataset or a file: only whether the parameters go together.
+Decides nothing about a dataset or a file: only whether the parameters can be combined.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Quarantine: the rows of a dataset's files that are not in it: to read, to correct and to ingest again."""
+"""Quarantine: rows of files that did not fit their dataset, to read, to correct and to ingest again."""
 
 import codecs
 import csv

@@ -1,7 +1,7 @@
 """The rows of a dataset that those of a file replace: by key, or by a condition.
 
-Does the step that finds them, once the file itself is fine. Must never decide whether they are to be
-looked for again.
+Does the step that finds them, once the file itself is fine. Must never decide whether the rows have to
+be searched again.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,7 +26,7 @@ from lakehouse.service.rows.turns import RowTurns
 
 
 class RowReplacement(msgspec.Struct, frozen=True):
-    """What every replacement of single rows in a process works with."""
+    """What the replacements of single rows in a process share."""
 
     node: Node
     engine: QueryEngine

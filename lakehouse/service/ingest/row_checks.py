@@ -25,7 +25,7 @@ from projections.views import OBJECT_COLUMN, ROW_COLUMN, View, quoted
 NAMED = 100
 """How many keys, or rows, a refusal names."""
 ROWS_OF_KEYS = 1_000
-"""How many rows of these keys it names."""
+"""How many rows with these keys a refusal names."""
 KEYS_AT_ONCE = 1_000_000
 """About so many keys are compared at once, which bounds the worker's memory."""
 _FILE = "incoming"

@@ -96,7 +96,7 @@ def all_rows(dataset: Dataset) -> Rows:
 
 
 def _within(part: Part, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
-    """Those of the rows that are of the part."""
+    """The rows that belong to the part."""
     cut = ((max(start, part.start), min(stop, part.stop)) for start, stop in ranges)
     return tuple((start, stop) for start, stop in cut if start < stop)
 

@@ -1,6 +1,6 @@
 """The results of queries: from a worker, or from the cache while they are current.
 
-Owns which results are cached. Must never answer from the cache what would differ if the query ran.
+Owns which results are cached. Must never return a cached result that would differ if the query ran now.
 """
 
 from collections.abc import AsyncIterator

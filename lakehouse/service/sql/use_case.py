@@ -198,7 +198,7 @@ class Sql:
             return await self._engine.define(view, relations.resolve, objects, principal)
 
     def patience_s(self, caller: Caller) -> float | None:
-        """For how long the caller may take nothing of its result; None: for as long as it wants."""
+        """How long the caller may pause reading its result; None: without limit."""
         return self._engine.patience_s(caller.principal or "")
 
 

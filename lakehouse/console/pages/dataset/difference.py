@@ -16,7 +16,7 @@ EXAMPLES = 10
 
 
 class Examples(msgspec.Struct, frozen=True):
-    """Rows that are at one moment and not at the other; or why there are none to show."""
+    """Rows that exist at only one of the two moments; or why none can be shown."""
 
     rows: Rows | None
     refused: Refused | None
@@ -52,7 +52,7 @@ def _seq(subject: Subject) -> int:
 
 
 def _is_comparable(change: DatasetChange) -> bool:
-    """Whether the dataset was there at both moments with the same columns."""
+    """Whether the dataset existed at both moments with the same columns."""
     return change.change == "changed" and not change.schema
 
 

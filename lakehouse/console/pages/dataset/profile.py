@@ -30,7 +30,7 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """What the rows hold in one column. `distinct` is an estimate; `bars` are a histogram in the order
+    """The values of one column. `distinct` is an estimate; `bars` are a histogram in the order
     of the values, or with `is_ranked` the commonest values."""
 
     rows: int

@@ -1,7 +1,7 @@
 """What a signed token says, once its signature and its claims are judged.
 
 Owns the algorithms, the shapes and the times that count. Must never use a key that was not passed in: a
-token that names or brings its own key is not asked for it.
+key that a token contains, or refers to by URL, is ignored.
 """
 
 import base64
@@ -32,7 +32,7 @@ _Time = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]
 
 
 class InvalidToken(Exception):
-    """The token does not count; the message says why, and holds nothing of it."""
+    """The token is not valid; the message says why, and contains no part of the token."""
 
 
 class TokenHeader(msgspec.Struct, frozen=True):

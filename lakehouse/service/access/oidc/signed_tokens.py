@@ -91,7 +91,7 @@ class SignedTokens:
         return self._fetching
 
     async def _refresh(self) -> None:
-        """Fetch the keys. A failure leaves those that are there."""
+        """Fetch the keys. After a failure the present ones stay."""
         try:
             self._keys = imported(await self._fetch(self._issuer))
             self._times = self._times.fetched(self._clock.monotonic())

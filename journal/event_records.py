@@ -95,7 +95,7 @@ class Derivation(Record, frozen=True, omit_defaults=True):
 
 
 class Replacement(Record, frozen=True, omit_defaults=True):
-    """These objects of a dataset were written anew: `by` takes the place of the first of `blobs`.
+    """These objects of a dataset were rewritten: `by` takes the place of the first of `blobs`.
 
     `blobs` has at least one; `by` has none where no row is left. Of the rows of `blobs`,
     `rows_removed` are not among those of `by`, and `rows_added` of these are new: a changed row

@@ -171,7 +171,7 @@ class BucketDialect(LakehouseDialect):
 
     @classmethod
     def get_pool_class(cls, url: URL) -> type[Pool]:
-        """One connection for all threads: each would open the lake anew."""
+        """One connection for all threads: each new one would open the lake again."""
         return StaticPool
 
     def create_connect_args(self, url: URL) -> tuple[list[Any], dict[str, Any]]:

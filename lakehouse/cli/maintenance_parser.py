@@ -30,7 +30,7 @@ def _add_compact(commands: "Commands[Parser]") -> None:
         "compact",
         "Merge small objects of one dataset, or of all",
         "The rows and their order stay. Of a named dataset, objects without field ids or with types "
-        "that other engines cannot read are written anew too.",
+        "that other engines cannot read are rewritten too.",
     )
     compact.add_argument(
         "name", nargs="?", metavar="NAME", help="name of the dataset (default: all)"

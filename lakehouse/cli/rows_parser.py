@@ -9,7 +9,7 @@ def add_rows(commands: "Commands[Parser]") -> None:
         commands,
         "delete",
         "Delete the rows of a dataset that fulfil a condition",
-        "Only objects that hold such a row are written anew. --where true deletes all rows.",
+        "Only objects that hold such a row are rewritten. --where true deletes all rows.",
     )
     _add_condition(delete)
     update = add_command(

@@ -123,7 +123,7 @@ class RewriteDataset(msgspec.Struct, frozen=True):
 
 
 class Rewritten(msgspec.Struct, frozen=True):
-    """The rows, found, and the objects that hold them, written anew; of an absent dataset none.
+    """The rows that were found, and their rewritten objects; none of an absent dataset.
 
     They were looked for in the objects `examined` of the dataset as it was after event `read_at`,
     as columns of the schema with the fingerprint `read_under`: the dataset's, or the one that an

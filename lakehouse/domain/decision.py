@@ -28,7 +28,7 @@ class DataStep(enum.Enum):
     READ_UNDER_CONTRACT = "judge the file by the dataset's present contract"
     CHECK_VALUES = "check the dataset's present values"
     FIND_SOURCES = "find the sources of a restored dataset"
-    FIND_ROWS = "find the rows and write their objects anew"
+    FIND_ROWS = "find the rows and rewrite their objects"
     FIND_LAST_CHANGE = "find the dataset's last change of rows or schema"
     PLAN_AGAIN = "plan the compaction again"
     REBUILD = "rebuild collected objects from what compaction made of them"

@@ -94,7 +94,7 @@ CODES: dict[str, Code] = {
     "table_unreadable": Code(
         400,
         "Table cannot be read by Iceberg",
-        "Run lakehouse compact NAME: it writes all objects anew, with types that Iceberg has.",
+        "Run lakehouse compact NAME: it rewrites all objects, with types that Iceberg has.",
     ),
     "unsupported_operation": Code(
         406, "Operation not supported", "Change datasets by the lakehouse's own routes."
@@ -168,9 +168,7 @@ CODES: dict[str, Code] = {
     "unsupported_media_type": Code(
         415, "Unsupported media type", "Send CSV, NDJSON or Parquet, as a form or as the body."
     ),
-    "range_not_satisfiable": Code(
-        416, "Range not satisfiable", "Use a range inside of the object."
-    ),
+    "range_not_satisfiable": Code(416, "Range not satisfiable", "Use a range within the object."),
     "header_too_large": Code(
         431, "Header too large", "Use at most 1 KiB for a reason or an actor."
     ),
@@ -200,10 +198,10 @@ CODES: dict[str, Code] = {
     "invalid_column": Code(
         422,
         "Invalid column",
-        "Give each column a name of its own (AS), and cast it to a type that a dataset can have.",
+        "Give each column its own name (AS), and cast it to a type that a dataset can have.",
     ),
     "duplicate_key": Code(
-        422, "Duplicate key", "Keep one row of each key, or use a key that tells the rows apart."
+        422, "Duplicate key", "Keep one row of each key, or use a key that identifies each row."
     ),
     "null_key": Code(
         422, "Null in key", "Fill the key columns of these rows, or leave the rows out."

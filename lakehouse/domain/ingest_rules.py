@@ -84,8 +84,8 @@ def _with_rows(
 def uploaded_blobs(command: IngestDataset, table: Table) -> tuple[str, ...]:
     """All objects that were uploaded for the command."""
     replaced = command.rewritten.replaced if command.rewritten else ()
-    anew = (item for each in replaced for item in each.by)
-    return tuple(item.blob for item in (*table.objects, *table.quarantine, *anew))
+    rewritten = (item for each in replaced for item in each.by)
+    return tuple(item.blob for item in (*table.objects, *table.quarantine, *rewritten))
 
 
 def refresh(state: State, command: RefreshDataset) -> Decision:

@@ -1,6 +1,6 @@
 """How many rows came and went between two versions of a dataset. Pure.
 
-An object that was written anew from another differs from it by the rows that the rewrite counted, not
+An object that was rewritten from another differs from it by the rows that the rewrite counted, not
 by all of its rows. Must never open an object.
 """
 

@@ -23,7 +23,7 @@ class Unreadable(Exception):
         self.column = column
 
 
-_WAY_OUT = "`lakehouse compact` writes all objects anew, with types that Iceberg has"
+_WAY_OUT = "`lakehouse compact` rewrites all objects, with types that Iceberg has"
 
 _PLAIN: tuple[tuple[Any, str], ...] = (
     (pa.types.is_boolean, "boolean"),

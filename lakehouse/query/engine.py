@@ -60,7 +60,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     temp_limit_bytes: int = 4 * 1024**3
     timeout_s: float = 60.0
     work_timeout_s: float = 1_800.0
-    """For what a change of data needs: an object of 256 MiB is read while it is written anew."""
+    """For what a change of data needs: an object of 256 MiB is read while it is rewritten."""
     grace_s: float = 0.5
     max_waiting: int = 256
     waiting_s: float = 10.0

@@ -19,7 +19,7 @@ ROWS_ROUTES = (
         judged=True,
         summary="Delete rows",
         description="Deletes the rows that fulfil a condition. Only objects that hold such a row are "
-        "written anew; the order of all other rows stays. 400 `sql_error` points into the condition. "
+        "rewritten; the order of all other rows stays. 400 `sql_error` points into the condition. "
         "Without a matching row there is no event.",
         body=DeleteRequest,
         answers=(DeleteReceipt,),

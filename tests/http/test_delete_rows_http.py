@@ -31,9 +31,7 @@ def loaded(lake: Lake, name: str, *files: bytes) -> str:
 
 
 class TestWhatGoes:
-    def test_only_objects_with_a_matching_row_are_written_anew(
-        self, lake: Lake, fresh: Fresh
-    ) -> None:
+    def test_only_objects_with_a_matching_row_are_rewritten(self, lake: Lake, fresh: Fresh) -> None:
         name = loaded(lake, fresh(), b"a,b\n1,x\n2,y\n3,z\n", b"a,b\n4,x\n5,\n", b"a,b\n6,q\n")
         before = objects(lake, name)
         answer = delete(lake, name, "b = 'x' OR a = 5")

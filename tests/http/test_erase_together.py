@@ -115,7 +115,7 @@ def test_changes_meanwhile_bring_nothing_back(lakes: list[Lake]) -> None:
 
 
 def meanwhile(lake: Lake, disturb: Callable[[], None]) -> Answer:
-    """Erase, with a disturbance after the objects are written anew and before the event."""
+    """Erase, with a disturbance after the objects are rewritten and before the event."""
     writer, once = lake.service.node.writer, []
     submit = writer.submit
 

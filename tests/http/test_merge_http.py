@@ -60,9 +60,7 @@ class TestMerge:
         assert (body["rows_ingested"], body["rows_removed"], body["row_count"]) == (1, 0, 1)
         assert rows(lake, name) == [[1, "a"]]
 
-    def test_only_objects_with_a_matching_row_are_written_anew(
-        self, lake: Lake, fresh: Fresh
-    ) -> None:
+    def test_only_objects_with_a_matching_row_are_rewritten(self, lake: Lake, fresh: Fresh) -> None:
         name = fresh()
         for number in range(4):
             lake.ingest(f"name={name}&mode=append", b"id,x\n%d,a\n" % number)
@@ -295,7 +293,7 @@ class TestDryRun:
 
 
 class TestLargeObjects:
-    """An object that is large is written anew by a process of its own, with the same outcome."""
+    """An object that is large is rewritten by a process of its own, with the same outcome."""
 
     @pytest.mark.parametrize("nested", [False, True])
     def test_its_rows_are_those_that_a_worker_would_write(

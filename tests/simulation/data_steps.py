@@ -97,7 +97,7 @@ class DataSteps:
         return msgspec.structs.replace(command, table=table)
 
     async def _rewritten(self, command: RewriteDataset, step: DataStep) -> RewriteDataset:
-        """As the service does it: objects of the named part are written anew, then uploaded."""
+        """As the service does it: objects of the named part are rewritten, then uploaded."""
         if step is DataStep.FIND_ROWS:
             found = rows_found(self._node.state, command)
             if self._chance.random() < 0.6:
@@ -123,7 +123,7 @@ class DataSteps:
         return msgspec.structs.replace(replaced, by=(Object(blob, blob, 10, sha256, rows),))
 
     async def _erasure(self, name: str, sha256: str) -> EraseRows:
-        """As the service does it: every object of the part, of whatever version, is written anew.
+        """As the service does it: every object of the part, of whatever version, is rewritten.
 
         Where that was done before, no row is left the second time.
         """

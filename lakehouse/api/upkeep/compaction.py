@@ -16,7 +16,7 @@ class CompactRequest(msgspec.Struct, frozen=True):
     name: Annotated[
         str | None,
         Meta(
-            description="The dataset; null for all. Objects of a named dataset are also written anew "
+            description="The dataset; null for all. Objects of a named dataset are also rewritten "
             "if they lack our field ids or hold types that other engines cannot read.",
             examples=["sales"],
         ),

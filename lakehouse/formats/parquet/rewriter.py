@@ -1,4 +1,4 @@
-"""Objects written anew: some rows removed, all others in their order.
+"""Rewrites objects: some rows removed, all others in their order.
 
 Streams batches of one object into Parquet by our own writer: field ids, and the dataset's types of
 today. Must never read an object itself: its batches come from a confined process.
@@ -39,7 +39,7 @@ def rewrite(
 
 
 def stored_schema(columns: Sequence[Column] | None, found: pa.Schema) -> pa.Schema:
-    """The schema of the objects that are written anew: today's types where they are flat.
+    """The schema of the objects that are rewritten: today's types where they are flat.
 
     Others are as `found`, which a worker has read. `columns` is None where a dataset's are unknown.
     """

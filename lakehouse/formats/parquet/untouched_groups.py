@@ -1,6 +1,6 @@
 """A file of our own without some of its rows, where many row groups keep all theirs: those are copied.
 
-Owns which row groups are copied as they are stored, and which are decoded and written anew. Must never
+Owns which row groups are copied as they are stored, and which are decoded and rewritten. Must never
 copy from a file that our writer of this version has not made: another one's statistics may be wrong.
 """
 
@@ -37,7 +37,7 @@ class GroupRun(msgspec.Struct, frozen=True):
 def planned(
     metadata: pq.FileMetaData, removed: pa.Int64Array, limits: IngestLimits
 ) -> list[GroupRun]:
-    """The row groups of a file in order. Small ones are written anew, so that they do not become many."""
+    """The row groups of a file in order. Small ones are rewritten, so that they do not become many."""
     runs: list[GroupRun] = []
     bounds = [0]
     for number in range(metadata.num_row_groups):

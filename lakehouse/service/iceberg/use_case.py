@@ -199,7 +199,7 @@ class IcebergCatalog:
     async def dead(self, before: datetime) -> AsyncIterator[Stat]:
         """The derived objects, not written since `before`, that no table of now needs; what engines staged.
 
-        Those of a life that has ended stay together: a reader of the past may have made some anew.
+        Those of a life that has ended stay together: a reader of the past may have written some again.
         """
         found: dict[str, list[Stat]] = {}
         async for stat in listed(self._node.bucket, PREFIX):

@@ -52,7 +52,7 @@ class RowReplacement(msgspec.Struct, frozen=True):
 
 
 class ReplacedRows:
-    """Finds the rows that one file replaces, and writes their objects anew without them.
+    """Finds the rows that one file replaces, and rewrites their objects without them.
 
     `now` is what now() stands for; `turn` waits for the turn to change the dataset's rows.
     """
@@ -101,7 +101,7 @@ class ReplacedRows:
         return msgspec.structs.replace(command, statement=statement, rewritten=rewritten)
 
     async def upload(self, command: IngestDataset, *, again: bool) -> IngestDataset:
-        """The command with the objects that were written anew in the bucket."""
+        """The command with the objects that were rewritten in the bucket."""
         if command.rewritten is None:
             return command
         if again:

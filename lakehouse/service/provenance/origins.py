@@ -55,7 +55,7 @@ async def parts_of(node: Node, state: State, dataset: Dataset) -> dict[str, Part
     """For each blob its rows, by the first change that brought them since the dataset was last created.
 
     `dataset` is as it is in `state`. What was restored was added before the moment that it was
-    restored from. The rows of an object that was written anew come from those that it replaced.
+    restored from. The rows of an object that was rewritten come from those that it replaced.
     Costs the dataset's own history.
     """
     found: dict[str, Parts] = {}

@@ -1,1 +1,1 @@
-"""Changing single rows of a dataset: which rows, their objects written anew, one event."""
+"""Changes single rows of a dataset: finds the rows, rewrites their objects, commits one event."""

@@ -1,4 +1,4 @@
-"""Large objects without some of their rows: copied and verified, written anew by a process of its own.
+"""Large objects without some of their rows: copied and verified, rewritten by a process of its own.
 
 What a query worker reads of an object passes through this process, which for a large one would take the
 time of other requests. Must never decode an object here.
@@ -29,7 +29,7 @@ _POSITION_BYTES = 8
 
 
 class LargeObjects:
-    """Writes objects of one node's lake anew."""
+    """Rewrites objects of one node's lake."""
 
     def __init__(self, objects: VerifiedObjects, pool: Executor) -> None:
         self._objects = objects

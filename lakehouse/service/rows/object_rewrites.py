@@ -1,4 +1,4 @@
-"""The objects of a dataset without some of their rows, or with other values: found, written anew, uploaded.
+"""The objects of a dataset without some of their rows, or with other values: found, rewritten, uploaded.
 
 Keeps what it did for an object, whose bytes never change: when the change is decided again, only other
 objects are read. Must never decide which step comes next.
@@ -64,7 +64,7 @@ class RowChange(msgspec.Struct, frozen=True):
 
 
 class ObjectRewrites:
-    """The objects of one dataset that one change writes anew. A dry run writes and uploads nothing."""
+    """The objects of one dataset that one change rewrites. A dry run writes and uploads nothing."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class ObjectRewrites:
         self._uploaded.clear()
 
     async def find(self, name: str, change: RowChange) -> Rewritten | None:
-        """The rows of the dataset as it is now, and its objects written anew; None: it is absent.
+        """The rows of the dataset as it is now, and its objects rewritten; None: it is absent.
 
         Raises RefusedError: what the search raises, and that objects are lost or damaged.
         """
@@ -123,7 +123,7 @@ class ObjectRewrites:
         return msgspec.structs.replace(rewritten, replaced=tuple(replaced), uploaded=True)
 
     async def _read(self, state: State, dataset: Dataset, change: RowChange) -> None:
-        """Look for rows in the objects that were not examined yet; write those anew that hold any."""
+        """Look for rows in the objects that were not examined yet; rewrite those that hold any."""
         if self._under != dataset.schema_fingerprint:
             self._under = dataset.schema_fingerprint
             self._examined.clear()
@@ -137,11 +137,11 @@ class ObjectRewrites:
             self.reads_clock = found.reads_clock
             for item in group:
                 if (rows := found.rows.get(item.blob)) is not None:
-                    anew = await self._anew(state, dataset, item, rows, change.search)
-                    self._written[item.blob] = anew
+                    written = await self._new_objects(state, dataset, item, rows, change.search)
+                    self._written[item.blob] = written
                 self._examined.add(item.blob)
 
-    async def _anew(
+    async def _new_objects(
         self,
         state: State,
         dataset: Dataset,

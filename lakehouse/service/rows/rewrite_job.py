@@ -1,4 +1,4 @@
-"""The data of one delete or update: the rows found in a dataset's objects, these written anew.
+"""The data of one delete or update: the rows found in a dataset's objects, these rewritten.
 
 Does the steps that a decision asks for. Must never decide which step comes next.
 """
@@ -40,7 +40,7 @@ class RewriteJob:
         assert_never(step)
 
     async def _found(self, command: RewriteDataset) -> RewriteDataset:
-        """The command with the rows of the dataset as it is now, and its objects written anew."""
+        """The command with the rows of the dataset as it is now, and its objects rewritten."""
         rewritten = await self._rewrites.find(command.name, self._change)
         if rewritten is None:
             return command

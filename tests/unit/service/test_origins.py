@@ -1,4 +1,4 @@
-"""The rows of objects that were written anew: from which change each of them came."""
+"""The rows of objects that were rewritten: from which change each of them came."""
 
 from builders import event, given, item, registered
 

@@ -1,4 +1,4 @@
-"""Row groups that keep all their rows are copied: the file reads as one that was written anew."""
+"""Row groups that keep all their rows are copied: the file reads as one that was rewritten."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -142,7 +142,7 @@ def test_small_groups_do_not_become_many(ours: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_files_of_other_writers_and_of_other_types_are_written_anew(
+def test_files_of_other_writers_and_of_other_types_are_rewritten(
     ours: Path, tmp_path: Path
 ) -> None:
     foreign = tmp_path / "foreign.parquet"

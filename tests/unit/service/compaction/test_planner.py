@@ -70,7 +70,7 @@ def test_a_group_has_at_most_so_many_objects_and_rows() -> None:
     assert whole_groups(objects, TARGET) == (range(0, 3),)
 
 
-def test_a_stale_object_is_written_anew_alone_or_with_its_neighbours() -> None:
+def test_a_stale_object_is_rewritten_alone_or_with_its_neighbours() -> None:
     objects = of_sizes(100, 200, 100, 1, 1)
     objects[1] = Candidate(200 * MIB, 1, is_stale=True)
     objects[3] = Candidate(1 * MIB, 1, is_stale=True)

@@ -41,7 +41,8 @@ from lakehouse.query.worker_handle import OWNED_PREFIX
 from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_settings
 from lakehouse.service.ingest.prefetch import PLACES
-from lakehouse.service.service import Service, ServiceLimits
+from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.service import Resources, Service, ServiceLimits
 
 if TYPE_CHECKING:
     from lakehouse.service.access.oidc.signed_tokens import SignedTokens
@@ -140,10 +141,9 @@ async def service_of(
         signed = _signed_tokens(settings, node.clock)
         if signed is not None:
             stack.push_async_callback(signed.close)
-        yield Service(
-            *(node, engine, reader, pool, lane, spool_dir, system_dir),
-            *(limits or _limits(settings), audit, vending, signed),
-        )
+        objects = VerifiedObjects(node, reader)
+        resources = Resources(node, engine, objects, pool, lane, spool_dir, system_dir)
+        yield Service(resources, limits or _limits(settings), audit, vending, signed)
 
 
 def _signed_tokens(settings: Settings, clock: Clock) -> "SignedTokens | None":

@@ -14,7 +14,6 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.metrics import Metrics, Standing
-from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service.access.authentication import Authentication
 from lakehouse.service.access.quotas import Quotas
@@ -88,86 +87,127 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     """Whether other engines may append through the Iceberg catalog."""
 
 
-class Service:
-    """The use cases of one node. Each takes its Caller first.
+class Resources(msgspec.Struct, frozen=True):
+    """What the use cases of one node share.
 
     `pool` does blocking work; `lane`, of one thread, reads small files one after the other.
+    `system_dir`: where the rows of system views are written for the query workers.
     """
+
+    node: Node
+    engine: QueryEngine
+    objects: VerifiedObjects
+    pool: Executor
+    lane: Executor
+    spool_dir: Path
+    system_dir: Path
+
+
+class Service:
+    """The use cases of one node. Each takes its Caller first."""
 
     def __init__(
         self,
-        node: Node,
-        engine: QueryEngine,
-        reader: ObjectReader,
-        pool: Executor,
-        lane: Executor,
-        spool_dir: Path,
-        system_dir: Path,
+        resources: Resources,
         limits: ServiceLimits,
         audit_log: AuditLog,
         vending: Vending = NO_VENDING,
         signed: "SignedTokens | None" = None,
     ) -> None:
+        node = resources.node
         self.node = node
         self.clock = node.clock
         """For `Caller.accepted_s`, among others."""
-        self.spool_dir = spool_dir
-        self.objects = VerifiedObjects(node, reader)
-        self._puts = Limiter(limits.puts, "PUTs", retry_after_s=5)
-        self._ingests = Limiter(limits.ingests, "ingests", retry_after_s=5)
+        self.spool_dir = resources.spool_dir
+        self.objects = resources.objects
         self.metrics = Metrics(self._standing)
-        rejections = Rejections(node.clock)
         self.status = Status(node, self.metrics)
-        self.storage = Storage(
-            *(node, self.objects, pool, spool_dir, limits.object_bytes, self._puts)
-        )
-        self.catalog = Catalog(node)
-        self.journal = JournalReads(node)
-        self.feed = Feed(node, self.journal)
-        merger = ObjectMerger(node, self.objects, pool)
-        self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
-        finder = RowFinder(self.objects, engine, pool, is_work=True)
-        self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))
-        self.iceberg = IcebergCatalog(node, self.objects, vending, writes=limits.iceberg_writes)
-        turns = RowTurns()
-        reading = IngestLimits(decoded_bytes=limits.upload_bytes)
-        replacement = RowReplacement(node, engine, pool, finder, reading, turns)
-        self.quotas = Quotas(node)
-        self.ingest = Ingest(
-            *(node, self.objects, pool, lane, spool_dir, limits.upload_bytes),
-            *(rejections, self._ingests, replacement, self.quotas),
-        )
-        self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
-        mask_key = MaskKey(node)
-        self.sql = Sql(
-            *(node, self.objects, engine, pool, system_dir),
-            *(limits.cache_bytes, rejections.log, mask_key, self.quotas),
-        )
-        self.derivations = Derivations(
-            Workshop(
-                *(node, self.objects, self.sql, pool, spool_dir, reading, replacement),
-            ),
-            Limiter(limits.derivations, "derivations", retry_after_s=5),
-        )
-        self._traces = Traces(node, self.objects, engine, self.sql.answers.forget)
-        self.views = Views(node, self.sql, mask_key)
-        self.profiles = Profiles(node)
-        self.change_sets = ChangeSets(node, self.views, self.profiles)
-        self.iceberg_appends = IcebergAppends(
-            *(node, self.iceberg, self.ingest, self.change_sets), enabled=limits.iceberg_writes
-        )
-        self.rows = Rows(node, finder, pool, spool_dir, turns)
-        self._groups = GroupJob(node, merger, pool, spool_dir)
-        self.compaction = Compaction(node, self.objects, self._groups)
-        self._background = BackgroundCompaction(node, self._groups, turns, limits.compact_objects)
-        self.audit = Audit(node, audit_log)
-        collector = GarbageCollector(node, self.sql.queries, limits.waits)
-        self.gc = Gc(collector, node.bucket, limits.audit_retention, self.iceberg)
-        copies = LocalCopies(self.objects, pool, spool_dir)
-        self.erasure = Erasure(node, finder, copies, collector, mask_key, pool)
         self.administration = Administration(node)
         self.access = Access(node)
         self.authentication = Authentication(node, signed)
+        self.quotas = Quotas(node)
+        self.audit = Audit(node, audit_log)
+        self.journal = JournalReads(node)
+        self.feed = Feed(node, self.journal)
+        self.catalog = Catalog(node)
+        self.profiles = Profiles(node)
+        self._rejections = Rejections(node.clock)
+        self._mask_key = MaskKey(node)
+        self._turns = RowTurns()
+        self._add_sql(resources, limits)
+        self._add_uploads(resources, limits)
+        self._add_iceberg(vending, limits)
+        self._add_upkeep(resources, limits)
+
+    def _add_sql(self, resources: Resources, limits: ServiceLimits) -> None:
+        """What runs statements: queries, views, provenance. Change sets bind views."""
+        node, engine, pool = resources.node, resources.engine, resources.pool
+        self.sql = Sql(
+            node,
+            self.objects,
+            engine,
+            pool,
+            resources.system_dir,
+            limits.cache_bytes,
+            self._rejections.log,
+            self._mask_key,
+            self.quotas,
+        )
+        self.views = Views(node, self.sql, self._mask_key)
+        self.change_sets = ChangeSets(node, self.views, self.profiles)
+        self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))
+        self._finder = RowFinder(self.objects, engine, pool, is_work=True)
+
+    def _add_uploads(self, resources: Resources, limits: ServiceLimits) -> None:
+        """What brings bytes and rows: storage, ingest, derivations, deletes and updates."""
+        node, pool, spool_dir = resources.node, resources.pool, self.spool_dir
+        self._puts = Limiter(limits.puts, "PUTs", retry_after_s=5)
+        self._ingests = Limiter(limits.ingests, "ingests", retry_after_s=5)
+        self.storage = Storage(node, self.objects, pool, spool_dir, limits.object_bytes, self._puts)
+        reading = IngestLimits(decoded_bytes=limits.upload_bytes)
+        replacement = RowReplacement(
+            node, resources.engine, pool, self._finder, reading, self._turns
+        )
+        self.ingest = Ingest(
+            node,
+            self.objects,
+            pool,
+            resources.lane,
+            spool_dir,
+            limits.upload_bytes,
+            self._rejections,
+            self._ingests,
+            replacement,
+            self.quotas,
+        )
+        self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
+        workshop = Workshop(node, self.objects, self.sql, pool, spool_dir, reading, replacement)
+        derivations = Limiter(limits.derivations, "derivations", retry_after_s=5)
+        self.derivations = Derivations(workshop, derivations)
+        self.rows = Rows(node, self._finder, pool, spool_dir, self._turns)
+
+    def _add_iceberg(self, vending: Vending, limits: ServiceLimits) -> None:
+        node, enabled = self.node, limits.iceberg_writes
+        self.iceberg = IcebergCatalog(node, self.objects, vending, writes=enabled)
+        self.iceberg_appends = IcebergAppends(
+            node, self.iceberg, self.ingest, self.change_sets, enabled=enabled
+        )
+
+    def _add_upkeep(self, resources: Resources, limits: ServiceLimits) -> None:
+        """What moves or removes objects: compaction, gc, erasure; and the past, which needs them."""
+        node, pool, spool_dir = resources.node, resources.pool, self.spool_dir
+        merger = ObjectMerger(node, self.objects, pool)
+        self._groups = GroupJob(node, merger, pool, spool_dir)
+        self.compaction = Compaction(node, self.objects, self._groups)
+        self._background = BackgroundCompaction(
+            node, self._groups, self._turns, limits.compact_objects
+        )
+        self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
+        collector = GarbageCollector(node, self.sql.queries, limits.waits)
+        self.gc = Gc(collector, node.bucket, limits.audit_retention, self.iceberg)
+        copies = LocalCopies(self.objects, pool, spool_dir)
+        self.erasure = Erasure(node, self._finder, copies, collector, self._mask_key, pool)
+        self._traces = Traces(node, self.objects, resources.engine, self.sql.answers.forget)
 
     async def compact_in_background(self) -> None:
         """Merge the objects of datasets that have too many small ones, until cancelled."""

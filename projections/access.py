@@ -112,11 +112,6 @@ def grants_of(access: Access, name: str) -> tuple[Grant, ...]:
     return access.grants.get(name.lower(), ())
 
 
-def grant_on(access: Access, name: str, on: str) -> Grant | None:
-    """The grant of a principal with exactly this pattern."""
-    return next((each for each in grants_of(access, name) if each.on == on), None)
-
-
 def tokens_of(access: Access, name: str) -> list[Token]:
     """The tokens of a principal, oldest first."""
     found = [each for each in access.tokens.values() if each.principal.lower() == name.lower()]

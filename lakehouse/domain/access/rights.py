@@ -37,6 +37,15 @@ def matches(pattern: str, subject: str) -> bool:
     return pattern == subject
 
 
+def grant_on(grants: Iterable[Grant], on: str) -> Grant | None:
+    """The grant with this pattern; case matters in keys of storage alone."""
+    return next((each for each in grants if _folded(each.on) == _folded(on)), None)
+
+
+def _folded(on: str) -> str:
+    return on if on.startswith(STORAGE) else on.lower()
+
+
 def check_pattern(on: str) -> None:
     """Raises RefusedError `invalid_request` for what is no pattern of a grant."""
     if on.startswith(STORAGE):

@@ -25,6 +25,7 @@ from lakehouse.domain.access.commands import (
     PutPrincipal,
     RevokeToken,
 )
+from lakehouse.domain.access.rights import grant_on
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused
 from projections import access, history
@@ -106,22 +107,23 @@ def _put_grant(now: Access, command: PutGrant) -> Decision:
     live = access.find(now, command.principal)
     if live is None:
         return _no_principal(command.principal)
-    was = access.grant_on(now, live.name, command.on)
+    was = grant_on(access.grants_of(now, live.name), command.on)
     if was is not None and was.can == command.can:
         return Unchanged(was.seq)
     if was is None and len(access.grants_of(now, live.name)) >= MAX_GRANTS:
         detail = f"{live.name} has {MAX_GRANTS:,} grants; use patterns that end in *"
         return Refused("invalid_request", detail)
-    return GrantPut(live.name, command.on, command.can)
+    return GrantPut(live.name, was.on if was is not None else command.on, command.can)
 
 
 def _drop_grant(now: Access, command: DropGrant) -> Decision:
     live = access.find(now, command.principal)
     if live is None:
         return _no_principal(command.principal)
-    if access.grant_on(now, live.name, command.on) is None:
+    was = grant_on(access.grants_of(now, live.name), command.on)
+    if was is None:
         return Refused("grant_not_found", f"{live.name} has no grant on {command.on[:128]!r}")
-    return GrantDropped(live.name, command.on)
+    return GrantDropped(live.name, was.on)
 
 
 def _last_admin(now: Access, live: Principal) -> Refused | None:
@@ -149,7 +151,7 @@ def inverse(data: AccessChange, before: Access) -> AnyAccessCommand | Refused:
         case TokenIssued():
             return RevokeToken(data.id)
         case GrantPut() | GrantDropped():
-            grant = access.grant_on(before, data.principal, data.on)
+            grant = grant_on(access.grants_of(before, data.principal), data.on)
             return _grant_again(data.principal, data.on, grant)
         case PrincipalDropped():
             detail = "its tokens and grants ended with it; make it and grant to it again"

@@ -25,7 +25,7 @@ from lakehouse.api.access import (
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.access.commands import DropGrant, DropPrincipal, PutGrant, PutPrincipal
-from lakehouse.domain.access.rights import RIGHTS, check_pattern
+from lakehouse.domain.access.rights import RIGHTS, check_pattern, grant_on
 from lakehouse.domain.commands import Command, CommitChangeSet
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
@@ -118,7 +118,7 @@ class Access:
             raise RefusedError(Refused("invalid_request", detail))
         can = tuple(right for right in RIGHTS if right in request.can)
         seq = await self._settled(caller, PutGrant(request.principal, request.on, can), payload)
-        found = access.grant_on(self._node.state.access, request.principal, request.on)
+        found = grant_on(access.grants_of(self._node.state.access, request.principal), request.on)
         if found is None:
             raise RefusedError(Refused("grant_not_found", "it was removed meanwhile"))
         return Versioned(_grant(request.principal, found), seq)

@@ -110,6 +110,17 @@ def test_grants_are_replaced_by_pattern() -> None:
     assert decided(state, DropGrant("bo", "a")) == GrantDropped("Bo", "a")
 
 
+def test_a_grant_in_another_case_is_the_same_grant_on_names_alone() -> None:
+    kept = GrantPut("Bo", "storage:raw/*", ("read",))
+    state = given(ANA, BO, READS, kept)
+    write = ("write",)
+    assert decided(state, PutGrant("Bo", "SALES_*", write)) == GrantPut("Bo", "sales_*", write)
+    assert decided(state, DropGrant("Bo", "Sales_*")) == GrantDropped("Bo", "sales_*")
+    other = "storage:RAW/*"
+    assert decided(state, PutGrant("Bo", other, write)) == GrantPut("Bo", other, write)
+    assert code(state, DropGrant("Bo", other)) == "grant_not_found"
+
+
 @pytest.mark.parametrize(
     ("before", "did", "undone"),
     [

@@ -29,7 +29,7 @@ from lakehouse.formats.parquet.writer import ParquetFile, write_parquet
 from lakehouse.formats.schema import Column
 from lakehouse.process.imports import refuse_pandas
 from lakehouse.process.self_limits import confine
-from projections.views import View, view_sql
+from projections.views import View, types_sql, view_sql
 
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""
@@ -104,7 +104,10 @@ def _compare(
 ) -> None:
     """Refuse what was written unless a query reads the same rows from it as from the files before."""
     for name, paths in (("files", request.files), ("after", written)):
-        connection.execute(view_sql(View(name, tuple(paths), request.columns)))
+        view = View(name, tuple(paths), request.columns)
+        sql = types_sql(view)
+        found = dict(connection.execute(sql).fetchall()) if sql else {}
+        connection.execute(view_sql(view, found=found))
     first, stop = request.rows or (0, sys.maxsize)
     connection.execute(
         f"CREATE VIEW before AS FROM files LIMIT {stop - first} OFFSET {first}"

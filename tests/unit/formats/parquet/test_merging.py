@@ -169,6 +169,21 @@ def test_widened_values_read_as_a_query_cast_them(
         assert [value for (value,) in rows(after)][: len(text)] == text
 
 
+@pytest.mark.parametrize("nested", [pa.list_(pa.int64()), pa.struct([("k", pa.string())])])
+def test_widened_values_beside_nested_ones_read_as_a_query_cast_them(
+    nested: pa.DataType, tmp_path: Path
+) -> None:
+    """DuckDB's own type for both files, BIGINT, would read no text `true`."""
+    tables = [
+        pa.table({"v": values, "n": pa.nulls(len(values), nested)}) for values in ([True], [7, 8])
+    ]
+    paths = written(tmp_path, *tables)
+    columns = (Column("v", "string"), Column("n", str(logical_type(nested))))
+    found = merged(request(paths, columns, tmp_path / "out"))
+    values = [value for value, _ in rows(outputs(found, tmp_path / "out"))]
+    assert values == ["true", "7", "8"]
+
+
 def test_columns_go_by_name_and_missing_ones_are_null(tmp_path: Path) -> None:
     paths = written(tmp_path, pa.table({"b": ["x"], "a": [1]}), pa.table({"a": [2]}))
     columns = (Column("a", "int64"), Column("b", "string"), Column("c", "double"))

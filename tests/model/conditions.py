@@ -45,6 +45,12 @@ def condition(chance: random.Random, depth: int = 2) -> Condition:
     return chance.choice((_by_id, _by_group, _by_amount, _by_note, _by_null))(chance)
 
 
+def one_id(chance: random.Random) -> Condition:
+    """The condition for the rows with one id."""
+    wanted = chance.choice(IDS)
+    return Condition(f"id = {wanted}", lambda row: row[0] == wanted)
+
+
 def new_values(chance: random.Random) -> list[NewValue]:
     """New values of one or two columns; the id stays, or becomes one beyond all others."""
     return chance.sample(

@@ -8,10 +8,13 @@ from urllib.parse import quote
 
 from tests.e2e.process import Answer, Client
 from tests.model import plain_lake
-from tests.model.conditions import NULL, Row, condition, csv, new_values, row, rows
+from tests.model.conditions import COLUMNS, NULL, Row, condition, csv, new_values, one_id, row, rows
 from tests.model.plain_lake import Datasets, Moment, PlainLake
 
 NAMES = ("a", "b", "c", "d")
+DERIVED = ("e", "f")
+"""Datasets that only statements make, each from one of NAMES or the one before."""
+ALL_NAMES = NAMES + DERIVED
 TYPES = "types=id:int64,grp:string,amount:int64,note:string"
 COUNTS = ("rows_deleted", "rows_updated")
 
@@ -25,6 +28,15 @@ class Operation(NamedTuple):
     expected: Callable[[], tuple[Moment, dict[str, Any]]]
 
 
+class Staged(NamedTuple):
+    """A staged merge: what the lake was when it was staged, and the answers, the last of which counts."""
+
+    name: str
+    rows: list[Row]
+    seq: int
+    answers: list[Answer]
+
+
 class Operations:
     """Makes random operations on a plain lake."""
 
@@ -35,13 +47,15 @@ class Operations:
         """Some files come again, and are perhaps recognised."""
         self._replaced: dict[str, list[Row]] = {}
         """The file that replaced each dataset last."""
+        self._staged: list[Staged] = []
 
     def next(self) -> Operation:
         kinds = {
             self._ingest: 20, self._replace_again: 8, self._merge: 10, self._overwrite: 8,
             self._delete: 18, self._update: 14,
             self._compact: 6, self._drop: 3, self._rename: 4, self._restore: 6, self._undo: 10,
-            self._change_set: 5,
+            self._change_set: 5, self._stage: 6, self._commit: 6,
+            self._derive: 5, self._refresh: 6, self._erase: 2,
         }  # fmt: skip
         (make,) = self._chance.choices(list(kinds), list(kinds.values()))
         return make()
@@ -91,6 +105,85 @@ class Operations:
             {name},
             lambda now: plain_lake.merged(now, name, found),
         )
+
+    def _stage(self) -> Operation:
+        """A merge that is committed later, or never."""
+        name = self._name()
+        ids = self._chance.sample(range(1, 60), self._chance.randint(1, 8))
+        found = [row(self._chance, each) for each in ids]
+        staged = Staged(name, found, self._lake.seq, [])
+        ingest = _ingest(f"{name}&mode=merge&key=id&stage=true", found)
+
+        def send(client: Client, key: str) -> Answer:
+            staged.answers.append(ingest(client, key))
+            return staged.answers[-1]
+
+        def expected() -> tuple[Moment, dict[str, Any]]:
+            self._staged.append(staged)
+            return Moment(self._lake.now, frozenset()), {}
+
+        return Operation(f"stage merge of {len(found)} rows {name}", send, expected)
+
+    def _commit(self) -> Operation:
+        """Of a staged merge. It does not matter here which objects hold its dataset's rows."""
+        self._staged = [each for each in self._staged if not self._lake.moved_since(each.seq)]
+        if not self._staged:
+            return self._stage()
+        staged = self._staged.pop(self._chance.randrange(len(self._staged)))
+        change = {"op": "commit", "staged": staged.answers[-1].json["staged"]}
+
+        def expected(now: Datasets) -> None:
+            was = self._lake.as_of(staged.seq).get(staged.name)
+            changed = self._lake.last_change(staged.name) > staged.seq
+            if changed and (staged.name in now or was):
+                raise plain_lake.Refusal("expectation_failed")
+            plain_lake.merged(now, staged.name, staged.rows)
+
+        return self._operation(
+            f"commit of {len(staged.rows)} rows {staged.name} staged at {staged.seq}",
+            _post("/v1/catalog/transaction", {"changes": [change]}),
+            {staged.name},
+            expected,
+        )
+
+    def _derive(self) -> Operation:
+        number = self._chance.randrange(len(DERIVED))
+        source = self._chance.choice((*NAMES, *DERIVED[:number]))
+        statement = plain_lake.Statement(source, condition(self._chance))
+        name, where = DERIVED[number], statement.where.sql
+        sql = f"SELECT {', '.join(COLUMNS)} FROM {source} WHERE {where}"
+        return Operation(
+            f"derive {name} from {source} where {where}",
+            _post("/v1/catalog/derive", {"name": name, "sql": sql, "mode": "replace"}),
+            lambda: (self._lake.derived(name, statement), {}),
+        )
+
+    def _refresh(self) -> Operation:
+        name = self._chance.choice(DERIVED)
+        return Operation(
+            f"refresh {name}",
+            _post("/v1/catalog/refresh", {"name": name}),
+            lambda: (self._lake.refreshed(name), {}),
+        )
+
+    def _erase(self) -> Operation:
+        """From every dataset: which datasets have objects in common is not known here."""
+        where = one_id(self._chance)
+
+        def send(client: Client, key: str) -> Answer:
+            answers: list[Answer] = []
+            for name in ALL_NAMES:
+                body = {"name": name, "where": where.sql, "reason": "asked for", "dry_run": False}
+                answer = _post("/v1/catalog/erase", body)(client, f"{key}-{name}")
+                if answer.status != 200 and answer.json["code"] != "dataset_not_found":
+                    return answer
+                answers.append(answer)
+            return max(answers, key=lambda each: (each.status == 200, each.seq))
+
+        def expected() -> tuple[Moment, dict[str, Any]]:
+            return self._lake.erased(where), {}
+
+        return Operation(f"erase where {where.sql}", send, expected)
 
     def _overwrite(self) -> Operation:
         name, where = self._name(), condition(self._chance, 1)
@@ -161,7 +254,7 @@ class Operations:
         )
 
     def _undo(self) -> Operation:
-        last = [self._lake.last_change(name) for name in NAMES]
+        last = [self._lake.last_change(name) for name in ALL_NAMES]
         seq = self._chance.choice([*last, self._chance.randint(0, self._lake.seq)]) or 1
         if self._lake.seq == 0:
             return self._ingest()

@@ -5,10 +5,21 @@ Shares no code with the product: it has no objects, no events and no files.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tests.model.conditions import Condition, NewValue, Row, changed
 
 Datasets = dict[str, tuple[Row, ...]]
+
+
+class Statement(NamedTuple):
+    """What a derived dataset's rows are from: the rows of `source` that fulfil a condition."""
+
+    source: str
+    where: Condition
+
+
+Statements = dict[str, Statement]
 
 
 class Refusal(Exception):
@@ -17,18 +28,22 @@ class Refusal(Exception):
 
 @dataclass
 class Moment:
-    """What was true after an event; `names` are those that it changed, none where it only moved rows."""
+    """What was true after an event; `names` are those that it changed, none where it only moved rows.
+
+    `statements`: of the derived datasets; None: those of the moment before.
+    """
 
     datasets: Datasets
     names: frozenset[str]
     undoable: bool = True
+    statements: Statements | None = None
 
 
 @dataclass
 class PlainLake:
     """All moments so far; the last one is the present."""
 
-    moments: list[Moment] = field(default_factory=lambda: [Moment({}, frozenset())])
+    moments: list[Moment] = field(default_factory=lambda: [Moment({}, frozenset(), statements={})])
 
     @property
     def seq(self) -> int:
@@ -38,8 +53,14 @@ class PlainLake:
     def now(self) -> Datasets:
         return dict(self.moments[-1].datasets)
 
+    @property
+    def statements(self) -> Statements:
+        return dict(self.moments[-1].statements or {})
+
     def add(self, moment: Moment, seq: int) -> None:
         """A moment after `seq` events: none, one or several more than before, all the same."""
+        if moment.statements is None:
+            moment.statements = self.statements
         while self.seq < seq:
             self.moments.append(moment)
 
@@ -50,6 +71,10 @@ class PlainLake:
         """The last event that changed the name."""
         return max((seq for seq, each in enumerate(self.moments) if name in each.names), default=0)
 
+    def moved_since(self, seq: int) -> bool:
+        """Whether rows came into other objects after event `seq`, by what changes no dataset."""
+        return any(not moment.undoable for moment in self.moments[seq + 1 :])
+
     def undone(self, seq: int) -> Moment:
         """The present without what event `seq` did."""
         event, before = self.moments[seq], self.moments[seq - 1].datasets
@@ -59,7 +84,34 @@ class PlainLake:
             raise Refusal("undo_conflict")
         now = {name: rows for name, rows in self.now.items() if name not in event.names}
         now |= {name: rows for name, rows in before.items() if name in event.names}
-        return Moment(now, event.names)
+        then = self.moments[seq - 1].statements or {}
+        statements = {name: it for name, it in self.statements.items() if name not in event.names}
+        statements |= {name: it for name, it in then.items() if name in event.names}
+        return Moment(now, event.names, statements=statements)
+
+    def erased(self, where: Condition) -> Moment:
+        """The present, once the rows have left every dataset at every moment."""
+        if not any(moment.datasets for moment in self.moments):
+            raise Refusal("dataset_not_found")
+        for moment in self.moments:
+            moment.datasets = {
+                name: tuple(row for row in rows if not where.holds(row))
+                for name, rows in moment.datasets.items()
+            }
+        return Moment(self.now, frozenset(), undoable=False)
+
+    def derived(self, name: str, statement: Statement) -> Moment:
+        """The present with a dataset made, or made again, from a statement."""
+        now = self.now
+        if statement.source not in now:
+            raise Refusal("sql_error")
+        now[name] = tuple(row for row in now[statement.source] if statement.where.holds(row))
+        return Moment(now, frozenset({name}), statements=self.statements | {name: statement})
+
+    def refreshed(self, name: str) -> Moment:
+        """The present with the dataset's statement run again."""
+        rows_of(self.now, name)
+        return self.derived(name, self.statements[name])
 
 
 def rows_of(datasets: Datasets, name: str) -> tuple[Row, ...]:

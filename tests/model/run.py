@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.e2e.process import Answer, Lakehouse, Lost
 from tests.model.conditions import COLUMNS, Row
-from tests.model.operations import NAMES, Operation, Operations
+from tests.model.operations import ALL_NAMES, Operation, Operations
 from tests.model.plain_lake import Datasets, Moment, PlainLake, Refusal
 
 RETRYABLE = frozenset({"busy", "not_committed", "outcome_unknown", "shutting_down"})
@@ -76,7 +76,7 @@ class ModelRun:
         same = moment.datasets == self.lake.now
         assert head > self.lake.seq or same, f"no event, but {moment.datasets} is new"
         assert 0 not in members.values() or head == self.lake.seq, "an event, but no row was hit"
-        self.lake.add(Moment(moment.datasets, names, moment.undoable), head)
+        self.lake.add(Moment(moment.datasets, names, moment.undoable, moment.statements), head)
         self._compare_now()
         self._compare_then()
 
@@ -120,7 +120,10 @@ class ModelRun:
     def _names_changed(self, seq: int) -> tuple[frozenset[str], int]:
         """The names that the events since the last operation are about, and the last of these."""
         found = self._get(f"/v1/journal/events?after={self.lake.seq}", seq)["events"]
-        moved = all(event["data"].get("kind") == "compact" for event in found)
+        moved = all(
+            event["type"] == "rows_erased" or event["data"].get("kind") == "compact"
+            for event in found
+        )
         about = () if moved else [each["entity"] for event in found for each in event["about"]]
         names = frozenset(entity.removeprefix("dataset:") for entity in about)
         return names, found[-1]["seq"] if found else self.lake.seq
@@ -153,7 +156,7 @@ class ModelRun:
         was, now = self.lake.as_of(first), self.lake.as_of(last)
         found = self._get(f"/v1/catalog/diff?from={first}&to={last}", self.lake.seq)["datasets"]
         rows = {each["name"]: each["rows"] for each in found}
-        for name in NAMES:
+        for name in ALL_NAMES:
             old, new = was.get(name), now.get(name)
             if name not in rows:
                 assert old == new, f"{name} differs from {first} to {last}, the diff says nothing"

@@ -54,6 +54,19 @@ class ObjectReader:
         with self._counting():
             return await self._extents(version, start, stop)
 
+    async def file(self, version: Stored) -> Extent | None:
+        """A local bucket's own file of the object, all of it verified; None of another bucket.
+
+        What is read from it counts only while its identity is the extent's. Raises as `extents` does.
+        """
+        if not self._is_local:
+            return None
+        with self._counting():
+            (extent,) = await self._extents(version, 0, version.size_bytes)
+        if not isinstance(extent, Extent):
+            raise TypeError("a local bucket has an extent for each object")
+        return extent
+
     async def answer(self, version: Stored, wanted: BlocksWanted) -> BlocksReady | BytesReady:
         """The answer to a worker's request. Raises as `extents` does."""
         found: tuple[Extent, ...] | bytes

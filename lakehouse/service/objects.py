@@ -10,6 +10,7 @@ from journal.bucket.errors import ObjectMissing
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.objects.damage import ObjectDamaged
+from lakehouse.objects.extents import Extent
 from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.service import snapshot
 from projections import inventory
@@ -46,6 +47,14 @@ class VerifiedObjects:
             if size_bytes > HELD_BYTES:
                 break
         return _joined(held, stream)
+
+    async def file(self, version: Stored) -> Extent | None:
+        """A local bucket's own file of a version, verified; see ObjectReader. Raises as `pieces` does."""
+        self.drop_collected()
+        try:
+            return await self.reader.file(version)
+        except (ObjectMissing, ObjectDamaged) as error:
+            raise RefusedError(await self.refusal(version, error)) from error
 
     async def read(self, blob: str, start: int, length: int) -> bytes:
         """A part of a blob that the present state names. Raises as `pieces` does."""

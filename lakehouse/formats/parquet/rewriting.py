@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.schema import Column
+from lakehouse.objects.extents import Identity
 from lakehouse.process.child import run_child
 
 REWRITE_S = 1_800.0
@@ -18,25 +20,43 @@ REWRITE_S = 1_800.0
 class RewriteRequest(msgspec.Struct, frozen=True):
     """A file that is written without some of its rows.
 
+    `identity` is that of the file's verified bytes: with another one nothing that was read counts.
     `removed` is a file of their positions, from 0, ascending, as int64 in the machine's order.
     `columns` are the dataset's, with today's types; None: those of the file.
     """
 
     file: str
+    identity: Identity
     removed: str
     columns: tuple[Column, ...] | None
     directory: str
 
 
-class RewrittenFile(msgspec.Struct, frozen=True):
-    """The files that were written, by name and number of rows; or the problem, and nothing counts."""
+class NewFile(msgspec.Struct, frozen=True):
+    """A file that was written: its name, and what ParquetFile has of it."""
 
-    files: tuple[tuple[str, int], ...] = ()
+    name: str
+    sha256: str
+    size_bytes: int
+    row_count: int
+    block_hashes: str
+
+
+class RewrittenFile(msgspec.Struct, frozen=True):
+    """The files that were written; or the problem, and nothing counts."""
+
+    files: tuple[NewFile, ...] = ()
     problem: str | None = None
 
-    def paths(self, directory: Path) -> list[tuple[Path, int]]:
-        """Where the files are, and their numbers of rows."""
-        return [(directory / name, rows) for name, rows in self.files]
+    def parquet_files(self, directory: Path) -> tuple[ParquetFile, ...]:
+        """The files, which are in that directory."""
+        return tuple(
+            ParquetFile(
+                *(directory / each.name, each.sha256, each.size_bytes, each.row_count),
+                block_hashes=each.block_hashes,
+            )
+            for each in self.files
+        )
 
 
 async def rewrite_file(request: RewriteRequest) -> RewrittenFile:

@@ -5,9 +5,9 @@ groups and are left out; our writer makes none. Must never copy between files wh
 differently: `Footer.schema` has to be equal.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
@@ -54,10 +54,20 @@ class Footer(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """Row groups of a file, by number from 0, in the order in which they are copied."""
+    """Row groups of a file, by number from 0, in the order in which they are copied; None: all."""
 
     path: Path
-    groups: Sequence[int]
+    groups: Sequence[int] | None = None
+
+
+class Sink(Protocol):
+    """Where a file is written."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes, all of them."""
+
+    def tell(self) -> int:
+        """How many bytes were written."""
 
 
 def read_footer(path: Path) -> Footer:
@@ -78,31 +88,44 @@ def footer_of(file: BinaryIO) -> Footer:
     return Footer(decoded(file.read(length)))
 
 
-def splice(pieces: Iterable[Piece], like: Footer, sink: BinaryIO) -> int:
-    """Write the row groups of `pieces` into `sink` under a footer `like` another; the number of rows.
+class SplicedFile:
+    """One file that row groups of others are copied into, under a footer `like` another.
 
-    Raises ValueError where a file's columns are stored differently, or a chunk cannot be copied.
+    Ends with `finish`; without it what was written is no Parquet file.
     """
-    sink.write(MAGIC)
-    groups: list[Struct] = []
-    for piece in pieces:
+
+    def __init__(self, like: Footer, sink: Sink) -> None:
+        self._like = like
+        self._sink = sink
+        self._groups: list[Struct] = []
+        sink.write(MAGIC)
+
+    def add(self, piece: Piece) -> None:
+        """Copy row groups of a file.
+
+        Raises ValueError where its columns are stored differently, or a chunk cannot be copied.
+        """
         with piece.path.open("rb") as file:
             footer = footer_of(file)
-            if footer.schema != like.schema:
+            if footer.schema != self._like.schema:
                 raise ValueError("the columns are stored in another way")
-            groups += [_copied(footer.groups[n], file, sink) for n in piece.groups]
-    for place, group in enumerate(groups[: _MOST_ORDINAL + 1]):
-        group[_ORDINAL] = (I16, place)
-    rows: int = sum(group[_GROUP_ROWS][1] for group in groups)
-    type_, (elements, _) = like.struct[_GROUPS]
-    body = encoded(
-        like.struct | {_ROWS: (I64, rows), _GROUPS: (type_, (elements, groups))},
-    )
-    sink.write(body + len(body).to_bytes(4, "little") + MAGIC)
-    return rows
+            numbers = range(len(footer.groups)) if piece.groups is None else piece.groups
+            self._groups += [_copied(footer.groups[n], file, self._sink) for n in numbers]
+
+    def finish(self) -> int:
+        """Write the footer; the number of rows."""
+        for place, group in enumerate(self._groups[: _MOST_ORDINAL + 1]):
+            group[_ORDINAL] = (I16, place)
+        rows: int = sum(group[_GROUP_ROWS][1] for group in self._groups)
+        type_, (elements, _) = self._like.struct[_GROUPS]
+        body = encoded(
+            self._like.struct | {_ROWS: (I64, rows), _GROUPS: (type_, (elements, self._groups))},
+        )
+        self._sink.write(body + len(body).to_bytes(4, "little") + MAGIC)
+        return rows
 
 
-def _copied(group: Struct, file: BinaryIO, sink: BinaryIO) -> Struct:
+def _copied(group: Struct, file: BinaryIO, sink: Sink) -> Struct:
     """The bytes of a row group, and what a footer says of it where it is now."""
     start = sink.tell()
     type_, (elements, chunks) = group[_COLUMNS]
@@ -112,7 +135,7 @@ def _copied(group: Struct, file: BinaryIO, sink: BinaryIO) -> Struct:
     return new
 
 
-def _copied_chunk(chunk: Struct, file: BinaryIO, sink: BinaryIO) -> Struct:
+def _copied_chunk(chunk: Struct, file: BinaryIO, sink: Sink) -> Struct:
     if _CHUNK_PATH in chunk or any(field in chunk for field in _ENCRYPTED_CHUNK):
         raise ValueError("a column is encrypted, or in another file")
     meta: Struct = dict(chunk[_META][1])
@@ -130,7 +153,7 @@ def _copied_chunk(chunk: Struct, file: BinaryIO, sink: BinaryIO) -> Struct:
     return new | {_META: (chunk[_META][0], meta), _CHUNK_OFFSET: (I64, 0)}
 
 
-def _copy(file: BinaryIO, start: int, size: int, sink: BinaryIO) -> None:
+def _copy(file: BinaryIO, start: int, size: int, sink: Sink) -> None:
     file.seek(start)
     while size > 0:
         piece = file.read(min(size, _PIECE_BYTES))

@@ -1,104 +1,87 @@
-"""A file of our own without some of its rows, where many row groups keep all theirs: those are copied.
+"""Which row groups of a file are copied as they are stored, and which are decoded and rewritten.
 
-Owns which row groups are copied as they are stored, and which are decoded and rewritten. Must never
-copy from a file that our writer of this version has not made: another one's statistics may be wrong.
+Must never have row groups copied from a file that our writer of this version has not made: the
+statistics of another one may be wrong.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
-from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.parquet.rewriter import rewrite
-from lakehouse.formats.parquet.splicing import Footer, Piece, footer_of, read_footer, splice
-from lakehouse.formats.parquet.writer import WRITER, write_parquet
-
-Decode = Callable[[list[int]], Iterable[pa.RecordBatch]]
-"""All rows of these row groups, in order."""
-SPLICED = "spliced.parquet"
+from lakehouse.formats.parquet.splicing import Footer, read_footer
+from lakehouse.formats.parquet.writer import WRITER
 
 
 class GroupRun(msgspec.Struct, frozen=True):
-    """Adjacent row groups that have one fate. `first_row` is the position of their first row."""
+    """Adjacent row groups that are copied, or that are rewritten together.
+
+    `first_row` is the position of their first row.
+    """
 
     groups: list[int]
     first_row: int
     end_row: int
+    size_bytes: int
+    """What their values take, as the footer says."""
     is_copied: bool
 
 
 def planned(
-    metadata: pq.FileMetaData, removed: pa.Int64Array, limits: IngestLimits
+    metadata: pq.FileMetaData, removed: pa.Int64Array, limits: IngestLimits, *, may_copy: bool
 ) -> list[GroupRun]:
-    """The row groups of a file in order. Small ones are rewritten, so that they do not become many."""
-    runs: list[GroupRun] = []
+    """The row groups of a file in order. `removed` are positions of rows, from 0, ascending.
+
+    Small ones are rewritten with their neighbours, so that they do not become many.
+    """
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     bounds = [0]
-    for number in range(metadata.num_row_groups):
-        bounds.append(bounds[-1] + metadata.row_group(number).num_rows)
+    for group in groups:
+        bounds.append(bounds[-1] + group.num_rows)
+    hits = [bisect_left(removed, bound, key=_number) for bound in bounds]
+
+    def is_large(numbers: list[int]) -> bool:
+        begin, end = numbers[0], numbers[-1] + 1
+        rows = bounds[end] - bounds[begin] - (hits[end] - hits[begin])
+        size_bytes = sum(group.total_byte_size for group in groups[begin:end])
+        return 2 * rows >= limits.row_group_rows or 2 * size_bytes >= limits.row_group_bytes
 
     def is_copied(number: int) -> bool:
-        group = metadata.row_group(number)
-        begin, end = (bisect_left(removed, b, key=_number) for b in bounds[number : number + 2])
-        is_large = 2 * group.num_rows >= limits.row_group_rows
-        return begin == end and (is_large or 2 * group.total_byte_size >= limits.row_group_bytes)
+        return may_copy and hits[number] == hits[number + 1] and is_large([number])
 
-    for copied, numbers in groupby(range(metadata.num_row_groups), is_copied):
-        groups = list(numbers)
-        runs.append(GroupRun(groups, bounds[groups[0]], bounds[groups[-1] + 1], copied))
+    def shares(numbers: list[int]) -> list[list[int]]:
+        """The fewest adjacent row groups each that make a large one; what is left joins the last."""
+        found: list[list[int]] = [[]]
+        for number in numbers:
+            if found[-1] and is_large(found[-1]):
+                found.append([])
+            found[-1].append(number)
+        if len(found) > 1 and not is_large(found[-1]):
+            small = found.pop()
+            found[-1] += small
+        return found
+
+    def run(numbers: list[int], copied: bool) -> GroupRun:
+        begin, end = numbers[0], numbers[-1] + 1
+        size_bytes = sum(group.total_byte_size for group in groups[begin:end])
+        return GroupRun(numbers, bounds[begin], bounds[end], size_bytes, copied)
+
+    runs: list[GroupRun] = []
+    for copied, found in groupby(range(len(groups)), is_copied):
+        numbers = list(found)
+        runs += [run(each, copied) for each in ([numbers] if copied else shares(numbers))]
     return runs
 
 
-def is_ours(path: Path) -> bool:
-    """Whether our writer of this version has made the file."""
+def can_be_copied(path: Path, like: Footer) -> bool:
+    """Whether our writer of this version made the file, and would store its columns so now."""
     footer = read_footer(path)
-    return all(footer.value_of(key) == value for key, value in WRITER.items())
-
-
-def spliced(
-    path: Path,
-    runs: list[GroupRun],
-    decode: Decode,
-    removed: pa.Int64Array,
-    schema: pa.Schema,
-    directory: Path,
-    limits: IngestLimits,
-) -> tuple[Path, int] | None:
-    """The file without the rows `removed`, written into `directory`, and its number of rows.
-
-    None where its columns are stored in another way than those of `schema` would be now.
-    """
-    like = _template(schema, limits)
-    if read_footer(path).schema != like.schema:
-        return None
-    pieces: list[Piece] = []
-    for number, run in enumerate(runs):
-        if run.is_copied:
-            pieces.append(Piece(path, run.groups))
-            continue
-        begin, end = (bisect_left(removed, b, key=_number) for b in (run.first_row, run.end_row))
-        hits = pc.subtract(removed[begin:end], run.first_row)
-        into = directory / f"run-{number:05}"
-        into.mkdir()
-        for file in rewrite(decode(run.groups), hits, schema, into, limits):
-            part = Path(str(file.content))
-            pieces.append(Piece(part, range(len(read_footer(part).groups))))
-    with (directory / SPLICED).open("wb") as sink:
-        rows = splice(pieces, like, sink)
-    return directory / SPLICED, rows
-
-
-def _template(schema: pa.Schema, limits: IngestLimits) -> Footer:
-    (empty,) = write_parquet([], schema, None, limits)
-    if not isinstance(empty.content, bytes):
-        raise TypeError("a file was asked for in memory")
-    return footer_of(BytesIO(empty.content))
+    is_ours = all(footer.value_of(key) == value for key, value in WRITER.items())
+    return is_ours and footer.schema == like.schema
 
 
 def _number(position: pa.Int64Scalar) -> int:

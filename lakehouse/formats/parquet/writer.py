@@ -5,9 +5,10 @@ varies between two runs of one version goes into the files. It decides no type: 
 known to fit.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -85,6 +86,45 @@ def write_parquet(
         path = work_dir / f"part-{len(files) + 1:05}.parquet" if work_dir else None
         files.append(_write_file(path, first, left, limits))
     return tuple(files)
+
+
+def write_groups(
+    path: Path,
+    rows: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    options: Mapping[str, Any],
+    limits: IngestLimits,
+) -> None:
+    """Write `rows` as row groups of one file. `options`: how columns are encoded."""
+    with pq.ParquetWriter(path, schema, **options) as writer:
+        for group in row_groups(rows, limits):
+            writer.write_table(_in_one_chunk(group), row_group_size=max(1, group.num_rows))
+
+
+class HashedFile:
+    """A file that is hashed as it is written, so that nothing has to read it again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self._hasher = BlockHasher()
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes, all of them."""
+        self._hasher.update(data)
+        self._file.write(data)
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self._hasher.size_bytes
+
+    def finish(self, row_count: int) -> ParquetFile:
+        """Close the file, which has so many rows."""
+        self._file.close()
+        found = self._hasher
+        return ParquetFile(
+            self._path, found.sha256, found.size_bytes, row_count, found.block_hashes
+        )
 
 
 def _counted(

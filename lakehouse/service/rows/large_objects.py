@@ -1,4 +1,4 @@
-"""Large objects without some of their rows: copied and verified, rewritten by a process of its own.
+"""Large objects without some of their rows: verified, then rewritten by a process of its own.
 
 What a query worker reads of an object passes through this process, which for a large one would take the
 time of other requests. Must never decode an object here.
@@ -15,7 +15,9 @@ from journal.events import Object
 from journal.threads import in_thread
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.parquet.rewriting import RewriteRequest, rewrite_file
-from lakehouse.formats.parquet.writer import ParquetFile, written
+from lakehouse.formats.parquet.writer import ParquetFile
+from lakehouse.objects.extents import Extent
+from lakehouse.objects.file_identity import file_identity
 from lakehouse.service import snapshot
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.objects import VerifiedObjects
@@ -43,29 +45,34 @@ class LargeObjects:
         Raises RefusedError as reads do.
         """
         there = await in_thread(self._pool, place.fresh)
-        await self._copy(state, item, there / "object.parquet")
+        file = await self._file(state, item, there / "object.parquet")
         await in_thread(self._pool, partial(_store, rows, there / "removed"))
         into = await in_thread(self._pool, place.fresh)
-        file, removed = str(there / "object.parquet"), str(there / "removed")
-        found = await rewrite_file(RewriteRequest(file, removed, dataset.schema, str(into)))
-        await in_thread(self._pool, (there / "object.parquet").unlink)
+        request = RewriteRequest(
+            *(file.path, file.identity, str(there / "removed"), dataset.schema, str(into))
+        )
+        found = await rewrite_file(request)
+        await in_thread(self._pool, partial((there / "object.parquet").unlink, missing_ok=True))
         if found.problem is not None:
             return None
-        files = [await in_thread(self._pool, partial(written, *each)) for each in found.paths(into)]
+        files = found.parquet_files(into)
         left = sum(each.row_count for each in files)
-        return tuple(files) if item.row_count in (None, left + len(rows)) else None
+        return files if item.row_count in (None, left + len(rows)) else None
 
-    async def _copy(self, state: State, item: Object, path: Path) -> None:
+    async def _file(self, state: State, item: Object, path: Path) -> Extent:
+        """A file with the object's verified bytes: the local bucket's own, or a copy at `path`."""
         version = state.inventory.blobs.get(item.blob)
         if version is None:
             raise RefusedError(snapshot.gone(state, item.blob))
+        found = await self._objects.file(version)
+        if found is not None:
+            return found
         pieces = await self._objects.pieces(version)
-        file = await in_thread(self._pool, partial(_created, path))
-        try:
+        with await in_thread(self._pool, partial(_created, path)) as file:
             async for piece in pieces:
                 await in_thread(self._pool, partial(file.write, piece))
-        finally:
-            await in_thread(self._pool, file.close)
+            await in_thread(self._pool, file.flush)
+            return Extent(0, version.size_bytes, str(path), 0, file_identity(file.fileno()))
 
 
 def _store(rows: pa.Int64Array, path: Path) -> None:

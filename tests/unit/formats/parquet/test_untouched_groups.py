@@ -14,10 +14,12 @@ from lakehouse.formats.parquet import rewrite_program
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.rewrite_program import rewritten
 from lakehouse.formats.parquet.rewriting import RewriteRequest
-from lakehouse.formats.parquet.splicing import Piece, read_footer, splice
-from lakehouse.formats.parquet.untouched_groups import SPLICED, planned
-from lakehouse.formats.parquet.writer import WRITER, write_parquet
+from lakehouse.formats.parquet.splicing import Piece, SplicedFile, read_footer
+from lakehouse.formats.parquet.untouched_groups import planned
+from lakehouse.formats.parquet.writer import WRITER, write_parquet, written
 from lakehouse.formats.schema import Column
+from lakehouse.objects.extents import Identity
+from lakehouse.objects.file_identity import file_identity
 
 SMALL = IngestLimits(row_group_rows=100)
 ROWS = 1_050
@@ -59,11 +61,18 @@ def removed(
     into.mkdir()
     positions = into / "removed"
     positions.write_bytes(pa.array(rows, pa.int64()).buffers()[1].to_pybytes()[: 8 * len(rows)])
-    found = rewritten(RewriteRequest(str(file), str(positions), columns, str(into)))
+    found = rewritten(RewriteRequest(str(file), identity(file), str(positions), columns, str(into)))
     assert found.problem is None
-    ((path, count),) = found.paths(into)
-    assert count == ROWS - len(rows)
+    (new,) = found.parquet_files(into)
+    assert new.row_count == ROWS - len(rows)
+    path = Path(str(new.content))
+    assert new == written(path, new.row_count)
     return path
+
+
+def identity(path: Path) -> Identity:
+    with path.open("rb") as file:
+        return file_identity(file.fileno())
 
 
 def without(rows: Sequence[int]) -> pa.Table:
@@ -89,7 +98,6 @@ def test_it_reads_as_the_other_rows_in_their_order(
     ours: Path, tmp_path: Path, rows: list[int]
 ) -> None:
     path = removed(ours, rows, tmp_path / "new")
-    assert path.name == SPLICED
     expected = without(rows)
     assert pq.read_table(path).equals(expected)
     where = f"FROM '{path}' WHERE i BETWEEN 90 AND 420 AND f > 31"
@@ -135,7 +143,7 @@ def test_small_groups_do_not_become_many(ours: Path, tmp_path: Path) -> None:
     metadata = pq.read_metadata(removed(ours, list(range(110, 190)), tmp_path / "new"))
     sizes = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
     assert sizes == [100, 20, 100, 100, 100, 100, 100, 100, 100, 100, 50]
-    runs = planned(metadata, pa.array([0], pa.int64()), SMALL)
+    runs = planned(metadata, pa.array([0], pa.int64()), SMALL, may_copy=True)
     assert [(run.groups[0], len(run.groups), run.is_copied) for run in runs] == [
         (0, 2, False),
         (2, 9, True),
@@ -146,13 +154,14 @@ def test_files_of_other_writers_and_of_other_types_are_rewritten(
     ours: Path, tmp_path: Path
 ) -> None:
     foreign = tmp_path / "foreign.parquet"
-    pq.write_table(TABLE, foreign, row_group_size=100)
+    pq.write_table(TABLE, foreign, row_group_size=100, compression="zstd")
     path = removed(foreign, [510], tmp_path / "of-foreign")
-    assert path.name != SPLICED
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    assert {group.column(0).compression for group in groups} == {"SNAPPY"}
     assert pq.read_table(path).equals(without([510]))
     wider = (msgspec.structs.replace(COLUMNS[0], type="double"), *COLUMNS[1:])
     path = removed(ours, [510], tmp_path / "wider", wider)
-    assert path.name != SPLICED
     assert pq.read_schema(path).field("i").type == pa.float64()
 
 
@@ -161,7 +170,9 @@ def test_what_lies_outside_the_row_groups_is_left_out(tmp_path: Path) -> None:
     pq.write_table(TABLE, source, row_group_size=100, write_page_index=True)
     footer = read_footer(source)
     with target.open("wb") as sink:
-        assert splice([Piece(source, (3, 1))], footer, sink) == 200
+        file = SplicedFile(footer, sink)
+        file.add(Piece(source, (3, 1)))
+        assert file.finish() == 200
     chunk = pq.read_metadata(target).row_group(0).column(0)
     assert not chunk.has_offset_index
     assert not chunk.has_column_index
@@ -173,16 +184,32 @@ def test_columns_that_are_stored_in_another_way_are_refused(tmp_path: Path) -> N
     pq.write_table(TABLE, source)
     pq.write_table(TABLE.rename_columns(["j", "s", "f", "n"]), other)
     with pytest.raises(ValueError, match="stored in another way"), (tmp_path / "c").open("wb") as f:
-        splice([Piece(source, (0,))], read_footer(other), f)
+        SplicedFile(read_footer(other), f).add(Piece(source, (0,)))
 
 
 def _without_one(path: Path, at: int, into: Path) -> Path:
     into.mkdir()
     (into / "removed").write_bytes(at.to_bytes(8, "little"))
-    found = rewritten(RewriteRequest(str(path), str(into / "removed"), COLUMNS, str(into)))
-    return found.paths(into)[0][0]
+    request = RewriteRequest(
+        *(str(path), identity(path), str(into / "removed"), COLUMNS, str(into))
+    )
+    found = rewritten(request)
+    return Path(str(found.parquet_files(into)[0].content))
 
 
 def _bytes(body: bytes, chunk: pq.ColumnChunkMetaData) -> bytes:
     start = chunk.dictionary_page_offset or chunk.data_page_offset
     return body[start : start + chunk.total_compressed_size]
+
+
+def test_a_file_that_changed_since_it_was_verified_is_a_problem(ours: Path, tmp_path: Path) -> None:
+    was = identity(ours)
+    body = ours.read_bytes()
+    ours.unlink()
+    ours.write_bytes(body)
+    (tmp_path / "removed").write_bytes((5).to_bytes(8, "little"))
+    (tmp_path / "new").mkdir()
+    request = RewriteRequest(
+        *(str(ours), was, str(tmp_path / "removed"), COLUMNS, str(tmp_path / "new"))
+    )
+    assert rewritten(request).problem == "the file is another one than was verified"

@@ -8,7 +8,6 @@ import contextlib
 import resource
 import signal
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -79,16 +78,17 @@ async def answer_until(
     stop: Stop,
     server: ConnectionServer,
     listening: socket.socket,
-    tls: ssl.SSLContext | None,
+    certificate: Certificate | None,
     settings: Settings,
     **logged: str,
 ) -> None:
     """Accept connections for `server` until `stop`, then wait for the answers that have begun."""
     runner = web.ServerRunner(server, shutdown_timeout=settings.drain_s)
     await runner.setup()
-    await ListeningSite(runner, listening, ssl_context=tls, backlog=BACKLOG).start()
+    context = certificate.context if certificate is not None else None
+    await ListeningSite(runner, listening, ssl_context=context, backlog=BACKLOG).start()
     host, port = listening.getsockname()[:2]
-    log.info("listening", host=host, port=port, tls=tls is not None, **logged)
+    log.info("listening", host=host, port=port, tls=certificate is not None, **logged)
     await stop.wait()
     log.info("draining")
     await runner.cleanup()
@@ -128,8 +128,8 @@ class ListeningSite(web.SockSite):
 @contextlib.asynccontextmanager
 async def server_tls(
     settings: Settings, failed: Callable[[], None]
-) -> AsyncIterator[ssl.SSLContext | None]:
-    """The context of the listening socket, its certificate watched; None without TLS.
+) -> AsyncIterator[Certificate | None]:
+    """The certificate, its files watched; None without TLS.
 
     Raises ConfigError.
     """
@@ -138,7 +138,7 @@ async def server_tls(
         return
     certificate = Certificate(Path(settings.tls_cert), Path(settings.tls_key))
     async with running(certificate.watch(), failed):
-        yield certificate.context
+        yield certificate
 
 
 @contextlib.asynccontextmanager

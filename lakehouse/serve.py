@@ -20,6 +20,7 @@ from lakehouse.listening import (
     site_of,
     tracing_of,
 )
+from lakehouse.process.certificate import Certificate
 from lakehouse.process.rotation import running
 from lakehouse.roles import ALL, CATALOG, STORAGE
 from lakehouse.service.service import Service
@@ -39,7 +40,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
     connections = min(settings.max_connections, connections_within(raise_file_limit()))
     with contextlib.closing(listening):
         async with (
-            server_tls(settings, stop.failed) as tls,
+            server_tls(settings, stop.failed) as certificate,
             tracing_of(settings) as tracing,
             service_of(
                 settings,
@@ -60,9 +61,9 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
                 tracing=tracing,
             )
             bucket = service.node.bucket.url
-            async with _flight(stop, settings, service, tracing):
+            async with _flight(stop, settings, service, tracing, certificate):
                 await answer_until(
-                    stop, edge, listening, tls, settings, role=settings.role, bucket=bucket
+                    stop, edge, listening, certificate, settings, role=settings.role, bucket=bucket
                 )
     log.info("stopped")
     return stop.alive
@@ -85,7 +86,11 @@ async def _compacting(
 
 @contextlib.asynccontextmanager
 async def _flight(
-    stop: Stop, settings: Settings, service: Service, tracing: Tracing | None
+    stop: Stop,
+    settings: Settings,
+    service: Service,
+    tracing: Tracing | None,
+    certificate: Certificate | None,
 ) -> AsyncIterator[None]:
     """Flight SQL is answered while the context lasts, or until `stop`, unless it is off."""
     if settings.flight_port is None:
@@ -93,7 +98,10 @@ async def _flight(
         return
     from lakehouse.flight.serving import serving_flight  # loads gRPC: 20 MB that most need not
 
-    async with serving_flight(settings, service, site_of(settings), tracing) as serving:
+    site = site_of(settings)
+    async with serving_flight(
+        settings, service, site, tracing, certificate, stop.failed
+    ) as serving:
         # With HTTP, not after it: both have `drain_s` together.
         draining = asyncio.create_task(serving.stop_after(stop.wait()))
         try:

@@ -14,6 +14,7 @@ from raw_http import Answer, Body, Client, Headers
 from journal.clock import Clock
 from lakehouse.config import Settings
 from lakehouse.listening import site_of
+from lakehouse.process.certificate import Certificate
 from lakehouse.service.service import Service, ServiceLimits
 from lakehouse.web.app import Edge
 from lakehouse.web.http.request_trace import Tracing
@@ -35,6 +36,8 @@ class Lake(Client):
         self.loop = loop
         self.flight_port: int | None = None
         """Of Arrow Flight SQL, where it is served."""
+        self.certificate: Certificate | None = None
+        """Of Arrow Flight SQL, where the settings name one. It is not watched."""
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something on the server's own event loop."""
@@ -129,6 +132,7 @@ class _Thread(threading.Thread):
         self._wanted_port = port
         self._up = threading.Event()
         self._flight_port: int | None = None
+        self.certificate: Certificate | None = None
         self._failure: BaseException | None = None
 
     def lake(self, bucket: Path) -> Lake:
@@ -136,7 +140,7 @@ class _Thread(threading.Thread):
         if self._failure:
             raise self._failure
         lake = Lake(self._port, bucket, self._service, self._loop)
-        lake.flight_port = self._flight_port
+        lake.flight_port, lake.certificate = self._flight_port, self.certificate
         return lake
 
     def stop(self) -> None:
@@ -174,8 +178,12 @@ class _Thread(threading.Thread):
             return
         from lakehouse.flight.serving import serving_flight  # slow to import; few tests need it
 
-        site = site_of(self._settings)
-        async with serving_flight(self._settings, service, site, self.tracing) as serving:
+        site, settings = site_of(self._settings), self._settings
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            self.certificate = Certificate(Path(settings.tls_cert), Path(settings.tls_key))
+        async with serving_flight(
+            settings, service, site, self.tracing, self.certificate, lambda: None
+        ) as serving:
             yield serving.port
 
     def _edge(self, service: Service) -> Edge:

@@ -29,12 +29,13 @@ from lakehouse.flight.commands import (
 from lakehouse.flight.exchange import Exchange
 from lakehouse.flight.statements import describe
 from lakehouse.flight.tickets import Prepared
+from lakehouse.query.policy.catalog_name import CATALOG
 from lakehouse.service.service import Service
 from lakehouse.system.view_table import SCHEMA as SYSTEM
 from lakehouse.system.view_table import SYSTEM_VIEWS
 from projections.views import quoted
 
-CATALOG, MAIN = "lake", "main"
+MAIN = "main"
 TABLE, VIEW, SYSTEM_TABLE = "TABLE", "VIEW", "SYSTEM TABLE"
 _UTF8 = pa.string()
 

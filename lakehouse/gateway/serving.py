@@ -34,7 +34,7 @@ async def serve_gateway(settings: Settings, listening: socket.socket) -> bool:
     connections = min(settings.max_connections, connections_within(raise_file_limit()) // 2)
     with contextlib.closing(listening):
         async with (
-            server_tls(settings, stop.failed) as tls,
+            server_tls(settings, stop.failed) as certificate,
             tracing_of(settings) as tracing,
             Upstreams({role: settings.upstreams.urls(role) for role in ROLES}) as upstreams,
         ):
@@ -48,6 +48,6 @@ async def serve_gateway(settings: Settings, listening: socket.socket) -> bool:
                 metrics_open=settings.metrics_open,
                 tracing=tracing,
             )
-            await answer_until(stop, gateway, listening, tls, settings, role=GATEWAY)
+            await answer_until(stop, gateway, listening, certificate, settings, role=GATEWAY)
     log.info("stopped")
     return stop.alive

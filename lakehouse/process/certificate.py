@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import ssl
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -33,6 +34,21 @@ class Certificate:
         self._refused: str | None = None
         self.context = self._server_context()
         """For the listening socket: each handshake takes the current pair."""
+        self.on_renewed: Callable[[], object] | None = None
+        """Called by `watch` once another pair is in use."""
+
+    def pair(self) -> tuple[bytes, bytes]:
+        """The certificate and its key in PEM, for a server that takes no context.
+
+        Raises ConfigError where the files no longer hold the pair in use.
+        """
+        try:
+            pair = self._certificate.read_bytes(), self._key.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"tls_cert, tls_key: {error.strerror}") from error
+        if _digest(*pair) != self._digest:
+            raise ConfigError("tls_cert, tls_key: the files are being written")
+        return pair
 
     def refresh(self) -> bool:
         """Read the files once. Returns whether another pair is in use now."""
@@ -54,7 +70,8 @@ class Certificate:
         """Refresh every `interval_s`, until cancelled."""
         while True:
             await asyncio.sleep(interval_s)
-            await asyncio.to_thread(self.refresh)
+            if await asyncio.to_thread(self.refresh) and self.on_renewed is not None:
+                self.on_renewed()
 
     def _server_context(self) -> ssl.SSLContext:
         """The first context, whose handshakes switch to the current one, with SNI and without."""
@@ -97,8 +114,7 @@ class Certificate:
         if mode & _OTHERS:
             detail = f"every user can access it (mode {mode:04o}); run chmod o-rwx"
             raise ConfigError(f"tls_key {self._key}: {detail}")
-        digests = (hashlib.sha256(each).digest() for each in (certificate, key))
-        return b"".join(digests)
+        return _digest(certificate, key)
 
     def _cause(self, error: Exception) -> str:
         """Which of the two files is bad. OpenSSL's own words name no file."""
@@ -109,3 +125,7 @@ class Certificate:
         except OSError:
             return f"tls_cert {self._certificate}: it holds no certificate in PEM"
         return f"tls_key {self._key}: it holds no unencrypted key in PEM that fits tls_cert"
+
+
+def _digest(certificate: bytes, key: bytes) -> bytes:
+    return b"".join(hashlib.sha256(each).digest() for each in (certificate, key))

@@ -39,10 +39,12 @@ def query(lake: Lake, sql: str, params: Any = None, **headers: str) -> pa.Table:
 
 
 class Raw:
-    """Flight without a driver."""
+    """Flight without a driver, to a port or over a client that is connected."""
 
-    def __init__(self, port: int | None, token: str | None = None, **headers: str) -> None:
-        self.client = fl.connect(("127.0.0.1", port))
+    def __init__(
+        self, to: int | fl.FlightClient | None, token: str | None = None, **headers: str
+    ) -> None:
+        self.client = to if isinstance(to, fl.FlightClient) else fl.connect(("127.0.0.1", to))
         sent = [(name.replace("_", "-").encode(), each.encode()) for name, each in headers.items()]
         if token is not None:
             sent.append((b"authorization", f"Bearer {token}".encode()))

@@ -257,8 +257,7 @@ def test_tls_with_the_certificate_of_http_and_a_stop_in_the_midst_of_a_result(
                 connection.cursor() as cursor,
             ):
                 cursor.execute("SELECT 1 AS a")
-        raw = Raw(ports["flight"])
-        raw.client = fl.connect(uri, tls_root_certs=authority.cert_pem.bytes())
+        raw = Raw(fl.connect(uri, tls_root_certs=authority.cert_pem.bytes()))
         reader = raw.reader(statement(LARGE))
         assert reader.read_chunk().data.num_rows > 0
         process.send_signal(signal.SIGTERM)

@@ -210,3 +210,13 @@ def test_information_by_number(raw: Raw) -> None:
     assert [(row["data_type"], row["type_name"]) for row in every] == sorted(
         (row["data_type"], row["type_name"]) for row in every
     )
+
+
+def test_every_name_that_is_listed_can_be_selected_over_both_doors(lake: Lake, raw: Raw) -> None:
+    for row in tables(raw).to_pylist():
+        name = ".".join(
+            f'"{row[part]}"' for part in ("catalog_name", "db_schema_name", "table_name")
+        )
+        sql = f"SELECT count(*) AS n FROM {name}"
+        assert raw.table(statement(sql)).column_names == ["n"], name
+        assert lake.sql(sql).status == 200, name

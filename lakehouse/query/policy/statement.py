@@ -11,6 +11,7 @@ import duckdb
 import msgspec
 
 from lakehouse.domain.errors import Refused
+from lakehouse.query.policy.catalog_name import without_catalog
 from lakehouse.query.policy.event_bounds import event_bounds
 from lakehouse.query.policy.guard import Allowed, check
 from lakehouse.query.policy.syntax_tree import Node, every_node
@@ -105,12 +106,13 @@ def _judged(
     if not document["statements"]:
         return Refused("sql_error", "the statement is empty")
     nodes = every_node(document)
+    shortened = without_catalog(nodes)
     moved = travelled(document) if has_moment(nodes) else None
     if isinstance(moved, Refused):
         return moved
-    if moved is not None:
+    if moved is not None or shortened:
         # DuckDB writes the text of the changed tree, and that text is judged, since it is what runs.
-        body = _text(connection, moved)
+        body = _text(connection, moved or document)
         document = tree(connection, body)
         nodes = every_node(document)
     allowed = check(document, bool(prefix))

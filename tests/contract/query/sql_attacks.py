@@ -157,6 +157,15 @@ SELECT * FROM lake.secrets
 SELECT * FROM lake.duckdb_settings
 FROM memory.lake.datasets
 FROM lake.main.datasets
+FROM lake.lake.secrets
+FROM lake.main.Sales.x
+FROM lake.lake.main.Sales
+FROM lake.pg_catalog.pg_tables
+FROM lake.system.duckdb_settings
+FROM lake.main."{outside}"
+FROM lake.main.read_text('{outside}')
+FROM lake.information_schema.views
+SELECT lake.main.getenv('HOME')
 FROM "lake.datasets"
 FROM lake."datasets@5"
 FROM lake."{outside}"

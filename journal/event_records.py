@@ -14,6 +14,8 @@ Place = tuple[Count, Count]
 
 DELETE, UPDATE, MERGE, OVERWRITE, COMPACT = "delete", "update", "merge", "overwrite", "compact"
 REWRITE_KINDS = (DELETE, UPDATE, MERGE, OVERWRITE, COMPACT)
+REPLACING_ROWS = (MERGE, OVERWRITE)
+"""Those in which the rows of a file take the place of some of the dataset's."""
 """Why a dataset was rewritten."""
 
 

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from enum import Enum
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +29,7 @@ from lakehouse.commit.delegation.sockets import SocketNetwork
 from lakehouse.commit.node import Node
 from lakehouse.config import ConfigError, Settings, load_iceberg_pair, load_secrets
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.no_lake import NoLake
 from lakehouse.objects.block_cache import BlockCache
 from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.process.memory import refuse_huge_pages
@@ -48,16 +48,6 @@ if TYPE_CHECKING:
     from lakehouse.service.access.oidc.signed_tokens import SignedTokens
 
 MIB = 1024 * 1024
-
-
-class NoLake(Enum):
-    """What to do with a bucket that holds no lake."""
-
-    CREATE = "create"
-    """Create the directory if needed; the first change creates the lake."""
-    EMPTY = "empty"
-    """Use an empty bucket in memory instead, and create nothing."""
-    REFUSE = "refuse"
 
 
 @asynccontextmanager

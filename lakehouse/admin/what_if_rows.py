@@ -7,6 +7,7 @@ from typing import assert_never
 
 import msgspec
 
+from journal.event_records import REPLACING_ROWS
 from journal.events import (
     COMPACT,
     RETRIES,
@@ -25,7 +26,6 @@ from lakehouse.domain.commands import (
     Table,
 )
 from lakehouse.domain.erasure import rules as erasure_rules
-from lakehouse.domain.ingest_rules import REPLACING_ROWS
 from lakehouse.domain.rows.commands import CompactDataset, Retyped
 from projections import catalog
 from projections.catalog import Dataset

@@ -68,10 +68,16 @@ class DeriveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RefreshRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A dataset whose statement is run again. Unknown members are refused."""
+    """A dataset whose statement is run again, or all. Unknown members are refused."""
 
-    name: DatasetName
+    name: Annotated[
+        str | None, Meta(description="The dataset; null with `all`.", examples=["sales"])
+    ] = None
     schema_change: SchemaChange = None
+    all: Annotated[
+        bool,
+        Meta(description="Refresh every dataset that can be refreshed.", examples=[False]),
+    ] = False
 
 
 class ReadVersion(msgspec.Struct, frozen=True):
@@ -107,7 +113,7 @@ class DeriveReceipt(Manifest, frozen=True, kw_only=True):
 
 
 class RefreshResult(msgspec.Struct, frozen=True):
-    """What became of one dataset, as `lakehouse refresh --all --json` prints it."""
+    """What became of one dataset of all that are refreshed."""
 
     name: DatasetName
     outcome: Annotated[
@@ -127,6 +133,7 @@ class RefreshedAll(msgspec.Struct, frozen=True):
     """All datasets that can be refreshed, each after those that it reads."""
 
     results: list[RefreshResult]
+    seq: Annotated[Seq, Meta(description="The event up to which this is true.")]
 
 
 class DeriveDryRun(msgspec.Struct, frozen=True):

@@ -6,14 +6,16 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from lakehouse.config import Settings
+from lakehouse.no_lake import NoLake
 from lakehouse.service.caller import CLI, Caller
-from lakehouse.service.service import Service
-from lakehouse.wiring import NoLake, service_of
+
+if TYPE_CHECKING:
+    from lakehouse.service.service import Service
 
 _NOT_COMPARED = (
     "bucket",
@@ -34,7 +36,7 @@ _NOT_COMPARED = (
 @asynccontextmanager
 async def service_for(
     settings: Settings, *, queries: bool = False, no_lake: NoLake = NoLake.REFUSE
-) -> AsyncIterator[Service]:
+) -> AsyncIterator["Service"]:
     """A service for one command. One that may create a lake checks the store's promises first.
 
     With the setting `url` it is a RemoteService, which has the calls of a service that commands use.
@@ -46,6 +48,9 @@ async def service_for(
         with connected(settings, os.environ, _actor()) as lake:
             yield cast("Service", RemoteService(lake.http))
         return
+
+    from lakehouse.wiring import service_of  # loads the whole service, which a server has
+
     one_worker = msgspec.structs.replace(settings, query_workers=1)
     async with service_of(
         one_worker,
@@ -58,7 +63,7 @@ async def service_for(
         yield service
 
 
-def caller_of(service: Service, arguments: argparse.Namespace, route: str) -> Caller:
+def caller_of(service: "Service", arguments: argparse.Namespace, route: str) -> Caller:
     """The caller of a command: user@host. Two commands are the same request when their arguments
     are the same, except those of _NOT_COMPARED."""
     compared = {name: value for name, value in vars(arguments).items() if name not in _NOT_COMPARED}

@@ -74,14 +74,23 @@ MODULES = {
     "journal raise-format": "admin",
 }
 """The module of `lakehouse.cli.commands` that holds each command in its COMMANDS."""
-ON_THE_BUCKET = frozenset(
-    {
-        *("doctor", "quarantine", "audit verify", "journal verify", "journal replay"),
-        *("journal checkpoint", "journal pack", "journal export", "journal adopt"),
-        "journal raise-format",
-    }
-)
-"""Commands that no route answers."""
+OF_A_SERVER = {"journal head", "journal events", "audit entries"}
+"""Commands that are others with `--url`, in `lakehouse.cli.remote.lists`: on the bucket they read slots."""
+_ROOT, _PROOF = "who holds the bucket decides that", "a server's word would be no proof"
+_OWN_TASK = "each server does it by itself"
+ON_THE_BUCKET = {
+    "access init": _ROOT,
+    "doctor": "it tries what the bucket's store promises",
+    "audit verify": _PROOF,
+    "journal verify": _PROOF,
+    "journal replay": _PROOF,
+    "journal checkpoint": _OWN_TASK,
+    "journal pack": _OWN_TASK,
+    "journal export": "it reads every object and writes another bucket",
+    "journal adopt": _ROOT,
+    "journal raise-format": _ROOT,
+}
+"""Commands that no route answers, and why."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -123,20 +132,31 @@ def _run(arguments: argparse.Namespace) -> int:
         print(completion_script(arguments.shell), end="")  # noqa: T201
         return OK
     settings = _settings(arguments)
-    if name in ("audit", "journal"):
-        name = f"{name} {arguments.subcommand}"
-    if settings.url is not None and name in ON_THE_BUCKET:
-        raise UsageError(f"lakehouse: {name} works on the bucket itself: add --bucket URL")
-    commands = importlib.import_module(f"lakehouse.cli.commands.{MODULES[name]}").COMMANDS
-    from lakehouse import logs
-    from lakehouse.cli.interrupt import run
+    whole = " ".join(filter(None, (name, getattr(arguments, "subcommand", None))))
+    name = whole if whole in MODULES else name
+    if settings.url is not None:
+        if (why := ON_THE_BUCKET.get(whole)) is not None:
+            detail = f"{whole} needs the bucket itself, since {why}: add --bucket URL"
+            raise UsageError(f"lakehouse: {detail}")
+        module = "remote.lists" if whole in OF_A_SERVER else f"commands.{MODULES[name]}"
+        return _ended(module, name, arguments, settings)
+    # A command that asks a server meets none of these faults, and loads none of this.
     from lakehouse.commit.faults import KNOWN, refusal
 
-    logs.configure("error")
     try:
-        return run(commands[name.rpartition(" ")[2]](arguments, settings))
+        return _ended(f"commands.{MODULES[name]}", name, arguments, settings)
     except KNOWN as error:
         raise RefusedError(refusal(error)) from error
+
+
+def _ended(module: str, name: str, arguments: argparse.Namespace, settings: Settings) -> int:
+    """Run a command to its end; its exit code."""
+    commands = importlib.import_module(f"lakehouse.cli.{module}").COMMANDS
+    from lakehouse import logs
+    from lakehouse.cli.interrupt import run
+
+    logs.configure("error")
+    return run(commands[name.rpartition(" ")[2]](arguments, settings))
 
 
 def _open_missing_streams() -> None:

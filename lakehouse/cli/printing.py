@@ -36,6 +36,15 @@ def message(text: str) -> None:
     line(text, sys.stderr)
 
 
+def body(value: msgspec.Struct, *, as_json: bool) -> None:
+    """Print an answer: as JSON, or one `name: value` per line."""
+    if as_json:
+        document(value)
+        return
+    for name, each in msgspec.structs.asdict(value).items():
+        line(f"{name}: {'' if each is None else each}")
+
+
 def document(value: object) -> None:
     """Print a value as one line of JSON. Non-ASCII control characters are escaped, too."""
     print(escaped(msgspec.json.encode(value).decode()))  # noqa: T201
@@ -58,8 +67,8 @@ def refused(refusal: Refused, as_json: bool) -> int:
     if as_json:
         # A detail may quote a file name, which may have any bytes.
         detail = refusal.detail.encode("utf-8", "backslashreplace").decode()
-        body = CommandProblem(refusal.code, detail, [*refusal.errors])
-        print(escaped(msgspec.json.encode(body).decode()), file=sys.stderr)  # noqa: T201
+        problem = CommandProblem(refusal.code, detail, [*refusal.errors])
+        print(escaped(msgspec.json.encode(problem).decode()), file=sys.stderr)  # noqa: T201
     else:
         text = f"lakehouse: {refusal.code}: {refusal.detail}"
         print(safe_lines(text), file=sys.stderr)  # noqa: T201

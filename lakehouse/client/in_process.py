@@ -21,8 +21,9 @@ from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.config import ConfigError, Settings, load
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.logs import configure_within_a_program
+from lakehouse.no_lake import NoLake
 from lakehouse.web.app import Edge
-from lakehouse.wiring import NoLake, service_of
+from lakehouse.wiring import service_of
 
 
 def open_bucket(bucket: str, profile: str | None, actor: str | None) -> Lake:

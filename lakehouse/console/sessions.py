@@ -1,7 +1,7 @@
 """Sessions of browsers, in the memory of this process: a random cookie stands for a principal's token.
 
 Owns how long a session lasts, and the proof that a form is of this console. Must never hold a token's secret:
-whether the token is valid is decided at each request by its id.
+whether the token is valid is decided at each request by its id, or by the time until which it was signed.
 """
 
 import binascii
@@ -31,6 +31,8 @@ class Session(msgspec.Struct, frozen=True):
     token_id: str
     form_secret: bytes
     opened_s: float
+    signed_until: str | None = None
+    """Until when the signed token of an issuer is valid that opened it."""
 
 
 class Sessions:
@@ -41,7 +43,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._form_secret = secrets.token_bytes(_SECRET_BYTES)
 
-    def open(self, principal: str, token_id: str) -> str:
+    def open(self, principal: str, token_id: str, signed_until: str | None = None) -> str:
         """Begin a session; the value of its cookie."""
         own = [each.digest for each in self._sessions.values() if each.principal == principal]
         surplus = own[: max(0, len(own) - MAX_OF_PRINCIPAL + 1)]
@@ -56,6 +58,7 @@ class Sessions:
             token_id,
             secrets.token_bytes(_SECRET_BYTES),
             self._clock.monotonic(),
+            signed_until,
         )
         self._sessions[found.digest] = found
         return cookie

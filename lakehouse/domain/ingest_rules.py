@@ -7,7 +7,6 @@ step and never works the condition out again.
 import re
 from typing import Any, assert_never
 
-from journal.event_records import MERGE, OVERWRITE
 from journal.events import (
     Data,
     DatasetAppended,
@@ -26,8 +25,6 @@ from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
 
-REPLACING_ROWS = (MERGE, OVERWRITE)
-"""The modes in which the file's rows take the place of some of the dataset's."""
 _NESTED = re.compile(r"(?:large_|fixed_size_)?list|struct|map|(?:dense_|sparse_)?union")
 """How the names of Arrow's types without single values begin."""
 _SHOWN_COLUMNS = 20

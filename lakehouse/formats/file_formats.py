@@ -16,6 +16,9 @@ from lakehouse.formats.options import CSV, NDJSON, PARQUET, Options
 if TYPE_CHECKING:
     from lakehouse.formats.reader import Reader, RowPositions
 
+# A zstd file may begin with a skippable frame, as those of pzstd do.
+_SKIPPABLE = tuple(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60))
+_MAGIC = {"gzip": (b"\x1f\x8b",), "zstd": (b"\x28\xb5\x2f\xfd", *_SKIPPABLE)}
 _COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 _ANY_FILE = frozenset({"missing", "min_rows"})
 _TEXT_OPTIONS = frozenset({"delimiter", "encoding", "header", "null"})
@@ -102,6 +105,11 @@ def format_of_file_name(file_name: str) -> str | None:
     name = without_compression_suffix(file_name).lower()
     found = (each.name for each in FILE_FORMATS.values() if name.endswith(each.extensions))
     return next(found, None)
+
+
+def compression_of(head: bytes) -> str | None:
+    """How a file that begins so is compressed, `gzip` or `zstd`; None where it is not."""
+    return next((name for name, marks in _MAGIC.items() if head.startswith(marks)), None)
 
 
 def without_compression_suffix(file_name: str) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
-from lakehouse.formats.types import STRING, TYPES, classify
+from lakehouse.formats.type_names import STRING
+from lakehouse.formats.types import TYPES, classify
 from lakehouse.formats.value_fit import all_fit, first_misfit
 
 ALL = tuple(TYPES)

@@ -13,7 +13,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.options import CSV, QUARANTINE, REJECT, Options
 from lakehouse.formats.refusals import refusal, shown
-from lakehouse.formats.types import TYPES
+from lakehouse.formats.type_names import TYPE_NAMES
 
 OPTION_NAMES = frozenset(
     {
@@ -31,7 +31,7 @@ SHORT_TYPES = {
     "timestamp": "timestamp[us]",
     "timestamptz": "timestamp[us, tz=UTC]",
 }
-_SPELLINGS = {name: name for name in TYPES} | SHORT_TYPES
+_SPELLINGS = {name: name for name in TYPE_NAMES} | SHORT_TYPES
 
 # Python calls these text encodings too, but they encode names, escapes or nothing at all.
 _NOT_FOR_FILES = frozenset(

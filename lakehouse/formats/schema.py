@@ -14,7 +14,7 @@ from journal.bucket.keys import DIRECTION_MARK
 from journal.events import Column, Renamed, Rounded
 from lakehouse.domain.schema_rules import ColumnProblem, column_problems, is_wider
 from lakehouse.formats.logical_types import arrow_type
-from lakehouse.formats.types import DOUBLE, INT64
+from lakehouse.formats.type_names import DOUBLE, INT64
 
 __all__ = [
     "Column",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakehouse.domain.errors import RefusedError
+from lakehouse.formats.file_formats import compression_of
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.refusals import malformed, refusal, shown
 from lakehouse.formats.text_encoding import decoder, utf8
@@ -19,9 +20,6 @@ from lakehouse.process.growing_file import GrowingFile, GrowingFileReader
 Source = Path | bytes | GrowingFile
 """A file on disk, the bytes of a small one, or one that is still being written."""
 
-# A zstd file may begin with a skippable frame, as those of pzstd do.
-_SKIPPABLE = tuple(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60))
-_MAGIC = {"gzip": (b"\x1f\x8b",), "zstd": (b"\x28\xb5\x2f\xfd", *_SKIPPABLE)}
 _CODECS = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
 _BOM = codecs.BOM_UTF8
 
@@ -60,15 +58,6 @@ def _decompressed(source: Source, content_encoding: str | None, size: int) -> It
             yield from iter(lambda: _read(stream, size, codec), b"")
 
 
-def is_compressed(head: bytes) -> bool:
-    """Whether a file that begins so is decompressed before it is read."""
-    return _compression(head) is not None
-
-
-def _compression(head: bytes) -> str | None:
-    return next((name for name, marks in _MAGIC.items() if head.startswith(marks)), None)
-
-
 def _opened(source: Source) -> pa.NativeFile | GrowingFileReader:
     if isinstance(source, GrowingFile):
         return source.open()
@@ -76,7 +65,7 @@ def _opened(source: Source) -> pa.NativeFile | GrowingFileReader:
 
 
 def _codec(content_encoding: str | None, head: bytes) -> str | None:
-    found = _compression(head)
+    found = compression_of(head)
     name = (content_encoding or "identity").strip().lower()
     if name == "identity":
         return found

@@ -19,16 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.formats.exact_doubles import all_exact
-
-BOOL, INT64, DOUBLE, DATE, TIMESTAMP, ZONED, STRING = (
-    "bool",
-    "int64",
-    "double",
-    "date32[day]",
-    "timestamp[us]",
-    "timestamp[us, tz=UTC]",
-    "string",
-)
+from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
 
 # In the order of the table: the first that holds for every value wins.
 TYPES: Mapping[str, pa.DataType] = MappingProxyType(

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from lakehouse.formats.exact_doubles import NEGATIVE_ZERO, NUMBER, exact
 from lakehouse.formats.stored_types import read_texts
-from lakehouse.formats.types import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED, classify
+from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
+from lakehouse.formats.types import classify
 
 _BOOLS = pa.array(["true", "false", "TRUE", "FALSE", "True", "False"])
 _INT64 = r"^(?:0|-?[1-9][0-9]{0,18})$"

@@ -1,17 +1,23 @@
-"""DuckDB's reserved words: names that SQL reads as something else unless they are quoted."""
+"""DuckDB's reserved words: names that SQL reads as something else unless they are quoted. Pure.
 
-from functools import lru_cache
+Written out, so that a command need not load DuckDB to know them; a test compares them with DuckDB's own.
+"""
 
-import duckdb
+RESERVED = frozenset(
+    {
+        "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both",
+        "case", "cast", "check", "collate", "column", "constraint", "create", "default",
+        "deferrable", "desc", "describe", "distinct", "do", "else", "end", "except", "false",
+        "fetch", "for", "foreign", "from", "group", "having", "in", "initially", "intersect",
+        "into", "lambda", "lateral", "leading", "limit", "not", "null", "offset", "on", "only",
+        "or", "order", "pivot", "pivot_longer", "pivot_wider", "placing", "primary", "qualify",
+        "references", "returning", "select", "show", "some", "summarize", "symmetric", "table",
+        "then", "to", "trailing", "true", "union", "unique", "unpivot", "using", "variadic",
+        "when", "where", "window", "with",
+    }
+)  # fmt: skip
 
 
 def is_reserved(name: str) -> bool:
     """Whether a dataset of this name must be quoted in SQL."""
-    return name.lower() in _reserved()
-
-
-@lru_cache(1)
-def _reserved() -> frozenset[str]:
-    query = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
-    with duckdb.connect() as connection:
-        return frozenset(word for (word,) in connection.execute(query).fetchall())
+    return name.lower() in RESERVED

@@ -168,7 +168,9 @@ class Edge(ConnectionServer):
         authorization = request.headers.getall("Authorization", [])
         session = None if authorization else self._session(request)
         if session is not None:
-            found = self._service.authentication.resume(session.token_id)
+            found = self._service.authentication.resume(
+                session.principal, session.token_id, session.signed_until
+            )
             request[SESSION] = session
             return found
         return await self._service.authentication.identify(authorization)

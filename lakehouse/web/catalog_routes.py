@@ -23,6 +23,7 @@ from lakehouse.api.derivation import (
     DeriveDryRun,
     DeriveReceipt,
     DeriveRequest,
+    RefreshedAll,
     RefreshRequest,
 )
 from lakehouse.api.ingest import StagedIngest
@@ -39,11 +40,13 @@ from lakehouse.api.time_travel import (
     Pins,
     UnpinRequest,
 )
+from lakehouse.api.upkeep.quarantine import QuarantineList, QuarantineQuery
 from lakehouse.web.definition_routes import DEFINITION_ROUTES
 from lakehouse.web.handlers import (
     catalog,
     change_sets,
     derivation,
+    ingest,
     time_travel,
 )
 from lakehouse.web.route import Route
@@ -100,10 +103,11 @@ CATALOG_ROUTES = (
         summary="Refresh a derived dataset",
         description="Runs the statement of a dataset that was derived with `mode=replace` again on "
         "what is there now. No event is made if nothing that it reads has changed, or if it was "
-        "derived with `as_of`. 409 `cannot_refresh` for any other dataset.",
+        "derived with `as_of`. 409 `cannot_refresh` for any other dataset. With `all` every such "
+        "dataset that the caller may write, each after those that it reads.",
         body=RefreshRequest,
         headers=QueryIdHeaders,
-        answers=(DeriveReceipt,),
+        answers=(DeriveReceipt, RefreshedAll),
         changes=True,
         abandonable=True,
     ),
@@ -179,6 +183,19 @@ CATALOG_ROUTES = (
         path_example=_NAME,
         query=HistoryQuery,
         answers=(EventPage,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/catalog/quarantine/{name}",
+        handler=ingest.quarantine,
+        judged=True,
+        summary="List quarantine files, or read their rows",
+        description="Returns the quarantine files of a dataset with the options that their sources "
+        "were read with. With `raw=true` their rows as a file like the source, to correct and to send "
+        "again with `resolves`; 400 `invalid_request` if the sources were read with different options.",
+        path_example=_NAME,
+        query=QuarantineQuery,
+        answers=(QuarantineList, ingest.ANY),
     ),
     Route(
         method="GET",

@@ -1,12 +1,14 @@
 """Every page of the console, by every kind of caller; sessions, and forms that another site sends."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from console_client import Browsing, proof_in
+from fake_issuer import AUDIENCE, running_issuer
 from lake_server import Lake, running_lake
 from manual_clock import ManualClock
 from principals import closed, principal, token
@@ -259,6 +261,29 @@ def test_a_session_ends_with_its_token(shut: Lake) -> None:
     assert browsing.get("/console/datasets").status == 200
     shut.ask("DELETE", f"/v1/access/tokens/{issued.split('_')[1]}")
     assert browsing.get("/console/datasets").status == 401
+
+
+def test_a_signed_token_opens_a_session_until_it_ends(tmp_path: Path) -> None:
+    with running_issuer() as issuer:
+        settings = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}
+        with running_lake(tmp_path / "bucket", queries=False, **settings) as lake:
+            lake.token = closed(lake)
+            for name in (SEEN, HIDDEN):
+                assert lake.ingest(f"name={name}").status == 200
+            principal(lake, "rita", {SEEN: ["read"]})
+            browsing, ending = Browsing(lake.port), Browsing(lake.port)
+            assert browsing.sign_in(issuer.token(time.time(), sub="nobody")).status == 401
+            assert browsing.sign_in(issuer.token(time.time(), sub="rita")).status == 303
+            page = browsing.get("/console/datasets").body
+            assert SEEN.encode() in page
+            assert HIDDEN.encode() not in page
+            # Signed tokens count for a minute more than they say.
+            ending.sign_in(issuer.token(time.time() - 358, sub="rita"))
+            while ending.get("/console/datasets").status == 200:
+                pass
+            disabled = {"kind": "user", "disabled": True}
+            assert lake.ask("PUT", "/v1/access/principals/rita", disabled).status == 200
+            assert browsing.get("/console/datasets").status == 401
 
 
 def test_a_session_reads_the_api_and_changes_nothing_without_the_proof(shut: Lake) -> None:

@@ -1,7 +1,9 @@
 """Who may ask what over Flight SQL: each RPC by each kind of caller, judged when it is made."""
 
 import base64
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import adbc_driver_manager
@@ -9,6 +11,7 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 from adbc_driver_manager import AdbcStatusCode
+from fake_issuer import AUDIENCE, running_issuer
 from flight_client import Raw, adbc, metadata, prepared, query, statement, until
 from lake_server import Lake, running_lake
 from principals import closed, principal, token
@@ -192,6 +195,23 @@ def test_a_token_is_revoked_between_two_calls(lake: Lake) -> None:
         assert lake.ask("DELETE", f"/v1/access/tokens/{id_}").status == 200
         with pytest.raises(fl.FlightUnauthenticatedError, match="unauthenticated"):
             raw.table(of(SEEN))
+
+
+def test_a_signed_token_is_its_principal(tmp_path: Path) -> None:
+    with running_issuer() as issuer:
+        settings = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE, "flight_port": 0}
+        with running_lake(tmp_path / "bucket", **settings) as lake:
+            lake.token = closed(lake)
+            for name in (SEEN, HIDDEN):
+                assert lake.ingest(f"name={name}").status == 200
+            principal(lake, "rita", {SEEN: [READ]})
+            rita, nobody = (issuer.token(time.time(), sub=name) for name in ("rita", "nobody"))
+            with Raw(lake.flight_port, rita) as raw:
+                assert raw.table(of(SEEN)).num_rows == 1
+            assert "does not exist" in answer(lake, rita, "DoGet statement", HIDDEN)
+            assert "FlightUnauthenticated" in answer(lake, nobody, "DoGet statement", SEEN)
+            basic = base64.b64encode(f"rita:{rita}".encode()).decode()
+            assert query(lake, "SELECT 1", authorization=f"Basic {basic}").num_rows == 1
 
 
 def test_the_token_as_password_in_a_handshake_or_in_each_call(lake: Lake, callers: Callers) -> None:

@@ -98,6 +98,7 @@ ENTRIES = {
             "POST", "/v1/catalog/update", name="{name}", set={"a": "a"}, where="false", dry_run=True
         ),
     ),
+    "GET /v1/catalog/quarantine/{name}": Entry(READ, get("/v1/catalog/quarantine/{name}")),
     "GET /v1/catalog/why/{name}": Entry(READ, get("/v1/catalog/why/{name}")),
     "POST /v1/catalog/compact": Entry(
         MANAGE, send("POST", "/v1/catalog/compact", name="{name}", dry_run=True)

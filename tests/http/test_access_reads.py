@@ -67,6 +67,20 @@ def shape(answer: Answer, name: str) -> tuple[int, dict[str, Any]]:
     return answer.status, body
 
 
+def test_a_refresh_says_nothing_of_a_statement_that_may_not_be_read(lake: Lake) -> None:
+    secret = f"SELECT salary AS pay FROM {SECRET} WHERE salary > 41"
+    derived = {"name": "mine_pay", "sql": secret}
+    assert lake.ask("POST", "/v1/catalog/derive", derived).status == 200
+    lake.ingest(f"name={SECRET}&mode=append", b"a,salary\n2,100\n")
+    clerk = principal(lake, "clerk", {"mine_*": ["read", "write"]})
+    for body in ({"name": "mine_pay"}, {"all": True}):
+        found = clerk.ask("POST", "/v1/catalog/refresh", body)
+        assert "mine_pay" in found.body.decode() or found.status == 400
+        assert not any(word in found.body.decode() for word in (SECRET, "salary", "41"))
+    assert "salary" in lake.ask("POST", "/v1/sql", {"sql": "SELEC salary"}).body.decode()
+    lake.drop("mine_pay")
+
+
 ABSENT = "payroll_q9"
 STATEMENTS = [
     "SELECT * FROM {name}",

@@ -75,7 +75,7 @@ from lakehouse.api.definitions import (
     ViewDropped,
     ViewList,
 )
-from lakehouse.api.derivation import DeriveDryRun, DeriveReceipt
+from lakehouse.api.derivation import DeriveDryRun, DeriveReceipt, RefreshedAll
 from lakehouse.api.gc import GcReport
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
@@ -87,6 +87,7 @@ from lakehouse.api.status import Health, Ready
 from lakehouse.api.storage import ObjectPage, StoredObject
 from lakehouse.api.time_travel import CatalogDiff, PinReceipt, Pins, Undone
 from lakehouse.api.upkeep.compaction import CompactReport
+from lakehouse.api.upkeep.quarantine import QuarantineList
 from lakehouse.mcp.documents import McpAnswer
 from lakehouse.web.routes import ROUTES
 
@@ -171,6 +172,10 @@ def test_ingest(lake: Lake, documented: Documented) -> None:
     bad, exact = b"a,,c\n1,x,0.10000000000000000001\n2\n", "&types=c:double"
     aside = lake.ingest(f"name=i&on_error=quarantine{exact}", bad)
     documented.check(aside, "POST /v1/ingest", IngestReceipt, RECEIPT)
+    file = {"key": 0, "row_count": 0, "seq": 0, "options": ANY}
+    held = lake.ask("GET", "/v1/catalog/quarantine/i")
+    files = {"name": 0, "files": [file], "seq": 0}
+    documented.check(held, "GET /v1/catalog/quarantine/{name}", QuarantineList, files)
     lake.ingest("name=j", b"a\n1\n")
     again = lake.ingest("name=j&mode=append&dedupe=source", b"a\n1\n")
     plain = RECEIPT | {"quarantine": 0, "renamed": ANY, "rounded": ANY, "duplicate_of": 0}
@@ -277,6 +282,10 @@ def test_derived_datasets(lake: Lake, documented: Documented) -> None:
     lake.ingest("name=derived_from", b"a\n2\n")
     again = post(lake, "/v1/catalog/refresh", name="derived")
     documented.check(again, "POST /v1/catalog/refresh", DeriveReceipt, DERIVED)
+    row = {"name": 0, "outcome": 0, "seq": 0, "row_count": 0, "code": 0, "detail": 0}
+    every = post(lake, "/v1/catalog/refresh", all=True)
+    results = {"results": [row], "seq": 0}
+    documented.check(every, "POST /v1/catalog/refresh", RefreshedAll, results)
     other = {"name": "derived", "sql": "SELECT 1 AS b FROM derived_from", "dry_run": True}
     dry_run = post(lake, "/v1/catalog/derive", **other)
     documented.check(dry_run, "POST /v1/catalog/derive", DeriveDryRun, DERIVE_DRY_RUN)

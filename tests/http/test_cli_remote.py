@@ -89,6 +89,7 @@ MATRIX: dict[str, tuple[tuple[str, ...], str]] = {
     "profile drop": (("p",), FORBIDDEN),
     "derive": (("derived", "--sql", "SELECT 1 AS x"), FORBIDDEN),
     "refresh": (("hidden",), FORBIDDEN),
+    "quarantine": (("hidden",), ABSENT),
     "pin": (("hidden@1",), FORBIDDEN),
     "unpin": (("hidden@1",), FORBIDDEN),
     "pins": ((), FOR_ALL),
@@ -114,12 +115,11 @@ MATRIX: dict[str, tuple[tuple[str, ...], str]] = {
 }
 """What each command asks about something hidden, and what a reader of something else gets."""
 ELSEWHERE = {"serve": "is the server", "completion": "asks nothing", "mcp": "test_mcp_stdio.py",
-             "shell": "test_shell.py",
-             "access init": "refused here: who holds the bucket is root"}  # fmt: skip
+             "shell": "test_shell.py"}  # fmt: skip
 
 
 def test_every_command_has_an_entry() -> None:
-    assert {*leaves(build())} == {*MATRIX} | {*ELSEWHERE} | ON_THE_BUCKET
+    assert {*leaves(build())} == {*MATRIX} | {*ELSEWHERE} | {*ON_THE_BUCKET}
 
 
 @pytest.mark.parametrize("command", sorted(MATRIX))
@@ -140,13 +140,15 @@ def test_every_command_by_a_reader_and_by_nobody(
     assert found["code"] == "unauthenticated"
 
 
-@pytest.mark.parametrize("command", sorted(ON_THE_BUCKET | {"access init"}))
+@pytest.mark.parametrize("command", sorted(ON_THE_BUCKET))
 def test_what_needs_the_bucket_says_so(lakehouse: CommandLine, command: str) -> None:
     words = {
-        "quarantine": ("seen",), "journal export": ("elsewhere",), "journal raise-format": ("2",),
+        "journal export": ("elsewhere",), "journal raise-format": ("2",),
         "journal adopt": ("--previous", f"1:{'0' * 64}"), "access init": ("--admin", "eve"),
     }.get(command, ())  # fmt: skip
-    assert "--bucket" in lakehouse(*command.split(), *words, code=USAGE)
+    found = lakehouse(*command.split(), *words, code=USAGE)
+    assert ON_THE_BUCKET[command] in found
+    assert "--bucket" in found
 
 
 def test_every_call_is_a_route_and_a_use_case_with_its_answer(remote: Remote) -> None:
@@ -214,6 +216,41 @@ def test_changes_from_a_file_to_its_end(lakehouse: CommandLine, remote: Remote) 
     lakehouse("drop", "staged")
 
 
+def test_quarantine_from_its_list_to_a_retry(lakehouse: CommandLine, remote: Remote) -> None:
+    Path("bad.csv").write_bytes("a;w\n1;ä\n2;ö;x\nno;ü\n".encode("latin-1"))
+    options = ("--name", "aside", "--delimiter", ";", "--encoding", "latin-1", "--types", "a:int64")
+    lakehouse("ingest", "bad.csv", *options, "--on-error", "quarantine")
+    here = ("--bucket", str(remote.lake.bucket))
+    for words in (("quarantine", "aside"), ("quarantine", "aside", "--json")):
+        assert lakehouse(*words) == lakehouse(*words, *here)
+    raw = remote.lake.ask("GET", "/v1/catalog/quarantine/aside?raw=true").body
+    assert raw == "a;w\n2;ö;x\nno;ü\n".encode("latin-1")
+    assert "quarantine_not_found" in lakehouse("quarantine", "aside", "--key", "k", code=REFUSED)
+    assert "malformed_csv" in lakehouse("quarantine", "aside", "--retry", code=REFUSED)
+    Path("mended.csv").write_bytes(raw.replace(b";x", b"").replace(b"no", b"3"))
+    assert lakehouse("quarantine", "aside", "--retry", "mended.csv").startswith("aside: 2 rows, 3")
+    assert lakehouse("quarantine", "aside", "--json") == ""
+    assert lakehouse("sql", "FROM aside ORDER BY a", "--format", "csv") == "a,w\n1,ä\n2,ö\n3,ü\n"
+    lakehouse("drop", "aside")
+
+
+def test_refresh_all_in_order(lakehouse: CommandLine, remote: Remote) -> None:
+    lakehouse("derive", "source", "--sql", "FROM victim")
+    lakehouse("derive", "ahead", "--sql", "FROM source")
+    remote.lake.ingest("name=victim", b"a,b\n7,z\n")
+    body = json.loads(lakehouse("refresh", "--all", "--json"))
+    done = {row["name"]: row["outcome"] for row in body["results"]}
+    assert [name for name in done if name in ("source", "ahead")] == ["source", "ahead"]
+    assert (done["source"], done["ahead"]) == ("refreshed", "refreshed")
+    assert lakehouse("sql", "FROM ahead", "--format", "csv") == "a,b\n7,z\n"
+    remote.lake.ingest("name=victim&schema_change=replace", b"c\n7\n")
+    every = remote.lake.ask("POST", "/v1/catalog/refresh", {"all": True}).json["results"]
+    left = {row["name"]: row["outcome"] for row in every if row["name"] in ("source", "ahead")}
+    assert left == {"source": "refused", "ahead": "skipped"}
+    for name in ("ahead", "source"):
+        lakehouse("drop", name)
+
+
 def test_a_whole_lake_by_its_admin(lakehouse: CommandLine) -> None:
     assert "put" in lakehouse("view", "put", "totals", "SELECT sum(a) AS s FROM seen")
     assert lakehouse("derive", "made", "--sql", "FROM totals").startswith("made: 1 rows")
@@ -235,7 +272,7 @@ def test_pages_are_read_to_the_end(
     lakehouse: CommandLine, elsewhere: pytest.MonkeyPatch, remote: Remote
 ) -> None:
     everything = [lakehouse("datasets"), lakehouse("journal", "events")]
-    for module in ("service", "lists"):
+    for module in ("requests", "lists"):
         elsewhere.setattr(f"lakehouse.cli.remote.{module}.PAGE", 1)
     assert [lakehouse("datasets"), lakehouse("journal", "events")] == everything
     assert everything[0].count("\n") > 3

@@ -20,6 +20,17 @@ SLOW = {
 }  # fmt: skip
 OWN_MODULES = 26
 """More of our own than these and the start-up has grown a second purpose."""
+OF_A_SERVER = (
+    *("aiohttp", "duckdb", "pyarrow", "botocore", "cryptography", "fastavro"),
+    *(
+        "lakehouse.wiring",
+        "lakehouse.service.service",
+        "lakehouse.commit",
+        "lakehouse.query.engine",
+    ),
+    *("lakehouse.web", "projections.fold"),
+)
+"""What a command that asks a server must not load."""
 HTTP_ONLY = {"method_not_allowed", "method_not_supported", "query_not_found", "key_exists"}
 """Codes that no command can end with."""
 LISTING = """
@@ -44,6 +55,24 @@ def test_help_and_wrong_arguments_load_no_engine(words: tuple[str, ...]) -> None
     assert SLOW & set(loaded) == set()
     own = [name for name in loaded if name.split(".")[0] in ("lakehouse", "journal", "projections")]
     assert len(own) <= OWN_MODULES, own
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("datasets",), ("sql", "SELECT 1"), ("journal", "head"), ("audit", "entries"), ("mcp",),
+        ("ingest", "pyproject.toml", "--name", "t"), ("quarantine", "t"), ("access", "me"), ("shell",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_command_that_asks_a_server_loads_the_client_alone(words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", LISTING, *words, "--url", "http://127.0.0.1:9"]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, input="SELECT 1;\n"
+    )
+    loaded = json.loads(ended.stderr.splitlines()[-1])
+    assert {"lakehouse.client.http", "urllib3"} <= {*loaded}, ended.stderr
+    assert [name for name in loaded if name.startswith(OF_A_SERVER)] == []
 
 
 def test_the_parser_names_the_formats_that_there_are() -> None:

@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from fake_issuer import AUDIENCE, Issuer, running_issuer
 from lake_server import Lake, running_lake
+from mcp_client import content, refusal, send
 from principals import closed, principal
-from raw_http import Client
+from raw_http import Answer, Client
 from refusals import refused
 
+from lakehouse.service.access.authentication import Identity
 from lakehouse.service.access.permissions import permissions
 from lakehouse.service.caller import SIGNED, Caller
 
@@ -75,6 +78,42 @@ def test_a_caller_is_nobody_once_its_token_has_ended(signed: Signed) -> None:
     for until, unrestricted in (("2026-01-01T00:00:00.000000Z", False), ("9999-01-01", True)):
         caller = Caller("ana", 0.0, principal="ana", token=SIGNED, signed_until=until)
         assert permissions(node, caller).unrestricted == unrestricted
+
+
+def test_an_agent_with_a_signed_token_is_its_principal(signed: Signed) -> None:
+    rita = signed.client(sub="rita")
+    assert content(rita, "query", sql="FROM sales")["rows"] == [[1]]
+    assert refusal(rita, "preview_restore", name="sales", as_of=1) == "forbidden"
+    refused(send(signed.client(sub="nobody"), "tools/list"), 401, "unauthenticated")
+
+
+def test_what_a_signed_token_may_read_is_not_recorded_as_hidden(signed: Signed) -> None:
+    assert signed.lake.ingest("name=hidden").status == 200
+    rita = Identity("rita", SIGNED, signed_until="9999-01-01T00:00:00.000000Z")
+    hides = signed.lake.service.audit.hides
+    assert [hides(rita, name) for name in ("sales", "hidden", "none")] == [False, True, False]
+
+
+def test_no_token_outlives_the_sign_in_that_asks_for_it(signed: Signed) -> None:
+    rita = signed.client(sub="rita")
+
+    def issue(client: Client, **more: object) -> Answer:
+        return client.ask("POST", "/v1/access/tokens", {"principal": "rita", **more})
+
+    own = issue(rita).json
+    assert datetime.now(UTC) < at(own["expires_at"]) < datetime.now(UTC) + timedelta(minutes=7)
+    assert at(issue(rita, expires_in="1m").json["expires_at"]) < at(own["expires_at"])
+    refused(issue(rita, expires_in="30d"), 403, "forbidden")
+    chained = Client(signed.lake.port, own["token"])
+    assert issue(chained).json["expires_at"] == own["expires_at"]
+    refused(issue(chained, expires_in="1h"), 403, "forbidden")
+    longer = issue(signed.client(), expires_in="30d").json
+    assert at(longer["expires_at"]) > datetime.now(UTC) + timedelta(days=29)
+    assert issue(signed.lake).json["expires_at"] is None
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def test_it_counts_only_where_an_issuer_is_set(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("journal", "projections", "lakehouse")
 FLOORS = (
-    {"api", "logs", "metrics", "roles", "tracing"},
+    {"api", "logs", "metrics", "no_lake", "roles", "tracing"},
     {"domain"},
     {"config", "objects"},
     {"process"},

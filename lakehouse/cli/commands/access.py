@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,9 +19,11 @@ from lakehouse.cli.access_parser import LIMITS
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.tables import print_table
 from lakehouse.config import Settings
-from lakehouse.service.access.use_case import Access
 from lakehouse.service.caller import Caller
-from lakehouse.wiring import NoLake
+
+if TYPE_CHECKING:
+    from lakehouse.service.access.use_case import Access
+from lakehouse.no_lake import NoLake
 
 
 async def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -34,12 +37,12 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-async def _init(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _init(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.init(caller, arguments.admin, recover=arguments.recover)
     _print_token(arguments, found.body)
 
 
-async def _put_principal(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _put_principal(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     limits = Limits(**{name: getattr(arguments, name) for name in LIMITS})
     request = PutPrincipalRequest(
         arguments.kind, arguments.admin, arguments.profile, arguments.disabled, limits
@@ -48,12 +51,12 @@ async def _put_principal(access: Access, caller: Caller, arguments: argparse.Nam
     _print(arguments, found.body, f"{found.body.name}: put, event {found.seq}")
 
 
-async def _show_principal(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _show_principal(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.show_principal(caller, arguments.name)
     _print(arguments, found.body, msgspec.json.encode(found.body).decode())
 
 
-async def _list_principals(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _list_principals(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.list_principals(caller)
     _print_rows(
         arguments, found.body, ("name", "kind", "admin", "profile", "disabled"),
@@ -61,47 +64,47 @@ async def _list_principals(access: Access, caller: Caller, arguments: argparse.N
     )  # fmt: skip
 
 
-async def _drop_principal(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _drop_principal(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.drop_principal(caller, arguments.name)
     _print(arguments, found.body, f"{found.body.name}: dropped, event {found.seq}")
 
 
-async def _issue_token(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _issue_token(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     request = IssueTokenRequest(arguments.principal, arguments.expires_in, arguments.note)
     found = await access.tokens.issue(caller, request)
     _print_token(arguments, found.body)
 
 
-async def _list_tokens(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _list_tokens(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.tokens.list(caller)
     columns = ("id", "principal", "expires_at", "expired", "note", "issued_at")
     _print_rows(arguments, found.body, columns, found.body.tokens)
 
 
-async def _revoke_token(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _revoke_token(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.tokens.revoke(caller, arguments.id)
     _print(arguments, found.body, f"{found.body.id}: revoked, event {found.seq}")
 
 
-async def _put_grant(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _put_grant(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     request = PutGrantRequest(arguments.principal, arguments.on, arguments.can)
     found = await access.put_grant(caller, request)
     can = ", ".join(found.body.can)
     _print(arguments, found.body, f"{found.body.principal} may {can} {found.body.on}")
 
 
-async def _list_grants(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _list_grants(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.list_grants(caller, arguments.principal)
     _print_rows(arguments, found.body, ("principal", "on", "can"), found.body.grants)
 
 
-async def _drop_grant(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _drop_grant(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.drop_grant(caller, arguments.principal, arguments.on)
     text = f"{found.body.principal}: no rights on {found.body.on}, event {found.seq}"
     _print(arguments, found.body, text)
 
 
-async def _me(access: Access, caller: Caller, arguments: argparse.Namespace) -> None:
+async def _me(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.me(caller)
     _print(arguments, found.body, _who(found.body))
 

@@ -9,11 +9,13 @@ from journal.packs import SLOTS_A_PACK
 from lakehouse.admin.export import Progress
 from lakehouse.admin.export import export as export_lake
 from lakehouse.api.administration import CheckpointMade, PacksMade
+from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.commands.journal import OK, journal_of, print_body
+from lakehouse.cli.commands.journal import OK, journal_of
 from lakehouse.cli.progress import counting
 from lakehouse.config import Settings
-from lakehouse.wiring import NoLake, bucket_of
+from lakehouse.no_lake import NoLake
+from lakehouse.wiring import bucket_of
 from projections.checkpointing import has_pack, keep_pack, keep_state
 from projections.follower import Follower
 
@@ -23,7 +25,7 @@ async def checkpoint(arguments: argparse.Namespace, settings: Settings) -> int:
     async with journal_of(settings) as journal:
         state = await Follower(journal).open()
         key = await keep_state(journal, state, None) if state.head.position > 0 else None
-    print_body(arguments, CheckpointMade(key))
+    printing.body(CheckpointMade(key), as_json=arguments.json)
     return OK
 
 
@@ -37,7 +39,7 @@ async def pack(arguments: argparse.Namespace, settings: Settings) -> int:
                 if not await has_pack(journal, first):
                     written.append(await keep_pack(journal, first, None))
                 progress(first + SLOTS_A_PACK - 1)
-    print_body(arguments, PacksMade(written))
+    printing.body(PacksMade(written), as_json=arguments.json)
     return OK
 
 
@@ -52,7 +54,7 @@ async def export(arguments: argparse.Namespace, settings: Settings) -> int:
         with counting("objects and slots copied or compared") as progress:
             async for done in export_lake(journal, target):
                 progress(done.objects + done.slots)
-    print_body(arguments, done)
+    printing.body(done, as_json=arguments.json)
     return OK
 
 
@@ -62,7 +64,7 @@ async def adopt(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, arguments.subcommand)
         found = await service.administration.adopt(caller, seq, sha256, arguments.note)
-    print_body(arguments, found.body)
+    printing.body(found.body, as_json=arguments.json)
     return OK
 
 
@@ -71,7 +73,7 @@ async def raise_format(arguments: argparse.Namespace, settings: Settings) -> int
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, arguments.subcommand)
         found = await service.administration.raise_format(caller, arguments.slot)
-    print_body(arguments, found.body)
+    printing.body(found.body, as_json=arguments.json)
     return OK
 
 

@@ -8,7 +8,6 @@ from lakehouse.api.audit.entries import AuditHead, StoredAuditEntry
 from lakehouse.audit import reading
 from lakehouse.audit.ocsf import entry_event
 from lakehouse.cli import printing
-from lakehouse.cli.remote.lists import print_remote_entries
 from lakehouse.config import Settings
 from lakehouse.wiring import bucket_of
 
@@ -18,9 +17,6 @@ PAGE = 1_000
 
 async def entries(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse audit entries`: one JSON object per line."""
-    if settings.url is not None:
-        await print_remote_entries(arguments, settings)
-        return OK
     after, left = arguments.after, arguments.limit
     async with bucket_of(settings, os.environ) as (bucket, _):
         while left != 0:

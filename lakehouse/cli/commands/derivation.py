@@ -48,7 +48,9 @@ async def refresh(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings, queries=True) as service:
         caller = caller_of(service, arguments, "refresh")
         if arguments.all:
-            return _print_all(arguments, await service.derivations.refresh_all(caller, QUERY_ID))
+            every = RefreshRequest(all=True)
+            done = await service.derivations.refresh_all(caller, every, QUERY_ID)
+            return _print_all(arguments, done.body)
         request = RefreshRequest(arguments.name, arguments.schema_change)
         receipt = await service.derivations.refresh(caller, request, QUERY_ID)
     return _print_receipt(arguments, receipt.body)

@@ -15,7 +15,8 @@ from lakehouse.admin.doctor.site import Site
 from lakehouse.api.administration import Promise
 from lakehouse.cli import printing
 from lakehouse.config import Settings
-from lakehouse.wiring import NoLake, bucket_of
+from lakehouse.no_lake import NoLake
+from lakehouse.wiring import bucket_of
 
 
 async def doctor(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -10,26 +10,29 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from journal.event_records import REPLACING_ROWS
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
 from lakehouse.cli import printing, progress
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.ingest_rules import REPLACING_ROWS
 from lakehouse.domain.progress import ProgressCallback
 from lakehouse.formats.file_formats import format_of_file_name, without_compression_suffix
 from lakehouse.formats.option_parsing import parse_options
 from lakehouse.formats.options import Options
+from lakehouse.no_lake import NoLake
 from lakehouse.query.reserved_words import is_reserved
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.plan import IngestPlan, check_plan, key_columns
-from lakehouse.service.ingest.use_case import Upload
-from lakehouse.service.service import Service
-from lakehouse.wiring import NoLake
+
+if TYPE_CHECKING:
+    from lakehouse.service.ingest.use_case import Upload
+    from lakehouse.service.service import Service
 
 PIECE_BYTES = 1024 * 1024
 STDIN = "-"
@@ -72,8 +75,8 @@ COMMANDS = {"ingest": ingest}
 
 @asynccontextmanager
 async def received(
-    service: Service, caller: Caller, name: str, pieces: AsyncIterator[bytes] | None = None
-) -> AsyncIterator[Upload]:
+    service: "Service", caller: Caller, name: str, pieces: AsyncIterator[bytes] | None = None
+) -> AsyncIterator["Upload"]:
     """A file, stdin or `pieces`, received whole."""
     async with AsyncExitStack() as stack:
         with progress.transferring(f"{name}: received", _size_bytes(name)) as reached:

@@ -36,7 +36,6 @@ from lakehouse.api.administration import (
 )
 from lakehouse.cli import printing, progress
 from lakehouse.cli.diff_table import print_diff
-from lakehouse.cli.remote.lists import print_remote_events, remote_head
 from lakehouse.config import Settings
 from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Json, Refused, RefusedError
@@ -53,20 +52,14 @@ OK = 0
 
 async def head(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal head`: reads to the end of the journal."""
-    if settings.url is not None:
-        print_body(arguments, await remote_head(settings))
-        return OK
     async with journal_of(settings) as journal:
         state = await Follower(journal).open()
-    print_body(arguments, journal_head(state.head))
+    printing.body(journal_head(state.head), as_json=arguments.json)
     return OK
 
 
 async def events(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal events`: one JSON object per line; with --follow also later events."""
-    if settings.url is not None:
-        await print_remote_events(arguments, settings)
-        return OK
     left, position = arguments.limit, 0
     async with journal_of(settings) as journal:
         while True:
@@ -112,7 +105,9 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
         code = "object_damaged" if any(each.is_damage for each in faults) else "object_lost"
         detail = f"{len(faults)} objects are missing or differ from the journal"
         raise RefusedError(Refused(code, detail, _rows(faults)))
-    print_body(arguments, VerifiedHead(**msgspec.structs.asdict(verified), verified=True))
+    printing.body(
+        VerifiedHead(**msgspec.structs.asdict(verified), verified=True), as_json=arguments.json
+    )
     return OK
 
 
@@ -132,7 +127,7 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
         detail = f"{len(found)} caches differ from the slots"
         raise RefusedError(Refused("cache_differs", detail, _rows(found)))
     body = msgspec.structs.asdict(journal_head(state.head)) | counts(state)
-    print_body(arguments, ReplayedState(**body, state_root=state_root(state)))
+    printing.body(ReplayedState(**body, state_root=state_root(state)), as_json=arguments.json)
     return OK
 
 
@@ -193,15 +188,6 @@ async def _found(settings: Settings, bucket: Bucket) -> Journal:
     return journal
 
 
-def print_body(arguments: argparse.Namespace, body: msgspec.Struct) -> None:
-    """Print an answer: as JSON, or one `name: value` per line."""
-    if arguments.json:
-        printing.document(body)
-        return
-    for name, value in msgspec.structs.asdict(body).items():
-        printing.line(f"{name}: {'' if value is None else value}")
-
-
 def _check_hash(found: Head, sha256: str) -> None:
     if found.sha256 != sha256:
         detail = "its hash differs from the expected head"
@@ -215,7 +201,7 @@ async def _repair(arguments: argparse.Namespace, settings: Settings) -> int:
         journal = await _found(settings, bucket)
         with progress.counting("slots read") as reached:
             done = await repair(journal, partial(remove, bucket.url, s3), reached)
-    print_body(arguments, done)
+    printing.body(done, as_json=arguments.json)
     return OK
 
 

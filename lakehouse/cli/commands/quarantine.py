@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,12 +15,13 @@ from lakehouse.cli.commands.ingest import print_receipt, received
 from lakehouse.cli.tables import print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.formats.quarantine import QuarantinedRow
 from lakehouse.service.caller import Caller
-from lakehouse.service.ingest.quarantine import Held, options_of
-from lakehouse.service.ingest.use_case import IngestPlan
-from lakehouse.service.service import Service
-from projections.catalog import Dataset
+from lakehouse.service.ingest.held import Held, chosen_of, options_of
+from lakehouse.service.ingest.plan import IngestPlan
+
+if TYPE_CHECKING:
+    from lakehouse.formats.quarantine import QuarantinedRow
+    from lakehouse.service.service import Service
 
 SHOWN = 1_000
 """Rows that a table has at most."""
@@ -30,15 +32,12 @@ async def quarantine(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse quarantine NAME [--key KEY] [--csv | --retry [FILE|-]]`."""
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "quarantine")
-        dataset, held = service.quarantine.held(caller, arguments.name)
-        chosen = [each for each in held if arguments.key in (None, each.key)]
-        if arguments.key is not None and not chosen:
-            detail = f"dataset {dataset.name} has no quarantine file {arguments.key!r}"
-            raise RefusedError(Refused("quarantine_not_found", detail))
+        name, held = await service.quarantine.held(caller, arguments.name)
+        chosen = chosen_of(name, held, arguments.key)
         if arguments.retry is not None:
-            return await _retry(arguments, service, caller, dataset, chosen)
+            return await _retry(arguments, service, caller, name, chosen)
         if arguments.csv:
-            await _write(service, caller, dataset, chosen)
+            await _write(service, caller, name, chosen)
         else:
             await _list(arguments, service, caller, chosen)
     return 0
@@ -48,7 +47,7 @@ COMMANDS = {"quarantine": quarantine}
 
 
 async def _list(
-    arguments: argparse.Namespace, service: Service, caller: Caller, chosen: list[Held]
+    arguments: argparse.Namespace, service: "Service", caller: Caller, chosen: list[Held]
 ) -> None:
     """Print the rows: all of them as JSON, the first SHOWN as a table."""
     shown: list[QuarantineRow] = []
@@ -68,12 +67,12 @@ async def _list(
             printing.message(f"{left} more rows; --csv and --json print all of them")
 
 
-def _row(held: Held, aside: QuarantinedRow) -> QuarantineRow:
+def _row(held: Held, aside: "QuarantinedRow") -> QuarantineRow:
     text = aside.raw.decode(held.options.encoding, "backslashreplace")
     return QuarantineRow(held.key, held.seq, aside.line, aside.column, aside.reason, text)
 
 
-async def _write(service: Service, caller: Caller, dataset: Dataset, chosen: list[Held]) -> None:
+async def _write(service: "Service", caller: Caller, name: str, chosen: list[Held]) -> None:
     """Write the rows to stdout as a file in the format that they arrived in."""
     if sys.stdout.isatty():
         raise RefusedError(
@@ -82,16 +81,16 @@ async def _write(service: Service, caller: Caller, dataset: Dataset, chosen: lis
             )
         )
     out = sys.stdout.buffer
-    async for piece in service.quarantine.as_file(caller, dataset, chosen, options_of(chosen)):
+    async for piece in service.quarantine.as_file(caller, name, chosen, options_of(chosen)):
         out.write(piece)
     out.flush()
 
 
 async def _retry(
     arguments: argparse.Namespace,
-    service: Service,
+    service: "Service",
     caller: Caller,
-    dataset: Dataset,
+    name: str,
     chosen: list[Held],
 ) -> int:
     """Append the rows and remove them from quarantine, in one event."""
@@ -100,9 +99,9 @@ async def _retry(
     if arguments.on_error is not None:
         options = msgspec.structs.replace(options, on_error=arguments.on_error)
     keys = tuple(sorted(each.key for each in chosen))
-    plan = IngestPlan(dataset.name, "append", options, resolves=keys)
+    plan = IngestPlan(name, "append", options, resolves=keys)
     # Without a file the rows are sent unchanged: the dataset's schema may have been widened.
-    unchanged = service.quarantine.as_file(caller, dataset, chosen, options)
+    unchanged = service.quarantine.as_file(caller, name, chosen, options)
     incoming = received(service, caller, arguments.retry, None if arguments.retry else unchanged)
     async with incoming as upload:
         receipt = await service.ingest.ingest(caller, plan, upload)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from lakehouse.api.sql import SqlRequest
 from lakehouse.cli import printing
@@ -19,7 +19,9 @@ from lakehouse.cli.json_rows import read_rows
 from lakehouse.cli.tables import NULL, print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.service.sql.answers import Answer
+
+if TYPE_CHECKING:
+    from lakehouse.service.sql.answers import Answer
 
 TABLE, JSON, NDJSON = "table", "json", "ndjson"
 BINARY = ("arrow", "parquet")
@@ -134,7 +136,7 @@ def _output(name: str | None) -> Iterator[IO[bytes] | None]:
 
 
 async def _print_table(
-    result: Answer, arguments: argparse.Namespace, out: IO[bytes] | None
+    result: "Answer", arguments: argparse.Namespace, out: IO[bytes] | None
 ) -> None:
     terminal = out is None and sys.stdout.isatty()
     limit = arguments.limit if arguments.limit is not None else TERMINAL_ROWS if terminal else 0

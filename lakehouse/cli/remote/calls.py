@@ -1,6 +1,6 @@
 """Which route answers each use case that a command calls, and the struct of its answer. Pure data.
 
-A use case without a row needs the bucket itself.
+A command whose use case has no row needs the bucket itself.
 """
 
 import msgspec
@@ -19,6 +19,7 @@ from lakehouse.api import time_travel as travel
 from lakehouse.api.ingest import StagedIngest
 from lakehouse.api.journal import EventPage
 from lakehouse.api.upkeep.compaction import CompactReport
+from lakehouse.api.upkeep.quarantine import QuarantineList
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -65,6 +66,8 @@ CALLS: dict[str, Call] = {
     "derivations.dry_run": Call("POST", "/v1/catalog/derive", derivation.DeriveDryRun),
     "derivations.stage": Call("POST", "/v1/catalog/derive", StagedIngest),
     "derivations.refresh": Call("POST", "/v1/catalog/refresh", derivation.DeriveReceipt),
+    "derivations.refresh_all": Call("POST", "/v1/catalog/refresh", derivation.RefreshedAll),
+    "quarantine.files": _read("/v1/catalog/quarantine/{}", QuarantineList),
     "time_travel.pin": Call("POST", "/v1/catalog/pin", travel.PinReceipt),
     "time_travel.unpin": Call("POST", "/v1/catalog/unpin", travel.PinReceipt),
     "time_travel.pins": _read("/v1/catalog/pins", travel.Pins),

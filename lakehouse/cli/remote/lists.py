@@ -1,4 +1,4 @@
-"""Events and audit entries of a server, page by page, as JSON lines."""
+"""The journal's head, events and audit entries of a server, the lists page by page as JSON lines."""
 
 import argparse
 import asyncio
@@ -16,6 +16,7 @@ from lakehouse.client.lake import Lake
 from lakehouse.client.request import get
 from lakehouse.config import Settings
 
+OK = 0
 PAGE = 1_000
 
 
@@ -27,31 +28,36 @@ class _Page(msgspec.Struct):
     entries: list[msgspec.Raw] = []
 
 
-async def remote_head(settings: Settings) -> JournalHead:
-    """The last event that the server has read. Raises RefusedError."""
+async def head(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse journal head`: the last event that the server has read."""
     with connected(settings, os.environ) as lake:
-        head: JournalHead = await _asked(lake, "/v1/journal/head", JournalHead)
-        return head
+        found: JournalHead = await _asked(lake, "/v1/journal/head", JournalHead)
+    printing.body(found, as_json=arguments.json)
+    return OK
 
 
-async def print_remote_events(arguments: argparse.Namespace, settings: Settings) -> None:
-    """`lakehouse journal events` of a server; with --follow also later events."""
+async def events(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse journal events`; with --follow also later events."""
     query = {"type": arguments.type, "dataset": arguments.dataset}
     left, after = arguments.limit, arguments.after
     with connected(settings, os.environ) as lake:
         while True:
             left, after = await _pages(lake, "/v1/journal/events", query, left, after)
             if not arguments.follow or left == 0:
-                return
+                return OK
             sys.stdout.flush()
             await asyncio.sleep(settings.poll_interval_s)
 
 
-async def print_remote_entries(arguments: argparse.Namespace, settings: Settings) -> None:
-    """`lakehouse audit entries` of a server."""
+async def entries(arguments: argparse.Namespace, settings: Settings) -> int:
+    """`lakehouse audit entries`."""
     query = {"format": arguments.format}
     with connected(settings, os.environ) as lake:
         await _pages(lake, "/v1/audit/entries", query, arguments.limit, arguments.after)
+    return OK
+
+
+COMMANDS = {"head": head, "events": events, "entries": entries}
 
 
 async def _pages(

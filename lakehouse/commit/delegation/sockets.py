@@ -7,7 +7,10 @@ users: a directory that others may write to is not used. Messages are preceded b
 import asyncio
 import contextlib
 import os
+import socket
 import stat
+import time
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +21,11 @@ from lakehouse.commit.delegation.network import Accept, Receiver
 MESSAGE_BYTES = 16 << 20
 UNSENT_BYTES = 32 << 20
 """A process that leaves more than this unread is disconnected."""
+
+SWEPT = 1_000
+"""How many sockets of ended processes are looked for at a start."""
+BINDING_S = 60.0
+"""A socket younger than this may be bound and not listened on yet."""
 
 log = structlog.get_logger()
 
@@ -37,6 +45,7 @@ class SocketNetwork:
         path = self._path(name)
         try:
             _make_private(self._directory)
+            _sweep(self._directory)
             loop = asyncio.get_running_loop()
             self._server = await loop.create_unix_server(lambda: self._link(accept), str(path))
         except OSError as error:
@@ -129,6 +138,34 @@ class _SocketLink(asyncio.Protocol):
 
     def close(self) -> None:
         self._transport.abort()
+
+
+def _sweep(directory: Path) -> None:
+    """Remove the sockets that killed processes have left: no process listens on them."""
+    latest = time.time() - BINDING_S
+    with os.scandir(directory) as entries:
+        for entry in islice(entries, SWEPT):
+            with contextlib.suppress(FileNotFoundError):
+                found = entry.stat(follow_symlinks=False)
+                if (
+                    stat.S_ISSOCK(found.st_mode)
+                    and found.st_mtime < latest
+                    and _is_dead(entry.path)
+                ):
+                    Path(entry.path).unlink()
+
+
+def _is_dead(path: str) -> bool:
+    """Whether no process listens on a socket. One that does sees a connection that ends at once."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _make_private(directory: Path) -> None:

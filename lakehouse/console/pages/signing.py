@@ -30,11 +30,9 @@ async def sign_in(service: Service, visit: Visit) -> Redirect:
     """POST /console/sign-in. Raises RefusedError `unauthenticated`."""
     given = visit.field("token").strip()
     found = await service.authentication.identify([f"Bearer {given}"])
-    if found.signed_until is not None:
-        raise RefusedError(Refused("unauthenticated", "sign in with a token of the lake itself"))
     if found.principal is None or found.token is None:
         return Redirect(location=HOME)
-    cookie = visit.sessions.open(found.principal, found.token)
+    cookie = visit.sessions.open(found.principal, found.token, found.signed_until)
     return Redirect(location=local(visit.form.get("next", "")), session=cookie)
 
 

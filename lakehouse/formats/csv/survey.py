@@ -17,7 +17,8 @@ from lakehouse.formats.inference import TypeCandidates, merge, misfits, narrow, 
 from lakehouse.formats.ordered_parallel import ByteBudget, ordered_parallel_map
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.stored_types import ROUNDED_DOUBLE, rounded_count, type_label
-from lakehouse.formats.types import STRING, TYPES, is_lossless
+from lakehouse.formats.type_names import STRING
+from lakehouse.formats.types import TYPES, is_lossless
 
 _READ_TYPES = frozenset(TYPES) - {STRING}
 

@@ -38,17 +38,8 @@ from lakehouse.formats.schema import (
     fingerprint,
 )
 from lakehouse.formats.stored_types import ROUNDED_DOUBLE, declared_types, rounded_count, type_label
-from lakehouse.formats.types import (
-    BOOL,
-    DATE,
-    DOUBLE,
-    INT64,
-    STRING,
-    TIMESTAMP,
-    TYPES,
-    ZONED,
-    classify,
-)
+from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
+from lakehouse.formats.types import TYPES, classify
 from lakehouse.formats.value_fit import fit_mask
 
 _OF_KIND: Mapping[Kind, tuple[str, ...]] = {

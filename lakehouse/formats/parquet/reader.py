@@ -28,7 +28,7 @@ from lakehouse.formats.schema import (
     fingerprint,
 )
 from lakehouse.formats.source import byte_chunks
-from lakehouse.formats.types import DOUBLE, INT64
+from lakehouse.formats.type_names import DOUBLE, INT64
 from lakehouse.process.growing_file import GrowingFile
 
 CHECK_S = 600

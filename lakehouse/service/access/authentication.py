@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from journal.slot import format_at
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.access.permissions import require_admin, token_is_valid
@@ -78,7 +79,7 @@ class Authentication:
             raise _refused("the header Authorization has no token of this lake")
         return self._of_token(token[1], token[2])
 
-    def resume(self, token_id: str) -> Identity:
+    def resume(self, principal: str, token_id: str, signed_until: str | None) -> Identity:
         """The principal of a token that was proven before. Raises RefusedError `unauthenticated`.
 
         For sessions: it is refused as soon as the token is revoked or expired, or its principal
@@ -86,7 +87,11 @@ class Authentication:
         """
         if self.is_open():
             return Identity()
-        return self._valid(token_id)
+        if signed_until is None:
+            return self._valid(token_id)
+        if signed_until <= format_at(self._node.clock.now()):
+            raise _refused("the signed token has expired")
+        return self._of_subject(principal, signed_until)
 
     def bearer(self, authorization: str | None) -> str:
         """The same credentials as a Bearer header, for the later calls of a client.
@@ -108,7 +113,9 @@ class Authentication:
     async def _of_signed(self, token: str) -> Identity:
         if self._signed is None:
             raise _refused("no issuer of signed tokens is set")
-        name, until = await self._signed.subject(token)
+        return self._of_subject(*await self._signed.subject(token))
+
+    def _of_subject(self, name: str, until: str) -> Identity:
         principal = access.find(self._node.state.access, name)
         # Names differ by more than case; an issuer's subjects may not.
         if principal is None or principal.name != name or principal.disabled:

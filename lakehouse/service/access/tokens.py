@@ -4,6 +4,8 @@ import hashlib
 import re
 from datetime import datetime, timedelta
 
+import msgspec
+
 from journal.access_events import TokenIssued
 from journal.clock import random_name
 from journal.slot import format_at
@@ -40,12 +42,13 @@ class Tokens:
     async def issue(
         self, caller: Caller, request: IssueTokenRequest, payload: bytes = b""
     ) -> Versioned[IssuedToken]:
-        """Make a token: an admin for anyone, others for themselves.
+        """Make a token: an admin for anyone, others for themselves, until their own sign-in ends.
 
         Raises RefusedError: `forbidden`, `principal_not_found`, `invalid_request`.
         """
         self._require_own(caller, request.principal)
         command, token = self.command(request)
+        command = self._within_sign_in(caller, command)
         digest = hashlib.sha256(payload).hexdigest()
         settled = await settle(self._node, command, caller, digest)
         made = settled.event.data if settled.event else None
@@ -66,6 +69,22 @@ class Tokens:
         digest = hashlib.sha256(secret.encode()).hexdigest()
         command = IssueToken(id_, request.principal, digest, expires_at, note)
         return command, f"lh_{id_}_{secret}"
+
+    def _within_sign_in(self, caller: Caller, command: IssueToken) -> IssueToken:
+        """The command with a token that ends with the caller's own at the latest, unless it is an admin.
+
+        Else whoever signs in for an hour could stay for ever. Raises RefusedError `forbidden`.
+        """
+        if permissions(self._node, caller).unrestricted:
+            return command
+        own = self._node.state.access.tokens.get(caller.token or "")
+        last = caller.signed_until or (own.expires_at if own else None)
+        if last is None or (command.expires_at is not None and command.expires_at <= last):
+            return command
+        if command.expires_at is None:
+            return msgspec.structs.replace(command, expires_at=last)
+        detail = f"the token would outlive the one that asks for it, which ends at {last}"
+        raise RefusedError(Refused("forbidden", f"{detail}; only an admin may issue a longer one"))
 
     async def list(self, caller: Caller) -> Versioned[TokenList]:
         """The tokens of the caller, or all for an admin, by principal and age."""

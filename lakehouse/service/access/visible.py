@@ -142,21 +142,21 @@ def sees_subjects(held: Permissions, subjects: Subjects) -> bool:
     )
 
 
+def visible_derivation(derivation: Derivation | None, held: Permissions) -> Derivation | None:
+    """A derivation whose statement names nothing that the caller may not read."""
+    if derivation is None or not all(held.sees(read.name) for read in derivation.reads):
+        return None
+    return derivation
+
+
 def _visible_change(change: Change, held: Permissions) -> Change | None:
     subjects = subjects_of(change)
     if subjects is None or not sees_subjects(held, subjects):
         return None
     if isinstance(change, Content | DatasetRestored | DatasetRewritten):
-        derivation = _visible_derivation(change.derivation, held)
+        derivation = visible_derivation(change.derivation, held)
         return msgspec.structs.replace(change, derivation=derivation)
     return change
-
-
-def _visible_derivation(derivation: Derivation | None, held: Permissions) -> Derivation | None:
-    """A derivation whose statement names nothing that the caller may not read."""
-    if derivation is None or not all(held.sees(read.name) for read in derivation.reads):
-        return None
-    return derivation
 
 
 def _sees_entity(about: About, held: Permissions) -> bool:
@@ -173,7 +173,7 @@ def _sees_profile(held: Permissions, profile: Profile) -> bool:
 
 def _plain(held: Permissions) -> Callable[[Dataset], Dataset]:
     def shown(dataset: Dataset) -> Dataset:
-        derivation = _visible_derivation(dataset.derivation, held)
+        derivation = visible_derivation(dataset.derivation, held)
         if derivation is dataset.derivation:
             return dataset
         return msgspec.structs.replace(dataset, derivation=derivation)

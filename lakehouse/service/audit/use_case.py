@@ -43,7 +43,10 @@ class Audit:
         if identity.principal is None:
             return False
         caller = Caller(
-            *(identity.principal, 0.0), principal=identity.principal, token=identity.token
+            *(identity.principal, 0.0),
+            principal=identity.principal,
+            token=identity.token,
+            signed_until=identity.signed_until,
         )
         held, state = permissions(self._node, caller), self._node.state
         if catalog.find(state.catalog, name) or catalog.find_view(state.catalog, name):

@@ -12,14 +12,14 @@ from typing import assert_never
 
 import msgspec
 
+from journal.event_records import REPLACING_ROWS
 from journal.events import Derivation, Read
 from journal.threads import in_thread
 from lakehouse.api.sql import SqlRequest
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, IngestDataset, RefreshDataset
 from lakehouse.domain.decision import DataStep
-from lakehouse.domain.errors import RefusedError
-from lakehouse.domain.ingest_rules import REPLACING_ROWS
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import PARQUET, Options
 from lakehouse.formats.reader import Parsed, ReadRequest
@@ -29,6 +29,7 @@ from lakehouse.process.spool import Spooled, full_disk_refused, spooled
 from lakehouse.query.parameters import encoded
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import permissions
+from lakehouse.service.access.visible import visible_derivation
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.contracts import present_contract
 from lakehouse.service.ingest.job import table_of, upload
@@ -87,6 +88,8 @@ class DeriveJob:
         self.parsed: Parsed | None = None
         """The rows, once they are written."""
         self.derivation: Derivation | None = None
+        self._stored: Derivation | None = None
+        """What a refresh runs again: the derivation of the dataset."""
         self._result: Spooled | None = None
         self._contract: Contract | None = None
 
@@ -105,11 +108,22 @@ class DeriveJob:
             live = catalog.find(self._shop.node.state.catalog, command.name)
             if live is None or live.derivation is None:
                 return command  # the decision says so
-            self._request, read_at = _request_of(live.derivation), live.seq
-            ingest = command_of(self._plan)
+            self._request, self._stored = _request_of(live.derivation), live.derivation
+            ingest, read_at = command_of(self._plan), live.seq
             step = DataStep.READ_FILE
-        advanced = await self._advance(ingest, step)
+        try:
+            advanced = await self._advance(ingest, step)
+        except RefusedError as error:
+            raise RefusedError(self._shown(error.refused)) from error
         return msgspec.structs.replace(command, ingest=advanced, read_at=read_at)
+
+    def _shown(self, refused: Refused) -> Refused:
+        """The refusal of a stored statement, without what it says to who may not see the statement."""
+        held = permissions(self._shop.node, self._caller)
+        if visible_derivation(self._stored, held) is not None:
+            return refused
+        detail = "the statement of the dataset reads what the caller may not read"
+        return Refused(refused.code, detail, retry_after_s=refused.retry_after_s)
 
     async def _advance(self, ingest: IngestDataset, step: DataStep) -> IngestDataset:
         match step:

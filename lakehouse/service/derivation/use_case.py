@@ -69,21 +69,30 @@ class Derivations:
 
         Raises RefusedError: `dataset_not_found`, `cannot_refresh`, and what `derive` raises.
         """
-        check_name(request.name)
-        require(self._node, caller, WRITE, request.name)
-        plan = IngestPlan(request.name, schema_change=request.schema_change)
-        command = RefreshDataset(request.name, request.schema_change)
+        name = request.name
+        if name is None or request.all:
+            raise RefusedError(Refused("invalid_request", "give the name of one dataset, or all"))
+        check_name(name)
+        require(self._node, caller, WRITE, name)
+        plan = IngestPlan(name, schema_change=request.schema_change)
+        command = RefreshDataset(name, request.schema_change)
         with self._running.slot():
             async with deriving(self._workshop, caller, query_id, plan, None) as job:
                 digest = hashlib.sha256(payload).hexdigest()
                 settled = await settle(self._node, command, caller, digest, job)
                 return await self._receipt(caller, plan.name, settled)
 
-    async def refresh_all(self, caller: Caller, query_id: str) -> RefreshedAll:
-        """Refresh every dataset that can be refreshed, each after those that it reads.
+    async def refresh_all(
+        self, caller: Caller, request: RefreshRequest, query_id: str
+    ) -> Versioned[RefreshedAll]:
+        """Refresh every dataset that can be refreshed and written, each after those that it reads.
 
-        One that is refused does not stop the others; those that read it are skipped.
+        One that is refused does not stop the others; those that read it are skipped. Raises
+        RefusedError `invalid_request` for what is about one dataset.
         """
+        if request.name is not None or request.schema_change is not None:
+            detail = "all goes with neither name nor schema_change: these are for one dataset"
+            raise RefusedError(Refused("invalid_request", detail))
         await self._node.refresh()
         results: list[RefreshResult] = []
         stale: set[str] = set()
@@ -99,7 +108,8 @@ class Derivations:
                 results.append(RefreshResult(name, "skipped", live.seq, live.row_count, None, None))
             if results[-1].outcome in ("refused", "skipped"):
                 stale.add(name.lower())
-        return RefreshedAll(results)
+        seq = self._node.state.head.seq
+        return Versioned(RefreshedAll(results, seq), seq)
 
     async def _one_of_all(self, caller: Caller, name: str, query_id: str) -> RefreshResult:
         key = caller.idempotency_key

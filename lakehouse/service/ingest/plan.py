@@ -4,18 +4,21 @@ Decides nothing about a dataset or a file: only whether the parameters can be co
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from journal.event_records import REPLACING_ROWS
 from journal.events import RETRIES, RowStatement, Source
 from lakehouse.domain.commands import IngestDataset
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.ingest_rules import REPLACING_ROWS
 from lakehouse.domain.validation import check_name
+from lakehouse.formats.file_formats import compression_of
 from lakehouse.formats.options import CSV, REJECT, Options
 from lakehouse.formats.refusals import shown
-from lakehouse.formats.source import is_compressed
-from lakehouse.process.spool import Spooled
+
+if TYPE_CHECKING:
+    from lakehouse.process.spool import Spooled
 
 MOST_COLUMNS = 200
 """How many columns a quick file has at most."""
@@ -37,26 +40,26 @@ class IngestPlan(msgspec.Struct, frozen=True):
     where: str | None = None
     """The condition for the rows to replace, with the mode `overwrite`."""
 
-    def source(self, file: Spooled) -> Source:
+    def source(self, file: "Spooled") -> Source:
         """The file as its event names it."""
         resolved = tuple((RETRIES, key) for key in self.resolves)
         return Source(
             file.sha256, file.size_bytes, tuple(sorted(self.options.canonical() + resolved))
         )
 
-    def is_quick(self, file: Spooled) -> bool:
+    def is_quick(self, file: "Spooled") -> bool:
         """Whether the file is read in milliseconds, so that others may wait for it.
 
         Each column costs a fixed time; a compressed file may be of any size.
         """
         content, options = file.content, self.options
-        if not isinstance(content, bytes) or is_compressed(content):
+        if not isinstance(content, bytes) or compression_of(content):
             return False
         plain = (options.format, options.on_error) == (CSV, REJECT)
         header = content.lstrip(b"\r\n").partition(b"\n")[0]
         return plain and header.count(options.delimiter.encode()) < MOST_COLUMNS
 
-    def command(self, file: Spooled) -> IngestDataset:
+    def command(self, file: "Spooled") -> IngestDataset:
         """The command, before the file is read."""
         return IngestDataset(
             self.name,

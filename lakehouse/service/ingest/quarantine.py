@@ -10,36 +10,25 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from journal.events import RETRIES, Object
 from journal.threads import in_thread
+from lakehouse.api.upkeep.quarantine import QuarantineFile, QuarantineList, QuarantineQuery
+from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.option_parsing import parse_options
-from lakehouse.formats.options import CSV, REJECT, Options
+from lakehouse.formats.options import CSV, Options
 from lakehouse.formats.quarantine import QuarantinedRow, read_quarantine
 from lakehouse.formats.text_encoding import UNDECODABLE
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.service import snapshot
 from lakehouse.service.access.visible import present_for
 from lakehouse.service.caller import Caller
+from lakehouse.service.ingest.held import Held, chosen_of
 from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
 from projections.catalog import Dataset
-
-
-class Held(msgspec.Struct, frozen=True):
-    """One quarantine file: `seq` and `at` are of the event that made it, `options` those that its
-    source was read with."""
-
-    key: str
-    blob: str
-    row_count: int
-    seq: int
-    at: str
-    options: Options
 
 
 class Quarantine:
@@ -53,13 +42,26 @@ class Quarantine:
         self._pool = pool
         self._spool_dir = spool_dir
 
-    def held(self, caller: Caller, name: str) -> tuple[Dataset, list[Held]]:
-        """A dataset and its quarantine files, oldest first. Raises `dataset_not_found`."""
-        check_name(name)
-        dataset = catalog.find(present_for(self._node, caller).catalog, name)
-        if dataset is None:
-            raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
-        return dataset, [self._held(dataset, item) for item in dataset.quarantine]
+    async def files(
+        self, caller: Caller, name: str, query: QuarantineQuery
+    ) -> Versioned[QuarantineList]:
+        """The quarantine files of a dataset, or the one with a key.
+
+        Raises RefusedError: `dataset_not_found`, `quarantine_not_found`.
+        """
+        seq = self._node.state.head.seq
+        dataset = self._dataset(caller, name)
+        held = chosen_of(dataset.name, self._all(dataset), query.key)
+        files = [
+            QuarantineFile(each.key, each.row_count, each.seq, [*each.options.canonical()])
+            for each in held
+        ]
+        return Versioned(QuarantineList(dataset.name, files, seq), seq)
+
+    async def held(self, caller: Caller, name: str) -> tuple[str, list[Held]]:
+        """The name of a dataset and its quarantine files, oldest first. Raises `dataset_not_found`."""
+        dataset = self._dataset(caller, name)
+        return dataset.name, self._all(dataset)
 
     @asynccontextmanager
     async def rows(self, caller: Caller, held: Held) -> AsyncIterator[Iterator[QuarantinedRow]]:
@@ -77,9 +79,13 @@ class Quarantine:
             yield read_quarantine(path)
 
     async def as_file(
-        self, caller: Caller, dataset: Dataset, chosen: Sequence[Held], options: Options
+        self, caller: Caller, name: str, chosen: Sequence[Held], options: Options
     ) -> AsyncIterator[bytes]:
-        """The rows as a file like their source, in pieces: a header, then each row as it was."""
+        """The rows as a file like their source, in pieces: a header, then each row as it was.
+
+        Raises RefusedError `dataset_not_found`, and what `rows` raises.
+        """
+        dataset = self._dataset(caller, name)
         encoder = codecs.getincrementalencoder(options.encoding)(UNDECODABLE)
         if options.format == CSV and options.header:
             yield encoder.encode(_header(dataset, options))
@@ -89,38 +95,23 @@ class Quarantine:
                     text = aside.raw.decode(options.encoding, UNDECODABLE)
                     yield encoder.encode(f"{text}\n")
 
+    def _dataset(self, caller: Caller, name: str) -> Dataset:
+        check_name(name)
+        dataset = catalog.find(present_for(self._node, caller).catalog, name)
+        if dataset is None:
+            raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
+        return dataset
+
+    def _all(self, dataset: Dataset) -> list[Held]:
+        return [self._held(dataset, item) for item in dataset.quarantine]
+
     def _held(self, dataset: Dataset, item: Object) -> Held:
         stored = self._node.state.inventory.blobs[item.blob]
         pairs = next((each.options for each in dataset.sources if each.seq == stored.seq), ())
         options = parse_options([pair for pair in pairs if pair[0] != RETRIES])
         if isinstance(options, Refused):
             raise RefusedError(options)
-        return Held(item.key, item.blob, item.row_count or 0, stored.seq, stored.at, options)
-
-
-def options_of(chosen: Sequence[Held]) -> Options:
-    """The options that the sources of all chosen files were read with, to ingest the rows again.
-
-    The dataset's types apply now, whatever was given then. Raises RefusedError
-    `quarantine_not_found` for no file, `invalid_request` where the options differ.
-    """
-    found = {
-        msgspec.structs.replace(
-            each.options,
-            on_error=REJECT,
-            types=(),
-            missing_as_null=False,
-            min_rows=0,
-            delimiter_given=True,
-        )
-        for each in chosen
-    }
-    if not found:
-        raise RefusedError(Refused("quarantine_not_found", "the dataset has no quarantine"))
-    if len(found) > 1:
-        detail = "the files were read with different options; choose one by its key"
-        raise RefusedError(Refused("invalid_request", detail))
-    return found.pop()
+        return Held(item.key, item.blob, item.row_count or 0, stored.seq, options)
 
 
 def _header(dataset: Dataset, options: Options) -> str:

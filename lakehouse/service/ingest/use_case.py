@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from journal.event_records import REPLACING_ROWS
 from journal.events import Event
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
@@ -16,7 +17,6 @@ from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import Command, IngestDataset
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.ingest_rules import REPLACING_ROWS
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits

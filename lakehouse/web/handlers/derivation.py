@@ -25,6 +25,8 @@ async def refresh(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/catalog/refresh."""
     caller, query_id = exchange.caller(), exchange.query_id()
     request, raw = await bodies.read_json(exchange, RefreshRequest)
+    if request.all:
+        return versioned(await service.derivations.refresh_all(caller, request, query_id))
     return versioned(await service.derivations.refresh(caller, request, query_id, raw))
 
 

@@ -1,4 +1,4 @@
-"""Handler of POST and PUT /v1/ingest."""
+"""Handlers of POST and PUT /v1/ingest, and of what ingest has put in quarantine."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from lakehouse.api.ingest import IngestHeaders, IngestQuery
+from lakehouse.api.upkeep.quarantine import QuarantineQuery
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.file_formats import (
     FILE_FORMATS,
@@ -16,6 +17,7 @@ from lakehouse.formats.file_formats import (
 from lakehouse.formats.option_parsing import OPTION_NAMES, parse_options
 from lakehouse.formats.options import CSV
 from lakehouse.service.caller import Caller
+from lakehouse.service.ingest.held import chosen_of, options_of
 from lakehouse.service.ingest.plan import IngestPlan, check_plan, key_columns
 from lakehouse.service.ingest.use_case import Upload
 from lakehouse.service.service import Service
@@ -24,6 +26,7 @@ from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import versioned
 
 FIELD = "file"
+ANY = "application/octet-stream"
 FORM = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 RAW = (
@@ -72,6 +75,27 @@ async def ingest(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def put(service: Service, exchange: Exchange) -> web.StreamResponse:
     """PUT /v1/ingest: as POST, for `curl -T FILE URL`."""
     return await ingest(service, exchange)
+
+
+async def quarantine(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """GET /v1/catalog/quarantine/{name}."""
+    caller, query = exchange.caller(), exchange.query(QuarantineQuery)
+    if not query.raw:
+        return versioned(await service.quarantine.files(caller, exchange.name(), query))
+    name, held = await service.quarantine.held(caller, exchange.name())
+    chosen = chosen_of(name, held, query.key)
+    options = options_of(chosen)
+    pieces = service.quarantine.as_file(caller, name, chosen, options)
+    # What is refused before the first row has an answer of its own.
+    first = await anext(pieces, b"")
+    headers = {"Content-Type": ANY, "Content-Disposition": "attachment"}
+    response = web.StreamResponse(headers=headers)
+    await exchange.begin(response)
+    if exchange.request.method != "HEAD":
+        await response.write(first)
+        async for piece in pieces:
+            await response.write(piece)
+    return response
 
 
 @asynccontextmanager

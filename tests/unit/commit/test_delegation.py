@@ -3,7 +3,9 @@
 import asyncio
 import os
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -219,6 +221,24 @@ async def test_the_socket_of_a_killed_process_is_removed(sockets: Path) -> None:
     other = SocketNetwork(sockets, "lake")
     assert not await other.dial("w-1", lambda link: Silent())
     assert not path.exists()
+
+
+async def test_sockets_of_killed_processes_are_swept_at_a_start(sockets: Path) -> None:
+    live = SocketNetwork(sockets, "lake")
+    await live.listen("w-live", lambda link: Silent())
+    before = time.time() - 61
+    for name in ("dead", "young"):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(sockets / name))
+    (sockets / "file").write_text("no socket")
+    for name in ("dead", "file", "lake-w-live"):
+        os.utime(sockets / name, (before, before))
+    other = SocketNetwork(sockets, "other")
+    await other.listen("w-new", lambda link: Silent())
+    assert sorted(os.listdir(sockets)) == ["file", "lake-w-live", "other-w-new", "young"]
+    assert await other.dial("w-new", lambda link: Silent())
+    await other.close()
+    await live.close()
 
 
 @pytest.mark.parametrize(

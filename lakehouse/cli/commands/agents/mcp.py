@@ -7,7 +7,7 @@ import secrets
 import sys
 import threading
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,11 +16,12 @@ from lakehouse.cli.remote.connection import connected
 from lakehouse.client.agent_relay import ToolCallback, of_server, relay
 from lakehouse.config import ConfigError, Settings
 from lakehouse.domain.errors import RefusedError
-from lakehouse.mcp.calls import call as call_tool
 from lakehouse.mcp.messages import answer
 from lakehouse.mcp.protocol import ToolCall
 from lakehouse.mcp.results import failure, success
-from lakehouse.service.service import FAULTS, Service
+
+if TYPE_CHECKING:
+    from lakehouse.service.service import Service
 
 OK = 0
 
@@ -55,7 +56,10 @@ async def _relayed(call: ToolCallback) -> None:
     await ended
 
 
-def _in_process(service: Service, arguments: argparse.Namespace) -> ToolCallback:
+def _in_process(service: "Service", arguments: argparse.Namespace) -> ToolCallback:
+    from lakehouse.mcp.calls import call as call_tool  # a server has it and all that it calls
+    from lakehouse.service.service import FAULTS
+
     loop = asyncio.get_running_loop()
 
     async def result(asked: ToolCall) -> dict[str, Any]:

@@ -14,11 +14,10 @@ from lakehouse.cli.commands.shell.prompt import COMMANDS as BACKSLASH
 from lakehouse.cli.commands.shell.prompt import Prompt, Shown, print_error
 from lakehouse.cli.remote.connection import connected
 from lakehouse.client.error import Error
-from lakehouse.client.in_process import open_lake
 from lakehouse.client.lake import Lake
 from lakehouse.config import ConfigError, Settings
 from lakehouse.domain.errors import CODES
-from lakehouse.wiring import NoLake
+from lakehouse.no_lake import NoLake
 
 HISTORY_LINES = 10_000
 TERMINAL_ROWS = 1_000
@@ -54,6 +53,8 @@ def _lake(arguments: argparse.Namespace, settings: Settings) -> Lake:
         return connected(settings, os.environ)
     if arguments.token_file is not None:
         raise ConfigError("--token-file belongs to --url: a bucket needs no token")
+    from lakehouse.client.in_process import open_lake  # loads the whole service
+
     return open_lake(settings, no_lake=NoLake.REFUSE)
 
 

@@ -12,8 +12,8 @@ from lakehouse.console.page import Equivalent, Redirect
 from lakehouse.console.pages.dataset.tab import Subject, Tab
 from lakehouse.console.visit import Visit
 from lakehouse.domain.errors import CODES, Refused, RefusedError
+from lakehouse.service.ingest.held import Held, options_of
 from lakehouse.service.ingest.plan import IngestPlan
-from lakehouse.service.ingest.quarantine import Held, options_of
 from lakehouse.service.service import Service
 
 SHOWN = 100
@@ -29,7 +29,7 @@ async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
 
 async def shown(service: Service, visit: Visit, subject: Subject, tried: dict[str, Any]) -> Tab:
     """The tab; `tried` has the text that was sent, and what came of it."""
-    _, held = service.quarantine.held(visit.caller, subject.name)
+    _, held = await service.quarantine.held(visit.caller, subject.name)
     rows = await _rows(service, visit, held)
     file, why_not = None, None
     if held and visit.may_write(subject.name):
@@ -53,13 +53,13 @@ async def shown(service: Service, visit: Visit, subject: Subject, tried: dict[st
 async def correct(service: Service, visit: Visit, subject: Subject) -> Tab | Redirect:
     """Check the corrected rows, or append them. A refusal is shown beside the text."""
     text, keys = visit.field("content").replace("\r\n", "\n"), visit.field("keys").split("\n")
-    dataset, held = service.quarantine.held(visit.caller, subject.name)
+    name, held = await service.quarantine.held(visit.caller, subject.name)
     chosen = [each for each in held if each.key in keys]
     tried: dict[str, Any] = {"file": text}
     try:
         options = options_of(chosen)
         plan = IngestPlan(
-            dataset.name, "append", options, resolves=tuple(sorted(each.key for each in chosen))
+            name, "append", options, resolves=tuple(sorted(each.key for each in chosen))
         )
         content = text.encode(options.encoding, "replace")
         async with service.ingest.received(visit.caller, _pieces(content)) as upload:
@@ -90,13 +90,13 @@ async def _rows(service: Service, visit: Visit, held: list[Held]) -> list[Quaran
 
 async def _file(service: Service, visit: Visit, name: str) -> tuple[str | None, Refused | None]:
     """The rows as a file like their source; None and the reason where they cannot be corrected here."""
-    dataset, held = service.quarantine.held(visit.caller, name)
+    _, held = await service.quarantine.held(visit.caller, name)
     try:
         options = options_of(held)
     except RefusedError as error:
         return None, error.refused
     content = bytearray()
-    async for piece in service.quarantine.as_file(visit.caller, dataset, held, options):
+    async for piece in service.quarantine.as_file(visit.caller, name, held, options):
         content += piece
         if len(content) > MENDED_BYTES:
             detail = f"the rows have more than {MENDED_BYTES:,} bytes; correct them in a file"

@@ -19,6 +19,7 @@ from lakehouse.domain.commands import Command, Context
 from lakehouse.domain.decide import decide, replayed
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.access.permissions import permissions, shown_to
 from lakehouse.service.caller import Caller
 from lakehouse.tracing import span
 from projections.fold import State
@@ -96,7 +97,7 @@ async def settle(
             return Settled(outcome.event.seq, outcome.state, outcome.event, fresh=True)
         match outcome.decision:
             case Refused() as refused:
-                raise RefusedError(refused)
+                raise RefusedError(shown_to(permissions(node, caller), refused))
             case Unchanged(since):
                 seq = outcome.state.head.seq if since is None else since
                 return Settled(seq, outcome.state, None, fresh=False)

@@ -68,11 +68,16 @@ def gone(state: State, blob: str, key: str | None = None) -> Refused:
     return Refused("objects_collected", f"{what} were collected by event {seq}")
 
 
+def no_object(key: str) -> Refused:
+    """The refusal of a key that names nothing."""
+    return Refused("object_not_found", f"there is no object {key!r}")
+
+
 def absent(state: State, key: str) -> Refused:
     """Why a key names nothing. An ingested object's key is its blob, which an erasure may have replaced."""
     erasure = state.inventory.erased.get(key)
     if erasure is None:
-        return Refused("object_not_found", f"there is no object {key!r}")
+        return no_object(key)
     detail = (
         f"rows of the object were erased by event {erasure.seq}; another object holds the others"
     )

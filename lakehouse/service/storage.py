@@ -14,13 +14,13 @@ from lakehouse.api.storage import GetObjectQuery, ListObjectsQuery, ObjectPage, 
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
-from lakehouse.domain.access.rights import WRITE
+from lakehouse.domain.access.rights import READ, WRITE
 from lakehouse.domain.commands import Command, ForgetObject, StoreObject
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation, snapshot
-from lakehouse.service.access.permissions import require_key
+from lakehouse.service.access.permissions import permissions, require_key
 from lakehouse.service.access.visible import state_for
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
@@ -123,12 +123,18 @@ class Storage:
         state = await state_for(self._node, caller, query.as_of)
         version = inventory.current(state.inventory, key)
         if version is None:
-            raise RefusedError(snapshot.absent(self._node.state, key))
+            raise RefusedError(self._absent(caller, key))
         if inventory.lost_to(self._node.state.inventory, version.blob) is not None:
             raise RefusedError(snapshot.gone(self._node.state, version.blob, key))
         content_type = version.content_type or PARQUET
         found = ObjectVersion(version, version.size_bytes, version.sha256, content_type)
         return Versioned(found, state.head.seq)
+
+    def _absent(self, caller: Caller, key: str) -> Refused:
+        """Why a key names nothing; whoever may not read the key is not told that it named something."""
+        if not permissions(self._node, caller).may_key(READ, key):
+            return snapshot.no_object(key)
+        return snapshot.absent(self._node.state, key)
 
     async def read(
         self, caller: Caller, version: ObjectVersion, start: int = 0, length: int | None = None

@@ -38,7 +38,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.undo_rules import inverse
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
-from lakehouse.service.access.permissions import permissions, require, require_undo
+from lakehouse.service.access.permissions import permissions, require, require_undo, shown_to
 from lakehouse.service.access.visible import present_for, state_for, visible
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
@@ -167,7 +167,7 @@ class TimeTravel:
         """What it would do now: decided and folded, and not committed."""
         foreseen = await foresee(self._node, command, partial(self._advance, dry_run=True))
         if foreseen.refused is not None:
-            raise RefusedError(foreseen.refused)
+            raise RefusedError(shown_to(permissions(self._node, caller), foreseen.refused))
         type_ = foreseen.event.type if foreseen.event else None
         before, after = self._seen(caller, foreseen.before), self._seen(caller, foreseen.after)
         return _undone(command, type_, before, after, before.head.seq, dry_run=True)

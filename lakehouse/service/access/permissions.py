@@ -100,6 +100,11 @@ class Permissions(msgspec.Struct, frozen=True):
         return alias.to.lower() != name or alias.as_of is not None
 
 
+_CHAINS = {
+    "view_cycle": "the view would read itself, through others",
+    "derivation_cycle": "the dataset would be derived from itself, through others",
+}
+"""Refusals whose detail names what lies between, and what they say to who may not read all of it."""
 EVERYTHING = Permissions(unrestricted=True)
 NOTHING = Permissions(unrestricted=False)
 
@@ -178,6 +183,13 @@ def require_admin(node: Node, caller: Caller) -> None:
     """Raises RefusedError `forbidden` unless the caller has all rights."""
     if not permissions(node, caller).unrestricted:
         raise RefusedError(Refused("forbidden", "only an admin may do that"))
+
+
+def shown_to(held: Permissions, refused: Refused) -> Refused:
+    """A refusal without the names that the caller may not read."""
+    if held.unrestricted or refused.code not in _CHAINS:
+        return refused
+    return msgspec.structs.replace(refused, detail=_CHAINS[refused.code])
 
 
 def forbidden(right: str, subject: str) -> Refused:

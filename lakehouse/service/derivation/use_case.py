@@ -26,7 +26,7 @@ from lakehouse.domain.derivation_rules import moving, refresh_order
 from lakehouse.domain.errors import CODES, Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.service import presentation
-from lakehouse.service.access.permissions import Permissions, permissions, require
+from lakehouse.service.access.permissions import Permissions, permissions, require, shown_to
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import Foreseen, Settled, foresee, settle
 from lakehouse.service.derivation.job import DeriveJob, Workshop, command_of, deriving
@@ -135,7 +135,8 @@ class Derivations:
             async with self._job(caller, query_id, plan, request) as job:
                 foreseen = await foresee(self._node, command_of(plan), job)
         if foreseen.refused is not None:
-            raise RefusedError(foreseen.refused)
+            held = permissions(self._node, caller)
+            raise RefusedError(shown_to(held, foreseen.refused))
         ingest = foreseen.command
         if not isinstance(ingest, IngestDataset):
             raise TypeError(f"a derivation became a {type(ingest).__name__}")
@@ -248,7 +249,7 @@ def _report(
         rows_ingested=parsed.row_count if parsed and not refused else 0,
         row_count=after.row_count if after else 0,
         reads=_versions(derivation, held),
-        refused=_refusal(refused) if refused else None,
+        refused=_refusal(shown_to(held, refused)) if refused else None,
     )
 
 

@@ -195,7 +195,10 @@ class Sql:
                 self._mask_key, permissions(self._node, caller), binds=True,
             )  # fmt: skip
             principal = caller.principal or ""
-            return await self._engine.define(view, relations.resolve, objects, principal)
+            try:
+                return await self._engine.define(view, relations.resolve, objects, principal)
+            except RefusedError as error:
+                raise RefusedError(relations.explained(error.refused)) from error
 
     def patience_s(self, caller: Caller) -> float | None:
         """How long the caller may pause reading its result; None: without limit."""

@@ -9,6 +9,8 @@ from process import Lakehouse
 from s3_server import REGION, S3Server, free_ports
 
 LOG_CHARACTERS = 8_000
+QUERY_WORKERS = 1
+"""Unless a test asks for more: by default a start waits for three processes that run SQL."""
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -31,7 +33,8 @@ def start(place: Place, tmp_path: Path) -> Iterator[Start]:
     started: list[Lakehouse] = []
 
     def start_one(bucket: str | None = None, **settings: object) -> Lakehouse:
-        environ = {f"LAKEHOUSE_{name}": str(value) for name, value in settings.items()}
+        wanted = {"QUERY_WORKERS": QUERY_WORKERS} | settings
+        environ = {f"LAKEHOUSE_{name}": str(value) for name, value in wanted.items()}
         directory = tmp_path / f"process-{len(started)}"
         directory.mkdir()
         log = directory / "log"

@@ -18,7 +18,7 @@ def entries(lakehouse: object) -> list[dict[str, object]]:
 @pytest.mark.parametrize("place", ["local", "s3"], indirect=True)
 def test_what_was_stored_survives_a_kill_and_each_process_has_a_chain(start: Start) -> None:
     """kill -9 loses at most what was not stored yet; the next process begins a chain of its own."""
-    first, second = start(QUERY_WORKERS=1), start(QUERY_WORKERS=1)
+    first, second = start(), start()
     first.client.put("a", b"x")
     for number, process in enumerate((first, second)):
         answer = process.client.request(

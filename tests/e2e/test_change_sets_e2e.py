@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from places import Start
 from process import Client, Lakehouse, Lost
 
-DATASETS, READERS, STATEMENTS, LISTENERS = 200, 50, 6, 4
+DATASETS, READERS, STATEMENTS, LISTENERS = 200, 16, 4, 4
 KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "6"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 PAUSES_S = (0.5, 2.0)
@@ -111,7 +111,7 @@ def a_statement(client: Client, rng: random.Random) -> dict[str, int]:
 
 def test_nobody_sees_a_part_of_an_exchange(start: Start) -> None:
     print(f"LAKEHOUSE_TEST_SEED={SEED} LAKEHOUSE_TEST_KILLS={KILLS}")
-    processes = [start(QUERY_WORKERS=1), start(QUERY_WORKERS=1)]
+    processes = [start(), start()]
     watch = Watch([each.client for each in processes])
     _make(watch.clients[0])
     with ThreadPoolExecutor(READERS + 1) as pool:

@@ -63,7 +63,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], int]] = {
 def test_damage_at_the_ends_is_found_by_a_process_that_only_reads(
     start: Start, tmp_path: Path
 ) -> None:
-    victim = start(QUERY_WORKERS=1)
+    victim = start()
     fill(victim.client)
     # One wait for all: each damage is done to a copy of the bucket, under a process of its own.
     assert victim.stop() == 0
@@ -192,4 +192,4 @@ def expect_verify_to_name(lakehouse: Lakehouse, position: int) -> None:
 
 def _on_a_copy(start: Start, source: Lakehouse, copy: Path) -> Lakehouse:
     shutil.copytree(source.bucket, copy)
-    return start(str(copy), QUERY_WORKERS=1)
+    return start(str(copy))

@@ -21,7 +21,7 @@ from journal.bucket.opening import open_bucket, s3_settings_from_environment
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 CANARY = "ada.lovelace@example.org"
 VERSIONS, KILLS = 30, 3
-QUICK = {"QUERY_WORKERS": 1, "QUERY_TIMEOUT_S": 2, "POLL_INTERVAL_S": 0.2}
+QUICK = {"QUERY_TIMEOUT_S": 2, "POLL_INTERVAL_S": 0.2}
 
 
 def erase(client: Client, **more: object) -> Answer:

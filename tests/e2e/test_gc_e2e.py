@@ -18,7 +18,7 @@ from process import Answer, Client, Lakehouse, Lost
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 KEYS, NAMES = ("k/1", "k/2", "k/3"), ("t", "u")
 KILLS, PAUSE_S = 5, 1.5
-QUICK = {"QUERY_WORKERS": 1, "QUERY_TIMEOUT_S": 1, "POLL_INTERVAL_S": 0.2}
+QUICK = {"QUERY_TIMEOUT_S": 1, "POLL_INTERVAL_S": 0.2}
 """Marked objects are left alone for as long as a query may take: here for a second and a half."""
 
 

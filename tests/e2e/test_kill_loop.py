@@ -23,7 +23,7 @@ END_S = 90.0
 def test_kills_lose_and_double_nothing(start: Start) -> None:
     print(f"LAKEHOUSE_TEST_SEED={SEED} LAKEHOUSE_TEST_KILLS={KILLS}")
     # A compaction in the background would be an event between two lists that are compared.
-    processes = [start(QUERY_WORKERS=1, COMPACT_OBJECTS=0) for _ in range(PROCESSES)]
+    processes = [start(COMPACT_OBJECTS=0) for _ in range(PROCESSES)]
     ledger, stop = Ledger([process.client for process in processes]), threading.Event()
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(ledger.run, number, SEED, stop) for number in range(CLIENTS)]

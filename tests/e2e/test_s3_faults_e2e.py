@@ -68,7 +68,7 @@ def test_a_faulty_store_loses_and_doubles_nothing(
 ) -> None:
     print(f"LAKEHOUSE_TEST_SEED={SEED} LAKEHOUSE_TEST_FAULTS_S={FAULTS_S:g}")
     # A compaction in the background is an event that no client asked for.
-    processes = [start(QUERY_WORKERS=1, COMPACT_OBJECTS=0) for _ in range(2)]
+    processes = [start(COMPACT_OBJECTS=0) for _ in range(2)]
     ledger, stop = Ledger([process.client for process in processes]), threading.Event()
     with ThreadPoolExecutor(CLIENTS) as pool:
         weather.choose = by_chance(random.Random(SEED), SHARE, STALLS)

@@ -22,7 +22,7 @@ from raw_http import Client
 
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
 STATEMENTS = int(os.environ.get("LAKEHOUSE_TEST_STATEMENTS", "2000"))
-ROWS, HIDDEN_EVERY = 300_000, 7
+ROWS, GROUP_ROWS, HIDDEN_EVERY = 120_000, 16_000, 7
 MASKED = {
     "of": "people",
     "masks": {"email": "hash", "phone": "last4", "born": "year", "city": "constant:somewhere"},
@@ -68,7 +68,7 @@ def people() -> bytes:
         }
     )
     sink = io.BytesIO()
-    pq.write_table(table, sink, row_group_size=40_000)
+    pq.write_table(table, sink, row_group_size=GROUP_ROWS)
     return sink.getvalue()
 
 

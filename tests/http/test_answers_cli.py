@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from command_line import CommandLine, csv
-from test_answers import (
+from answer_members import (
     ANY,
     CHANGE,
     COLLECTED,
@@ -17,9 +16,10 @@ from test_answers import (
     RECEIPT,
     SUMMARY,
     UNDONE,
-    decoded,
     members,
 )
+from command_line import CommandLine, csv
+from documented_answers import decoded
 
 from lakehouse.admin.export import Progress
 from lakehouse.admin.repair import Repaired

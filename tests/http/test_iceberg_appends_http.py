@@ -9,15 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from iceberg_writer import Staged, avro
+from iceberg_append_requests import ROW, TABLES, Json, error, get, metadata, refusal, send, staged
+from iceberg_writer import Staged
 from lake_server import Lake, running_lake
 from principals import closed, principal
-from raw_http import Answer, Client
 from refusals import nothing_changes
-
-TABLES = "/iceberg/v1/namespaces/lake/tables"
-Json = dict[str, Any]
-ROW = pa.table({"a": pa.array([7], pa.int64())})
 
 
 @pytest.fixture(scope="module")
@@ -26,36 +22,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield lake
 
 
-def put(url: str, body: bytes) -> None:
-    path = Path(url.removeprefix("file://"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(body)
-
-
-def get(url: str) -> bytes:
-    return Path(url.removeprefix("file://")).read_bytes()
-
-
-def metadata(lake: Client, name: str) -> Json:
-    found: Json = lake.ask("GET", f"{TABLES}/{name}").json["metadata"]
-    return found
-
-
-def staged(lake: Client, name: str, *tables: pa.Table) -> Staged:
-    return Staged(metadata(lake, name), put, get, *(tables or (ROW,)))
-
-
-def send(lake: Client, name: str, body: Json) -> Answer:
-    return lake.ask("POST", f"{TABLES}/{name}", body)
-
-
 def values(lake: Lake, name: str) -> list[list[Any]]:
     rows: list[list[Any]] = lake.sql(f"FROM {name} ORDER BY ALL").json["rows"]
     return rows
-
-
-def error(answer: Answer) -> tuple[int, str]:
-    return answer.status, answer.json["error"]["type"]
 
 
 def test_an_append_of_several_files_is_one_event(lake: Lake, fresh: Callable[[], str]) -> None:
@@ -151,102 +120,6 @@ def test_a_file_that_does_not_fit_is_refused_by_its_name(
     assert any(each in message for each in names)
 
 
-def refusal(lake: Lake, name: str, change: Callable[[Staged], Json]) -> tuple[int, str]:
-    append, head = staged(lake, name), lake.head()
-    answer = send(lake, name, change(append))
-    assert lake.head() == head
-    return error(answer)
-
-
-def _with(attribute: str, value: Any) -> Callable[[Staged], Json]:
-    def change(append: Staged) -> Json:
-        setattr(append, attribute, value)
-        return append.commit()
-
-    return change
-
-
-def _entry(member: str, value: Any) -> Callable[[Staged], Json]:
-    def change(append: Staged) -> Json:
-        append.entries[0][member] = value
-        return append.commit()
-
-    return change
-
-
-def _body(change: Callable[[Json], Any]) -> Callable[[Staged], Json]:
-    def changed(append: Staged) -> Json:
-        body = append.commit()
-        change(body)
-        return body
-
-    return changed
-
-
-def _snapshot(**members: Any) -> Callable[[Staged], Json]:
-    return _body(lambda body: body["updates"][0]["snapshot"].update(members))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        _with("status", 2),
-        _with("status", 0),
-        _with("content", 1),
-        _with("kept", []),
-        _entry("content", 1),
-        _entry("file_format", "AVRO"),
-        _snapshot(summary={"operation": "overwrite"}),
-        _snapshot(summary=None),
-        _body(lambda body: body["updates"].append({"action": "set-properties", "updates": {}})),
-        _body(lambda body: body["updates"].pop()),
-        _body(lambda body: body["updates"].clear()),
-        _body(lambda body: body["updates"][1].update({"ref-name": "branch"})),
-        _body(lambda body: body["updates"][1].update(type="tag")),
-        _body(lambda body: body["requirements"].append({"type": "assert-create"})),
-        _body(lambda body: body["requirements"][0].update(ref="branch")),
-        _body(lambda body: body["updates"].append(body["updates"][0])),
-    ],
-)
-def test_what_is_no_append_is_not_supported(
-    lake: Lake, fresh: Callable[[], str], change: Callable[[Staged], Json]
-) -> None:
-    name = fresh()
-    lake.ingest(f"name={name}", b"a\n1\n")
-    assert refusal(lake, name, change) == (406, "UnsupportedOperationException")
-
-
-OUTSIDE = "file:///etc/passwd"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        _entry("file_path", OUTSIDE),
-        _entry("record_count", 2),
-        _snapshot(**{"manifest-list": OUTSIDE}),
-        _snapshot(**{"manifest-list": 1}),
-        _snapshot(**{"snapshot-id": "x"}),
-        _snapshot(**{"snapshot-id": 2**63}),
-        _body(lambda body: body["updates"].__setitem__(0, {"action": "add-snapshot"})),
-        lambda append: _with("entries", [*append.entries, *append.entries])(append),
-        lambda append: _entry("file_path", append.entries[0]["file_path"] + "x")(append),
-        lambda append: _entry(
-            "file_path", append.metadata["properties"]["write.data.path"] + "/../../../../x"
-        )(append),
-        lambda append: _entry("file_path", append.metadata["location"] + "/_journal/lake.json")(
-            append
-        ),
-    ],
-)
-def test_what_cannot_be_read_is_a_bad_request(
-    lake: Lake, fresh: Callable[[], str], change: Callable[[Staged], Json]
-) -> None:
-    name = fresh()
-    lake.ingest(f"name={name}", b"a\n1\n")
-    assert refusal(lake, name, change) == (400, "BadRequestException")
-
-
 def test_another_tables_files_are_not_taken(lake: Lake, fresh: Callable[[], str]) -> None:
     name, other = fresh(), fresh()
     for each in (name, other):
@@ -261,44 +134,6 @@ def test_another_tables_files_are_not_taken(lake: Lake, fresh: Callable[[], str]
     body = theirs.commit()
     with nothing_changes(lake):
         assert error(send(lake, name, body)) == (409, "CommitFailedException")
-
-
-def _broken(body: bytes) -> Callable[[Staged], Json]:
-    def change(append: Staged) -> Json:
-        sent = append.commit()
-        put(sent["updates"][0]["snapshot"]["manifest-list"], body)
-        return sent
-
-    return change
-
-
-NOTHINGS = {"type": "record", "name": "x", "fields": []}
-OF_NOTHING = {
-    "type": "record",
-    "name": "x",
-    "fields": [{"name": "a", "type": {"type": "array", "items": "null"}}],
-}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"Obj\x01",
-        b"x" * 1_000,
-        avro(NOTHINGS, [{}] * 1_000),
-        avro(OF_NOTHING, [{"a": [None] * 1_000}]),
-        avro({"type": "record", "name": "x", "fields": [{"name": "a", "type": "bytes"}]},
-             [{"a": bytes(40_000_000)}]),
-        avro({"type": "record", "name": "x", "fields": [{"name": "a", "type": "int"}]},
-             [{"a": 1}] * 9)[:-20],
-    ],
-    ids=range(7),
-)  # fmt: skip
-def test_broken_lists_are_refused(lake: Lake, fresh: Callable[[], str], body: bytes) -> None:
-    name = fresh()
-    lake.ingest(f"name={name}", b"a\n1\n")
-    assert refusal(lake, name, _broken(body)) == (400, "BadRequestException")
 
 
 def test_writes_are_off_unless_they_are_set(tmp_path: Path) -> None:

@@ -1,100 +1,14 @@
-"""The Iceberg catalog over HTTP: every version of a dataset as a snapshot, read by Avro and Arrow alone.
-
-`ops/engines` reads the same with the real engines.
-"""
+"""The Iceberg catalog over HTTP: namespaces, tables, snapshots, refusals, what is collected."""
 
 import datetime as dt
-import io
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import fastavro
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from iceberg_tables import BASE, TABLES, Json, agree, get, ids_of, load, scan
 from lake_server import Lake, running_lake
-
-BASE = "/iceberg/v1"
-TABLES = f"{BASE}/namespaces/lake/tables"
-Json = dict[str, Any]
-
-
-def get(lake: Lake, path: str) -> Json:
-    answer = lake.ask("GET", path)
-    assert answer.status == 200, answer.body
-    return answer.json
-
-
-def load(lake: Lake, name: str, prefix: str = "") -> Json:
-    found = get(lake, f"{BASE}{prefix}/namespaces/lake/tables/{name}")
-    at = path_of(found["metadata-location"])
-    assert json.loads(at.read_bytes()) == found["metadata"]
-    return found["metadata"]
-
-
-def path_of(url: str) -> Path:
-    return Path(url.removeprefix("file://"))
-
-
-def avro(url: str) -> list[Json]:
-    return list(fastavro.reader(io.BytesIO(path_of(url).read_bytes())))
-
-
-def scan(snapshot: Json, metadata: Json) -> list[tuple[Any, ...]]:
-    """The rows of a snapshot, by the columns' ids or, where a file has none, by the name mapping."""
-    schema = next(s for s in metadata["schemas"] if s["schema-id"] == snapshot["schema-id"])
-    mapping = json.loads(metadata["properties"]["schema.name-mapping.default"])
-    ids = {name: each["field-id"] for each in mapping for name in each["names"]}
-    rows: list[tuple[Any, ...]] = []
-    for manifest in avro(snapshot["manifest-list"]):
-        for entry in avro(manifest["manifest_path"]):
-            assert entry["snapshot_id"] <= snapshot["snapshot-id"]
-            found = pq.read_table(path_of(entry["data_file"]["file_path"]))
-            assert found.num_rows == entry["data_file"]["record_count"]
-            rows += _rows(found, schema, ids)
-    assert len(rows) == int(snapshot["summary"]["total-records"])
-    return rows
-
-
-def _rows(table: pa.Table, schema: Json, ids: dict[str, int]) -> Iterator[tuple[Any, ...]]:
-    columns: dict[int, list[Any]] = {}
-    for field in table.schema:
-        own = (field.metadata or {}).get(b"PARQUET:field_id")
-        columns[int(own) if own else ids[field.name]] = table[field.name].to_pylist()
-    nulls = [None] * table.num_rows
-    return zip(*(columns.get(each["id"], nulls) for each in schema["fields"]), strict=True)
-
-
-def as_of(lake: Lake, name: str, seq: int) -> list[tuple[Any, ...]]:
-    answer = lake.sql(f"FROM {name}", as_of=seq, format="arrow")
-    assert answer.status == 200, answer.body
-    table = pa.ipc.open_stream(answer.body).read_all()
-    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
-
-
-def agree(lake: Lake, name: str) -> Json:
-    """Every snapshot has the rows that SQL has as of its event."""
-    metadata = load(lake, name)
-    for snapshot in metadata["snapshots"]:
-        assert scan(snapshot, metadata) == as_of(lake, name, snapshot["snapshot-id"])
-    return metadata
-
-
-def ids_of(metadata: Json) -> list[int]:
-    return [each["snapshot-id"] for each in metadata["snapshots"]]
-
-
-def parquet(**columns: Any) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(pa.table(columns), out)
-    return out.getvalue()
-
-
-PARQUET = (("Content-Type", "application/vnd.apache.parquet"),)
 
 
 def test_the_catalog(lake: Lake, fresh: Callable[[], str]) -> None:
@@ -183,93 +97,6 @@ def test_every_version_is_a_snapshot(lake: Lake, fresh: Callable[[], str]) -> No
     seqs += [deleted.seq, replaced.seq, restored.seq]
     lake.ask("POST", "/v1/catalog/pin", {"name": name, "as_of": seqs[0]})
     assert ids_of(agree(lake, name)) == seqs
-
-
-def test_a_type_that_is_replaced_leaves_older_snapshots_as_they_were(
-    lake: Lake, fresh: Callable[[], str]
-) -> None:
-    name = fresh()
-    lake.ingest(f"name={name}", b"a\n1\n")
-    lake.ingest(f"name={name}&schema_change=replace", b"a\nx\n")
-    metadata = agree(lake, name)
-    assert [each["fields"][0]["type"] for each in metadata["schemas"]] == ["long", "string"]
-
-
-@pytest.mark.parametrize(("first", "then"), [(b"a\n1\n", b"a\n1.5\n"), (b"a\n1\n", b"a\nx\n")])
-def test_an_object_of_a_type_that_readers_do_not_bring_to_todays(
-    lake: Lake, fresh: Callable[[], str], first: bytes, then: bytes
-) -> None:
-    name = fresh()
-    lake.ingest(f"name={name}", first)
-    lake.ingest(f"name={name}&mode=append&schema_change=widen", then)
-    answer = lake.ask("GET", f"{TABLES}/{name}")
-    assert (answer.status, answer.json["error"]["type"]) == (400, "BadRequestException")
-    message = answer.json["error"]["message"]
-    assert f"table {name}: column a" in message
-    assert "compact" in message
-    assert name in [each["name"] for each in get(lake, TABLES)["identifiers"]]
-    lake.ingest(f"name={name}", then)
-    assert len(agree(lake, name)["snapshots"]) == 2, "the version between cannot be read"
-
-
-@pytest.mark.parametrize(
-    "column",
-    [
-        pa.array([2**31], pa.uint32()),
-        pa.array([1], pa.uint64()),
-        pa.array([1], pa.timestamp("ns")),
-    ],
-)
-def test_a_type_that_iceberg_lacks(lake: Lake, fresh: Callable[[], str], column: pa.Array) -> None:
-    name = fresh()
-    lake.ingest(f"name={name}", parquet(a=column), PARQUET)
-    answer = lake.ask("GET", f"{TABLES}/{name}")
-    assert (answer.status, answer.json["error"]["type"]) == (400, "BadRequestException")
-
-
-def test_uploaded_parquet_is_read_by_names(lake: Lake, fresh: Callable[[], str]) -> None:
-    name = fresh()
-    body = parquet(
-        a=pa.array([1], pa.int32()),
-        l=pa.array([[1, 2]]),
-        s=pa.array([{"x": 1, "y.z": "b"}]),
-        d=pa.array([b"x"]),
-    )
-    lake.ingest(f"name={name}", body, PARQUET)
-    lake.ingest(f"name={name}&mode=append", body, PARQUET)
-    assert len(agree(lake, name)["snapshots"]) == 2
-
-
-def test_uploaded_parquet_with_ids_of_its_own(lake: Lake, fresh: Callable[[], str]) -> None:
-    name, out = fresh(), io.BytesIO()
-    field = pa.field("a", pa.int64(), metadata={"PARQUET:field_id": "1"})
-    pq.write_table(pa.table([[1]], schema=pa.schema([field])), out)
-    lake.ingest(f"name={name}", out.getvalue(), PARQUET)
-    answer = lake.ask("GET", f"{TABLES}/{name}")
-    assert answer.status == 400
-    assert "field ids of its own" in answer.json["error"]["message"]
-
-
-def test_a_registered_dataset_takes_its_schema_from_footers(
-    lake: Lake, fresh: Callable[[], str]
-) -> None:
-    name = fresh()
-    lake.put(f"{name}/1.parquet", parquet(a=[1, 2], b=["x", "y"]))
-    lake.put(f"{name}/2.parquet", parquet(a=[3], b=["z"]))
-    lake.register(name, f"{name}/1.parquet", f"{name}/2.parquet")
-    assert len(agree(lake, name)["snapshots"]) == 1
-
-
-@pytest.mark.parametrize("body", [b"", b"x", b"no parquet", b"x" * 8, b"\xff\xff\xff\x7fPAR1"])
-def test_a_registered_object_that_is_no_parquet(
-    lake: Lake, fresh: Callable[[], str], body: bytes
-) -> None:
-    name = fresh()
-    lake.put(f"{name}/1.parquet", body)
-    lake.register(name, f"{name}/1.parquet")
-    answer = lake.ask("GET", f"{TABLES}/{name}")
-    assert answer.status == 400
-    assert "no Parquet" in answer.json["error"]["message"]
 
 
 def test_lives_have_ids_of_their_own(lake: Lake, fresh: Callable[[], str]) -> None:

@@ -81,7 +81,7 @@ async def test_an_edited_batch_is_named(number: int) -> None:
     assert await faults(forged) == [(key, "edited")]
 
 
-@pytest.mark.parametrize("body", [b"", b"garbage", encode, lambda body: body[:-3]], ids=str)
+@pytest.mark.parametrize("body", [b"", b"garbage", encode, lambda body: body[:-3]], ids=range(4))
 async def test_bytes_that_are_no_batch_are_named(body: object) -> None:
     bucket = await lake()
     key = (await keys(bucket))[1]

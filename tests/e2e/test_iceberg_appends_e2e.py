@@ -129,7 +129,10 @@ def test_kills_neither_lose_nor_double_an_append(start: Start, stage: Stage) -> 
             running = pool.submit(_sent, victim.client, append.commit())
             time.sleep(rng.uniform(0.1, 1.0) * usual_s)
             victim.kill()
-            lost += running.result() != 200
+            if running.result() == 200:
+                usual_s /= 2  # the first append was a slow one: this kill came too late
+            else:
+                lost += 1
             victim.start()
             commit(processes[(number + rng.randint(0, 1)) % 2].client, append)
     assert lost, "no kill ever met an append in flight"

@@ -112,7 +112,10 @@ def test_kills_neither_lose_nor_double_a_row(start: Start) -> None:
             running = pool.submit(_merged_once, victim.client, rows, f"merge-{version}")
             time.sleep(rng.uniform(0.3, 1.0) * usual_s)
             victim.kill()
-            lost += running.result() is None
+            if running.result() is None:
+                lost += 1
+            else:
+                usual_s /= 2  # the first merge was a slow one: this kill came too late
             victim.start()
             other = processes[(version + rng.randint(0, 1)) % 2].client
             seq = merge(other, rows, Idempotency_Key=f"merge-{version}")

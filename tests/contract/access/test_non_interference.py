@@ -276,6 +276,7 @@ def said(client: Client, statement: str) -> Any:
     return body["columns"], body["rows"]
 
 
+@pytest.mark.timeout(900)
 def test_random_statements_are_answered_alike(sides: Sides) -> None:
     statements = Statements(random.Random(SEED))
     failed = 0

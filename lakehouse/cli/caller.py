@@ -45,7 +45,7 @@ async def service_for(
         from lakehouse.cli.remote.connection import connected
         from lakehouse.cli.remote.service import RemoteService
 
-        with connected(settings, os.environ, _actor()) as lake:
+        with connected(settings, os.environ, actor()) as lake:
             yield cast("Service", RemoteService(lake.http))
         return
 
@@ -68,7 +68,7 @@ def caller_of(service: "Service", arguments: argparse.Namespace, route: str) -> 
     are the same, except those of _NOT_COMPARED."""
     compared = {name: value for name, value in vars(arguments).items() if name not in _NOT_COMPARED}
     return Caller(
-        actor=_actor(),
+        actor=actor(),
         door=CLI,
         accepted_s=service.clock.monotonic(),
         reason=getattr(arguments, "reason", None),
@@ -78,7 +78,7 @@ def caller_of(service: "Service", arguments: argparse.Namespace, route: str) -> 
     )
 
 
-def _actor() -> str:
+def actor() -> str:
     return f"{_user()}@{socket.gethostname()}"
 
 

@@ -65,6 +65,8 @@ _HINTS = {
     "query_timeout": "Select fewer rows, or raise query_timeout_s.",
     "insufficient_storage": "Free space on the disk, then run the command again.",
     "usage": "Run `lakehouse --help`, or the command with --help.",
+    "engine_error": "Correct the statement; the message is the engine's.",
+    "engine_unavailable": "Start the engine, or correct --engine.",
     "cannot_listen": "Choose another --port, or stop the process that uses this one.",
 }
 

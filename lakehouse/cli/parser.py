@@ -176,6 +176,11 @@ def _sql(commands: "Commands[Parser]") -> None:
         help="rows of a table to print; 0 prints all (default: 1000 on a terminal, else all)",
     )
     command.add_argument("--profile", metavar="NAME", help="what names stand for; see `profile`")
+    command.add_argument(
+        "--engine",
+        metavar="spark://HOST:PORT",
+        help="run the statement by Spark Connect on another engine, in its own SQL",
+    )
     add_pager(command)
     add_as_of(command)
 

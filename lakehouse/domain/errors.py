@@ -337,6 +337,12 @@ CODES: dict[str, Code] = {
     ),
     # Of the command line alone.
     "usage": Code(400, "Usage", "See `lakehouse --help`.", exit=2),
+    "engine_error": Code(
+        400, "Engine error", "Correct the statement; the message is the engine's."
+    ),
+    "engine_unavailable": Code(
+        503, "Engine unavailable", "Start the engine, or correct its address.", True, 3
+    ),
     "cannot_listen": Code(
         503,
         "Cannot listen",

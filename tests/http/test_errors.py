@@ -14,6 +14,8 @@ from lakehouse.web.routes import ROUTES
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE"]
 ELSEWHERE = {
     "usage": "the command line's",
+    "engine_error": "test_cli_engines.py",
+    "engine_unavailable": "test_cli_engines.py",
     "cannot_listen": "said before HTTP begins",
     "store_unfit": "said before HTTP begins",
     "cache_differs": "the command line's",

@@ -9,19 +9,18 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from lakehouse.api.sql import SqlRequest
 from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.engines.asking import engine_result
 from lakehouse.cli.json_rows import read_rows
 from lakehouse.cli.tables import NULL, print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
-
-if TYPE_CHECKING:
-    from lakehouse.service.sql.answers import Answer
 
 TABLE, JSON, NDJSON = "table", "json", "ndjson"
 BINARY = ("arrow", "parquet")
@@ -50,20 +49,34 @@ async def sql(arguments: argparse.Namespace, settings: Settings) -> int:
         statement, as_of=arguments.as_of, format=format_, profile=arguments.profile
     )
     with _output(arguments.output) as out:
-        async with (
-            service_for(settings, queries=True) as service,
-            service.sql.run(
-                caller_of(service, arguments, "sql"), request, format_, query_id="cli"
-            ) as result,
-        ):
+        async with _chunks(arguments, settings, request) as chunks:
             if shape == TABLE:
-                await _print_table(result, arguments, out)
+                await _print_table(chunks, arguments, out)
             else:
-                await _copy(result.chunks, shape, out)
+                await _copy(chunks, shape, out)
     return 0
 
 
 COMMANDS = {"sql": sql}
+
+
+@asynccontextmanager
+async def _chunks(
+    arguments: argparse.Namespace, settings: Settings, request: SqlRequest
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The result in the request's format, of the lake itself or of the engine that is named."""
+    format_ = str(request.format)
+    if arguments.engine is not None:
+        async with engine_result(arguments, settings, request.sql, format_) as chunks:
+            yield chunks
+        return
+    async with (
+        service_for(settings, queries=True) as service,
+        service.sql.run(
+            caller_of(service, arguments, "sql"), request, format_, query_id="cli"
+        ) as result,
+    ):
+        yield result.chunks
 
 
 def _shape(arguments: argparse.Namespace) -> str:
@@ -136,11 +149,11 @@ def _output(name: str | None) -> Iterator[IO[bytes] | None]:
 
 
 async def _print_table(
-    result: "Answer", arguments: argparse.Namespace, out: IO[bytes] | None
+    chunks: AsyncIterator[bytes], arguments: argparse.Namespace, out: IO[bytes] | None
 ) -> None:
     terminal = out is None and sys.stdout.isatty()
     limit = arguments.limit if arguments.limit is not None else TERMINAL_ROWS if terminal else 0
-    answer = await read_rows(result.chunks, limit or None)
+    answer = await read_rows(chunks, limit or None)
     file = io.TextIOWrapper(out, "utf-8") if out else None
     print_table(answer.names, answer.rows, null=NULL, pager=not arguments.no_pager, file=file)
     if file is not None:

@@ -1,11 +1,14 @@
 """Manifests and manifest lists as Avro files whose bytes depend on their content alone. Pure.
 
+A manifest stands in thousands of lists: its row of a list is encoded once. Files are not compressed, so
+that no version of a library decides their bytes.
+
 Source: the Iceberg table spec, "Manifests" and "Manifest lists". Bounds of values are left out: those of
 an old file do not follow a column that became wider, and an absent bound loses no rows.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import fastavro
@@ -106,11 +109,35 @@ _UNKNOWN: dict[str, None] = dict.fromkeys(
 )
 
 
+_HEADER = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "header",
+        "fields": [
+            {"name": "magic", "type": {"type": "fixed", "name": "magic", "size": 4}},
+            {"name": "metadata", "type": {"type": "map", "values": "bytes"}},
+            {"name": "sync", "type": {"type": "fixed", "name": "sync", "size": 16}},
+        ],
+    }
+)
+"""How an Avro file begins. Source: the Avro specification, "Object Container Files"."""
+_BLOCK = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "block",
+        "fields": [
+            {"name": "count", "type": "long"},
+            {"name": "rows", "type": "bytes"},
+            {"name": "sync", "type": {"type": "fixed", "name": "block_sync", "size": 16}},
+        ],
+    }
+)
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """A manifest, and what a manifest list says of it."""
 
     body: bytes
-    size_bytes: int
     added_snapshot_id: int
     min_sequence_number: int
     added_files: int
@@ -118,24 +145,50 @@ class Manifest(msgspec.Struct, frozen=True):
     added_rows: int
     existing_rows: int
 
+    def listed(self, url: str) -> bytes:
+        """The row of the manifest at `url` in a manifest list."""
+        row = {
+            "manifest_path": url,
+            "manifest_length": len(self.body),
+            "partition_spec_id": 0,
+            "content": 0,
+            "sequence_number": self.added_snapshot_id,
+            "min_sequence_number": self.min_sequence_number,
+            "added_snapshot_id": self.added_snapshot_id,
+            "added_files_count": self.added_files,
+            "existing_files_count": self.existing_files,
+            "deleted_files_count": 0,
+            "added_rows_count": self.added_rows,
+            "existing_rows_count": self.existing_rows,
+            "deleted_rows_count": 0,
+            "partitions": [],
+            "key_metadata": None,
+        }
+        return _encoded(_LISTED_SCHEMA, row)
 
-def manifest(files: Sequence[AddedFile], schema: dict[str, Any]) -> Manifest:
+
+def manifest_header(schema: dict[str, Any]) -> bytes:
+    """How each manifest of files with these columns begins."""
+    return _header(
+        _ENTRY,
+        {
+            "schema": msgspec.json.encode(schema).decode(),
+            "schema-id": str(schema["schema-id"]),
+            "partition-spec": "[]",
+            "partition-spec-id": "0",
+            "format-version": "2",
+            "content": "data",
+        },
+    )
+
+
+def manifest(files: Sequence[AddedFile], header: bytes) -> Manifest:
     """The manifest of some files; it belongs to the snapshot that added the latest of them."""
     latest = max(each.added for each in files)
     rows = sum(each.file.row_count for each in files)
     added = [each.file.row_count for each in files if each.added == latest]
-    metadata = {
-        "schema": msgspec.json.encode(schema).decode(),
-        "schema-id": str(schema["schema-id"]),
-        "partition-spec": "[]",
-        "partition-spec-id": "0",
-        "format-version": "2",
-        "content": "data",
-    }
-    body = _written(_ENTRY_SCHEMA, (_entry(each, latest) for each in files), metadata)
     return Manifest(
-        body,
-        len(body),
+        _file(header, [_encoded(_ENTRY_SCHEMA, _entry(each, latest)) for each in files]),
         latest,
         min(each.added for each in files),
         len(added),
@@ -145,18 +198,15 @@ def manifest(files: Sequence[AddedFile], schema: dict[str, Any]) -> Manifest:
     )
 
 
-def manifest_list(
-    manifests: Iterable[tuple[str, Manifest]], snapshot_id: int, parent: int | None
-) -> bytes:
-    """The manifest list of a snapshot: the URL of each manifest, and the manifest."""
+def manifest_list(listed: Sequence[bytes], snapshot_id: int, parent: int | None) -> bytes:
+    """The manifest list of a snapshot, of the rows of its manifests."""
     metadata = {
         "snapshot-id": str(snapshot_id),
         "parent-snapshot-id": "null" if parent is None else str(parent),
         "sequence-number": str(snapshot_id),
         "format-version": "2",
     }
-    rows = (_listed(url, each) for url, each in manifests)
-    return _written(_LISTED_SCHEMA, rows, metadata)
+    return _file(_header(_LISTED, metadata), listed)
 
 
 def _entry(found: AddedFile, latest: int) -> dict[str, Any]:
@@ -177,27 +227,22 @@ def _entry(found: AddedFile, latest: int) -> dict[str, Any]:
     }
 
 
-def _listed(url: str, found: Manifest) -> dict[str, Any]:
-    return {
-        "manifest_path": url,
-        "manifest_length": found.size_bytes,
-        "partition_spec_id": 0,
-        "content": 0,
-        "sequence_number": found.added_snapshot_id,
-        "min_sequence_number": found.min_sequence_number,
-        "added_snapshot_id": found.added_snapshot_id,
-        "added_files_count": found.added_files,
-        "existing_files_count": found.existing_files,
-        "deleted_files_count": 0,
-        "added_rows_count": found.added_rows,
-        "existing_rows_count": found.existing_rows,
-        "deleted_rows_count": 0,
-        "partitions": [],
-        "key_metadata": None,
-    }
+def _header(schema: dict[str, Any], metadata: dict[str, str]) -> bytes:
+    texts = {**metadata, "avro.codec": "null"}
+    encoded = {name: text.encode() for name, text in texts.items()}
+    encoded["avro.schema"] = msgspec.json.encode(schema)
+    header = {"magic": b"Obj\x01", "metadata": encoded, "sync": SYNC_MARKER}
+    return _encoded(_HEADER, header)
 
 
-def _written(schema: Any, rows: Iterable[dict[str, Any]], metadata: dict[str, str]) -> bytes:
+def _file(header: bytes, rows: Sequence[bytes]) -> bytes:
+    if not rows:
+        return header
+    block = {"count": len(rows), "rows": b"".join(rows), "sync": SYNC_MARKER}
+    return header + _encoded(_BLOCK, block)
+
+
+def _encoded(schema: Any, value: dict[str, Any]) -> bytes:
     out = io.BytesIO()
-    fastavro.writer(out, schema, rows, codec="deflate", metadata=metadata, sync_marker=SYNC_MARKER)
+    fastavro.schemaless_writer(out, schema, value)
     return out.getvalue()

@@ -11,11 +11,10 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.iceberg import avro_files
-from lakehouse.iceberg.avro_files import Manifest
-from lakehouse.iceberg.table import AddedFile, File, Version, digest
+from lakehouse.iceberg.table import AddedFile, Version, digest
 from lakehouse.iceberg.types import last_column_id, name_mapping, schema_json
 
-PROJECTION = 2
+PROJECTION = 3
 """Raised when the same events give other bytes."""
 PREFIX = "_iceberg/"
 STAGING = f"{PREFIX}staging/"
@@ -25,11 +24,10 @@ Json = dict[str, Any]
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A manifest of some files in a row: how many, its URL, and what a list says of it."""
+    """A manifest of some files in a row: how many, and its row of a manifest list."""
 
     size: int
-    url: str
-    manifest: Manifest
+    listed: bytes
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -61,10 +59,10 @@ class Deriver:
         self.pending: dict[str, bytes] = {}
         self._url = bucket_url.rstrip("/")
         self._files: list[AddedFile] = []
-        self._last: tuple[File, ...] = ()
         self._blocks: list[Block] = []
         self._made: dict[tuple[AddedFile, ...], Block] = {}
         self._schemas: list[tuple[str, Json]] = []
+        self._header = b""
         self._snapshots: list[Json] = []
         self._newest: pa.Schema | None = None
         self._unlogged = 0
@@ -76,7 +74,7 @@ class Deriver:
         operation = self._place(version)
         self._newest = version.schema
         parent = self._snapshots[-1]["snapshot-id"] if self._snapshots else None
-        listed = [(each.url, each.manifest) for each in self._blocks]
+        listed = [each.listed for each in self._blocks]
         body = avro_files.manifest_list(listed, version.seq, parent)
         found: Json = {"snapshot-id": version.seq}
         if parent is not None:
@@ -158,26 +156,22 @@ class Deriver:
             if known == shape:
                 return number
         self._schemas.append((shape, schema_json(columns, len(self._schemas))))
+        self._header = avro_files.manifest_header(self._schemas[-1][1])
         return len(self._schemas) - 1
 
     def _place(self, version: Version) -> str:
         """Take over a version's files; what it did, in Iceberg's words."""
-        before = len(self._files)
-        is_append = version.files[:before] == self._last
-        self._last = version.files
-        if is_append:
-            added = version.files[before:]
-            self._files += [AddedFile(each, version.seq) for each in added]
+        if version.appends:
+            self._files += [AddedFile(each, version.seq) for each in version.files]
         else:
             known = {each.file.path: each.added for each in self._files}
             self._files = [AddedFile(f, known.get(f.path, version.seq)) for f in version.files]
             self._blocks = []
             self._size_bytes = self._row_count = 0
-            added = version.files
-        self._row_count += sum(each.row_count for each in added)
-        self._size_bytes += sum(each.size_bytes for each in added)
+        self._row_count += sum(each.row_count for each in version.files)
+        self._size_bytes += sum(each.size_bytes for each in version.files)
         self._list()
-        return "append" if is_append else "overwrite"
+        return "append" if version.appends else "overwrite"
 
     def _list(self) -> None:
         """Update the blocks to the files: blocks that became whole replace smaller ones."""
@@ -201,9 +195,9 @@ class Deriver:
         files = tuple(self._files[place : place + size])
         found = self._made.get(files)
         if found is None:
-            made = avro_files.manifest(files, self._schemas[-1][1])
+            made = avro_files.manifest(files, self._header)
             url = self._store("files", made.body, "avro")
-            found = Block(size, url, msgspec.structs.replace(made, body=b""))
+            found = Block(size, made.listed(url))
             self._made[files] = found
         return found
 

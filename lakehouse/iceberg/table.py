@@ -19,12 +19,17 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Version(msgspec.Struct, frozen=True):
-    """One version of a dataset. `seq`, of the event that made it, is the snapshot's id."""
+    """One version of a dataset. `seq`, of the event that made it, is the snapshot's id.
+
+    `files` are all of its files; where it `appends`, those that come after the files of the version
+    before.
+    """
 
     seq: int
     timestamp_ms: int
     schema: pa.Schema
     files: tuple[File, ...]
+    appends: bool
 
 
 class AddedFile(msgspec.Struct, frozen=True):

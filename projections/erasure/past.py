@@ -35,4 +35,5 @@ def seen_from(now: State, then: State) -> State:
 
 def dataset_seen_from(now: State, was: Dataset) -> Dataset:
     """A dataset that was read from a past state, with the successors that `now` knows."""
-    return catalog.erased(was, now.inventory.erased.get)
+    erased = now.inventory.erased
+    return catalog.erased(was, erased.get) if erased else was

@@ -58,7 +58,7 @@ _Standing = tuple[int, int, int]
 class _Known(msgspec.Struct):
     """A table that was derived, up to an event; `standing` changes when earlier versions do.
 
-    `objects` and `version` are of the last version that can be read: most versions only add to it.
+    `objects` are of the last version that can be read: most versions only add to them.
     """
 
     standing: _Standing
@@ -66,7 +66,6 @@ class _Known(msgspec.Struct):
     shapes: Shapes
     dataset: Dataset
     objects: tuple[Object, ...] = ()
-    version: tuple[File, ...] = ()
     fault: Unreadable | None = None
     document: Document | None = None
 
@@ -271,16 +270,15 @@ class IcebergCatalog:
         try:
             schema, rows = await known.shapes.columns(dataset, new, content.written)
             files = tuple(self._file(item, rows) for item in new)
-            version = known.version + files if adds else files
             stamp = timestamp_ms(content.at)
-            known.deriver.add(Version(content.seq, stamp, schema, version))
+            known.deriver.add(Version(content.seq, stamp, schema, files, appends=adds))
         except Unreadable as error:
             known.deriver.leave_out()
             return error
         except pa.ArrowInvalid:
             known.deriver.leave_out()
             return Unreadable("*", "an object is no Parquet file")
-        known.objects, known.version = dataset.objects, version
+        known.objects = dataset.objects
         return None
 
     def _file(self, item: Object, rows: Mapping[str, int]) -> File:

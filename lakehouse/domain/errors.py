@@ -324,9 +324,7 @@ CODES: dict[str, Code] = {
     "query_killed": Code(
         503, "Query killed", "The query's process ended; send the query again.", True, 3
     ),
-    "query_out_of_memory": Code(
-        507, "Query out of memory", "Select fewer rows or columns at once."
-    ),
+    "query_out_of_memory": Code(507, "Query out of memory", "Select fewer rows or columns."),
     "query_timeout": Code(504, "Query timeout", "Select less, or raise the time limit.", True, 3),
     "insufficient_storage": Code(
         507,
@@ -340,9 +338,7 @@ CODES: dict[str, Code] = {
     "engine_error": Code(
         400, "Engine error", "Correct the statement; the message is the engine's."
     ),
-    "engine_unavailable": Code(
-        503, "Engine unavailable", "Start the engine, or correct its address.", True, 3
-    ),
+    "engine_unavailable": Code(503, "Engine unavailable", "Start the engine.", True, 3),
     "cannot_listen": Code(
         503,
         "Cannot listen",

@@ -132,8 +132,11 @@ async def service_of(
         if signed is not None:
             stack.push_async_callback(signed.close)
         objects = VerifiedObjects(node, reader)
-        resources = Resources(node, engine, objects, pool, lane, spool_dir, system_dir)
-        yield Service(resources, limits or _limits(settings), audit, vending, signed)
+        store = partial(_s3_settings, settings, environ)
+        resources = Resources(node, engine, objects, pool, lane, spool_dir, system_dir, store)
+        service = Service(resources, limits or _limits(settings), audit, vending, signed)
+        stack.push_async_callback(service.upkeep.close)
+        yield service
 
 
 def _signed_tokens(settings: Settings, clock: Clock) -> "SignedTokens | None":

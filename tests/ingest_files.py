@@ -27,6 +27,7 @@ def ingest(
     contract: Contract | None = None,
     limits: IngestLimits = IngestLimits(),  # noqa: B008  # frozen
     on_progress: ProgressCallback = ignore_progress,
+    explains: bool = False,
     **options: Any,
 ) -> Parsed | Refused:
     """Ingest `data`, which is written to a file first, into the directory `into`."""
@@ -43,6 +44,7 @@ def ingest(
             work_dir=lambda: into,
             limits=limits,
             on_progress=on_progress,
+            explains=explains,
         )
     )
 

@@ -20,6 +20,7 @@ from lakehouse.api.fields import (
     SizeBytes,
     Time,
 )
+from lakehouse.api.files.type_reasons import TypeReasons
 
 RowsIngested = Annotated[RowCount, Meta(description="Number of rows that were added.")]
 RowsRemoved = Annotated[
@@ -245,6 +246,7 @@ class StagedIngest(msgspec.Struct, frozen=True):
         ReceivedFile | None, Meta(description="The file; null for the result of a statement.")
     ]
     renamed: list[RenamedColumn]
+    type_reasons: TypeReasons
     seq: Annotated[Seq, Meta(description="The event up to which the file was judged.")]
 
 
@@ -306,6 +308,7 @@ class IngestDryRun(msgspec.Struct, frozen=True):
     bad_rows: Annotated[list[BadRow], Meta(description="The first 100 of them.")]
     renamed: list[RenamedColumn]
     rounded: list[RoundedColumn]
+    type_reasons: TypeReasons
     refused: Annotated[
         Refusal | None, Meta(description="How the file would be refused; null if it would not.")
     ]

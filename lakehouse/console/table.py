@@ -54,6 +54,8 @@ class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
     """The beginning of other paths that the link in the navigation stands for too."""
     offered: Callable[[Permissions], bool] = _everyone
     """Whether the navigation has the link: it shows only what the visitor may use."""
+    takes_files: bool = False
+    """Whether its form has files, after all of its other fields."""
     public: bool = False
     """Whether it is shown without a sign-in."""
     admin: bool = False
@@ -81,7 +83,18 @@ CONSOLE_PAGES = (
         handler=upload.show,
         summary="Load files",
         label="Upload",
+        below=f"{upload.UPLOAD}/",
         offered=_writers,
+    ),
+    ConsolePage(
+        path=upload.UPLOAD,
+        method="POST",
+        handler=upload.check,
+        summary="Check files",
+        takes_files=True,
+    ),
+    ConsolePage(
+        path=upload.LOAD, method="POST", handler=upload.load, summary="Load the files of a check"
     ),
     ConsolePage(
         path=journal.JOURNAL,
@@ -120,10 +133,16 @@ CONSOLE_PAGES = (
     ConsolePage(
         path=upkeep.UPKEEP,
         handler=upkeep.show,
-        summary="List garbage and small objects",
+        summary="Show checks, garbage, small objects, and the tasks that are running",
         label="Upkeep",
         offered=_admins,
         admin=True,
+    ),
+    ConsolePage(
+        path=upkeep.CHECK_PATH,
+        method="POST",
+        handler=upkeep.check,
+        summary="Begin a check or a checkpoint",
     ),
     ConsolePage(
         path=upkeep.COLLECT, method="POST", handler=upkeep.collect, summary="Collect garbage"
@@ -131,6 +150,7 @@ CONSOLE_PAGES = (
     ConsolePage(
         path=upkeep.COMPACT, method="POST", handler=upkeep.compact, summary="Merge small objects"
     ),
+    ConsolePage(path=upkeep.CANCEL, method="POST", handler=upkeep.cancel, summary="Cancel a task"),
     ConsolePage(
         path=access.ACCESS,
         handler=access.show,

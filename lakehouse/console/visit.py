@@ -3,6 +3,7 @@
 Owns the links of the console: every link keeps `as_of`. Must never hold a token.
 """
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,6 +21,14 @@ HOME = f"{ROOT}/datasets"
 AS_OF = "as_of"
 
 
+class SentFile(msgspec.Struct, frozen=True):
+    """A file of a form. Its chunks are there until the next file is asked for."""
+
+    name: str
+    """As the browser names it, without a path."""
+    chunks: AsyncIterator[bytes]
+
+
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """A request for a page, with what the layout needs of the lake and of the browser."""
 
@@ -31,6 +40,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     query: dict[str, str]
     form: dict[str, str]
     """The fields of a form that was sent by POST, checked against cross-site request forgery."""
+    files: AsyncIterator[SentFile] | None = None
+    """The files of a form that has some, in their order: they arrive while they are read."""
     held: Permissions
     """What the caller may do now; pages offer nothing else."""
     sessions: Sessions

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits
 from lakehouse.formats.options import Options
@@ -35,6 +36,8 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
     limits: IngestLimits
     budget: ByteBudget = msgspec.field(default_factory=lambda: ByteBudget(AHEAD_BYTES))
     on_progress: ProgressCallback = ignore_progress
+    explains: bool = False
+    """Whether to say why each column has its type."""
 
     def text(self, encoding: str) -> Iterator[bytes]:
         """The file's text as UTF-8, from its start."""
@@ -54,6 +57,8 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[ParquetFile, ...]
     differences: tuple[ColumnProblem, ...] = ()
     rounded: tuple[Rounded, ...] = ()
+    reasons: tuple[TypeReason, ...] = ()
+    """Why each column has its type, where the request asks for it."""
     quarantine: Quarantined | None = None
     """The bad rows; None where there are none, as always without `on_error=quarantine`."""
 

@@ -28,6 +28,7 @@ from lakehouse.api.catalog import (
 from lakehouse.api.console.journal import EventGlance
 from lakehouse.api.console.overview import DatasetGlance, Order
 from lakehouse.api.definitions import AliasTarget, Profile, SafeDefinition, View
+from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.api.ingest import (
     IngestReceipt,
     QuarantineObject,
@@ -170,7 +171,13 @@ def _brought(
     return content.added, sum(item.row_count or 0 for item in content.added), removed
 
 
-def staged(identity: str, expires_at: str, ingest: IngestDataset, seq: int) -> StagedIngest:
+def staged(
+    identity: str,
+    expires_at: str,
+    ingest: IngestDataset,
+    seq: int,
+    reasons: Sequence[TypeReason] = (),
+) -> StagedIngest:
     """What staging a file answers; its table is there."""
     table = ingest.table
     if table is None:
@@ -187,6 +194,7 @@ def staged(identity: str, expires_at: str, ingest: IngestDataset, seq: int) -> S
         sum(item.row_count or 0 for item in table.quarantine),
         _source(ingest.source) if ingest.source else None,
         renamed(table.renamed),
+        list(reasons),
         seq,
     )
 

@@ -1,5 +1,6 @@
 """The use cases by subject: the only thing that a door (HTTP, command line) may call."""
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from journal.bucket.s3.settings import S3Settings
 from lakehouse.audit.log import AuditLog
 from lakehouse.commit import faults
 from lakehouse.commit.limiter import Limiter
@@ -54,6 +56,7 @@ from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
 from lakehouse.service.time_travel import TimeTravel
+from lakehouse.service.upkeep.use_case import Upkeep
 from lakehouse.service.views import Views
 from projections.fold import counts
 
@@ -92,6 +95,7 @@ class Resources(msgspec.Struct, frozen=True):
 
     `pool` does blocking work; `lane`, of one thread, reads small files one after the other.
     `system_dir`: where the rows of system views are written for the query workers.
+    `store`: how a bucket in S3 is reached now.
     """
 
     node: Node
@@ -101,6 +105,7 @@ class Resources(msgspec.Struct, frozen=True):
     lane: Executor
     spool_dir: Path
     system_dir: Path
+    store: Callable[[], S3Settings | None]
 
 
 class Service:
@@ -205,6 +210,7 @@ class Service:
         self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
         collector = GarbageCollector(node, self.sql.queries, limits.waits)
         self.gc = Gc(collector, node.bucket, limits.audit_retention, self.iceberg)
+        self.upkeep = Upkeep(node, self.gc, self.compaction, resources.store)
         copies = LocalCopies(self.objects, pool, spool_dir)
         self.erasure = Erasure(node, self._finder, copies, collector, self._mask_key, pool)
         self._traces = Traces(node, self.objects, resources.engine, self.sql.answers.forget)

@@ -97,20 +97,29 @@ def visiting(browser: Browser, lake: Lake, **options: Any) -> Iterator[Visitor]:
 
     `options` are Playwright's: `color_scheme`, `java_script_enabled`, `viewport`.
     """
-    origin = f"http://{lake.host}"
     context = browser.new_context(**options)
     try:
-        page = context.new_page()
-        page.set_default_timeout(SLOWEST_S * 1_000)
-        visitor = Visitor(page, origin)
-        _block_others(context, visitor)
-        context.add_init_script(_VIOLATIONS)
-        yield visitor
+        with tab(context, lake) as visitor:
+            yield visitor
     finally:
         context.close()
 
 
-def _block_others(context: BrowserContext, visitor: Visitor) -> None:
+@contextmanager
+def tab(context: BrowserContext, lake: Lake) -> Iterator[Visitor]:
+    """A new tab of a browser that has others, with their cookies; it can reach the lake alone."""
+    page = context.new_page()
+    try:
+        page.set_default_timeout(SLOWEST_S * 1_000)
+        visitor = Visitor(page, f"http://{lake.host}")
+        _block_others(page, visitor)
+        page.add_init_script(_VIOLATIONS)
+        yield visitor
+    finally:
+        page.close()
+
+
+def _block_others(page: Page, visitor: Visitor) -> None:
     def judge(route: Route) -> None:
         url = route.request.url
         if url.startswith((f"{visitor.origin}/", "data:", "blob:")):
@@ -119,7 +128,7 @@ def _block_others(context: BrowserContext, visitor: Visitor) -> None:
         visitor.problems.append(f"another origin: {url}")
         route.abort()
 
-    context.route("**/*", judge)
+    page.route("**/*", judge)
 
 
 def _told(violation: dict[str, Any]) -> str:

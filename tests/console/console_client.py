@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 
 from raw_http import Answer, Client
 
+BOUNDARY = "----a-boundary-that-no-file-has"
+
 
 class Browsing:
     """A client that keeps cookies and sends forms, as a browser does."""
@@ -22,6 +24,19 @@ class Browsing:
         sent = fields if proof is None else {**fields, "form_token": proof}
         headers = self._headers({"Content-Type": "application/x-www-form-urlencoded"})
         return self._keep(self._client.ask("POST", path, urlencode(sent), headers))
+
+    def post_files(
+        self, path: str, fields: dict[str, str], files: list[tuple[str, str]], proof: str = ""
+    ) -> Answer:
+        """Send a form with files, (name, content) each."""
+        parts = [(f'name="{name}"', text) for name, text in {"form_token": proof, **fields}.items()]
+        parts += [(f'name="file"; filename="{name}"', text) for name, text in files]
+        body = "".join(
+            f"--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n{text}\r\n"
+            for head, text in parts
+        )
+        headers = self._headers({"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
+        return self._keep(self._client.ask("POST", path, f"{body}--{BOUNDARY}--\r\n", headers))
 
     def sign_in(self, token: str, next_: str = "") -> Answer:
         """Exchange a token for a session."""

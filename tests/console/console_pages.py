@@ -10,8 +10,6 @@ class Shown(NamedTuple):
 
     path: str
     heading: str
-    needs_script: bool = False
-    """Whether it shows less without JavaScript than a reader needs."""
     status: int = 200
 
 

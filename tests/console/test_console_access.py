@@ -42,7 +42,11 @@ ENTRIES = {
 """The right that each page requires, and its path; `{name}` stands for a dataset. A new page without an
 entry fails."""
 FORMS = {
+    "POST /console/upload": WRITE,
+    "POST /console/upload/load": WRITE,
     "POST /console/storage/delete": WRITE,
+    "POST /console/upkeep/check": ADMIN,
+    "POST /console/upkeep/cancel": ADMIN,
     "POST /console/upkeep/collect": ADMIN,
     "POST /console/upkeep/compact": ADMIN,
     "POST /console/access/put": ADMIN,

@@ -1,30 +1,53 @@
 """Every page in Chromium: light and dark, without a script, on a phone; accessible, and without an error."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
-from console_browser import NARROW, WIDE, Visitor
+from console_browser import NARROW, WIDE, Visitor, tab
 from console_pages import PAGES
+from lake_server import Lake
+from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
 Visit = Callable[..., AbstractContextManager[Visitor]]
+PHONE: ViewportSize = {"width": NARROW, "height": 740}
+
+
+@pytest.fixture(scope="module")
+def scripted(browser: Browser) -> Iterator[BrowserContext]:
+    """One browser for all pages: a new one for each costs more than the visit."""
+    yield from context(browser)
+
+
+@pytest.fixture(scope="module")
+def plain(browser: Browser) -> Iterator[BrowserContext]:
+    """The same without scripts, as wide as a phone."""
+    yield from context(browser, java_script_enabled=False, viewport=PHONE)
+
+
+def context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    made = browser.new_context(**options)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_accessible_and_has_no_error(visit: Visit, name: str) -> None:
+def test_a_page_is_accessible_fits_and_has_no_error(
+    scripted: BrowserContext, plain: BrowserContext, lake: Lake, name: str
+) -> None:
     shown = PAGES[name]
-    with visit(viewport={"width": WIDE, "height": 900}) as visitor:
+    with tab(scripted, lake) as visitor:
+        visitor.page.set_viewport_size({"width": WIDE, "height": 900})
         assert visitor.open(shown.path) == shown.status
         assert visitor.page.locator("h1").inner_text() == shown.heading
         visitor.check_accessible()
+        visitor.page.set_viewport_size(PHONE)
+        visitor.check_fits()
         visitor.check()
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_read_on_a_phone_and_without_a_script(visit: Visit, name: str) -> None:
-    shown = PAGES[name]
-    size = {"width": NARROW, "height": 740}
-    with visit(java_script_enabled=shown.needs_script, viewport=size) as visitor:
+    with tab(plain, lake) as visitor:
         assert visitor.open(shown.path) == shown.status
         assert visitor.page.locator("h1").inner_text() == shown.heading
         visitor.check_fits()

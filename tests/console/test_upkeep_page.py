@@ -9,6 +9,8 @@ from lake_server import Lake, running_lake
 from playwright.sync_api import Browser, expect
 from principals import closed, principal
 
+from journal.bucket.keys import slot_key
+
 
 @pytest.fixture
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
@@ -28,7 +30,7 @@ def test_garbage_is_listed_and_then_collected(browser: Browser, own: Lake) -> No
         assert own.sql("SELECT a FROM t", as_of=1).status == 200
         page.get_by_label("Reason").fill("make room")
         page.get_by_role("button", name="Remove").click()
-        expect(page.get_by_role("heading", name="Collected")).to_be_visible()
+        expect(page.locator("#tasks")).to_contain_text("objects were deleted")
     assert own.sql("SELECT a FROM t", as_of=1).status == 410
     assert own.sql("SELECT a FROM t").json["rows"] == [[2]]
     events = own.ask("GET", "/v1/journal/events").json["events"]
@@ -44,8 +46,8 @@ def test_small_objects_are_previewed_and_merged(browser: Browser, own: Lake) -> 
         page.get_by_role("button", name="Preview").click()
         expect(page.get_by_role("heading", name="Would be merged")).to_be_visible()
         assert len(own.manifest("t").json["objects"]) == 4
-        page.get_by_role("button", name="Merge").click()
-        expect(page.get_by_role("heading", name="Merged")).to_be_visible()
+        page.get_by_role("button", name="Merge", exact=True).click()
+        expect(page.locator("#tasks tbody tr")).to_contain_text("t")
         visitor.check_accessible()
         visitor.check()
     assert len(own.manifest("t").json["objects"]) == 1
@@ -62,6 +64,57 @@ def test_who_is_no_admin_does_neither(own: Lake) -> None:
     browsing.sign_in(principal(own, "reader", {"*": ["read", "write"]}).token or "")
     shown = browsing.get("/console/datasets")
     assert b"/console/upkeep" not in shown.body
-    for path, fields in (("collect", {"older_than": "0s"}), ("compact", {"name": ""})):
+    for path, fields in (
+        ("collect", {"older_than": "0s"}),
+        ("compact", {"name": ""}),
+        ("check", {"kind": "verify"}),
+        ("cancel", {"kind": "verify"}),
+    ):
         answer = browsing.post(f"/console/upkeep/{path}", fields, proof_in(shown))
-        assert answer.status == (403 if path == "collect" else 200), path
+        assert answer.status == 403, path
+
+
+def test_the_checks_show_what_they_find(browser: Browser, own: Lake) -> None:
+    assert own.ingest("name=t").status == 200
+    [held] = own.manifest("t").json["objects"]
+    with visiting(browser, own, java_script_enabled=False) as visitor:
+        page, tasks = visitor.page, visitor.page.locator("#tasks article")
+        visitor.open("/console/upkeep")
+        page.get_by_role("button", name="Verify the journal").click()
+        expect(tasks.first).to_contain_text("slots are whole and linked, to event 1")
+        page.get_by_role("button", name="Store a checkpoint").click()
+        expect(tasks.first).to_contain_text("Stored as")
+        page.get_by_role("button", name="Verify the objects").click()
+        expect(tasks.first).to_contain_text("All 1 objects have the bytes")
+        (own.bucket / held["key"]).write_bytes(b"other bytes")
+        page.get_by_role("button", name="Verify the objects").click()
+        expect(tasks.first.get_by_role("alert")).to_contain_text("1 of 1 objects are missing")
+        expect(tasks.first.locator("tbody tr")).to_contain_text("it has 11 bytes")
+        assert visitor.problems == []
+
+
+def test_a_task_that_takes_longer_shows_its_result_by_itself(browser: Browser, own: Lake) -> None:
+    with visiting(browser, own) as visitor:
+        page, task = visitor.page, visitor.page.locator("#tasks article").first
+        visitor.open("/console/upkeep")
+        page.get_by_role("button", name="Examine the store").click()
+        expect(task.locator(".heading .badge")).to_have_text("done")
+        assert set(task.locator("tbody .badge").all_inner_texts()) == {"holds"}
+        expect(task.locator("tbody tr").first).to_contain_text("clock")
+        visitor.check_accessible()
+        visitor.check()
+    assert not [*(own.bucket / "_doctor").glob("*/*")], "the test objects are removed"
+
+
+def test_a_damaged_slot_is_named(browser: Browser, own: Lake) -> None:
+    for number in range(3):
+        assert own.ingest("name=t&mode=append", f"a\n{number}\n").status == 200
+    slot = own.bucket / slot_key(2)
+    slot.write_bytes(slot.read_bytes()[:-1] + b"?")
+    with visiting(browser, own) as visitor:
+        visitor.open("/console/upkeep")
+        visitor.page.get_by_role("button", name="Verify the journal").click()
+        problem = visitor.page.locator("#tasks").get_by_role("alert")
+        expect(problem).to_contain_text("slot 2")
+        visitor.check_accessible()
+        visitor.check()

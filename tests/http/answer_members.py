@@ -41,12 +41,14 @@ DRY_RUN = {
     "row_count": 0, "reused": 0,
     "rows_good": 0, "rows_bad": 0, "bad_rows": [{"line": 0, "column": 0, "reason": 0}],
     "renamed": [{"position": 0, "was": 0, "name": 0}], "rounded": [{"name": 0, "count": 0}],
+    "type_reasons": [{"name": 0, "reason": 0, "line": 0}],
     "refused": {"code": 0, "status": 0, "detail": 0, "errors": [ANY]},
 }  # fmt: skip
 STAGED = {
     "staged": 0, "expires_at": 0, "name": 0, "mode": 0, "schema": [COLUMN], "schema_fingerprint": 0,
     "rows_ingested": 0, "rows_removed": 0, "rows_quarantined": 0, "source": SOURCE, "seq": 0,
     "renamed": [{"position": 0, "was": 0, "name": 0}],
+    "type_reasons": [{"name": 0, "reason": 0, "line": 0}],
 }  # fmt: skip
 READ = {"name": 0, "seq": 0, "dataset_id": 0, "as_of": 0}
 DERIVED = MANIFEST | {"rows_ingested": 0, "rows_removed": 0, "reads": [READ], "reused": 0}

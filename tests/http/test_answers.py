@@ -215,7 +215,7 @@ def test_derived_datasets(lake: Lake, documented: Documented) -> None:
     dry_run = post(lake, "/v1/catalog/derive", **other)
     documented.check(dry_run, "POST /v1/catalog/derive", DeriveDryRun, DERIVE_DRY_RUN)
     staged = post(lake, "/v1/catalog/derive", **body, stage=True)
-    members = STAGED | {"source": 0, "renamed": ANY}
+    members = STAGED | {"source": 0, "renamed": ANY, "type_reasons": ANY}
     documented.check(staged, "POST /v1/catalog/derive", StagedIngest, members)
 
 

@@ -32,12 +32,13 @@ from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
 from lakehouse.service.time_travel import TimeTravel
+from lakehouse.service.upkeep.use_case import Upkeep
 from lakehouse.service.views import Views
 
 USE_CASES = (
     Administration, Audit, Catalog, ChangeSets, Derivations, Erasure, Feed, Gc, Ingest, JournalReads,
     Provenance, Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
-    Compaction, IcebergCatalog, IcebergAppends,
+    Compaction, IcebergCatalog, IcebergAppends, Upkeep,
 )  # fmt: skip
 WITHOUT_CALLER = {
     "close", "wait_for", "command", "record", "read_refusal", "dead", "hides",

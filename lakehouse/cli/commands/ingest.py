@@ -155,6 +155,9 @@ def _print_dry_run(arguments: argparse.Namespace, body: IngestDryRun) -> int:
         value = getattr(body, name)
         if value not in (None, [], 0):
             printing.line(f"{name}: {msgspec.json.encode(value).decode()}")
+    for each in body.type_reasons:
+        where = f"line {each.line}: " if each.line is not None else ""
+        printing.line(f"type of {each.name}: {where}{each.reason}")
     return 0
 
 

@@ -24,7 +24,7 @@
     return /^[0-9]/.test(name) ? `_${name}`.slice(0, 128) : name;
   }
 
-  // The format that a file's name tells; empty: the server takes it for CSV.
+  // The format by a file's name; empty: the server takes it for CSV.
   function formatOf(fileName) {
     const [, extension] = /\.(ndjson|jsonl|parquet|pq)(?:\.(?:gz|zst))?$/i.exec(fileName) ?? [];
     if (!extension) return "";
@@ -132,7 +132,7 @@
         if (this.request !== request) return;
         const part = sent.total ? sent.loaded / sent.total : 1;
         this.part("progress").value = part;
-        this.state(part < 1 ? `${Math.floor(part * 100)} % sent` : "Sent; it is read", true);
+        this.state(part < 1 ? `${Math.floor(part * 100)} % sent` : "Sent. The server reads the file.", true);
       });
       request.addEventListener("load", () => this.request === request && this.answered(request));
       request.addEventListener("error", () => {
@@ -160,12 +160,12 @@
         return;
       }
       this.staged = body.staged;
-      this.showColumns(body.schema);
+      this.showColumns(body.schema, new Map(body.type_reasons.map((each) => [each.name, each])));
       const bad = body.rows_quarantined ? `, ${body.rows_quarantined.toLocaleString("en")} in quarantine` : "";
       this.state(`${(body.rows_ingested ?? 0).toLocaleString("en")} rows${bad}: ready to load`);
     }
 
-    showColumns(columns) {
+    showColumns(columns, reasons) {
       const rows = columns.map((column) => {
         const choice = document.getElementById("type-choice").content.firstElementChild.cloneNode(true);
         choice.setAttribute("aria-label", `Type of ${column.name}`);
@@ -178,8 +178,11 @@
         const name = element("th", column.name);
         name.scope = "row";
         const isTyped = this.option("format").value === "parquet";
-        const cell = isTyped ? element("td", "The file says so.") : element("td", "", choice);
-        return element("tr", "", name, element("td", column.type), cell);
+        const cell = isTyped ? element("td", "as stored") : element("td", "", choice);
+        const { line, reason } = reasons.get(column.name) ?? { line: null, reason: "" };
+        const why = element("td", line === null ? reason : `Line ${line.toLocaleString("en")}: ${reason}`);
+        why.className = "reason";
+        return element("tr", "", name, element("td", "", element("code", column.type)), why, cell);
       });
       this.part("columns").querySelector("tbody").replaceChildren(...rows);
       this.part("columns").hidden = false;
@@ -222,9 +225,9 @@
     if (reason) headers["X-Change-Reason"] = encodeWords(reason);
     const body = JSON.stringify({ changes: ids.map((staged) => ({ op: "commit", staged })) });
     const answer = await fetch("/v1/catalog/transaction", { method: "POST", headers, body });
-    const told = await answer.json();
+    const found = await answer.json();
     if (!answer.ok) {
-      outcome.replaceChildren(element("div", "", explanation(told)));
+      outcome.replaceChildren(element("div", "", explanation(found)));
       outcome.firstChild.className = "notice bad";
       return;
     }
@@ -234,7 +237,7 @@
       link.href = `${root.dataset.datasetRoot}${encodeURIComponent(name)}`;
       return element("li", "", link);
     });
-    const box = element("div", "", element("strong", `Loaded with event ${told.seq}.`), element("ul", "", ...links));
+    const box = element("div", "", element("strong", `Loaded with event ${found.seq}.`), element("ul", "", ...links));
     box.className = "notice good";
     outcome.replaceChildren(box);
     for (const card of all) card.node.remove();

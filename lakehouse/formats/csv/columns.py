@@ -8,9 +8,18 @@ from collections.abc import Mapping
 
 import msgspec
 
+from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.formats.csv.header import Header
 from lakehouse.formats.csv.survey import Survey
 from lakehouse.formats.options import Options
+from lakehouse.formats.reasons.values import (
+    ABSENT,
+    DECLARED,
+    FROM_DATASET,
+    TypeEvidence,
+    inferred,
+    widened,
+)
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.schema import Column, Contract, SchemaPolicy
 from lakehouse.formats.stored_types import declared_types, type_label
@@ -57,6 +66,32 @@ def written_columns(
         return _in_file_order(names, inferred | declared)
     kept = _contract_types(header, surveyed, goals, contract)
     return contract.arranged(inferred | kept | declared, missing_as_null=options.missing_as_null)
+
+
+def type_reasons(
+    columns: tuple[Column, ...],
+    header: Header,
+    surveyed: Survey,
+    goals: Targets,
+    evidence: TypeEvidence,
+) -> tuple[TypeReason, ...]:
+    """Why each of the columns to write has its type."""
+    places = {name: index for index, name in enumerate(header.names)}
+
+    def reason(column: Column) -> TypeReason:
+        name, index = column.name, places.get(column.name)
+        if name in goals.declared:
+            return TypeReason(name, DECLARED)
+        if index is None:
+            return TypeReason(name, ABSENT)
+        misfits, promised = evidence.of(index), goals.promised.get(name)
+        if promised is None:
+            return inferred(name, column.type, misfits, seen=surveyed.candidates.seen[index])
+        if promised == column.type:
+            return TypeReason(name, FROM_DATASET)
+        return widened(name, promised, misfits, surveyed.lines.get(index))
+
+    return tuple(map(reason, columns))
 
 
 def _in_file_order(names: tuple[str, ...], types: Mapping[str, str]) -> tuple[Column, ...]:

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.formats.csv.blocks import Block, BlockRange, blocks, reread_blocks
-from lakehouse.formats.csv.columns import refuse_absent, targets, written_columns
+from lakehouse.formats.csv.columns import refuse_absent, targets, type_reasons, written_columns
 from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.header import take_header
 from lakehouse.formats.csv.line_count import LineCount
@@ -28,6 +28,7 @@ from lakehouse.formats.ordered_parallel import ordered_parallel_map
 from lakehouse.formats.parquet.writer import arrow_schema, typed, write_parquet
 from lakehouse.formats.quarantine import Quarantined
 from lakehouse.formats.reader import Parsed, ReadRequest
+from lakehouse.formats.reasons.values import TypeEvidence
 from lakehouse.formats.schema import (
     Column,
     Contract,
@@ -104,9 +105,11 @@ def _read(request: ReadRequest) -> Parsed:
     goals = targets(options, contract)
     wanted, forced = goals.wanted(header.names), goals.forced(header.names)
     reader = TextReader(dialect, header.names, options.null_tokens, limits)
+    evidence = TypeEvidence() if request.explains else None
     with ThreadPoolExecutor(limits.threads) as pool:
-        surveyed = survey(rows, reader, wanted, forced, pool, request.budget)
+        surveyed = survey(rows, reader, wanted, forced, pool, request.budget, evidence)
         columns = written_columns(header, surveyed, goals, contract, options)
+        reasons = type_reasons(columns, header, surveyed, goals, evidence) if evidence else ()
         misfits = {header.names[index]: line for index, line in surveyed.lines.items()}
         rounded = tuple(Rounded(header.names[i], n) for i, n in sorted(surveyed.rounded.items()))
         output = _Output(reader, columns)
@@ -129,6 +132,7 @@ def _read(request: ReadRequest) -> Parsed:
         files=files,
         differences=differences(contract, columns, misfits),
         rounded=rounded,
+        reasons=reasons,
     )
 
 

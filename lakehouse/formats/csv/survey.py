@@ -7,6 +7,7 @@ threads. It decides no type and writes no Parquet.
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 import msgspec
 import pyarrow as pa
@@ -15,6 +16,7 @@ from lakehouse.formats.csv.blocks import Block, BlockRange
 from lakehouse.formats.csv.text_reader import TextReader
 from lakehouse.formats.inference import TypeCandidates, merge, misfits, narrow, no_values
 from lakehouse.formats.ordered_parallel import ByteBudget, ordered_parallel_map
+from lakehouse.formats.reasons.values import TypeEvidence
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.stored_types import ROUNDED_DOUBLE, rounded_count, type_label
 from lakehouse.formats.type_names import STRING
@@ -80,10 +82,12 @@ def survey(
     forced: frozenset[int],
     pool: Executor,
     budget: ByteBudget,
+    evidence: TypeEvidence | None = None,
 ) -> Survey:
     """Read every block, and fold the types that it allows into the candidates.
 
     `wanted` names the type that each column's values are held against, None where there is none.
+    `evidence` takes the values that decide the types.
     Raises RefusedError `malformed_csv`, and `value_does_not_fit` for a column in `forced`.
     """
     candidates, lines = no_values(len(reader.names)), dict[int, int]()
@@ -105,6 +109,9 @@ def survey(
         for index, row in done.misfits.items():
             lines.setdefault(index, reader.line_of(done.block, row))
         rounded.update(done.rounded)
+        if evidence is not None:
+            lines_of = partial(reader.lines_of, done.block)
+            evidence.add(done.text, candidates, done.candidates, lines_of)
         candidates = merge(candidates, done.candidates)
         room -= done.rows.get_total_buffer_size()
         where = done.block.range()

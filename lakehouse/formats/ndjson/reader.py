@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.csv.header import name_columns
 from lakehouse.formats.logical_types import arrow_type, text_type
@@ -29,6 +30,8 @@ from lakehouse.formats.options import QUARANTINE
 from lakehouse.formats.parquet.writer import arrow_schema, typed, write_parquet
 from lakehouse.formats.quarantine import QuarantinedRow, QuarantineWriter
 from lakehouse.formats.reader import Parsed, ReadRequest
+from lakehouse.formats.reasons.kinds import KindEvidence
+from lakehouse.formats.reasons.values import ABSENT, DECLARED, FROM_DATASET, widened
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.schema import (
     Column,
@@ -103,6 +106,7 @@ def _read(request: ReadRequest, work_dir: Path, quarantine: QuarantineWriter | N
             for key, name in zip(survey.columns, header.names, strict=True)
             if survey.rounded[key]
         ),
+        reasons=survey.reasons(columns),
         quarantine=quarantine.close() if quarantine is not None else None,
     )
 
@@ -138,6 +142,7 @@ class _Survey:
         self._binding = (self._promised if keeps else {}) | dict(overrides)
         self.misfit_lines: dict[str, int] = {}
         self.rounded = Counter[str]()
+        self._evidence = KindEvidence() if request.explains else None
 
     def add(self, lines: list[Line]) -> None:
         """Take one block: its columns, their types, its bad rows."""
@@ -175,6 +180,8 @@ class _Survey:
             left = classify(texts, allowed).types if len(found) == 1 else (STRING,)
             state.types = tuple(name for name in state.types if name in left)
         state.kinds |= found
+        if self._evidence is not None:
+            self._evidence.add(key, rows, texts, kinds, before, state.types)
         if self._overrides.get(key) == ROUNDED_DOUBLE:
             self.rounded[key] += rounded_count(texts)
         if wanted is None or key in self.misfit_lines:
@@ -190,6 +197,27 @@ class _Survey:
             detail = f"types names {', '.join(map(shown, absent))}, which the file does not have"
             raise refusal("invalid_request", detail)
         return tuple(self._type(key, state) for key, state in self.columns.items())
+
+    def reasons(self, columns: tuple[Column, ...]) -> tuple[TypeReason, ...]:
+        """Why each column has its type, where the request asks for it; `columns` in order."""
+        evidence = self._evidence
+        if evidence is None:
+            return ()
+        pairs = zip(self.columns.items(), columns, strict=True)
+        return tuple(self._reason(*item, column, evidence) for item, column in pairs)
+
+    def _reason(
+        self, key: str, state: _ColumnState, column: Column, evidence: KindEvidence
+    ) -> TypeReason:
+        promised = self._promised.get(key)
+        if key in self._overrides:
+            return TypeReason(column.name, DECLARED)
+        if promised is None:
+            return evidence.inferred(key, column.name, column.type, state.types)
+        if promised != column.type:
+            line = self.misfit_lines.get(key)
+            return widened(column.name, promised, evidence.misfits(key), line)
+        return TypeReason(column.name, FROM_DATASET if state.kinds else ABSENT)
 
     def _type(self, key: str, state: _ColumnState) -> str:
         if key in self._overrides:

@@ -12,12 +12,14 @@ from pathlib import Path
 import msgspec
 
 from journal.block_hashes import BlockHasher
+from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.schema_rules import TYPE
 from lakehouse.formats.logical_types import same_logical_type
 from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.reader import Parsed, ReadRequest
+from lakehouse.formats.reasons.values import ABSENT, FROM_DATASET, FROM_FILE
 from lakehouse.formats.refusals import refusal
 from lakehouse.formats.schema import (
     Column,
@@ -76,7 +78,19 @@ def read(request: ReadRequest) -> Parsed:
         row_count=verified.row_count,
         files=(file_,),
         differences=differences(request.contract, columns, {}),
+        reasons=_reasons(columns, verified) if request.explains else (),
     )
+
+
+def _reasons(columns: tuple[Column, ...], verified: Verified) -> tuple[TypeReason, ...]:
+    stored = dict(verified.columns)
+
+    def reason(column: Column) -> str:
+        if column.name not in stored:
+            return ABSENT
+        return FROM_FILE if stored[column.name] == column.type else FROM_DATASET
+
+    return tuple(TypeReason(column.name, reason(column)) for column in columns)
 
 
 def _check_count(verified: Verified, max_columns: int) -> None:

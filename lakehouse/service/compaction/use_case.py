@@ -11,6 +11,7 @@ from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
 from lakehouse.service.access.permissions import permissions, require
 from lakehouse.service.caller import Caller
@@ -30,10 +31,15 @@ class Compaction:
         self._gate = Limiter(1, "compactions", retry_after_s=30)
 
     async def run(
-        self, caller: Caller, request: CompactRequest, payload: bytes = b""
+        self,
+        caller: Caller,
+        request: CompactRequest,
+        payload: bytes = b"",
+        reached: ProgressCallback = ignore_progress,
     ) -> Versioned[CompactReport]:
         """Merge the small objects of one dataset or of all. `payload`: the request as sent.
 
+        `reached` is called with the number of datasets that are finished.
         The first event has the idempotency key: sent again, the request goes on with what is left.
         Raises RefusedError: `forbidden`, `dataset_not_found`, `busy` while another one is under way
         here, `idempotency_key_reused`, and what reads and commits raise. What was committed until
@@ -47,7 +53,7 @@ class Compaction:
         found: list[CompactedDataset] = []
         seq = self._node.state.head.seq
         with self._gate.slot():
-            for name in names:
+            for number, name in enumerate(names, 1):
                 job = DatasetJob(self._node, self._objects, self._job, name, request, digest)
                 report = await job.run(caller)
                 if job.seq:
@@ -55,6 +61,7 @@ class Compaction:
                 seq = max(seq, job.seq)
                 if report is not None:
                     found.append(report)
+                reached(number)
         return Versioned(CompactReport(request.dry_run, found, seq), seq)
 
     def _was_sent(self, caller: Caller, digest: str) -> bool:

@@ -79,6 +79,7 @@ def _report(
         ],
         renamed=presentation.renamed(parsed.renamed if parsed else ()),
         rounded=presentation.rounded(parsed.rounded if parsed else ()),
+        type_reasons=[*parsed.reasons] if parsed else [],
         refused=_refusal(foreseen.refused) if foreseen.refused else None,
     )
 

@@ -55,9 +55,12 @@ class IngestJob:
         *,
         replaced: ReplacedRows | None = None,
         dry_run: bool = False,
+        explains: bool = False,
     ) -> None:
+        """`explains`: the file says why each column has its type, as in a dry run."""
         self._node = node
         self._dry_run = dry_run
+        self._explains = explains or dry_run
         self._objects = objects
         self._pool = pool
         self._limits = limits
@@ -155,6 +158,7 @@ class IngestJob:
             limits=self._limits,
             budget=self._budget,
             on_progress=self._reached,
+            explains=self._explains,
         )
 
 

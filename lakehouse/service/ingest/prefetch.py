@@ -109,6 +109,8 @@ class Prefetcher:
                 work_dir=work.fresh,
                 limits=self._limits,
                 budget=self._budget,
+                # Whether the file is only staged is not known yet; in a large one it costs nothing.
+                explains=True,
             )
             return await in_thread(self._pool, partial(ingest_file, request))
         finally:

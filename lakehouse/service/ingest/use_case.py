@@ -167,13 +167,16 @@ class Ingest:
                     upload.ahead,
                     reached,
                     replaced=replaced,
+                    explains=True,
                 )
                 foreseen = await foresee(self._node, plan.command(file), job)
                 if foreseen.refused is not None:
                     raise RefusedError(foreseen.refused)
                 ingest = await _uploaded(foreseen.command, job)
         staged, expires_at = await self._staging.store(caller, ingest, began_at)
-        body = presentation.staged(staged, expires_at, ingest, self._node.state.head.seq)
+        reasons = job.parsed.reasons if job.parsed else ()
+        seq = self._node.state.head.seq
+        body = presentation.staged(staged, expires_at, ingest, seq, reasons)
         return Versioned(body, body.seq)
 
     async def dry_run(

@@ -1,6 +1,7 @@
 """Handlers of the console: a page of its table as an answer, and its assets."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -10,11 +11,13 @@ from lakehouse.console.assets import served
 from lakehouse.console.page import Redirect
 from lakehouse.console.policy import ASSET_CACHING
 from lakehouse.console.table import ConsolePage
+from lakehouse.console.visit import SentFile
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_idempotency_key, checked_words
 from lakehouse.service.caller import Caller
 from lakehouse.service.service import Service
 from lakehouse.web.browser.cookies import SESSION, STALE, set_cookies
+from lakehouse.web.browser.files import FORM_WITH_FILES, form_with_files
 from lakehouse.web.browser.visits import VISIT, VISITS, page_response
 from lakehouse.web.http import bodies
 from lakehouse.web.http.audit_entry import READS
@@ -28,16 +31,21 @@ def handler_of(page: ConsolePage) -> Callable[[Service, Exchange], Awaitable[web
     """The handler of one row of the console's table."""
 
     async def answer(service: Service, exchange: Exchange) -> web.StreamResponse:
-        request = exchange.request
-        form = await _form(exchange) if page.method == "POST" else {}
+        request, form = exchange.request, dict[str, str]()
+        files: AsyncIterator[SentFile] | None = None
+        if page.takes_files and request.content_type.lower() == FORM_WITH_FILES:
+            form, files = await form_with_files(exchange)
+        elif page.method == "POST":
+            form = await _form(exchange)
         visits = request[VISITS]
         visit = visits.visit(request, _caller(exchange, form), exchange.name(), form)
-        request[VISIT] = visit
+        visit = request[VISIT] = msgspec.structs.replace(visit, files=files)
         proof = form.get("form_token", "")
         if page.method == "POST" and not visits.sessions.proves(proof, request.get(SESSION)):
             raise RefusedError(STALE)
         try:
-            found = await page.handler(service, visit)
+            async with bodies.in_time() if page.takes_files else nullcontext():
+                found = await page.handler(service, visit)
         finally:
             request[READS] = tuple(visit.reads)
         if not isinstance(found, Redirect):

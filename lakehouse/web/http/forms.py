@@ -1,13 +1,14 @@
-"""The one file in a multipart form, read in pieces; all that stands around it is bounded.
+"""The files in a multipart form, read in pieces; all that stands around them is bounded.
 
 Owns the form's limits: framing (preamble, boundaries, heads of fields) and the other fields together
-have at most AROUND_BYTES, and there are at most MAX_FIELDS. Never holds a form or its file whole.
+have at most AROUND_BYTES, and there are at most MAX_FIELDS. Never holds a form or a file whole.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
+import msgspec
 from aiohttp import BodyPartReader, MultipartReader, StreamReader, hdrs, web
 
 from lakehouse.domain.errors import Refused, RefusedError
@@ -19,6 +20,15 @@ LINES_AT_ONCE = 64
 """Of the framing, before others get their turn."""
 TRANSFER = "Content-Transfer-Encoding"
 PLAIN = ("binary", "8bit", "7bit")
+
+
+class FormField(msgspec.Struct, frozen=True):
+    """One field of a form. Its chunks are there until the next field is asked for."""
+
+    name: str
+    filename: str | None
+    """Of a file, perhaps empty; None for a field of text."""
+    chunks: AsyncIterator[bytes]
 
 
 class FileHead:
@@ -54,6 +64,33 @@ async def file_chunks(request: web.BaseRequest, field: str, head: FileHead) -> A
                 around.add(len(chunk))
     if not found:
         raise RefusedError(Refused("missing_file", f"the form has no field {field!r}"))
+
+
+async def fields(request: web.BaseRequest) -> AsyncIterator[FormField]:
+    """The fields of a multipart form in their order; what is not read of one is skipped.
+
+    Raises RefusedError as `file_chunks` does, but for `missing_file`.
+    """
+    await say_continue(request)
+    around = _Around(request.content)
+    form = _form(request, around)
+    while (part := await _next_part(request, form)) is not None:
+        around.field()
+        counted = around if part.filename is None else None
+        chunks = _chunks(request, part, counted)
+        yield FormField(part.name or "", part.filename, chunks)
+        async for _ in chunks:
+            pass
+
+
+async def _chunks(
+    request: web.BaseRequest, part: BodyPartReader, around: "_Around | None"
+) -> AsyncIterator[bytes]:
+    while not part.at_eof():
+        chunk = await _next_chunk(request, part)
+        if around is not None:
+            around.add(len(chunk))
+        yield chunk
 
 
 class _Around:

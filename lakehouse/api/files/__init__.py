@@ -1,0 +1,1 @@
+"""What a file that was read says of itself."""

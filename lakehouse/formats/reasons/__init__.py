@@ -1,0 +1,1 @@
+"""Why the columns of a file have their types, in words."""

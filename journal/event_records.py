@@ -36,6 +36,11 @@ class Object(Record, frozen=True, omit_defaults=True):
     row_count: Count | None
     block_hashes: str = ""
 
+    def __post_init__(self) -> None:
+        """Hold one string where key and blob are equal: ingested data has millions of them."""
+        if self.key == self.blob:
+            msgspec.structs.force_setattr(self, "key", self.blob)
+
 
 class Column(Record, frozen=True):
     """A column's name and the name of its Arrow type."""

@@ -19,7 +19,7 @@ from projections.fold import STATE_VERSION, State
 from projections.heap import growing
 from projections.history import History
 from projections.idempotency import Requests
-from projections.inventory import Inventory
+from projections.inventory import Inventory, Stored
 
 PARTS: tuple[tuple[str, type[Any]], ...] = (
     ("catalog", Catalog),
@@ -79,21 +79,30 @@ def _decoded(lines: Iterator[bytes], *, ends: bool) -> State:
 
 def _decode_part(name: str, kind: type[Any], lines: Iterator[bytes]) -> Any:
     fields: dict[str, Any] = {}
+    names: dict[str, str] = {}
     for field in kind.__struct_fields__:
         part, named, value = _MARK.decode(next(lines))
         if (part, named) != (name, field):
             raise StateDamaged(f"{part}.{named} where {name}.{field} belongs")
         decode = _PAIRS.get((name, field))
-        fields[field] = _decode_map(decode, value, lines) if decode else value
+        fields[field] = _decode_map(decode, value, lines, names) if decode else value
     return kind(**fields)
 
 
 def _decode_map(
-    decode: Callable[[bytes], Any], count: int, lines: Iterator[bytes]
+    decode: Callable[[bytes], Any], count: int, lines: Iterator[bytes], names: dict[str, str]
 ) -> Map[Any, Any]:
+    """One map. `names` has the keys of the part's maps so far: each is held once, not in every map."""
     pairs = Map[Any, Any]().mutate()
     for _ in range(count):
         key, value = decode(next(lines))
+        if type(key) is str:
+            key = names.setdefault(key, key)
+        if type(value) is str:
+            value = names.get(value, value)
+        elif type(value) is Stored:
+            msgspec.structs.force_setattr(value, "blob", names.get(value.blob, value.blob))
+            msgspec.structs.force_setattr(value, "key", names.get(value.key, value.key))
         pairs[key] = value
     return pairs.finish()
 

@@ -275,9 +275,9 @@ def _rewrite(draft: Draft, dataset: Dataset | None, data: DatasetRewritten, mome
     if dataset is None:
         return
     _hold(draft, objects_of(data), moment)
-    rewrites.apply(draft.rewrites, data, moment)
     blobs = {blob for each in data.replaced for blob in each.blobs}
     replaced = tuple(item for item in dataset.objects if item.blob in blobs)
+    rewrites.apply(draft.rewrites, data, {item.blob: item.blob for item in replaced}, moment)
     _release(draft, replaced + _retried(dataset, data), moment)
 
 

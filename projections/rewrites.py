@@ -26,10 +26,16 @@ class Rewrite(msgspec.Struct, frozen=True, gc=False):
     rows_removed: int
 
 
-def apply(rewrites: Overlay[str, Rewrite], data: DatasetRewritten, moment: Moment) -> None:
-    """Fold one rewrite."""
+def apply(
+    rewrites: Overlay[str, Rewrite],
+    data: DatasetRewritten,
+    held: Mapping[str, str],
+    moment: Moment,
+) -> None:
+    """Fold one rewrite. `held`: blob names as the state holds them already, each by itself."""
     for each in data.replaced:
-        rewrite = Rewrite(moment.seq, each.blobs, each.rows_added, each.rows_removed)
+        of = tuple(held.get(blob, blob) for blob in each.blobs)
+        rewrite = Rewrite(moment.seq, of, each.rows_added, each.rows_removed)
         for item in each.by:
             rewrites.put(item.blob, rewrite)
 

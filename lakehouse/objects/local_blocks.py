@@ -8,6 +8,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Container
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,9 @@ from projections.inventory import Stored
 
 REMEMBERED = 100_000
 """For so many objects the verified blocks are remembered; others are hashed again."""
+SWEPT = 4_096
+"""With so many, those of objects that no dataset holds any more are dropped, and again whenever their
+number has doubled: under appends and compaction there are always more."""
 ATTEMPTS = 3
 """How often a read is repeated when the file changes meanwhile."""
 
@@ -38,6 +42,7 @@ class LocalBlocks:
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Verified] = OrderedDict()
         self._lock = threading.Lock()
+        self._sweep_at = SWEPT
 
     def verify(
         self,
@@ -69,6 +74,19 @@ class LocalBlocks:
         with self._lock:
             for blob in blobs:
                 self._known.pop(blob, None)
+
+    def blobs(self) -> tuple[str, ...]:
+        """The blobs that are remembered, the longest unused first."""
+        return tuple(self._known)
+
+    def sweep(self, held: Container[str]) -> None:
+        """Forget blobs that are not `held`, if there are many."""
+        if len(self._known) < self._sweep_at:
+            return
+        with self._lock:
+            for blob in [blob for blob in self._known if blob not in held]:
+                del self._known[blob]
+            self._sweep_at = max(SWEPT, 2 * len(self._known))
 
     def _of(self, version: Stored, identity: Identity) -> _Verified:
         with self._lock:

@@ -6,7 +6,7 @@ read from its files, others through the cache. Must never return a byte that was
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Container, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
@@ -136,6 +136,10 @@ class ObjectReader:
         self.remote.drop(dropped)
         self._digests.drop(dropped)
         self._local.drop(dropped)
+
+    def sweep(self, held: Container[str]) -> None:
+        """Forget what is known of blobs that no dataset holds, if that is much: it can be found again."""
+        self._local.sweep(held)
 
     async def close(self) -> None:
         """Cancel all running reads."""

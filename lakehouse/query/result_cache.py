@@ -22,25 +22,39 @@ _PLANS = 4_096
 _LONGEST_TEXT = 64 * 1024
 _LARGEST_SHARE = 8
 """The largest part of the cache that one result may take."""
+ENTRY_BYTES = 600
+"""What the cache needs for a result beside its body: most results are smaller than that."""
 
 Versions = Mapping[str, int | tuple[int, int]]
 """Relation → the number of the event that last changed it, and that of its last erasure if any."""
 
 
-class CachedResult(msgspec.Struct, frozen=True):
-    """A whole result."""
+class CachedResult(msgspec.Struct, frozen=True, gc=False):
+    """A whole result. `question`: what was asked, if on the present state; "" otherwise."""
 
     body: bytes
     row_count: int | None
+    question: str = ""
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes of the cache."""
+        return len(self.body) + ENTRY_BYTES
 
 
 class ResultCache:
-    """Whole results, the least recently used first, and the relations that each statement reads."""
+    """Whole results, the least recently used first, and the relations that each statement reads.
+
+    The result of a question on the present state replaces the one before it: what that read has
+    changed, so nobody asks for it again, and under changes such results would fill the cache.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._size_bytes = 0
         self._kept: OrderedDict[str, CachedResult] = OrderedDict()
+        self._answers: dict[str, str] = {}
+        """The identity of the cached result of each question."""
         self._plans: OrderedDict[str, Reads] = OrderedDict()
         self._shapes: OrderedDict[str, frozenset[str]] = OrderedDict()
 
@@ -74,17 +88,28 @@ class ResultCache:
     def clear(self) -> None:
         """Forget every result; what statements read stays known."""
         self._kept.clear()
+        self._answers.clear()
         self._size_bytes = 0
 
     def put(self, identity: str, kept: CachedResult) -> None:
         """Cache a result, and evict others for it."""
         if len(kept.body) > self.largest_bytes or not self._max_bytes:
             return
-        self._size_bytes -= len(self._kept.pop(identity, CachedResult(b"", 0)).body)
+        for outdated in (identity, self._answers.get(kept.question, "")):
+            if outdated in self._kept:
+                self._drop(outdated)
         self._kept[identity] = kept
-        self._size_bytes += len(kept.body)
+        self._size_bytes += kept.size_bytes
+        if kept.question:
+            self._answers[kept.question] = identity
         while self._size_bytes > self._max_bytes:
-            self._size_bytes -= len(self._kept.popitem(last=False)[1].body)
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, identity: str) -> None:
+        dropped = self._kept.pop(identity)
+        self._size_bytes -= dropped.size_bytes
+        if self._answers.get(dropped.question) == identity:
+            del self._answers[dropped.question]
 
 
 def _shape(sql: str) -> str:
@@ -100,8 +125,11 @@ def _remember(among: OrderedDict[str, T], key: str, value: T) -> None:
 def identity_of(
     asked: Iterable[Json],
     params: list[Json | float] | dict[str, Json | float] | None,
-    versions: Versions,
+    versions: Versions | None,
 ) -> str:
-    """Hex SHA-256 of all that a result depends on. The same for equal queries on any node."""
+    """Hex SHA-256 of all that a result depends on. The same for equal queries on any node.
+
+    Without `versions`: of what is asked, whatever is there.
+    """
     detail = msgspec.json.encode([*asked, params, versions], order="deterministic")
     return hashlib.sha256(detail).hexdigest()

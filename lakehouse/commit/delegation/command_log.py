@@ -4,10 +4,13 @@ Owns at most COMMANDS ids. Must never answer "in none" for slots that it has not
 """
 
 from collections import deque
+from collections.abc import Collection
 
 from journal.slot import Slot
 
 COMMANDS = 20_000
+LISTED = 64
+"""So many ids are searched one by one: a set takes four times the memory of a tuple of one id."""
 
 
 class CommandLog:
@@ -15,13 +18,13 @@ class CommandLog:
 
     def __init__(self, since: int) -> None:
         self.since = since
-        self._slots: deque[frozenset[str]] = deque()
+        self._slots: deque[Collection[str]] = deque()
         self._commands = 0
 
     def add(self, slot: Slot) -> None:
         """Record the next slot."""
-        commands = frozenset(event.command for event in slot.events)
-        self._slots.append(commands)
+        commands = tuple(event.command for event in slot.events)
+        self._slots.append(commands if len(commands) <= LISTED else frozenset(commands))
         self._commands += len(commands)
         while self._commands > COMMANDS:
             self._commands -= len(self._slots.popleft())

@@ -70,6 +70,10 @@ class Answers:
         reads = self._cache.reads(query.sql)
         return self._identity(query, state, reads, scope) if reads else None
 
+    def question(self, query: Query, scope: str) -> str:
+        """What is asked, whatever state it is asked of."""
+        return identity_of(self._asked(query, scope), query.params, None)
+
     def likely(self, query: Query) -> frozenset[str]:
         """The datasets that the query probably reads, as of its own moment."""
         return frozenset(name for name in self._cache.likely(query.sql) if _is_plain(name))
@@ -96,19 +100,24 @@ class Answers:
         result: Result,
         record: QueryRecord,
         scope: str,
+        question: str = "",
         *,
         cacheable: bool = True,
     ) -> Answer:
-        """The answer of a worker; cached if it is complete, small and the query is deterministic."""
+        """The answer of a worker; cached if it is complete, small and the query is deterministic.
+
+        `question`: of a query of the present state, whose earlier result is then outdated.
+        """
         if cacheable:
             self._cache.learn(query.sql, result.reads)
         identity = self._identity(query, state, result.reads, scope) if cacheable else None
         cache = MISS if identity else BYPASS
         if result.body is None:
-            chunks = self._streamed(result, record, identity, state.inventory.erased_at)
+            chunks = self._streamed(result, record, identity, state.inventory.erased_at, question)
             answer = Answer(state.head.seq, identity, cache, chunks)
         else:
-            self._note(result, record, identity, result.body, state.inventory.erased_at)
+            erased_at = state.inventory.erased_at
+            self._note(result, record, identity, result.body, erased_at, question)
             answer = Answer(state.head.seq, identity, cache, _once(result.body))
             answer.body = result.body
         answer.record = record
@@ -122,6 +131,7 @@ class Answers:
         identity: str | None,
         body: bytes | None,
         erased_at: int,
+        question: str,
     ) -> None:
         """Record that the result is complete; `body` is None if it is too large to be cached.
 
@@ -131,10 +141,15 @@ class Answers:
         if body is not None:
             record.size_bytes = len(body)
         if identity and body is not None and erased_at == self._node.state.inventory.erased_at:
-            self._cache.put(identity, CachedResult(body, result.row_count))
+            self._cache.put(identity, CachedResult(body, result.row_count, question))
 
     async def _streamed(
-        self, result: Result, record: QueryRecord, identity: str | None, erased_at: int
+        self,
+        result: Result,
+        record: QueryRecord,
+        identity: str | None,
+        erased_at: int,
+        question: str,
     ) -> AsyncIterator[bytes]:
         gathered: list[bytes] | None = [] if identity else None
         async for chunk in result.chunks:
@@ -145,7 +160,7 @@ class Answers:
                     gathered = None
             yield chunk
         body = None if gathered is None else b"".join(gathered)
-        self._note(result, record, identity, body, erased_at)
+        self._note(result, record, identity, body, erased_at, question)
 
     def _relations(self, state: State, reads: Reads) -> tuple[AuditRead, ...]:
         """What is read, for the audit: by the names that a statement would use."""
@@ -163,10 +178,11 @@ class Answers:
         versions = _versions(state, self._node.state, reads, self.moments)
         if versions is None or not reads.deterministic:
             return None
+        return identity_of(self._asked(query, scope), query.params, versions)
+
+    def _asked(self, query: Query, scope: str) -> tuple[str, ...]:
         lake = self._node.follower.journal.lake.lake
-        return identity_of(
-            (*self._made_by, lake, scope, query.sql, query.format), query.params, versions
-        )
+        return (*self._made_by, lake, scope, query.sql, query.format)
 
 
 def _versions(state: State, now: State, reads: Reads, moments: FixedRelations) -> Versions | None:

@@ -103,8 +103,9 @@ class Sql:
                 return
             async with self._system.loan() as loan, AsyncExitStack() as stack:
                 current = request.as_of is None
+                question = self.answers.question(query, held.scope) if current else ""
                 begun = self._begun(
-                    *(stack, query, loan, record, state, held, profile), current=current
+                    *(stack, query, loan, record, state, held, profile, question), current=current
                 )
                 yield await begun
 
@@ -117,6 +118,7 @@ class Sql:
         state: State,
         held: Permissions,
         profile: Profile | None,
+        question: str,
         *,
         current: bool,
     ) -> Answer:
@@ -133,10 +135,10 @@ class Sql:
             if not current or now is state or error.refused.code != "objects_collected":
                 raise
             return await self._begun(
-                *(stack, query, loan, record, now, held, profile), current=False
+                *(stack, query, loan, record, now, held, profile, question), current=False
             )
         return self.answers.computed(
-            *(query, state, result, record, held.scope), cacheable=profile is None
+            *(query, state, result, record, held.scope, question), cacheable=profile is None
         )
 
     @asynccontextmanager

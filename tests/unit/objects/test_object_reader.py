@@ -10,10 +10,12 @@ from object_bucket import LONG, CountingBucket, body_of, flipped, version_of
 from journal.block_hashes import BLOCK_BYTES
 from journal.bucket.errors import BucketUnavailable, ObjectMissing
 from journal.bucket.local.bucket import LocalBucket
+from lakehouse.objects import local_blocks
 from lakehouse.objects.block_cache import BlockCache
 from lakehouse.objects.damage import ObjectDamaged
 from lakehouse.objects.extents import Extent
 from lakehouse.objects.file_identity import file_identity
+from lakehouse.objects.local_blocks import LocalBlocks
 from lakehouse.objects.object_reader import ObjectReader
 from projections.inventory import Stored
 
@@ -239,6 +241,24 @@ async def test_a_local_object_is_read_where_it_lies(tmp_path: Path, recorded: bo
         assert found[0].path == str(tmp_path / "bucket" / version.blob)
         assert bytes_of(found, start, stop) == body[start:stop]
     assert await reader.read(version, 2, LONG) == body[2:]
+    await bucket.close()
+
+
+async def test_what_no_dataset_holds_is_forgotten_once_there_is_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_blocks, "SWEPT", 4)
+    versions = [version_of(body_of(10, seed)) for seed in range(5)]
+    bucket = await LocalBucket.open(tmp_path / "bucket")
+    reader, known = ObjectReader(bucket), LocalBlocks()
+    monkeypatch.setattr(reader, "_local", known)
+    held = {version.blob for version in versions[:2]}
+    for seed, version in enumerate(versions):
+        await bucket.upload(version.blob, body_of(10, seed))
+        await reader.extents(version, 0, 10)
+        reader.sweep(held)
+    assert known.blobs() == tuple(versions[at].blob for at in (0, 1, 4))
+    assert await reader.read(versions[2]) == body_of(10, 2)
     await bucket.close()
 
 

@@ -1,8 +1,12 @@
 """A state as bytes: canonical, whole, and refused when damaged."""
 
+import msgspec
 import pytest
 from builders import EMPTY, given, item, registered, schema, stored
 
+from journal.event_records import Object, Replacement
+from journal.events import DatasetRewritten
+from lakehouse.domain.dataset_rules import dataset_id
 from projections.codec import StateDamaged, decode_state, encode_state
 from projections.fold import STATE_VERSION
 
@@ -55,3 +59,28 @@ def test_damage_is_named(body: bytes, reason: str) -> None:
     with pytest.raises(StateDamaged) as caught:
         decode_state(body)
     assert str(caught.value) == reason
+
+
+def test_a_decoded_state_holds_each_blob_once() -> None:
+    held = decode_state(BODY).inventory
+    (name,) = held.references
+    assert held.blobs[name].blob is name
+    assert held.blobs[name].key is name
+    assert held.keys[name] is name
+
+
+def test_an_object_whose_key_is_its_blob_holds_it_once() -> None:
+    body = msgspec.json.encode(item("p"))
+    found = msgspec.json.decode(body, type=Object)
+    assert found == item("p") and found.key is found.blob
+    other = msgspec.json.decode(msgspec.json.encode(item("p", own_key=False)), type=Object)
+    assert other.key == "p"
+
+
+def test_what_an_object_was_compacted_from_is_held_once() -> None:
+    was, now = item("p"), item("q")
+    replaced = (Replacement((was.blob,), (now,), 0, 0, (5,)),)
+    rewritten = DatasetRewritten(dataset_id("w"), "w", "compact", "f1", None, replaced, 5)
+    state = given(registered("w", was), rewritten)
+    (of,) = state.inventory.rewrites[now.blob].of
+    assert of is state.inventory.blobs[was.blob].blob

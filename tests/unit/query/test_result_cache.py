@@ -7,7 +7,10 @@ from lakehouse.domain.errors import Refused
 from lakehouse.query.messages import Reads
 from lakehouse.query.policy import functions
 from lakehouse.query.policy.statement import read_statement
-from lakehouse.query.result_cache import CachedResult, ResultCache, identity_of
+from lakehouse.query.result_cache import ENTRY_BYTES, CachedResult, ResultCache, identity_of
+
+ROOM = 8 * (10 + ENTRY_BYTES)
+"""For eight results of 10 bytes."""
 
 
 def body(size: int) -> CachedResult:
@@ -15,7 +18,7 @@ def body(size: int) -> CachedResult:
 
 
 def test_the_longest_unused_go_first() -> None:
-    cache = ResultCache(80)
+    cache = ResultCache(ROOM)
     for name in "abcdefgh":
         cache.put(name, body(10))
     assert cache.get("a")
@@ -24,7 +27,7 @@ def test_the_longest_unused_go_first() -> None:
 
 
 def test_what_is_put_twice_counts_once() -> None:
-    cache = ResultCache(80)
+    cache = ResultCache(ROOM)
     for _ in range(20):
         cache.put("a", body(10))
     for name in "bcdefgh":
@@ -33,9 +36,21 @@ def test_what_is_put_twice_counts_once() -> None:
 
 
 def test_a_large_result_is_not_kept() -> None:
-    cache = ResultCache(80)
-    cache.put("a", body(11))
+    cache = ResultCache(ROOM)
+    cache.put("a", body(ROOM // 8 + 1))
     assert cache.get("a") is None
+
+
+def test_of_a_question_on_the_present_state_the_newest_result_stays() -> None:
+    cache = ResultCache(ROOM)
+    for number in range(20):
+        cache.put(f"a{number}", CachedResult(b"x" * 10, 1, "how many rows?"))
+        cache.put(f"past{number % 7}", body(10))
+    assert cache.get("a19") and cache.get("a18") is None
+    assert all(cache.get(f"past{number}") for number in range(7))
+    cache.clear()
+    cache.put("a19", CachedResult(b"x" * 10, 1, "how many rows?"))
+    assert cache.get("a19")
 
 
 def test_a_cache_without_room_keeps_nothing() -> None:
@@ -45,7 +60,7 @@ def test_a_cache_without_room_keeps_nothing() -> None:
 
 
 def test_plans_are_bounded() -> None:
-    cache, reads = ResultCache(80), Reads(frozenset(), False, True)
+    cache, reads = ResultCache(ROOM), Reads(frozenset(), False, True)
     for number in range(5_000):
         cache.learn(f"SELECT {number}", reads)
     assert cache.reads("SELECT 0") is None and cache.reads("SELECT 4999") == reads
@@ -109,7 +124,7 @@ def test_chance_and_clock_are_found_anywhere(sql: str, deterministic: bool) -> N
 
 
 def test_statements_that_differ_in_numbers_alone_are_guessed_to_read_the_same() -> None:
-    cache = ResultCache(80)
+    cache = ResultCache(ROOM)
     cache.learn("FROM t WHERE x > 5", Reads(frozenset({"t"}), False, True))
     assert cache.likely("FROM t WHERE x > 1234") == {"t"}
     assert cache.likely("FROM t WHERE y > 5") == frozenset()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -162,6 +163,18 @@ def test_the_image_runs_as_another_user_than_root() -> None:
     assert users == ["10001:10001"]
     assert ("ENTRYPOINT", '["lakehouse"]') in last_stage
     assert ("CMD", '["serve"]') in last_stage
+
+
+def test_the_rehearsal_knows_every_instruction() -> None:
+    rehearse = runpy.run_path(str(DEPLOY / "rehearse"))
+    first, last = rehearse["stages"]()
+    assert [("FROM", ""), *first, ("FROM", ""), *last] == [
+        (name, "" if name == "FROM" else value) for name, value in instructions()
+    ]
+    assert {name for name, _ in [*first, *last]} <= {*rehearse["STEPS"], *rehearse["OF_START"]}
+    start = rehearse["command"](Path("/root"), Path("/volume"), last, 1)[-1]
+    assert "--reuid 10001 --regid 10001" in start and "remount,ro" in start
+    assert start.rstrip().endswith("lakehouse serve --port 1")
 
 
 def test_what_the_image_copies_is_all_that_an_installation_needs(tmp_path: Path) -> None:

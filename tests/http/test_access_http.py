@@ -1,8 +1,9 @@
 """Who sends a request: tokens, and what becomes of a request without a valid one."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import CommandLine
@@ -12,6 +13,9 @@ from raw_http import Client
 from refusals import nothing_changes, refused
 
 from lakehouse.web.routes import ROUTES
+
+ASKED = ("create", "upload", "read", "stream", "stat", "list_objects", "delete_blobs", "local_file")
+"""The methods of a bucket that reach its store."""
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,32 @@ def test_401_comes_before_the_body(lake: Lake) -> None:
     head = f"PUT /v1/storage/put/k HTTP/1.1\r\nHost: {lake.host}\r\nContent-Length: 9\r\n"
     received = Client(lake.port).raw(f"{head}Expect: 100-continue\r\n\r\n".encode(), end=True)
     assert received.startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_401_asks_nothing_of_the_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_lake(tmp_path / "bucket", queries=False, poll_interval_s=60) as lake:
+        lake.token = closed(lake)
+        lake.put("k")
+        asked: list[str] = []
+
+        def counted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*given: Any, **more: Any) -> Any:
+                asked.append(name)
+                return method(*given, **more)
+
+            return call
+
+        bucket = lake.service.node.bucket
+        for name in ASKED:
+            monkeypatch.setattr(bucket, name, counted(name, getattr(bucket, name)))
+        for token in (None, "lh_nobody_nothing", "x.y.z"):
+            for route in ROUTES:
+                path = route.path.replace("{", "").replace("}", "")
+                if not route.public:
+                    assert Client(lake.port, token).ask(route.method, path).status == 401
+        assert asked == []
+        lake.get("k")
+        assert asked != []
 
 
 def test_a_token_is_a_password_too(lake: Lake) -> None:

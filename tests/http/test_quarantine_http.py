@@ -130,3 +130,23 @@ def test_undecodable_bytes_are_kept_as_they_came(lake: Lake, fresh: Fresh) -> No
     body = lake.ingest(f"name={fresh()}&{ASIDE}", b"a\nok\n\xff\xfe\n").json
     [row] = fetched(lake, body["quarantine"]["key"])
     assert (row["line"], row["raw"]) == (3, b"\xff\xfe")
+
+
+def test_the_rows_as_a_file_like_their_source(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    path = f"/v1/catalog/quarantine/{name}"
+    refused(lake.ask("GET", path), 404, "dataset_not_found")
+    lake.ingest(f"name={name}&{ASIDE}", b"a,b\n1,x\n2\n")
+    lake.ingest(f"name={name}&{ASIDE}&mode=append&delimiter=;", b"a;b\n3;y;z\n")
+    first, second = lake.ask("GET", path).json["files"]
+    assert (first["options"], first["row_count"]) == ([["on_error", "quarantine"]], 1)
+    assert ["delimiter", ";"] in second["options"]
+    refused(lake.ask("GET", f"{path}?raw=true"), 400, "invalid_request")
+    refused(lake.ask("GET", f"{path}?key=none"), 404, "quarantine_not_found")
+    raw = lake.ask("GET", f"{path}?raw=true&key={second['key']}")
+    assert (raw.body, raw.headers["Content-Disposition"]) == (b"a;b\n3;y;z\n", "attachment")
+    assert lake.ask("HEAD", f"{path}?raw=true&key={second['key']}").body == b""
+    mended = f"name={name}&mode=append&resolves={first['key']}"
+    assert lake.ingest(mended, b"a,b\n2,w\n").status == 200
+    assert [each["key"] for each in lake.ask("GET", path).json["files"]] == [second["key"]]
+    assert lake.ask("GET", f"{path}?raw=true").body == raw.body

@@ -110,11 +110,6 @@ class Deriver:
             raise ValueError("a table without a version has no columns")
         return self._newest
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no version can be read."""
-        return self._newest is None
-
     def document(self) -> Document:
         """The metadata after the last version."""
         if self._newest is None:

@@ -227,6 +227,8 @@ class Service:
     def _standing(self) -> list[Standing]:
         """The values of the gauges now."""
         node, reader = self.node, self.objects.reader
+        cache = reader.cache
+        lost, wrong = (cache.failed_writes, cache.discarded) if cache else (0, 0)
         head, there, done = node.state.head, counts(node.state), node.writer.counts
         queries, listeners = self.sql.queries.count(), self.feed.gate.inside
         return [
@@ -247,6 +249,8 @@ class Service:
             ("lakehouse_halted", "1 if this process accepts no changes.", bool(node.writer.fault)),
             ("lakehouse_objects_damaged_total", "Reads of damaged objects.", reader.damaged),
             ("lakehouse_blocks_fetched_total", "Blocks from the store.", reader.remote.fetched),
+            ("lakehouse_cache_writes_failed_total", "Blocks that could not be cached.", lost),
+            ("lakehouse_cache_blocks_wrong_total", "Cached blocks with other bytes.", wrong),
             ("lakehouse_puts_in_flight", "PUTs that are received.", self._puts.inside),
             ("lakehouse_ingests_in_flight", "Files received or read.", self._ingests.inside),
             ("lakehouse_audit_lost_total", "Audit entries dropped.", self.audit.log.lost),

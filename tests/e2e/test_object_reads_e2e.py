@@ -73,6 +73,11 @@ def cached(cache: Path) -> list[Path]:
     return [path for path in cache.rglob("*") if path.is_file()]
 
 
+def metric(lakehouse: Lakehouse, name: str) -> float:
+    text = lakehouse.client.request("GET", "/metrics").body.decode()
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
@@ -152,6 +157,8 @@ def test_two_servers_share_a_cache_and_a_restart_keeps_it(
         path.write_bytes(b"x" * path.stat().st_size)
     assert rows(one, f"{SUM} WHERE n >= 0") == rows(two, f"{SUM} WHERE n >= 0") == first
     assert weather.gets > fetched
+    wrong = "lakehouse_cache_blocks_wrong_total"
+    assert metric(one, wrong) + metric(two, wrong) > 0
 
 
 def test_a_kill_during_fills_leaves_nothing_wrong(
@@ -196,5 +203,6 @@ def test_a_full_cache_disk_only_costs_time(start: Start, weather: Weather, tmp_p
         assert rows(lakehouse, f"{SUM} WHERE n >= 0") == first
         assert weather.gets >= before
         assert cached(disk) == []
+        assert metric(lakehouse, "lakehouse_cache_writes_failed_total") > 0
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)

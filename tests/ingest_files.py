@@ -17,6 +17,8 @@ from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract
 
 Rows = list[tuple[Any, ...]]
+QuarantinedRow = tuple[int, str | None, str, bytes]
+"""Line, column, reason and the bytes of the record."""
 
 
 def ingest(
@@ -54,6 +56,20 @@ def parsed(data: bytes | Path, into: Path, **given: Any) -> Parsed:
     result = ingest(data, into, **given)
     assert isinstance(result, Parsed), result
     return result
+
+
+def quarantining(data: bytes | Path, into: Path, **given: Any) -> Parsed:
+    """As `parsed`, with bad rows in quarantine."""
+    return parsed(data, into, on_error="quarantine", **given)
+
+
+def quarantined(result: Parsed) -> list[QuarantinedRow]:
+    """The rows in quarantine, read by another reader than ours."""
+    if result.quarantine is None:
+        return []
+    rows = pq.read_table(result.quarantine.file.content).to_pylist()
+    assert len(rows) == result.quarantine.file.row_count
+    return [(row["line"], row["column"], row["reason"], row["raw"]) for row in rows]
 
 
 def refused(data: bytes | Path, into: Path, **given: Any) -> Refused:

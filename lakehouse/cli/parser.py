@@ -170,19 +170,11 @@ def _sql(commands: "Commands[Parser]") -> None:
         help="write the result to a file; replaces it when complete",
     )
     command.add_argument(
-        "--limit",
-        type=number,
-        metavar="N",
-        help="rows of a table to print; 0 prints all (default: 1000 on a terminal, else all)",
-    )
-    command.add_argument("--profile", metavar="NAME", help="what names stand for; see `profile`")
-    command.add_argument(
         "--engine",
         metavar="spark://HOST:PORT",
         help="run the statement by Spark Connect on another engine, in its own SQL",
     )
-    add_pager(command)
-    add_as_of(command)
+    _add_query_options(command)
 
 
 def _shell(commands: "Commands[Parser]") -> None:
@@ -192,6 +184,10 @@ def _shell(commands: "Commands[Parser]") -> None:
         "Run SQL statements at a prompt",
         "Completes names with Tab; \\? at the prompt lists its commands. Runs a file from stdin too.",
     )
+    _add_query_options(command)
+
+
+def _add_query_options(command: Parser) -> None:
     command.add_argument(
         "--limit",
         type=number,

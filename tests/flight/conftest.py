@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-import structlog
 from lake_server import Lake, running_lake
+from server_logs import captured_logs
 from structlog.testing import LogCapture
 
 
@@ -23,11 +23,5 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[LogCapture]:
     """What is logged during one test. A bug fails it, unless the test clears the entries."""
-    log = LogCapture()
-    context = structlog.contextvars.merge_contextvars
-    every_level = structlog.make_filtering_bound_logger(0)
-    processors = [context, structlog.processors.format_exc_info, log]
-    structlog.configure(processors=processors, wrapper_class=every_level)
-    yield log
-    bugs = [entry for entry in log.entries if entry["event"] == "bug"]
-    assert not bugs, bugs[0]["exception"]
+    with captured_logs() as log:
+        yield log

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from command_line import CommandLine, csv
 from lake_server import Lake, running_lake
+from server_logs import captured_logs
 from structlog.testing import LogCapture
 
 
@@ -58,13 +58,5 @@ def emptied(lakehouse: CommandLine) -> CommandLine:
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[LogCapture]:
     """What is logged during one test. A bug fails it, unless the test clears the entries."""
-    log = LogCapture()
-    context = structlog.contextvars.merge_contextvars
-    # A command of an earlier test has set the level to `error`.
-    every_level = structlog.make_filtering_bound_logger(0)
-    processors = [context, structlog.processors.format_exc_info, log]
-    structlog.configure(processors=processors, wrapper_class=every_level)
-    yield log
-    # No reset: a server may still have a word to say about the last request.
-    bugs = [entry for entry in log.entries if entry["event"] == "bug"]
-    assert not bugs, bugs[0]["exception"]
+    with captured_logs() as log:
+        yield log

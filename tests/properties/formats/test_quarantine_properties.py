@@ -3,34 +3,17 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from ingest_files import parsed, refused, temporary
+from ingest_files import parsed, quarantined, quarantining, refused, temporary
 from slow_readings import types_of_value
 
 from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.quarantine_pieces import Pieces
 from lakehouse.formats.csv.record_scanner import line_ends, spans
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.reader import Parsed
 from lakehouse.formats.types import TYPES
 from lakehouse.formats.value_fit import all_fit, fit_mask
-
-Aside = tuple[int, str | None, str, bytes]
-
-
-def sifted(data: bytes, into: Path, **given_: object) -> Parsed:
-    return parsed(data, into, on_error="quarantine", **given_)
-
-
-def aside(result: Parsed) -> list[Aside]:
-    if result.quarantine is None:
-        return []
-    rows = pq.read_table(result.quarantine.file.content).to_pylist()
-    assert len(rows) == result.quarantine.file.row_count
-    return [(row["line"], row["column"], row["reason"], row["raw"]) for row in rows]
-
 
 _nasty = st.sampled_from(
     [b'"', b'"', b",", b"\n", b"\r\n", b"\r", b"x", b"1", b'""', b"\xff", b"\xc3\xa4", b"\n\n"]
@@ -67,8 +50,8 @@ def _placed(data: bytes, line: int, dialect: Dialect, columns: int) -> list[tupl
 def test_what_is_refused_whole_is_what_would_be_set_aside_first(body: bytes) -> None:
     data = b"a,b\n" + body
     with temporary() as first, temporary() as second:
-        result = sifted(data, Path(first))
-        rows = aside(result)
+        result = quarantining(data, Path(first))
+        rows = quarantined(result)
         if rows:
             refusal = refused(data, Path(second))
             assert rows[0][0] <= refusal.errors[0]["line"]

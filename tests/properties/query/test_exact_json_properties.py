@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -13,6 +14,7 @@ import pytest
 from duckdb_sessions import cursor
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from result_documents import as_json
 
 from lakehouse.query.worker.session import document
 
@@ -26,11 +28,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @pytest.fixture(scope="module")
 def ask(connection: duckdb.DuckDBPyConnection) -> Callable[..., Any]:
-    def ask(sql: str, values: Any = None) -> Any:
-        _, pieces, _ = document(connection.cursor(), sql, values)
-        return json.loads(b"".join(pieces))
-
-    return ask
+    return partial(as_json, connection)
 
 
 def test_rows_wider_than_a_batch_should_be_are_still_whole(ask: Callable[..., Any]) -> None:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import duckdb
 import pytest
 from duckdb_sessions import cursor
+from result_documents import as_json
 
 from lakehouse.query.render.exact_casts import exact_sql
 from lakehouse.query.render.formats import FORMATS
@@ -23,11 +25,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @pytest.fixture(scope="module")
 def ask(connection: duckdb.DuckDBPyConnection) -> Callable[..., Any]:
-    def ask(sql: str, values: Any = None) -> Any:
-        _, pieces, _ = document(connection.cursor(), sql, values)
-        return json.loads(b"".join(pieces))
-
-    return ask
+    return partial(as_json, connection)
 
 
 VALUES = [

@@ -4,21 +4,18 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from duckdb_sessions import cursor
+from result_documents import arrow, parquet, rendered
 
 from lakehouse.domain.errors import RefusedError
 from lakehouse.query.render.documents import DOCUMENTS
 from lakehouse.query.render.formats import FORMATS, named
 from lakehouse.query.render.rows import distinct
 from lakehouse.query.worker.session import document
-
-Ask = Callable[..., bytes]
 
 EVERY_TYPE = """
 SELECT i, i > 1 AS flag, [i > 1, true, NULL] AS flags, {'f': i > 1, 'g': [i = 2]} AS inner_flags,
@@ -33,29 +30,9 @@ UNION ALL BY NAME SELECT NULL::BIGINT AS i
 """
 
 
-@pytest.fixture(scope="module")
-def ask() -> Iterator[Ask]:
-    connection = cursor()
-
-    def ask(sql: str, format_: str) -> bytes:
-        _, pieces, _ = document(connection.cursor(), sql, None, format_)
-        return b"".join(pieces)
-
-    yield ask
-    connection.close()
-
-
-def arrow(data: bytes) -> pa.Table:
-    return pa.ipc.open_stream(data).read_all()
-
-
-def parquet(data: bytes) -> pa.Table:
-    return pq.read_table(pa.BufferReader(data))
-
-
 @pytest.mark.parametrize("read", [arrow, parquet])
-def test_every_type_is_a_plain_one_for_other_readers(ask: Ask, read: Any) -> None:
-    table = read(ask(EVERY_TYPE, read.__name__))
+def test_every_type_is_a_plain_one_for_other_readers(read: Any) -> None:
+    table = read(rendered(EVERY_TYPE, read.__name__))
     table.validate(full=True)
     assert not [f for f in table.schema if isinstance(f.type, pa.BaseExtensionType)]
     row = table.to_pylist()[1]
@@ -75,10 +52,10 @@ def test_every_type_is_a_plain_one_for_other_readers(ask: Ask, read: Any) -> Non
 
 
 @pytest.mark.parametrize("read", [arrow, parquet])
-def test_a_hugeint_is_a_decimal_for_other_readers(ask: Ask, read: Any) -> None:
+def test_a_hugeint_is_a_decimal_for_other_readers(read: Any) -> None:
     largest = "99999999999999999999999999999999999999"
     sql = f"SELECT sum(i) AS s, {largest}::HUGEINT AS l, [-{largest}::HUGEINT] AS n FROM range(3) t(i)"
-    table = read(ask(sql, read.__name__))
+    table = read(rendered(sql, read.__name__))
     assert [str(field.type) for field in table.schema][:2] == ["decimal128(38, 0)"] * 2
     (row,) = table.to_pylist()
     assert row == {"s": 3, "l": int(largest), "n": [-int(largest)]}
@@ -86,28 +63,26 @@ def test_a_hugeint_is_a_decimal_for_other_readers(ask: Ask, read: Any) -> None:
 
 @pytest.mark.parametrize("format_", ["arrow", "parquet"])
 @pytest.mark.parametrize("value", ["x", "-x", "[1, x]", "{'a': x}", "MAP {'k': x}"])
-def test_a_hugeint_of_more_digits_fails_with_the_hint_to_cast(
-    ask: Ask, format_: str, value: str
-) -> None:
+def test_a_hugeint_of_more_digits_fails_with_the_hint_to_cast(format_: str, value: str) -> None:
     sql = f"SELECT {value} AS v FROM (SELECT 100000000000000000000000000000000000000::HUGEINT AS x)"
     with pytest.raises(RefusedError, match="cast the column to VARCHAR") as caught:
-        ask(sql, format_)
+        rendered(sql, format_)
     assert caught.value.refused.code == "sql_error"
-    assert ask(sql, "json")
+    assert rendered(sql, "json")
 
 
-def test_a_union_stays_one_in_arrow_and_is_text_in_parquet(ask: Ask) -> None:
+def test_a_union_stays_one_in_arrow_and_is_text_in_parquet() -> None:
     sql = "SELECT union_value(a := true) AS u, [row(1, true)] AS t FROM range(2)"
-    assert arrow(ask(sql, "arrow"))["u"].to_pylist() == [True, True]
+    assert arrow(rendered(sql, "arrow"))["u"].to_pylist() == [True, True]
     assert (
-        parquet(ask(sql, "parquet")).to_pylist()
+        parquet(rendered(sql, "parquet")).to_pylist()
         == [{"u": "true", "t": [{"element1": 1, "element2": True}]}] * 2
     )
 
 
 @pytest.mark.parametrize("format_", DOCUMENTS)
-def test_an_empty_result_is_whole(ask: Ask, format_: str) -> None:
-    data = ask("SELECT 1 AS a, 'x' AS b WHERE false", format_)
+def test_an_empty_result_is_whole(format_: str) -> None:
+    data = rendered("SELECT 1 AS a, 'x' AS b WHERE false", format_)
     assert {
         "json": lambda: json.loads(data)["rows"] == [],
         "ndjson": lambda: data == b"",
@@ -117,9 +92,9 @@ def test_an_empty_result_is_whole(ask: Ask, format_: str) -> None:
     }[format_]()
 
 
-def test_ndjson_is_an_object_a_row_and_suffixes_repeated_names(ask: Ask) -> None:
+def test_ndjson_is_an_object_a_row_and_suffixes_repeated_names() -> None:
     sql = """SELECT 1 AS a, NULL AS a, 'x\ny' AS "q\"\"", 2 AS a_2, 9007199254740993 AS a"""
-    assert [json.loads(line) for line in ask(sql, "ndjson").splitlines()] == [
+    assert [json.loads(line) for line in rendered(sql, "ndjson").splitlines()] == [
         {"a": 1, "a_3": None, 'q"': "x\ny", "a_2": 2, "a_4": "9007199254740993"}
     ]
 
@@ -139,30 +114,30 @@ def test_a_repeated_name_gets_the_first_that_is_free(names: str, found: str) -> 
     assert distinct(names.split()) == tuple(found.split())
 
 
-def test_csv_tells_null_from_empty_and_quotes_what_must_be(ask: Ask) -> None:
+def test_csv_tells_null_from_empty_and_quotes_what_must_be() -> None:
     sql = """SELECT * FROM (VALUES (1, NULL, 'a'), (2, '', 'b,c'), (NULL, 'x"y', E'l\nm'),
         (4, 'plain', E'r\rs'))  t("id", "a \"\"b\"\"", c)"""
-    assert ask(sql, "csv") == (
+    assert rendered(sql, "csv") == (
         b'id,"a ""b""",c\n1,,a\n2,"","b,c"\n,"x""y","l\nm"\n4,plain,"r\rs"\n'
     )
 
 
-def test_csv_values_stand_without_the_quotes_of_json(ask: Ask) -> None:
+def test_csv_values_stand_without_the_quotes_of_json() -> None:
     sql = """SELECT true, 1.10::DECIMAL(4,2), 'NaN'::DOUBLE, 9007199254740993, DATE '2020-01-02',
         TIMESTAMPTZ '2020-01-02 03:04:05Z', 'é', 'b'::ENUM('a,b', 'b'), '"q"'::JSON,
         [1, 2], {'a': 'x'}, NULL, 'x'::BLOB, 5::HUGEINT, INTERVAL 1 DAY"""
-    line = ask(sql, "csv").decode().split("\n", 1)[1]
+    line = rendered(sql, "csv").decode().split("\n", 1)[1]
     assert line == (
         'true,1.10,NaN,9007199254740993,2020-01-02,2020-01-02T03:04:05Z,é,b,"""q""",'
         '"[1,2]","{""a"":""x""}",,eA==,5,1 day\n'
     )
 
 
-def test_csv_reads_back_as_json_tells(ask: Ask) -> None:
+def test_csv_reads_back_as_json_tells() -> None:
     sql = """SELECT i, if(i % 7 = 0, NULL, repeat(chr((32 + i % 90)::INTEGER), (i % 5)::INTEGER)) AS s,
         i / 8 AS d FROM range(5000) t(i)"""
-    wanted = json.loads(ask(sql, "json"))["rows"]
-    rows = list(csv.reader(io.StringIO(ask(sql, "csv").decode(), newline="")))[1:]
+    wanted = json.loads(rendered(sql, "json"))["rows"]
+    rows = list(csv.reader(io.StringIO(rendered(sql, "csv").decode(), newline="")))[1:]
     assert [[int(i), s, float(d)] for i, s, d in rows] == [[i, s or "", d] for i, s, d in wanted]
 
 

@@ -22,6 +22,8 @@ from lakehouse.config import ConfigError, Settings, load
 from lakehouse.domain.errors import Refused, RefusedError
 
 OK, USAGE = 0, 2
+SERVE = "serve"
+"""The one command that asks no server, whatever the setting `url` says."""
 STDERR = 2
 OPTIONS = (
     *("bucket", "url", "token_file", "host", "port", "flight_port", "role", "tls_cert", "tls_key"),
@@ -134,15 +136,20 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     whole = " ".join(filter(None, (name, getattr(arguments, "subcommand", None))))
     name = whole if whole in MODULES else name
-    if settings.url is not None:
+    if settings.url is not None and name != SERVE:
         if (why := ON_THE_BUCKET.get(whole)) is not None:
             detail = f"{whole} needs the bucket itself, since {why}: add --bucket URL"
             raise UsageError(f"lakehouse: {detail}")
         module = "remote.lists" if whole in OF_A_SERVER else f"commands.{MODULES[name]}"
         return _ended(module, name, arguments, settings)
-    # A command that asks a server meets none of these faults, and loads none of this.
+    # A command that asks a server meets none of these faults, logs nothing, and loads none of this.
+    from lakehouse.process.imports import import_structlog
+
+    import_structlog()
+    from lakehouse import logs
     from lakehouse.commit.faults import KNOWN, refusal
 
+    logs.configure("error")
     try:
         return _ended(f"commands.{MODULES[name]}", name, arguments, settings)
     except KNOWN as error:
@@ -152,10 +159,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _ended(module: str, name: str, arguments: argparse.Namespace, settings: Settings) -> int:
     """Run a command to its end; its exit code."""
     commands = importlib.import_module(f"lakehouse.cli.{module}").COMMANDS
-    from lakehouse import logs
     from lakehouse.cli.interrupt import run
 
-    logs.configure("error")
     return run(commands[name.rpartition(" ")[2]](arguments, settings))
 
 

@@ -1,6 +1,7 @@
 """What the command line loads before it knows its command, and that its help is whole and plain."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ SLOW = {
 OWN_MODULES = 26
 """More of our own than these and the start-up has grown a second purpose."""
 OF_A_SERVER = (
-    *("aiohttp", "duckdb", "pyarrow", "botocore", "cryptography", "fastavro"),
+    *("aiohttp", "duckdb", "pyarrow", "botocore", "cryptography", "fastavro", "rich", "structlog"),
     *(
         "lakehouse.wiring",
         "lakehouse.service.service",
@@ -73,6 +74,26 @@ def test_a_command_that_asks_a_server_loads_the_client_alone(words: tuple[str, .
     loaded = json.loads(ended.stderr.splitlines()[-1])
     assert {"lakehouse.client.http", "urllib3"} <= {*loaded}, ended.stderr
     assert [name for name in loaded if name.startswith(OF_A_SERVER)] == []
+
+
+def test_structlog_is_loaded_without_rich_which_stays_importable() -> None:
+    """For tracebacks in colour, which our logs do not have."""
+    code = (
+        "import sys; from lakehouse.process.imports import import_structlog; import_structlog(); "
+        "assert 'structlog' in sys.modules and 'rich' not in sys.modules; import rich.console"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_serve_is_no_command_that_asks_a_server(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no directory")
+    environ = os.environ | {"LAKEHOUSE_URL": "http://127.0.0.1:9", "LAKEHOUSE_BUCKET": "file"}
+    command = [sys.executable, "-m", "lakehouse", "serve", "--port", "0"]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environ
+    )
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.startswith("lakehouse: ")
 
 
 def test_the_parser_names_the_formats_that_there_are() -> None:

@@ -4,6 +4,7 @@ The token comes from a file, a variable or the secrets file, never from an argum
 machine can read the arguments of a process. It is not sent over plain HTTP to another machine.
 """
 
+import logging
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ UNREACHABLE = "server_unreachable"
 def connected(settings: Settings, environ: Mapping[str, str], actor: str | None = None) -> Lake:
     """The lake at the setting `url`. Nothing is sent yet. Raises ConfigError."""
     url = settings.url or ""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     token = token_of(settings, environ)
     try:
         lake = connect(url, token, actor=actor)

@@ -47,6 +47,8 @@ class RowSearch(msgspec.Struct, frozen=True):
     set: tuple[tuple[str, str], ...] = ()
     changed: bool = False
     """Instead of positions, answer all rows in order, those that match with their new values."""
+    values: bool = False
+    """Instead of positions, answer the new values of the rows that match, in the rows' order."""
     key: tuple[str, ...] = ()
     """Instead of `where`: the rows that have in these columns the values of a row of the view KEYS."""
     outside: int = 0

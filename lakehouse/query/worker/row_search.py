@@ -104,6 +104,8 @@ def planned(
         text.add(f"SELECT {_POSITIONS} FROM {name} WHERE ")  # noqa: S608  names are quoted
         text.add_expression(where, "")
         text.add(f" IS NOT TRUE ORDER BY ALL LIMIT {search.outside}")
+    elif search.values:
+        _new_values(text, name, where, values)
     else:
         (_changed_rows if search.changed else _found_rows)(text, name, columns, where, values)
     return RowPlan(text.sql, tuple(text.places), reads_clock)
@@ -191,6 +193,19 @@ def _found_rows(
         text.add_expression(each.expression, each.label)
         text.add(f" AS {called}")
     text.add(")")
+
+
+def _new_values(text: _Text, name: str, where: RowExpression, values: list[_NewValue]) -> None:
+    """The new values of the rows that match, in the order of the rows."""
+    text.add(f"FROM (SELECT * FROM {name} WHERE ")  # noqa: S608  names are quoted
+    text.add_expression(where, "")
+    text.add(f") AS {name} SELECT ")
+    for place, value in enumerate(values):
+        text.add(", " if place else "")
+        before, after = cast_sql(value.type_, value.column_type)
+        text.add(before)
+        text.add_expression(value.expression, value.label)
+        text.add(f"{after} AS {quoted(value.column)}")
 
 
 def _changed_rows(

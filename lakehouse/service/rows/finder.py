@@ -9,18 +9,21 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from journal.events import Column, Object
+from journal.threads import in_thread
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.messages import KEYS, RowSearch
 from lakehouse.query.object_channel import ObjectSource
 from lakehouse.service.caller import Caller
+from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.rows.arrow_stream import T, read_in_thread
 from lakehouse.service.rows.file_objects import FileObjects
@@ -70,8 +73,7 @@ class RowFinder:
         self._principal = principal
         self._is_work = is_work
         """Whether a change needs the rows, so that the time limit of queries is not its own."""
-        self.large = LargeObjects(objects, pool)
-        """For objects that no worker should read."""
+        self._large = LargeObjects(objects, pool)
         self._objects = objects
         self._engine = engine
         self._pool = pool
@@ -132,6 +134,39 @@ class RowFinder:
             query = Query("", format=ARROW, rows=rows, is_work=self._is_work)
         async with self._reading(state, dataset, (item,), query) as result:
             return await read_in_thread(self._pool, result.chunks, work)
+
+    async def rewrite_large(
+        self,
+        state: State,
+        dataset: Dataset,
+        item: Object,
+        rows: pa.Int64Array,
+        search: RowSearch,
+        place: WorkDir,
+    ) -> tuple[ParquetFile, ...] | None:
+        """A large object without these rows, or with the new values that the search has for them.
+
+        None where its process fails. Raises RefusedError as `find` does.
+        """
+        values = None
+        if search.set:
+            values = await in_thread(self._pool, place.fresh) / "values.arrow"
+            await self._store_values(state, dataset, item, search, values)
+        files = await self._large.rewritten(state, dataset, item, rows, place, values)
+        if values is not None:
+            await in_thread(self._pool, values.unlink)
+        return files
+
+    async def _store_values(
+        self, state: State, dataset: Dataset, item: Object, search: RowSearch, path: Path
+    ) -> None:
+        """Write the new values of the rows that `search` finds in an object to a file, as Arrow stream."""
+        rows = msgspec.structs.replace(search, values=True)
+        query = Query("", format=ARROW, rows=rows, is_work=self._is_work)
+        async with self._reading(state, dataset, (item,), query) as result:
+            with await in_thread(self._pool, partial(open, path, "wb")) as file:
+                async for chunk in result.chunks:
+                    await in_thread(self._pool, partial(file.write, chunk))
 
     @asynccontextmanager
     async def _reading(

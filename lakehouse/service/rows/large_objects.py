@@ -1,4 +1,4 @@
-"""Large objects without some of their rows: verified, then rewritten by a process of its own.
+"""Large objects with a change of some rows: verified, then rewritten by a process of its own.
 
 What a query worker reads of an object passes through this process, which for a large one would take the
 time of other requests. Must never decode an object here.
@@ -14,7 +14,7 @@ import pyarrow as pa
 from journal.events import Object
 from journal.threads import in_thread
 from lakehouse.domain.errors import RefusedError
-from lakehouse.formats.parquet.rewriting import RewriteRequest, rewrite_file
+from lakehouse.formats.parquet.rewriting.request import RewriteRequest, rewrite_file
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.objects.extents import Extent
 from lakehouse.objects.file_identity import file_identity
@@ -37,19 +37,27 @@ class LargeObjects:
         self._objects = objects
         self._pool = pool
 
-    async def without(
-        self, state: State, dataset: Dataset, item: Object, rows: pa.Int64Array, place: WorkDir
+    async def rewritten(
+        self,
+        state: State,
+        dataset: Dataset,
+        item: Object,
+        rows: pa.Int64Array,
+        place: WorkDir,
+        values: Path | None = None,
     ) -> tuple[ParquetFile, ...] | None:
-        """The object without these rows, in today's types; None where the process fails.
+        """The object in today's types, without these rows, or with the `values` of an Arrow stream.
 
+        None where the process fails.
         Raises RefusedError as reads do.
         """
         there = await in_thread(self._pool, place.fresh)
         file = await self._file(state, item, there / "object.parquet")
-        await in_thread(self._pool, partial(_store, rows, there / "removed"))
+        await in_thread(self._pool, partial(_store, rows, there / "rows"))
         into = await in_thread(self._pool, place.fresh)
         request = RewriteRequest(
-            *(file.path, file.identity, str(there / "removed"), dataset.schema, str(into))
+            *(file.path, file.identity, str(there / "rows"), dataset.schema, str(into)),
+            values=str(values) if values is not None else None,
         )
         found = await rewrite_file(request)
         await in_thread(self._pool, partial((there / "object.parquet").unlink, missing_ok=True))
@@ -57,7 +65,8 @@ class LargeObjects:
             return None
         files = found.parquet_files(into)
         left = sum(each.row_count for each in files)
-        return files if item.row_count in (None, left + len(rows)) else None
+        removed = 0 if values is not None else len(rows)
+        return files if item.row_count in (None, left + removed) else None
 
     async def _file(self, state: State, item: Object, path: Path) -> Extent:
         """A file with the object's verified bytes: the local bucket's own, or a copy at `path`."""

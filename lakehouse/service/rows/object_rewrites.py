@@ -156,7 +156,7 @@ class ObjectRewrites:
         files: tuple[ParquetFile, ...] | None = ()
         with full_disk_refused():
             if not self._dry_run:
-                files = await self._large(state, dataset, item, rows) if not updates else None
+                files = await self._large(state, dataset, item, rows, search)
             if files is None:
                 removed = rows[:0] if updates else rows
                 write = partial(_write, dataset, removed, self._work_dir, self._limits)
@@ -165,15 +165,17 @@ class ObjectRewrites:
         return NewObjects(files, count if updates else 0, count)
 
     async def _large(
-        self, state: State, dataset: Dataset, item: Object, rows: pa.Int64Array
+        self, state: State, dataset: Dataset, item: Object, rows: pa.Int64Array, search: RowSearch
     ) -> tuple[ParquetFile, ...] | None:
-        """The files of a large object without these rows; None of another, or where that fails.
+        """The files of a large object with the change; None of another, or where that fails.
 
-        Also of a small one with nested columns, since a worker knows the types of all objects together.
+        Rows are removed so from a small one with nested columns too, since a worker knows the types of
+        all objects together.
         """
-        if item.size_bytes < LARGE_BYTES and is_flat(dataset):
+        if item.size_bytes < LARGE_BYTES and (search.set or is_flat(dataset)):
             return None
-        return await self._finder.large.without(state, dataset, item, rows, self._work_dir)
+        rewrite = self._finder.rewrite_large
+        return await rewrite(state, dataset, item, rows, search, self._work_dir)
 
     def _rewritten(self, state: State, live: Dataset) -> Rewritten:
         concerned = [item for item in live.objects if item.blob in self._written]

@@ -1,4 +1,4 @@
-"""`python -m lakehouse.formats.parquet.rewrite_program`: a file without some of its rows.
+"""`python -m lakehouse.formats.parquet.rewriting.program`: a file without some of its rows.
 
 The whole of one short-lived process: a `RewriteRequest` on stdin, `RewrittenFile` on stdout, both JSON. It
 may crash, which its caller must take for an answer. It must never be imported by the server.
@@ -12,8 +12,9 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.parquet.group_rewriter import GroupRewriter
-from lakehouse.formats.parquet.rewriting import NewFile, RewriteRequest, RewrittenFile
+from lakehouse.formats.parquet.rewriting.group_rewriter import GroupRewriter
+from lakehouse.formats.parquet.rewriting.request import NewFile, RewriteRequest, RewrittenFile
+from lakehouse.formats.parquet.rewriting.row_edits import NewValues, Removal, RowEdit
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.objects.file_identity import file_identity
 from lakehouse.process.imports import refuse_pandas
@@ -25,19 +26,23 @@ MEMORY_BYTES = 6 << 30
 
 def rewritten(request: RewriteRequest) -> RewrittenFile:
     """The files that were written, or the problem."""
-    removed = _positions(Path(request.removed))
     into = Path(request.directory)
     try:
         with Path(request.file).open("rb") as file:
             # By the descriptor: whatever has the name meanwhile, these are the bytes that are read.
             path = Path(f"/proc/self/fd/{file.fileno()}")
-            rewriter = GroupRewriter(path, request.columns, removed, into, IngestLimits())
+            rewriter = GroupRewriter(path, request.columns, _edit(request), into, IngestLimits())
             files = rewriter.files()
             if file_identity(file.fileno()) != request.identity:
                 return RewrittenFile(problem="the file is another one than was verified")
         return RewrittenFile(tuple(map(_named, files)))
     except (pa.ArrowException, duckdb.Error, OSError, ValueError) as error:
         return RewrittenFile(problem=type(error).__name__)
+
+
+def _edit(request: RewriteRequest) -> RowEdit:
+    rows = _positions(Path(request.rows))
+    return Removal(rows) if request.values is None else NewValues(rows, Path(request.values))
 
 
 def _named(file: ParquetFile) -> NewFile:

@@ -1,19 +1,19 @@
-"""One file's row groups without some rows: copied, or decoded and rewritten by several threads.
+"""One file's row groups with a change of some rows: copied, or decoded and rewritten by several threads.
 
 Each share of the row groups becomes a small file, whose row groups are then copied behind those before
 them, so that the order of the rows is kept whichever thread ends first. Must never hold more than a
 few shares: a file is larger than memory.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakehouse.formats.limits import IngestLimits
@@ -21,9 +21,9 @@ from lakehouse.formats.ordered_parallel import ByteBudget, ordered_parallel_map
 from lakehouse.formats.parquet.column_encodings import encodings
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.merge_casts import Casts, cast_connection, target_schema
-from lakehouse.formats.parquet.rewriter import kept
-from lakehouse.formats.parquet.splicing import Footer, Piece, SplicedFile, footer_of
-from lakehouse.formats.parquet.untouched_groups import GroupRun, can_be_copied, planned
+from lakehouse.formats.parquet.rewriting.row_edits import RowEdit
+from lakehouse.formats.parquet.rewriting.splicing import Footer, Piece, SplicedFile, footer_of
+from lakehouse.formats.parquet.rewriting.untouched_groups import GroupRun, can_be_copied, planned
 from lakehouse.formats.parquet.writer import (
     WRITER,
     HashedFile,
@@ -42,7 +42,7 @@ READ_BYTES = 1024 * 1024
 
 
 class GroupRewriter:
-    """Writes one file without the rows `removed`: positions from 0, ascending.
+    """Writes one file anew with a change of some of its rows.
 
     `columns` are the dataset's, with today's types; None: those of the file. Raises ValueError where
     the file's values have no such types.
@@ -52,19 +52,22 @@ class GroupRewriter:
         self,
         path: Path,
         columns: Sequence[Column] | None,
-        removed: pa.Int64Array,
+        edit: RowEdit,
         directory: Path,
         limits: IngestLimits,
     ) -> None:
         self._path = path
         self._columns = columns
-        self._removed = removed
+        self._edit = edit
         self._directory = directory
         self._limits = limits
         with pq.ParquetFile(path) as file:
             self._metadata = file.metadata
+            self._names = file.schema_arrow.names
             types = target_schema([file.schema_arrow], columns, False, (str(path),))
         self._schema = with_field_ids(types, WRITER)
+        self._like = _template(self._schema, limits)
+        self._may_copy = can_be_copied(path, self._like)
         self._connection = cast_connection()
         self._encodings: dict[str, Any] = {}
 
@@ -73,12 +76,15 @@ class GroupRewriter:
 
         Raises pa.ArrowException, duckdb.Error, OSError, ValueError.
         """
-        like = _template(self._schema, self._limits)
-        may_copy = can_be_copied(self._path, like)
-        runs = planned(self._metadata, self._removed, self._limits, may_copy=may_copy)
+        removes = self._edit.columns is None
+        runs = planned(
+            *(self._metadata, self._edit.rows, self._limits),
+            may_copy=self._may_copy,
+            removes=removes,
+        )
         if not all(run.is_copied for run in runs):
             self._encodings = self._chosen_encodings()
-        new = _NewFiles(self._directory, like, self._limits.file_bytes)
+        new = _NewFiles(self._directory, self._like, self._limits.file_bytes)
         with ThreadPoolExecutor(THREADS) as pool:
             pieces = ordered_parallel_map(
                 *(pool, self._piece, runs, THREADS + 1, ByteBudget(AHEAD_BYTES)),
@@ -87,38 +93,70 @@ class GroupRewriter:
             for piece in pieces:
                 if piece is not None:
                     new.add(piece)
-                    if piece.path != self._path:
-                        piece.path.unlink()
         return new.finished()
 
     def _piece(self, run: GroupRun) -> Piece | None:
         """What takes the place of these row groups: themselves, or a file; None where no row is left."""
         if run.is_copied:
             return Piece(self._path, run.groups)
-        begin, end = (
-            bisect_left(self._removed, b, key=_number) for b in (run.first_row, run.end_row)
-        )
-        if end - begin == run.end_row - run.first_row:
+        if self._edit.columns is None and run.hits == run.end_row - run.first_row:
             return None
-        hits = pc.subtract(self._removed[begin:end], run.first_row)
         part = self._directory / f"rows-{run.first_row}.parquet"
-        rows = kept(self._decoded(run.groups), hits, self._schema)
-        write_groups(part, rows, self._schema, self._encodings, self._limits)
+        if self._edit.columns is not None and self._may_copy and len(run.groups) == 1:
+            names = self._edit.columns
+            fields = [field for field in self._schema if field.name in names]
+            self._write(part, run, pa.schema(fields), whole=True)
+            return Piece(self._path, run.groups, part)
+        self._write(part, run, self._schema, whole=False)
         return Piece(part)
 
-    def _decoded(self, groups: list[int]) -> Iterator[pa.RecordBatch]:
-        casts = Casts(self._connection.cursor(), self._columns, self._schema)
+    def _write(self, part: Path, run: GroupRun, schema: pa.Schema, *, whole: bool) -> None:
+        """These columns of the row groups into a file; `whole`: as one row group."""
+        rows = self._edit.applied(self._decoded(run.groups, schema), run.first_row, schema)
+        limits = self._limits
+        if whole:
+            count = run.end_row - run.first_row
+            limits = msgspec.structs.replace(
+                limits, row_group_rows=count, row_group_bytes=sys.maxsize
+            )
+        write_groups(part, rows, schema, _of_columns(self._encodings, schema), limits)
+
+    def _decoded(self, groups: list[int], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        casts = Casts(self._connection.cursor(), self._columns, schema)
         opened = pq.ParquetFile(
             self._path, metadata=self._metadata, buffer_size=READ_BYTES, pre_buffer=False
         )
+        wanted = [name for name in self._names if name in schema.names]
         with opened as file:
-            batches = file.iter_batches(BATCH_ROWS, row_groups=groups, use_threads=False)
-            yield from map(casts.cast, batches)
+            batches = file.iter_batches(
+                *(BATCH_ROWS,), row_groups=groups, columns=wanted, use_threads=False
+            )
+            for batch in batches:
+                if batch.schema.names != wanted:
+                    raise ValueError("Arrow reads other columns than the file's schema has")
+                yield casts.cast(batch)
 
     def _chosen_encodings(self) -> dict[str, Any]:
         """How all columns are encoded, by the first rows of the file."""
-        first = next(self._decoded([0]))
+        first = next(self._decoded([0], self._schema))
         return encodings(pa.Table.from_batches([first]))
+
+
+def _of_columns(options: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
+    """The options of a writer, for these columns alone."""
+    found = dict(options)
+    if "use_dictionary" in found:
+        roots = {name: name.partition(".")[0] for name in found["use_dictionary"]}
+        found["use_dictionary"] = [
+            path for path, root in roots.items() if path in schema.names or root in schema.names
+        ]
+    if "column_encoding" in found:
+        found["column_encoding"] = {
+            name: encoding
+            for name, encoding in found["column_encoding"].items()
+            if name in schema.names
+        }
+    return found
 
 
 class _NewFiles:
@@ -137,6 +175,9 @@ class _NewFiles:
             self._sink = HashedFile(self._directory / f"new-{len(self._done) + 1:05}.parquet")
             self._file = SplicedFile(self._like, self._sink)
         self._file.add(piece)
+        for part in (piece.path, piece.columns):
+            if part is not None and part.parent == self._directory:
+                part.unlink()
         if self._sink.tell() >= self._file_bytes:
             self._finish()
 
@@ -155,8 +196,3 @@ def _template(schema: pa.Schema, limits: IngestLimits) -> Footer:
     if not isinstance(empty.content, bytes):
         raise TypeError("a file was asked for in memory")
     return footer_of(BytesIO(empty.content))
-
-
-def _number(position: pa.Int64Scalar) -> int:
-    number: int = position.as_py()
-    return number

@@ -1,6 +1,6 @@
-"""A Parquet file without some of its rows: what is asked of the process that writes it, and its answer.
+"""A Parquet file with a change of some rows: what is asked of the process that writes it, and its answer.
 
-Owns the request and the answer. The process runs `rewrite_program`; a file can crash whoever decodes it,
+Owns the request and the answer. The process runs `program`; a file can crash whoever decodes it,
 so it must never be decoded in the server.
 """
 
@@ -18,18 +18,20 @@ REWRITE_S = 1_800.0
 
 
 class RewriteRequest(msgspec.Struct, frozen=True):
-    """A file that is written without some of its rows.
+    """A file that is rewritten without some of its rows, or with new values in them.
 
     `identity` is that of the file's verified bytes: with another one nothing that was read counts.
-    `removed` is a file of their positions, from 0, ascending, as int64 in the machine's order.
+    `rows` is a file of positions, from 0, ascending, as int64 in the machine's order. `values` is a file
+    with an Arrow stream: their new values, in the same order; None: these rows are removed.
     `columns` are the dataset's, with today's types; None: those of the file.
     """
 
     file: str
     identity: Identity
-    removed: str
+    rows: str
     columns: tuple[Column, ...] | None
     directory: str
+    values: str | None = None
 
 
 class NewFile(msgspec.Struct, frozen=True):
@@ -60,9 +62,9 @@ class RewrittenFile(msgspec.Struct, frozen=True):
 
 
 async def rewrite_file(request: RewriteRequest) -> RewrittenFile:
-    """Write the file's other rows, in a process of its own."""
+    """Rewrite the file, in a process of its own."""
     body = msgspec.json.encode(request)
-    answer = await run_child("lakehouse.formats.parquet.rewrite_program", body, REWRITE_S)
+    answer = await run_child("lakehouse.formats.parquet.rewriting.program", body, REWRITE_S)
     if answer is None:
         detail = "reading it takes the process down, or all the time or memory it may have"
         return RewrittenFile(problem=detail)

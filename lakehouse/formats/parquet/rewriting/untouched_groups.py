@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.parquet.splicing import Footer, read_footer
+from lakehouse.formats.parquet.rewriting.row_edits import number
+from lakehouse.formats.parquet.rewriting.splicing import Footer, read_footer
 from lakehouse.formats.parquet.writer import WRITER
 
 
@@ -28,38 +29,47 @@ class GroupRun(msgspec.Struct, frozen=True):
     end_row: int
     size_bytes: int
     """What their values take, as the footer says."""
+    hits: int
+    """How many of their rows change."""
     is_copied: bool
 
 
 def planned(
-    metadata: pq.FileMetaData, removed: pa.Int64Array, limits: IngestLimits, *, may_copy: bool
+    metadata: pq.FileMetaData,
+    changed: pa.Int64Array,
+    limits: IngestLimits,
+    *,
+    may_copy: bool,
+    removes: bool = True,
 ) -> list[GroupRun]:
-    """The row groups of a file in order. `removed` are positions of rows, from 0, ascending.
+    """The row groups of a file in order. `changed` are positions of rows, from 0, ascending.
+
+    `removes`: these rows are removed; otherwise they get new values.
 
     Small ones are rewritten with their neighbours, so that they do not become many.
     """
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
     bounds = [0]
     for group in groups:
         bounds.append(bounds[-1] + group.num_rows)
-    hits = [bisect_left(removed, bound, key=_number) for bound in bounds]
+    hits = [bisect_left(changed, bound, key=number) for bound in bounds]
 
     def is_large(numbers: list[int]) -> bool:
         begin, end = numbers[0], numbers[-1] + 1
-        rows = bounds[end] - bounds[begin] - (hits[end] - hits[begin])
+        rows = bounds[end] - bounds[begin] - removes * (hits[end] - hits[begin])
         size_bytes = sum(group.total_byte_size for group in groups[begin:end])
         return 2 * rows >= limits.row_group_rows or 2 * size_bytes >= limits.row_group_bytes
 
-    def is_copied(number: int) -> bool:
-        return may_copy and hits[number] == hits[number + 1] and is_large([number])
+    def is_copied(place: int) -> bool:
+        return may_copy and hits[place] == hits[place + 1] and is_large([place])
 
     def shares(numbers: list[int]) -> list[list[int]]:
         """The fewest adjacent row groups each that make a large one; what is left joins the last."""
         found: list[list[int]] = [[]]
-        for number in numbers:
+        for place in numbers:
             if found[-1] and is_large(found[-1]):
                 found.append([])
-            found[-1].append(number)
+            found[-1].append(place)
         if len(found) > 1 and not is_large(found[-1]):
             small = found.pop()
             found[-1] += small
@@ -68,7 +78,8 @@ def planned(
     def run(numbers: list[int], copied: bool) -> GroupRun:
         begin, end = numbers[0], numbers[-1] + 1
         size_bytes = sum(group.total_byte_size for group in groups[begin:end])
-        return GroupRun(numbers, bounds[begin], bounds[end], size_bytes, copied)
+        found = hits[end] - hits[begin]
+        return GroupRun(numbers, bounds[begin], bounds[end], size_bytes, found, copied)
 
     runs: list[GroupRun] = []
     for copied, found in groupby(range(len(groups)), is_copied):
@@ -82,8 +93,3 @@ def can_be_copied(path: Path, like: Footer) -> bool:
     footer = read_footer(path)
     is_ours = all(footer.value_of(key) == value for key, value in WRITER.items())
     return is_ours and footer.schema == like.schema
-
-
-def _number(position: pa.Int64Scalar) -> int:
-    number: int = position.as_py()
-    return number

@@ -20,12 +20,14 @@ _MOST_ORDINAL = (1 << 15) - 1
 
 # Field numbers of parquet.thrift: FileMetaData, RowGroup, ColumnChunk, ColumnMetaData.
 _SCHEMA, _ROWS, _GROUPS, _KEY_VALUES = 2, 3, 4, 5
-_COLUMNS, _GROUP_ROWS, _GROUP_OFFSET, _ORDINAL = 1, 3, 5, 7
+_COLUMNS, _GROUP_SIZE, _GROUP_ROWS, _SORTING = 1, 2, 3, 4
+_GROUP_OFFSET, _GROUP_COMPRESSED, _ORDINAL = 5, 6, 7
 _CHUNK_PATH, _CHUNK_OFFSET, _META = 1, 2, 3
 _OUTSIDE_CHUNK = (4, 5, 6, 7)
 """Offset index and column index."""
 _ENCRYPTED_CHUNK = (8, 9)
-_COMPRESSED_SIZE, _DATA_PAGE, _INDEX_PAGE, _DICTIONARY_PAGE = 7, 9, 10, 11
+_TYPE, _PATH_IN_SCHEMA, _SIZE, _COMPRESSED_SIZE = 1, 3, 6, 7
+_DATA_PAGE, _INDEX_PAGE, _DICTIONARY_PAGE = 9, 10, 11
 _BLOOM = (14, 15)
 
 
@@ -54,10 +56,14 @@ class Footer(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """Row groups of a file, by number from 0, in the order in which they are copied; None: all."""
+    """Row groups of a file, by number from 0, in the order in which they are copied; None: all.
+
+    `columns`: a file of one row group, whose columns take the place of those of the one row group.
+    """
 
     path: Path
     groups: Sequence[int] | None = None
+    columns: Path | None = None
 
 
 class Sink(Protocol):
@@ -98,6 +104,7 @@ class SplicedFile:
         self._like = like
         self._sink = sink
         self._groups: list[Struct] = []
+        self._read: tuple[Path | None, Footer | None] = (None, None)
         sink.write(MAGIC)
 
     def add(self, piece: Piece) -> None:
@@ -106,11 +113,25 @@ class SplicedFile:
         Raises ValueError where its columns are stored differently, or a chunk cannot be copied.
         """
         with piece.path.open("rb") as file:
+            footer = self._footer(piece, file)
+            numbers = range(len(footer.groups)) if piece.groups is None else piece.groups
+            if piece.columns is None:
+                self._groups += [_copied(footer.groups[n], file, self._sink) for n in numbers]
+                return
+            (number,) = numbers
+            with piece.columns.open("rb") as new:
+                (group,) = footer_of(new).groups
+                self._groups.append(_mixed(footer.groups[number], file, group, new, self._sink))
+
+    def _footer(self, piece: Piece, file: BinaryIO) -> Footer:
+        """The footer of a file, which is kept while pieces of the same file follow."""
+        path, footer = self._read
+        if path != piece.path or footer is None:
             footer = footer_of(file)
             if footer.schema != self._like.schema:
                 raise ValueError("the columns are stored in another way")
-            numbers = range(len(footer.groups)) if piece.groups is None else piece.groups
-            self._groups += [_copied(footer.groups[n], file, self._sink) for n in numbers]
+            self._read = (piece.path, footer) if piece.groups is not None else (None, None)
+        return footer
 
     def finish(self) -> int:
         """Write the footer; the number of rows."""
@@ -133,6 +154,36 @@ def _copied(group: Struct, file: BinaryIO, sink: Sink) -> Struct:
     new = group | {_COLUMNS: (type_, (elements, moved)), _GROUP_OFFSET: (I64, start)}
     new.pop(_ORDINAL, None)
     return new
+
+
+def _mixed(group: Struct, file: BinaryIO, other: Struct, new: BinaryIO, sink: Sink) -> Struct:
+    """A row group with the columns of another one, of as many rows, in the place of its own."""
+    if group[_GROUP_ROWS] != other[_GROUP_ROWS]:
+        raise ValueError("the row groups have different numbers of rows")
+    start = sink.tell()
+    type_, (elements, chunks) = group[_COLUMNS]
+    by_path = {_path(chunk): chunk for chunk in other[_COLUMNS][1][1]}
+    moved: list[Struct] = []
+    for chunk in chunks:
+        replaced = by_path.pop(_path(chunk), None)
+        if replaced is not None and replaced[_META][1][_TYPE] != chunk[_META][1][_TYPE]:
+            raise ValueError("the columns are stored in another way")
+        source = (chunk, file) if replaced is None else (replaced, new)
+        moved.append(_copied_chunk(*source, sink))
+    if by_path:
+        raise ValueError("the columns are stored in another way")
+    sizes = {
+        field: (I64, sum(chunk[_META][1][of][1] for chunk in moved))
+        for field, of in ((_GROUP_SIZE, _SIZE), (_GROUP_COMPRESSED, _COMPRESSED_SIZE))
+    }
+    found = group | {_COLUMNS: (type_, (elements, moved)), _GROUP_OFFSET: (I64, start)} | sizes
+    for field in (_ORDINAL, _SORTING):
+        found.pop(field, None)
+    return found
+
+
+def _path(chunk: Struct) -> tuple[bytes, ...]:
+    return tuple(chunk[_META][1][_PATH_IN_SCHEMA][1][1])
 
 
 def _copied_chunk(chunk: Struct, file: BinaryIO, sink: Sink) -> Struct:

@@ -1,7 +1,9 @@
 """Updating rows over HTTP: new values from the old row, and what is no value of a column."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +12,9 @@ from change_set_requests import history
 from lake_server import Lake
 from raw_http import Answer
 from refusals import nothing_changes, refused
+
+from lakehouse.service.rows import object_rewrites
+from lakehouse.service.rows.finder import RowFinder
 
 Fresh = Callable[[], str]
 
@@ -179,6 +184,37 @@ class TestNestedColumns:
         answer = update(lake, name, "n IS NULL AND x = 1", {"n": "[{'k': 'w'}]"})
         assert answer.json["rows_updated"] == 1, answer
         assert rows(lake, name) == [[1, [{"k": "w"}]], [12, None], [13, [{"k": "v"}]]]
+
+
+class TestLargeObjects:
+    """They are rewritten by a process of its own, with the new values that a worker computes."""
+
+    @pytest.mark.parametrize("columns", [["s"], ["n", "s"], ["x", "d"]], ids=repr)
+    def test_their_rows_are_those_that_a_worker_would_write(
+        self, lake: Lake, fresh: Fresh, monkeypatch: pytest.MonkeyPatch, columns: list[str]
+    ) -> None:
+        """`x` is text today; the first file lacks `d`."""
+        small, large = fresh(), fresh()
+        table = pa.table({"x": [0.0, 1.5, 2.0], "s": ["a", None, "c"], "n": [[1], None, [3]]})
+        last = pa.table({"x": ["z"], "s": ["b"], "n": [[4, 5]], "d": [Decimal("1.50")]})
+        for name in (small, large):
+            assert parquet(lake, name, table).status == 200
+            assert parquet(lake, name, last).status == 200
+        before = rows(lake, large)
+        values = {"s": "x || '!'", "n": "[len(x), 7]", "x": "s || x", "d": "d + 1"}
+        change, where = {each: values[each] for each in columns}, "s <> 'c'"
+        answers = [update(lake, small, where, change)]
+        monkeypatch.setattr(object_rewrites, "LARGE_BYTES", 0)
+        scan = AsyncMock(side_effect=AssertionError("a worker read all rows"))
+        monkeypatch.setattr(RowFinder, "scan", scan)
+        answers.append(update(lake, large, where, change))
+        assert [each.json.get("rows_updated") for each in answers] == [2, 2], answers[1]
+        assert rows(lake, large) == rows(lake, small)
+        assert rows(lake, large)[1:3] == before[1:3]
+        assert rows(lake, large)[0] != before[0]
+        undo = {"seq": answers[1].json["seq"], "dry_run": False}
+        assert lake.ask("POST", "/v1/journal/undo", undo).status == 200
+        assert rows(lake, large)[0] == before[0]
 
 
 def parquet(lake: Lake, name: str, table: pa.Table) -> Answer:

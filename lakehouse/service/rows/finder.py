@@ -36,6 +36,8 @@ from projections.views import View, quoted, stored_columns
 ARROW = "arrow"
 _OBJECT, _ROW, _MISFIT, _SHOWN = 0, 1, 2, 3
 """The places of the columns of what a search answers."""
+_MANY = 1_000_000
+"""So many positions were twice in memory, which Arrow would keep for later."""
 
 
 ScanWork = Callable[[pa.RecordBatchReader], T]
@@ -224,7 +226,10 @@ def _collected(
         for place in pc.unique(objects).to_pylist():
             rows = batch.column(_ROW).filter(pc.equal(objects, place))
             parts.setdefault(place, []).append(rows)
-    return {blobs[place]: _ascending(parts.pop(place)) for place in list(parts)}
+    found = {blobs[place]: _ascending(parts.pop(place)) for place in list(parts)}
+    if sum(map(len, found.values())) >= _MANY:
+        pa.default_memory_pool().release_unused()
+    return found
 
 
 def _ascending(parts: list[pa.Int64Array]) -> pa.Int64Array:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import pyarrow as pa
@@ -166,7 +167,7 @@ class RowFinder:
         rows = msgspec.structs.replace(search, values=True)
         query = Query("", format=ARROW, rows=rows, is_work=self._is_work)
         async with self._reading(state, dataset, (item,), query) as result:
-            with await in_thread(self._pool, partial(open, path, "wb")) as file:
+            with await in_thread(self._pool, partial(_created, path)) as file:
                 async for chunk in result.chunks:
                     await in_thread(self._pool, partial(file.write, chunk))
 
@@ -202,6 +203,10 @@ class RowFinder:
                 yield result
         except RefusedError as error:
             raise RefusedError(objects.failure or error.refused) from error
+
+
+def _created(path: Path) -> BinaryIO:
+    return path.open("wb")
 
 
 def is_flat(dataset: Dataset) -> bool:

@@ -15,5 +15,5 @@ def links(visit: Visit) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _is_here(path: str, own: str, below: str) -> bool:
-    return path == own or bool(below and path.startswith(below))
+def _is_here(path: str, own: str, below: tuple[str, ...]) -> bool:
+    return path == own or path.startswith(below)

@@ -19,7 +19,14 @@ from lakehouse.console.page import Page
 from lakehouse.console.pages.changes import RESTORE, UNDO
 from lakehouse.console.queries import quoted
 from lakehouse.console.table import CONSOLE_PAGES
-from lakehouse.console.visit import ROOT, Visit, dataset_path, event_path, principal_path
+from lakehouse.console.visit import (
+    ROOT,
+    Visit,
+    dataset_path,
+    event_path,
+    principal_path,
+    view_path,
+)
 from lakehouse.domain.errors import CODES, Refused
 
 
@@ -62,6 +69,7 @@ def _environment() -> Environment:
         "importmap": _importmap,
         "event_path": event_path,
         "principal_path": principal_path,
+        "view_path": view_path,
         "random_key": lambda: secrets.token_hex(16),
         "inline": _inline,
         "is_number": formatting.is_number,

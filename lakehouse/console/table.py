@@ -15,6 +15,7 @@ from lakehouse.console.pages import (
     storage,
     upkeep,
     upload,
+    views,
 )
 from lakehouse.console.pages.dataset import show as dataset
 from lakehouse.console.visit import HOME, ROOT, Visit
@@ -50,8 +51,8 @@ class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
     method: str = "GET"
     label: str = ""
     """Its name in the navigation; empty: it is not there."""
-    below: str = ""
-    """The beginning of other paths that the link in the navigation stands for too."""
+    below: tuple[str, ...] = ()
+    """How other paths begin that the link in the navigation stands for too."""
     offered: Callable[[Permissions], bool] = _everyone
     """Whether the navigation has the link: it shows only what the visitor may use."""
     takes_files: bool = False
@@ -73,7 +74,7 @@ CONSOLE_PAGES = (
         handler=datasets.show,
         summary="Search and list datasets",
         label="Datasets",
-        below=f"{ROOT}/dataset/",
+        below=(f"{ROOT}/dataset/", f"{ROOT}/view"),
     ),
     ConsolePage(
         path=f"{ROOT}/sql", handler=sql.show, summary="Write and run a statement", label="SQL"
@@ -83,7 +84,7 @@ CONSOLE_PAGES = (
         handler=upload.show,
         summary="Load files",
         label="Upload",
-        below=f"{upload.UPLOAD}/",
+        below=(f"{upload.UPLOAD}/",),
         offered=_writers,
     ),
     ConsolePage(
@@ -101,7 +102,7 @@ CONSOLE_PAGES = (
         handler=journal.show,
         summary="List events, newest first",
         label="Journal",
-        below=journal.EVENT,
+        below=(journal.EVENT,),
     ),
     ConsolePage(path=f"{journal.EVENT}{{seq}}", handler=journal.event, summary="Show an event"),
     ConsolePage(
@@ -115,6 +116,12 @@ CONSOLE_PAGES = (
         handler=dataset.correct,
         summary="Check or load the corrected rows of a quarantine",
     ),
+    ConsolePage(path=views.VIEWS, handler=views.show, summary="List views"),
+    ConsolePage(
+        path=f"{ROOT}/view/{{name}}", handler=views.show_view, summary="Show a view's definition"
+    ),
+    ConsolePage(path=views.RENAME, method="POST", handler=views.rename, summary="Rename a view"),
+    ConsolePage(path=views.DROP, method="POST", handler=views.drop, summary="Drop a view"),
     ConsolePage(path=changes.UNDO, handler=changes.preview_undo, summary="Preview an undo"),
     ConsolePage(path=changes.UNDO, method="POST", handler=changes.undo, summary="Undo a change"),
     ConsolePage(path=changes.RESTORE, handler=changes.preview_restore, summary="Preview a restore"),
@@ -126,7 +133,7 @@ CONSOLE_PAGES = (
         handler=storage.show,
         summary="List keys as folders",
         label="Storage",
-        below=f"{storage.STORAGE}/",
+        below=(f"{storage.STORAGE}/",),
     ),
     ConsolePage(path=storage.OBJECT, handler=storage.show_object, summary="Show an object"),
     ConsolePage(path=storage.DELETE, method="POST", handler=storage.delete, summary="Delete a key"),
@@ -156,7 +163,7 @@ CONSOLE_PAGES = (
         handler=access.show,
         summary="Show who may do what",
         label="Access",
-        below=access.PRINCIPAL,
+        below=(access.PRINCIPAL, f"{ROOT}/audit"),
     ),
     ConsolePage(
         path=f"{access.PRINCIPAL}{{name}}",

@@ -106,6 +106,11 @@ def dataset_path(name: str) -> str:
     return f"{ROOT}/dataset/{quote(name, safe='')}"
 
 
+def view_path(name: str) -> str:
+    """The path of a view's page."""
+    return f"{ROOT}/view/{quote(name, safe='')}"
+
+
 def event_path(seq: int) -> str:
     """The path of an event's page."""
     return f"{ROOT}/event/{seq}"

@@ -19,6 +19,7 @@ from lakehouse.gateway.readiness import ready
 from lakehouse.gateway.upstreams import Upstreams
 from lakehouse.metrics import CONTENT_TYPE, Metrics
 from lakehouse.roles import CATALOG, GATEWAY, is_abandonable, role_of
+from lakehouse.web.browser.elsewhere import asks_for_page, console_is_elsewhere
 from lakehouse.web.http.bodies import check_transfer_coding
 from lakehouse.web.http.connection import ABANDONABLE, VERSIONS, unreadable
 from lakehouse.web.http.cors import ALLOWED_ORIGIN, is_preflight, preflight
@@ -113,6 +114,8 @@ class Gateway(ConnectionServer):
         self._check_origin(forwarded)
         if is_preflight(request):
             return preflight()
+        if asks_for_page(request):
+            return console_is_elsewhere(GATEWAY)
         check_transfer_coding(request)
         path = request[TARGET].partition("?")[0]
         if path in OWN:

@@ -9,7 +9,14 @@ from pathlib import Path
 import msgspec
 
 from journal.bucket.keys import is_reserved, key_fault, new_key_fault, object_blob
-from lakehouse.api.console.storage import Folder, FolderEntry, FolderQuery, ObjectDetail
+from lakehouse.api.console.storage import (
+    Folder,
+    FolderEntry,
+    FolderQuery,
+    KeyVersion,
+    KeyVersions,
+    ObjectDetail,
+)
 from lakehouse.api.storage import GetObjectQuery, ListObjectsQuery, ObjectPage, StoredObject
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
@@ -21,7 +28,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation, snapshot
 from lakehouse.service.access.permissions import permissions, require_key
-from lakehouse.service.access.visible import state_for
+from lakehouse.service.access.visible import present_for, state_for
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
 from lakehouse.service.objects import VerifiedObjects
@@ -162,6 +169,24 @@ class Storage:
             *(version.at, version.seq),
         )
         return Versioned(detail, found.seq)
+
+    def versions(self, caller: Caller, key: str) -> Versioned[KeyVersions]:
+        """The versions of a key that can still be read, also of one that was deleted; none for others.
+
+        Costs the number of all objects. Raises RefusedError `invalid_key`.
+        """
+        _check_key(key, writing=False)
+        state, shown = self._node.state, present_for(self._node, caller).inventory.keys
+        found = list[Stored]()
+        if key in shown or permissions(self._node, caller).may_key(READ, key):
+            found = [each for each in state.inventory.blobs.values() if each.key == key]
+        kept = [each for each in found if each.blob not in state.inventory.marked]
+        now = shown.get(key)
+        rows = [
+            KeyVersion(each.seq, each.at, each.size_bytes, each.sha256, each.blob == now)
+            for each in sorted(kept, key=lambda each: each.seq, reverse=True)
+        ]
+        return Versioned(KeyVersions(rows), state.head.seq)
 
     async def list(self, caller: Caller, query: ListObjectsQuery) -> Versioned[ObjectPage]:
         """A page of objects in byte order of their keys."""

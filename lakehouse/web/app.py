@@ -19,12 +19,12 @@ from lakehouse.service.access.authentication import HOLDER, Identity
 from lakehouse.service.access.quotas import CONNECTIONS
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.web.browser.cookies import SCHEME, SESSION, session_of
+from lakehouse.web.browser.elsewhere import asks_for_page, console_is_elsewhere
 from lakehouse.web.browser.page_problem import PAGE_PROBLEM
 from lakehouse.web.browser.visits import (
     VISITS,
     Visits,
     is_page,
-    opens_console,
     page_problem,
     to_console,
 )
@@ -136,8 +136,9 @@ class Edge(ConnectionServer):
         self._check_origin(request)
         if is_preflight(request):
             return preflight()
-        if self._surface.is_whole and opens_console(request):
-            return to_console()
+        if asks_for_page(request):
+            surface = self._surface
+            return to_console() if surface.is_whole else console_is_elsewhere(surface.service)
         check_transfer_coding(request)
         request[VISITS] = self._visits
         if is_page(request):

@@ -30,6 +30,10 @@ PAGES = {
     "journal-none": Shown("/console/journal?type=pin_removed", "Journal"),
     "journal-then": Shown("/console/journal?as_of=2", "Journal"),
     "event": Shown("/console/event/3", "Event 3"),
+    "views": Shown("/console/views", "Views"),
+    "views-none": Shown("/console/views?as_of=1", "Views"),
+    "view": Shown("/console/view/dear", "dear"),
+    "view-masked": Shown("/console/view/masked", "masked"),
     "columns": Shown("/console/dataset/sales?profile=true", "sales"),
     "columns-then": Shown("/console/dataset/sales?as_of=1", "sales"),
     "rows": Shown("/console/dataset/sales?tab=rows", "sales"),
@@ -88,5 +92,10 @@ def fill(lake: Lake) -> None:
     assert answer.status == 200, answer
     assert lake.ingest("name=dropped").status == 200
     assert lake.drop("dropped").status == 200
+    dear = {"sql": "SELECT day, price FROM sales WHERE price > 6", "comment": HOSTILE[0]}
+    masked = {"of": "sales", "masks": {"id": "hash"}, "unmasked": ["day"], "rows": "price > 3"}
+    for name, view in (("dear", dear), ("masked", masked)):
+        assert lake.ask("PUT", f"/v1/catalog/view/{name}", view).status == 200
+    assert lake.put("raw/2026/notes.txt", b"the first notes").status == 200
     for key in ("raw/2026/notes.txt", "raw/%3Cb%3Ebold%3C%2Fb%3E.txt", "top.bin"):
         assert lake.put(key).status == 200

@@ -19,7 +19,8 @@ from lakehouse.console.table import CONSOLE_PAGES
 
 SEEN, HIDDEN = "seen_a", "hidn_a"
 ANYONE, READ, WRITE, ADMIN, PUBLIC = "anyone", "read", "write", "admin", "public"
-EVENT, OBJECT = "event", "object"
+MANAGE = "manage"
+EVENT, OBJECT, VIEW = "event", "object", "view"
 """What has tests of its own here, since it is not named by a dataset."""
 ENTRIES = {
     "GET /console": (ANYONE, "/console"),
@@ -29,6 +30,8 @@ ENTRIES = {
     "GET /console/journal": (ANYONE, "/console/journal"),
     "GET /console/event/{seq}": (EVENT, "/console/event/1"),
     "GET /console/dataset/{name}": (READ, "/console/dataset/{name}"),
+    "GET /console/views": (ANYONE, "/console/views"),
+    "GET /console/view/{name}": (VIEW, "/console/view/{name}"),
     "GET /console/undo": (WRITE, "/console/undo?seq=1"),
     "GET /console/restore": (WRITE, "/console/restore?name={name}&to=9"),
     "GET /console/storage": (ANYONE, "/console/storage"),
@@ -45,6 +48,8 @@ FORMS = {
     "POST /console/upload": WRITE,
     "POST /console/upload/load": WRITE,
     "POST /console/storage/delete": WRITE,
+    "POST /console/views/rename": MANAGE,
+    "POST /console/views/drop": MANAGE,
     "POST /console/upkeep/check": ADMIN,
     "POST /console/upkeep/cancel": ADMIN,
     "POST /console/upkeep/collect": ADMIN,
@@ -63,6 +68,9 @@ FORMS = {
     "POST /console/theme": ANYONE,
 }
 """The same of forms, which all need their proof."""
+
+
+BROWSER = "text/html,*/*;q=0.8"
 
 
 class Callers(NamedTuple):
@@ -156,7 +164,35 @@ def test_an_object_is_shown_to_who_may_read_its_key(shut: Lake, callers: Callers
     assert b"raw/" in listed.body and b"secret/" not in listed.body
     for client in callers.restricted.values():
         assert client.ask("GET", path("raw/a")).status == 404
+    assert shut.delete("raw/a").status in (200, 204)
+    gone = reader.ask("GET", path("raw/a"))
+    assert gone.status == 200 and b"deleted" in gone.body
+    for client in callers.restricted.values():
+        assert client.ask("GET", path("raw/a")).status == 404, "nor are its versions there"
     assert callers.admin.ask("GET", path("secret/a")).status == 200
+
+
+def test_a_view_is_there_for_who_may_read_it_and_changed_by_who_may_manage_it(
+    shut: Lake, callers: Callers
+) -> None:
+    for name in ("seen_view", "m_view"):
+        view = {"sql": f"SELECT * FROM {SEEN}"}
+        assert shut.ask("PUT", f"/v1/catalog/view/{name}", view).status == 200
+    reader = principal(shut, "viewer", {"seen_view": ["read"], SEEN: ["read"]})
+    assert b"seen_view" in reader.ask("GET", "/console/views").body
+    shown = reader.ask("GET", "/console/view/seen_view")
+    assert shown.status == 200 and b"/console/views/drop" not in shown.body
+    hidden, absent = (reader.ask("GET", f"/console/view/{name}") for name in ("m_view", "none_a"))
+    assert hidden.status == absent.status == 404
+    assert _shape(hidden.body, "m_view") == _shape(absent.body, "none_a")
+    browsing = Browsing(shut.port)
+    browsing.sign_in(reader.token or "")
+    proof = proof_in(browsing.get("/console/datasets"))
+    for form, fields in (("rename", {"to": "seen_b"}), ("drop", {})):
+        refused = browsing.post(f"/console/views/{form}", {"name": "seen_view"} | fields, proof)
+        assert refused.status == 403, form
+    for name in ("seen_view", "m_view"):
+        assert shut.ask("DELETE", f"/v1/catalog/view/{name}").status == 200
 
 
 def test_an_event_about_what_may_not_be_read_is_absent(shut: Lake, callers: Callers) -> None:
@@ -343,8 +379,17 @@ def test_a_program_gets_at_the_root_what_it_got_before(shut: Lake) -> None:
     for accept in ({}, {"Accept": "*/*"}, {"Accept": "application/json, text/html"}):
         answer = Client(shut.port).ask("GET", "/", headers=accept)
         assert (answer.status, answer.json["code"]) == (404, "not_found")
-    page = Client(shut.port).ask("GET", "/", headers={"Accept": "text/html,*/*;q=0.8"})
+    page = Client(shut.port).ask("GET", "/", headers={"Accept": BROWSER})
     assert (page.status, page.headers["Location"]) == (303, "/console/datasets")
+
+
+def test_a_process_of_one_role_says_where_the_console_is(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket", queries=False, role="storage") as lake:
+        page = lake.ask("GET", "/", headers={"Accept": BROWSER})
+        assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        assert b"the storage process" in page.body and b"lakehouse serve" in page.body
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert lake.ask("GET", "/").json["code"] == "not_found"
 
 
 def test_every_page_has_the_policy(shut: Lake) -> None:

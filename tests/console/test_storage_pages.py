@@ -23,14 +23,20 @@ def test_folders_lead_to_an_object_that_is_fetched_and_deleted(visit: Visit, lak
         page.get_by_role("link", name="a/", exact=True).click()
         page.get_by_role("link", name="one.txt").click()
         with page.expect_download() as begun:
-            page.get_by_role("link", name="Download").click()
+            page.get_by_role("link", name="Download", exact=True).click()
         assert begun.value.path().read_bytes() == b"second"
+        versions = page.get_by_role("region", name="Versions").locator("tbody tr")
+        expect(versions).to_have_count(2)
+        expect(versions.first).to_contain_text("current")
         page.get_by_label("Reason").fill("not needed")
         page.get_by_role("button", name="Delete").click()
         expect(page.get_by_role("heading", name="No object here")).to_be_visible()
-        visitor.open(f"/console/storage/object?key=deep/a/one.txt&as_of={then - 1}")
+        visitor.open("/console/storage/object?key=deep/a/one.txt")
+        expect(page.get_by_text("deleted", exact=True)).to_be_visible()
+        expect(versions.get_by_text("current")).to_have_count(0)
+        page.get_by_role("link", name=f"See it as of event {then - 1}").click()
         with page.expect_download() as begun:
-            page.get_by_role("link", name="Download").click()
+            page.get_by_role("link", name="Download", exact=True).click()
         assert begun.value.path().read_bytes() == b"first"
         expect(page.get_by_role("button", name="Delete")).to_have_count(0)
     assert lake.get("deep/a/one.txt").status == 404

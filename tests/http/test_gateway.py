@@ -67,6 +67,14 @@ def test_the_gateway_speaks_for_itself(system: System) -> None:
     refused(system.ask("POST", "/health"), 405, "method_not_allowed")
 
 
+def test_a_browser_is_told_where_the_console_is() -> None:
+    with running_gateway({}) as gateway:
+        page = gateway.ask("GET", "/", headers={"Accept": "text/html,*/*;q=0.8"})
+        assert (page.status, b"the gateway process" in page.body) == (404, True)
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        refused(gateway.ask("GET", "/"), 404, "not_found")
+
+
 def test_refusals_of_roles_pass_unchanged(system: System) -> None:
     sent = {"X-Request-Id": "mine-1"}
     missing = system.ask("GET", "/v1/storage/get/missing", headers=sent)

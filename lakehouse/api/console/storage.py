@@ -34,6 +34,23 @@ class Folder(msgspec.Struct, frozen=True):
     total: Count
 
 
+class KeyVersion(msgspec.Struct, frozen=True):
+    """One version of a key that can still be read."""
+
+    seq: Seq
+    """The event that stored it."""
+    at: Time
+    size_bytes: SizeBytes
+    sha256: str
+    is_current: bool
+
+
+class KeyVersions(msgspec.Struct, frozen=True):
+    """The versions of a key, newest first."""
+
+    versions: list[KeyVersion]
+
+
 class ObjectDetail(msgspec.Struct, frozen=True):
     """The version of a key that is current."""
 

@@ -8,9 +8,9 @@ const QUALIFIED = /((?:"(?:[^"]|"")+"|[\p{L}\p{N}_$]+)(?:\.(?:"(?:[^"]|"")+"|[\p
 const NOT_ALIASES = "where|group|order|having|limit|join|left|right|inner|outer|full|cross|natural|on|using|union|except|"
   + "intersect|at|asof|positional|semi|anti|qualify|window|sample|tablesample|pivot|unpivot";
 const NAME = '(?:"(?:[^"]|"")+"|[\\p{L}\\p{N}_$]+)';
-const RELATIONS = new RegExp(
-  `\\b(?:from|join|describe|summarize|table|pivot|unpivot)\\s+(${NAME}(?:\\.${NAME})?)`
-  + `(?:\\s+(?:as\\s+)?(?!(?:${NOT_ALIASES})\\b)(${NAME}))?`, "giu");
+const RELATION = `(${NAME}(?:\\.${NAME})?)(?:\\s+(?:as\\s+)?(?!(?:${NOT_ALIASES})\\b)(${NAME}))?`;
+const FIRST = new RegExp(`\\b(?:from|join|describe|summarize|table|pivot|unpivot)\\s+${RELATION}`, "giu");
+const FURTHER = new RegExp(`\\s*,\\s*${RELATION}`, "iuy");
 const AFTER_FROM = /\b(?:from|join|describe|summarize|table)\s+"?[\p{L}\p{N}_$.]*$|\bfrom\s+[^()]*,\s*"?[\p{L}\p{N}_$.]*$/iu;
 const RESERVED = new Set(KEYWORDS.trim().split(/\s+/));
 const PLAIN = /^[a-z_][a-z0-9_$]*$/i;
@@ -28,10 +28,15 @@ function unquoted(name) {
 /** The relations that a statement reads: their names, and the aliases that it gives them. */
 export function relationsIn(text) {
   const found = new Map();
-  for (const [, name, alias] of text.matchAll(RELATIONS)) {
+  const add = ([, name, alias]) => {
     const relation = name.split(/\.(?=(?:[^"]*"[^"]*")*[^"]*$)/).map(unquoted).join(".");
     found.set(relation.toLowerCase(), relation);
     if (alias !== undefined) found.set(unquoted(alias).toLowerCase(), relation);
+  };
+  for (const first of text.matchAll(FIRST)) {
+    add(first);
+    FURTHER.lastIndex = first.index + first[0].length;
+    for (let next = FURTHER.exec(text); next !== null; next = FURTHER.exec(text)) add(next);
   }
   return found;
 }

@@ -43,7 +43,8 @@
     const box = document.createDocumentFragment();
     box.append(element("strong", `${problem.title ?? "It failed"}. `), problem.detail ?? "");
     const rows = problem.errors ?? [];
-    if (rows.length) {
+    const repeats = rows.length === 1 && rows[0].reason && problem.detail?.endsWith(rows[0].reason);
+    if (rows.length && !repeats) {
       const list = element("ul");
       for (const row of rows.slice(0, 20)) {
         list.append(element("li", Object.entries(row).map(([key, value]) => `${key}: ${value}`).join(", ")));

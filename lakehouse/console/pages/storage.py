@@ -1,16 +1,21 @@
 """Storage: keys as folders, and one object with its download and its deletion."""
 
+from urllib.parse import quote
+
 from lakehouse.api.console.storage import FolderQuery
 from lakehouse.api.storage import GetObjectQuery
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, Visit
 from lakehouse.domain.access.rights import WRITE
+from lakehouse.domain.errors import RefusedError
 from lakehouse.service.service import Service
 from lakehouse.service.storage import takes_changes
 
 STORAGE = f"{ROOT}/storage"
 OBJECT, DELETE = f"{STORAGE}/object", f"{STORAGE}/delete"
 ROWS = 100
+VERSIONS = 200
+"""Versions of a key that its page lists."""
 
 
 async def show(service: Service, visit: Visit) -> Page:
@@ -36,23 +41,39 @@ async def show(service: Service, visit: Visit) -> Page:
 
 
 async def show_object(service: Service, visit: Visit) -> Page:
-    """GET /console/storage/object: the version of `key`. Raises RefusedError as the use case does."""
+    """GET /console/storage/object: the version of `key`, and all that can be read.
+
+    Raises RefusedError as the use case does; not for a key that was deleted and has versions.
+    """
     key = visit.parameter("key")
-    found = await service.storage.detail(visit.caller, key, GetObjectQuery(visit.as_of))
+    known = service.storage.versions(visit.caller, key)
+    found, seq = None, known.seq
+    try:
+        shown = await service.storage.detail(visit.caller, key, GetObjectQuery(visit.as_of))
+        found, seq = shown.body, shown.seq
+    except RefusedError as error:
+        if error.refused.code != "object_not_found" or visit.as_of or not known.body.versions:
+            raise
     return Page(
         template="storage/object.html",
         title=key,
         values={
-            "object": found.body,
+            "key": key,
+            "object": found,
+            "versions": known.body.versions[:VERSIONS],
+            "version_count": len(known.body.versions),
+            "object_path": OBJECT,
+            "download": f"/v1/storage/get/{quote(key)}",
             "above": _above(key),
             "storage_path": STORAGE,
             "delete_path": DELETE,
-            "may_delete": visit.as_of is None
+            "may_delete": found is not None
+            and visit.as_of is None
             and visit.held.may_key(WRITE, key)
             and takes_changes(key),
         },
         equivalent=Equivalent(path=f"/v1/storage/get/{key}", query={"as_of": visit.as_of}),
-        seq=found.seq,
+        seq=seq,
     )
 
 

@@ -20,7 +20,6 @@ from lakehouse.service.caller import Caller
 from lakehouse.service.service import Service
 from lakehouse.web.browser.cookies import SCHEME, SESSION, theme_of
 from lakehouse.web.http.exchange import DEFAULT_ACTOR, TARGET, target
-from lakehouse.web.http.negotiation import choose
 
 VISIT = web.RequestKey("VISIT", Visit)
 """Set on a request for a page, once its caller is known."""
@@ -65,14 +64,6 @@ class Visits:
 
 VISITS = web.RequestKey("VISITS", Visits)
 """Set on a request that no other site sent."""
-
-
-def opens_console(request: web.BaseRequest) -> bool:
-    """Whether a browser asks for `/`. It is no route: a program is answered that there is none."""
-    if request.method not in ("GET", "HEAD") or target(request[TARGET]).path != "/":
-        return False
-    accept = ", ".join(request.headers.getall("Accept", []))
-    return choose(accept, ("application/json", "text/html")) == "text/html"
 
 
 def to_console() -> web.Response:

@@ -1,0 +1,85 @@
+"""Views: listed, shown with their definition, renamed and dropped. They are made on the SQL page."""
+
+import msgspec
+
+from lakehouse.api.change_sets import DropViewChange, PutViewChange, TransactionRequest
+from lakehouse.api.definitions import View, ViewQuery
+from lakehouse.console.page import Equivalent, Page, Redirect
+from lakehouse.console.visit import ROOT, Visit, view_path
+from lakehouse.domain.access.rights import MANAGE
+from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.service import Service
+
+VIEWS = f"{ROOT}/views"
+RENAME, DROP = f"{VIEWS}/rename", f"{VIEWS}/drop"
+ROWS = 100
+
+
+async def show(service: Service, visit: Visit) -> Page:
+    """GET /console/views."""
+    found = await service.views.list(visit.caller, ViewQuery(as_of=visit.as_of))
+    skip = visit.number("skip", 0)
+    return Page(
+        template="views/list.html",
+        title="Views",
+        values={
+            "views": found.body.views[skip : skip + ROWS],
+            "skip": skip,
+            "total": len(found.body.views),
+            "size": ROWS,
+        },
+        equivalent=Equivalent(
+            path="/v1/catalog/views",
+            query={"as_of": visit.as_of},
+            python='print(lake.sql("SELECT name, sql, reads FROM lake.views").pandas())',
+        ),
+        seq=found.seq,
+    )
+
+
+async def show_view(service: Service, visit: Visit) -> Page:
+    """GET /console/view/{name}. Raises RefusedError `view_not_found`."""
+    found = await service.views.show(visit.caller, visit.name, ViewQuery(as_of=visit.as_of))
+    view = found.body
+    return Page(
+        template="views/view.html",
+        title=view.name,
+        values={
+            "view": view,
+            "may_manage": visit.as_of is None and visit.held.may_change(MANAGE, view.name),
+            "rename_path": RENAME,
+            "drop_path": DROP,
+        },
+        equivalent=Equivalent(path=f"/v1/catalog/view/{view.name}", query={"as_of": visit.as_of}),
+        seq=found.seq,
+    )
+
+
+async def rename(service: Service, visit: Visit) -> Redirect:
+    """POST /console/views/rename: the view under its new name and the end of the old one, as one event.
+
+    Raises RefusedError: `expectation_failed` if either name has changed meanwhile, and what the
+    change set raises.
+    """
+    name, to = visit.field("name"), visit.field("to").strip()
+    if name.lower() == to.lower():
+        raise RefusedError(Refused("invalid_request", f"the view is called {name} already"))
+    view = (await service.views.show(visit.caller, name, ViewQuery())).body
+    changes = (_under(view, to), DropViewChange(name=view.name))
+    request = TransactionRequest(changes, {view.name: view.seq, to: None})
+    await service.change_sets.transaction(visit.caller, request, msgspec.json.encode(request))
+    return Redirect(location=visit.url(view_path(to)))
+
+
+async def drop(service: Service, visit: Visit) -> Redirect:
+    """POST /console/views/drop. Raises RefusedError: `forbidden`, `view_not_found`."""
+    await service.views.drop(visit.caller, visit.field("name"))
+    return Redirect(location=visit.url(VIEWS))
+
+
+def _under(view: View, name: str) -> PutViewChange:
+    """The same view under another name."""
+    if view.safe is None:
+        return PutViewChange(name=name, sql=view.sql, comment=view.comment)
+    safe = msgspec.structs.asdict(view.safe)
+    return PutViewChange(name=name, comment=view.comment, **safe)

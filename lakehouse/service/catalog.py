@@ -1,6 +1,8 @@
 """The catalog: register, show, list, drop and restore datasets, and the history of each."""
 
 import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from journal.events import DatasetDropped
 from lakehouse.api.catalog import (
@@ -14,6 +16,7 @@ from lakehouse.api.catalog import (
     RestoreRequest,
     ShowDatasetQuery,
 )
+from lakehouse.api.console.history import LatestHistory, LatestHistoryQuery
 from lakehouse.api.console.overview import DatasetGlance, Overview, OverviewQuery
 from lakehouse.api.journal import EventPage, JournalEvent
 from lakehouse.api.versioned import Versioned
@@ -145,21 +148,44 @@ class Catalog:
 
         Costs as many reads as the name has events: they are linked. Raises `dataset_not_found`.
         """
-        check_name(name)
-        state, entity = self._node.state, history.dataset_entity(name)
-        held = permissions(self._node, caller)
-        place = state.history.links.get(entity) if held.sees(name) else None
-        if place is None:
-            raise RefusedError(Refused("dataset_not_found", f"there never was a dataset {name}"))
-        rows: list[JournalEvent] = []
-        while place is not None and place[1] > query.after:
-            header, event = await self._node.past.event_at(place)
-            if shown := visible_event(event, held):
-                rows.append(presentation.journal_event(header, shown))
-            place, entity = history.previous(event, entity)
+        state, rows = self._node.state, list[JournalEvent]()
+        async for row in self._about(caller, name, query.after):
+            rows.append(row)
         rows.reverse()
         more = rows[query.limit - 1].seq if len(rows) > query.limit else None
         return Versioned(EventPage(rows[: query.limit], more), state.head.seq)
+
+    async def latest_history(
+        self, caller: Caller, name: str, query: LatestHistoryQuery
+    ) -> Versioned[LatestHistory]:
+        """The newest events about a name, of those before one.
+
+        Costs as many reads as there are events from the last one on. Raises `dataset_not_found`.
+        """
+        seq, rows = self._node.state.head.seq, list[JournalEvent]()
+        async with aclosing(self._about(caller, name, 0)) as found:
+            async for row in found:
+                if len(rows) == query.limit:
+                    return Versioned(LatestHistory(rows, has_older=True), seq)
+                if query.before is None or row.seq < query.before:
+                    rows.append(row)
+        return Versioned(LatestHistory(rows, has_older=False), seq)
+
+    async def _about(
+        self, caller: Caller, name: str, after: int
+    ) -> AsyncGenerator[JournalEvent, None]:
+        """The events about a name in any spelling, newest first, down to `after`."""
+        check_name(name)
+        entity, held = history.dataset_entity(name), permissions(self._node, caller)
+        links = self._node.state.history.links
+        place = links.get(entity) if held.sees(name) else None
+        if place is None:
+            raise RefusedError(Refused("dataset_not_found", f"there never was a dataset {name}"))
+        while place is not None and place[1] > after:
+            header, event = await self._node.past.event_at(place)
+            if shown := visible_event(event, held):
+                yield presentation.journal_event(header, shown)
+            place, entity = history.previous(event, entity)
 
 
 def _manifest(settled: Settled, name: str) -> Versioned[Manifest]:

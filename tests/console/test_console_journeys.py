@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -9,6 +10,7 @@ from console_browser import Visitor
 from console_pages import HOSTILE
 from lake_server import Lake
 from playwright.sync_api import expect
+from sql_page import cell, done, run
 
 from lakehouse.console.formatting import visible
 
@@ -114,6 +116,38 @@ def test_the_moment_is_kept_from_page_to_page_until_it_is_cleared(visit: Visit) 
         visitor.check()
 
 
+def test_an_analyst_goes_from_two_files_to_a_chart_and_an_export(visit: Visit, lake: Lake) -> None:
+    files = {"visits.csv": "day,n\n2026-01-01,1\n2026-01-02,3\n", "shops.csv": "zip,n\n1,1\n2,3\n"}
+    with visit() as visitor:
+        page = visitor.page
+        visitor.open("/console/upload")
+        chosen = [
+            {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
+            for name, text in files.items()
+        ]
+        page.locator("#files").set_input_files(chosen)
+        shops = page.locator(".card").nth(1)
+        expect(shops.locator("tbody tr").first).to_contain_text("every value is a whole number")
+        shops.get_by_label("Type of zip").select_option("string")
+        expect(shops.locator("tbody tr").first).to_contain_text("the request says so")
+        page.get_by_role("button", name="Load 2 files as one change").click()
+        expect(page.get_by_text("Loaded with event")).to_be_visible()
+        page.get_by_role("link", name="visits").click()
+        page.get_by_role("link", name="Query").click()
+        run(page, "SELECT day, zip, v.n FROM visits v, shops s WHERE v.n = s.n ORDER BY day")
+        assert done(page).startswith("2 rows")
+        assert [cell(page, row, 1) for row in range(2)] == ["1", "2"]
+        page.locator("#show-chart").click()
+        expect(page.locator("svg.chart path.line")).to_have_count(1)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="CSV", exact=True).click()
+        exported = Path(download.value.path()).read_text()
+        assert exported == "day,zip,n\n2026-01-01,1,1\n2026-01-02,2,3\n"
+        visitor.check()
+    loaded = lake.ask("GET", "/v1/catalog/history/visits").json["events"]
+    assert loaded == lake.ask("GET", "/v1/catalog/history/shops").json["events"], "one change"
+
+
 def test_an_auditor_asks_why_looks_at_then_and_undoes(visit: Visit, lake: Lake) -> None:
     lake.ingest("name=audited", "id,price\n1,5\n")
     lake.ingest(
@@ -127,9 +161,14 @@ def test_an_auditor_asks_why_looks_at_then_and_undoes(visit: Visit, lake: Lake) 
         page.get_by_role("link", name="Why?").click()
         expect(page.get_by_role("heading", name="eve")).to_be_visible()
         expect(page.get_by_text("“a joke”")).to_be_visible()
+        asked_at = page.url
         page.get_by_role("link", name="What it changed").click()
         expect(page.locator(".added-rows tbody")).to_contain_text("999")
-        page.go_back()
+        page.get_by_role("link", name="History").click()
+        page.get_by_role("link", name="See it then").last.click()
+        expect(page.get_by_text("You see the past.")).to_be_visible()
+        expect(page.locator(".facts").first).to_contain_text("1 row ")
+        page.goto(asked_at)
         page.get_by_role("link", name="Undo…").click()
         expect(page.get_by_text("2 → 1")).to_be_visible()
         page.get_by_label("Reason").fill("not a real price")

@@ -48,6 +48,28 @@ def test_a_reader_runs_and_cancels_what_it_may_read(browser: Browser, shut: Lake
         visitor.check()
 
 
+def test_a_restricted_reader_sees_only_what_is_granted(browser: Browser, shut: Lake) -> None:
+    reader = principal(shut, "restricted", {"seen": ["read"]})
+    assert shut.put("private/hidn.txt").status == 200
+    with visiting(browser, shut) as visitor:
+        page, main = visitor.page, visitor.page.locator("main")
+        sign_in(page, visitor.origin, reader.token)
+        links = page.get_by_role("navigation", name="Pages").get_by_role("link")
+        assert links.all_inner_texts() == ["Datasets", "SQL", "Journal", "Storage", "Access"]
+        for path in ("datasets", "journal", "storage", "access", "views"):
+            visitor.open(f"/console/{path}")
+            expect(main).not_to_contain_text("hidn")
+        visitor.open("/console/datasets")
+        page.get_by_role("link", name="seen").click()
+        page.get_by_role("link", name="History").click()
+        expect(page.get_by_role("link", name="What changed")).to_be_visible()
+        expect(page.get_by_role("link", name="Restore…")).to_have_count(0)
+        for path in ("dataset/hidn", "storage/object?key=private/hidn.txt", "view/hidn"):
+            assert visitor.open(f"/console/{path}") == 404
+        assert visitor.open("/console/upkeep") == 403
+        visitor.check()
+
+
 def test_a_view_is_saved_only_under_a_name_that_one_manages(browser: Browser, shut: Lake) -> None:
     manager = principal(shut, "manager", {"seen": ["read"], "m_*": ["manage", "read"]})
     with visiting(browser, shut) as visitor:

@@ -8,6 +8,7 @@ from scripted_bucket import ScriptedBucket
 from journal.bucket.keys import SLOTS
 from journal.clock import SystemClock
 from lakehouse.api.catalog import HistoryQuery
+from lakehouse.api.console.history import LatestHistoryQuery
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import DropDataset, RegisterDataset
 from lakehouse.service.caller import Caller
@@ -34,3 +35,12 @@ async def test_its_events_are_read_and_no_others() -> None:
     assert [event.type for event in events[:2]] == ["dataset_registered", "dataset_dropped"]
     assert len([key for key in bucket.reads if key.startswith(SLOTS)]) == len(bucket.reads) == 45
     assert bucket.lists == []
+    bucket.reads.clear()
+    newest = LatestHistoryQuery(before=events[-1].seq, limit=5)
+    latest = (await Catalog(node).latest_history(Caller("reader", 0.0), "T", newest)).body
+    assert [each.seq for each in latest.events] == [each.seq for each in events[-2:-7:-1]]
+    assert latest.has_older and len(bucket.reads) == 7, "one after them says that there are more"
+    oldest = LatestHistoryQuery(before=events[2].seq, limit=5)
+    latest = (await Catalog(node).latest_history(Caller("reader", 0.0), "T", oldest)).body
+    assert [each.seq for each in latest.events] == [events[1].seq, events[0].seq]
+    assert not latest.has_older

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.api.catalog import HistoryQuery
+from lakehouse.api.console.history import LatestHistoryQuery
 from lakehouse.api.journal import JournalEvent
 from lakehouse.console.page import Equivalent
 from lakehouse.console.pages.dataset.tab import Subject, Tab
@@ -12,7 +12,6 @@ from lakehouse.console.visit import Visit
 from lakehouse.service.service import Service
 
 EVENTS = 30
-_MOST = 10_000
 _KEPT = ("dataset_registered", "dataset_appended", "dataset_restored", "dataset_rewritten")
 
 
@@ -27,11 +26,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
     """Raises RefusedError as the catalog's history does."""
-    found = await service.catalog.history(visit.caller, subject.name, HistoryQuery(limit=_MOST))
-    events = [each for each in found.body.events if visit.as_of is None or each.seq <= subject.seq]
-    newest = events[::-1]
-    skip = visit.number("skip", 0)
-    part = [entry(each) for each in newest[skip : skip + EVENTS]]
+    before = visit.number("before", 0) or None
+    newest = subject.seq + 1 if visit.as_of else None
+    bounds = [each for each in (before, newest) if each is not None]
+    query = LatestHistoryQuery(before=min(bounds, default=None), limit=EVENTS)
+    found = (await service.catalog.latest_history(visit.caller, subject.name, query)).body
     equivalent = Equivalent(
         path=f"/v1/catalog/history/{subject.name}",
         python=f"for event in lake.dataset({subject.name!r}).history():\n"
@@ -39,7 +38,11 @@ async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
     )
     return Tab(
         template="history.html",
-        values={"entries": part, "skip": skip, "total": len(newest), "size": EVENTS},
+        values={
+            "entries": [entry(each) for each in found.events],
+            "has_older": found.has_older,
+            "before": before,
+        },
         equivalent=equivalent,
     )
 

@@ -112,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spool_dir: str | None = None
     """Directory for incoming bodies; None: inside a local bucket, else the temporary directory."""
     poll_interval_s: Seconds = 1.0
-    """How often to read other processes' changes."""
+    """The interval at which other processes' changes are read."""
     max_connections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1_000
     """Connections that may be open at a time; fewer where the limit of open files asks for it."""
     drain_s: Seconds = 20.0

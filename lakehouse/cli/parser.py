@@ -194,7 +194,9 @@ def _add_query_options(command: Parser) -> None:
         metavar="N",
         help="rows of a table to print; 0 prints all (default: 1000 on a terminal, else all)",
     )
-    command.add_argument("--profile", metavar="NAME", help="what names stand for; see `profile`")
+    command.add_argument(
+        "--profile", metavar="NAME", help="name of the profile to read under; see `profile`"
+    )
     add_pager(command)
     add_as_of(command)
 

@@ -72,7 +72,7 @@ class Node:
         fault: UpgradeRequired | None = None
         try:
             await follower.open()
-            # A missing slot reads like the journal's end; no other slot may be written there.
+            # A missing slot looks like the journal's end; no other slot may be written there.
             await follower.journal.expect_no_gap(follower.state.head.position)
         except UpgradeRequired as error:
             fault = error

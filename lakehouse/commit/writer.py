@@ -31,7 +31,7 @@ from projections.fold import State
 from projections.follower import Follower
 
 RESOLUTION_S = 1e-6
-"""Waits below this are none: added to a clock's reading, they can leave it as it is."""
+"""Shorter waits are skipped: added to a clock's reading, they may not change it."""
 
 GATHER_COMMITS = 1.0
 """How long to wait for as many changes as the last slots had, in commits of our own."""
@@ -233,7 +233,8 @@ class Writer:
             await self._clock.sleep(min(wait_s, look_s))
 
     def _pass_on(self, delegation: Delegation) -> None:
-        """Let the leader have what waits here, as far as it takes it: none of it is in doubt."""
+        """Hand waiting changes to the leader, as far as it accepts them: no attempt at any of them is
+        in doubt."""
         wanted = [each for each in self._take() if self._still_wanted(each)]
         self._queue.extend(each for each in wanted if not delegation.passed_on(each))
 

@@ -185,7 +185,7 @@ async def _spawn(descriptors: tuple[int, ...], directory: Path) -> asyncio.subpr
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Nothing of ours: no credential, no proxy. Few malloc arenas: RLIMIT_AS counts them."""
+    """Not the server's environment: no credential, no proxy. Few malloc arenas: RLIMIT_AS counts them."""
     package_root = str(Path(__file__).parents[2])
     return {
         "PYTHONPATH": package_root,

@@ -19,7 +19,7 @@ _RFC3339 = re.compile(
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _SPACE_FOR_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
-"""A + that a query string did not escape arrives as a space."""
+"""An unescaped + in a query string arrives as a space."""
 _LEAP = re.compile(r"(?<=[Tt][0-9]{2}:[0-9]{2}:)60")
 """A second that RFC 3339 allows at the end of a day in UTC alone."""
 LATEST_SEQ = 2**53 - 1

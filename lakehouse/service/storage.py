@@ -150,7 +150,7 @@ class Storage:
         return await self._objects.pieces(version.stored, start, length)
 
     async def folder(self, caller: Caller, query: FolderQuery) -> Versioned[Folder]:
-        """What lies below a prefix, in byte order of the keys. Costs the number of all keys."""
+        """The keys and folders below a prefix, in byte order of the keys. Costs the number of all keys."""
         state = await state_for(self._node, caller, query.as_of)
         found = inventory.in_key_order(state.inventory, query.prefix, "")
         groups = groupby(found, lambda each: _entry_name(query.prefix, each.key))

@@ -48,7 +48,7 @@ from projections.fold import State
 from projections.snapshots import BeyondHead
 
 UNDO_SKIPS = DatasetPinned | DatasetUnpinned | RowsErased
-"""Events about a dataset that never stand in the way of an undo."""
+"""Events about a dataset that never prevent an undo."""
 
 
 class TimeTravel:

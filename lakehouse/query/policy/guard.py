@@ -204,7 +204,7 @@ def _expression(node: Node) -> Iterator[Finding]:
     if node["class"] not in _CLASSES:
         yield _no(f"{node['class']} is not an expression of a read-only statement")
     if node["class"] == "COLUMN_REF" and lower(node["column_names"][-1]) in functions.VOLATILE:
-        yield _Volatile()  # CURRENT_DATE looks like a column; so a column of that name looks like it
+        yield _Volatile()  # in the tree, CURRENT_DATE and a column of that name are the same
     if node["class"] == "FUNCTION":
         yield from _function(node, _CALLABLE)
     if node["class"] == "WINDOW":

@@ -34,7 +34,7 @@ def exact_sql(sql: str, types: Sequence[Any], as_text: frozenset[str]) -> str | 
 
 
 def dataset_type_fault(columns: Sequence[Column], types: Sequence[Any]) -> Refused | None:
-    """The refusal of a result that has a column of a type that no dataset can have; None: it has none."""
+    """The refusal of a result with a column of a type that no dataset can have; None if there is none."""
     for column, kind in zip(columns, types, strict=True):
         if not NOT_IN_DATASETS.isdisjoint(_ids(kind)):
             detail = f"column {column.name} has the type {column.type}, which no dataset can have"

@@ -2,7 +2,7 @@
 
 Owns the order in which they are made. Each lies with all that it reads in a schema of its moment, which
 no statement can name: a view binds its names in its own schema, so a statement's `people` and the
-`people` that a view reads may be two relations. Must never make what was not judged.
+`people` that a view reads may be two relations. Must never create a view that was not judged.
 """
 
 from collections.abc import Callable, Mapping

@@ -47,7 +47,7 @@ class ObjectReadError(Exception):
 
 
 class RunningQuery(Protocol):
-    """What the server may stop. Both are called on another thread than the query's."""
+    """What the server may stop. Both methods are called on another thread than the query's."""
 
     def interrupt(self, number: int, stop_reads: Callable[[], None]) -> None:
         """Stop the query of this number, if it is the one that runs."""

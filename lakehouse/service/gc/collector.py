@@ -87,7 +87,7 @@ class GarbageCollector:
         for number, finding in enumerate(listing.known(plan)):
             yield finding
             if number % PAGE == 0:
-                # What the state tells comes without a wait; others want the loop too.
+                # Candidates of the state come without an await; other tasks need the loop too.
                 await asyncio.sleep(0)
         async for stat in self._listed():
             if (found := listing.listed(plan, stat)) is not None:

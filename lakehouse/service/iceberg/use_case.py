@@ -179,7 +179,7 @@ class IcebergCatalog:
         return known
 
     async def _holds(self, known: _Known) -> bool:
-        """Whether what was derived is still true of the versions that it has, and in the bucket."""
+        """Whether the derived objects still match the versions, and are still in the bucket."""
         if known.standing != self._standing():
             return False
         if known.document is None:

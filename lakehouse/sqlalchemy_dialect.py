@@ -1,17 +1,16 @@
 """The SQLAlchemy dialects `lakehouse://[:token@]host:port/` and `lakehouse+bucket:///path`.
 
 Owns what SQLAlchemy must know: how names are quoted, and where tables and columns are listed. The SQL is
-DuckDB's, which follows PostgreSQL; statements only read.
+DuckDB's, which follows PostgreSQL; statements only read. SQLAlchemy 2, and 1.4, which Superset needs.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import types
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGIdentifierPreparer, PGTypeCompiler
 from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.pool import Pool, StaticPool
@@ -19,6 +18,9 @@ from sqlalchemy.pool import Pool, StaticPool
 from lakehouse import dbapi
 from lakehouse.system.view_table import SCHEMA as SYSTEM
 from lakehouse.system.view_table import SYSTEM_VIEWS
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 
 DEFAULT_PORT = 3110
 SCHEMAS = ["main", SYSTEM]
@@ -35,7 +37,7 @@ _TYPES: Mapping[str, Any] = {
     "UBIGINT": types.NUMERIC,
     "HUGEINT": types.NUMERIC,
     "FLOAT": types.FLOAT,
-    "DOUBLE": types.DOUBLE,
+    "DOUBLE": getattr(types, "DOUBLE", types.FLOAT),  # since SQLAlchemy 2
     "VARCHAR": types.VARCHAR,
     "BLOB": types.LargeBinary,
     "DATE": types.DATE,
@@ -73,6 +75,11 @@ class LakehouseDialect(DefaultDialect):
     @classmethod
     def import_dbapi(cls) -> Any:
         """The PEP 249 module."""
+        return dbapi
+
+    @classmethod
+    def dbapi(cls) -> Any:  # type: ignore[override]  # an attribute in SQLAlchemy 2
+        """The PEP 249 module, as SQLAlchemy 1.4 asks for it."""
         return dbapi
 
     def create_connect_args(self, url: URL) -> tuple[list[Any], dict[str, Any]]:
@@ -128,18 +135,18 @@ class LakehouseDialect(DefaultDialect):
 
     def get_columns(
         self, connection: Any, table_name: str, schema: str | None = None, **_: Any
-    ) -> list[ReflectedColumn]:
+    ) -> "list[ReflectedColumn]":
         """The columns of a relation."""
         return [
-            ReflectedColumn(name=name, type=_type(kind), nullable=True, default=None)
+            {"name": name, "type": _type(kind), "nullable": True, "default": None}
             for name, kind in self._columns(connection, table_name, schema)
         ]
 
     def get_pk_constraint(
         self, connection: Any, table_name: str, schema: str | None = None, **_: Any
-    ) -> ReflectedPrimaryKeyConstraint:
+    ) -> "ReflectedPrimaryKeyConstraint":
         """None: a lakehouse has no keys."""
-        return ReflectedPrimaryKeyConstraint(constrained_columns=[], name=None)
+        return {"constrained_columns": [], "name": None}
 
     def get_foreign_keys(self, *_: Any, **__: Any) -> list[Any]:
         """None."""
@@ -168,6 +175,11 @@ class BucketDialect(LakehouseDialect):
 
     driver = "bucket"
     supports_statement_cache = True
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        """The PEP 249 module. SQLAlchemy 2 wants it on the class itself where `dbapi` is there too."""
+        return dbapi
 
     @classmethod
     def get_pool_class(cls, url: URL) -> type[Pool]:

@@ -4,30 +4,44 @@ It refuses what certainly is something else, and a header that another delimiter
 names what would work instead, and guesses nothing: no other format or delimiter is ever used.
 """
 
+import codecs
 import re
 
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.csv.json_prefix import is_json
 from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.options import PARQUET, Options
-from lakehouse.formats.refusals import refusal
+from lakehouse.formats.refusals import malformed, refusal
 
 HEAD_BYTES = 4096
 
 _PACK = "compress it once, with gzip or zstd"
 _UNPACK = "unpack it and send the CSV in it; a spreadsheet can export CSV"
+_EXPORT = "export its tables as CSV"
+_CONVERT = "convert it to CSV, NDJSON or Parquet"
 _BINARY = (
     (FILE_FORMATS[PARQUET].signature or b"", "a Parquet file", "use format=parquet"),
     (b"PK\x03\x04", "a ZIP archive or an Excel file (xlsx)", _UNPACK),
     (b"PK\x05\x06", "an empty ZIP archive", _UNPACK),
     (b"\x1f\x8b", "a gzip file inside a compressed file", _PACK),
     (b"\x28\xb5\x2f\xfd", "a zstd file inside a compressed file", _PACK),
+    (b"BZh", "a bzip2 file", "unpack it, or compress it with gzip or zstd"),
+    (b"\xfd7zXZ\x00", "an xz file", "unpack it, or compress it with gzip or zstd"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel file (xls)", "export it as CSV"),
+    (b"SQLite format 3\x00", "an SQLite database", _EXPORT),
+    (b"ORC", "an ORC file", _CONVERT),
+    (b"Obj\x01", "an Avro file", _CONVERT),
+    (b"ARROW1\x00\x00", "an Arrow file", _CONVERT),
 )
 _MARKUP = (
     (b"<!doctype", "an HTML page", "check the address that it was downloaded from"),
     (b"<html", "an HTML page", "check the address that it was downloaded from"),
-    (b"<?xml", "an XML document", "convert it to CSV, NDJSON or Parquet"),
+    (b"<!--", "an HTML page", "check the address that it was downloaded from"),
+    (b"<?xml", "an XML document", _CONVERT),
 )
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_EXCEL_DELIMITER = re.compile(rb"\s*\"?sep=[,;|:\t]\"?[\r\n]", re.IGNORECASE)
+"""The line before the header by which Excel knows the delimiter."""
 _PDF = b"%PDF-"
 _TEXT = re.compile(rb"[^\x00-\x08\x0b\x0c\x0e-\x1f]*")
 _DELIMITERS = ((";", ";", "%3B"), ("\t", "TAB", "%09"), ("|", "|", "%7C"))
@@ -38,9 +52,14 @@ def refuse_other_files(head: bytes, options: Options, *, whole: bool) -> None:
     """Raise RefusedError for a text that begins with `head` and is no CSV.
 
     `head` is UTF-8 without BOM, of up to `HEAD_BYTES`; `whole` says that it is all of the text.
-    The codes are `unsupported_media_type` and `delimiter_suspected`.
+    The codes are `unsupported_media_type`, `delimiter_suspected`, and `malformed_csv` for UTF-16
+    that is read as UTF-8 and a line that only Excel reads.
     """
     _refuse_binary(head)
+    if options.encoding == "utf-8" and head.startswith(_UTF_16):
+        raise malformed(1, "the file begins as UTF-16 does; use encoding=utf-16")
+    if _EXCEL_DELIMITER.match(head):
+        raise malformed(1, "a line that tells Excel the delimiter; remove it")
     start = head.lstrip()
     lower = start[:16].lower()
     for mark, what, remedy in _MARKUP:
@@ -62,7 +81,7 @@ def _refuse_binary(head: bytes) -> None:
         if mark and head.startswith(mark) and not is_text:
             raise _unsupported(what, remedy)
     if head.startswith(_PDF):
-        raise _unsupported("a PDF document", "export its tables as CSV")
+        raise _unsupported("a PDF document", _EXPORT)
 
 
 def _refuse_other_delimiter(head: bytes, delimiter: str, *, whole: bool) -> None:

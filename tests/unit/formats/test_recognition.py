@@ -1,7 +1,9 @@
 """What is no CSV is refused with what it looks like; what only resembles something else is read."""
 
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
 from pathlib import Path
 
@@ -33,6 +35,14 @@ OTHERS = {
     "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "PDF", "CSV"),
     "html": (b"\n  <!DOCTYPE html><html><body>404</body></html>", "HTML", "address"),
     "html without doctype": (b"<HTML>\n<p>a,b</p>", "HTML", "address"),
+    "html after a comment": (b"<!-- saved from a,b -->\n<html></html>", "HTML", "address"),
+    "old excel": (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "xls", "CSV"),
+    "bzip2": (bz2.compress(b"a,b\n1,2\n"), "bzip2", "gzip"),
+    "xz": (lzma.compress(b"a,b\n1,2\n"), "xz", "gzip"),
+    "sqlite": (b"SQLite format 3\x00" + bytes(100), "SQLite", "CSV"),
+    "orc": (b"ORC\n\x03" + bytes(30), "ORC", "Parquet"),
+    "avro": (b"Obj\x01\x04\x14avro.codec\x08null", "Avro", "Parquet"),
+    "arrow": (b"ARROW1\x00\x00" + bytes(100), "Arrow", "Parquet"),
     "xml": (b"<?xml version='1.0'?>\n<rows/>", "XML", "convert"),
     "array of objects": (b'[{"a": 1}, {"a": 2}]\n', "JSON", "format=ndjson"),
     "array of arrays": (b"[[1, 2], [3, 4]]", "JSON", "format=ndjson"),
@@ -54,6 +64,9 @@ COUSINS = {
     "empty array": b"[]\n1\n2\n",
     "letters of parquet": b"PAR1,PAR2\n1,2\n",
     "letters of zip": b"PK,name\n1,x\n",
+    "letters of orc": b"ORC,Obj\n1,2\n",
+    "letters of bzip2": b"BZh,b\n1,2\n",
+    "a column of separators": b"sep=,b\n1,2\n",
     "tag that is not html": b"<htm>,b\n1,2\n",
     "markup in a cell": b"a\n<html>\n",
     "quoted json": b'"{""a"": 1}",b\n1,2\n',
@@ -75,6 +88,25 @@ def test_what_is_no_csv_is_refused_with_what_it_looks_like(
 @pytest.mark.parametrize("name", COUSINS)
 def test_what_only_resembles_something_else_is_read(name: str, tmp_path: Path) -> None:
     assert parsed(COUSINS[name], tmp_path).row_count >= 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_refused_with_the_encoding_that_reads_it(encoding: str, tmp_path: Path) -> None:
+    data = "\ufeffid,name\n1,é\n".encode(encoding)
+    answer = refused(data, tmp_path)
+    assert answer.code == "malformed_csv"
+    assert "use encoding=utf-16" in answer.detail
+    assert parsed(data, tmp_path, encoding="utf-16").row_count == 1
+
+
+@pytest.mark.parametrize("line", [b"sep=,\n", b"sep=;\r\n", b'"sep=;"\r\n', b"SEP=\t\n"])
+def test_the_line_by_which_excel_knows_the_delimiter_is_refused(
+    line: bytes, tmp_path: Path
+) -> None:
+    for given in ({}, {"delimiter": ";"}):
+        answer = refused(line + b"a;b,c\n1;2,3\n", tmp_path, **given)
+        assert answer.code == "malformed_csv"
+        assert "Excel" in answer.detail
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,18 @@ def test_a_bare_statement_is_utf_8(lake: Lake) -> None:
     refused(answer, 400, "invalid_request")
 
 
+def test_a_dataset_named_with_a_word_of_sql_brings_how_to_write_it(lake: Lake) -> None:
+    lake.ask("POST", "/v1/ingest?name=Order", b"a\n1\n")
+    detail = refused(lake.sql("SELECT *\nFROM order"), 400, "sql_error").json["detail"]
+    assert detail.startswith(
+        'Parser Error: syntax error at or near "order"\nIf you meant the dataset, write "order" in '
+        "double quotes.\n\nLINE 2: FROM order\n"
+    )
+    assert lake.sql('FROM "order"').json["rows"] == [[1]]
+    detail = refused(lake.sql("FROM group"), 400, "sql_error").json["detail"]
+    assert "double quotes" not in detail
+
+
 def test_a_wrong_name_brings_a_similar_one(lake: Lake) -> None:
     lake.ask("POST", "/v1/ingest?name=Measurements", b"a\n1\n")
     detail = refused(lake.sql("SELECT *\nFROM mesurements"), 400, "sql_error").json["detail"]

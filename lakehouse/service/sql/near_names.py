@@ -12,6 +12,9 @@ import msgspec
 from lakehouse.domain.errors import Refused
 
 _MISSING = re.compile(r"Catalog Error: Table with name (\S{1,128}) does not exist!(?=\n|\Z)")
+_WORD = re.compile(
+    r'Parser Error: syntax error at or near "([A-Za-z_][A-Za-z0-9_]{0,127})"(?=\n|\Z)'
+)
 _LENGTHS_APART = 3
 _MOST_COMPARED = 2_000
 """Names: comparing one costs about 2 µs, and other requests wait for it."""
@@ -19,13 +22,21 @@ _CUTOFF = 0.7
 
 
 def suggested(refused: Refused, names: Iterable[str]) -> Refused:
-    """`refused` with the most similar of `names`, where it says that a relation does not exist."""
-    missing = _MISSING.match(refused.detail)
-    near = nearest(missing[1], names) if missing else None
-    if missing is None or near is None:
-        return refused
-    hint = f'\nDid you mean "{near}"?'
-    detail = refused.detail[: missing.end()] + hint + refused.detail[missing.end() :]
+    """`refused` with the most similar of `names`, where it says that a relation does not exist.
+
+    Where it names a word of SQL that is one of `names` too: with how to write that name.
+    """
+    missing, word = _MISSING.match(refused.detail), _WORD.match(refused.detail)
+    if missing is not None and (near := nearest(missing[1], names)) is not None:
+        return _with_hint(refused, missing.end(), f'Did you mean "{near}"?')
+    if word is not None and any(each.lower() == word[1].lower() for each in names):
+        hint = f'If you meant the dataset, write "{word[1]}" in double quotes.'
+        return _with_hint(refused, word.end(), hint)
+    return refused
+
+
+def _with_hint(refused: Refused, at: int, hint: str) -> Refused:
+    detail = f"{refused.detail[:at]}\n{hint}{refused.detail[at:]}"
     return msgspec.structs.replace(refused, detail=detail)
 
 

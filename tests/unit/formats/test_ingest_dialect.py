@@ -24,7 +24,7 @@ MALFORMED = [
     (b'a,b\n"\n\n\xc3(",4\n', 4, "bytes that are not utf-8"),
     (b"a,b\n1,2\n3,\xe6\x9d", 3, "bytes that are not utf-8"),
     (b"a,b\n1,\xed\xa0\x80\n", 2, "bytes that are not utf-8"),
-    (b"\xff\xfea\x00\n\x00", 1, "bytes that are not utf-8"),
+    (b"\xff\xfea\x00\n\x00", 1, "the file begins as UTF-16 does; use encoding=utf-16"),
     (b'"a', 1, "a quoted field that is never closed"),
     (b'\n\n"a"b\n', 3, "text after a closing quote"),
     (b'"a\nb",c\n1,2\n', 1, "a control character in the name of column 1"),

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb_sessions import cursor
 
-from lakehouse.query.worker.session import document
+from lakehouse.query.worker.execution import document
 
 
 def rendered(sql: str, format_: str) -> bytes:

@@ -47,6 +47,8 @@ class Statement(msgspec.Struct, frozen=True):
     """Whether it contains relations as of a point in time, under internal names."""
     measured: bool = False
     """Whether it is EXPLAIN ANALYZE, whose answer holds what DuckDB measured."""
+    has_source: bool = True
+    """Whether it has a FROM, or a query inside it; without, there is nothing to optimise."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -120,7 +122,15 @@ def _judged(
         return allowed
     measured = prefix == _EXPLAIN_ANALYZE
     travels = moved is not None
-    return Statement(prefix + body, body, allowed, event_bounds(nodes), travels, measured)
+    has_source = bool(prefix) or _has_source(nodes)
+    return Statement(
+        prefix + body, body, allowed, event_bounds(nodes), travels, measured, has_source
+    )
+
+
+def _has_source(nodes: list[Node]) -> bool:
+    sources = [node["from_table"] for node in nodes if "from_table" in node]
+    return len(sources) != 1 or sources[0].get("type") != "EMPTY"
 
 
 def _text(connection: duckdb.DuckDBPyConnection, document: Node) -> str:

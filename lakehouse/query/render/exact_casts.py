@@ -33,6 +33,11 @@ def exact_sql(sql: str, types: Sequence[Any], as_text: frozenset[str]) -> str | 
     return f"SELECT {columns} FROM (\n{sql}\n) AS result({names})"  # noqa: S608 (judged text)
 
 
+def are_exact(types: Sequence[Any], as_text: frozenset[str]) -> bool:
+    """Whether a statement with columns of these types needs no cast."""
+    return not any(_cast(kind, as_text) for kind in types)
+
+
 def dataset_type_fault(columns: Sequence[Column], types: Sequence[Any]) -> Refused | None:
     """The refusal of a result with a column of a type that no dataset can have; None if there is none."""
     for column, kind in zip(columns, types, strict=True):
@@ -53,6 +58,8 @@ def _ids(kind: Any) -> Iterator[str]:
 
 def _cast(kind: Any, as_text: frozenset[str]) -> str | None:
     """The type to cast to, or None when `kind` is exact as it is."""
+    if kind.id not in _NESTED:
+        return "VARCHAR" if kind.id in as_text else None
     replaced = _replaced(kind, as_text)
     return None if replaced == str(kind) else replaced
 

@@ -51,9 +51,12 @@ class BulkJson:
         batch = next(rest, None)
         if batch is None:
             return
-        columns = [_column(field.type, number) for number, field in enumerate(batch.schema)]
         yield render(batch)  # DuckDB would gather a megabyte before the first byte
-        if batch.num_rows < FEWEST_ROWS or None in columns:
+        if batch.num_rows < FEWEST_ROWS:
+            yield from map(render, rest)
+            return
+        columns = [_column(field.type, number) for number, field in enumerate(batch.schema)]
+        if None in columns:
             yield from map(render, rest)
             return
         batch = next(rest, None)

@@ -20,7 +20,7 @@ from lakehouse.query.worker.inbox import Inbox
 from lakehouse.query.worker.object_blocks import ObjectBlocks
 from lakehouse.query.worker.object_files import ObjectFiles
 from lakehouse.query.worker.sandbox import (
-    locked_connection,
+    locked_connections,
     parser_connection,
 )
 from lakehouse.query.worker.session import Worker
@@ -44,7 +44,7 @@ def main() -> None:
     inbox = Inbox(reader)
     blocks = ObjectBlocks(socket.socket(fileno=objects), inbox)
     limit_memory(configure.address_space_bytes)
-    connections = locked_connection(configure, ObjectFiles(blocks)), parser_connection()
+    connections = locked_connections(configure, ObjectFiles(blocks)), parser_connection()
     memory = SharedMemory(shared)
     worker = Worker(configure, *connections, inbox, channel, memory, blocks, growth)
     growth.begin()

@@ -5,9 +5,9 @@ While it runs, the catalogue has the views that the statement names, and no othe
 
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import duckdb
 import msgspec
@@ -17,7 +17,6 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.framing import frame_into, send_data
 from lakehouse.query.messages import (
     Ask,
-    Column,
     Configure,
     Done,
     FromWorker,
@@ -32,16 +31,13 @@ from lakehouse.query.messages import (
 )
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.known_statements import KnownStatements
-from lakehouse.query.policy.statement import Statement, located, unterminated
+from lakehouse.query.policy.statement import Statement, located
 from lakehouse.query.relations import inner_name
 from lakehouse.query.render import schema_only
-from lakehouse.query.render.documents import Counted, Piece, document_of
-from lakehouse.query.render.exact_casts import dataset_type_fault, exact_sql
-from lakehouse.query.render.formats import ROWS, SCHEMA, as_text
-from lakehouse.query.render.result_columns import result_columns
+from lakehouse.query.render.documents import Piece
+from lakehouse.query.render.formats import SCHEMA
 from lakehouse.query.shared_memory import LEAST_BYTES, SLOT_BYTES, SharedMemory
 from lakehouse.query.worker import defined_views, row_search
-from lakehouse.query.worker.bulk_json import BulkJson
 from lakehouse.query.worker.error_scrubber import (
     Scrubber,
     about_view,
@@ -49,17 +45,17 @@ from lakehouse.query.worker.error_scrubber import (
     refusal,
     scrubber,
 )
+from lakehouse.query.worker.execution import BATCH_ROWS, METRICS, document
 from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
-from lakehouse.query.worker.measurements import METRICS
 from lakehouse.query.worker.named_relations import plain_names, reads_of_statement
 from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.parameters import values
+from lakehouse.query.worker.sandbox import Connections
 from lakehouse.query.worker.stand_ins import stand_ins
 from lakehouse.query.worker.view_catalog import Catalogue
 from projections.views import View
 
-_BATCH_ROWS = 8192
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
 _FAILURES = (
     duckdb.Error,
@@ -79,7 +75,7 @@ class Worker(msgspec.Struct):
     """The parts of a worker process: its inbox, its outputs, its DuckDB connections."""
 
     configure: Configure
-    connection: duckdb.DuckDBPyConnection
+    connections: Connections
     parser: duckdb.DuckDBPyConnection
     inbox: Inbox
     channel: socket.socket
@@ -112,15 +108,11 @@ class Worker(msgspec.Struct):
 
     def serve(self, ask: Ask) -> bool:
         """Answer one query. Returns whether this process may be asked again."""
-        cursor = self.connection.cursor()
         self.objects.begin()
         try:
-            with self.inbox.interruptible(ask.number, cursor):
-                outcome = self._outcome(cursor, ask)
+            outcome = self._outcome(ask)
         except Interrupted:
             outcome = QueryFailed("query_timeout", "interrupted")
-        finally:
-            cursor.close()
         self.objects.end()
         if (failure := self.objects.failure) is not None:
             # Whatever error DuckDB reports, the bytes were not available.
@@ -131,16 +123,45 @@ class Worker(msgspec.Struct):
         self.send(outcome)
         return not (isinstance(outcome, QueryFailed) and outcome.broken)
 
-    def _outcome(self, cursor: Cursor, ask: Ask) -> Whole | Done | QueryFailed:
-        named: Mapping[str, View] = {}
+    def _outcome(self, ask: Ask) -> Whole | Done | QueryFailed:
         statement: Statement | None = None
+        if ask.define is None and ask.rows is None:
+            try:
+                statement = _stated(self.statements.read(self.parser, ask.sql))
+            except RefusedError as error:
+                return _failed(self._scrubbed(error, {}), None)
+            except _FAILURES as error:
+                return _failed(self._refusal(error, {}), None)
+        with (
+            self._cursor(statement) as cursor,
+            self.inbox.interruptible(ask.number, cursor),
+        ):
+            return self._answered(cursor, ask, statement)
+
+    @contextmanager
+    def _cursor(self, statement: Statement | None) -> Iterator[Cursor]:
+        """A session for one query: of its own, unless it can leave nothing behind in it."""
+        if statement and not statement.has_source and statement.allowed.deterministic:
+            yield self.connections.plain
+            return
+        cursor = self.connections.main.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def _answered(
+        self, cursor: Cursor, ask: Ask, statement: Statement | None
+    ) -> Whole | Done | QueryFailed:
+        named: Mapping[str, View] = {}
         defined = defined_views.NOTHING
         try:
             if ask.define is not None:
                 return self._defined(cursor, ask, ask.define)
             if ask.rows is not None:
                 return self._found_rows(cursor, ask, ask.rows)
-            statement = _stated(self.statements.read(self.parser, ask.sql))
+            if statement is None:
+                raise TypeError("a query has neither a statement nor a search")
             reads = reads_of_statement(statement)
             views = self._views(ask, statement, reads)
             named = views.named
@@ -156,9 +177,7 @@ class Worker(msgspec.Struct):
             with stand_ins(cursor, self.catalogue, hidden):
                 return self._stream(cursor, statement, ask, reads)
         except RefusedError as error:
-            # A path that the statement itself contains is removed too.
-            detail = self._scrubber(named).text(error.refused.detail)
-            return _failed(msgspec.structs.replace(error.refused, detail=detail), statement)
+            return _failed(self._scrubbed(error, named), statement)
         except _FAILURES as error:
             return _failed(
                 defined.without_values(self._refusal(error, named), restricted=ask.restricted),
@@ -239,6 +258,11 @@ class Worker(msgspec.Struct):
         # A view is bound without its objects: what is wrong with them shows when they are read.
         return about_view(refused, view) if (view := next(about, None)) else refused
 
+    def _scrubbed(self, error: RefusedError, named: Mapping[str, View]) -> Refused:
+        """A refusal without paths: one that the statement itself contains is removed too."""
+        detail = self._scrubber(named).text(error.refused.detail)
+        return msgspec.structs.replace(error.refused, detail=detail)
+
     def _scrubber(self, named: Mapping[str, View]) -> Scrubber:
         return scrubber(self.configure, named.values())
 
@@ -254,7 +278,7 @@ class Worker(msgspec.Struct):
             return Whole(schema[0], reads, schema[1], 0)
         columns, pieces, counted = document(cursor, statement.sql, params, ask.format, self.parser)
         first = bytes(next(pieces, b""))
-        if counted.row_count < _BATCH_ROWS:  # that was all, so the rest is but the document's end
+        if counted.row_count < BATCH_ROWS:  # that was all, so the rest is but the document's end
             first += b"".join(pieces)
             if len(first) <= SLOT_BYTES:
                 return Whole(columns, reads, first, counted.row_count)
@@ -264,48 +288,10 @@ class Worker(msgspec.Struct):
         return Done(counted.row_count)
 
 
-def document(
-    cursor: Cursor,
-    sql: str,
-    params: Any,
-    format_: str = "json",
-    json_writer: Cursor | None = None,
-) -> tuple[tuple[Column, ...], Iterator[Piece], Counted]:
-    """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
-    result = _submit(cursor, sql, params)
-    described = result.description
-    columns = result_columns(described)
-    types = [kind for _, kind, *_ in described]
-    if format_ == ROWS and (refused := dataset_type_fault(columns, types)):
-        raise RefusedError(refused)
-    if exact := exact_sql(unterminated(sql), types, as_text(format_)):
-        result.close()
-        result = _submit(cursor, exact, params)
-    reader = result.arrow_reader()
-    counted = Counted(reader, BulkJson(json_writer).pieces) if json_writer else Counted(reader)
-    return columns, document_of(format_)(columns, counted), counted
-
-
-def _submit(cursor: Cursor, sql: str, params: Any) -> Any:
-    """Run a statement whose rows come as they are computed.
-
-    `_submit` is what `sql(…).to_arrow_reader()` calls in the end. That one binds the statement twice
-    (0.35 ms for SELECT 42, 0.23 ms this way) and loses the position from a binder's message;
-    `execute(…).to_arrow_reader()` holds all rows in memory.
-    """
-    return cursor._submit(sql, params, "stream", _BATCH_ROWS)
-
-
 def _stated(statement: Statement | Refused) -> Statement:
     if isinstance(statement, Refused):
         raise RefusedError(statement)
     return statement
-
-
-def _parts(piece: Piece) -> Iterator[Piece]:
-    whole = memoryview(piece)
-    for start in range(0, len(whole), SLOT_BYTES):
-        yield whole[start : start + SLOT_BYTES]
 
 
 def _message(error: BaseException) -> str:
@@ -340,3 +326,9 @@ def _no_table(name: str, statement: Statement) -> Refused:
         )
     where = located(statement.body, statement.allowed.locations[name])
     return Refused("sql_error", f"Catalog Error: Table with name {name} does not exist!\n\n{where}")
+
+
+def _parts(piece: Piece) -> Iterator[Piece]:
+    whole = memoryview(piece)
+    for start in range(0, len(whole), SLOT_BYTES):
+        yield whole[start : start + SLOT_BYTES]

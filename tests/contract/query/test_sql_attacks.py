@@ -58,12 +58,12 @@ async def test_the_sandbox_holds_where_the_guard_is_not_asked(
     from lakehouse.query.engine import _configure
     from lakehouse.query.worker.object_blocks import ObjectBlocks
     from lakehouse.query.worker.object_files import ObjectFiles
-    from lakehouse.query.worker.sandbox import locked_connection
+    from lakehouse.query.worker.sandbox import locked_connections
 
     lake = await make_lake(workers=1)
     ours, theirs = socket.socketpair()
     objects = ObjectFiles(ObjectBlocks(theirs, NothingRuns()))
-    connection = locked_connection(_configure(lake.settings()), objects)
+    connections = locked_connections(_configure(lake.settings()), objects)
     outside = lake.folder / "secret.csv"
     for sql in (
         f"FROM read_text('{outside}')",
@@ -79,9 +79,12 @@ async def test_the_sandbox_holds_where_the_guard_is_not_asked(
     ):
         x = "a Python variable, which must not become a table"
         assert x
-        with pytest.raises(Exception, match=r"Permission|disabled|locked|not exist|cannot|Cannot"):
-            connection.execute(sql)
-    connection.close()
+        for connection in (connections.main, connections.plain):
+            with pytest.raises(
+                Exception, match=r"Permission|disabled|locked|not exist|cannot|Cannot"
+            ):
+                connection.execute(sql)
+    connections.main.close()
     ours.close()
     theirs.close()
 

@@ -14,8 +14,8 @@ from test_few_values_properties import TYPES
 
 from lakehouse.query.render.rows import rows_json
 from lakehouse.query.worker.bulk_json import FEWEST_ROWS, BulkJson
+from lakehouse.query.worker.execution import document
 from lakehouse.query.worker.sandbox import parser_connection
-from lakehouse.query.worker.session import document
 
 ORDINARY: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (pa.int64(), st.integers(-(2**53), 2**53)),

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from result_documents import as_json
 
-from lakehouse.query.worker.session import document
+from lakehouse.query.worker.execution import document
 
 SAFE = 2**53
 

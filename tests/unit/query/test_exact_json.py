@@ -13,7 +13,7 @@ from result_documents import as_json
 from lakehouse.query.render.exact_casts import exact_sql
 from lakehouse.query.render.formats import FORMATS
 from lakehouse.query.render.rows import rows_json
-from lakehouse.query.worker.session import document
+from lakehouse.query.worker.execution import document
 
 SAFE = 2**53
 

@@ -15,7 +15,7 @@ from lakehouse.domain.errors import RefusedError
 from lakehouse.query.render.documents import DOCUMENTS
 from lakehouse.query.render.formats import FORMATS, named
 from lakehouse.query.render.rows import distinct
-from lakehouse.query.worker.session import document
+from lakehouse.query.worker.execution import document
 
 EVERY_TYPE = """
 SELECT i, i > 1 AS flag, [i > 1, true, NULL] AS flags, {'f': i > 1, 'g': [i = 2]} AS inner_flags,

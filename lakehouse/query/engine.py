@@ -84,6 +84,8 @@ class Query(msgspec.Struct, frozen=True):
     is_work: bool = False
     restricted: bool = False
     principal: str = ""
+    one_thread: bool = False
+    """Whether more threads would only cost: it probably has no FROM."""
 
 
 class Result:
@@ -99,6 +101,8 @@ class Result:
         self.row_count = started.row_count if isinstance(started, Whole) else None
         self.chunks = self._chunks(lease)
         """Raises RefusedError when the query fails; then the result is incomplete."""
+        self.end = lease.end
+        """To be called once, when no more of it is wanted: it cancels a query that still runs."""
 
     async def _chunks(self, lease: Lease) -> AsyncIterator[bytes]:
         if self.body is not None:
@@ -153,17 +157,36 @@ class QueryEngine:
         likely: Mapping[str, View] = _NO_VIEWS,
         objects: ObjectSource | None = None,
     ) -> AsyncIterator[Result]:
-        """Run `query` and yield its result, whose first rows are ready then.
+        """As `begin`; leaving the context, by cancellation too, ends the query."""
+        result = await self.begin(query, resolve, begun, likely, objects)
+        try:
+            yield result
+        finally:
+            result.end()
+
+    async def begin(
+        self,
+        query: Query,
+        resolve: Resolve,
+        begun: Callable[[], None] = lambda: None,
+        likely: Mapping[str, View] = _NO_VIEWS,
+        objects: ObjectSource | None = None,
+    ) -> Result:
+        """Run `query` and return its result, whose first rows are ready then. Its `end` must be called.
 
         `begun` is called once it has a worker. The time limit counts the wait for one. `likely`
         are views that `resolve` would answer with, should the query turn out to name them; `objects`
         answers for the objects that views name by `object_url`.
         Raises RefusedError with `sql_error`, `statement_not_allowed`, `invalid_request`, `busy`,
-        `query_timeout`, `query_killed`, `query_out_of_memory`, or what `objects` answers. Leaving
-        the context early, by cancellation too, cancels the query.
+        `query_timeout`, `query_killed`, `query_out_of_memory`, or what `objects` answers.
         """
         params_json = encoded(query.params)
-        lease = await self._lease(query.principal, query.timeout_s, is_work=query.is_work)
+        lease = await self._lease(
+            query.principal,
+            query.timeout_s,
+            is_work=query.is_work,
+            one_thread=query.one_thread,
+        )
         lease.worker.objects.source = objects
         try:
             begun()
@@ -173,9 +196,10 @@ class QueryEngine:
                 restricted=query.restricted,
             )
             await lease.send(ask)
-            yield Result(await _started(lease, resolve), lease)
-        finally:
+            return Result(await _started(lease, resolve), lease)
+        except BaseException:
             lease.end()
+            raise
 
     async def define(
         self, view: View, resolve: Resolve, objects: ObjectSource | None, principal: str
@@ -200,7 +224,12 @@ class QueryEngine:
             lease.end()
 
     async def _lease(
-        self, principal: str, timeout_s: float | None, *, is_work: bool = False
+        self,
+        principal: str,
+        timeout_s: float | None,
+        *,
+        is_work: bool = False,
+        one_thread: bool = False,
     ) -> Lease:
         most_s = self._settings.work_timeout_s if is_work else self._settings.timeout_s
         limit_s = min(timeout_s or most_s, most_s)
@@ -209,7 +238,8 @@ class QueryEngine:
         await self._places.take(principal, limit_s, waiting_s)
         try:
             queue = self._places.queue
-            worker = await self._pool.take(alone=queue.running == 1 and not queue.waiting)
+            alone = queue.running == 1 and not queue.waiting and not one_thread
+            worker = await self._pool.take(alone=alone)
         except WorkerDied as error:
             self._places.give_back(principal)
             raise RefusedError(

@@ -97,11 +97,14 @@ class Views(msgspec.Struct, frozen=True, tag=True):
 
 class Reads(msgspec.Struct, frozen=True):
     """What a statement's result depends on besides its parameters: relations by the names of
-    `relations.py`, whether it lists all datasets, and whether it is deterministic."""
+    `relations.py`, whether it lists all datasets, and whether it is deterministic.
+
+    `has_source`: whether it has a FROM, or a query inside it."""
 
     names: frozenset[str]
     listing: bool
     deterministic: bool
+    has_source: bool = True
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):

@@ -56,7 +56,7 @@ class ResultCache:
         self._answers: dict[str, str] = {}
         """The identity of the cached result of each question."""
         self._plans: OrderedDict[str, Reads] = OrderedDict()
-        self._shapes: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._shapes: OrderedDict[str, Reads] = OrderedDict()
 
     @property
     def largest_bytes(self) -> int:
@@ -67,16 +67,16 @@ class ResultCache:
         """The relations that a statement read before; None when it is not known."""
         return self._plans.get(sql)
 
-    def likely(self, sql: str) -> frozenset[str]:
-        """The relations that statements with other numbers read: only a guess."""
-        return self._shapes.get(_shape(sql), frozenset())
+    def likely(self, sql: str) -> Reads | None:
+        """What statements with other numbers read: only a guess."""
+        return self._shapes.get(_shape(sql))
 
     def learn(self, sql: str, reads: Reads) -> None:
         """Remember what a statement reads: it depends on its text alone."""
         if len(sql) > _LONGEST_TEXT:
             return
         _remember(self._plans, sql, reads)
-        _remember(self._shapes, _shape(sql), reads.names)
+        _remember(self._shapes, _shape(sql), reads)
 
     def get(self, identity: str) -> CachedResult | None:
         """The cached result of that identity, or None."""

@@ -6,8 +6,8 @@ determines its content, so it is never written twice.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -35,8 +35,8 @@ class Files:
         self._kept_bytes = kept_bytes
         self._files: OrderedDict[str, _File] = OrderedDict()
 
-    @asynccontextmanager
-    async def loan(self) -> AsyncIterator["Loan"]:
+    @contextmanager
+    def loan(self) -> Iterator["Loan"]:
         """The files of one query, released at its end."""
         loan = Loan(self)
         try:
@@ -44,7 +44,8 @@ class Files:
         finally:
             for file in loan.taken:
                 file.readers -= 1
-            self._evict()
+            if loan.taken:
+                self._evict()
 
     async def take(self, name: str, make: Make) -> _File:
         """The file of that name, with one more reader. Raises what `make` raises, each time."""

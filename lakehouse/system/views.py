@@ -6,7 +6,7 @@ Owns derived files only. Must never hold the journal, or many states, in memory.
 import itertools
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import assert_never
 
@@ -57,7 +57,7 @@ class SystemViews:
         self._logs = logs
         self._numbers = itertools.count(1)
 
-    def loan(self) -> AbstractAsyncContextManager[Loan]:
+    def loan(self) -> AbstractContextManager[Loan]:
         """A loan for one query: the files of its views are kept until it has ended."""
         return self._files.loan()
 

@@ -27,4 +27,5 @@ def reads_of_statement(statement: Statement) -> Reads:
     bounds = {EVENTS.name: statement.events}
     system = {system_name(name, bounds.get(name, ALL_EVENTS)) for name in allowed.system}
     names = frozenset(plain_names(allowed) | system)
-    return Reads(names, allowed.all_relations, allowed.deterministic and not allowed.explain)
+    deterministic = allowed.deterministic and not allowed.explain
+    return Reads(names, allowed.all_relations, deterministic, statement.has_source)

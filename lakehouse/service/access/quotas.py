@@ -8,7 +8,7 @@ refused.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 
 from journal.access_events import PrincipalLimits
 from lakehouse.commit.node import Node
@@ -61,16 +61,18 @@ class Quotas:
             if not self._inside[place]:
                 del self._inside[place]
 
-    @asynccontextmanager
-    async def query(self, caller: Caller) -> AsyncIterator[None]:
+    def query(self, caller: Caller) -> AbstractAsyncContextManager[None]:
         """Run inside as one of the queries of the principal; waits for one of them to end.
 
         Raises RefusedError `busy` if as many are waiting already, or none ends in time.
         """
         name, limit = self._limit(caller, "queries")
         if name is None or limit is None:
-            yield
-            return
+            return nullcontext()
+        return self._in_turn(caller, name, limit)
+
+    @asynccontextmanager
+    async def _in_turn(self, caller: Caller, name: str, limit: int) -> AsyncIterator[None]:
         turns = self._turns.setdefault(name, _Turns())
         await self._turn(caller, name, turns, limit)
         try:

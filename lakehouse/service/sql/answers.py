@@ -6,6 +6,8 @@ Owns which results are cached. Must never return a cached result that would diff
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
+import msgspec
+
 from lakehouse.api.audit.entries import AuditRead
 from lakehouse.commit.node import Node
 from lakehouse.query.engine import Query, Result
@@ -74,9 +76,12 @@ class Answers:
         """What is asked, whatever state it is asked of."""
         return identity_of(self._asked(query, scope), query.params, None)
 
-    def likely(self, query: Query) -> frozenset[str]:
-        """The datasets that the query probably reads, as of its own moment."""
-        return frozenset(name for name in self._cache.likely(query.sql) if _is_plain(name))
+    def likely(self, sql: str) -> Reads | None:
+        """What the statement probably reads: of datasets those as of its own moment."""
+        reads = self._cache.likely(sql)
+        if reads is None or not reads.names:
+            return reads
+        return msgspec.structs.replace(reads, names=frozenset(filter(_is_plain, reads.names)))
 
     def cached(
         self, query: Query, state: State, identity: str | None, record: QueryRecord

@@ -6,8 +6,8 @@ its worker.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 import msgspec
@@ -130,10 +130,14 @@ class Queries:
                            timeout=CANCEL_S)  # fmt: skip
         return CancelledQueries(query_id, len(found))
 
-    @asynccontextmanager
-    async def track(
+    def turn(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """What a tracked query runs inside: raises RefusedError `busy` as `Quotas.query` does."""
+        return self._quotas.query(caller)
+
+    @contextmanager
+    def track(
         self, caller: Caller, query_id: str, sql: str, format_: str, seq: int
-    ) -> AsyncIterator[QueryRecord]:
+    ) -> Iterator[QueryRecord]:
         """List the query that runs inside, and log how it ended. Several queries may have the same id.
 
         Raises RefusedError `query_cancelled` inside when it is cancelled.
@@ -150,8 +154,7 @@ class Queries:
         self._running[number] = running
         outcome = FAILED
         try:
-            async with self._quotas.query(caller):
-                yield record
+            yield record
             outcome = DONE
         except RefusedError as error:
             outcome = error.refused.code

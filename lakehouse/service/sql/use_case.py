@@ -3,9 +3,9 @@
 Owns the order of the steps of a query. Must never parse a statement: the worker does.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from lakehouse.api.sql import SqlRequest
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
+from lakehouse.query.messages import Reads
 from lakehouse.query.render.formats import ROWS
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
@@ -87,75 +88,89 @@ class Sql:
         held = permissions(self._node, caller)
         profile = profile_for(self._node, held, request.profile)
         timeout_s = request.timeout_ms / 1000 if request.timeout_ms else None
+        likely = self.answers.likely(request.sql)
         query = Query(
             *(request.sql, request.params, timeout_s, format_),
             restricted=not held.unrestricted,
             principal=caller.principal or "",
+            one_thread=likely is not None and not likely.has_source,
         )
         state = await snapshot.state_as_of(self._node, request.as_of)
-        async with self.queries.track(
-            caller, query_id, query.sql, query.format, state.head.seq
-        ) as record:
-            # Under a profile, the same text can read other relations.
-            identity = self.answers.identity(query, state, held.scope) if profile is None else None
-            if not fresh and (cached := self.answers.cached(query, state, identity, record)):
-                yield cached
-                return
-            async with self._system.loan() as loan, AsyncExitStack() as stack:
-                current = request.as_of is None
-                question = self.answers.question(query, held.scope) if current else ""
-                begun = self._begun(
-                    *(stack, query, loan, record, state, held, profile, question), current=current
-                )
-                yield await begun
+        queries = self.queries
+        with queries.track(caller, query_id, query.sql, format_, state.head.seq) as record:
+            async with queries.turn(caller):
+                # Under a profile, the same text can read other relations.
+                identity = None
+                if profile is None:
+                    identity = self.answers.identity(query, state, held.scope)
+                if not fresh and (cached := self.answers.cached(query, state, identity, record)):
+                    yield cached
+                    return
+                with self._system.loan() as loan, span("query worker"):
+                    moment = _Moment(state, request.as_of is None)
+                    question = self.answers.question(query, held.scope) if moment.is_now else ""
+                    running = await self._begun(query, likely, loan, record, moment, held, profile)
+                    with _ending(running):
+                        yield self.answers.computed(
+                            *(query, running.state, running.result, record, held.scope, question),
+                            cacheable=profile is None,
+                        )
 
     async def _begun(
         self,
-        stack: AsyncExitStack,
         query: Query,
+        likely: Reads | None,
         loan: Loan,
         record: QueryRecord,
-        state: State,
+        moment: "_Moment",
         held: Permissions,
         profile: Profile | None,
-        question: str,
-        *,
-        current: bool,
-    ) -> Answer:
-        """The result on `state`, or on the newest state if objects of a `current` one were collected."""
-        objects = QueryObjects(self._objects)
-        relations = QueryRelations(
-            self._node, state, self._system, loan, self.answers.moments, objects,
-            self._mask_key, held, profile,
-        )  # fmt: skip
+    ) -> "_Running":
+        """The query on the state, or on the newest state if objects of a current one were collected."""
+        state = moment.state
+        relations = self._relations(state, loan, held, profile)
         try:
-            result = await stack.enter_async_context(self._result(query, relations, record))
+            result = await self._result(query, likely, relations, record)
         except RefusedError as error:
             now = self._node.state
-            if not current or now is state or error.refused.code != "objects_collected":
+            if not moment.is_now or now is state or error.refused.code != "objects_collected":
                 raise
-            return await self._begun(
-                *(stack, query, loan, record, now, held, profile, question), current=False
-            )
-        return self.answers.computed(
-            *(query, state, result, record, held.scope, question), cacheable=profile is None
-        )
+            moment = _Moment(now, is_now=False)
+            return await self._begun(query, likely, loan, record, moment, held, profile)
+        return _Running(state, relations, result)
 
-    @asynccontextmanager
     async def _result(
-        self, query: Query, relations: "QueryRelations", record: QueryRecord
-    ) -> AsyncIterator[Result]:
-        likely: Mapping[str, View] = {}
-        if query.format != ROWS:
-            likely = await relations.resolve(self.answers.likely(query))
+        self,
+        query: Query,
+        likely: Reads | None,
+        relations: QueryRelations,
+        record: QueryRecord,
+    ) -> Result:
+        """The result of a query that has begun; it must be ended."""
+        views: Mapping[str, View] = {}
         try:
-            with span("query worker"):
-                async with self._engine.run(
-                    query, relations.resolve, record.begin, likely, relations.objects
-                ) as result:
-                    yield result
+            if likely is not None and likely.names:
+                views = await relations.resolve(likely.names)
+            return await self._engine.begin(
+                query, relations.resolve, record.begin, views, relations.objects
+            )
         except RefusedError as error:
             raise RefusedError(relations.explained(error.refused)) from error
+
+    def _relations(
+        self,
+        state: State,
+        loan: Loan,
+        held: Permissions,
+        profile: Profile | None = None,
+        *,
+        binds: bool = False,
+    ) -> QueryRelations:
+        objects = QueryObjects(self._objects)
+        return QueryRelations(
+            self._node, state, self._system, loan, self.answers.moments, objects,
+            self._mask_key, held, profile, binds=binds,
+        )  # fmt: skip
 
     @asynccontextmanager
     async def rows(
@@ -172,16 +187,16 @@ class Sql:
             restricted=not held.unrestricted,
             principal=caller.principal or "",
         )
-        async with (
+        with (
             self.queries.track(caller, query_id, query.sql, ROWS, state.head.seq) as record,
             self._system.loan() as loan,
         ):
-            relations = QueryRelations(
-                self._node, state, self._system, loan, self.answers.moments,
-                QueryObjects(self._objects), self._mask_key, held, profile,
-            )  # fmt: skip
-            async with self._result(query, relations, record) as result:
-                yield Rows(relations.versions(), _counted(result, record))
+            async with self.queries.turn(caller):
+                with span("query worker"):
+                    relations = self._relations(state, loan, held, profile)
+                    result = await self._result(query, None, relations, record)
+                    with _ending(_Running(state, relations, result)):
+                        yield Rows(relations.versions(), _counted(result, record))
 
     async def bind(
         self, caller: Caller, view: View, state: State
@@ -190,15 +205,14 @@ class Sql:
 
         Raises what QueryEngine.define raises.
         """
-        async with self._system.loan() as loan:
-            objects = QueryObjects(self._objects)
-            relations = QueryRelations(
-                self._node, state, self._system, loan, self.answers.moments, objects,
-                self._mask_key, permissions(self._node, caller), binds=True,
-            )  # fmt: skip
+        with self._system.loan() as loan:
+            held = permissions(self._node, caller)
+            relations = self._relations(state, loan, held, binds=True)
             principal = caller.principal or ""
             try:
-                return await self._engine.define(view, relations.resolve, objects, principal)
+                return await self._engine.define(
+                    view, relations.resolve, relations.objects, principal
+                )
             except RefusedError as error:
                 raise RefusedError(relations.explained(error.refused)) from error
 
@@ -212,3 +226,29 @@ async def _counted(result: Result, record: QueryRecord) -> AsyncIterator[bytes]:
         record.size_bytes += len(chunk)
         yield chunk
     record.rows = result.row_count
+
+
+class _Moment(msgspec.Struct, frozen=True):
+    """A state, and whether it was the newest when the query came."""
+
+    state: State
+    is_now: bool
+
+
+class _Running(msgspec.Struct, frozen=True):
+    """A query that has begun."""
+
+    state: State
+    relations: QueryRelations
+    result: Result
+
+
+@contextmanager
+def _ending(running: _Running) -> Iterator[None]:
+    """Ends the query after the context, and explains a failure inside."""
+    try:
+        yield
+    except RefusedError as error:
+        raise RefusedError(running.relations.explained(error.refused)) from error
+    finally:
+        running.result.end()

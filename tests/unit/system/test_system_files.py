@@ -59,12 +59,12 @@ class Maker:
 async def test_a_file_is_made_once_for_all_who_ask(tmp_path: Path) -> None:
     files, make = Files(tmp_path), Maker()
     make.gate.clear()
-    async with files.loan() as one, files.loan() as two:
+    with files.loan() as one, files.loan() as two:
         asked = [asyncio.create_task(loan.path("f", make)) for loan in (one, two)]
         await asyncio.sleep(0)
         make.gate.set()
         assert set(await asyncio.gather(*asked)) == {str(tmp_path / "f")}
-    async with files.loan() as three:
+    with files.loan() as three:
         await three.path("f", make)
     assert make.made == 1
 
@@ -72,7 +72,7 @@ async def test_a_file_is_made_once_for_all_who_ask(tmp_path: Path) -> None:
 async def test_who_asked_first_may_leave(tmp_path: Path) -> None:
     files, make = Files(tmp_path), Maker()
     make.gate.clear()
-    async with files.loan() as one, files.loan() as two:
+    with files.loan() as one, files.loan() as two:
         first = asyncio.create_task(one.path("f", make))
         second = asyncio.create_task(two.path("f", make))
         await asyncio.sleep(0)
@@ -85,13 +85,13 @@ async def test_who_asked_first_may_leave(tmp_path: Path) -> None:
 
 async def test_what_nobody_reads_is_evicted_beyond_the_bound_oldest_first(tmp_path: Path) -> None:
     files, make = Files(tmp_path, kept_bytes=25), Maker()
-    async with files.loan() as reading:
+    with files.loan() as reading:
         await reading.path("read", make)
         for name in "abc":
-            async with files.loan() as loan:
+            with files.loan() as loan:
                 await loan.path(name, make)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "read"]
-    async with files.loan() as loan:
+    with files.loan() as loan:
         await loan.path("a", make)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c"]
 
@@ -103,7 +103,7 @@ async def test_a_file_that_could_not_be_made_is_made_anew(tmp_path: Path) -> Non
         path.write_bytes(b"half")
         raise OSError("no")
 
-    async with files.loan() as loan:
+    with files.loan() as loan:
         with pytest.raises(OSError, match="no"):
             await loan.path("f", broken)
         assert Path(await loan.path("f", make)).stat().st_size == 10

@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from duckdb_sessions import cursor
 
 from journal.events import Column
 from lakehouse.query.worker import object_columns
@@ -21,10 +22,11 @@ class Connection:
 
     def __init__(self) -> None:
         self.read: list[str] = []
+        self._connection = cursor()
 
     def execute(self, sql: str, params: list[list[str]]) -> Any:
         self.read += params[0]
-        return duckdb.execute(sql, params)
+        return self._connection.execute(sql, params)
 
 
 def write(folder: Path, *schemas: pa.Schema) -> View:

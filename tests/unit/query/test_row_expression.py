@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import duckdb
 import pytest
+from duckdb_sessions import cursor
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy.row_expression import RowExpression, in_lines, read_expression
@@ -75,7 +76,7 @@ def test_each_time_is_what_duckdb_says(parser: duckdb.DuckDBPyConnection) -> Non
     for name in ("now()", "current_date", "current_time", "localtime", "localtimestamp", "today()"):
         found = read_expression(parser, name, NOW, frozenset())
         assert isinstance(found, RowExpression)
-        fixed, own = duckdb.sql(f"SELECT typeof({found.sql}), typeof({name})").fetchall()[0]
+        fixed, own = cursor().sql(f"SELECT typeof({found.sql}), typeof({name})").fetchall()[0]
         assert fixed == own
 
 
@@ -110,9 +111,9 @@ def test_lines_of_others_are_not_shown() -> None:
     ],
 )  # fmt: skip
 def test_a_value_fits_where_nothing_of_it_is_lost(value: str, type_: str, fits: bool) -> None:
-    own = duckdb.sql(f"SELECT typeof({value})").fetchall()[0][0]
+    own = cursor().sql(f"SELECT typeof({value})").fetchall()[0][0]
     misfit = misfit_sql("v", own, type_)
     before, after = cast_sql(own, type_)
     sql = f"SELECT {misfit}, {before}v{after} FROM (SELECT {value} AS v)"
-    lost, _ = duckdb.sql(sql).fetchall()[0]
+    lost, _ = cursor().sql(sql).fetchall()[0]
     assert lost is not fits

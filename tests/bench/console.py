@@ -33,8 +33,7 @@ PAGES = {
     "events of a type among the newest 1,000": "/console/journal?type=dataset_registered",
     "events from the middle": f"/console/journal?before={EVENTS // 2}",
     "an event": f"/console/event/{EVENTS // 2}",
-    "a dataset's columns": "/console/dataset/d77",
-    "a dataset's history": "/console/dataset/d77?tab=history",
+    "a dataset's history": "/console/dataset/Dataset_77?tab=history",
     "storage": "/console/storage",
     "views": "/console/views",
 }

@@ -100,7 +100,7 @@ class Spark:
         self.answers: dict[str, Callable[[grpc.ServicerContext], Iterator[pa.Table]]] = {}
         self.requests: list[Any] = []
         self.released: list[Any] = []
-        self.begun, self.ended = threading.Event(), threading.Event()
+        self.begun, self.ended, self.left = (threading.Event() for _ in range(3))
         self.server = grpc.server(ThreadPoolExecutor(4))
         handlers = {
             "ExecutePlan": grpc.unary_stream_rpc_method_handler(
@@ -131,6 +131,7 @@ class Spark:
 
     def _release(self, request: Any, _: grpc.ServicerContext) -> Any:
         self.released.append(request)
+        self.left.set()
         return M["ReleaseSessionResponse"](session_id=request.session_id)
 
 
@@ -149,8 +150,8 @@ def server() -> Iterator[Spark]:
 def spark(server: Spark) -> Spark:
     for each in (server.answers, server.requests, server.released):
         each.clear()
-    server.begun.clear()
-    server.ended.clear()
+    for event in (server.begun, server.ended, server.left):
+        event.clear()
     server.answers["rows"] = lambda _: iter((TABLE.slice(0, 1), TABLE.slice(1), TABLE.slice(2)))
     return server
 
@@ -302,6 +303,7 @@ async def test_leaving_cancels_the_statement(spark: Spark) -> None:
     with pytest.raises(asyncio.CancelledError):
         await command
     assert await asyncio.to_thread(spark.ended.wait, 30)
+    assert await asyncio.to_thread(spark.left.wait, 30)
     assert len(spark.released) == 1
 
 

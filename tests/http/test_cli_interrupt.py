@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("emptied")
 TIMEOUT_S = 60
 MOMENTS = (
     "lakehouse.cli", "argparse", "msgspec", "lakehouse.cli.parser", "lakehouse.config",
-    "lakehouse.cli.main", "asyncio", "pyarrow", "structlog", "lakehouse.wiring",
+    "lakehouse.cli.main", "asyncio", "pyarrow", "lakehouse.wiring",
     "lakehouse.cli.interrupt",
 )  # fmt: skip
 """Modules after whose import the signal comes: the imports take most of a short command's time."""

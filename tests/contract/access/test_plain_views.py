@@ -55,7 +55,7 @@ def test_a_view_is_secure_for_a_restricted_caller_alone(
     """DuckDB 2.0.1 pushes nothing down that can fail; it promises so of secure views alone."""
     lake, rita = reader
     asked: list[bool] = []
-    run = lake.service.sql._engine.run
+    run = lake.service.sql._engine.begin
 
     def watched(query: Query, resolve: Resolve, *rest: Any, **more: Any) -> Any:
         async def noted(names: frozenset[str] | None) -> Mapping[str, View]:
@@ -65,7 +65,7 @@ def test_a_view_is_secure_for_a_restricted_caller_alone(
 
         return run(query, noted, *rest, **more)
 
-    monkeypatch.setattr(lake.service.sql._engine, "run", watched)
+    monkeypatch.setattr(lake.service.sql._engine, "begin", watched)
     for number, (client, secure) in enumerate(((rita, True), (lake, False))):
         asked.clear()
         sql = f"SELECT count(*) + {number} AS c FROM again"

@@ -17,7 +17,7 @@ from refusals import nothing_changes, refused
 
 HEALTH_S = 0.1
 """Within this time /health answers, whatever others send."""
-ATTEMPTS = 5
+ATTEMPTS = 20
 """A machine that is busy with something else may be late once; a server that is held always is."""
 WATCHED = 1
 """What sleeps by the clock beside the bodies: the watch over heads."""

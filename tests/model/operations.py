@@ -178,7 +178,10 @@ class Operations:
                 if answer.status != 200 and answer.json["code"] != "dataset_not_found":
                     return answer
                 answers.append(answer)
-            return max(answers, key=lambda each: (each.status == 200, each.seq))
+            return max(
+                answers,
+                key=lambda each: (each.status == 200, each.seq if each.status == 200 else 0),
+            )
 
         def expected() -> tuple[Moment, dict[str, Any]]:
             return self._lake.erased(where), {}

@@ -90,8 +90,11 @@ def unexpected(state: State, expect: tuple[tuple[str, int | None], ...]) -> Refu
 
 
 def _last_seqs(state: State, name: str) -> tuple[int | None, ...]:
-    """The seq of the last change of what has the name, and of its last event, which may be a pin."""
-    live = catalog.find(state.catalog, name)
+    """The seq of the last change of what has the name, and of its last event, which may be a pin.
+
+    Datasets and views have one name space.
+    """
+    live = catalog.find(state.catalog, name) or catalog.find_view(state.catalog, name)
     if live is None:
         return (None,)
     link = state.history.links.get(history.dataset_entity(name))

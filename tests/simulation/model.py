@@ -108,7 +108,7 @@ def _set(
 ) -> Verdict:
     """Each change on what the ones before it leave, by a plain application of what it becomes."""
     for name, seq in expect:
-        live = state.datasets.get(name.lower())
+        live = state.datasets.get(name.lower()) or state.views.get(name.lower())
         if seq != (live["seq"] if live else None):
             return no("expectation_failed")
     running, made = copy_of(state), list[Verdict]()

@@ -15,6 +15,7 @@ from journal.events import (
     DatasetRestored,
     DatasetsSwapped,
     ObjectsMarked,
+    ViewPut,
 )
 from lakehouse.domain.commands import (
     Command,
@@ -202,6 +203,14 @@ class TestExpectations:
             {"name": "b", "expected": None, "actual": 2},
             {"name": "c", "expected": 7, "actual": None},
         )
+
+    def test_a_view_counts_as_a_dataset_does(self) -> None:
+        view = ViewPut("v", "SELECT 1", None, None, (), ())
+        seen = when(commit(DropDataset("a"), expect=(("V", 2),)), A, view)
+        assert seen == change_set(DROP_A)
+        for expected in (None, 1):
+            decision = when(commit(DropDataset("a"), expect=(("v", expected),)), A, view)
+            assert code(decision) == "expectation_failed"
 
     @pytest.mark.parametrize("seen", [1, 2])
     def test_a_pin_changes_nothing_whether_it_was_seen_or_not(self, seen: int) -> None:

@@ -1,6 +1,6 @@
 """The names of the seven types that a text column may have, the narrowest first. Pure.
 
-Loads no Arrow: whoever only spells types, as a command that asks a server does, needs no more.
+Must never import Arrow: commands that ask a server use the names alone.
 """
 
 BOOL, INT64, DOUBLE, DATE, TIMESTAMP, ZONED, STRING = (

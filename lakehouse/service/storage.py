@@ -138,7 +138,7 @@ class Storage:
         return Versioned(found, state.head.seq)
 
     def _absent(self, caller: Caller, key: str) -> Refused:
-        """Why a key names nothing; whoever may not read the key is not told that it named something."""
+        """Why a key names nothing; 404 to a caller without the right to read it, whatever it named."""
         if not permissions(self._node, caller).may_key(READ, key):
             return snapshot.no_object(key)
         return snapshot.absent(self._node.state, key)

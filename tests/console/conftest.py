@@ -9,9 +9,11 @@ from functools import partial
 
 import pytest
 from console_browser import Visitor, launched, visiting
+from console_client import HIDDEN, SEEN
 from console_pages import fill
 from lake_server import Lake, running_lake
 from playwright.sync_api import Browser, sync_playwright
+from principals import closed
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,13 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 def visit(browser: Browser, lake: Lake) -> Callable[..., AbstractContextManager[Visitor]]:
     """`with visit(color_scheme="dark") as visitor`: a new tab on the lake's console."""
     return partial(visiting, browser, lake)
+
+
+@pytest.fixture(scope="module")
+def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake with access control; the client is an admin's."""
+    with running_lake(tmp_path_factory.mktemp("shut") / "bucket") as lake:
+        lake.token = closed(lake)
+        for name in (SEEN, HIDDEN):
+            assert lake.ingest(f"name={name}").status == 200
+        yield lake

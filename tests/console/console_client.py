@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 
 from raw_http import Answer, Client
 
+SEEN, HIDDEN = "seen_a", "hidn_a"
+"""Two datasets of the lake with access control: names of one length, of which a reader sees one."""
 BOUNDARY = "----a-boundary-that-no-file-has"
 
 

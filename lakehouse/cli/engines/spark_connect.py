@@ -18,7 +18,7 @@ from lakehouse.flight.wire import Fields, length_field
 _ADDRESS = re.compile(r"spark://(\[[0-9a-fA-F:.]+\]|[^\s\[\]:/@?#]+):([0-9]{1,5})/?")
 _SERVICE = "/spark.connect.SparkConnectService"
 _RELEASE_S = 2.0
-"""How long the end of a session may take. A server that was not told ends it by itself."""
+"""Time limit of the call that ends a session. Without the call the server ends it after a timeout."""
 _LARGEST_MESSAGE_BYTES = 128 * 1024 * 1024
 """What Spark's own clients accept; its servers send batches of some 4 MB."""
 _LARGEST_DETAIL = 1_024

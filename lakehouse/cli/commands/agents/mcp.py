@@ -57,7 +57,7 @@ async def _relayed(call: ToolCallback) -> None:
 
 
 def _in_process(service: "Service", arguments: argparse.Namespace) -> ToolCallback:
-    from lakehouse.mcp.calls import call as call_tool  # a server has it and all that it calls
+    from lakehouse.mcp.calls import call as call_tool  # not at the top: --url needs no service
     from lakehouse.service.service import FAULTS
 
     loop = asyncio.get_running_loop()

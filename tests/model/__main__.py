@@ -57,7 +57,13 @@ def processes(bucket: str, directory: Path, environ: dict[str, str]) -> Iterator
 def _process(bucket: str, directory: Path, environ: dict[str, str], number: int) -> Lakehouse:
     own = directory / f"process-{number}"
     own.mkdir()
-    settings = {"LAKEHOUSE_QUERY_WORKERS": QUERY_WORKERS, "LAKEHOUSE_SPOOL_DIR": str(own / "spool")}
+    settings = {
+        "LAKEHOUSE_QUERY_WORKERS": QUERY_WORKERS,
+        "LAKEHOUSE_SPOOL_DIR": str(own / "spool"),
+        # An erasure waits for the longest query and twice for the other process.
+        "LAKEHOUSE_QUERY_TIMEOUT_S": "4",
+        "LAKEHOUSE_POLL_INTERVAL_S": "0.2",
+    }
     return Lakehouse(bucket, _free_port(), own / "log", environ | settings)
 
 

@@ -110,4 +110,4 @@ def test_two_processes_compact_in_the_background_while_both_append(start: Start)
     assert rows(one.client, "a", as_of=head) == before
     kinds = [event["type"] for event in two.client.events()]
     assert kinds.count("dataset_appended") == 180
-    assert kinds.count("dataset_rewritten") >= 2
+    assert "dataset_rewritten" in kinds

@@ -73,7 +73,10 @@ class RowSpan(Span, frozen=True, rename={"first": "from", "last": "to"}):
     """The number of rows before and after, and how many came and went: a changed one in both."""
 
     added: Annotated[
-        int | None, Meta(description="Rows that came; null if not known.", examples=[25])
+        int | None,
+        Meta(
+            description="Rows that came; null if not known, as after some erasures.", examples=[25]
+        ),
     ]
     removed: Annotated[
         int | None, Meta(description="Rows that went; null if not known.", examples=[5])

@@ -12,7 +12,7 @@ from lakehouse.api.time_travel import (
     RowSpan,
     Span,
 )
-from lakehouse.domain.row_changes import row_changes
+from lakehouse.domain.row_changes import RowChanges, Rows, row_changes
 from lakehouse.domain.schema_rules import schema_differences
 from projections.catalog import Dataset
 from projections.definitions import Profile, ViewDefinition
@@ -88,13 +88,29 @@ def _rows(old: Dataset | None, new: Dataset | None, later: Inventory) -> RowSpan
     if old is None or new is None:
         first, last = old.row_count if old else None, new.row_count if new else None
         return RowSpan(first, last, added=last if new else 0, removed=first if old else 0)
-    changes = row_changes(_row_counts(old), _row_counts(new), later)
+    before, after = _row_counts(old), _row_counts(new)
+    changes = row_changes(before, after, later)
+    if changes and not _balanced(changes, before, after):
+        changes = None
     return RowSpan(
         old.row_count,
         new.row_count,
         added=changes.added if changes else None,
         removed=changes.removed if changes else None,
     )
+
+
+def _balanced(changes: RowChanges, before: Rows, after: Rows) -> bool:
+    """Whether the changes lead from one number of rows to the other.
+
+    Rows that a rewrite counted may have been erased since, so that its numbers are of none that is left.
+    """
+    counts = [*before.values(), *after.values()]
+    known = [count for count in counts if count is not None]
+    if len(known) < len(counts):
+        return True  # nothing to compare with
+    net = sum(known[len(before) :]) - sum(known[: len(before)])
+    return changes.added - changes.removed == net
 
 
 def _row_counts(dataset: Dataset) -> dict[str, int | None]:

@@ -58,6 +58,17 @@ class Terminal:
         before, _, self._seen = self._seen.partition(text.encode())
         return before.decode() + text
 
+    def interrupt_until(self, text: str) -> None:
+        """Press Ctrl-C until `text` appears. Python's readline can miss a signal just before it waits."""
+        until_s = time.monotonic() + WAIT_S
+        while text.encode() not in self._seen:
+            self.type("\x03")
+            ready, _, _ = select.select([self._screen], [], [], 2.0)
+            if ready:
+                self._seen += os.read(self._screen, 65536)
+            assert time.monotonic() < until_s, self._seen
+        self.until(text)
+
     def ended(self) -> int:
         """The exit code. What is still printed is dropped."""
         return self.process.wait(WAIT_S)

@@ -60,6 +60,7 @@ def _process(bucket: str, directory: Path, environ: dict[str, str], number: int)
     settings = {
         "LAKEHOUSE_QUERY_WORKERS": QUERY_WORKERS,
         "LAKEHOUSE_SPOOL_DIR": str(own / "spool"),
+        "LAKEHOUSE_COMPACT_OBJECTS": "0",
         # An erasure waits for the longest query and twice for the other process.
         "LAKEHOUSE_QUERY_TIMEOUT_S": "4",
         "LAKEHOUSE_POLL_INTERVAL_S": "0.2",

@@ -30,13 +30,15 @@ class Refusal(Exception):
 class Moment:
     """What was true after an event; `names` are those that it changed, none where it only moved rows.
 
-    `statements`: of the derived datasets; None: those of the moment before.
+    `statements`: of the derived datasets; None: those of the moment before. `collects`: the event
+    says which objects were deleted, and no more.
     """
 
     datasets: Datasets
     names: frozenset[str]
     undoable: bool = True
     statements: Statements | None = None
+    collects: bool = False
 
 
 @dataclass
@@ -73,7 +75,7 @@ class PlainLake:
 
     def moved_since(self, seq: int) -> bool:
         """Whether rows came into other objects after event `seq`, by what changes no dataset."""
-        return any(not moment.undoable for moment in self.moments[seq + 1 :])
+        return any(not (each.undoable or each.collects) for each in self.moments[seq + 1 :])
 
     def undone(self, seq: int) -> Moment:
         """The present without what event `seq` did."""
@@ -99,6 +101,10 @@ class PlainLake:
                 for name, rows in moment.datasets.items()
             }
         return Moment(self.now, frozenset(), undoable=False)
+
+    def collected(self) -> Moment:
+        """The present, once objects that nothing refers to were deleted."""
+        return Moment(self.now, frozenset(), undoable=False, collects=True)
 
     def derived(self, name: str, statement: Statement) -> Moment:
         """The present with a dataset made, or made again, from a statement."""

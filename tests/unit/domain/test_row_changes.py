@@ -5,6 +5,7 @@ from deciding import COLUMNS
 
 from journal.events import Data, DatasetDropped, DatasetRewritten, Object, Replacement
 from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.diff import diff
 from lakehouse.domain.row_changes import RowChanges, row_changes
 from projections.fold import State
 
@@ -89,3 +90,11 @@ def test_other_content_came_and_went_as_a_whole() -> None:
 
 def test_a_number_that_is_not_known_makes_none_known() -> None:
     assert between(1, 2, A, registered("a", item("n", None))) is None
+
+
+def test_counts_that_do_not_lead_to_the_other_number_of_rows_are_not_shown() -> None:
+    """As those of a rewrite some of whose rows were erased since."""
+    exact, wrong = became("p", "p2", 0, 3, 7), became("p", "p2", 0, 2, 7)
+    for one, shown in ((exact, (0, 3)), (wrong, (None, None))):
+        (row,) = diff(given(A), given(A, rewritten(one)))
+        assert (row.rows.added, row.rows.removed) == shown

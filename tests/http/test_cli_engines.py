@@ -26,6 +26,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from lakehouse.cli.commands.sql import sql
+from lakehouse.cli.engines import spark_connect
 from lakehouse.cli.main import main
 from lakehouse.cli.parser import parse
 from lakehouse.config import load
@@ -147,7 +148,9 @@ def server() -> Iterator[Spark]:
 
 
 @pytest.fixture
-def spark(server: Spark) -> Spark:
+def spark(server: Spark, monkeypatch: pytest.MonkeyPatch) -> Spark:
+    # The time limit of this call alone would decide on a busy machine whether the session is released.
+    monkeypatch.setattr(spark_connect, "_RELEASE_S", 30)
     for each in (server.answers, server.requests, server.released):
         each.clear()
     for event in (server.begun, server.ended, server.left):
@@ -286,8 +289,10 @@ def test_the_time_limit(
     assert spark.ended.wait(30)
 
 
-async def test_leaving_cancels_the_statement(spark: Spark) -> None:
+async def test_leaving_cancels_the_statement(spark: Spark, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Ctrl-C does: it cancels the task of the command."""
+    # A busy machine may take longer than the limit, which tests nothing here.
+    monkeypatch.setattr(spark_connect, "_RELEASE_S", 30)
     held = threading.Event()
 
     def waiting(context: grpc.ServicerContext) -> Iterator[pa.Table]:

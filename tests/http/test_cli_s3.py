@@ -12,6 +12,12 @@ from lakehouse.cli.main import main
 
 
 @pytest.fixture
+def bucket(s3_server: S3Server) -> str:
+    """The URL of a lake in a new bucket, made with the server's own credentials."""
+    return f"s3://{s3_server.make_bucket()}/lake"
+
+
+@pytest.fixture
 def profile(
     elsewhere: None, s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,11 +64,10 @@ def test_the_doctor_names_a_missing_bucket(capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().err)["code"] == "bucket_not_found"
 
 
-@pytest.mark.usefixtures("profile")
+@pytest.mark.usefixtures("bucket", "profile")
 def test_a_profile_s_credentials_reach_the_store(
-    lakehouse: CommandLine, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+    lakehouse: CommandLine, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket = f"s3://{s3_server.make_bucket()}/lake"
     assert "lake_not_found" in lakehouse("datasets", "--bucket", bucket, code=1)
     lakehouse("ingest", csv("a\n1\n"), "--bucket", bucket)
     assert "t" in lakehouse("datasets", "--bucket", bucket)

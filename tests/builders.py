@@ -31,7 +31,7 @@ from journal.slot import (
     genesis,
 )
 from lakehouse.domain.commands import Context
-from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.rules.datasets import dataset_id
 from projections import history
 from projections.fold import State, apply, empty, fold
 from projections.moment import Moment

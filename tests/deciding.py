@@ -21,10 +21,10 @@ from lakehouse.domain.commands import (
     StoreObject,
     Table,
 )
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import DataStep, Decision, NeedsData
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.rules.datasets import dataset_id
 
 COLUMNS = schema(id="int64", zip="string")
 

@@ -9,17 +9,6 @@ from typing import assert_never
 
 from journal.events import FormatRaised, LakeAdopted
 from journal.slot import FORMAT
-from lakehouse.domain import (
-    change_set_rules,
-    dataset_rules,
-    definition_rules,
-    gc_rules,
-    ingest_rules,
-    object_rules,
-    restore_rules,
-    rewrite_rules,
-    undo_rules,
-)
 from lakehouse.domain.access import rules as access_rules
 from lakehouse.domain.access.commands import AccessCommand, AnyAccessCommand
 from lakehouse.domain.commands import (
@@ -55,6 +44,15 @@ from lakehouse.domain.erasure import rules as erasure_rules
 from lakehouse.domain.errors import Refused
 from lakehouse.domain.rows import compaction_rules
 from lakehouse.domain.rows.commands import CompactDataset
+from lakehouse.domain.rules import change_sets as change_set_rules
+from lakehouse.domain.rules import datasets as dataset_rules
+from lakehouse.domain.rules import definitions as definition_rules
+from lakehouse.domain.rules import gc as gc_rules
+from lakehouse.domain.rules import ingest as ingest_rules
+from lakehouse.domain.rules import objects as object_rules
+from lakehouse.domain.rules import restore as restore_rules
+from lakehouse.domain.rules import rewrites as rewrite_rules
+from lakehouse.domain.rules import undo as undo_rules
 from projections import idempotency
 from projections.fold import State
 

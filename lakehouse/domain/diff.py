@@ -13,7 +13,7 @@ from lakehouse.api.time_travel import (
     Span,
 )
 from lakehouse.domain.row_changes import RowChanges, Rows, row_changes
-from lakehouse.domain.schema_rules import schema_differences
+from lakehouse.domain.rules.schemas import schema_differences
 from projections.catalog import Dataset
 from projections.definitions import Profile, ViewDefinition
 from projections.fold import State

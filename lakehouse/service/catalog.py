@@ -23,8 +23,8 @@ from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import DropDataset, RegisterDataset, RestoreDataset
-from lakehouse.domain.dataset_rules import object_missing
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.rules.datasets import object_missing
 from lakehouse.domain.validation import check_fingerprint, check_name
 from lakehouse.service import presentation, snapshot
 from lakehouse.service.access.permissions import permissions, require

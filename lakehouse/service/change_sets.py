@@ -27,7 +27,6 @@ from lakehouse.api.change_sets import (
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.access.rights import MANAGE, WRITE
-from lakehouse.domain.change_set_rules import MAX_CHANGES, of_change, unexpected
 from lakehouse.domain.commands import (
     Command,
     CommitChangeSet,
@@ -40,8 +39,9 @@ from lakehouse.domain.commands import (
     RestoreDataset,
     SwapDatasets,
 )
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.rules.change_sets import MAX_CHANGES, of_change, unexpected
+from lakehouse.domain.rules.datasets import dataset_id
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import permissions, require

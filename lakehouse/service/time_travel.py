@@ -35,7 +35,7 @@ from lakehouse.domain.commands import (
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.diff import diff, diff_definitions
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.undo import inverse
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import permissions, require, require_undo, shown_to

@@ -10,8 +10,8 @@ from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.commands import DropView, PutView
-from lakehouse.domain.dataset_rules import dataset_not_absent
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.rules.datasets import dataset_not_absent
 from lakehouse.domain.validation import check_name
 from lakehouse.service import presentation
 from lakehouse.service.access.permissions import require

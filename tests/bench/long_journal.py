@@ -39,7 +39,7 @@ from journal.events import (
 from journal.log import Committed, open_journal
 from journal.slot import FORMAT, Header, decode_slot, encode_events, format_at
 from lakehouse.commit.checkpointer import Checkpointer
-from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.rules.datasets import dataset_id
 from projections import history
 from projections.fold import STATE_VERSION
 from projections.follower import Follower

@@ -109,8 +109,8 @@ def test_a_new_event_is_named_wherever_it_must_be_handled(named: Named) -> None:
         "projections/catalog.py:apply",
         "projections/history.py:_origins",
         "projections/inventory.py:apply",
-        "lakehouse/domain/undo_rules.py:_inverse",
-        "lakehouse/domain/undo_rules.py:_blocked",
+        "lakehouse/domain/rules/undo.py:_inverse",
+        "lakehouse/domain/rules/undo.py:_blocked",
         "lakehouse/admin/what_if.py:command_of",
         "lakehouse/domain/access/subjects.py:subjects_of",
     }

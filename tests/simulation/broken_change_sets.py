@@ -7,10 +7,12 @@ from unittest import mock
 import msgspec
 
 from journal.events import Change
-from lakehouse.domain import change_set_rules, dataset_rules, definition_rules
 from lakehouse.domain.commands import Command, CommitChangeSet
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.rules import change_sets as change_set_rules
+from lakehouse.domain.rules import datasets as dataset_rules
+from lakehouse.domain.rules import definitions as definition_rules
 from projections.fold import State
 from projections.moment import Moment
 

@@ -7,9 +7,10 @@ from unittest import mock
 import msgspec
 
 from journal.events import Derivation
-from lakehouse.domain import derivation_rules, ingest_rules
 from lakehouse.domain.commands import IngestDataset, RefreshDataset
 from lakehouse.domain.decision import Decision
+from lakehouse.domain.rules import derivations as derivation_rules
+from lakehouse.domain.rules import ingest as ingest_rules
 from projections import catalog
 from projections.fold import State
 

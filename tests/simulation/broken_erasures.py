@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from unittest import mock
 
-from lakehouse.domain import restore_rules
 from lakehouse.domain.commands import EraseRows
 from lakehouse.domain.erasure import rules
+from lakehouse.domain.rules import restore as restore_rules
 from projections.catalog import Dataset
 from projections.erasure import replacements
 from projections.erasure.replacements import Erasure

@@ -12,8 +12,8 @@ import msgspec
 
 from journal.bucket.keys import blob_tag
 from journal.bucket.port import Stat
-from lakehouse.domain import gc_rules
 from lakehouse.domain.commands import MarkObjects, RecordCollected
+from lakehouse.domain.rules import gc as gc_rules
 from lakehouse.service.caller import Caller
 from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GarbageCollector

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from lakehouse.domain import rewrite_rules
 from lakehouse.domain.commands import Rewritten
+from lakehouse.domain.rules import rewrites as rewrite_rules
 from projections.catalog import Dataset
 from projections.fold import State
 

@@ -6,8 +6,8 @@ again. Must never change what a dataset's rows are, nor their order.
 
 from journal.events import COMPACT, DatasetRewritten, Replacement
 from lakehouse.domain.decision import DataStep, Decision, NeedsData
-from lakehouse.domain.object_rules import uploaded_again
 from lakehouse.domain.rows.commands import CompactDataset
+from lakehouse.domain.rules.objects import uploaded_again
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State

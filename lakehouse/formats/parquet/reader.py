@@ -14,7 +14,7 @@ import msgspec
 from journal.block_hashes import BlockHasher
 from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.schema_rules import TYPE
+from lakehouse.domain.rules.schemas import TYPE
 from lakehouse.formats.logical_types import same_logical_type
 from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.writer import ParquetFile

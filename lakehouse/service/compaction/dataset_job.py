@@ -11,7 +11,7 @@ import msgspec
 from journal.events import Object
 from lakehouse.api.upkeep.compaction import ColumnChange, CompactedDataset, CompactRequest
 from lakehouse.commit.node import Node
-from lakehouse.domain.schema_rules import TYPE, column_problems
+from lakehouse.domain.rules.schemas import TYPE, column_problems
 from lakehouse.service.caller import Caller
 from lakehouse.service.compaction.footers import ObjectFooter, footers_of, is_ours
 from lakehouse.service.compaction.group_job import Group, GroupJob, Outdated, Written

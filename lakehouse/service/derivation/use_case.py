@@ -22,8 +22,8 @@ from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.commands import IngestDataset, RefreshDataset
-from lakehouse.domain.derivation_rules import moving, refresh_order
 from lakehouse.domain.errors import CODES, Refused, RefusedError
+from lakehouse.domain.rules.derivations import moving, refresh_order
 from lakehouse.domain.validation import check_name
 from lakehouse.service import presentation
 from lakehouse.service.access.permissions import Permissions, permissions, require, shown_to

@@ -9,8 +9,8 @@ import msgspec
 
 from journal.events import Alias, Read
 from lakehouse.commit.node import Node
-from lakehouse.domain.derivation_rules import PROFILE
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.rules.derivations import PROFILE
 from lakehouse.query.relations import RelationName, inner_name, parse_relation
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import Permissions

@@ -50,7 +50,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
-from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.rules.datasets import dataset_id
 
 COLUMNS = schema(id="int64", zip="string", größe="double", at="timestamp[us, tz=UTC]")
 

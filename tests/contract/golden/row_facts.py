@@ -36,7 +36,7 @@ from journal.events import (
     RowStatement,
     TypedChange,
 )
-from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.rules.datasets import dataset_id
 
 
 def derivations() -> list[list[Data]]:

@@ -15,7 +15,7 @@ from lakehouse.commit.batch import Answered, Recorded, Stamp, build
 from lakehouse.domain.commands import Command, CommitChangeSet, UndoChange
 from lakehouse.domain.decision import NeedsData, Unchanged
 from lakehouse.domain.errors import Refused
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.undo import inverse
 from projections.fold import State, fold
 
 STAMP = Stamp(LAKE.lake, "c", "w", BEGAN + timedelta(days=1))

@@ -32,8 +32,8 @@ from journal.events import (
     ProfilePut,
 )
 from lakehouse.admin.what_if import Left, WhatIf
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.diff import diff
+from lakehouse.domain.rules.datasets import dataset_id
 from projections.moment import Moment
 
 

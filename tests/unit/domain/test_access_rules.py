@@ -27,7 +27,7 @@ from lakehouse.domain.commands import Command, CommitChangeSet, UndoChange
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.undo import inverse
 from projections.access import Grant, Principal
 from projections.fold import State
 

@@ -27,10 +27,10 @@ from lakehouse.domain.commands import (
     SwapDatasets,
     UndoChange,
 )
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.datasets import dataset_id
+from lakehouse.domain.rules.undo import inverse
 from projections import history
 from projections.fold import State
 

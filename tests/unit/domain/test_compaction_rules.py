@@ -24,12 +24,12 @@ from journal.events import (
 )
 from lakehouse.admin.what_if import WhatIf
 from lakehouse.domain.commands import RestoreDataset, UndoChange
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, Unchanged
-from lakehouse.domain.derivation_rules import has_changed
 from lakehouse.domain.errors import Refused
 from lakehouse.domain.rows.commands import CompactDataset, Retyped
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.datasets import dataset_id
+from lakehouse.domain.rules.derivations import has_changed
+from lakehouse.domain.rules.undo import inverse
 from projections import catalog
 from projections.moment import Moment
 

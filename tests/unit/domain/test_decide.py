@@ -26,10 +26,10 @@ from journal.events import (
 )
 from journal.slot import FORMAT
 from lakehouse.domain.commands import AdoptLake, DropDataset, ForgetObject, RaiseFormat
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.rules.datasets import dataset_id
 from projections.fold import fold
 
 

@@ -25,10 +25,10 @@ from lakehouse.domain.commands import (
     RenameDataset,
     UndoChange,
 )
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.datasets import dataset_id
+from lakehouse.domain.rules.undo import inverse
 
 NAMES = (Alias("people", "blue", None),)
 BOOKS = ProfilePut("books", NAMES, "visible")

@@ -18,9 +18,9 @@ from journal.events import (
     ViewPut,
 )
 from lakehouse.domain.commands import IngestDataset, RefreshDataset, Table
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
-from lakehouse.domain.derivation_rules import refresh_order
+from lakehouse.domain.rules.datasets import dataset_id
+from lakehouse.domain.rules.derivations import refresh_order
 from projections import catalog
 
 BASE = ingested("base", "p")

@@ -23,7 +23,7 @@ from lakehouse.domain.commands import (
     UndoChange,
 )
 from lakehouse.domain.decision import DataStep, Unchanged
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.undo import inverse
 
 P = registered("w", item("p"))
 

@@ -14,10 +14,10 @@ from journal.events import (
     Object,
     ObjectsMarked,
 )
-from lakehouse.domain.change_set_rules import commit_staged
 from lakehouse.domain.commands import CommitStaged, IngestDataset, Rewritten
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, Unchanged
+from lakehouse.domain.rules.change_sets import commit_staged
+from lakehouse.domain.rules.datasets import dataset_id
 from projections import catalog
 from projections.fold import State
 

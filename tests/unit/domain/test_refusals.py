@@ -32,12 +32,12 @@ from lakehouse.domain.commands import (
     UndoChange,
     UnpinDataset,
 )
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, NeedsData
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.restore_rules import NAMED_OBJECTS
-from lakehouse.domain.schema_rules import schema_differences
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.datasets import dataset_id
+from lakehouse.domain.rules.restore import NAMED_OBJECTS
+from lakehouse.domain.rules.schemas import schema_differences
+from lakehouse.domain.rules.undo import inverse
 
 DROP = DatasetDropped("w", dataset_id("w"))
 GONE = (ingested("w", "p"), DROP, ObjectsMarked("r", 2, (blob("p"),)))

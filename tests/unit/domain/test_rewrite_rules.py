@@ -15,10 +15,10 @@ from journal.events import (
 )
 from lakehouse.admin.what_if import WhatIf
 from lakehouse.domain.commands import RestoreDataset, RewriteDataset, Rewritten, UndoChange
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, Unchanged
 from lakehouse.domain.errors import Refused
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.datasets import dataset_id
+from lakehouse.domain.rules.undo import inverse
 from projections.moment import Moment
 
 STATEMENT = RowStatement(where="id = 1")

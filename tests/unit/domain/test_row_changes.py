@@ -4,9 +4,9 @@ from builders import blob, given, item, registered, restored
 from deciding import COLUMNS
 
 from journal.events import Data, DatasetDropped, DatasetRewritten, Object, Replacement
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.diff import diff
 from lakehouse.domain.row_changes import RowChanges, row_changes
+from lakehouse.domain.rules.datasets import dataset_id
 from projections.fold import State
 
 A = registered("a", item("p", 10), item("q", 20), schema=COLUMNS, row_count=30)

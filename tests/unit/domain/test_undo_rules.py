@@ -18,10 +18,10 @@ from journal.events import (
     ObjectStored,
 )
 from lakehouse.domain.commands import DropDataset, ForgetObject, LastChange, StoreObject, UndoChange
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.decision import DataStep, Decision
 from lakehouse.domain.errors import Refused
-from lakehouse.domain.undo_rules import inverse
+from lakehouse.domain.rules.datasets import dataset_id
+from lakehouse.domain.rules.undo import inverse
 
 PIN = DatasetPinned("w", 1, (blob("p"),))
 UNPIN = DatasetUnpinned("w", 1)

@@ -4,7 +4,7 @@ import msgspec
 from builders import given, item, registered, restored, schema, sha, source, stored
 
 from journal.events import DatasetAppended, DatasetDropped
-from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.rules.datasets import dataset_id
 from projections import catalog, inventory
 from projections.catalog import Dataset, Ingested
 

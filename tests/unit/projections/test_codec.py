@@ -6,7 +6,7 @@ from builders import EMPTY, given, item, registered, schema, stored
 
 from journal.event_records import Object, Replacement
 from journal.events import DatasetRewritten
-from lakehouse.domain.dataset_rules import dataset_id
+from lakehouse.domain.rules.datasets import dataset_id
 from projections.codec import StateDamaged, decode_state, encode_state
 from projections.fold import STATE_VERSION
 

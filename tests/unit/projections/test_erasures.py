@@ -21,8 +21,8 @@ from journal.events import (
     Replacement,
     RowsErased,
 )
-from lakehouse.domain.dataset_rules import dataset_id
 from lakehouse.domain.row_changes import RowChanges, row_changes
+from lakehouse.domain.rules.datasets import dataset_id
 from projections import catalog, inventory
 from projections.codec import decode_state, encode_state
 from projections.erasure.past import seen_from

@@ -9,9 +9,9 @@ import msgspec
 
 from journal.events import ProfileDropped, ProfilePut, ViewDropped, ViewPut
 from lakehouse.domain.commands import DropProfile, DropView, PutProfile, PutView
-from lakehouse.domain.dataset_rules import dataset_not_absent
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.rules.datasets import dataset_not_absent
 from projections import catalog
 from projections.fold import State
 

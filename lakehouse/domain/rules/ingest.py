@@ -14,13 +14,13 @@ from journal.events import (
     DatasetRewritten,
     Replacement,
 )
-from lakehouse.domain import derivation_rules
 from lakehouse.domain.commands import IngestDataset, RefreshDataset, Table
-from lakehouse.domain.dataset_rules import dataset_id, name_conflict
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
 from lakehouse.domain.errors import Refused
-from lakehouse.domain.object_rules import uploaded_again
-from lakehouse.domain.schema_rules import depends_on_values, may_change, schema_conflict
+from lakehouse.domain.rules import derivations as derivation_rules
+from lakehouse.domain.rules.datasets import dataset_id, name_conflict
+from lakehouse.domain.rules.objects import uploaded_again
+from lakehouse.domain.rules.schemas import depends_on_values, may_change, schema_conflict
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State

@@ -10,9 +10,9 @@ import msgspec
 
 from journal.events import DatasetPinned, DatasetRestored, DatasetUnpinned, Source
 from lakehouse.domain.commands import PinDataset, RestoreDataset, UnpinDataset
-from lakehouse.domain.dataset_rules import name_conflict
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Json, Refused
+from lakehouse.domain.rules.datasets import name_conflict
 from projections import catalog, inventory
 from projections.catalog import Dataset
 from projections.erasure.past import dataset_seen_from

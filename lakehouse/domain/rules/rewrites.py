@@ -8,7 +8,7 @@ from journal.events import DatasetRewritten
 from lakehouse.domain.commands import RewriteDataset, Rewritten
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
 from lakehouse.domain.errors import Refused
-from lakehouse.domain.object_rules import uploaded_again
+from lakehouse.domain.rules.objects import uploaded_again
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State

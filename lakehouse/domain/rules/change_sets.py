@@ -10,10 +10,10 @@ import msgspec
 
 from journal.event_parts import changes_of
 from journal.events import ChangeSetCommitted, TypedChange
-from lakehouse.domain import ingest_rules
 from lakehouse.domain.commands import Command, CommitChangeSet, CommitStaged, Rewritten
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Json, Refused
+from lakehouse.domain.rules import ingest as ingest_rules
 from projections import catalog, history, inventory
 from projections.catalog import Dataset
 from projections.fold import State, apply_change

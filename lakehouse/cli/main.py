@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from lakehouse.cli import printing
-from lakehouse.cli.arguments import UsageError
-from lakehouse.cli.parser import parse
+from lakehouse.cli.output import printing
+from lakehouse.cli.parsing.arguments import UsageError
+from lakehouse.cli.parsing.parser import parse
 from lakehouse.config import ConfigError, Settings, load
 from lakehouse.domain.errors import Refused, RefusedError
 

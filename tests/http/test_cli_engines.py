@@ -28,7 +28,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from lakehouse.cli.commands.sql import sql
 from lakehouse.cli.engines import spark_connect
 from lakehouse.cli.main import main
-from lakehouse.cli.parser import parse
+from lakehouse.cli.parsing.parser import parse
 from lakehouse.config import load
 
 SERVICE = "spark.connect.SparkConnectService"

@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.usefixtures("emptied")
 TIMEOUT_S = 60
 MOMENTS = (
-    "lakehouse.cli", "argparse", "msgspec", "lakehouse.cli.parser", "lakehouse.config",
+    "lakehouse.cli", "argparse", "msgspec", "lakehouse.cli.parsing.parser", "lakehouse.config",
     "lakehouse.cli.main", "asyncio", "pyarrow", "lakehouse.wiring",
     "lakehouse.cli.interrupt",
 )  # fmt: skip

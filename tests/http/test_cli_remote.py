@@ -14,7 +14,7 @@ from principals import closed, principal
 
 from lakehouse.api.versioned import Versioned
 from lakehouse.cli.main import ON_THE_BUCKET
-from lakehouse.cli.parser import build
+from lakehouse.cli.parsing.parser import build
 from lakehouse.cli.remote.calls import CALLS
 from lakehouse.web.routes import ROUTES
 

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 
-from lakehouse.cli import hints, ingest_parser, maintenance_parser, parser
+from lakehouse.cli import hints
 from lakehouse.cli.main import MODULES
+from lakehouse.cli.parsing import ingest as ingest_parser
+from lakehouse.cli.parsing import maintenance as maintenance_parser
+from lakehouse.cli.parsing import parser
 from lakehouse.domain.errors import CODES
 from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.query.render.formats import FORMATS

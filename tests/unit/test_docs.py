@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from lakehouse.cli.parser import build
+from lakehouse.cli.parsing.parser import build
 from lakehouse.config import Settings
 from lakehouse.system.view_table import SYSTEM_VIEWS, AuditSource, LogSource
 from lakehouse.web.console_routes import CONSOLE_ROUTES

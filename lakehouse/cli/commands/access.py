@@ -14,10 +14,10 @@ from lakehouse.api.access import (
     PutGrantRequest,
     PutPrincipalRequest,
 )
-from lakehouse.cli import printing
-from lakehouse.cli.access_parser import LIMITS
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.tables import print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.tables import print_table
+from lakehouse.cli.parsing.access import LIMITS
 from lakehouse.config import Settings
 from lakehouse.service.caller import Caller
 

@@ -9,10 +9,10 @@ from journal.packs import SLOTS_A_PACK
 from lakehouse.admin.export import Progress
 from lakehouse.admin.export import export as export_lake
 from lakehouse.api.administration import CheckpointMade, PacksMade
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.commands.journal import OK, journal_of
-from lakehouse.cli.progress import counting
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.progress import counting
 from lakehouse.config import Settings
 from lakehouse.no_lake import NoLake
 from lakehouse.wiring import bucket_of

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from lakehouse.api.audit.entries import AuditHead, StoredAuditEntry
 from lakehouse.audit import reading
 from lakehouse.audit.ocsf import entry_event
-from lakehouse.cli import printing
+from lakehouse.cli.output import printing
 from lakehouse.config import Settings
 from lakehouse.wiring import bucket_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.api.change_sets import ChangeResult, RenameRequest, TransactionRequest
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.output import printing
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 

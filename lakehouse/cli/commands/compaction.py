@@ -5,8 +5,8 @@ import argparse
 import msgspec
 
 from lakehouse.api.upkeep.compaction import CompactedDataset, CompactRequest
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.output import printing
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 

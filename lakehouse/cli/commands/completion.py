@@ -5,8 +5,8 @@ from typing import Any
 
 import shtab
 
-from lakehouse.cli.arguments import Parser
-from lakehouse.cli.parser import PATHS, build
+from lakehouse.cli.parsing.arguments import Parser
+from lakehouse.cli.parsing.parser import PATHS, build
 
 
 def completion_script(shell: str) -> str:

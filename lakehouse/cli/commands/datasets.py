@@ -13,9 +13,9 @@ from lakehouse.api.catalog import (
     RestoreRequest,
     ShowDatasetQuery,
 )
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.tables import print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
 
 

@@ -12,11 +12,11 @@ from lakehouse.api.derivation import (
     RefreshedAll,
     RefreshRequest,
 )
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.commands.ingest import print_staged
 from lakehouse.cli.commands.sql import statement_of
-from lakehouse.cli.tables import print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 

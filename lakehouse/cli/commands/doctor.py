@@ -13,7 +13,7 @@ from lakehouse.admin.doctor.examination import examine, verdict_on
 from lakehouse.admin.doctor.finding import ProbeResult
 from lakehouse.admin.doctor.site import Site
 from lakehouse.api.administration import Promise
-from lakehouse.cli import printing
+from lakehouse.cli.output import printing
 from lakehouse.config import Settings
 from lakehouse.no_lake import NoLake
 from lakehouse.wiring import bucket_of

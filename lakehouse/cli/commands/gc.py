@@ -3,8 +3,8 @@
 import argparse
 
 from lakehouse.api.gc import GcObject, GcRequest
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.output import printing
 from lakehouse.config import Settings
 
 OK, INCOMPLETE = 0, 3

@@ -17,8 +17,8 @@ import msgspec
 from journal.event_records import REPLACING_ROWS
 from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
-from lakehouse.cli import printing, progress
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.output import printing, progress
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback

@@ -34,8 +34,8 @@ from lakehouse.api.administration import (
     VerifiedHead,
     WhatIfReport,
 )
-from lakehouse.cli import printing, progress
-from lakehouse.cli.diff_table import print_diff
+from lakehouse.cli.output import printing, progress
+from lakehouse.cli.output.diff_table import print_diff
 from lakehouse.config import Settings
 from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Json, Refused, RefusedError

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lakehouse.api.ingest import QuarantineRow
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.commands.ingest import print_receipt, received
-from lakehouse.cli.tables import print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller

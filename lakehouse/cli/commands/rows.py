@@ -7,8 +7,8 @@ import sys
 import msgspec
 
 from lakehouse.api.rows import DeleteRequest, EraseReport, EraseRequest, UpdateRequest
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
+from lakehouse.cli.output import printing
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from lakehouse.api.sql import SqlRequest
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.engines.asking import engine_result
 from lakehouse.cli.json_rows import read_rows
-from lakehouse.cli.tables import NULL, print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.tables import NULL, print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 

@@ -12,10 +12,10 @@ from lakehouse.api.time_travel import (
     UndoRequest,
     UnpinRequest,
 )
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.diff_table import print_access_diff, print_diff
-from lakehouse.cli.tables import print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.diff_table import print_access_diff, print_diff
+from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
 
 

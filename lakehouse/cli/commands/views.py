@@ -5,9 +5,9 @@ import argparse
 import msgspec
 
 from lakehouse.api.definitions import PutViewRequest, View, ViewQuery
-from lakehouse.cli import printing
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.tables import print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
 from lakehouse.domain.errors import Refused, RefusedError
 

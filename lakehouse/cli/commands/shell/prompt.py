@@ -12,11 +12,11 @@ from typing import IO
 
 import msgspec
 
-from lakehouse.cli import printing
-from lakehouse.cli.arguments import as_of
 from lakehouse.cli.commands.shell.statements import split
 from lakehouse.cli.json_rows import RowReader, Rows
-from lakehouse.cli.tables import NULL, print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.tables import NULL, print_table
+from lakehouse.cli.parsing.arguments import as_of
 from lakehouse.client import parameters, request
 from lakehouse.client.error import Error
 from lakehouse.client.http import pieces

@@ -1,6 +1,13 @@
 """The arguments of `lakehouse access`. Parses; runs nothing."""
 
-from lakehouse.cli.arguments import Commands, Parser, add_change, add_command, add_pager, number
+from lakehouse.cli.parsing.arguments import (
+    Commands,
+    Parser,
+    add_change,
+    add_command,
+    add_pager,
+    number,
+)
 
 LIMITS = ("queries", "waiting", "ingests", "connections", "bytes_per_day")
 """The members of `limits` in PUT /v1/access/principals."""

@@ -9,8 +9,8 @@ from lakehouse.api.time_travel import (
     DatasetChange,
     ObjectChanges,
 )
-from lakehouse.cli import printing
-from lakehouse.cli.tables import print_table
+from lakehouse.cli.output import printing
+from lakehouse.cli.output.tables import print_table
 from lakehouse.domain.errors import Json
 
 NAMES = ("change", "name", "rows", "objects", "columns")

@@ -1,6 +1,6 @@
 """The arguments of `lakehouse compact`, `gc`, `doctor` and `completion`. Parses; runs nothing."""
 
-from lakehouse.cli.arguments import Commands, Parser, add_change, add_command, number
+from lakehouse.cli.parsing.arguments import Commands, Parser, add_change, add_command, number
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from lakehouse.cli.access_parser import add_access
-from lakehouse.cli.arguments import (
+from lakehouse.cli.parsing.access import add_access
+from lakehouse.cli.parsing.arguments import (
     Commands,
     Parser,
     UsageError,
@@ -22,12 +22,12 @@ from lakehouse.cli.arguments import (
     number,
     numbers,
 )
-from lakehouse.cli.audit_parser import add_audit
-from lakehouse.cli.derive_parser import add_derive, add_refresh, add_why
-from lakehouse.cli.ingest_parser import add_ingest
-from lakehouse.cli.maintenance_parser import add_maintenance
-from lakehouse.cli.rows_parser import add_rows
-from lakehouse.cli.view_parser import add_profiles, add_views
+from lakehouse.cli.parsing.audit import add_audit
+from lakehouse.cli.parsing.derivation import add_derive, add_refresh, add_why
+from lakehouse.cli.parsing.ingest import add_ingest
+from lakehouse.cli.parsing.maintenance import add_maintenance
+from lakehouse.cli.parsing.rows import add_rows
+from lakehouse.cli.parsing.views import add_profiles, add_views
 
 RESULT_FORMATS = ("table", "json", "ndjson", "csv", "arrow", "parquet")
 """Formats of `sql`: `table` and those of `lakehouse.query.render.formats`."""

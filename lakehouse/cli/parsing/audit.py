@@ -1,6 +1,6 @@
 """The arguments of `lakehouse audit`. Parses; runs nothing."""
 
-from lakehouse.cli.arguments import Commands, Parser, add_command, audit_head, number
+from lakehouse.cli.parsing.arguments import Commands, Parser, add_command, audit_head, number
 
 
 def add_audit(commands: "Commands[Parser]") -> None:

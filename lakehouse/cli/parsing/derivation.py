@@ -1,6 +1,6 @@
 """The arguments of `lakehouse derive`, `refresh` and `why`. Parses; runs nothing."""
 
-from lakehouse.cli.arguments import Commands, Parser, add_as_of, add_change, add_command
+from lakehouse.cli.parsing.arguments import Commands, Parser, add_as_of, add_change, add_command
 
 MODES = ("replace", "append", "merge")
 

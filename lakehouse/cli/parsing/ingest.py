@@ -1,6 +1,6 @@
 """The arguments of `lakehouse ingest`. Parses; runs nothing."""
 
-from lakehouse.cli.arguments import (
+from lakehouse.cli.parsing.arguments import (
     Commands,
     Parser,
     add_change,

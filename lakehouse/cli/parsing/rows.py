@@ -1,6 +1,6 @@
 """The arguments of `lakehouse delete`, `update` and `erase`. Parses; runs nothing."""
 
-from lakehouse.cli.arguments import Commands, Parser, add_change, add_command
+from lakehouse.cli.parsing.arguments import Commands, Parser, add_change, add_command
 
 
 def add_rows(commands: "Commands[Parser]") -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from lakehouse.cli.printing import plain, safe
+from lakehouse.cli.output.printing import plain, safe
 from lakehouse.domain.errors import Json
 
 NULL = "NULL"

@@ -1,0 +1,1 @@
+"""The command line's arguments, one module per group of commands. Parses; runs nothing."""

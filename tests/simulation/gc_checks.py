@@ -40,9 +40,10 @@ def only_what_is_marked_is_deleted(evidence: Evidence) -> Iterator[str]:
     """Without a mark a restore could be decided meanwhile. And those who still read get their time."""
     # By its first mark: one that is forgotten and stored again late may be marked again.
     marked: dict[str, PlainSlot] = {}
-    for slot, _, blob in _named(evidence, "objects_marked"):
-        marked.setdefault(blob, slot)
-    for slot, blob in _erased(evidence):
+    marks = [(slot, blob) for slot, _, blob in _named(evidence, "objects_marked")]
+    for slot, blob in sorted(
+        [*marks, *_erased(evidence)], key=lambda mark: mark[0].header["position"]
+    ):
         marked.setdefault(blob, slot)
     for at, blob in evidence.record.deleted:
         first = marked.get(blob)

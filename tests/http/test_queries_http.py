@@ -12,6 +12,8 @@ from raw_http import read_answer
 from refusals import refused
 from running_queries import ENDLESS, LONG, Asked, asking, listed
 
+from lakehouse.query.waiting_bytes import MAX_WAITING_BYTES
+
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
@@ -104,6 +106,27 @@ def test_full_slots_are_busy_with_a_time_to_come_again(tmp_path: Path) -> None:
     ):
         answer = refused(lake.sql("SELECT 1"), 503, "busy")
         assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_large_statements_that_wait_are_bounded_together(lake: Lake) -> None:
+    def large(number: int) -> bytes:
+        text = f"SELECT {number} AS n, random() /* {'x' * 1_000_000} */"
+        return lake.request("POST", "/v1/sql", {"sql": text}, {"Query-Id": f"large-{number}"})
+
+    with asking(lake, LONG, "a"), asking(lake, LONG, "b"), ExitStack() as open_ones:
+        waiting = set[str]()
+        for number in range(MAX_WAITING_BYTES // 1_000_100):
+            sock = open_ones.enter_context(closing(lake.connect()))
+            sock.sendall(large(number))
+            waiting.add(f"large-{number}")
+        until_s = time.monotonic() + 9
+        while not waiting <= listed(lake).keys():
+            assert time.monotonic() < until_s
+        sock = open_ones.enter_context(closing(lake.connect()))
+        sock.sendall(large(99))
+        answer = refused(read_answer(sock), 503, "busy")
+        assert int(answer.headers["Retry-After"]) > 0
+    assert lake.sql(f"SELECT 1 /* {'x' * 1_000_000} */").status == 200
 
 
 def test_two_hundred_clients_wait_for_their_turn(lake: Lake) -> None:

@@ -1,7 +1,7 @@
 """The queries that run in this process, and a bounded log of those that ended; lists and cancels them.
 
-Must never stop a worker: cancelling cancels the task that waits for the query, and the engine frees
-its worker.
+Owns how many bytes the statements that wait may have together. Must never stop a worker: cancelling cancels
+the task that waits for the query, and the engine frees its worker.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from journal.slot import format_at
 from lakehouse.api.sql import CancelledQueries, RunningQueries, RunningQuery
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.query.waiting_bytes import MAX_WAITING_BYTES, Waiting, evicted
 from lakehouse.service.access.permissions import permissions
 from lakehouse.service.access.quotas import Quotas
 from lakehouse.service.caller import Caller
@@ -26,6 +27,8 @@ MAX_SQL_CHARACTERS = 4_096
 """How much of the text of a statement is stored."""
 CANCEL_S = 1.0
 """How long a request to cancel waits for the queries to end."""
+RETRY_AFTER_S = 2
+_CANCELLED = Refused("query_cancelled", "it was cancelled by request")
 
 _LOGGED = (
     "query_id",
@@ -77,6 +80,8 @@ class Queries:
         self._running: dict[int, _RunningTask] = {}
         self._ended: deque[QueryRecord] = deque(maxlen=MAX_ENDED)
         self._number = 0
+        self._size_bytes = 0
+        """Of all statements that run or wait."""
 
     def running(self, caller: Caller) -> RunningQueries:
         """The queries of the caller that run or wait, oldest first; all of them for an admin."""
@@ -136,11 +141,13 @@ class Queries:
 
     @contextmanager
     def track(
-        self, caller: Caller, query_id: str, sql: str, format_: str, seq: int
+        self, caller: Caller, query_id: str, sql: str, format_: str, seq: int, size_bytes: int
     ) -> Iterator[QueryRecord]:
         """List the query that runs inside, and log how it ended. Several queries may have the same id.
 
-        Raises RefusedError `query_cancelled` inside when it is cancelled.
+        `size_bytes`: what its statement and parameters take in memory. Raises RefusedError
+        `query_cancelled` inside when it is cancelled, `busy` where the statements that wait are too large
+        together.
         """
         record = QueryRecord(
             *(query_id, caller.actor, sql[:MAX_SQL_CHARACTERS], format_, seq),
@@ -148,12 +155,14 @@ class Queries:
             principal=caller.principal,
             client_query_id=caller.client_query_id,
         )
-        running = _RunningTask(record)
         self._number += 1
         number = self._number
+        running = _RunningTask(record, size_bytes)
         self._running[number] = running
+        self._size_bytes += size_bytes
         outcome = FAILED
         try:
+            self._make_room(number)
             yield record
             outcome = DONE
         except RefusedError as error:
@@ -161,35 +170,67 @@ class Queries:
             raise
         except asyncio.CancelledError as error:
             outcome = ABANDONED
-            if running.was_cancelled():
-                outcome = "query_cancelled"
-                raise RefusedError(Refused(outcome, "it was cancelled by request")) from error
+            if (refused := running.ended_by()) is not None:
+                outcome = refused.code
+                raise RefusedError(refused) from error
             raise
         finally:
             record.state = outcome
             record.ms = (self._clock.monotonic() - record.started_s) * 1000
             del self._running[number]
+            self._size_bytes -= size_bytes
             self._ended.append(record)
             running.over.set()
+
+    def _make_room(self, number: int) -> None:
+        """Hold what waits to its bytes: end others for the query of this number, or refuse it."""
+        if self._size_bytes <= MAX_WAITING_BYTES:
+            return
+        waiting = {
+            each: _waiting(each, running)
+            for each, running in self._running.items()
+            if running.waits
+        }
+        arriving = waiting.pop(number)
+        busy = Refused("busy", "too many large statements wait", retry_after_s=RETRY_AFTER_S)
+        leaving = evicted(waiting.values(), arriving)
+        if leaving is None:
+            raise RefusedError(busy)
+        for each in leaving:
+            self._running[each].cancel(busy)
 
 
 class _RunningTask:
     """A query and the task that waits for it."""
 
-    def __init__(self, record: QueryRecord) -> None:
+    def __init__(self, record: QueryRecord, size_bytes: int) -> None:
         self.record = record
+        self.size_bytes = size_bytes
         self.over = asyncio.Event()
         self._task = asyncio.current_task()
-        self._cancelled = False
+        self._refused: Refused | None = None
 
-    def cancel(self) -> None:
-        if self._task is not None and not self._cancelled:
-            self._cancelled = True
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its turn or a worker, and was not ended."""
+        is_waiting = self.record.state == WAITING and not self.record.cached
+        return is_waiting and self._refused is None
+
+    def cancel(self, refused: Refused = _CANCELLED) -> None:
+        """End it with this refusal."""
+        if self._task is not None and self._refused is None:
+            self._refused = refused
             self._task.cancel()
 
-    def was_cancelled(self) -> bool:
-        """Whether only a request to cancel ended it, not a client that left too. Call this once."""
-        return self._cancelled and self._task is not None and self._task.uncancel() == 0
+    def ended_by(self) -> Refused | None:
+        """What ended it, if only `cancel` did, not a client that left too. Call this once."""
+        if self._refused is None or self._task is None or self._task.uncancel() > 0:
+            return None
+        return self._refused
+
+
+def _waiting(number: int, running: _RunningTask) -> Waiting:
+    return Waiting(number, running.record.principal or "", running.size_bytes)
 
 
 def _log_row(record: QueryRecord, outcome: str | None, now_s: float) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.messages import Reads
 from lakehouse.query.render.formats import ROWS
+from lakehouse.query.waiting_bytes import memory_of
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.access.quotas import Quotas
@@ -97,7 +98,10 @@ class Sql:
         )
         state = await snapshot.state_as_of(self._node, request.as_of)
         queries = self.queries
-        with queries.track(caller, query_id, query.sql, format_, state.head.seq) as record:
+        size_bytes = memory_of(query.sql, query.params)
+        with queries.track(
+            caller, query_id, query.sql, format_, state.head.seq, size_bytes
+        ) as record:
             async with queries.turn(caller):
                 # Under a profile, the same text can read other relations.
                 identity = None
@@ -188,7 +192,10 @@ class Sql:
             principal=caller.principal or "",
         )
         with (
-            self.queries.track(caller, query_id, query.sql, ROWS, state.head.seq) as record,
+            self.queries.track(
+                *(caller, query_id, query.sql, ROWS, state.head.seq),
+                memory_of(query.sql, query.params),
+            ) as record,
             self._system.loan() as loan,
         ):
             async with self.queries.turn(caller):

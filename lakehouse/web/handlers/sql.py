@@ -32,7 +32,8 @@ async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
     if exchange.request.content_type.lower() in TEXT:
         request = SqlRequest(await bodies.read_text(exchange))
     else:
-        request, _ = await bodies.read_json(exchange, SqlRequest)
+        # Not the bytes too: they would stay for as long as the query waits and runs.
+        request = (await bodies.read_json(exchange, SqlRequest))[0]
     request = msgspec.structs.replace(
         request,
         format=query.format if request.format is None else request.format,

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
-from lakehouse.api.catalog import Dropped, Manifest, ManifestPage
-from lakehouse.api.change_sets import Renamed
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
-from lakehouse.api.time_travel import DatasetChange, Undone
+from lakehouse.api.catalog.change_sets import Renamed
+from lakehouse.api.catalog.datasets import Dropped, Manifest, ManifestPage
+from lakehouse.api.history.time_travel import DatasetChange, Undone
+from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.client import lake as synchronous
 from lakehouse.client.dataset import Dataset
 from lakehouse.client.events import Event

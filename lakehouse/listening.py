@@ -20,9 +20,9 @@ from lakehouse.config import ConfigError, Settings, load_secrets
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.certificate import Certificate
 from lakehouse.process.rotation import running
-from lakehouse.web.http.peer import Site
+from lakehouse.web.http.connections.peer import Site
+from lakehouse.web.http.connections.server import ConnectionServer
 from lakehouse.web.http.request_trace import Tracing
-from lakehouse.web.http.server import ConnectionServer
 
 BACKLOG = 512
 HELD_BACK = 256

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from lakehouse.api.fields import EXAMPLE_SHA256, Seq
-from lakehouse.api.journal import JournalHead
-from lakehouse.api.time_travel import DatasetChange
+from lakehouse.api.history.journal import JournalHead
+from lakehouse.api.history.time_travel import DatasetChange
 
 
 class RecordedChange(msgspec.Struct, frozen=True):

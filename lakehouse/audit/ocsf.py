@@ -7,7 +7,7 @@ from typing import Any
 
 from journal.slot import parse_at
 from lakehouse.api.audit.entries import StoredAuditEntry
-from lakehouse.api.journal import JournalEvent
+from lakehouse.api.history.journal import JournalEvent
 
 VERSION = "1.5.0"
 CATEGORY, CLASS = 6, 6003

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from lakehouse.api.catalog import (
+from lakehouse.api.catalog.change_sets import Renamed
+from lakehouse.api.catalog.datasets import (
     Dropped,
     ListedDataset,
     Manifest,
     ManifestPage,
     SchemaColumn,
 )
-from lakehouse.api.change_sets import Renamed
-from lakehouse.api.time_travel import CatalogDiff, DatasetChange
+from lakehouse.api.history.time_travel import CatalogDiff, DatasetChange
 from lakehouse.client import parameters, request
 from lakehouse.client.events import Event, pages
 from lakehouse.client.parameters import AsOf

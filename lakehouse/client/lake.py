@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lakehouse.api.catalog import DatasetPage
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
+from lakehouse.api.catalog.datasets import DatasetPage
+from lakehouse.api.history.time_travel import Undone
+from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.sql import CancelledQueries
-from lakehouse.api.time_travel import Undone
 from lakehouse.client import events, parameters, request
 from lakehouse.client.closing import Closing
 from lakehouse.client.dataset import Dataset

@@ -3,8 +3,8 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from lakehouse.api.change_sets import TransactionReceipt
-from lakehouse.api.ingest import StagedIngest
+from lakehouse.api.catalog.change_sets import TransactionReceipt
+from lakehouse.api.ingest.answers import StagedIngest
 from lakehouse.client import parameters, request
 from lakehouse.client.parameters import AsOf
 

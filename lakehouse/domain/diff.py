@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lakehouse.api.time_travel import (
+from lakehouse.api.history.time_travel import (
     ColumnChange,
     DatasetChange,
     DefinitionChange,

@@ -27,7 +27,7 @@ from lakehouse.service.service import FAULTS, Service
 from lakehouse.service.sql.answers import Answer
 from lakehouse.tracing import TRACEPARENT, TRACESTATE, Attribute, trace_of
 from lakehouse.web.http.attempts import MAX_FAILED, WINDOW_S, Attempts
-from lakehouse.web.http.peer import Peer, Site, peer_of
+from lakehouse.web.http.connections.peer import Peer, Site, peer_of
 from lakehouse.web.http.request_trace import RequestSpan, Tracing
 
 MAX_RPCS = 256

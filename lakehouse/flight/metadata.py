@@ -33,7 +33,7 @@ from lakehouse.query.policy.catalog_name import CATALOG
 from lakehouse.service.service import Service
 from lakehouse.system.view_table import SCHEMA as SYSTEM
 from lakehouse.system.view_table import SYSTEM_VIEWS
-from projections.views import quoted
+from projections.view_sql.datasets import quoted
 
 MAIN = "main"
 TABLE, VIEW, SYSTEM_TABLE = "TABLE", "VIEW", "SYSTEM TABLE"

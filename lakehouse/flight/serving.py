@@ -24,7 +24,7 @@ from lakehouse.flight.server import FlightServer
 from lakehouse.process.certificate import REFRESH_S, Certificate
 from lakehouse.process.rotation import running
 from lakehouse.service.service import Service
-from lakehouse.web.http.peer import Site
+from lakehouse.web.http.connections.peer import Site
 from lakehouse.web.http.request_trace import Tracing
 
 ABORT_S = 0.5

@@ -19,7 +19,7 @@ from lakehouse.flight.tickets import Prepared, Ticket
 from lakehouse.query.render.formats import SCHEMA
 from lakehouse.service.caller import Caller
 from lakehouse.service.service import Service
-from lakehouse.web.http.pace import LOOK_S
+from lakehouse.web.http.connections.pace import LOOK_S
 
 PARAMETERS = b"lakehouse.parameters"
 """In the metadata of a schema that was described: the names of the statement's parameters, as JSON."""

@@ -21,15 +21,15 @@ from lakehouse.metrics import CONTENT_TYPE, Metrics
 from lakehouse.roles import CATALOG, GATEWAY, is_abandonable, role_of
 from lakehouse.web.browser.elsewhere import asks_for_page, console_is_elsewhere
 from lakehouse.web.http.bodies import check_transfer_coding
-from lakehouse.web.http.connection import ABANDONABLE, VERSIONS, unreadable
+from lakehouse.web.http.connections.connection import ABANDONABLE, VERSIONS, unreadable
+from lakehouse.web.http.connections.pace import PACE, Pace
+from lakehouse.web.http.connections.peer import Site
+from lakehouse.web.http.connections.server import ConnectionServer, peer_of_request
 from lakehouse.web.http.cors import ALLOWED_ORIGIN, is_preflight, preflight
 from lakehouse.web.http.exchange import TARGET, finish, request_id, split_authority
 from lakehouse.web.http.origin import allowed_origin, foreign
-from lakehouse.web.http.pace import PACE, Pace
-from lakehouse.web.http.peer import Site
 from lakehouse.web.http.problems import REFUSED, answer, refuse
 from lakehouse.web.http.request_trace import Tracing, finish_span, traced
-from lakehouse.web.http.server import ConnectionServer, peer_of_request
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 STREAM = "/v1/journal/stream"

@@ -17,8 +17,8 @@ from lakehouse.gateway.headers import bearer_of, to_client, to_upstream
 from lakehouse.gateway.upstreams import LOST, SAFE_METHODS, Upstreams, unavailable
 from lakehouse.roles import CATALOG, SQL
 from lakehouse.web.http.bodies import chunks
+from lakehouse.web.http.connections.peer import FORWARDED_FOR, FORWARDED_PROTO, Peer
 from lakehouse.web.http.exchange import TARGET, finish
-from lakehouse.web.http.peer import FORWARDED_FOR, FORWARDED_PROTO, Peer
 
 LOOKUP_S = 2.0
 """For how long a request may wait for the name of its principal."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from lakehouse.web.http.peer import FORWARDED_FOR, FORWARDED_PROTO, Peer
+from lakehouse.web.http.connections.peer import FORWARDED_FOR, FORWARDED_PROTO, Peer
 
 MIN_SEQ, REQUEST_ID = "X-Min-Seq", "X-Request-Id"
 _OF_ONE_CONNECTION = frozenset(

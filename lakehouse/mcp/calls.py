@@ -8,9 +8,14 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.api.catalog import HistoryQuery, ListDatasetsQuery, RestoreRequest, ShowDatasetQuery
-from lakehouse.api.provenance import WhyQuery
-from lakehouse.api.time_travel import DiffQuery, UndoRequest
+from lakehouse.api.catalog.datasets import (
+    HistoryQuery,
+    ListDatasetsQuery,
+    RestoreRequest,
+    ShowDatasetQuery,
+)
+from lakehouse.api.history.provenance import WhyQuery
+from lakehouse.api.history.time_travel import DiffQuery, UndoRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.option_parsing import parse_options

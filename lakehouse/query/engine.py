@@ -31,7 +31,7 @@ from lakehouse.query.parameters import Params, encoded
 from lakehouse.query.places import Places
 from lakehouse.query.pool import WorkerPool
 from lakehouse.query.worker_handle import WorkerDied
-from projections.views import View
+from projections.view_sql.datasets import View
 
 Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]
 """Given lower-case names, returns the views of those that exist, by lower-case name; given None, all

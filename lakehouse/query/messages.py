@@ -5,7 +5,7 @@ Results are sent as bytes of the finished document. Never sends data that can ru
 
 import msgspec
 
-from projections.views import View
+from projections.view_sql.datasets import View
 
 
 class Column(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from journal.events import (
     Source,
 )
 from journal.slot import Head, Header
-from lakehouse.api.catalog import (
+from lakehouse.api.catalog.datasets import (
     ListedDataset,
     Manifest,
     ManifestObject,
@@ -25,11 +25,12 @@ from lakehouse.api.catalog import (
     SchemaColumn,
     Summary,
 )
+from lakehouse.api.catalog.definitions import AliasTarget, Profile, SafeDefinition, View
 from lakehouse.api.console.journal import EventGlance
 from lakehouse.api.console.overview import DatasetGlance, Order
-from lakehouse.api.definitions import AliasTarget, Profile, SafeDefinition, View
 from lakehouse.api.files.type_reasons import TypeReason
-from lakehouse.api.ingest import (
+from lakehouse.api.history.journal import JournalEvent, JournalHead, Mention
+from lakehouse.api.ingest.answers import (
     IngestReceipt,
     QuarantineObject,
     ReceivedFile,
@@ -37,7 +38,6 @@ from lakehouse.api.ingest import (
     RoundedColumn,
     StagedIngest,
 )
-from lakehouse.api.journal import JournalEvent, JournalHead, Mention
 from lakehouse.api.storage import ListedObject, StoredObject
 from lakehouse.domain.commands import IngestDataset
 from projections import definitions

@@ -22,8 +22,10 @@ from lakehouse.service.access.quotas import Quotas
 from lakehouse.service.access.use_case import Access
 from lakehouse.service.administration import Administration
 from lakehouse.service.audit.use_case import Audit
-from lakehouse.service.catalog import Catalog
-from lakehouse.service.change_sets import ChangeSets
+from lakehouse.service.catalog.change_sets import ChangeSets
+from lakehouse.service.catalog.profiles import Profiles
+from lakehouse.service.catalog.use_case import Catalog
+from lakehouse.service.catalog.views import Views
 from lakehouse.service.compaction.background import BackgroundCompaction
 from lakehouse.service.compaction.group_job import GroupJob
 from lakehouse.service.compaction.object_merger import ObjectMerger
@@ -34,9 +36,11 @@ from lakehouse.service.derivation.use_case import Derivations
 from lakehouse.service.erasure.local_copies import LocalCopies
 from lakehouse.service.erasure.traces import Traces
 from lakehouse.service.erasure.use_case import Erasure
-from lakehouse.service.feed import Feed
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.gc.use_case import Gc
+from lakehouse.service.history.feed import Feed
+from lakehouse.service.history.journal import JournalReads
+from lakehouse.service.history.time_travel import TimeTravel
 from lakehouse.service.iceberg.appends import IcebergAppends
 from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.iceberg.vending import NO_VENDING, Vending
@@ -44,10 +48,8 @@ from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.replaced_rows import RowReplacement
 from lakehouse.service.ingest.use_case import Ingest
-from lakehouse.service.journal import JournalReads
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
-from lakehouse.service.profiles import Profiles
 from lakehouse.service.provenance.use_case import Provenance
 from lakehouse.service.rows.finder import RowFinder
 from lakehouse.service.rows.turns import RowTurns
@@ -55,9 +57,7 @@ from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
-from lakehouse.service.time_travel import TimeTravel
 from lakehouse.service.upkeep.use_case import Upkeep
-from lakehouse.service.views import Views
 from projections.fold import counts
 
 if TYPE_CHECKING:

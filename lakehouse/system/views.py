@@ -39,7 +39,7 @@ from lakehouse.system.view_table import (
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
-from projections.views import Label, View
+from projections.view_sql.datasets import Label, View
 
 Urls = Callable[[State, Dataset, Iterable[Object]], tuple[str, ...]]
 """What DuckDB opens for objects of a dataset in a state."""

@@ -31,16 +31,20 @@ from lakehouse.web.browser.visits import (
 from lakehouse.web.http.attempts import MAX_FAILED, WINDOW_S, Attempts
 from lakehouse.web.http.audit_entry import IDENTITY, MATCHED, entry_of, is_audited_read
 from lakehouse.web.http.bodies import check_transfer_coding
-from lakehouse.web.http.connection import ABANDONABLE, VERSIONS, unreadable
+from lakehouse.web.http.connections.connection import ABANDONABLE, VERSIONS, unreadable
+from lakehouse.web.http.connections.pace import PACE, Pace
+from lakehouse.web.http.connections.peer import LOOPBACK_SITE, Peer, Site
+from lakehouse.web.http.connections.server import (
+    DEFAULT_CONNECTIONS,
+    ConnectionServer,
+    peer_of_request,
+)
 from lakehouse.web.http.cors import ALLOWED_ORIGIN, is_preflight, preflight
 from lakehouse.web.http.encoding import encoded
 from lakehouse.web.http.exchange import TARGET, Exchange, finish, name_query, request_id
 from lakehouse.web.http.origin import allowed_origin, foreign
-from lakehouse.web.http.pace import PACE, Pace
-from lakehouse.web.http.peer import LOOPBACK_SITE, Peer, Site
 from lakehouse.web.http.problems import REFUSED, refuse
 from lakehouse.web.http.request_trace import Tracing, finish_span, traced
-from lakehouse.web.http.server import DEFAULT_CONNECTIONS, ConnectionServer, peer_of_request
 from lakehouse.web.router import Surface
 
 ROUTE = web.RequestKey("ROUTE", tuple)

@@ -1,6 +1,12 @@
 """The routes under /v1/catalog, as rows of the table in `routes`."""
 
-from lakehouse.api.catalog import (
+from lakehouse.api.catalog.change_sets import (
+    Renamed,
+    RenameRequest,
+    TransactionReceipt,
+    TransactionRequest,
+)
+from lakehouse.api.catalog.datasets import (
     DatasetPage,
     Dropped,
     HistoryQuery,
@@ -13,26 +19,18 @@ from lakehouse.api.catalog import (
     ShowDatasetHeaders,
     ShowDatasetQuery,
 )
-from lakehouse.api.change_sets import (
-    Renamed,
-    RenameRequest,
-    TransactionReceipt,
-    TransactionRequest,
-)
-from lakehouse.api.derivation import (
+from lakehouse.api.catalog.derivation import (
     DeriveDryRun,
     DeriveReceipt,
     DeriveRequest,
     RefreshedAll,
     RefreshRequest,
 )
-from lakehouse.api.ingest import StagedIngest
-from lakehouse.api.journal import (
+from lakehouse.api.history.journal import (
     EventPage,
 )
-from lakehouse.api.provenance import Lineage, WhyQuery
-from lakehouse.api.sql import QueryIdHeaders
-from lakehouse.api.time_travel import (
+from lakehouse.api.history.provenance import Lineage, WhyQuery
+from lakehouse.api.history.time_travel import (
     CatalogDiff,
     DiffQuery,
     PinReceipt,
@@ -40,15 +38,13 @@ from lakehouse.api.time_travel import (
     Pins,
     UnpinRequest,
 )
+from lakehouse.api.ingest.answers import StagedIngest
+from lakehouse.api.sql import QueryIdHeaders
 from lakehouse.api.upkeep.quarantine import QuarantineList, QuarantineQuery
 from lakehouse.web.definition_routes import DEFINITION_ROUTES
-from lakehouse.web.handlers import (
-    catalog,
-    change_sets,
-    derivation,
-    ingest,
-    time_travel,
-)
+from lakehouse.web.handlers import ingest
+from lakehouse.web.handlers.catalog import change_sets, datasets, derivation
+from lakehouse.web.handlers.history import time_travel
 from lakehouse.web.route import Route
 from lakehouse.web.rows_routes import ROWS_ROUTES
 
@@ -58,7 +54,7 @@ CATALOG_ROUTES = (
     Route(
         method="POST",
         path="/v1/catalog/register",
-        handler=catalog.register,
+        handler=datasets.register,
         judged=True,
         summary="Register a dataset over objects",
         description="Makes a dataset of the versions that the keys name now. The objects are not "
@@ -127,7 +123,7 @@ CATALOG_ROUTES = (
     Route(
         method="POST",
         path="/v1/catalog/restore",
-        handler=catalog.restore,
+        handler=datasets.restore,
         judged=True,
         summary="Restore a dataset",
         description="Makes the dataset what it was at a moment, also if it was dropped since. 410 "
@@ -140,7 +136,7 @@ CATALOG_ROUTES = (
     Route(
         method="GET",
         path="/v1/catalog/manifest/{name}",
-        handler=catalog.manifest,
+        handler=datasets.manifest,
         judged=True,
         summary="Show a dataset",
         description="Returns the dataset's schema and objects, with `limit` a page of them. "
@@ -153,7 +149,7 @@ CATALOG_ROUTES = (
     Route(
         method="DELETE",
         path="/v1/catalog/manifest/{name}",
-        handler=catalog.drop,
+        handler=datasets.drop,
         judged=True,
         summary="Drop a dataset",
         description="Drops the dataset; its name is free again. It can be restored until its objects "
@@ -165,7 +161,7 @@ CATALOG_ROUTES = (
     Route(
         method="GET",
         path="/v1/catalog/list",
-        handler=catalog.list_datasets,
+        handler=datasets.list_datasets,
         judged=True,
         summary="List datasets",
         description="Returns a page of datasets in the order of their names, with an `ETag`.",
@@ -176,7 +172,7 @@ CATALOG_ROUTES = (
     Route(
         method="GET",
         path="/v1/catalog/history/{name}",
-        handler=catalog.history,
+        handler=datasets.history,
         judged=True,
         summary="Show the history of a dataset",
         description="Returns a page of all events about the name, oldest first.",

@@ -1,6 +1,6 @@
 """The routes of views and profiles, as rows of the table in `routes`."""
 
-from lakehouse.api.definitions import (
+from lakehouse.api.catalog.definitions import (
     Profile,
     ProfileDropped,
     ProfileList,
@@ -11,7 +11,7 @@ from lakehouse.api.definitions import (
     ViewList,
     ViewQuery,
 )
-from lakehouse.web.handlers import profiles, views
+from lakehouse.web.handlers.catalog import profiles, views
 from lakehouse.web.route import Route
 
 DEFINITION_ROUTES = (

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from lakehouse.domain.errors import CODES, Code
+from lakehouse.domain.error_codes.code import Code
+from lakehouse.domain.errors import CODES
 
 PAGE = Path(__file__).with_name("ERRORS.md")
 

@@ -8,7 +8,7 @@ import msgspec
 
 from lakehouse.api.engines.iceberg import IcebergError
 from lakehouse.api.headers import AnswerHeaders, ChangeHeaders, ReadHeaders
-from lakehouse.api.journal import StreamedEvent, StreamEnd
+from lakehouse.api.history.journal import StreamedEvent, StreamEnd
 from lakehouse.api.problem import Problem
 from lakehouse.domain.errors import CODES
 from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG

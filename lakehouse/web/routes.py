@@ -4,20 +4,23 @@ from aiohttp import web
 
 from lakehouse.api.audit.entries import AuditPage, ListAuditQuery, OcsfPage
 from lakehouse.api.gc import GcReport, GcRequest
-from lakehouse.api.ingest import (
-    IngestDryRun,
-    IngestHeaders,
-    IngestQuery,
-    IngestReceipt,
-    StagedIngest,
-)
-from lakehouse.api.journal import (
+from lakehouse.api.history.journal import (
     EventPage,
     JournalHead,
     ListEventsQuery,
     StreamEventsHeaders,
     StreamEventsQuery,
 )
+from lakehouse.api.history.time_travel import (
+    Undone,
+    UndoRequest,
+)
+from lakehouse.api.ingest.answers import (
+    IngestDryRun,
+    IngestReceipt,
+    StagedIngest,
+)
+from lakehouse.api.ingest.query import IngestHeaders, IngestQuery
 from lakehouse.api.sql import (
     CancelledQueries,
     RunningQueries,
@@ -36,10 +39,6 @@ from lakehouse.api.storage import (
     PutObjectHeaders,
     StoredObject,
 )
-from lakehouse.api.time_travel import (
-    Undone,
-    UndoRequest,
-)
 from lakehouse.api.upkeep.compaction import CompactReport, CompactRequest
 from lakehouse.mcp.documents import McpAnswer, McpHeaders, McpRequest
 from lakehouse.query.render.formats import FORMATS
@@ -47,18 +46,8 @@ from lakehouse.service.service import Service
 from lakehouse.service.status import METRICS_TYPE
 from lakehouse.web.access_routes import ACCESS_ROUTES
 from lakehouse.web.catalog_routes import CATALOG_ROUTES
-from lakehouse.web.handlers import (
-    audit,
-    compaction,
-    gc,
-    ingest,
-    journal,
-    mcp,
-    sql,
-    status,
-    storage,
-    time_travel,
-)
+from lakehouse.web.handlers import compaction, gc, ingest, mcp, sql, status, storage
+from lakehouse.web.handlers.history import audit, journal, time_travel
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import answer
 from lakehouse.web.iceberg_routes import ICEBERG_ROUTES

@@ -26,15 +26,15 @@ from journal.bucket.local.bucket import LocalBucket
 from journal.bucket.memory import MemoryBucket
 from journal.bucket.port import Stat
 from journal.clock import SystemClock, uuid7
-from lakehouse.api.catalog import HistoryQuery
-from lakehouse.api.journal import StreamEventsQuery
+from lakehouse.api.catalog.datasets import HistoryQuery
+from lakehouse.api.history.journal import StreamEventsQuery
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Context, ForgetObject, RegisterDataset, StoreObject
 from lakehouse.service.caller import Caller
-from lakehouse.service.catalog import Catalog
-from lakehouse.service.feed import Feed
+from lakehouse.service.catalog.use_case import Catalog
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
-from lakehouse.service.journal import JournalReads
+from lakehouse.service.history.feed import Feed
+from lakehouse.service.history.journal import JournalReads
 from lakehouse.service.sql.queries import Queries
 from projections.codec import encode_state
 from tests.bench.long_journal import long_journal

@@ -13,11 +13,11 @@ from journal.bucket.opening import open_bucket
 from journal.bucket.port import Answer, Bucket, Created, Stat
 from journal.bucket.s3.settings import S3Settings
 from journal.clock import SystemClock
-from lakehouse.api.catalog import RegisterRequest
+from lakehouse.api.catalog.datasets import RegisterRequest
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import RefusedError
 from lakehouse.service.caller import Caller
-from lakehouse.service.catalog import Catalog
+from lakehouse.service.catalog.use_case import Catalog
 from tests.s3_server import S3Server
 
 COMMITS = 200

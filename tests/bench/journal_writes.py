@@ -18,10 +18,10 @@ from pathlib import Path
 
 from journal.bucket.opening import open_bucket
 from journal.clock import SystemClock
-from lakehouse.api.catalog import RegisterRequest
+from lakehouse.api.catalog.datasets import RegisterRequest
 from lakehouse.commit.node import Node
 from lakehouse.service.caller import Caller
-from lakehouse.service.catalog import Catalog
+from lakehouse.service.catalog.use_case import Catalog
 from tests.e2e.process import Lakehouse
 from tests.s3_server import free_ports
 

@@ -24,7 +24,7 @@ import duckdb
 import structlog
 
 from journal.block_hashes import hashed
-from lakehouse.api.catalog import ObjectReference, RegisterRequest
+from lakehouse.api.catalog.datasets import ObjectReference, RegisterRequest
 from lakehouse.api.sql import SqlRequest
 from lakehouse.config import Settings
 from lakehouse.process.spool import Spooled

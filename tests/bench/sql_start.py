@@ -10,10 +10,10 @@ import msgspec
 
 from journal.bucket.local.bucket import LocalBucket
 from journal.clock import SystemClock
-from lakehouse.api.catalog import ObjectReference, RegisterRequest
+from lakehouse.api.catalog.datasets import ObjectReference, RegisterRequest
 from lakehouse.commit.node import Node
 from lakehouse.service.caller import Caller
-from lakehouse.service.catalog import Catalog
+from lakehouse.service.catalog.use_case import Catalog
 from tests.bench.sql_asking import whole
 from tests.bench.sql_servers import serving
 

@@ -33,9 +33,9 @@ from documented_answers import CHANGED_BY, CSV, Documented, post
 from lake_server import Lake, running_lake
 from running_queries import LONG, asking
 
-from lakehouse.api.catalog import DatasetPage, Dropped, Manifest, ManifestPage
-from lakehouse.api.change_sets import Renamed, TransactionReceipt
-from lakehouse.api.definitions import (
+from lakehouse.api.catalog.change_sets import Renamed, TransactionReceipt
+from lakehouse.api.catalog.datasets import DatasetPage, Dropped, Manifest, ManifestPage
+from lakehouse.api.catalog.definitions import (
     Profile,
     ProfileDropped,
     ProfileList,
@@ -43,10 +43,10 @@ from lakehouse.api.definitions import (
     ViewDropped,
     ViewList,
 )
-from lakehouse.api.derivation import DeriveDryRun, DeriveReceipt, RefreshedAll
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
-from lakehouse.api.journal import EventPage
-from lakehouse.api.provenance import Lineage
+from lakehouse.api.catalog.derivation import DeriveDryRun, DeriveReceipt, RefreshedAll
+from lakehouse.api.history.journal import EventPage
+from lakehouse.api.history.provenance import Lineage
+from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.rows import DeleteReceipt, EraseReport, UpdateReceipt
 from lakehouse.api.sql import CancelledQueries, RunningQueries, SqlResult
 from lakehouse.api.storage import ObjectPage, StoredObject

@@ -32,13 +32,13 @@ from lakehouse.api.administration import (
     VerifiedHead,
     WhatIfReport,
 )
-from lakehouse.api.catalog import ListedDataset, Manifest
+from lakehouse.api.catalog.datasets import ListedDataset, Manifest
 from lakehouse.api.gc import GcReport
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt, QuarantineRow
-from lakehouse.api.journal import JournalEvent, JournalHead
+from lakehouse.api.history.journal import JournalEvent, JournalHead
+from lakehouse.api.history.time_travel import Undone
+from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, QuarantineRow
 from lakehouse.api.problem import CommandProblem
 from lakehouse.api.rows import EraseReport
-from lakehouse.api.time_travel import Undone
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 HEAD = {"seq": 0, "slot": 0, "sha256": 0, "at": 0}

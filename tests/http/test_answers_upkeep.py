@@ -42,10 +42,10 @@ from lakehouse.api.access import (
 )
 from lakehouse.api.audit.entries import AuditPage, OcsfPage
 from lakehouse.api.gc import GcReport
-from lakehouse.api.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
+from lakehouse.api.history.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
+from lakehouse.api.history.time_travel import CatalogDiff, PinReceipt, Pins, Undone
 from lakehouse.api.problem import Problem
 from lakehouse.api.status import Health, Ready
-from lakehouse.api.time_travel import CatalogDiff, PinReceipt, Pins, Undone
 from lakehouse.mcp.documents import McpAnswer
 
 

@@ -9,7 +9,7 @@ import pytest
 from lake_server import Lake, running_lake
 from refusals import nothing_changes, refused
 
-import lakehouse.service.journal
+import lakehouse.service.history.journal
 
 READS = ["/v1/storage/get/k", "/v1/storage/list", "/v1/catalog/manifest/t", "/v1/catalog/list"]
 
@@ -150,7 +150,7 @@ def test_a_read_at_or_after_a_seq(told: Lake, path: str) -> None:
 def test_a_seq_that_does_not_come_is_not_caught_up(
     told: Lake, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lakehouse.service.journal, "MIN_SEQ_WAIT_S", 0.1)
+    monkeypatch.setattr(lakehouse.service.history.journal, "MIN_SEQ_WAIT_S", 0.1)
     began_s = time.monotonic()
     answer = refused(told.ask("GET", path, headers={"X-Min-Seq": "5"}), 503, "not_caught_up")
     assert answer.json["retryable"] is True

@@ -15,9 +15,9 @@ import pytest
 from lake_server import Lake, running_lake
 from refusals import refused
 
-from lakehouse.api.journal import StreamEventsQuery
-from lakehouse.service import feed
+from lakehouse.api.history.journal import StreamEventsQuery
 from lakehouse.service.caller import Caller
+from lakehouse.service.history import feed
 
 ROOT = Path(__file__).parents[2]
 LISTENER = Caller("listener", 0.0)

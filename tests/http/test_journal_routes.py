@@ -8,7 +8,7 @@ import pytest
 from lake_server import Lake, running_lake
 from refusals import refused
 
-from lakehouse.service import journal
+from lakehouse.service.history import journal
 
 
 def test_the_head_of_an_empty_journal(own_lake: Lake) -> None:

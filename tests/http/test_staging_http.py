@@ -9,8 +9,8 @@ from change_set_requests import stage, transaction, values
 from lake_server import Lake, running_lake
 from refusals import nothing_changes, refused
 
+from lakehouse.service.catalog.staging import VALID
 from lakehouse.service.gc import listing
-from lakehouse.service.staging import VALID
 
 Fresh = Callable[[], str]
 CSV = (("Content-Type", "text/csv"),)
@@ -137,6 +137,6 @@ class TestStaging:
     def test_after_23_hours_it_has_expired(
         self, own_lake: Lake, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("lakehouse.service.staging.VALID", -VALID)
+        monkeypatch.setattr("lakehouse.service.catalog.staging.VALID", -VALID)
         staged = stage(own_lake, "name=t", b"a\n1\n")["staged"]
         refused(transaction(own_lake, {"op": "commit", "staged": staged}), 404, "staged_not_found")

@@ -12,28 +12,28 @@ from lakehouse.service.access.tokens import Tokens
 from lakehouse.service.access.use_case import Access
 from lakehouse.service.administration import Administration
 from lakehouse.service.audit.use_case import Audit
-from lakehouse.service.catalog import Catalog
-from lakehouse.service.change_sets import ChangeSets
+from lakehouse.service.catalog.change_sets import ChangeSets
+from lakehouse.service.catalog.profiles import Profiles
+from lakehouse.service.catalog.use_case import Catalog
+from lakehouse.service.catalog.views import Views
 from lakehouse.service.compaction.use_case import Compaction
 from lakehouse.service.derivation.use_case import Derivations
 from lakehouse.service.erasure.use_case import Erasure
-from lakehouse.service.feed import Feed
 from lakehouse.service.gc.use_case import Gc
+from lakehouse.service.history.feed import Feed
+from lakehouse.service.history.journal import JournalReads
+from lakehouse.service.history.time_travel import TimeTravel
 from lakehouse.service.iceberg.appends import IcebergAppends
 from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.use_case import Ingest
-from lakehouse.service.journal import JournalReads
-from lakehouse.service.profiles import Profiles
 from lakehouse.service.provenance.use_case import Provenance
 from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.service import Service
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
-from lakehouse.service.time_travel import TimeTravel
 from lakehouse.service.upkeep.use_case import Upkeep
-from lakehouse.service.views import Views
 
 USE_CASES = (
     Administration, Audit, Catalog, ChangeSets, Derivations, Erasure, Feed, Gc, Ingest, JournalReads,
@@ -54,7 +54,8 @@ WEB_USES = (
     "lakehouse.formats",
 )
 WEB_USES_TOO = {
-    "lakehouse.domain.errors", "lakehouse.domain.validation", "lakehouse.query.render.formats",
+    "lakehouse.domain.error_codes.code", "lakehouse.domain.errors", "lakehouse.domain.validation",
+    "lakehouse.query.render.formats",
     "lakehouse.tracing", "lakehouse.roles", "lakehouse.domain.access.rights", "lakehouse.system.view_table",
 }  # fmt: skip
 """Tables and checks of words. Nothing here reaches a journal, a bucket or a process."""

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from lakehouse.api.fields import DEFAULT_LIMIT, AfterText, Count, Limit, Seq, Time
-from lakehouse.api.journal import EventFormat
+from lakehouse.api.history.journal import EventFormat
 
 AUDIT_ID = Annotated[
     str,

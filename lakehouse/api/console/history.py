@@ -3,7 +3,7 @@
 import msgspec
 
 from lakehouse.api.fields import Seq
-from lakehouse.api.journal import JournalEvent
+from lakehouse.api.history.journal import JournalEvent
 
 
 class LatestHistoryQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from lakehouse.admin.export import Progress
 from lakehouse.admin.export import export as export_lake
 from lakehouse.api.administration import CheckpointMade, PacksMade
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.commands.journal import OK, journal_of
+from lakehouse.cli.commands.history.journal import OK, journal_of
 from lakehouse.cli.output import printing
 from lakehouse.cli.output.progress import counting
 from lakehouse.config import Settings

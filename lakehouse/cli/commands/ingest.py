@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from journal.event_records import REPLACING_ROWS
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
+from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.output import printing, progress

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lakehouse.api.ingest import QuarantineRow
+from lakehouse.api.ingest.answers import QuarantineRow
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.commands.ingest import print_receipt, received
 from lakehouse.cli.output import printing

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from lakehouse.api.time_travel import (
+from lakehouse.api.history.time_travel import (
     AccessDifference,
     AccessTerms,
     ColumnChange,

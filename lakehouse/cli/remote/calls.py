@@ -5,19 +5,12 @@ A command whose use case has no row needs the bucket itself.
 
 import msgspec
 
-from lakehouse.api import (
-    access,
-    catalog,
-    change_sets,
-    definitions,
-    derivation,
-    gc,
-    provenance,
-    rows,
-)
-from lakehouse.api import time_travel as travel
-from lakehouse.api.ingest import StagedIngest
-from lakehouse.api.journal import EventPage
+from lakehouse.api import access, gc, rows
+from lakehouse.api.catalog import change_sets, datasets, definitions, derivation
+from lakehouse.api.history import provenance
+from lakehouse.api.history import time_travel as travel
+from lakehouse.api.history.journal import EventPage
+from lakehouse.api.ingest.answers import StagedIngest
 from lakehouse.api.upkeep.compaction import CompactReport
 from lakehouse.api.upkeep.quarantine import QuarantineList
 
@@ -42,10 +35,10 @@ def _read(
 
 
 CALLS: dict[str, Call] = {
-    "catalog.list": _read("/v1/catalog/list", catalog.DatasetPage, rows="datasets"),
-    "catalog.manifest": _read("/v1/catalog/manifest/{}", catalog.Manifest),
-    "catalog.drop": Call("DELETE", "/v1/catalog/manifest/{}", catalog.Dropped),
-    "catalog.restore": Call("POST", "/v1/catalog/restore", catalog.Manifest),
+    "catalog.list": _read("/v1/catalog/list", datasets.DatasetPage, rows="datasets"),
+    "catalog.manifest": _read("/v1/catalog/manifest/{}", datasets.Manifest),
+    "catalog.drop": Call("DELETE", "/v1/catalog/manifest/{}", datasets.Dropped),
+    "catalog.restore": Call("POST", "/v1/catalog/restore", datasets.Manifest),
     "catalog.history": _read("/v1/catalog/history/{}", EventPage, rows="events"),
     "change_sets.transaction": Call(
         "POST", "/v1/catalog/transaction", change_sets.TransactionReceipt

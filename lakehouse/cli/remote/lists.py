@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.api.journal import JournalHead
+from lakehouse.api.history.journal import JournalHead
 from lakehouse.cli.output import printing
 from lakehouse.cli.remote.connection import connected, refused
 from lakehouse.client.error import Error

@@ -16,7 +16,7 @@ import urllib3
 
 from journal.clock import SystemClock
 from lakehouse.api.gc import GcObject, GcReport, GcRequest
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
+from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.sql import SqlRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.cli.remote.calls import CALLS

@@ -15,7 +15,7 @@ from lakehouse.api.access import (
     PutPrincipalRequest,
 )
 from lakehouse.api.audit.entries import AuditPage, ListAuditQuery
-from lakehouse.api.definitions import ViewQuery
+from lakehouse.api.catalog.definitions import ViewQuery
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, Visit, principal_path
 from lakehouse.domain.access.rights import RIGHTS

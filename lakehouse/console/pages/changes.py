@@ -7,8 +7,8 @@ import secrets
 
 import msgspec
 
-from lakehouse.api.catalog import RestoreRequest
-from lakehouse.api.time_travel import DatasetChange, UndoRequest
+from lakehouse.api.catalog.datasets import RestoreRequest
+from lakehouse.api.history.time_travel import DatasetChange, UndoRequest
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import HOME, ROOT, Visit, dataset_path
 from lakehouse.domain.errors import CODES, Refused, RefusedError

@@ -6,7 +6,7 @@ takes, and can cancel it.
 
 import secrets
 
-from lakehouse.api.catalog import ListDatasetsQuery
+from lakehouse.api.catalog.datasets import ListDatasetsQuery
 from lakehouse.api.sql import SqlRequest
 from lakehouse.console.first_rows import FirstRows, first_rows
 from lakehouse.console.page import Equivalent, Page

@@ -9,8 +9,8 @@ import secrets
 
 import msgspec
 
-from lakehouse.api.change_sets import CommitChange, TransactionRequest
-from lakehouse.api.ingest import StagedIngest
+from lakehouse.api.catalog.change_sets import CommitChange, TransactionRequest
+from lakehouse.api.ingest.answers import StagedIngest
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, SentFile, Visit, dataset_path, event_path
 from lakehouse.domain.errors import CODES, Refused, RefusedError

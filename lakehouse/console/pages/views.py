@@ -2,8 +2,8 @@
 
 import msgspec
 
-from lakehouse.api.change_sets import DropViewChange, PutViewChange, TransactionRequest
-from lakehouse.api.definitions import View, ViewQuery
+from lakehouse.api.catalog.change_sets import DropViewChange, PutViewChange, TransactionRequest
+from lakehouse.api.catalog.definitions import View, ViewQuery
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, Visit, view_path
 from lakehouse.domain.access.rights import MANAGE

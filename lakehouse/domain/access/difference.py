@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from lakehouse.api.time_travel import AccessDifference, AccessTerms, Span
+from lakehouse.api.history.time_travel import AccessDifference, AccessTerms, Span
 from projections.access import Access, Grant, Principal, Token
 
 Found = Principal | Grant | Token

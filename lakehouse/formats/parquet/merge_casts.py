@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.portable_types import coarser_type, signed_type
 from lakehouse.formats.schema import Column
-from projections.views import duckdb_type
+from projections.view_sql.datasets import duckdb_type
 
 
 def target_schema(

@@ -29,7 +29,7 @@ from lakehouse.formats.parquet.writer import ParquetFile, write_parquet
 from lakehouse.formats.schema import Column
 from lakehouse.process.imports import refuse_pandas
 from lakehouse.process.self_limits import confine
-from projections.views import View, types_sql, view_sql
+from projections.view_sql.datasets import View, types_sql, view_sql
 
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""

@@ -8,7 +8,7 @@ text. Comparable within one version of DuckDB only: it is never stored.
 import duckdb
 import msgspec
 
-from projections.views import quoted
+from projections.view_sql.datasets import quoted
 
 Types = tuple[tuple[str, str], ...]
 """(column, DuckDB's type), in order."""

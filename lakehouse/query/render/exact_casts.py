@@ -12,7 +12,7 @@ from typing import Any
 from lakehouse.domain.errors import Refused
 from lakehouse.query.messages import Column
 from lakehouse.query.render.formats import NOT_IN_DATASETS
-from projections.views import quoted
+from projections.view_sql.datasets import quoted
 
 _NESTED = frozenset({"list", "array", "map", "tuple", "struct", "union"})
 

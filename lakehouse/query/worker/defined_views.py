@@ -16,8 +16,8 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.messages import Reads
 from lakehouse.query.policy.view_body import ViewBody, read_body, rows_fault
 from lakehouse.query.relations import INNER, inner_name, parse_relation
-from projections.safe_views import mask_fault, masked_sql
-from projections.views import Definition, View, quoted
+from projections.view_sql.datasets import Definition, View, quoted
+from projections.view_sql.safe import mask_fault, masked_sql
 
 MAX_RELATIONS = 1_000
 """How many relations the views of one statement may read in all."""

@@ -11,7 +11,7 @@ import msgspec
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.messages import Configure
-from projections.views import View
+from projections.view_sql.datasets import View
 
 _ELLIPSIS = "…"
 LARGEST_TEXT_BYTES = 4096

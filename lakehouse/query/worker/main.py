@@ -17,8 +17,8 @@ from lakehouse.query.shared_memory import SharedMemory
 from lakehouse.query.worker.confinement import confine
 from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox
-from lakehouse.query.worker.object_blocks import ObjectBlocks
-from lakehouse.query.worker.object_files import ObjectFiles
+from lakehouse.query.worker.objects.blocks import ObjectBlocks
+from lakehouse.query.worker.objects.files import ObjectFiles
 from lakehouse.query.worker.sandbox import (
     locked_connections,
     parser_connection,

@@ -20,7 +20,7 @@ from lakehouse.query.policy.row_expression import (
 )
 from lakehouse.query.worker.defined_views import columns_of
 from lakehouse.query.worker.row_values import cast_sql, misfit_sql
-from projections.views import OBJECT_COLUMN, ROW_COLUMN, View, quoted
+from projections.view_sql.datasets import OBJECT_COLUMN, ROW_COLUMN, View, quoted
 
 Cursor = duckdb.DuckDBPyConnection
 Refuse = Callable[[BaseException], Refused]

@@ -10,7 +10,7 @@ import msgspec
 from lakehouse.objects.extents import SCHEME
 from lakehouse.query.messages import Configure
 from lakehouse.query.policy.statement import prepare
-from lakehouse.query.worker.object_files import ObjectFiles
+from lakehouse.query.worker.objects.files import ObjectFiles
 from lakehouse.system.view_table import SCHEMA
 
 

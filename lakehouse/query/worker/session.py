@@ -49,12 +49,12 @@ from lakehouse.query.worker.execution import BATCH_ROWS, METRICS, document
 from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.named_relations import plain_names, reads_of_statement
-from lakehouse.query.worker.object_blocks import ObjectBlocks, ObjectReadError
+from lakehouse.query.worker.objects.blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.parameters import values
 from lakehouse.query.worker.sandbox import Connections
 from lakehouse.query.worker.stand_ins import stand_ins
 from lakehouse.query.worker.view_catalog import Catalogue
-from projections.views import View
+from projections.view_sql.datasets import View
 
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
 _FAILURES = (

@@ -10,7 +10,7 @@ import duckdb
 
 from lakehouse.query.worker.defined_views import columns_of
 from lakehouse.query.worker.view_catalog import Catalogue
-from projections.views import View, quoted
+from projections.view_sql.datasets import View, quoted
 
 _SCHEMA = '"!plan"'
 """No statement can name it."""

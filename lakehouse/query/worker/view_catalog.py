@@ -14,8 +14,8 @@ import duckdb
 
 from lakehouse.query.policy.guard import lower
 from lakehouse.query.relations import INNER
-from lakehouse.query.worker.object_columns import ObjectColumns
-from projections.views import View, dropped_sql, quoted, stub_sql, types_sql, view_sql
+from lakehouse.query.worker.objects.columns import ObjectColumns
+from projections.view_sql.datasets import View, dropped_sql, quoted, stub_sql, types_sql, view_sql
 
 Cursor: TypeAlias = duckdb.DuckDBPyConnection
 

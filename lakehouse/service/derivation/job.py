@@ -31,13 +31,13 @@ from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import permissions
 from lakehouse.service.access.visible import visible_derivation
 from lakehouse.service.caller import Caller
+from lakehouse.service.catalog.profiles import profile_for
 from lakehouse.service.ingest.contracts import present_contract
 from lakehouse.service.ingest.job import table_of, upload
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.replaced_rows import ReplacedRows, RowReplacement
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from lakehouse.service.objects import VerifiedObjects
-from lakehouse.service.profiles import profile_for
 from lakehouse.service.sql.use_case import Sql
 from projections import catalog
 from projections.fold import State

@@ -7,7 +7,7 @@ import msgspec
 
 from journal.event_parts import rows_changed
 from journal.events import Content, DatasetRestored, DatasetRewritten, Derivation, Object
-from lakehouse.api.derivation import (
+from lakehouse.api.catalog.derivation import (
     DeriveDryRun,
     DeriveReceipt,
     DeriveRequest,
@@ -16,7 +16,7 @@ from lakehouse.api.derivation import (
     RefreshRequest,
     RefreshResult,
 )
-from lakehouse.api.ingest import Refusal, StagedIngest
+from lakehouse.api.ingest.answers import Refusal, StagedIngest
 from lakehouse.api.sql import SqlRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
@@ -28,10 +28,10 @@ from lakehouse.domain.validation import check_name
 from lakehouse.service import presentation
 from lakehouse.service.access.permissions import Permissions, permissions, require, shown_to
 from lakehouse.service.caller import Caller
+from lakehouse.service.catalog.staging import Staging
 from lakehouse.service.changes import Foreseen, Settled, foresee, settle
 from lakehouse.service.derivation.job import DeriveJob, Workshop, command_of, deriving
 from lakehouse.service.ingest.plan import IngestPlan, check_plan
-from lakehouse.service.staging import Staging
 from projections import catalog
 
 MAX_STATEMENT_BYTES = 64 * 1024

@@ -14,9 +14,9 @@ from journal.bucket.keys import DATASETS, OBJECTS, blob_tag
 from journal.bucket.port import Stat
 from journal.events import Object
 from lakehouse.commit.node import Node
+from lakehouse.service.catalog.staging import MAX_BYTES, StagedFile, opened
 from lakehouse.service.erasure.search import RowSearcher
 from lakehouse.service.erasure.versions import Candidate
-from lakehouse.service.staging import MAX_BYTES, StagedFile, opened
 from projections.fold import State
 from projections.inventory import Stored
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from journal.bucket.errors import ObjectMissing
 from journal.bucket.keys import key_fault
-from lakehouse.api.change_sets import CommitChange, TransactionRequest
+from lakehouse.api.catalog.change_sets import CommitChange, TransactionRequest
 from lakehouse.api.engines.iceberg import IcebergCommit
 from lakehouse.commit.node import Node
 from lakehouse.domain.access.rights import WRITE
@@ -26,7 +26,7 @@ from lakehouse.iceberg.metadata import Document, staging_directory
 from lakehouse.iceberg.types import Unreadable
 from lakehouse.service.access.permissions import require
 from lakehouse.service.caller import Caller
-from lakehouse.service.change_sets import ChangeSets
+from lakehouse.service.catalog.change_sets import ChangeSets
 from lakehouse.service.changes import has_made
 from lakehouse.service.iceberg.schemas import check_stored
 from lakehouse.service.iceberg.use_case import PRESENT, IcebergCatalog

@@ -3,7 +3,7 @@
 Owns the answer. All bad rows are collected, also of a file that the first of them would refuse.
 """
 
-from lakehouse.api.ingest import BadRow, IngestDryRun, ReceivedFile, Refusal
+from lakehouse.api.ingest.answers import BadRow, IngestDryRun, ReceivedFile, Refusal
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, IngestDataset

@@ -14,7 +14,7 @@ import structlog
 
 from journal.clock import Clock
 from journal.slot import format_at
-from lakehouse.api.ingest import Rejection
+from lakehouse.api.ingest.answers import Rejection
 from lakehouse.commit.faults import KNOWN, refusal
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled

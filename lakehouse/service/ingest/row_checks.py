@@ -20,7 +20,7 @@ from lakehouse.query.engine import Query, QueryEngine
 from lakehouse.query.messages import RowSearch
 from lakehouse.service.caller import Caller
 from lakehouse.service.rows.file_objects import FileObjects
-from projections.views import OBJECT_COLUMN, ROW_COLUMN, View, quoted
+from projections.view_sql.datasets import OBJECT_COLUMN, ROW_COLUMN, View, quoted
 
 NAMED = 100
 """How many keys, or rows, a refusal names."""

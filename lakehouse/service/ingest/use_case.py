@@ -9,7 +9,7 @@ import msgspec
 
 from journal.event_records import REPLACING_ROWS
 from journal.events import Event
-from lakehouse.api.ingest import IngestDryRun, IngestReceipt, StagedIngest
+from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
@@ -27,6 +27,7 @@ from lakehouse.service import presentation
 from lakehouse.service.access.permissions import require
 from lakehouse.service.access.quotas import INGESTS, Quotas
 from lakehouse.service.caller import Caller
+from lakehouse.service.catalog.staging import Staging
 from lakehouse.service.changes import Settled, foresee, settle
 from lakehouse.service.ingest.dry_run import dry_run
 from lakehouse.service.ingest.job import IngestJob
@@ -36,7 +37,6 @@ from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.replaced_rows import ReplacedRows, RowReplacement
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from lakehouse.service.objects import VerifiedObjects
-from lakehouse.service.staging import Staging
 from projections import catalog
 
 __all__ = ["Ingest", "IngestPlan"]

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from journal.slot import format_at
-from lakehouse.api import provenance as answers
-from lakehouse.api.provenance import OriginEvent, OriginFile, UploadedRows, WhyQuery
+from lakehouse.api.history import provenance as answers
+from lakehouse.api.history.provenance import OriginEvent, OriginFile, UploadedRows, WhyQuery
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError

@@ -32,7 +32,7 @@ from lakehouse.service.rows.large_objects import LargeObjects
 from lakehouse.service.sql.query_objects import QueryObjects
 from projections.catalog import Dataset
 from projections.fold import State
-from projections.views import View, quoted, stored_columns
+from projections.view_sql.datasets import View, quoted, stored_columns
 
 ARROW = "arrow"
 _OBJECT, _ROW, _MISFIT, _SHOWN = 0, 1, 2, 3

@@ -26,8 +26,8 @@ from projections import inventory
 from projections.catalog import Dataset
 from projections.definitions import Profile
 from projections.fold import State
-from projections.safe_views import masks_hash
-from projections.views import Definition, View
+from projections.view_sql.datasets import Definition, View
+from projections.view_sql.safe import masks_hash
 
 LISTING = "information_schema"
 """The name, among what was read, of the list of all datasets and views."""

@@ -22,9 +22,9 @@ from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.access.quotas import Quotas
 from lakehouse.service.caller import Caller
+from lakehouse.service.catalog.profiles import profile_for
 from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
-from lakehouse.service.profiles import profile_for
 from lakehouse.service.sql.answers import Answer, Answers
 from lakehouse.service.sql.queries import Queries, QueryRecord
 from lakehouse.service.sql.query_objects import QueryObjects
@@ -35,7 +35,7 @@ from lakehouse.system.views import SystemViews
 from lakehouse.tracing import span
 from projections.definitions import Profile
 from projections.fold import State
-from projections.views import View
+from projections.view_sql.datasets import View
 
 
 class Rows(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 from aiohttp import web
 
-from lakehouse.api.ingest import IngestHeaders, IngestQuery
+from lakehouse.api.ingest.query import IngestHeaders, IngestQuery
 from lakehouse.api.upkeep.quarantine import QuarantineQuery
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.file_formats import (

@@ -15,10 +15,10 @@ from lakehouse.service.sql.answers import Answer
 from lakehouse.web.http import bodies
 from lakehouse.web.http.audit_entry import RESULT
 from lakehouse.web.http.conditions import matches
+from lakehouse.web.http.connections.pace import PACE
 from lakehouse.web.http.encoding import coding_for, in_pieces
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.negotiation import choose
-from lakehouse.web.http.pace import PACE
 from lakehouse.web.http.problems import answer
 
 TEXT = ("application/sql", "text/plain")

@@ -14,7 +14,7 @@ from lakehouse.api.audit.entries import AuditEntry, AuditRead
 from lakehouse.domain.errors import CODES
 from lakehouse.service.access.authentication import Identity
 from lakehouse.service.sql.answers import Answer
-from lakehouse.web.http.peer import Peer
+from lakehouse.web.http.connections.peer import Peer
 from lakehouse.web.http.problems import REFUSED
 from lakehouse.web.route import Route
 

@@ -22,8 +22,8 @@ from aiohttp import (
 from aiohttp.http_exceptions import HttpProcessingError
 
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.web.http.connections.pace import PACE, WINDOW_BYTES, WINDOW_S, BodyTooSlow
 from lakehouse.web.http.exchange import Exchange
-from lakehouse.web.http.pace import PACE, WINDOW_BYTES, WINDOW_S, BodyTooSlow
 
 JSON_BYTES = 1024 * 1024
 CHUNK_BYTES = 256 * 1024

@@ -9,7 +9,7 @@ import re
 from multidict import CIMultiDictProxy
 
 from lakehouse.domain.errors import Refused
-from lakehouse.web.http.peer import Peer, Site
+from lakehouse.web.http.connections.peer import Peer, Site
 
 _LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)

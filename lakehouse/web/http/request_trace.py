@@ -11,8 +11,8 @@ import structlog
 from aiohttp import web
 
 from lakehouse.tracing import TRACEPARENT, TRACESTATE, Attribute, trace_of
+from lakehouse.web.http.connections.peer import Peer
 from lakehouse.web.http.exchange import TRACE_ID
-from lakehouse.web.http.peer import Peer
 from lakehouse.web.http.problems import REFUSED
 
 

@@ -9,7 +9,7 @@ from principals import closed, principal
 from raw_http import Client
 
 from lakehouse.query.engine import Query, Resolve
-from projections.views import View
+from projections.view_sql.datasets import View
 
 ROWS = 5_000
 FAILING = [

@@ -13,7 +13,7 @@ import pytest
 
 from journal.events import Column
 from lakehouse.query.engine import EngineSettings, Query, QueryEngine
-from projections.views import View
+from projections.view_sql.datasets import View
 
 
 class Lake:

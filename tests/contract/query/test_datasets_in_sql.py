@@ -8,7 +8,7 @@ import pytest
 
 from journal.events import Column
 from lakehouse.domain.errors import RefusedError
-from projections.views import View
+from projections.view_sql.datasets import View
 
 
 async def refused(lake: Any, sql: str) -> tuple[str, str]:

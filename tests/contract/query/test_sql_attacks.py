@@ -56,8 +56,8 @@ async def test_the_sandbox_holds_where_the_guard_is_not_asked(
 ) -> None:
     """A second wall: the locked connection itself opens nothing but the data."""
     from lakehouse.query.engine import _configure
-    from lakehouse.query.worker.object_blocks import ObjectBlocks
-    from lakehouse.query.worker.object_files import ObjectFiles
+    from lakehouse.query.worker.objects.blocks import ObjectBlocks
+    from lakehouse.query.worker.objects.files import ObjectFiles
     from lakehouse.query.worker.sandbox import locked_connections
 
     lake = await make_lake(workers=1)

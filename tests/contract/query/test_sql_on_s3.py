@@ -23,7 +23,7 @@ from journal.events import Column
 from lakehouse.domain.errors import RefusedError
 from lakehouse.objects.block_cache import BlockCache
 from lakehouse.query.engine import EngineSettings, Query, QueryEngine
-from projections.views import View
+from projections.view_sql.datasets import View
 
 COLUMNS = (Column("x", "int64"), Column("s", "string"))
 

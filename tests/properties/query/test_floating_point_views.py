@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journal.events import Column
-from projections.views import View, view_sql
+from projections.view_sql.datasets import View, view_sql
 
 NUMBERS = st.sampled_from([-7.0, -1.5, 1.0, 2.5, 100.0])
 ODD = st.sampled_from([float("nan"), float("inf"), float("-inf")])

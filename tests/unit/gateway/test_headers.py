@@ -3,7 +3,7 @@
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from lakehouse.gateway.headers import to_client, to_upstream
-from lakehouse.web.http.peer import Peer
+from lakehouse.web.http.connections.peer import Peer
 
 PEER = Peer("10.0.0.7", "https")
 

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from journal.events import Column, SafeView
-from projections.safe_views import mask_fault, masked_sql
+from projections.view_sql.safe import mask_fault, masked_sql
 
 KEY = bytes(range(32))
 SCALARS = {

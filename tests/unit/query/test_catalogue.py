@@ -7,7 +7,7 @@ import pytest
 
 from journal.events import Column
 from lakehouse.query.worker.view_catalog import Catalogue
-from projections.views import View
+from projections.view_sql.datasets import View
 
 
 class Connection:

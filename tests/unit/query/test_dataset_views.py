@@ -10,7 +10,7 @@ import pytest
 from duckdb_sessions import cursor
 
 from journal.events import Column
-from projections.views import (
+from projections.view_sql.datasets import (
     Label,
     View,
     dropped_sql,

@@ -10,9 +10,9 @@ import pytest
 from duckdb_sessions import cursor
 
 from journal.events import Column
-from lakehouse.query.worker import object_columns
-from lakehouse.query.worker.object_columns import ObjectColumns
-from projections.views import View, duckdb_type, view_sql
+from lakehouse.query.worker.objects import columns as object_columns
+from lakehouse.query.worker.objects.columns import ObjectColumns
+from projections.view_sql.datasets import View, duckdb_type, view_sql
 
 WANTED = pa.schema([("a", pa.int64()), ("s", pa.string()), ("t", pa.timestamp("us", "UTC"))])
 

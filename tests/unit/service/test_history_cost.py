@@ -7,12 +7,12 @@ from scripted_bucket import ScriptedBucket
 
 from journal.bucket.keys import SLOTS
 from journal.clock import SystemClock
-from lakehouse.api.catalog import HistoryQuery
+from lakehouse.api.catalog.datasets import HistoryQuery
 from lakehouse.api.console.history import LatestHistoryQuery
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import DropDataset, RegisterDataset
 from lakehouse.service.caller import Caller
-from lakehouse.service.catalog import Catalog
+from lakehouse.service.catalog.use_case import Catalog
 
 
 async def test_its_events_are_read_and_no_others() -> None:

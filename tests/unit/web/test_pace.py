@@ -8,7 +8,7 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from manual_clock import ManualClock
 
-from lakehouse.web.http.pace import WINDOW_BYTES, BodyTooSlow, Pace
+from lakehouse.web.http.connections.pace import WINDOW_BYTES, BodyTooSlow, Pace
 
 
 class Body:

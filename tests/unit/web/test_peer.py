@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from lakehouse.web.http.peer import Peer, Site, peer_of
+from lakehouse.web.http.connections.peer import Peer, Site, peer_of
 
 PROXIES = tuple(map(ip_network, ["10.0.0.0/8", "fd00::/8"]))
 BEHIND = Site(proxies=PROXIES, public_origin="https://lake.example")

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.api.time_travel import DatasetChange, DiffQuery
+from lakehouse.api.history.time_travel import DatasetChange, DiffQuery
 from lakehouse.console.page import Equivalent
 from lakehouse.console.pages.dataset.tab import Subject, Tab
 from lakehouse.console.queries import Rows, quoted, rows_of

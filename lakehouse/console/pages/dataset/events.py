@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from lakehouse.api.console.history import LatestHistoryQuery
-from lakehouse.api.journal import JournalEvent
+from lakehouse.api.history.journal import JournalEvent
 from lakehouse.console.page import Equivalent
 from lakehouse.console.pages.dataset.tab import Subject, Tab
 from lakehouse.console.visit import Visit

@@ -1,6 +1,6 @@
 """The tab Objects: the files that hold a dataset's rows, a part of the list at a time."""
 
-from lakehouse.api.catalog import ShowDatasetQuery
+from lakehouse.api.catalog.datasets import ShowDatasetQuery
 from lakehouse.console.pages.dataset.tab import Subject, Tab
 from lakehouse.console.visit import Visit
 from lakehouse.service.service import Service

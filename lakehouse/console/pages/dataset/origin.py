@@ -1,6 +1,6 @@
 """The tab Origin: the uploads behind all rows, or behind those that fulfil a condition."""
 
-from lakehouse.api.provenance import Lineage, Upload, WhyQuery
+from lakehouse.api.history.provenance import Lineage, Upload, WhyQuery
 from lakehouse.console.page import Equivalent
 from lakehouse.console.pages.dataset.tab import Subject, Tab
 from lakehouse.console.visit import Visit

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from itertools import islice
 from typing import Any
 
-from lakehouse.api.ingest import QuarantineRow
+from lakehouse.api.ingest.answers import QuarantineRow
 from lakehouse.console.page import Equivalent, Redirect
 from lakehouse.console.pages.dataset.tab import Subject, Tab
 from lakehouse.console.visit import Visit

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.api.catalog import HistoryQuery, ManifestPage, ShowDatasetQuery
+from lakehouse.api.catalog.datasets import HistoryQuery, ManifestPage, ShowDatasetQuery
 from lakehouse.api.console.overview import DatasetGlance
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.pages.dataset import columns, difference, events, objects, origin, rows

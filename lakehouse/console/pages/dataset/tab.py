@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.api.catalog import ManifestPage
+from lakehouse.api.catalog.datasets import ManifestPage
 from lakehouse.api.console.overview import DatasetGlance
 from lakehouse.console.page import Equivalent
 from lakehouse.console.visit import dataset_path

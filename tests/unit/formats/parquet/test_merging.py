@@ -19,7 +19,7 @@ from lakehouse.formats.parquet.field_ids import field_id, has_field_ids
 from lakehouse.formats.parquet.merge_program import merged
 from lakehouse.formats.parquet.merging import Merged, MergeRequest, merge_files
 from lakehouse.formats.schema import Column
-from projections.views import View, view_sql
+from projections.view_sql.datasets import View, view_sql
 
 TARGET = 128 << 20
 

@@ -1,0 +1,1 @@
+"""The catalog: datasets, definitions, derivations, and several changes as one. Pure."""

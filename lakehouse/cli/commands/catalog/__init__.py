@@ -1,0 +1,1 @@
+"""Commands on the catalog: datasets, views, profiles, and several changes as one."""

@@ -1,0 +1,1 @@
+"""Commands on the past: the journal, earlier states of the lake, the audit."""

@@ -1,0 +1,1 @@
+"""Objects as a worker reads them: through the server, by verified blocks."""

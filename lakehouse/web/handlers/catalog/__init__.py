@@ -1,0 +1,1 @@
+"""Handlers of the catalog: datasets, views, profiles, and several changes as one."""

@@ -1,0 +1,1 @@
+"""Handlers of the past: the journal, earlier states of the lake, the audit."""

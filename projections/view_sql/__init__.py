@@ -1,0 +1,1 @@
+"""The SQL text of views over datasets. Pure."""

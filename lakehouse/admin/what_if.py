@@ -62,6 +62,7 @@ from lakehouse.domain.commands import (
     SwapDatasets,
     UnpinDataset,
 )
+from lakehouse.domain.counts import counted
 from lakehouse.domain.decide import judge
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused
@@ -272,5 +273,5 @@ def _absent(data: Change, before: State, now: State) -> Refused | None:
     missing = [blob for blob in named if blob in known and blob not in left]
     if not missing:
         return None
-    detail = f"{len(missing)} objects of {data.name} do not exist without those events"
+    detail = f"without those events {data.name} lacks {counted(len(missing), 'object')}"
     return Refused("object_missing", detail)

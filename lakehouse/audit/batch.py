@@ -13,6 +13,7 @@ import zstandard
 
 from journal.bucket.keys import AUDIT
 from lakehouse.api.audit.entries import AuditEntry
+from lakehouse.domain.counts import counted
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of one batch, decompressed. Written are hardly more than 1 MiB."""
@@ -89,7 +90,8 @@ def decode(body: bytes) -> Batch:
     except (zstandard.ZstdError, msgspec.MsgspecError, ValueError) as error:
         raise BatchFault("it cannot be decoded") from error
     if header.entries != len(entries):
-        raise BatchFault(f"it holds {len(entries)} entries instead of {header.entries}")
+        held = counted(len(entries), "entry", "entries")
+        raise BatchFault(f"it holds {held} instead of {header.entries:,}")
     return Batch(header, entries)
 
 

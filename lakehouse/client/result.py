@@ -13,6 +13,7 @@ import urllib3
 
 from lakehouse.client import http
 from lakehouse.client.closing import Closing
+from lakehouse.domain.counts import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -75,7 +76,7 @@ class Result(Closing):
         table = self.arrow()
         if table.shape != (1, 1):
             raise ValueError(
-                f"{table.num_rows:,} rows of {table.num_columns:,} columns, not one value"
+                f"{counted(table.num_rows, 'row')} of {counted(table.num_columns, 'column')}, not one value"
             )
         return self.rows()[0][0]
 

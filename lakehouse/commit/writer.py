@@ -26,6 +26,7 @@ from lakehouse.commit.limits import CommitLimits, Counts
 from lakehouse.commit.pending import Pending
 from lakehouse.commit.turns import Turns
 from lakehouse.domain.commands import Command, Context
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 from projections.fold import State
 from projections.follower import Follower
@@ -98,7 +99,7 @@ class Writer:
         if self.fault or self._draining:
             raise RefusedError(self.fault or Refused("shutting_down", "this process is stopping"))
         if len(self._queue) >= self._limits.queue:
-            detail = f"{len(self._queue)} changes are waiting"
+            detail = f"{counted(len(self._queue), 'change')} waiting"
             raise RefusedError(Refused("busy", detail, retry_after_s=1))
         accepted_s = self._clock.monotonic() if accepted_s is None else accepted_s
         pending = Pending(command, context, accepted_s)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.parameters import Params
 
@@ -50,7 +51,7 @@ def bound(row: pa.RecordBatch, names: Sequence[str]) -> Params:
     alphabetical order where no column has such a name. Raises RefusedError `invalid_request`.
     """
     if row.num_columns != len(names):
-        detail = f"{row.num_columns} parameters were bound, the statement has {len(names)}"
+        detail = f"bound: {counted(row.num_columns, 'parameter')}; the statement has {len(names):,}"
         raise _refused(detail)
     columns = dict(zip(row.schema.names, row.columns, strict=True))
     if not names or names[0].isdecimal():

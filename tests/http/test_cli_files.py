@@ -177,4 +177,4 @@ def test_a_terminal_sees_progress_and_a_machine_none() -> None:
         except OSError:
             pass  # EIO: the other side of a terminal is gone.
     assert b"MB/s" in seen
-    assert watched.stdout == b"t: 1 rows, 2 in total, event 2\n"
+    assert watched.stdout == b"t: 1 row, 2 in total, event 2\n"

@@ -74,7 +74,7 @@ def test_a_table_has_as_many_rows_as_asked(
 def test_a_limit_is_announced_on_stderr() -> None:
     words = ("sql", "FROM range(9)", "--limit", "2")
     ended = subprocess.run([*LAKEHOUSE, *words], capture_output=True, text=True, check=True)
-    assert ended.stderr == "the first 2 rows are shown; --limit 0 prints all of them\n"
+    assert ended.stderr == "shown: the first 2 rows; --limit 0 prints all\n"
 
 
 def test_a_large_result_is_left_early(emptied: CommandLine) -> None:
@@ -93,7 +93,7 @@ def test_a_long_table_is_paged() -> None:
 def test_a_dataset_is_shown_as_a_table(lakehouse: CommandLine) -> None:
     lakehouse("ingest", csv("zip,n\n00501,1\n"), "--name", "zips")
     lines = lakehouse("show", "zips").splitlines()
-    assert lines[0].startswith("zips: 1 rows, 1 objects, ")
+    assert lines[0].startswith("zips: 1 row, 1 object, ")
     assert lines[3:] == ["column  type", "------  ------", "zip     string", "n       int64"]
 
 

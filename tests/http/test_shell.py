@@ -59,7 +59,7 @@ def test_moments_and_limits_hold_until_they_are_changed(url: str) -> None:
     done = piped(text, "--url", url)
     assert done.stdout.split() == ["n", "-", "3", "n", "-", "4", "id", "--", "1"]
     assert done.stderr.splitlines()[0] == "as of 1"
-    assert "the first 1 rows are shown; \\limit 0 prints all" in done.stderr
+    assert "shown: the first 1 row; \\limit 0 prints all" in done.stderr
     assert "\\limit x: no such command, or not with this argument" in done.stderr
 
 

@@ -8,6 +8,7 @@ from lakehouse.api.upkeep.compaction import CompactedDataset, CompactRequest
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.output import printing
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 
 OK, INCOMPLETE = 0, 1
@@ -42,7 +43,7 @@ def _request(arguments: argparse.Namespace) -> CompactRequest:
 
 
 def _print(done: CompactedDataset, *, dry_run: bool) -> None:
-    counts = f"{done.objects_before:,} objects become {done.objects_after:,}"
+    counts = f"{counted(done.objects_before, 'object')} before, {done.objects_after:,} after"
     if not dry_run:
         counts += f", {done.bytes_read:,} bytes {done.bytes_written:,}"
     printing.line(f"{done.name}: {counts}")

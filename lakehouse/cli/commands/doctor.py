@@ -15,6 +15,7 @@ from lakehouse.admin.doctor.site import Site
 from lakehouse.api.administration import Promise
 from lakehouse.cli.output import printing
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.no_lake import NoLake
 from lakehouse.wiring import bucket_of
 
@@ -38,7 +39,7 @@ async def _examine(bucket: Bucket, s3: S3Settings | None, as_json: bool) -> list
     finally:
         left = await remove(bucket.url, s3, site.keys)
         if left:
-            detail = f"{len(left)} objects below {keys.PROBES} could not be removed"
+            detail = f"{counted(len(left), 'object')} below {keys.PROBES} could not be removed"
             printing.message(f"lakehouse: {detail}; the first is {left[0]}")
     return findings
 

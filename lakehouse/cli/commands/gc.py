@@ -6,6 +6,7 @@ from lakehouse.api.gc import GcObject, GcRequest
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.output import printing
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 
 OK, INCOMPLETE = 0, 3
 
@@ -23,7 +24,7 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.json:
         printing.document(report)
     elif report.dry_run:
-        detail = f"{report.object_count} objects, {report.size_bytes:,} bytes"
+        detail = f"{counted(report.object_count, 'object')}, {counted(report.size_bytes, 'byte')}"
         printing.line(f"{detail}; --apply removes them")
     else:
         detail = f"{report.marked} marked, {report.deleted} deleted, {report.left} left"
@@ -32,8 +33,8 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _print_object(row: GcObject) -> None:
-    size = "?" if row.size_bytes is None else f"{row.size_bytes:,}"
-    printing.line(f"{row.object}  {size} bytes  {row.verdict}: {row.why}")
+    size = "? bytes" if row.size_bytes is None else counted(row.size_bytes, "byte")
+    printing.line(f"{row.object}  {size}  {row.verdict}: {row.why}")
 
 
 COMMANDS = {"gc": gc}

@@ -20,6 +20,7 @@ from lakehouse.api.versioned import Versioned
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.output import printing, progress
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback
 from lakehouse.formats.file_formats import format_of_file_name, without_compression_suffix
@@ -97,10 +98,10 @@ def print_receipt(
     printing.line(f"{body.name}: {detail}, {body.row_count} in total, event {receipt.seq}")
     if body.rows_quarantined:
         command = f"lakehouse quarantine {body.name}"
-        printing.message(f"{body.rows_quarantined} rows are in quarantine; `{command}` lists them")
+        printing.message(f"quarantined {counted(body.rows_quarantined, 'row')}; list: `{command}`")
     for column in body.rounded:
-        message = f"column {column.name}: {column.count} values were rounded to doubles"
-        printing.message(message)
+        values = counted(column.count, "value")
+        printing.message(f"column {column.name}: rounded {values} to doubles")
     if is_reserved(body.name):
         printing.message(f'{body.name} is a reserved word in SQL: write FROM "{body.name}"')
     size_bytes = body.source.size_bytes if body.source else 0
@@ -111,8 +112,10 @@ def print_receipt(
 
 
 def _brought(arguments: argparse.Namespace, body: IngestReceipt) -> str:
+    """What the ingest added. Its number of rows is known unless an earlier ingest is reused."""
+    added = counted(body.rows_ingested or 0, "row")
     replaces = getattr(arguments, "mode", None) in REPLACING_ROWS
-    return f"{body.rows_ingested} rows" + (f" in place of {body.rows_removed}" if replaces else "")
+    return f"{added} in place of {body.rows_removed}" if replaces else added
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
@@ -167,7 +170,7 @@ def print_staged(arguments: argparse.Namespace, body: StagedIngest) -> int:
         printing.document(body)
     else:
         printing.line(body.staged)
-        detail = f"{body.name}: {body.rows_ingested} rows are staged until {body.expires_at}"
+        detail = f"{body.name}: staged {counted(body.rows_ingested, 'row')} until {body.expires_at}"
         printing.message(f"{detail}; `lakehouse transaction` commits them")
     return 0
 

@@ -14,6 +14,7 @@ from lakehouse.cli.commands.ingest import print_receipt, received
 from lakehouse.cli.output import printing
 from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.held import Held, chosen_of, options_of
@@ -64,7 +65,7 @@ async def _list(
         print_table(_COLUMNS, cells, pager=not arguments.no_pager)
         left = sum(each.row_count for each in chosen) - len(shown)
         if left:
-            printing.message(f"{left} more rows; --csv and --json print all of them")
+            printing.message(f"{counted(left, 'more row')}; --csv and --json print all of them")
 
 
 def _row(held: Held, aside: "QuarantinedRow") -> QuarantineRow:

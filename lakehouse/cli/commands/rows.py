@@ -10,6 +10,7 @@ from lakehouse.api.rows import DeleteRequest, EraseReport, EraseRequest, UpdateR
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.output import printing
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 
 STDIN = "-"
@@ -79,18 +80,16 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 def _report(report: EraseReport) -> None:
     for row in report.also:
         printing.line(f"not erased: {row.kind} {row.name}: {row.detail}")
-    rows = f"{report.rows:,} rows in {report.objects:,} objects of {report.moments:,} versions"
+    rows = f"{_counts(report.rows, report.objects)} of {counted(report.moments, 'version')}"
     if report.dry_run:
         printing.line(f"{rows}; --apply erases them")
     else:
-        detail = f"{report.collected:,} objects deleted, event {report.seq}"
+        detail = f"{counted(report.collected, 'object')} deleted, event {report.seq}"
         printing.line(f"{rows} erased; {detail}")
 
 
 def _counts(rows: int, objects: int) -> str:
-    return (
-        f"{rows:,} row{'' if rows == 1 else 's'} in {objects:,} object{'' if objects == 1 else 's'}"
-    )
+    return f"{counted(rows, 'row')} in {counted(objects, 'object')}"
 
 
 def _sentence(arguments: argparse.Namespace, done: str, rows: int, objects: int, seq: int) -> str:

@@ -20,6 +20,7 @@ from lakehouse.cli.json_rows import read_rows
 from lakehouse.cli.output import printing
 from lakehouse.cli.output.tables import NULL, print_table
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 
 TABLE, JSON, NDJSON = "table", "json", "ndjson"
@@ -159,7 +160,7 @@ async def _print_table(
     if file is not None:
         file.detach()
     if answer.more:
-        printing.message(f"the first {limit:,} rows are shown; --limit 0 prints all of them")
+        printing.message(f"shown: the first {counted(limit, 'row')}; --limit 0 prints all")
 
 
 async def _copy(chunks: AsyncIterator[bytes], shape: str, file: IO[bytes] | None) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from journal.events import DatasetPinned, DatasetRestored, DatasetUnpinned, Source
 from lakehouse.domain.commands import PinDataset, RestoreDataset, UnpinDataset
+from lakehouse.domain.counts import counted
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Json, Refused
 from lakehouse.domain.rules.datasets import name_conflict
@@ -102,5 +103,7 @@ def _collected(state: State, was: Dataset) -> Refused | None:
     ]
     if not rows:
         return None
-    detail = f"{len(rows)} objects of {was.name} were collected (event {rows[0]['event']})"
+    detail = (
+        f"gc has collected {counted(len(rows), 'object')} of {was.name} (event {rows[0]['event']})"
+    )
     return Refused("objects_collected", detail, tuple(rows[:NAMED_OBJECTS]))

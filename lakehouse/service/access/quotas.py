@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 
 from journal.access_events import PrincipalLimits
 from lakehouse.commit.node import Node
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.caller import Caller
 from projections import access
@@ -52,7 +53,7 @@ class Quotas:
         place = (name, kind)
         inside = self._inside.get(place, 0)
         if limit is not None and inside >= limit:
-            raise RefusedError(_busy(f"{inside} {kind}", name))
+            raise RefusedError(_busy(counted(inside, kind.removesuffix("s")), name))
         self._inside[place] = inside + 1
         try:
             yield
@@ -105,7 +106,7 @@ class Quotas:
             return
         _, most = self._limit(caller, "waiting")
         if most is not None and len(turns.waiting) >= most:
-            raise RefusedError(_busy(f"{turns.running} queries", name))
+            raise RefusedError(_busy(counted(turns.running, "query", "queries"), name))
         turn = asyncio.get_running_loop().create_future()
         turns.waiting.append(turn)
         try:
@@ -118,7 +119,9 @@ class Quotas:
                 # It was its turn already.
                 self._pass_on(name, turns)
             if isinstance(error, TimeoutError):
-                raise RefusedError(_busy(f"{turns.running} queries", name)) from error
+                raise RefusedError(
+                    _busy(counted(turns.running, "query", "queries"), name)
+                ) from error
             raise
 
     def _pass_on(self, name: str, turns: _Turns) -> None:
@@ -165,5 +168,5 @@ class Quotas:
 
 
 def _busy(what: str, name: str) -> Refused:
-    detail = f"{what} of {name} are in flight, which is its limit"
+    detail = f"{name} has {what} in flight, which is its limit"
     return Refused("busy", detail, retry_after_s=RETRY_AFTER_S)

@@ -10,6 +10,7 @@ from journal.event_parts import changes_of
 from journal.events import Content, DatasetRestored, DatasetRewritten, Derivation, Event
 from lakehouse.api.rows import NotErased
 from lakehouse.commit.node import Node
+from lakehouse.domain.counts import counted
 from lakehouse.domain.erasure.condition_literals import holds_one
 from lakehouse.service.erasure.versions import Versions
 from projections import catalog
@@ -26,7 +27,8 @@ async def not_erased(node: Node, versions: Versions, found: frozenset[str]) -> l
     rows += [*_views(state, found), *_events(versions, found)]
     count = await _unregistered(node, state)
     if count:
-        detail = f"{count} objects that no event names, of any dataset; gc removes each after a day"
+        unnamed = counted(count, "object")
+        detail = f"{unnamed} that no event names, of any dataset; gc removes each after a day"
         rows.append(NotErased("unregistered", OBJECTS, detail))
     return rows
 

@@ -261,7 +261,7 @@ def test_what_is_left_out_says_why() -> None:
             2,
             "dataset_pinned",
             "object_missing",
-            "1 objects of w do not exist without those events",
+            "without those events w lacks 1 object",
         )
     ]
 

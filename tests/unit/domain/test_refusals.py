@@ -132,7 +132,7 @@ def test_keys_that_name_nothing_are_listed() -> None:
 
 @pytest.mark.parametrize("command", [restore("w", 1, *GONE), PinDataset(1, WAS)])
 def test_collected_objects_are_listed_with_their_events(command: Command) -> None:
-    detail = "1 objects of w were collected (event 3)"
+    detail = "gc has collected 1 object of w (event 3)"
     expected = Refused("objects_collected", detail, ({"key": blob("p"), "event": 3},))
     assert when(command, *GONE) == expected
 
@@ -154,7 +154,7 @@ def test_of_many_collected_objects_the_first_are_listed() -> None:
     )
     decision = when(restore("w", 1, *facts), *facts)
     assert isinstance(decision, Refused)
-    assert decision.detail == f"{NAMED_OBJECTS + 1} objects of w were collected (event 3)"
+    assert decision.detail == f"gc has collected {NAMED_OBJECTS + 1} objects of w (event 3)"
     assert [row["key"] for row in decision.errors] == [blob(each) for each in parts[:-1]]
 
 

@@ -11,6 +11,7 @@ from lakehouse.api.catalog.change_sets import ChangeResult, RenameRequest, Trans
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.output import printing
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 
 STDIN = "-"
@@ -28,7 +29,7 @@ async def transaction(arguments: argparse.Namespace, settings: Settings) -> int:
         return 0
     for result in found.body.results:
         printing.line(_words(result))
-    printing.line(f"{len(found.body.results)} changes, event {found.seq}")
+    printing.line(f"{counted(len(found.body.results), 'change')}, event {found.seq}")
     return 0
 
 

@@ -17,6 +17,7 @@ from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.output import printing
 from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 
 
 async def list_datasets(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -62,7 +63,7 @@ async def restore(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.json:
         printing.document(found.body)
     else:
-        printing.line(f"{found.body.name}: {found.body.row_count} rows, event {found.seq}")
+        printing.line(f"{found.body.name}: {_rows(found.body)}, event {found.seq}")
     return 0
 
 
@@ -97,11 +98,14 @@ def _print_rows(
         print_table(names, cells, pager=not arguments.no_pager)
 
 
+def _rows(body: Manifest) -> str:
+    return "unknown number of rows" if body.row_count is None else counted(body.row_count, "row")
+
+
 def _print_dataset(arguments: argparse.Namespace, body: Manifest) -> None:
     size_bytes = sum(each.size_bytes for each in body.objects)
-    rows = "unknown number of" if body.row_count is None else f"{body.row_count:,}"
     title = (
-        f"{body.name}: {rows} rows, {len(body.objects):,} objects, {size_bytes:,} bytes",
+        f"{body.name}: {_rows(body)}, {counted(len(body.objects), 'object')}, {counted(size_bytes, 'byte')}",
         f"updated {body.updated_at}, event {body.seq}; fingerprint {body.schema_fingerprint}",
         "",
     )

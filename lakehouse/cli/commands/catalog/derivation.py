@@ -18,6 +18,7 @@ from lakehouse.cli.commands.sql import statement_of
 from lakehouse.cli.output import printing
 from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 
 QUERY_ID = "cli"
@@ -87,7 +88,7 @@ def _print_receipt(arguments: argparse.Namespace, body: DeriveReceipt) -> int:
     if arguments.json:
         printing.document(body)
         return 0
-    detail = "unchanged" if body.reused else f"{body.rows_ingested} rows"
+    detail = "unchanged" if body.reused else counted(body.rows_ingested, "row")
     printing.line(f"{body.name}: {detail}, {body.row_count} in total, event {body.seq}")
     return 0
 

@@ -9,6 +9,7 @@ from lakehouse.audit import reading
 from lakehouse.audit.ocsf import entry_event
 from lakehouse.cli.output import printing
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.wiring import bucket_of
 
 OK = 0
@@ -39,7 +40,9 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.json:
         printing.document(found)
         return OK
-    printing.line(f"{found.batches} batches, {found.entries} entries, {found.lost} lost")
+    batches = counted(found.batches, "batch", "batches")
+    entries = counted(found.entries, "entry", "entries")
+    printing.line(f"{batches}, {entries}, {found.lost:,} lost")
     for head in found.heads:
         printing.line(f"{head.node}:{head.batch}:{head.sha256}")
     return OK

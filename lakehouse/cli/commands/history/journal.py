@@ -37,6 +37,7 @@ from lakehouse.api.administration import (
 from lakehouse.cli.output import printing, progress
 from lakehouse.cli.output.diff_table import print_diff
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.service.presentation import EMPTY_HEAD, journal_event, journal_head
@@ -103,7 +104,7 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
         faults = await _object_faults(journal) if arguments.objects else []
     if faults:
         code = "object_damaged" if any(each.is_damage for each in faults) else "object_lost"
-        detail = f"{len(faults)} objects are missing or differ from the journal"
+        detail = f"{counted(len(faults), 'object')} missing or different from the journal"
         raise RefusedError(Refused(code, detail, _rows(faults)))
     printing.body(
         VerifiedHead(**msgspec.structs.asdict(verified), verified=True), as_json=arguments.json
@@ -124,7 +125,7 @@ async def replay(arguments: argparse.Namespace, settings: Settings) -> int:
         _check_reached(seq, state.head.seq)
         found = await _differences(journal) if arguments.diff else []
     if found:
-        detail = f"{len(found)} caches differ from the slots"
+        detail = f"{counted(len(found), 'cache')} different from the slots"
         raise RefusedError(Refused("cache_differs", detail, _rows(found)))
     body = msgspec.structs.asdict(journal_head(state.head)) | counts(state)
     printing.body(ReplayedState(**body, state_root=state_root(state)), as_json=arguments.json)

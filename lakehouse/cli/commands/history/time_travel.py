@@ -17,6 +17,7 @@ from lakehouse.cli.output import printing
 from lakehouse.cli.output.diff_table import print_access_diff, print_diff
 from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
+from lakehouse.domain.counts import counted
 
 
 async def pin(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -100,11 +101,15 @@ def _print_upload(upload: Upload) -> None:
     detail = f"event {event.seq}, {event.type}, {event.at}, {event.actor}"
     printing.line(detail + (f": {event.reason}" if event.reason else ""))
     if source is not None:
-        printing.line(f"  from a file of {source.size_bytes} bytes, sha256 {source.sha256}")
+        printing.line(
+            f"  from a file of {counted(source.size_bytes, 'byte')}, sha256 {source.sha256}"
+        )
     for each in upload.objects:
         rows = ", ".join(f"{start} to {stop - 1}" for start, stop in each.rows)
         count = sum(stop - start for start, stop in each.rows)
-        printing.line(f"  {each.key}: " + (f"{count} rows, {rows}" if rows else "rows not known"))
+        printing.line(
+            f"  {each.key}: " + (f"{counted(count, 'row')}, {rows}" if rows else "rows not known")
+        )
 
 
 def _print_change(arguments: argparse.Namespace, body: PinReceipt, text: str) -> int:

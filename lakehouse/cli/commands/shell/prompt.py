@@ -21,6 +21,7 @@ from lakehouse.client import parameters, request
 from lakehouse.client.error import Error
 from lakehouse.client.http import pieces
 from lakehouse.client.lake import Lake
+from lakehouse.domain.counts import counted
 
 PROMPT, CONTINUED = "lakehouse> ", "........ > "
 HELP = """\\d             list datasets and views        \\d NAME        show the columns of one
@@ -138,10 +139,12 @@ class Prompt:
         sys.stdout.flush()
         if found.more:
             printing.message(
-                f"the first {self._shown.limit:,} rows are shown; \\limit 0 prints all"
+                f"shown: the first {counted(self._shown.limit, 'row')}; \\limit 0 prints all"
             )
         if self._shown.timing:
-            printing.message(f"{len(found.rows):,} rows in {time.monotonic() - began_s:.3f} s")
+            printing.message(
+                f"{counted(len(found.rows), 'row')} in {time.monotonic() - began_s:.3f} s"
+            )
 
     def _rows(self, sql: str, params: list[str] | None) -> Rows:
         """The rows. The lake cancels a statement whose connection is closed, as Ctrl-C does. Raises Error."""

@@ -1,11 +1,14 @@
 """Reads tables of an Iceberg catalog with one engine; run with the Python of the engine's environment.
 
 `reader.py ENGINE URI` takes JSON requests, a line each, from stdin: `{"table", "snapshot"}`, with a snapshot
-of null for the present, `{"list": warehouse}`, `{"append": table, "values": […]}`, a row for each value of
-the one column, or `{"overwrite": table}`. It answers each with a line: `{"rows": […]}`, `{"tables": […]}`,
-`{"appended": true}` or `{"error": text}`.
+of null for the present; `{"table", "above": [column, value]}`, the rows with more than the value; either with
+`"count": true` to count the rows only; `{"list": warehouse}`; `{"append": table, "values": […]}`, a row for
+each value of the one column; `{"overwrite": table}`. It answers each with a line:
+`{"rows": […], "columns": […]}`, `{"count": number}`, `{"tables": […]}`, `{"appended": true}` or
+`{"error": text}`.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -16,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parent))
-from canonical import rows
+from canonical import columns, rows
 
 STORE_OPTIONS = {
     "s3.access-key-id": "aws_access_key_id",
@@ -46,6 +49,12 @@ class PyIceberg:
     def read(self, table: str, snapshot: int | None) -> pa.Table:
         return self.catalog.load_table(f"lake.{table}").scan(snapshot_id=snapshot).to_arrow()
 
+    def above(self, table: str, column: str, value: int) -> pa.Table:
+        from pyiceberg.expressions import GreaterThan
+
+        rows_above = GreaterThan(column, value)  # type: ignore[arg-type]
+        return self.catalog.load_table(f"lake.{table}").scan(rows_above).to_arrow()
+
     def append(self, table: str, values: list[int]) -> None:
         found = self.catalog.load_table(f"lake.{table}")
         for value in values:
@@ -59,20 +68,35 @@ class PyIceberg:
 
 class Polars(PyIceberg):
     def read(self, table: str, snapshot: int | None) -> pa.Table:
+        return self._scan(table, snapshot).collect().to_arrow()
+
+    def above(self, table: str, column: str, value: int) -> pa.Table:
+        import polars as pl
+
+        return self._scan(table, None).filter(pl.col(column) > value).collect().to_arrow()
+
+    def _scan(self, table: str, snapshot: int | None) -> Any:
         import polars as pl
 
         found = self.catalog.load_table(f"lake.{table}")
         given = {STORE_OPTIONS[k]: v for k, v in found.io.properties.items() if k in STORE_OPTIONS}
-        scan = pl.scan_iceberg(found, snapshot_id=snapshot, storage_options=given or None)
-        return scan.collect().to_arrow()
+        return pl.scan_iceberg(found, snapshot_id=snapshot, storage_options=given or None)
 
 
 class Daft(PyIceberg):
     def read(self, table: str, snapshot: int | None) -> pa.Table:
+        return self._scan(table, snapshot).to_arrow()
+
+    def above(self, table: str, column: str, value: int) -> pa.Table:
+        import daft
+
+        return self._scan(table, None).where(daft.col(column) > value).to_arrow()
+
+    def _scan(self, table: str, snapshot: int | None) -> Any:
         import daft
 
         found = self.catalog.load_table(f"lake.{table}")
-        return daft.read_iceberg(found, snapshot_id=snapshot).to_arrow()
+        return daft.read_iceberg(found, snapshot_id=snapshot)
 
 
 class DuckDB:
@@ -81,6 +105,8 @@ class DuckDB:
 
         self._uri = uri
         self._connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+        # What a query reads is counted.
+        self._connection.execute("SET enable_external_file_cache = false")
         packages = Path(duckdb.__file__).parents[1]
         for name in ("httpfs", "avro", "icu", "iceberg"):
             found = glob.glob(
@@ -103,6 +129,10 @@ class DuckDB:
     def read(self, table: str, snapshot: int | None) -> pa.Table:
         at = "" if snapshot is None else f" AT (VERSION => {snapshot})"
         return self._connection.execute(f'FROM present.lake."{table}"{at}').to_arrow_table()
+
+    def above(self, table: str, column: str, value: int) -> pa.Table:
+        statement = f'FROM present.lake."{table}" WHERE "{column}" > {value}'
+        return self._connection.execute(statement).to_arrow_table()
 
 
 class Sail:
@@ -135,8 +165,95 @@ class Sail:
         at = "" if snapshot is None else f" VERSION AS OF {snapshot}"
         return self._present.sql(f"SELECT * FROM lk.lake.`{table}`{at}").toArrow()
 
+    def above(self, table: str, column: str, value: int) -> pa.Table:
+        statement = f"SELECT * FROM lk.lake.`{table}` WHERE `{column}` > {value}"
+        return self._present.sql(statement).toArrow()
 
-ENGINES = {"sail": Sail, "pyiceberg": PyIceberg, "polars": Polars, "daft": Daft, "duckdb": DuckDB}
+
+class ChDB:
+    """ClickHouse in this process."""
+
+    def __init__(self, uri: str) -> None:
+        import chdb
+
+        self._uri = uri
+        # chDB reads local files only below the directory in which it starts.
+        os.chdir("/")
+        self._connection = chdb.connect()
+        self._connection.query("SET allow_database_iceberg = 1")
+        self._connection.query("SET output_format_arrow_string_as_string = 0")
+        self._attach("lake", "present")
+
+    def _attach(self, warehouse: str, name: str) -> None:
+        # chDB demands keys of the catalog for local tables too, unless vended_credentials is 0, and with
+        # those and an endpoint it looks for the metadata at a wrong path.
+        options = f"catalog_type = 'rest', warehouse = '{warehouse}', vended_credentials = 0"
+        arguments = [self._uri]
+        if "AWS_ACCESS_KEY_ID" in os.environ:
+            arguments += [os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]]
+            options += f", storage_endpoint = '{os.environ['AWS_ENDPOINT_URL']}/'"
+        engine = f"DataLakeCatalog({', '.join(map(repr, arguments))})"
+        self._connection.query(f"CREATE DATABASE {name} ENGINE = {engine} SETTINGS {options}")
+
+    def _table(self, statement: str) -> pa.Table:
+        """The result with ClickHouse's types: its Arrow form gives a zone to times that have none.
+
+        A String is bytes to ClickHouse; here it is text if it is UTF-8.
+        """
+        found = self._arrow(statement)
+        kinds = self._arrow(f"DESCRIBE ({statement})")["type"].cast(pa.string()).to_pylist()
+        for number, kind in enumerate(kinds):
+            column = found.column(number)
+            if "DateTime64(6)" in kind:
+                column = column.cast(pa.timestamp("us"))
+            with contextlib.suppress(pa.ArrowInvalid):
+                column = column.cast(_text(column.type))
+            found = found.set_column(number, found.field(number).name, column)
+        return found
+
+    def _arrow(self, statement: str) -> pa.Table:
+        answer = self._connection.query(statement, "Arrow").bytes()
+        return pa.ipc.open_file(answer).read_all()
+
+    def tables(self, warehouse: str) -> list[str]:
+        self._attach(warehouse, "past")
+        found = self._arrow("SHOW TABLES FROM past")["name"].to_pylist()
+        self._connection.query("DROP DATABASE past")
+        return [name.decode().removeprefix("lake.") for name in found]
+
+    def read(self, table: str, snapshot: int | None) -> pa.Table:
+        at = "" if snapshot is None else f" SETTINGS iceberg_snapshot_id = {snapshot}"
+        return self._table(f"SELECT * FROM present.`lake.{table}`{at}")
+
+    def above(self, table: str, column: str, value: int) -> pa.Table:
+        return self._table(f"SELECT * FROM present.`lake.{table}` WHERE `{column}` > {value}")
+
+
+def _text(kind: pa.DataType) -> pa.DataType:
+    """A type with strings where it has bytes."""
+    if pa.types.is_struct(kind):
+        return pa.struct([each.with_type(_text(each.type)) for each in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_text(kind.key_type), _text(kind.item_type))
+    if pa.types.is_list(kind):
+        return pa.list_(_text(kind.value_type))
+    return pa.string() if pa.types.is_binary(kind) else kind
+
+
+ENGINES = {
+    "chdb": ChDB,
+    "sail": Sail,
+    "pyiceberg": PyIceberg,
+    "polars": Polars,
+    "daft": Daft,
+    "duckdb": DuckDB,
+}
+
+
+def _read(engine: Any, request: dict[str, Any]) -> pa.Table:
+    if "above" in request:
+        return engine.above(request["table"], *request["above"])
+    return engine.read(request["table"], request["snapshot"])
 
 
 def main() -> None:
@@ -153,7 +270,12 @@ def main() -> None:
                 engine.overwrite(request["overwrite"])
                 answer = {"appended": True}
             else:
-                answer = {"rows": rows(engine.read(request["table"], request["snapshot"]))}
+                read = _read(engine, request)
+                answer = (
+                    {"count": read.num_rows}
+                    if request.get("count")
+                    else {"rows": rows(read), "columns": columns(read)}
+                )
         except Exception as error:  # noqa: BLE001  # the matrix shows it
             answer = {"error": f"{type(error).__name__}: {str(error)[:500]}"}
         print(json.dumps(answer), flush=True)

@@ -19,19 +19,21 @@ class BlockHasher:
     def __init__(self) -> None:
         self.size_bytes = 0
         self._whole = hashlib.sha256()
-        self._block = hashlib.sha256()
+        self._block = self._whole
+        """The first block's is the whole's, so that an object of one block is hashed once."""
         self._digests: list[bytes] = []
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes, of any number."""
         view = memoryview(data)
-        self._whole.update(view)
         while view:
             if self.size_bytes and not self.size_bytes % BLOCK_BYTES:
                 self._digests.append(self._block.digest())
                 self._block = hashlib.sha256()
             part = view[: BLOCK_BYTES - self.size_bytes % BLOCK_BYTES]
-            self._block.update(part)
+            self._whole.update(part)
+            if self._block is not self._whole:
+                self._block.update(part)
             self.size_bytes += len(part)
             view = view[len(part) :]
 

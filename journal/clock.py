@@ -1,7 +1,9 @@
 """Time, sleep and randomness as values that are passed in, so that a test controls all three."""
 
 import asyncio
+import os
 import random
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -35,6 +37,37 @@ class SystemClock:
 
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
+
+
+class SystemRandomness(random.SystemRandom):
+    """The system's randomness, read ahead: each read is a system call, after which a thread waits for
+    the interpreter's lock. Thread-safe; a forked process reads its own."""
+
+    _AHEAD_BYTES = 4096
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._ahead = b""
+        self._used, self._process = 0, os.getpid()
+
+    def randbytes(self, n: int) -> bytes:
+        """`n` bytes that were returned to nobody else."""
+        if n > self._AHEAD_BYTES:
+            return super().randbytes(n)
+        with self._lock:
+            if self._used + n > len(self._ahead) or self._process != os.getpid():
+                self._ahead, self._used = os.urandom(self._AHEAD_BYTES), 0
+                self._process = os.getpid()
+            self._used += n
+            return self._ahead[self._used - n : self._used]
+
+    def getrandbits(self, k: int) -> int:
+        """`k` random bits; at least none."""
+        if k < 0:
+            raise ValueError("the number of bits must not be negative")
+        size = (k + 7) // 8
+        return int.from_bytes(self.randbytes(size)) >> (8 * size - k)
 
 
 def uuid7(now: datetime, chance: random.Random) -> str:

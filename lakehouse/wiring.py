@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import shutil
 import stat
 import tempfile
@@ -20,7 +19,7 @@ from journal.bucket.opening import lake_absence, open_bucket, s3_settings_from_e
 from journal.bucket.port import Bucket
 from journal.bucket.s3.read_keys import ReadKeys
 from journal.bucket.s3.settings import S3Settings
-from journal.clock import Clock, SystemClock
+from journal.clock import Clock, SystemClock, SystemRandomness
 from journal.log import holds_lake
 from lakehouse.admin.doctor.start import refuse_unfit
 from lakehouse.audit.log import AuditLog
@@ -101,7 +100,7 @@ async def service_of(
             await refuse_unfit(bucket, SystemClock())
         traced = TracedBucket(bucket) if settings.otlp_endpoint else bucket
         sockets = partial(SocketNetwork, Path(tempfile.gettempdir()) / f"lakehouse-{os.geteuid()}")
-        node = await Node.open(traced, SystemClock(), random.SystemRandom(), reach=sockets)
+        node = await Node.open(traced, SystemClock(), SystemRandomness(), reach=sockets)
         spool_dir = _spool_dir(settings, bucket)
         sweep(spool_dir)
         pool = ThreadPoolExecutor(settings.threads + PLACES, thread_name_prefix="lakehouse")

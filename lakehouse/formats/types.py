@@ -18,7 +18,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.formats.exact_doubles import all_exact
+from lakehouse.formats.exact_doubles import SURE_INTEGER, all_exact
 from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
 
 # In the order of the table: the first that holds for every value wins.
@@ -42,6 +42,7 @@ _DOUBLE = (
 _STARTS = frozenset("tTfF-0123456789")
 """What a value that is not mere text begins with."""
 _FEW = 64
+"""For so many values Arrow's kernels take longer than Python does: each call lets other threads run."""
 # With an offset, the year 0000 may be within bounds in UTC; as written it is not.
 _YEAR = r"(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
 _INSTANT = (
@@ -83,14 +84,16 @@ def classify(values: pa.StringArray, candidates: tuple[str, ...]) -> Classified:
         return Classified(candidates, values)
     # No value belongs to two rows, but for the integers that are doubles too.
     # One value tells most text apart; matching whole columns against it would cost the most.
-    first = (values.drop_null() if values.null_count else values)[0].as_py()
+    first = values[0].as_py()
+    if first is None:
+        first = values.drop_null()[0].as_py()
     if first[:1] not in _STARTS:
         return Classified((STRING,), values)
     for found in candidates:
         read = _read(values, first, found)
         if read is not None:
             break
-    both = found == INT64 and DOUBLE in candidates and _are_doubles(values)
+    both = found == INT64 and DOUBLE in candidates and _are_doubles(values, read)
     types = dict.fromkeys((found, *((DOUBLE,) if both else ()), STRING))
     return Classified(tuple(types), read)
 
@@ -115,12 +118,18 @@ def _read(values: pa.StringArray, first: str, name: str) -> pa.Array | None:
     return row.read(values) if row.shape.match(first) else None
 
 
-def _are_doubles(integers: pa.StringArray) -> bool:
-    return all_exact(integers, pc.cast(integers, pa.float64()))
+def _are_doubles(texts: pa.StringArray, integers: pa.Int64Array) -> bool:
+    low, high = _ends(integers)
+    if low > -SURE_INTEGER and high < SURE_INTEGER:
+        return True
+    return all_exact(texts, pc.cast(texts, pa.float64()))
 
 
 def _bools(values: pa.StringArray) -> pa.Array | None:
-    listed = _all(pc.is_in(values.drop_null(), value_set=pa.array(_BOOLS)))
+    if len(values) <= _FEW:
+        listed = {*values.to_pylist()} <= {None, *_BOOLS}
+    else:
+        listed = _all(pc.is_in(values.drop_null(), value_set=pa.array(_BOOLS)))
     return pc.cast(values, pa.bool_()) if listed else None
 
 
@@ -131,6 +140,9 @@ def _integers(values: pa.StringArray) -> pa.Array | None:
 
 def _are_canonical(texts: pa.StringArray, numbers: pa.Int64Array) -> bool:
     """Whether each text is its number as it is printed."""
+    if len(texts) <= _FEW:
+        printed = (None if each is None else str(each) for each in numbers.to_pylist())
+        return bool(texts.to_pylist() == [*printed])
     data = texts.buffers()[2].to_pybytes()
     if b"x" in data or b"X" in data:
         # The one way to write a number with fewer characters is hexadecimal, which pyarrow reads.
@@ -199,6 +211,8 @@ def _all_match(values: pa.StringArray, pattern: str) -> bool:
 
 
 def _have_length(values: pa.StringArray, length: int) -> bool:
+    if len(values) <= _FEW:
+        return {len(each) for each in values.to_pylist() if each is not None} == {length}
     return _ends(pc.binary_length(values)) == (length, length)
 
 
@@ -232,9 +246,9 @@ def _all(mask: pa.Array) -> bool:
 _ROWS: Mapping[str, _Row] = MappingProxyType(
     {
         BOOL: _Row(re.compile("|".join(_BOOLS)), _bools),
-        INT64: _Row(re.compile("-?[0-9]+"), _integers),
+        INT64: _Row(re.compile(r"-?[0-9]+\Z"), _integers),
         DOUBLE: _Row(re.compile(_DOUBLE + "$"), _doubles),
-        DATE: _Row(re.compile("[0-9]{4}-"), _dates),
+        DATE: _Row(re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"), _dates),
         TIMESTAMP: _Row(re.compile(_INSTANT + "$"), _timestamps),
         ZONED: _Row(re.compile(_INSTANT + _ZONE + "$"), _zoned),
     }

@@ -7,6 +7,7 @@ descriptor with O_NOFOLLOW, so nothing swapped in meanwhile can lead outside the
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import secrets
 import stat
@@ -43,6 +44,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = _made(root)
         self._durable: set[str] = set()
+        self._temporary, self._count = secrets.token_hex(12), itertools.count()
         self._synced_at: dict[str, int] = {}
         with contextlib.ExitStack() as stack:
             self._root = os.open(self.root, _DIRECTORY)
@@ -95,7 +97,7 @@ class Tree:
     @contextlib.contextmanager
     def temporary_name(self) -> Iterator[str]:
         """A new name in `temporaries`, unlinked at the end in every case."""
-        name = secrets.token_hex(16)
+        name = f"{self._temporary}-{next(self._count):x}"
         try:
             yield name
         finally:

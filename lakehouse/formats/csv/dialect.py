@@ -23,10 +23,13 @@ class Dialect(msgspec.Struct, frozen=True):
     encoding: str
 
     def field(self) -> re.Pattern[bytes]:
-        """Matches one field and what ends it: groups quoted (doubled quotes kept), plain, end."""
+        """Matches one field and what ends it.
+
+        Its groups: written (as it stands), quoted (doubled quotes kept), plain, end.
+        """
         mark = re.escape(self.delimiter).encode()
         return re.compile(
-            rb'(?:"(?P<quoted>[^"]*+(?:""[^"]*+)*+)"|(?P<plain>(?:[^"%b\r\n][^%b\r\n]*+)?))'
+            rb'(?P<written>"(?P<quoted>[^"]*+(?:""[^"]*+)*+)"|(?P<plain>(?:[^"%b\r\n][^%b\r\n]*+)?))'
             rb"(?P<end>%b|\r\n|\r|\n|\Z)" % (mark, mark, mark)
         )
 

@@ -6,6 +6,7 @@ known to fit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,13 @@ class ParquetFile(msgspec.Struct, frozen=True):
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """The Arrow schema of the files of these columns."""
-    types = [(column.name, arrow_type_of(column.type)) for column in columns]
-    return with_field_ids(pa.schema(types), WRITER)
+    return pa.schema([_field(column.name, column.type) for column in columns], WRITER)
+
+
+@lru_cache(4096)
+def _field(name: str, type_: str) -> pa.Field:
+    """A column's field with its id; small files have the same columns again and again."""
+    return with_field_ids(pa.schema([(name, arrow_type_of(type_))])).field(0)
 
 
 def typed(

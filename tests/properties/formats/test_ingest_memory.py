@@ -12,6 +12,7 @@ import zstandard
 
 from lakehouse.formats.csv.blocks import Block, first_line
 from lakehouse.formats.csv.dialect import Dialect
+from lakehouse.formats.csv.small_text import MOST_BYTES
 from lakehouse.formats.csv.text_reader import TextReader
 from lakehouse.formats.limits import IngestLimits
 
@@ -94,7 +95,7 @@ def test_record_beyond_the_limit_is_refused_before_it_is_decoded(
 def test_arrow_reads_a_copy_that_no_thread_of_its_own_frees_as_a_python_object(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data, addresses = b"a,b\n" + b"1,x\n" * 1000, list[range]()
+    data, addresses = b"1,x\n" * MOST_BYTES, list[range]()
     open_csv = pa.csv.open_csv
 
     def recorded(source: pa.BufferReader, *options: object) -> object:

@@ -18,6 +18,8 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 
-def is_reserved(name: str) -> bool:
-    """Whether a dataset of this name must be quoted in SQL."""
-    return name.lower() in RESERVED
+def quoting_hint(name: str) -> str | None:
+    """How to write a dataset of this name in SQL; None for a name that needs no quotes."""
+    if name.lower() not in RESERVED:
+        return None
+    return f'{name} is a reserved word in SQL: write FROM "{name}"'

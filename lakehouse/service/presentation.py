@@ -40,6 +40,7 @@ from lakehouse.api.ingest.answers import (
 )
 from lakehouse.api.storage import ListedObject, StoredObject
 from lakehouse.domain.commands import IngestDataset
+from lakehouse.query.reserved_words import quoting_hint
 from projections import definitions
 from projections.catalog import Dataset
 from projections.definitions import ViewDefinition
@@ -72,6 +73,7 @@ def manifest(dataset: Dataset, inventory: Inventory) -> Manifest:
         dataset.created_at,
         dataset.updated_at,
         dataset.seq,
+        quoting_hint(dataset.name) or msgspec.UNSET,
     )
 
 

@@ -105,6 +105,8 @@ def test_ingest(lake: Lake, documented: Documented) -> None:
     again = lake.ingest("name=j&mode=append&dedupe=source", b"a\n1\n")
     plain = RECEIPT | {"quarantine": 0, "renamed": ANY, "rounded": ANY, "duplicate_of": 0}
     documented.check(again, "POST /v1/ingest", IngestReceipt, plain)
+    quoted = lake.ingest(f"name=select&on_error=quarantine{exact}", bad)
+    documented.check(quoted, "POST /v1/ingest", IngestReceipt, RECEIPT | {"hint": 0})
     foreseen = lake.ingest(f"name=k&dry_run=true{exact}", bad)
     documented.check(foreseen, "POST /v1/ingest", IngestDryRun, DRY_RUN)
 

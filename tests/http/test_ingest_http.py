@@ -64,6 +64,18 @@ def test_a_file_replaces_what_was_there_at_one_event(lake: Lake, fresh: Fresh) -
     assert (back.json["reused"], rows(lake, name)) == (False, [[1], [2]])
 
 
+def test_a_receipt_says_how_sql_writes_a_reserved_word(lake: Lake) -> None:
+    hint = lake.ingest("name=order").json["hint"]
+    assert hint == 'order is a reserved word in SQL: write FROM "order"'
+    assert lake.sql(f"SELECT * {hint.split('write ')[1]}").json["rows"] == [[1]]
+    assert lake.ingest("name=order").json["hint"] == hint
+    assert lake.manifest("order").json["hint"] == hint
+    assert "hint" not in lake.ingest("name=orders").json
+    assert lake.register("Table").json["hint"].endswith('FROM "Table"')
+    listed = lake.ask("GET", "/v1/catalog/list?after=orde&limit=2").json["datasets"]
+    assert [each.get("hint") for each in listed] == [hint, None]
+
+
 def test_append_adds_also_the_same_file_twice(lake: Lake, fresh: Fresh) -> None:
     name = fresh()
     lake.ingest(f"name={name}&mode=append", b"a\n1\n")

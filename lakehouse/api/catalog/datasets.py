@@ -128,6 +128,15 @@ class SchemaColumn(msgspec.Struct, frozen=True):
     type: Annotated[str, Meta(description="Name of its Arrow type.", examples=["double"])]
 
 
+QuotingHint = Annotated[
+    str,
+    Meta(
+        description="How to write the name in SQL, where it is a reserved word.",
+        examples=['order is a reserved word in SQL: write FROM "order"'],
+    ),
+]
+
+
 class ManifestObject(msgspec.Struct, frozen=True):
     """An object that holds rows of a dataset."""
 
@@ -171,6 +180,7 @@ class Manifest(msgspec.Struct, frozen=True):
     created_at: CreatedAt
     updated_at: UpdatedAt
     seq: LastSeq
+    hint: QuotingHint | msgspec.UnsetType = msgspec.UNSET
 
 
 class ManifestPage(Manifest, frozen=True, kw_only=True):
@@ -197,6 +207,7 @@ class ListedDataset(msgspec.Struct, frozen=True):
     seq: LastSeq
     schema: list[SchemaColumn] | msgspec.UnsetType | None = msgspec.UNSET
     objects: list[ManifestObject] | msgspec.UnsetType = msgspec.UNSET
+    hint: QuotingHint | msgspec.UnsetType = msgspec.UNSET
 
 
 class DatasetPage(msgspec.Struct, frozen=True):

@@ -27,7 +27,6 @@ from lakehouse.formats.file_formats import format_of_file_name, without_compress
 from lakehouse.formats.option_parsing import parse_options
 from lakehouse.formats.options import Options
 from lakehouse.no_lake import NoLake
-from lakehouse.query.reserved_words import is_reserved
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.plan import IngestPlan, check_plan, key_columns
 
@@ -102,8 +101,8 @@ def print_receipt(
     for column in body.rounded:
         values = counted(column.count, "value")
         printing.message(f"column {column.name}: rounded {values} to doubles")
-    if is_reserved(body.name):
-        printing.message(f'{body.name} is a reserved word in SQL: write FROM "{body.name}"')
+    if body.hint:
+        printing.message(body.hint)
     size_bytes = body.source.size_bytes if body.source else 0
     if sys.stderr.isatty():
         size, rate = size_bytes / _MEGABYTE, size_bytes / _MEGABYTE / max(elapsed_s, 1e-6)

@@ -127,7 +127,8 @@ def spans(data: bytes, line: int, dialect: Dialect, columns: int) -> Iterator[Sp
 
 def field_count_problem(found: int, expected: int) -> str:
     """Why a record of `found` fields is no row of a table of `expected` columns."""
-    return f"{found} {'field' if found == 1 else 'fields'} where there are {expected} columns"
+    columns = "is 1 column" if expected == 1 else f"are {expected} columns"
+    return f"{found} {'field' if found == 1 else 'fields'} where there {columns}"
 
 
 def line_ends(data: bytes) -> int:

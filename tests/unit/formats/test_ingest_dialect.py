@@ -34,7 +34,7 @@ MALFORMED = [
     ("a,b\u202e\n".encode(), 1, f"{TURNED} in the name of column 2"),
     ("\u2066a,b\n1,2\n".encode(), 1, f"{TURNED} in the name of column 1"),
     (b"a,b\n   \n", 2, "1 field where there are 2 columns"),
-    (b"a\n1,2\n", 2, "2 fields where there are 1 columns"),
+    (b"a\n1,2\n", 2, "2 fields where there is 1 column"),
 ]
 
 

@@ -43,6 +43,15 @@ OTHERS = {
     "orc": (b"ORC\n\x03" + bytes(30), "ORC", "Parquet"),
     "avro": (b"Obj\x01\x04\x14avro.codec\x08null", "Avro", "Parquet"),
     "arrow": (b"ARROW1\x00\x00" + bytes(100), "Arrow", "Parquet"),
+    "head of a page": (b"<head><title>404</title></head>\n", "HTML", "address"),
+    "body of a page": (b" \n<BODY class='x'>\n<p>a,b</p>\n", "HTML", "address"),
+    "title": (b"<title>Error 500</title>\n<p>a</p>", "HTML", "address"),
+    "element with attributes": (b'<meta charset="utf-8">\na,b\n', "HTML", "address"),
+    "rtf": (b"{\\rtf1\\ansi\\deff0 a,b\\par}\n", "RTF", "CSV"),
+    "nothing but NUL": (bytes(300), "binary", "convert"),
+    "a program": (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00>\x00\n\x01,", "binary", "convert"),
+    "png": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "PNG", "table"),
+    "7z": (b"7z\xbc\xaf\x27\x1c\x00\x04", "7z", "unpack"),
     "xml": (b"<?xml version='1.0'?>\n<rows/>", "XML", "convert"),
     "array of objects": (b'[{"a": 1}, {"a": 2}]\n', "JSON", "format=ndjson"),
     "array of arrays": (b"[[1, 2], [3, 4]]", "JSON", "format=ndjson"),
@@ -67,6 +76,10 @@ COUSINS = {
     "letters of orc": b"ORC,Obj\n1,2\n",
     "letters of bzip2": b"BZh,b\n1,2\n",
     "a column of separators": b"sep=,b\n1,2\n",
+    "tags of a page as names": b"<head>,<body>\n1,2\n",
+    "an element's tag as a name": b"<title>\nA book\n",
+    "a paragraph's tag as a name": b"<p>,<q>\n1,2\n",
+    "NUL in a value": b"a,b\nx\x00y,1\n",
     "tag that is not html": b"<htm>,b\n1,2\n",
     "markup in a cell": b"a\n<html>\n",
     "quoted json": b'"{""a"": 1}",b\n1,2\n',
@@ -97,6 +110,25 @@ def test_utf_16_is_refused_with_the_encoding_that_reads_it(encoding: str, tmp_pa
     assert answer.code == "malformed_csv"
     assert "use encoding=utf-16" in answer.detail
     assert parsed(data, tmp_path, encoding="utf-16").row_count == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_refused_with_the_encoding_that_reads_it(
+    encoding: str, tmp_path: Path
+) -> None:
+    data = "id,name\n1,é\n".encode(encoding)
+    answer = refused(data, tmp_path)
+    assert (answer.code, answer.detail.endswith(f"use encoding={encoding}")) == (
+        "malformed_csv",
+        True,
+    )
+    assert parsed(data, tmp_path, encoding=encoding).row_count == 1
+
+
+def test_a_second_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    answer = refused(b"\xef\xbb\xbf\xef\xbb\xbfid,name\n1,x\n", tmp_path)
+    assert answer.code == "malformed_csv"
+    assert answer.detail == "line 1: two byte order marks; remove one"
 
 
 @pytest.mark.parametrize("line", [b"sep=,\n", b"sep=;\r\n", b'"sep=;"\r\n', b"SEP=\t\n"])

@@ -2,11 +2,12 @@
 
 import duckdb
 
-from lakehouse.query.reserved_words import RESERVED, is_reserved
+from lakehouse.query.reserved_words import RESERVED, quoting_hint
 
 
 def test_they_are_duckdbs() -> None:
     query = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
     with duckdb.connect() as connection:
         assert {word for (word,) in connection.execute(query).fetchall()} == RESERVED
-    assert is_reserved("Order") and not is_reserved("orders")
+    assert quoting_hint("Order") == 'Order is a reserved word in SQL: write FROM "Order"'
+    assert quoting_hint("orders") is None

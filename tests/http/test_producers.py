@@ -132,6 +132,60 @@ def test_a_dataset_that_a_parquet_began_keeps_its_types(lake: Lake, fresh: Fresh
     assert found["rows"] == [[1, "1.50"], [2, "2.50"], [3, "3.25"], [2147483648, "4.00"]]
 
 
+@pytest.mark.parametrize(
+    ("live", "sent", "type_", "found"),
+    [
+        (pa.array([1]), pa.array([1.5], pa.float32()), "double", [1.0, 1.5]),
+        (
+            pa.array([1], pa.int32()),
+            pa.array([0.1], pa.float32()),
+            "double",
+            [0.10000000149011612, 1.0],
+        ),
+        (
+            pa.array([0.5], pa.float32()),
+            pa.array([2**24 + 1], pa.int32()),
+            "double",
+            [0.5, 16777217.0],
+        ),
+        (pa.array([2], pa.uint8()), pa.array([-1], pa.int8()), "int16", [-1, 2]),
+        (pa.array([2**32 - 1], pa.uint32()), pa.array([-1], pa.int32()), "int64", [-1, 4294967295]),
+    ],
+    ids=["int64 float", "int32 float", "float int32", "uint8 int8", "uint32 int32"],
+)
+def test_two_types_widen_to_the_narrowest_that_holds_both(
+    lake: Lake, fresh: Fresh, live: pa.Array, sent: pa.Array, type_: str, found: list[float]
+) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", _parquet(pa.table({"a": live})), PARQUET)
+    path, file = f"name={name}&mode=append", _parquet(pa.table({"a": sent}))
+    refused(lake.ingest(path, file, PARQUET), 409, "schema_conflict")
+    answer = lake.ingest(f"{path}&schema_change=widen", file, PARQUET)
+    assert (answer.status, answer.json["schema"]) == (200, [{"name": "a", "type": type_}])
+    assert lake.sql(f"SELECT a FROM {name} ORDER BY a").json["rows"] == [[each] for each in found]
+
+
+def test_floats_do_not_make_doubles_of_integers_that_are_none(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n9007199254740993\n")
+    file = _parquet(pa.table({"a": pa.array([1.5], pa.float32())}))
+    with nothing_changes(lake):
+        answer = lake.ingest(f"name={name}&mode=append&schema_change=widen", file, PARQUET)
+        refused(answer, 409, "schema_conflict")
+    problem = {"name": "a", "problem": "type", "was": "int64", "is": "float"}
+    assert answer.json["errors"] == [problem]
+
+
+def test_half_floats_fit_floats_and_doubles(lake: Lake, fresh: Fresh) -> None:
+    half = _parquet(pa.table({"a": pa.array([1.5, None], pa.float16())}))
+    for type_ in (pa.float32(), pa.float64()):
+        name = fresh()
+        lake.ingest(f"name={name}", _parquet(pa.table({"a": pa.array([0.25], type_)})), PARQUET)
+        assert lake.ingest(f"name={name}&mode=append", half, PARQUET).status == 200
+        found = lake.sql(f"SELECT a FROM {name} ORDER BY a").json["rows"]
+        assert found == [[0.25], [1.5], [None]]
+
+
 def test_nanoseconds_fit_where_all_are_whole_microseconds(lake: Lake, fresh: Fresh) -> None:
     name = fresh()
     lake.ingest(f"name={name}", b"at\n9999-12-31 00:00:00\n")

@@ -17,14 +17,15 @@ MISSING, ADDED, TYPE = "missing", "added", "type"
 
 _SIGNED = ("int8", "int16", "int32", "int64")
 _UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
-_DEPENDS_ON_VALUES = frozenset({("int64", "double")})
+DOUBLE = "double"
+_DEPENDS_ON_VALUES = frozenset({("int64", DOUBLE)})
 WIDER = frozenset(
     {
         *combinations(_SIGNED, 2),
         *combinations(_UNSIGNED, 2),
         *((old, new) for place, old in enumerate(_UNSIGNED) for new in _SIGNED[place + 1 :]),
-        *((old, "double") for old in (*_SIGNED[:3], *_UNSIGNED[:3])),
-        *combinations(("halffloat", "float", "double"), 2),
+        *((old, DOUBLE) for old in (*_SIGNED[:3], *_UNSIGNED[:3])),
+        *combinations(("halffloat", "float", DOUBLE), 2),
         *combinations(("timestamp[s]", "timestamp[ms]", "timestamp[us]"), 2),
         *_DEPENDS_ON_VALUES,
     }
@@ -33,6 +34,7 @@ WIDER = frozenset(
 which has no values. An int64 column becomes double only where all values there are doubles, which the
 service reads from the objects."""
 
+_BY_WIDTH = (*_SIGNED, *_UNSIGNED, "float", DOUBLE)
 _SHOWN_PROBLEMS = 5
 
 
@@ -83,6 +85,18 @@ def widens(was: tuple[Column, ...] | None, now: tuple[Column, ...]) -> bool:
 def is_wider(was: str, now: str) -> bool:
     """Whether a column of the type `was` may become one of the type `now`."""
     return now == "string" or was == "null" or (was, now) in WIDER
+
+
+def common_wider(was: str, stored: str) -> str | None:
+    """The narrowest type that a column may become to hold all values of the type `stored` too.
+
+    None where there is none but `string`. An int64 column becomes double only as `WIDER` says; values
+    of int64 are not all doubles.
+    """
+    if (stored, DOUBLE) in _DEPENDS_ON_VALUES:
+        return None
+    both = (name for name in _BY_WIDTH if {(was, name), (stored, name)} <= WIDER)
+    return next(both, None)
 
 
 def depends_on_values(live: Dataset, table: Table) -> bool:

@@ -63,7 +63,7 @@ _UTF_16_UNITS = (
 """How ASCII characters begin in UTF-16 without a byte order mark."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _FEWEST_CONTROLS, _SHARE_OF_CONTROLS = 4, 0.1
-"""Of binary data."""
+"""In the first line of binary data."""
 _EXCEL_DELIMITER = re.compile(rb"\s*\"?sep=[,;|:\t]\"?[\r\n]", re.IGNORECASE)
 """The line before the header by which Excel knows the delimiter."""
 _PDF = b"%PDF-"
@@ -119,9 +119,10 @@ def _refuse_markup(start: bytes) -> None:
 
 
 def _refuse_binary(head: bytes) -> None:
-    # NUL may stand in a value, but not among so many control characters.
-    count = len(_CONTROL.findall(head)) if b"\x00" in head else 0
-    if count >= max(_FEWEST_CONTROLS, _SHARE_OF_CONTROLS * len(head)):
+    # Control characters may stand in values, but not in a header.
+    line = head.replace(b"\r", b"\n").partition(b"\n")[0]
+    count = len(_CONTROL.findall(line)) if b"\x00" in line else 0
+    if count >= max(_FEWEST_CONTROLS, _SHARE_OF_CONTROLS * len(line)):
         raise _unsupported("binary data", _CONVERT)
 
 

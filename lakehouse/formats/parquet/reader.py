@@ -14,7 +14,7 @@ import msgspec
 from journal.block_hashes import BlockHasher
 from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.rules.schemas import TYPE
+from lakehouse.domain.rules.schemas import TYPE, common_wider
 from lakehouse.formats.logical_types import same_logical_type
 from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.writer import ParquetFile
@@ -133,11 +133,12 @@ def _type(column: Column, stored: str, contract: Contract, *, fits: bool) -> str
         return column.type
     if contract.policy is not SchemaPolicy.WIDEN:
         return stored
-    if (column.type, stored) == (INT64, DOUBLE) and column.name not in contract.exact:
+    wider = common_wider(column.type, stored) or stored
+    if (column.type, wider) == (INT64, DOUBLE) and column.name not in contract.exact:
         detail = f"column {column.name} holds integers beyond ±2^53, which no double holds"
-        problem = ColumnProblem(column.name, TYPE, INT64, DOUBLE)
+        problem = ColumnProblem(column.name, TYPE, INT64, stored)
         raise RefusedError(Refused("schema_conflict", detail, (problem.row(),)))
-    return stored
+    return wider
 
 
 def _verified(path: Path, contract: Contract | None) -> Verified:

@@ -98,7 +98,7 @@ def test_without_a_written_header_the_first_record_counts_the_columns(tmp_path: 
 
 
 def test_a_mark_of_byte_order_is_taken_off_once(tmp_path: Path) -> None:
-    result = quarantining(b"\xef\xbb\xbf\xef\xbb\xbfa,b\n1,2\n3\n", tmp_path)
+    result = quarantining(b"\xef\xbb\xbf\n\xef\xbb\xbfa,b\n1,2\n3\n", tmp_path)
     assert types_of(result) == {"\ufeffa": "int64", "b": "int64"}
 
 

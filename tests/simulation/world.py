@@ -1,6 +1,7 @@
 """One run: hosts, clients and weather on one store, from a seed; then quiet; then judgement."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -204,6 +205,8 @@ def run(seed: int, loud: bool = False) -> Run:
             processes = [process for host in world.hosts for process in host.lives]
             loop.run_until_complete(bury(loop, processes))
             loop.close()
+            gc.unfreeze()  # each node that opened has excluded the whole world from collection
+            gc.collect()
 
 
 def _judged(seed: int, world: World) -> Run:

@@ -51,12 +51,20 @@ _TYPES: Mapping[str, Any] = {
 }
 
 
+class LakehouseCompiler(PGCompiler):
+    """PostgreSQL's, but for an operator that DuckDB lacks."""
+
+    def visit_bitwise_xor_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """DuckDB has no `#`."""
+        return f"xor({self.process(binary.left, **kw)}, {self.process(binary.right, **kw)})"
+
+
 class LakehouseDialect(DefaultDialect):
     """Over HTTP."""
 
     name = "lakehouse"
     driver = "http"
-    statement_compiler = PGCompiler
+    statement_compiler = LakehouseCompiler
     type_compiler_cls = PGTypeCompiler
     preparer = PGIdentifierPreparer
     default_schema_name = "main"

@@ -92,3 +92,19 @@ def test_a_bucket(tmp_path: Path, path: str) -> None:
     with made.connect() as first, made.connect() as second:
         assert first.scalar(sa.text("SELECT a FROM t")) == second.scalar(sa.text("SELECT a FROM t"))
     made.dispose()
+
+
+def test_operators_on_texts_and_bits(engine: sa.Engine) -> None:
+    """DuckDB has no `#`, which PostgreSQL has for xor."""
+    text, number = sa.literal("a lake"), sa.literal(6)
+    wanted = {
+        text.regexp_match("la.e"): True,
+        text.regexp_match("LA.E"): False,
+        text.regexp_match("LA.E", flags="i"): True,
+        ~text.regexp_match("la.e"): False,
+        text.regexp_replace("LA", "r", flags="i"): "a rke",
+        number.bitwise_xor(3): 5,
+        number.bitwise_xor(sa.literal(3).bitwise_xor(1)): 4,
+    }
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(*wanted)).one() == tuple(wanted.values())

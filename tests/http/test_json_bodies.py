@@ -84,6 +84,11 @@ def test_what_is_no_such_json_is_refused(lake: Lake, target: str, body: bytes) -
     assert answer.json["code"] in ("invalid_request", "as_of_in_future")
 
 
+def test_an_empty_body_is_named(lake: Lake) -> None:
+    answer = refused(lake.ask("POST", REGISTER, b""), 400, "invalid_request")
+    assert answer.json["detail"] == "the JSON body is empty"
+
+
 def test_unknown_members_are_ignored_and_the_type_is_not_asked_for(lake: Lake) -> None:
     body = GOOD | {"name": "lenient", "more": {"deep": [1]}}
     for content_type in ("application/json", "text/plain", "nonsense"):

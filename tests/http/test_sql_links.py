@@ -54,6 +54,22 @@ def test_a_bare_statement_is_a_body(lake: Lake, content_type: str) -> None:
     assert answer.json["rows"] == [["é"]]
 
 
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/csv"])
+def test_a_statement_of_another_type_is_refused_with_the_type_that_works(
+    lake: Lake, content_type: str
+) -> None:
+    headers = (("Content-Type", content_type),)
+    answer = refused(lake.ask("POST", "/v1/sql", b"SELECT 1", headers), 400, "invalid_request")
+    advised = answer.json["detail"].rpartition("Content-Type: ")[2]
+    again = lake.ask("POST", "/v1/sql", b"SELECT 1", (("Content-Type", advised),))
+    assert again.json["rows"] == [[1]]
+
+
+def test_a_link_without_a_statement_names_the_parameter(lake: Lake) -> None:
+    answer = refused(lake.ask("GET", "/v1/sql?sql=SELECT+1"), 400, "sql_error")
+    assert answer.json["detail"] == "the statement is empty; it is the parameter q"
+
+
 def test_a_bare_statement_takes_format_and_as_of_in_the_query(lake: Lake) -> None:
     seq = lake.ask("POST", "/v1/ingest?name=bare", b"a\n1\n").json["seq"]
     lake.ask("POST", "/v1/ingest?name=bare&mode=append", b"a\n2\n")

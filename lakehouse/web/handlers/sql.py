@@ -46,6 +46,8 @@ async def run(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def run_link(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/sql."""
     query = exchange.query(SqlQuery)
+    if not query.q:
+        raise RefusedError(Refused("sql_error", "the statement is empty; it is the parameter q"))
     request = SqlRequest(query.q, format=query.format, as_of=query.as_of, profile=query.profile)
     return await _answered(service, exchange, request)
 

@@ -98,14 +98,19 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     """A JSON body as the route's struct, and its bytes.
 
     Raises RefusedError: `too_large`, `incomplete_body`, `body_too_slow`, `unsupported_media_type` for
-    a coded body, `invalid_request` with msgspec's message.
+    a coded body, `invalid_request` with msgspec's message and, where the route takes text too, how
+    that is sent.
     """
     exchange.route.expect(exchange.route.body, shape)
     body = await read_small(exchange, "a JSON body")
     try:
         return msgspec.json.decode(body, type=shape), body
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RefusedError(Refused("invalid_request", f"the JSON body: {error}")) from error
+        detail = f"the JSON body: {error}" if body else "the JSON body is empty"
+        texts = exchange.route.body_text
+        if texts and not isinstance(error, msgspec.ValidationError):
+            detail += f"; a body that is no JSON is sent as Content-Type: {texts[0]}"
+        raise RefusedError(Refused("invalid_request", detail)) from error
 
 
 async def read_text(exchange: Exchange) -> str:

@@ -27,9 +27,21 @@ class _Stderr:
 
 
 def configure_within_a_program() -> None:
-    """Log our own warnings, in a program that has not configured structlog and keeps its own logging."""
+    """Log our own warnings, in a program that has not configured structlog and keeps its own logging.
+
+    Tracebacks come without local variables, which structlog would print wherever rich is installed:
+    one of them is the state of the lake.
+    """
     if not structlog.is_configured():
         structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+                structlog.dev.ConsoleRenderer(
+                    colors=False, exception_formatter=structlog.dev.plain_traceback
+                ),
+            ],
             wrapper_class=structlog.make_filtering_bound_logger(LEVELS["warning"]),
             logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from lakehouse.process.imports import import_structlog
+
 if TYPE_CHECKING:  # boto3 takes half a second; most runs need no S3 server
     from s3_server import Radosgw, S3Server
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:  # boto3 takes half a second; most runs need no S3 server
 # questions each time, so that its answer is the commit's; every other run asks new ones.
 settings.register_profile("lakehouse", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("lakehouse")
+
+# With rich, structlog prints the local variables of each frame of a traceback: here whole states.
+import_structlog()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The process about itself: answers. Pure."""
+"""The status of a process: answers. Pure."""
 
 from typing import Annotated
 

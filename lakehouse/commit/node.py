@@ -90,7 +90,9 @@ class Node:
         return self.follower.state
 
     def start(self, poll_interval_s: float, failed: Callable[[], None]) -> None:
-        """Run the writer and the poll for other writers' slots; `failed` is called if one dies."""
+        """Run the writer and the poll for other writers' slots; `failed` is called if one ends
+        with an error.
+        """
         self._tasks = [
             asyncio.create_task(self.writer.run(), name="writer"),
             asyncio.create_task(self._poll(poll_interval_s), name="poll"),

@@ -1,4 +1,5 @@
-"""The writer: group commit. One slot in flight per process, first come first served.
+"""The writer: group commit. One slot in flight per process; commands are taken in the order of
+their arrival.
 
 Owns the queue of commands and their answers. Must never answer before the batch of the command has
 committed, or before a read of the next slot, begun after the request arrived, has answered
@@ -103,7 +104,7 @@ class Writer:
             raise RefusedError(Refused("busy", detail, retry_after_s=1))
         accepted_s = self._clock.monotonic() if accepted_s is None else accepted_s
         pending = Pending(command, context, accepted_s)
-        # With a clock that was not compared of late, nothing is handed over either.
+        # While the clock was not compared recently, changes are not handed over either.
         member = self.delegation.member if self.delegation and not self._clock_due() else None
         if member is None or not member.offer(pending):
             self._append(pending)
@@ -183,7 +184,7 @@ class Writer:
         except RefusedError as error:
             _refuse_all(pendings, error.refused)
         except Exception:
-            # A bug: no sender may wait for ever, and faulty code must write nothing more.
+            # A bug: answer every waiting sender, and write nothing more.
             self.fault = Refused("internal_error", "the writer stopped after an internal error")
             _refuse_all(pendings, self.fault)
             raise

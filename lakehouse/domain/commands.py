@@ -35,7 +35,7 @@ class StoreObject(msgspec.Struct, frozen=True):
 
 
 class ForgetObject(msgspec.Struct, frozen=True):
-    """Let `key` name nothing."""
+    """Remove `key`; its versions stay readable as of earlier moments."""
 
     key: str
 
@@ -63,10 +63,12 @@ class IngestDataset(msgspec.Struct, frozen=True):
     table: "Table | None"
     read_under: str | None
     schema_change: str | None = None
-    """`replace` gives the dataset's schema up, `widen` lets it grow; None keeps it."""
+    """`replace` takes the file's schema, `widen` also adds columns and wider types; None keeps the
+    dataset's.
+    """
     dedupe: bool = False
     retries: tuple[str, ...] = ()
-    """Keys of the dataset's quarantine whose rows the file brings again."""
+    """Keys of the dataset's quarantine whose rows the file contains, corrected."""
     earlier: tuple[Ingested, ...] = ()
     """What a restored dataset's unnamed source stands for, if its event was `earlier_at`."""
     earlier_at: int | None = None
@@ -144,7 +146,7 @@ class Rewritten(msgspec.Struct, frozen=True):
 
 
 class DropDataset(msgspec.Struct, frozen=True):
-    """Let a dataset be no more."""
+    """Drop a dataset; its versions stay readable as of earlier moments."""
 
     name: str
 
@@ -187,7 +189,7 @@ class UnpinDataset(msgspec.Struct, frozen=True):
 
 
 class MarkObjects(msgspec.Struct, frozen=True):
-    """Let nothing refer to these blobs again: nothing has needed them since event `cutoff_seq`."""
+    """Mark blobs that nothing has needed since event `cutoff_seq`: no later event may refer to them."""
 
     run: str
     cutoff_seq: int
@@ -213,7 +215,7 @@ class PutView(msgspec.Struct, frozen=True):
 
 
 class DropView(msgspec.Struct, frozen=True):
-    """Let a view be no more."""
+    """Drop a view."""
 
     name: str
 
@@ -227,7 +229,7 @@ class PutProfile(msgspec.Struct, frozen=True):
 
 
 class DropProfile(msgspec.Struct, frozen=True):
-    """Let a profile be no more."""
+    """Drop a profile."""
 
     name: str
 
@@ -345,4 +347,4 @@ class Context(msgspec.Struct, frozen=True):
     key: str | None = None
     request: str | None = None
     on_behalf_of: str | None = None
-    """For whom the actor says that it acts."""
+    """The person or program on whose behalf the actor says that it acts; not verified."""

@@ -1,8 +1,8 @@
 """The table of commands: decide(state, command, context) → an event's data, or why there is none. Pure.
 
 Decided again at every attempt, on the state as the earlier commands of the batch leave it. An answer
-without an event speaks about the present, so it is worth nothing without proof of the present. The
-rules themselves are in the `*_rules` modules, by subject.
+without an event speaks about the present, so it is valid only together with a proof of the present.
+The rules themselves are in `domain.rules`, by subject.
 """
 
 from typing import assert_never

@@ -45,5 +45,8 @@ class NeedsData(msgspec.Struct, frozen=True):
 
 
 Answer = Unchanged | Replayed | NeedsData | Refused
-"""A decision without an event. It speaks about the present, so it is worth nothing without proof of it."""
+"""A decision without an event.
+
+It speaks about the present, so it is valid only together with a proof of the present.
+"""
 Decision = Data | Answer

@@ -57,7 +57,7 @@ def _untimed(found: ViewDefinition | Profile | None) -> ViewDefinition | Profile
 
 
 def _same(old: Dataset | None, new: Dataset | None) -> bool:
-    """Whether they hold the same, whenever and from whatever it came."""
+    """Whether both have the same content, whatever their source and time."""
     if old is None or new is None:
         return False
     made = {

@@ -7,4 +7,4 @@ ProgressCallback = Callable[[int], object]
 
 
 def ignore_progress(_: int) -> None:
-    """Nobody wants to know how far it is."""
+    """Does nothing: for callers that show no progress."""

@@ -1,4 +1,4 @@
-"""What a request's words may be, before anything is decided. Pure; raises RefusedError."""
+"""Checks of the texts in a request, before anything is decided. Pure; raises RefusedError."""
 
 import re
 

@@ -64,7 +64,7 @@ class VerifiedObjects:
         return b"".join([piece async for piece in await self.pieces(version, start, length)])
 
     def drop_collected(self) -> None:
-        """Let caches forget what was collected since the last call, and what no dataset holds."""
+        """Remove from the caches what was collected since the last call, and what no dataset holds."""
         now = self._node.state.inventory
         self.reader.sweep(now.references)
         first = max(self._removals, now.forgotten)

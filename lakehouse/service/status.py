@@ -1,4 +1,4 @@
-"""The process about itself: whether it can serve, and its metrics."""
+"""The status of this process: whether it can serve, and its metrics."""
 
 import asyncio
 

@@ -1,8 +1,9 @@
 """Delegation: one process of each machine commits the changes of all. Both sides, for one writer.
 
-Owns who leads, as far as this process can tell: the writer that had most of the recent slots among those that
-can be reached. Two processes may disagree for a moment; that costs lost races, never a change. Must
-never forward a change that another process has handed over: nobody would know which process has it.
+Owns the choice of the leader, as this process sees it: the writer that had most of the recent slots
+among those that can be reached. Two processes may disagree for a moment; that costs lost races,
+never a change. Must never forward a change that another process has handed over: nobody would know
+which process has it.
 """
 
 from collections.abc import Callable, Mapping

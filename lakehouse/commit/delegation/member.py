@@ -75,7 +75,7 @@ class Member:
         self.offered = 0
         """How many changes were handed over so far."""
         self.idle = asyncio.Event()
-        """Set while nothing that was handed over waits for a leader."""
+        """Set while no change that was handed over waits for a leader."""
         self.idle.set()
 
     def start(self, refresh: Refresh) -> None:
@@ -135,7 +135,7 @@ class Member:
                 link.close()
 
     def close(self) -> None:
-        """Take everything back, and end the links."""
+        """Take back all changes that were handed over, and close the connections."""
         for task in self._tasks.values():
             task.cancel()
         for link in [*self._links.values()]:

@@ -23,7 +23,7 @@ UNSENT_BYTES = 32 << 20
 """A process that leaves more than this unread is disconnected."""
 
 SWEPT = 1_000
-"""How many sockets of ended processes are looked for at a start."""
+"""How many sockets are checked at a start for a process that has ended."""
 BINDING_S = 60.0
 """A socket younger than this may be bound and not listened on yet."""
 
@@ -62,7 +62,7 @@ class SocketNetwork:
             loop = asyncio.get_running_loop()
             await loop.create_unix_connection(lambda: self._link(accept), str(path))
         except ConnectionRefusedError:
-            # Names are never used again, so nobody can be about to listen there.
+            # Names are never reused, so no process can be about to listen there.
             path.unlink(missing_ok=True)
             return False
         except OSError:

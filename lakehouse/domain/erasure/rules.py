@@ -15,7 +15,7 @@ from projections.fold import State
 
 
 def erase(state: State, command: EraseRows) -> Decision:
-    """Replace all of the blobs, or say that their rows must be found again."""
+    """Replace all of the blobs, or answer that their rows must be found again."""
     if not command.replaced and not command.staged:
         return Unchanged(None)
     if needs := _outdated(state, command):

@@ -24,7 +24,7 @@ REQUESTS: dict[str, Code] = {
     "sql_error": Code(400, "SQL error", "Correct the statement; the message is DuckDB's."),
     "view_broken": Code(400, "View broken", "Restore what the view reads, or put the view again."),
     "incomplete_body": Code(400, "Incomplete body", "Send the whole body."),
-    # 401: nobody that the lake knows.
+    # 401: no valid credentials.
     "unauthenticated": Code(
         401, "Unauthenticated", "Send a valid token as `Authorization: Bearer <token>`."
     ),

@@ -18,7 +18,10 @@ PROFILE = "profile:"
 
 
 def has_changed(state: State, derivation: Derivation) -> bool:
-    """Whether anything that the statement read is another version now. The past never changes."""
+    """Whether the version of anything that the statement read has changed.
+
+    Past versions never change.
+    """
     return derivation.as_of is None and any(_is_other(state, read) for read in moving(derivation))
 
 

@@ -117,7 +117,7 @@ def _contract_fault(
 
 
 def _reused(live: Dataset, command: IngestDataset) -> int | None:
-    """The seq of the event that brought the same source, if there is nothing left to do."""
+    """The seq of the event that ingested the same source, if nothing needs to change."""
     if command.source is None:
         return None
     if command.mode == "replace" and (len(live.sources) != 1 or live.edited_seq):
@@ -209,7 +209,7 @@ def _event(live: Dataset | None, command: IngestDataset, table: Table) -> Data:
 
 
 def _content(command: IngestDataset, table: Table) -> tuple[Any, ...]:
-    """What the file brings, in the order of an event's Content."""
+    """What the file adds, in the order of an event's Content."""
     return (
         dataset_id(command.name),
         command.name,

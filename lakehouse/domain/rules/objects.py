@@ -63,7 +63,7 @@ def _seen_from(state: State, command: StoreObject) -> StoreObject:
 
 
 def forget(state: State, command: ForgetObject) -> Decision:
-    """The key names nothing, unless a live dataset holds its current version."""
+    """Remove the key, unless a live dataset holds its current version."""
     blob = state.inventory.keys.get(command.key)
     if blob is None:
         return Unchanged(None)

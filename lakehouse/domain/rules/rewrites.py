@@ -56,9 +56,9 @@ def _outdated(live: Dataset, work: Rewritten) -> str | None:
 
 
 def _row_count(live: Dataset, work: Rewritten) -> int | None:
-    """What is left of the dataset's rows; None where their number is unknown, or was said wrongly.
+    """Number of rows that the dataset has now; None where it is unknown or was registered wrongly.
 
-    Nobody has counted the rows of a dataset that was registered.
+    The rows of a registered dataset are not counted.
     """
     if live.row_count is None:
         return None

@@ -1,4 +1,4 @@
-"""Profiles: what names stand for. Kept as they are now, whatever moment a query is of."""
+"""Profiles: names that stand for other relations. A query as of any moment uses them as they are now."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Views: put, shown, listed and dropped. A view is bound when it is put and again when it is queried."""
+"""Views: put, show, list and drop them. A view is bound when it is put and again when it is queried."""
 
 import hashlib
 

@@ -1,1 +1,1 @@
-"""Compaction: small objects of a dataset become few, with the same rows in the same order."""
+"""Compaction: merges small objects of a dataset into larger ones, with the same rows in the same order."""

@@ -30,7 +30,7 @@ from projections.fold import State
 MAX_REPLACED = 4_000
 """How many objects one event replaces; for more, several events follow each other."""
 PASSES = 64
-"""How many events follow each other before the erasure stops: somebody keeps adding such rows."""
+"""Maximum number of consecutive erasure events: more means that another client keeps adding such rows."""
 
 
 class Tally(msgspec.Struct):

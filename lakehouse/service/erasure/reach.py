@@ -92,7 +92,7 @@ def _events(versions: Versions, found: frozenset[str]) -> Iterator[NotErased]:
 
 
 def _texts(event: Event) -> Iterator[str]:
-    """What people wrote into an event."""
+    """The free texts of an event."""
     yield from (text for text in (event.actor, event.reason, event.correlation, event.key) if text)
     for change in changes_of(event.data):
         if isinstance(change, Content | DatasetRestored | DatasetRewritten) and change.source:

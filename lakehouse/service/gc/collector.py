@@ -74,7 +74,7 @@ class GarbageCollector:
         if refused := node.writer.fault or node.lag_error:
             raise RefusedError(refused)
         state = node.state
-        # A clock that is ahead must not destroy anything: in an idle lake nothing grows older.
+        # A clock that is ahead must not cause deletions: in an idle lake no object gets older.
         now = min(node.clock.now(), parse_at(state.head.at)) if state.head.at else node.clock.now()
         cutoff_seq = await node.past.seq_at(now - older_than)
         run = uuid7(node.clock.now(), node.chance)
@@ -83,7 +83,10 @@ class GarbageCollector:
         return GcScope(run, state, cutoff_seq, lake, grace_before)
 
     async def survey(self, plan: GcScope) -> AsyncIterator[GcCandidate]:
-        """Everything that may go, and what is foreign. One LIST for each 1,000 objects that are there."""
+        """Everything that may be removed, and what is foreign.
+
+        One LIST for each 1,000 objects of the bucket.
+        """
         for number, finding in enumerate(listing.known(plan)):
             yield finding
             if number % PAGE == 0:
@@ -136,7 +139,7 @@ class GarbageCollector:
             return done.deleted
 
     async def _ended(self, plan: GcScope, caller: Caller) -> GcSummary | None:
-        """The run that this request has brought about before."""
+        """The run that an earlier request with the same key has made."""
         context = self._context(caller, plan.request)
         match decide(plan.state, RecordCollected(plan.run, ()), context):
             case Replayed(position, seq):
@@ -179,7 +182,7 @@ class GarbageCollector:
         done.seq = recorded.event.seq
 
     async def _delete(self, plan: GcScope, caller: Caller, done: GcProgress) -> None:
-        """Delete what is marked by now: whoever marked it, everybody has had the same wait since.
+        """Delete what is marked by now, also by other processes: all marks have waited long enough.
 
         What readers of other engines may still need is left to a later run.
         """
@@ -201,7 +204,10 @@ class GarbageCollector:
             done.seq = recorded.event.seq if recorded else done.seq
 
     async def _wait(self) -> None:
-        """Until nobody can be reading by a state from before the marks. Queries here are known."""
+        """Wait until no query can read by a state from before the marks.
+
+        Queries of this process are known.
+        """
         shared = await self._node.bucket.is_shared()
         if shared:
             await self._node.clock.sleep(self._waits.lag_s + self._waits.query_s)
@@ -226,7 +232,7 @@ class GarbageCollector:
         if isinstance(outcome, Recorded):
             return outcome
         if request is not None and not isinstance(outcome.decision, Unchanged):
-            # The key has been used on another node meanwhile: what was done here is done all the same.
+            # Another node has used the key at the same time: what was done here is not undone.
             return await self._submit(command, caller)
         return None
 

@@ -18,7 +18,7 @@ from projections.fold import State
 from projections.inventory import Inventory
 
 RETENTION = timedelta(days=7)
-"""How far back everything can be read, unless somebody asks for less or more."""
+"""How far back everything can be read, unless a request gives another age."""
 GRACE = timedelta(hours=24)
 """How old an object must be that was never registered. A change is refused an hour after it was
 accepted, so an upload that is older than that refers to nothing any more."""
@@ -49,7 +49,7 @@ class GcCandidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class GcScope(msgspec.Struct, frozen=True):
-    """What a run goes by: the state it began on, its cut-off, and the grace, in the store's time."""
+    """What decides in a run: the state it began on, its cut-off, and the grace, in the store's time."""
 
     run: str
     state: State
@@ -84,7 +84,7 @@ def known(plan: GcScope) -> Iterator[GcCandidate]:
 
 
 def listed(plan: GcScope, stat: Stat) -> GcCandidate | None:
-    """What a listed object is, if it is not one that the state alone tells of, or must stay."""
+    """The verdict about a listed object; None if the state alone decides it, or it must stay."""
     inside = plan.state.inventory
     tag = blob_tag(stat.key)
     if tag is None or tag.lake != plan.lake:
@@ -95,7 +95,8 @@ def listed(plan: GcScope, stat: Stat) -> GcCandidate | None:
     if stat.key in inside.blobs or stat.key in inside.marked:
         return None
     if tag.mint_seq > plan.state.head.seq:
-        # Of a future that this journal does not have: it was restored, and somebody may want this.
+        # From a later event than this journal has: the bucket was restored, and the object may be
+        # needed.
         return _finding(stat, FOREIGN, f"made at event {tag.mint_seq}, beyond this journal's head")
     if stat.modified_at >= plan.grace_before:
         return None

@@ -58,7 +58,7 @@ class _Kept:
         self._whole: bytes | None = None
 
     def detail(self, after: int, query: StreamEventsQuery, held: Permissions) -> bytes:
-        """What a listener that has events up to `after` is sent; most want all of it, as one piece."""
+        """The message to a listener that has events up to `after`; most get all events, as one piece."""
         if after < self.first_seq and _is_all(query) and held.unrestricted:
             if self._whole is None:
                 self._whole = b"".join(text for _, text in self.frames(held))
@@ -130,7 +130,8 @@ class Feed:
                 else:
                     piece, after = await self._page(caller, after, query)
                 if not piece and self._beats > beats:
-                    # Also on a busy lake, for a listener whose filter passes few events.
+                    # Also while events are committed, for a listener whose filter excludes most of
+                    # them.
                     piece = HEARTBEAT
                 beats = self._beats
                 if piece:
@@ -265,7 +266,7 @@ def _passes(query: StreamEventsQuery, event: JournalEvent) -> bool:
 
 
 def _subject(event: JournalEvent) -> str | None:
-    """What the event is about, if there is such a thing: `dataset:<name>`, or `key:<key>`."""
+    """The event's subject, `dataset:<name>` or `key:<key>`; None if it has neither."""
     if event.about:
         return event.about[0].entity
     key = event.data.get("key")

@@ -196,9 +196,9 @@ class IcebergCatalog:
         return _Known(self._standing(), deriver, Shapes(self._stored), dataset)
 
     async def dead(self, before: datetime) -> AsyncIterator[Stat]:
-        """The derived objects, not written since `before`, that no table of now needs; what engines staged.
-
-        Those of a life that has ended stay together: a reader of the past may have written some again.
+        """The derived objects, not written since `before`, that no present table needs, and what
+        engines staged. Those of a dropped dataset are kept or deleted together: a reader of the
+        past may have written some again.
         """
         found: dict[str, list[Stat]] = {}
         async for stat in listed(self._node.bucket, PREFIX):

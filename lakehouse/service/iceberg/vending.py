@@ -1,4 +1,5 @@
-"""What an engine needs to read the objects of a table by itself: the store's address, and keys.
+"""What an engine needs to read the objects of a table without the server: the store's address, and
+keys.
 
 The keys read every object of the lake, so only a caller who may read everything gets any. Must never
 give the keys that the server itself uses.

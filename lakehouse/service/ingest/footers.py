@@ -1,4 +1,7 @@
-"""What the footers of stored Parquet files say of their values. Reads ends of objects, never rows."""
+"""Statistics of columns, from the footers of stored Parquet files.
+
+Reads ends of objects, never rows.
+"""
 
 import asyncio
 import struct

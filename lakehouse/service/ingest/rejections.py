@@ -1,7 +1,6 @@
-"""The last ingests that were refused or failed: who, what, why.
-
-They are not events: nothing has changed, and the journal would grow with each retry. They are kept in
-this process's memory, within bounds; the log has all of them.
+"""The last ingests that were refused or failed, each with actor, file and cause. They are not
+events: the lake did not change, and the journal would grow with each retry. They are kept in this
+process's memory, within bounds; the log has all of them.
 """
 
 from collections import deque

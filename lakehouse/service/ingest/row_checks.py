@@ -110,7 +110,7 @@ class RowChecks:
             raise RefusedError(await self._outside(where, rows))
 
     async def _ask(self, key: Sequence[str], sql: str) -> list[list[int]]:
-        """The rows of a statement of ours over the columns of a key."""
+        """The rows of a generated statement over the columns of a key."""
         columns = tuple(each for each in self._parsed.columns if each.name in key)
         return await self._answer(Query(sql, is_work=True), columns)
 

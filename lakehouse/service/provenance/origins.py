@@ -28,7 +28,7 @@ from projections.erasure import replacements as erasures
 from projections.fold import State
 
 UNKNOWN_ROWS = 2**53 - 1
-"""Stands for the number of rows of an object that was registered without one."""
+"""Used as the number of rows of an object that was registered without one."""
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -56,7 +56,7 @@ class Provenance:
             )
         lineage = Lineage(self._node)
         await lineage.add(state, dataset, rows)
-        # Of what the caller may not read itself, there is nothing to show.
+        # What the caller may not read is not shown.
         seen = [each for each in lineage.uploads() if sees_all(each.origin.event, held)]
         uploads = [_upload(each) for each in seen]
         _check_size(uploads)

@@ -39,7 +39,7 @@ class FileObjects:
         return tuple(object_url(key, file.size_bytes) for key, file in self._files.items())
 
     async def blocks(self, wanted: BlocksWanted) -> BlocksReady | BytesReady | ReadFailed:
-        """The bytes themselves: the worker may open no file of ours."""
+        """Sends the bytes: the worker cannot open the server's files."""
         file = self._files.get(wanted.blob)
         if file is not None:
             read = partial(_bytes, file, wanted.start, wanted.stop)

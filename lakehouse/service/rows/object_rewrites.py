@@ -28,10 +28,10 @@ from projections.catalog import Dataset
 from projections.fold import State
 
 OBJECTS_AT_ONCE = 256
-"""Rows are looked for in so many objects by one query."""
+"""Number of objects that one query searches for rows."""
 _COLLECTED = "objects_collected"
 _READS = 3
-"""How often rows are looked for again because objects were collected meanwhile."""
+"""How often a search for rows is repeated because gc collected objects during it."""
 
 
 class NewObjects(msgspec.Struct, frozen=True):
@@ -123,14 +123,14 @@ class ObjectRewrites:
         return msgspec.structs.replace(rewritten, replaced=tuple(replaced), uploaded=True)
 
     async def _read(self, state: State, dataset: Dataset, change: RowChange) -> None:
-        """Look for rows in the objects that were not examined yet; rewrite those that hold any."""
+        """Search the objects that were not examined yet; rewrite those that hold such rows."""
         if self._under != dataset.schema_fingerprint:
             self._under = dataset.schema_fingerprint
             self._examined.clear()
             self._written.clear()
             self._uploaded.clear()
         left = tuple(item for item in dataset.objects if item.blob not in self._examined)
-        # An empty group too: the condition is judged before anything is said of the dataset.
+        # An empty group too: the condition is checked before any other refusal.
         for start in range(0, max(1, len(left)), OBJECTS_AT_ONCE):
             group = left[start : start + OBJECTS_AT_ONCE]
             found = await self._finder.find(state, dataset, group, change.search, change.keys)

@@ -1,4 +1,5 @@
-"""Whose turn it is to change rows of a dataset: one after the other in this process, few at once.
+"""Turns to change rows of a dataset: one change at a time per dataset, and a limited number in this
+process.
 
 Two changes of the same objects cannot both be made as they were prepared, so that the second one's work
 would be lost. Other processes are not waited for: a decision finds out what they did.

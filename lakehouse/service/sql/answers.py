@@ -73,7 +73,7 @@ class Answers:
         return self._identity(query, state, reads, scope) if reads else None
 
     def question(self, query: Query, scope: str) -> str:
-        """What is asked, whatever state it is asked of."""
+        """The request without the state that it reads."""
         return identity_of(self._asked(query, scope), query.params, None)
 
     def likely(self, sql: str) -> Reads | None:

@@ -196,7 +196,7 @@ class QueryRelations:
         """Raises RefusedError for what a past state names and the present has marked or collected."""
         now = self._node.state
         if state is now:
-            return  # nothing that a live dataset holds is ever marked
+            return  # objects of live datasets are never marked
         for item in dataset.objects:
             if inventory.lost_to(now.inventory, item.blob) is not None:
                 raise RefusedError(snapshot.gone(now, item.blob))

@@ -17,7 +17,7 @@ DISCOVERY = "/.well-known/openid-configuration"
 
 
 class IssuerFault(Exception):
-    """The issuer did not answer as it should; the message says how."""
+    """The issuer's answer is invalid; the message says why."""
 
 
 class _Discovered(msgspec.Struct, frozen=True):

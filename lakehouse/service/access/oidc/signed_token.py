@@ -1,4 +1,4 @@
-"""What a signed token says, once its signature and its claims are judged.
+"""The claims of a signed token, once its signature and its claims are checked.
 
 Owns the algorithms, the shapes and the times that count. Must never use a key that was not passed in: a
 key that a token contains, or refers to by URL, is ignored.

@@ -146,7 +146,7 @@ def _is_beyond(slot: Slot, seq: int | None, at: str | None) -> bool:
 
 
 async def _keys(bucket: Bucket, prefix: str) -> list[str]:
-    """The keys of all caches: few, since there is one for a thousand slots or more."""
+    """The keys of all caches; there is at most one for a thousand slots."""
     found: list[str] = []
     page = await bucket.list_objects(prefix, "", PAGE)
     while page:

@@ -16,7 +16,7 @@ from lakehouse.api.audit.entries import AuditEntry
 from lakehouse.domain.counts import counted
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Of one batch, decompressed. Written are hardly more than 1 MiB."""
+"""Maximum size of a decompressed batch. Batches that are written rarely exceed 1 MiB."""
 VERSION = 1
 _KEY = re.compile(r"_audit/([0-9]{4}-[0-9]{2}-[0-9]{2})/([0-9a-f]{16})-([0-9]{8})\.ndjson\.zst")
 _ENCODER = msgspec.json.Encoder()
@@ -27,7 +27,7 @@ class BatchFault(Exception):
 
 
 class BatchName(msgspec.Struct, frozen=True, order=True):
-    """What the key of a batch says: the day (UTC), the node, the batch's number from 1."""
+    """The parts of a batch's key: the day (UTC), the node, the batch's number from 1."""
 
     day: str
     node: str

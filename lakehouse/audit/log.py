@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class _Chain:
-    """Where the next batch goes. The node's id is chance: no state outlives a process."""
+    """The place of the next batch. The node's id is random: each process begins a new chain."""
 
     def __init__(self, chance: random.Random) -> None:
         self.node = f"{chance.getrandbits(64):016x}"
@@ -175,7 +175,7 @@ class AuditLog:
         return _Frozen(key, body, len(lines), lost)
 
     async def _upload(self, batch: _Frozen) -> bool:
-        """Whether the batch is stored. One whose key somebody else has used begins another chain."""
+        """Whether the batch is stored. If another process has used its key, a new chain begins."""
         try:
             await self._bucket.upload(batch.key, batch.body)
         except ObjectExists:

@@ -42,7 +42,7 @@ async def entries(bucket: Bucket, after: str, limit: int) -> AuditPage:
     first, skipped = _position(after)
     found: list[StoredAuditEntry] = []
     if first is not None:
-        # A batch that expired meanwhile has nothing more to show.
+        # A batch that has expired since it was listed has no entries.
         found = [each async for each in entries_of(bucket, first, skipped)]
     async for name in batches(bucket, first.key if first else ""):
         if len(found) > limit:

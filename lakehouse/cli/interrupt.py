@@ -10,7 +10,9 @@ from types import FrameType
 from typing import Any
 
 CLEANUP_S = 10.0
-"""How long an interrupted command may clean up. Blocked, say on a pipe that nobody reads, it never would."""
+"""How long an interrupted command may clean up: blocked, for example on a pipe without a reader,
+it would never end.
+"""
 
 
 def run(command: Coroutine[Any, Any, int]) -> int:

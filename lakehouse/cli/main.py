@@ -23,7 +23,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 
 OK, USAGE = 0, 2
 SERVE = "serve"
-"""The one command that asks no server, whatever the setting `url` says."""
+"""The one command that never uses a server, also with the setting `url`."""
 STDERR = 2
 OPTIONS = (
     *("bucket", "url", "token_file", "host", "port", "flight_port", "role", "tls_cert", "tls_key"),
@@ -166,7 +166,7 @@ def _ended(module: str, name: str, arguments: argparse.Namespace, settings: Sett
 
 def _open_missing_streams() -> None:
     """Open a null stream for each that the caller has closed; escape what an encoding cannot write."""
-    # The lowest free number is taken: a file of a bucket must never become somebody's stdout.
+    # The lowest free descriptor is used: a file of a bucket must never become stdout.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
         pass
     os.close(descriptor)
@@ -179,7 +179,7 @@ def _open_missing_streams() -> None:
 
 
 def _discard_stdout() -> None:
-    """Its reader has gone, or it is full: keep the interpreter from failing on it again at exit."""
+    """Its reader has closed it, or the disk is full: keep the interpreter from failing again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

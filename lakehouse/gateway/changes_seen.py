@@ -48,5 +48,5 @@ class ChangesSeen:
 
 
 def token_name(authorization: str) -> str:
-    """What stands for the header Authorization here: its hash."""
+    """The hash that identifies a header Authorization here."""
     return "token:" + hashlib.sha256(authorization.encode("utf-8", "surrogateescape")).hexdigest()

@@ -133,8 +133,9 @@ class Forwarder:
         return (token,) if principal is None else (token, principal)
 
     async def _look_up(self, sent: str, token: str, forwarded: Forwarded) -> str | None:
-        """The principal of a token; None if the catalog does not say: then only the token identifies
-        the client."""
+        """The principal of a token; None if the catalog does not answer: then only the token
+        identifies the client.
+        """
         headers = CIMultiDict(
             {
                 hdrs.AUTHORIZATION: sent,

@@ -1,7 +1,8 @@
 """Which headers pass the gateway, in each direction. Pure.
 
-Owns what the gateway says of the client to an upstream. Never passes a header that belongs to one
-connection (RFC 9110, section 7.6.1), nor an address that a client claims to have.
+Owns the headers by which the gateway describes the client to an upstream. Never passes a header
+that belongs to one connection (RFC 9110, section 7.6.1), nor an address that a client claims to
+have.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ from lakehouse.gateway.upstreams import LOST, Upstreams, unavailable
 from lakehouse.roles import CATALOG
 
 READY_S = 6.0
-"""One second more than a role takes at most to say that it is not ready."""
+"""One second more than the maximum time in which a role answers that it is not ready."""
 
 
 async def ready(upstreams: Upstreams) -> GatewayReady:
@@ -34,7 +34,7 @@ async def ready(upstreams: Upstreams) -> GatewayReady:
 async def protects(upstreams: Upstreams) -> bool:
     """Whether the lake has a principal, so that a request without a token is refused.
 
-    Raises RefusedError `upstream_unavailable` when the catalog does not say.
+    Raises RefusedError `upstream_unavailable` when the catalog does not answer.
     """
     try:
         async with asyncio.timeout(READY_S):

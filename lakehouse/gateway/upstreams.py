@@ -46,7 +46,7 @@ class Upstreams:
         async with AsyncExitStack() as stack:
             self._pooled = await stack.enter_async_context(_session(force_close=False))
             self._single = await stack.enter_async_context(_session(force_close=True))
-            # aiohttp sends PUT and DELETE again by itself: a change would be sent twice.
+            # aiohttp repeats PUT and DELETE: a change would be sent twice.
             self._single._retry_connection = False
             self._stack = stack.pop_all()
         return self

@@ -36,7 +36,10 @@ async def run_child(module: str, body: bytes, timeout_s: float) -> bytes | None:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours: no credential, no proxy. Few malloc arenas: RLIMIT_AS counts them."""
+    """The environment of a child process: no credential, no proxy.
+
+    Few malloc arenas, since RLIMIT_AS counts them.
+    """
     return {
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "LANG": "C.UTF-8",

@@ -24,13 +24,13 @@ class GrowingFile:
         self._changed = threading.Condition()
 
     def grow(self, size_bytes: int) -> None:
-        """Say that so many more bytes are on disk."""
+        """Report that this many more bytes are on disk."""
         with self._changed:
             self._size_bytes += size_bytes
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Say that the file is whole."""
+        """Report that the file is complete."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -89,7 +89,7 @@ class GrowingFileReader(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Goes to a place counted from the start."""
+        """Move to a position, counted from the start of the file."""
         if whence != os.SEEK_SET:
             raise ValueError("the end of a growing file is not known")
         self._position = offset

@@ -1,4 +1,4 @@
-"""How the system gives this process memory. Allocates nothing."""
+"""How the operating system gives memory to this process. Allocates no memory itself."""
 
 import ctypes
 import sys

@@ -51,7 +51,7 @@ class Rotation(Generic[T]):
 async def running(
     work: Coroutine[Any, Any, None], failed: Callable[[], None]
 ) -> AsyncIterator[None]:
-    """Run `work` while the context lasts, then cancel it; call `failed` if it ends by itself."""
+    """Run `work` while the context lasts, then cancel it; call `failed` if it ends before that."""
     task = asyncio.create_task(work)
     task.add_done_callback(lambda ended: None if ended.cancelled() else failed())
     try:

@@ -1,4 +1,4 @@
-"""Limits that a process of ours sets itself: when it ends, how much memory it may have, its priority.
+"""Limits that a process sets for itself: when it ends, how much memory it may use, its priority.
 
 Owns the calls to the kernel. Must never load what a worker does not need: it is imported first.
 """

@@ -22,11 +22,14 @@ class Status:
         self._metrics = metrics
 
     def health(self, caller: Caller, name: str) -> Health:
-        """That the process runs, and its name; this reads nothing."""
+        """The process's name, without reading anything: it shows that the process runs."""
         return Health(service=name)
 
     async def ready(self, caller: Caller) -> Versioned[Ready]:
-        """Read the journal's end now. Raises RefusedError that says why this node cannot serve."""
+        """Read the journal's end now.
+
+        Raises RefusedError with the cause if this node cannot serve.
+        """
         try:
             async with asyncio.timeout(READY_S):
                 await self._node.refresh(verify=True)

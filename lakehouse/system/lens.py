@@ -12,9 +12,9 @@ from journal.event_lines import Envelope
 
 
 class Lens(msgspec.Struct, frozen=True):
-    """`scope` distinguishes the files of one lens from those of others; empty: everything is seen.
-
-    `principal` is the one whose log rows are seen; `event` returns an event as it is seen, or None.
+    """`scope` distinguishes the files of one lens from those of others; empty: everything is
+    visible. `principal`: whose log rows are visible. `event` returns an event as the caller may see
+    it, or None.
     """
 
     scope: str = ""
@@ -37,4 +37,4 @@ class Lens(msgspec.Struct, frozen=True):
 
 
 CLEAR = Lens()
-"""Everything is seen."""
+"""The lens of a caller who may read everything."""

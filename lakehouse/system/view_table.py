@@ -35,7 +35,7 @@ class StateSource(msgspec.Struct, frozen=True):
 
 
 class LogSource(msgspec.Struct, frozen=True):
-    """Rows of a log of this process, whatever the state."""
+    """Rows of a log of this process; they do not depend on the state."""
 
     rows: Callable[[ProcessLogs], LogRows]
 
@@ -45,7 +45,7 @@ class EventsSource(msgspec.Struct, frozen=True):
 
 
 class AuditSource(msgspec.Struct, frozen=True):
-    """The audit of all processes, as far as it is stored, whatever the state."""
+    """The audit of all processes, as far as it is stored; it does not depend on the state."""
 
 
 class QuarantineSource(msgspec.Struct, frozen=True):

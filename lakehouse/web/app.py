@@ -1,4 +1,4 @@
-"""The edge: every request passes here once, in and out.
+"""The entry point of HTTP: every request and every answer passes here once.
 
 One function maps every error; one place sets the headers of every answer. aiohttp's application layer
 is not used: its router decodes and normalises paths before they can be checked, and it answers

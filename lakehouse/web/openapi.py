@@ -26,7 +26,7 @@ _TEXT_EXAMPLES = {
     "text/event-stream": 'id: 41\ndata: {"specversion": "1.0", "id": "41", "type": "dataset_dropped"}\n\n',
     "application/x-ndjson": '{"id": 1, "price": 2.5}\n',
 }
-"""Examples of bodies that are not JSON documents."""
+"""Example bodies that are not JSON documents."""
 _UNROUTED = (Problem, StreamedEvent, StreamEnd)
 """Structs that no row of the table names as its JSON answer."""
 

@@ -26,7 +26,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     handler: Handler
     summary: str
     description: str
-    """What the OpenAPI document says besides the summary."""
+    """The description in the OpenAPI document, after the summary."""
     path_example: str = ""
     """An example of the path's parameter."""
     query: type[msgspec.Struct] = Nothing

@@ -53,7 +53,7 @@ async def taken_is_412(site: Site) -> str:
 
 
 def _expect_answered(created: Created) -> None:
-    """Raise BucketUnavailable for an answer that proves nothing about conditions."""
+    """Raise BucketUnavailable for an answer that does not show whether the condition was checked."""
     if created.answer in (Answer.UNKNOWN, Answer.REFUSED):
         raise BucketUnavailable(created.detail or f"the store answered {created.answer.value}")
 

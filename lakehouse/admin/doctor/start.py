@@ -50,7 +50,7 @@ async def _condition(bucket: Bucket) -> None:
         created = await bucket.create(keys.PROBED_ONCE, BODY)
         if created.answer is Answer.EXISTS:
             return
-        if created.answer is not Answer.CREATED:  # proof of nothing, in either direction
+        if created.answer is not Answer.CREATED:  # it may exist or not
             raise BucketUnavailable(created.detail or f"answered {created.answer.value}")
     raise BucketBroken("one key was created twice: the store ignores If-None-Match")
 

@@ -1,4 +1,4 @@
-"""`lakehouse compact`: small objects become few."""
+"""`lakehouse compact`: merges small objects of datasets."""
 
 import argparse
 

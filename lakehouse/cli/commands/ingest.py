@@ -111,7 +111,7 @@ def print_receipt(
 
 
 def _brought(arguments: argparse.Namespace, body: IngestReceipt) -> str:
-    """What the ingest added. Its number of rows is known unless an earlier ingest is reused."""
+    """The number of rows that the ingest added. It is known unless an earlier ingest is reused."""
     added = counted(body.rows_ingested or 0, "row")
     replaces = getattr(arguments, "mode", None) in REPLACING_ROWS
     return f"{added} in place of {body.rows_removed}" if replaces else added

@@ -38,7 +38,7 @@ EXTENSIONS = {
 }
 STDIN = "-"
 TERMINAL_ROWS = 1_000
-"""Rows of a table that a terminal gets unless --limit says otherwise."""
+"""Number of rows of a table that is printed to a terminal without --limit."""
 
 
 async def sql(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -1,6 +1,5 @@
-"""Renders another engine's Arrow as our own results are: the same types, formats and bounds.
-
-DuckDB brings the values to its types. Must never hold a whole result.
+"""Renders the Arrow results of another engine like those of DuckDB: the same types, formats and
+bounds. DuckDB casts the values to its types. Must never hold a whole result.
 """
 
 from collections.abc import Iterator

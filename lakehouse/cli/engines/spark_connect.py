@@ -87,7 +87,7 @@ class SparkConnect:
             try:
                 release(request, timeout=_RELEASE_S)
             except grpc.RpcError:
-                pass  # the server has ended, or ends sessions by itself
+                pass  # the server has ended, or has ended the session
         self._channel.close()
 
     def _batches(self, first: pa.Table, more: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
@@ -141,6 +141,6 @@ class SparkConnect:
 
 
 def _one_line(text: str) -> str:
-    """The first line that says something. The others of a JVM are its stack."""
+    """The first line that is not empty. Further lines of a JVM are its stack trace."""
     lines = (line.strip() for line in text.splitlines())
     return next(filter(None, lines), "it gave no reason")[:_LARGEST_DETAIL]

@@ -58,7 +58,7 @@ def escaped(text: str) -> str:
 
 
 def plain(value: object) -> str:
-    """A value as people read it: text as it is, all else as JSON."""
+    """A value as a person reads it: text unchanged, everything else as JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 

@@ -1,1 +1,4 @@
-"""The command line's arguments, one module per group of commands. Parses; runs nothing."""
+"""Parsers of the command line's arguments, one module per group of commands.
+
+They run no command.
+"""

@@ -41,7 +41,8 @@ class GcSummary(msgspec.Struct, frozen=True):
 
 
 async def retold(node: Node, plan: GcScope, last: Place) -> GcSummary:
-    """The run whose last event lies at `last`; `plan` is that of the same request, made now.
+    """The summary of the earlier run whose last event lies at `last`; `plan`: of the same request,
+    made now.
 
     Not in the journal, and so not in the summary: what was foreign, what came again, the sizes of what was
     never registered, and uploads that were aborted. Costs what was committed while the run went on.

@@ -1,6 +1,6 @@
 """Statistics of columns, from the footers of stored Parquet files.
 
-Reads ends of objects, never rows.
+Reads the ends of objects, never rows.
 """
 
 import asyncio

@@ -36,7 +36,7 @@ def asks_for_page(request: web.BaseRequest) -> bool:
 
 
 def console_is_elsewhere(role: str) -> web.Response:
-    """A page that says so, as 404."""
+    """A 404 page: this process does not serve the console."""
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

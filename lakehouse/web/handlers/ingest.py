@@ -126,7 +126,8 @@ def _form(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
 def _raw(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
     headers = exchange.request.headers
     if exchange.request.content_type == URLENCODED:
-        # curl -d and --data-binary say so of any file, and -d takes its line ends out.
+        # curl sends this media type with -d and --data-binary for any file, and -d removes line
+        # ends.
         url = f"http://{exchange.request.host}{exchange.request.raw_path[:512]}"
         detail = f"the body is declared as {URLENCODED}; to send a file: curl -T FILE '{url}'"
         raise RefusedError(Refused("unsupported_media_type", detail))

@@ -31,7 +31,7 @@ CHUNKED_BYTES = 1024
 """Read at a time of a body with Transfer-Encoding: chunked. Each chunk costs aiohttp some 10 us,
 however small: 256 KiB at once, in chunks of one byte, held the event loop for 0.4 s."""
 RECEIVE_S = 3_600.0
-"""For how long one file may take to come, at whatever pace: a change is refused after an hour."""
+"""Maximum time in which one file must arrive, at any rate: a change is refused after an hour."""
 BROKEN = (
     ClientPayloadError,
     HttpProcessingError,

@@ -43,7 +43,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """A request on its way through: aiohttp's request, its target, and the route that it matched."""
+    """One request: aiohttp's request, its target, and the route that it matched."""
 
     def __init__(
         self,
@@ -103,7 +103,8 @@ class Exchange:
         return self.request[QUERY_ID]
 
     def caller(self) -> Caller:
-        """Who sent the request, and what it says of itself. Raises RefusedError.
+        """The caller, and the actor, reason and idempotency key that its headers give. Raises
+        RefusedError.
 
         The idempotency key and the reason belong to changes; a read ignores them.
         """

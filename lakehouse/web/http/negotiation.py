@@ -1,4 +1,7 @@
-"""Which of the formats and codings on offer a client wants (RFC 9110, section 12.5). Pure."""
+"""Chooses among the available formats and codings by what a client accepts (RFC 9110, section 12.5).
+
+Pure.
+"""
 
 import functools
 from collections.abc import Sequence

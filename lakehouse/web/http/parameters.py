@@ -1,7 +1,7 @@
 """Query strings and headers as the structs of `api` that describe them. Pure.
 
 The one place that reads them: name, type, default and bounds are the struct's. A text field that is
-required and absent reads as empty; its use case says what is wrong with that.
+required and absent is read as empty; its use case refuses it.
 """
 
 import functools

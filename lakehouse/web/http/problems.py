@@ -45,7 +45,7 @@ def refuse(request: web.BaseRequest, refused: Refused, identity: str) -> web.Res
 
 
 def _challenge(request: web.BaseRequest) -> str:
-    """What `WWW-Authenticate` says: a browser would answer Basic with a dialog of its own."""
+    """The value of `WWW-Authenticate`: for Basic, a browser would open a dialog of its own."""
     from_script = "Sec-Fetch-Mode" in request.headers
     return BEARER_CHALLENGE if PAGE_PROBLEM in request or from_script else CHALLENGE
 

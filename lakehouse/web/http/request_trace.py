@@ -29,7 +29,7 @@ class RequestSpan(Protocol):
 
 
 class Tracing(Protocol):
-    """What records spans: `process.otlp`, or nothing."""
+    """Records spans: `process.otlp`, or an implementation that records none."""
 
     def request(
         self, headers: dict[str, str], request_id: str

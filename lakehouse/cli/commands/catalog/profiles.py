@@ -1,4 +1,4 @@
-"""`lakehouse profile put`, `show`, `list` and `drop`: what names stand for."""
+"""`lakehouse profile put`, `show`, `list` and `drop`: names that stand for other relations."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`lakehouse journal head`, `events`, `verify` and `replay`: read the slots, and trust no cache."""
+"""`lakehouse journal head`, `events`, `verify` and `replay`: read the slots, never a cache."""
 
 import argparse
 import asyncio

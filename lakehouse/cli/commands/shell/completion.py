@@ -50,7 +50,7 @@ class Completer:
             with self._lake.sql(NAMES) as result:
                 found = [str(name) for (name,) in result.rows()]
         except Error:
-            return []  # A lake that cannot be asked says so when the statement is run.
+            return []  # A lake that cannot be reached is reported when the statement is run.
         return [each if _PLAIN.fullmatch(each) else _quoted(each) for each in found]
 
 

@@ -20,7 +20,8 @@ _TOKEN = re.compile(
 def split(text: str) -> tuple[list[str], str]:
     """The statements that a semicolon ends, without it, and the rest, which is not complete.
 
-    Empty statements are left out. Semicolons in text, quoted names and comments end nothing.
+    Empty statements are left out. Semicolons in text, quoted names and comments do not end a
+    statement.
     """
     found, begin = list[str](), 0
     for token in _TOKEN.finditer(text):

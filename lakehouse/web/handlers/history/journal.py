@@ -48,7 +48,10 @@ async def stream(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 
 async def _write(exchange: Exchange, response: web.StreamResponse, piece: bytes) -> None:
-    """Send a piece. A client that takes nothing for STALLED_S is cut off without a last message."""
+    """Send a piece.
+
+    A client that reads nothing for STALLED_S is disconnected without a last message.
+    """
     try:
         async with asyncio.timeout(STALLED_S):
             await response.write(piece)

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Connections:
-    """At most `limit` at a time: a new one takes the place of the oldest that asks nothing."""
+    """At most `limit` at a time: a new one replaces the oldest that has no request."""
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit

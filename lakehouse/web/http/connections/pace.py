@@ -18,7 +18,7 @@ STEP_S = 10.0
 WINDOW_STEPS = 3
 WINDOW_S = STEP_S * WINDOW_STEPS
 WINDOW_BYTES = 30 * 1024
-"""A body brings this much in any WINDOW_S: 1 KiB/s."""
+"""Minimum number of bytes of a body in any WINDOW_S: 1 KiB/s."""
 LOOK_S = 1.0
 TURN_S = 0.005
 """How long one body is read before other tasks run: bytes that have arrived are read without waiting."""
@@ -56,9 +56,9 @@ class Pace:
             self._reading = False
 
     def watch_result(self, patience_s: Callable[[], float | None]) -> None:
-        """From now on, end the connection of a client that takes nothing for `patience_s`.
+        """From now on, close the connection of a client that reads nothing for `patience_s`.
 
-        None: nobody waits for what the result holds.
+        None: no other query waits for the worker of this result.
         """
         self._result = asyncio.create_task(self._watch_result(patience_s))
 

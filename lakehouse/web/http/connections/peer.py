@@ -1,7 +1,8 @@
-"""Who is at the other end of a connection: the client's address and scheme, through proxies. Pure.
+"""The client of a connection: its address and scheme, through proxies. Pure.
 
-Owns which X-Forwarded-For and X-Forwarded-Proto count: those that a proxy of the settings has sent. Never
-believes a header of anyone else; what a client wrote to the left of its own address is ignored.
+Owns which X-Forwarded-For and X-Forwarded-Proto count: those that a proxy of the settings has sent.
+Never uses such a header from any other sender; what a client wrote to the left of its own address
+is ignored.
 """
 
 import functools
@@ -18,7 +19,7 @@ FORWARDED_FOR, FORWARDED_PROTO = "X-Forwarded-For", "X-Forwarded-Proto"
 
 
 class Site(msgspec.Struct, frozen=True):
-    """How this server may be reached: what the settings say of hosts, origins, proxies and TLS."""
+    """How this server may be reached: the settings of hosts, origins, proxies and TLS."""
 
     hosts: frozenset[str] = frozenset()
     """Allowed in the header Host beside loopback, in lower case; without a port: with any."""
@@ -52,8 +53,8 @@ def peer_of(
 ) -> Peer:
     """The client of a request that came from the address `remote` with these forwarded headers.
 
-    The right-most address that is no proxy's is the client: everything to its left is the client's own
-    text. An entry that is no address ends the search at the proxy that passed it on.
+    The right-most address that is no proxy's is the client: everything to its left was written by
+    the client. An entry that is no address ends the search at the proxy that passed it on.
     """
     address, peer = _direct(site, remote or "")
     scheme = peer.scheme

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from lakehouse.api.audit.entries import AuditEntry
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import CODES, Refused, RefusedError
 from lakehouse.domain.validation import checked_words
 from lakehouse.flight.commands import Unsupported
@@ -184,9 +185,8 @@ class Exchanges:
         """Count the RPC while it is answered. Raises RefusedError `busy`."""
         who = exchange.identity.principal or exchange.peer.address
         if self._inside.total() >= MAX_RPCS or self._inside[who] >= MAX_RPCS_OF_ONE:
-            detail = (
-                f"{self._inside.total()} calls are in flight, {self._inside[who]} of this client"
-            )
+            calls = counted(self._inside.total(), "call")
+            detail = f"{calls} in progress, {self._inside[who]} of this client"
             raise RefusedError(Refused("busy", detail, retry_after_s=1))
         self._inside[who] += 1
         try:

@@ -166,8 +166,8 @@ class Service:
     def _add_uploads(self, resources: Resources, limits: ServiceLimits) -> None:
         """What brings bytes and rows: storage, ingest, derivations, deletes and updates."""
         node, pool, spool_dir = resources.node, resources.pool, self.spool_dir
-        self._puts = Limiter(limits.puts, "PUTs", retry_after_s=5)
-        self._ingests = Limiter(limits.ingests, "ingests", retry_after_s=5)
+        self._puts = Limiter(limits.puts, "PUT", retry_after_s=5)
+        self._ingests = Limiter(limits.ingests, "ingest", retry_after_s=5)
         self.storage = Storage(node, self.objects, pool, spool_dir, limits.object_bytes, self._puts)
         reading = IngestLimits(decoded_bytes=limits.upload_bytes)
         replacement = RowReplacement(
@@ -187,7 +187,7 @@ class Service:
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
         workshop = Workshop(node, self.objects, self.sql, pool, spool_dir, reading, replacement)
-        derivations = Limiter(limits.derivations, "derivations", retry_after_s=5)
+        derivations = Limiter(limits.derivations, "derivation", retry_after_s=5)
         self.derivations = Derivations(workshop, derivations)
         self.rows = Rows(node, self._finder, pool, spool_dir, self._turns)
 

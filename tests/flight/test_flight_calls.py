@@ -25,7 +25,9 @@ def test_a_client_has_so_many_calls_at_a_time(lake: Lake, monkeypatch: pytest.Mo
     with Raw(lake.flight_port) as stalled, Raw(lake.flight_port) as other:
         reader = stalled.reader(statement(LARGE))
         assert reader.read_chunk().data.num_rows > 0
-        with pytest.raises(fl.FlightUnavailableError, match=r"busy: 1 calls are in flight"):
+        with pytest.raises(
+            fl.FlightUnavailableError, match=r"busy: 1 call in progress, 1 of this client"
+        ):
             other.info(statement("SELECT 1"))
         reader.cancel()
 

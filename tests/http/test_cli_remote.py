@@ -210,7 +210,7 @@ def test_changes_from_a_file_to_its_end(lakehouse: CommandLine, remote: Remote) 
     assert (last["reason"], last["actor"]) == ("checked", "ana")
     staged = lakehouse("ingest", csv(UPLOAD), "--name", "staged", "--stage").strip()
     Path("set.json").write_text(json.dumps({"changes": [{"op": "commit", "staged": staged}]}))
-    assert "1 changes" in lakehouse("transaction", "set.json")
+    assert "1 change," in lakehouse("transaction", "set.json")
     lakehouse("sql", "FROM staged", "-o", "out.parquet")
     assert Path("out.parquet").read_bytes()[:4] == b"PAR1"
     lakehouse("drop", "staged")
@@ -253,7 +253,7 @@ def test_refresh_all_in_order(lakehouse: CommandLine, remote: Remote) -> None:
 
 def test_a_whole_lake_by_its_admin(lakehouse: CommandLine) -> None:
     assert "put" in lakehouse("view", "put", "totals", "SELECT sum(a) AS s FROM seen")
-    assert lakehouse("derive", "made", "--sql", "FROM totals").startswith("made: 1 rows")
+    assert lakehouse("derive", "made", "--sql", "FROM totals").startswith("made: 1 row,")
     assert "unchanged" in lakehouse("refresh", "made")
     lakehouse("access", "principals", "put", "bob", "--kind", "service", "--queries", "3")
     token = lakehouse("access", "tokens", "issue", "bob").strip()

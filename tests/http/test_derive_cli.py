@@ -30,7 +30,7 @@ def test_a_dataset_is_derived_and_refreshed(lakehouse: CommandLine) -> None:
     Path("s.sql").write_text("SELECT n FROM base WHERE n >= $least")
     words = ("derive", "big", "-f", "s.sql", "--params", '{"least": 2}')
     assert "create at event 1" in lakehouse(*words, "--dry-run")
-    assert lakehouse(*words) == "big: 1 rows, 1 in total, event 2\n"
+    assert lakehouse(*words) == "big: 1 row, 1 in total, event 2\n"
     assert lakehouse("refresh", "big") == "big: unchanged, 1 in total, event 2\n"
     lakehouse("ingest", csv("n\n5\n", "base.csv"), "--mode", "append")
     receipt = json.loads(lakehouse("refresh", "big", "--json"))

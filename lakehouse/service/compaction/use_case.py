@@ -28,7 +28,7 @@ class Compaction:
         self._node = node
         self._objects = objects
         self._job = job
-        self._gate = Limiter(1, "compactions", retry_after_s=30)
+        self._gate = Limiter(1, "compaction", retry_after_s=30)
 
     async def run(
         self,

@@ -51,7 +51,7 @@ class Erasure:
         self._collector = collector
         self._mask_key = mask_key
         self._pool = pool
-        self._gate = Limiter(1, "erasures", retry_after_s=10)
+        self._gate = Limiter(1, "erasure", retry_after_s=10)
         self._removals: set[asyncio.Task[int]] = set()
 
     async def erase(

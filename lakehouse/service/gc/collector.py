@@ -53,7 +53,7 @@ class GarbageCollector:
         self._node = node
         self._queries = queries
         self._waits = waits
-        self._gate = Limiter(1, "gc runs", retry_after_s=60)
+        self._gate = Limiter(1, "gc run", retry_after_s=60)
 
     @property
     def engines_wait(self) -> timedelta:

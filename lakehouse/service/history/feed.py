@@ -96,7 +96,7 @@ class Feed:
         self._listening = 0
         self._beats = 0
         self._closing = False
-        self.gate = Limiter(LISTENERS, "listeners", retry_after_s=5)
+        self.gate = Limiter(LISTENERS, "listener", retry_after_s=5)
         node.follower.listeners.append(self._hear)
 
     def close(self) -> None:

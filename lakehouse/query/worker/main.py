@@ -19,6 +19,7 @@ from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox
 from lakehouse.query.worker.objects.blocks import ObjectBlocks
 from lakehouse.query.worker.objects.files import ObjectFiles
+from lakehouse.query.worker.objects.read_ahead import ReadAhead
 from lakehouse.query.worker.sandbox import (
     locked_connections,
     parser_connection,
@@ -46,7 +47,8 @@ def main() -> None:
     limit_memory(configure.address_space_bytes)
     connections = locked_connections(configure, ObjectFiles(blocks)), parser_connection()
     memory = SharedMemory(shared)
-    worker = Worker(configure, *connections, inbox, channel, memory, blocks, growth)
+    ahead = ReadAhead(blocks)
+    worker = Worker(configure, *connections, inbox, channel, memory, blocks, growth, ahead)
     growth.begin()
     worker.send(Ready(confinement))
     try:

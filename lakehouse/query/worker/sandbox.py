@@ -11,6 +11,7 @@ from lakehouse.objects.extents import SCHEME
 from lakehouse.query.messages import Configure
 from lakehouse.query.policy.statement import prepare
 from lakehouse.query.worker.objects.files import ObjectFiles
+from lakehouse.query.worker.objects.read_ahead import AHEAD_THREADS, SETTING
 from lakehouse.system.view_table import SCHEMA
 
 
@@ -38,8 +39,8 @@ def locked_connections(configure: Configure, objects: ObjectFiles) -> Connection
     prefixes = ", ".join(_literal(prefix) for prefix in (*configure.data_prefixes, f"{SCHEME}://"))
     connection.execute(f"SET allowed_directories = [{prefixes}]")
     connection.execute("SET enable_external_access = false")
-    # The one setting of a session that stays: which metrics a plan shows. No statement can set it.
-    connection.execute("SET GLOBAL allowed_configs = ['tracked_metrics']")
+    # What the worker itself still sets: which metrics a plan shows, and threads. No statement can set them.
+    connection.execute(f"SET GLOBAL allowed_configs = ['tracked_metrics', '{SETTING}']")
     plain = connection.cursor()
     plain.execute("PRAGMA disable_optimizer")
     connection.execute("SET lock_configuration = true")
@@ -60,6 +61,7 @@ def _config(configure: Configure) -> dict[str, str | bool | int | float | list[s
     home = configure.temp_directory
     return {
         "threads": str(configure.threads),
+        SETTING: str(AHEAD_THREADS),
         "memory_limit": f"{configure.memory_limit_bytes}B",
         "temp_directory": f"{home}/spill",
         "max_temp_directory_size": f"{configure.temp_limit_bytes}B",

@@ -50,6 +50,7 @@ from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.named_relations import plain_names, reads_of_statement
 from lakehouse.query.worker.objects.blocks import ObjectBlocks, ObjectReadError
+from lakehouse.query.worker.objects.read_ahead import ReadAhead
 from lakehouse.query.worker.parameters import values
 from lakehouse.query.worker.sandbox import Connections
 from lakehouse.query.worker.stand_ins import stand_ins
@@ -82,6 +83,7 @@ class Worker(msgspec.Struct):
     shared: SharedMemory
     objects: ObjectBlocks
     growth: Growth
+    ahead: ReadAhead
     catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
     statements: KnownStatements = msgspec.field(default_factory=KnownStatements)
     frames: bytearray = msgspec.field(default_factory=bytearray)
@@ -250,6 +252,7 @@ class Worker(msgspec.Struct):
                 refused = self._refusal(error, named)
                 about = about_view if view.definition is None else defined_views.broken
                 raise RefusedError(about(refused, view)) from error
+        self.ahead.prepare(cursor, named.values())
 
     def _refusal(self, error: BaseException, named: Mapping[str, View]) -> Refused:
         message = _message(error)

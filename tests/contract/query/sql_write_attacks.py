@@ -20,6 +20,9 @@ CREATE OR REPLACE SECURE VIEW Sales AS SELECT 1
 CREATE TRIGGER t AFTER INSERT ON Sales EXECUTE 'SELECT 1'
 SET tracked_metrics = ['*']
 SET SESSION tracked_metrics = ['operator.extra_info']
+SET async_threads = 1000
+SET GLOBAL async_threads = 0
+RESET async_threads
 SET allowed_configs = ['*']
 copy/**/(select 1)/**/to/**/'{bucket}/datasets/c.csv'
 EXPORT DATABASE '{bucket}/datasets/dump'

@@ -97,6 +97,10 @@ class ObjectBlocks:
         """The running query opens this blob."""
         self._used.add(blob)
 
+    def has(self, blob: str, size_bytes: int) -> bool:
+        """Whether the extents of all blocks of a blob are known, so that reads need no answer."""
+        return all((blob, index) in self._known for index in range(-(-size_bytes // BLOCK_BYTES)))
+
     def read(self, blob: str, start: int, stop: int) -> bytes:
         """Bytes `start` to `stop` of a blob, verified. Raises ObjectReadError."""
         for attempt in range(ATTEMPTS):

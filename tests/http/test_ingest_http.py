@@ -265,6 +265,18 @@ def test_raw_bodies_of_these_types_are_read(lake: Lake, fresh: Fresh, content_ty
     assert answer.status == 200, answer
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-jsonlines"])
+def test_a_format_that_is_named_makes_any_media_type_do(
+    lake: Lake, fresh: Fresh, content_type: str
+) -> None:
+    name, headers = fresh(), (("Content-Type", content_type),)
+    body = b'{"a": 1}\n'
+    answer = refused(lake.ingest(f"name={name}", body, headers), 415, "unsupported_media_type")
+    advised = next(word for word in answer.json["detail"].split() if word == "format=ndjson")
+    assert lake.ingest(f"name={name}&{advised}", body, headers).status == 200
+    assert rows(lake, name) == [[1]]
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/json", "image/png", "multipart/mixed; boundary=B", "nonsense/é"]
 )
@@ -272,6 +284,12 @@ def test_other_types_are_415(lake: Lake, fresh: Fresh, content_type: str) -> Non
     with nothing_changes(lake):
         answer = lake.ingest(f"name={fresh()}", CSV, {"Content-Type": content_type})
         refused(answer, 415, "unsupported_media_type")
+
+
+def test_a_form_of_another_type_is_no_file_of_a_format(lake: Lake, fresh: Fresh) -> None:
+    headers = {"Content-Type": "multipart/mixed; boundary=B"}
+    answer = lake.ingest(f"name={fresh()}&format=csv", b"--B\r\n\r\na\r\n--B--\r\n", headers)
+    refused(answer, 415, "unsupported_media_type")
 
 
 def test_an_empty_file_is_empty_csv(lake: Lake, fresh: Fresh) -> None:

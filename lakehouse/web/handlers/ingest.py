@@ -107,8 +107,10 @@ async def _received(
     def early_plan() -> IngestPlan | None:
         return None if incoming.query.dry_run else _in_format(incoming)
 
-    read = _form if incoming.is_form else _raw
-    chunks = read(exchange, incoming.head)
+    if incoming.is_form:
+        chunks = _form(exchange, incoming.head)
+    else:
+        chunks = _raw(exchange, incoming.head, any_type=incoming.query.format is not None)
     async with AsyncExitStack() as stack:
         async with bodies.in_time():
             receiving = service.ingest.received(incoming.caller, chunks, early_plan)
@@ -123,7 +125,8 @@ def _form(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
     return forms.file_chunks(exchange.request, FIELD, head)
 
 
-def _raw(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
+def _raw(exchange: Exchange, head: forms.FileHead, *, any_type: bool) -> AsyncIterator[bytes]:
+    """The body as sent; of any media type but forms where the query names the format."""
     headers = exchange.request.headers
     if exchange.request.content_type == URLENCODED:
         # curl sends this media type with -d and --data-binary for any file, and -d removes line
@@ -131,10 +134,15 @@ def _raw(exchange: Exchange, head: forms.FileHead) -> AsyncIterator[bytes]:
         url = f"http://{exchange.request.host}{exchange.request.raw_path[:512]}"
         detail = f"the body is declared as {URLENCODED}; to send a file: curl -T FILE '{url}'"
         raise RefusedError(Refused("unsupported_media_type", detail))
-    if "Content-Type" in headers and exchange.request.content_type not in RAW:
-        detail = f"{exchange.request.content_type} is not supported; send text/csv or {FORM}"
+    declared = exchange.request.content_type
+    usable = declared in RAW or (any_type and not declared.startswith("multipart/"))
+    if "Content-Type" in headers and not usable:
+        detail = (
+            f"{declared} is not supported; send text/csv or {FORM}, or name the file's format: "
+            f"{' or '.join(f'format={name}' for name in FILE_FORMATS)}"
+        )
         raise RefusedError(Refused("unsupported_media_type", detail))
-    head.content_type = exchange.request.content_type
+    head.content_type = declared
     return bodies.chunks(exchange.request)
 
 

@@ -242,10 +242,11 @@ def check_link(head: Head, slot: Slot | SealedSlot, lake: str) -> None:
         raise JournalCorrupt(header.position, "time runs backwards", f"after {head.at}", header.at)
 
 
-def expect_same(known: Head, slot: Slot) -> None:
+def expect_same(known: Head, slot: Slot | SealedSlot) -> None:
     """Raises JournalCorrupt when a known position has other bytes than those that were folded."""
-    if slot.sha256 != known.sha256:
-        raise JournalCorrupt(known.position, "it reads differently", known.sha256, slot.sha256)
+    seen = slot.head.sha256
+    if seen != known.sha256:
+        raise JournalCorrupt(known.position, "it reads differently", known.sha256, seen)
 
 
 def _lines(sealed: SealedSlot) -> list[bytes]:

@@ -184,10 +184,9 @@ def current(inventory: Inventory, key: str) -> Stored | None:
 
 def in_key_order(inventory: Inventory, prefix: str, after: str) -> list[Stored]:
     """What keys with `prefix` that sort after `after` name, in byte order of the keys."""
-    found = [
-        key for key in inventory.keys if key.startswith(prefix) and _bytes(key) > _bytes(after)
-    ]
-    versions = (inventory.blobs.get(inventory.keys[key]) for key in sorted(found, key=_bytes))
+    # The order of code points is that of the bytes of UTF-8.
+    found = sorted(key for key in inventory.keys if key.startswith(prefix) and key > after)
+    versions = (inventory.blobs.get(inventory.keys[key]) for key in found)
     return [stored for stored in versions if stored is not None]
 
 
@@ -332,7 +331,3 @@ def _forget_old_removals(draft: Draft, seq: int) -> None:
         draft.rewrites.drop_all(blobs)
         draft.forgettable.drop(draft.forgotten)
         draft.forgotten += 1
-
-
-def _bytes(key: str) -> bytes:
-    return key.encode()

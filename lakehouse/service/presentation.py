@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from journal.event_lines import Envelope
 from journal.events import (
     Column,
     Content,
@@ -259,10 +260,10 @@ def journal_event(header: Header, event: Event) -> JournalEvent:
     )
 
 
-def event_glance(event: JournalEvent) -> EventGlance:
-    """An event without its data."""
+def event_glance(header: Header, event: Event | Envelope) -> EventGlance:
+    """An event without its data, with the time of its slot."""
     about = [each.entity for each in event.about]
-    return EventGlance(event.seq, event.at, event.type, event.actor, event.reason, about)
+    return EventGlance(event.seq, header.at, event.type, event.actor, event.reason, about)
 
 
 def journal_head(head: Head) -> JournalHead:

@@ -44,6 +44,7 @@ from lakehouse.service.history.time_travel import TimeTravel
 from lakehouse.service.iceberg.appends import IcebergAppends
 from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.iceberg.vending import NO_VENDING, Vending
+from lakehouse.service.index.entity_chains import EntityChains
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.replaced_rows import RowReplacement
@@ -132,9 +133,10 @@ class Service:
         self.authentication = Authentication(node, signed)
         self.quotas = Quotas(node)
         self.audit = Audit(node, audit_log)
-        self.journal = JournalReads(node)
+        chains = EntityChains(node)
+        self.journal = JournalReads(node, chains)
         self.feed = Feed(node, self.journal)
-        self.catalog = Catalog(node)
+        self.catalog = Catalog(node, chains)
         self.profiles = Profiles(node)
         self._rejections = Rejections(node.clock)
         self._mask_key = MaskKey(node)

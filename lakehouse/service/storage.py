@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from itertools import groupby
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -31,9 +31,12 @@ from lakehouse.service.access.permissions import permissions, require_key
 from lakehouse.service.access.visible import present_for, state_for
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
+from lakehouse.service.index.present_keys import PresentKeys
 from lakehouse.service.objects import VerifiedObjects
 from projections import inventory
+from projections.fold import State
 from projections.inventory import Stored
+from projections.key_index import Entry, KeyIndex
 
 PARQUET = "application/vnd.apache.parquet"
 
@@ -66,6 +69,7 @@ class Storage:
         self._pool = pool
         self._spool_dir = spool_dir
         self._puts = puts
+        self._present = PresentKeys(node)
 
     def check_writable(self, caller: Caller, key: str) -> None:
         """Raises RefusedError for a key that the caller may not change: `invalid_key`, `forbidden`."""
@@ -150,13 +154,19 @@ class Storage:
         return await self._objects.pieces(version.stored, start, length)
 
     async def folder(self, caller: Caller, query: FolderQuery) -> Versioned[Folder]:
-        """The keys and folders below a prefix, in byte order of the keys. Costs the number of all keys."""
+        """The keys and folders directly below a prefix, in byte order of the keys.
+
+        Costs the entries up to the part; with some rights only, the number of all keys.
+        """
         state = await state_for(self._node, caller, query.as_of)
-        found = inventory.in_key_order(state.inventory, query.prefix, "")
-        groups = groupby(found, lambda each: _entry_name(query.prefix, each.key))
-        entries = [_folder_entry(name, list(versions)) for name, versions in groups]
-        page = entries[query.skip : query.skip + query.limit]
-        return Versioned(Folder(page, len(entries)), state.head.seq)
+        if state is self._node.state:
+            index = self._present.index()
+        elif permissions(self._node, caller).unrestricted:
+            index = self._present.past(state)
+        else:
+            index = KeyIndex(state.inventory, query.prefix)
+        found, total = index.folder(query.prefix, query.skip, query.limit)
+        return Versioned(Folder([_folder_entry(each) for each in found], total), state.head.seq)
 
     async def detail(
         self, caller: Caller, key: str, query: GetObjectQuery
@@ -191,11 +201,20 @@ class Storage:
     async def list(self, caller: Caller, query: ListObjectsQuery) -> Versioned[ObjectPage]:
         """A page of objects in byte order of their keys."""
         state = await state_for(self._node, caller, query.as_of)
-        found = inventory.in_key_order(state.inventory, query.prefix, query.after)
+        found = self._in_order(state, query)
         page = found[: query.limit]
         more = page[-1].key if len(found) > query.limit else None
         rows = [presentation.listed(version) for version in page]
         return Versioned(ObjectPage(rows, more), state.head.seq)
+
+    def _in_order(self, state: State, query: ListObjectsQuery) -> Sequence[Stored]:
+        """The versions of the page and the next one. Of the past it costs the number of all keys."""
+        if state.head.seq != self._node.state.head.seq:
+            return inventory.in_key_order(state.inventory, query.prefix, query.after)
+        keys = self._present.index().keys(query.prefix, query.after)
+        # The index has every key; the state has those that the caller may read.
+        versions = (inventory.current(state.inventory, key) for key in keys)
+        return [*islice((each for each in versions if each is not None), query.limit + 1)]
 
 
 def takes_changes(key: str) -> bool:
@@ -203,16 +222,9 @@ def takes_changes(key: str) -> bool:
     return not is_reserved(key)
 
 
-def _entry_name(prefix: str, key: str) -> str:
-    """What follows the prefix, up to and with the next `/`."""
-    folder, slash, _ = key[len(prefix) :].partition("/")
-    return folder + slash
-
-
-def _folder_entry(name: str, versions: Sequence[Stored]) -> FolderEntry:
-    last = max(versions, key=lambda each: each.seq)
-    size_bytes = sum(each.size_bytes for each in versions)
-    return FolderEntry(name, len(versions), size_bytes, last.at, last.seq)
+def _folder_entry(entry: Entry) -> FolderEntry:
+    newest = entry.newest
+    return FolderEntry(entry.name, entry.objects, entry.size_bytes, newest.at, newest.seq)
 
 
 def _check_key(key: str, *, writing: bool) -> None:

@@ -32,9 +32,11 @@ PAGES = {
     "the newest events": "/console/journal",
     "events of a type among the newest 1,000": "/console/journal?type=dataset_registered",
     "events from the middle": f"/console/journal?before={EVENTS // 2}",
+    "the newest events about a dataset": "/console/journal?dataset=Dataset_77",
     "an event": f"/console/event/{EVENTS // 2}",
     "a dataset's history": "/console/dataset/Dataset_77?tab=history",
     "storage": "/console/storage",
+    "a folder of 11,000": "/console/storage?prefix=datasets%2F",
     "views": "/console/views",
 }
 

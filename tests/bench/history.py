@@ -35,6 +35,7 @@ from lakehouse.service.catalog.use_case import Catalog
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.history.feed import Feed
 from lakehouse.service.history.journal import JournalReads
+from lakehouse.service.index.entity_chains import EntityChains
 from lakehouse.service.sql.queries import Queries
 from projections.codec import encode_state
 from tests.bench.long_journal import long_journal
@@ -116,14 +117,14 @@ async def _own_history(bucket: MemoryBucket | LocalBucket) -> float:
         commands = [RegisterDataset(f"d{number}_{n}", "f", (), None) for n in range(100)]
         commands.append(RegisterDataset("t", "f", (), number))
         await asyncio.gather(*(node.writer.submit(each, context()) for each in commands))
-    found = await Catalog(node).history(CALLER, "t", HistoryQuery())
+    found = await Catalog(node, EntityChains(node)).history(CALLER, "t", HistoryQuery())
     positions = [event.position for event in found.body.events]
     if isinstance(bucket, CountingBucket):
         bucket.asked.clear()
     ratios = []
     for _ in range(ROUNDS):
         began_s = time.perf_counter()
-        await Catalog(node).history(CALLER, "t", HistoryQuery())
+        await Catalog(node, EntityChains(node)).history(CALLER, "t", HistoryQuery())
         middle_s = time.perf_counter()
         for position in positions:
             await bucket.read(slot_key(position))
@@ -207,7 +208,7 @@ async def beside_commits() -> str:
     ratios, costs = [], []
     with tempfile.TemporaryDirectory() as directory:
         node = await node_on(await LocalBucket.open(Path(directory)))
-        feed = Feed(node, JournalReads(node))
+        feed = Feed(node, JournalReads(node, EntityChains(node)))
         for _ in range(BESIDE_ROUNDS):
             alone, alone_s = await _commits(node)
             others = [asyncio.create_task(_listen(node, feed)) for _ in range(LISTENERS)]

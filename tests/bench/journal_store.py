@@ -18,6 +18,7 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.errors import RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog.use_case import Catalog
+from lakehouse.service.index.entity_chains import EntityChains
 from tests.s3_server import S3Server
 
 COMMITS = 200
@@ -77,7 +78,9 @@ async def requests_of_commits(directory: Path) -> tuple[float, dict[str, int]]:
     made, slots = bucket.counted.total(), node.state.head.position - 1
     bucket.counted.clear()
     try:
-        await Catalog(node).drop(Caller("bench", node.clock.monotonic()), "absent")
+        await Catalog(node, EntityChains(node)).drop(
+            Caller("bench", node.clock.monotonic()), "absent"
+        )
         raise SystemExit("what is not there was dropped")
     except RefusedError:
         proof = dict(bucket.counted)
@@ -98,7 +101,9 @@ async def requests_of_opening(directory: Path) -> dict[str, int]:
 
 async def _register(node: Node, number: int) -> None:
     request = RegisterRequest(f"d{number}", "v1", (), 0)
-    await Catalog(node).register(Caller("bench", node.clock.monotonic()), request, b"")
+    await Catalog(node, EntityChains(node)).register(
+        Caller("bench", node.clock.monotonic()), request, b""
+    )
 
 
 async def _put(bucket: Bucket, key: str, body: bytes) -> None:

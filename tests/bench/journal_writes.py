@@ -22,6 +22,7 @@ from lakehouse.api.catalog.datasets import RegisterRequest
 from lakehouse.commit.node import Node
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog.use_case import Catalog
+from lakehouse.service.index.entity_chains import EntityChains
 from tests.e2e.process import Lakehouse
 from tests.s3_server import free_ports
 
@@ -99,7 +100,7 @@ def demand_equal(in_journal: int, acknowledged: int) -> None:
 
 
 async def _register_all(node: Node, at_once: int, goes_on: Callable[[], bool]) -> int:
-    catalog, numbers, clock = Catalog(node), itertools.count(), node.clock
+    catalog, numbers, clock = Catalog(node, EntityChains(node)), itertools.count(), node.clock
 
     async def register() -> int:
         done = 0

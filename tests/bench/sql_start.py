@@ -14,6 +14,7 @@ from lakehouse.api.catalog.datasets import ObjectReference, RegisterRequest
 from lakehouse.commit.node import Node
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog.use_case import Catalog
+from lakehouse.service.index.entity_chains import EntityChains
 from tests.bench.sql_asking import whole
 from tests.bench.sql_servers import serving
 
@@ -43,7 +44,7 @@ async def _registered(bucket: Path, name: str) -> None:
     node = await Node.open(await LocalBucket.open(bucket), SystemClock(), random.Random())
     node.start(1.0, lambda: None)
     key = node.state.catalog.datasets[name].objects[0].key
-    catalog = Catalog(node)
+    catalog = Catalog(node, EntityChains(node))
     for first in range(0, DATASETS, AT_ONCE):
         requests = [
             RegisterRequest(f"d{number}", f"v{number}", (ObjectReference(key),))

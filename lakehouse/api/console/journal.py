@@ -11,7 +11,9 @@ class LatestEventsQuery(msgspec.Struct, frozen=True, kw_only=True):
     before: int | None = None
     """Events with a lower number; None: from the last one on."""
     span: int
-    """How many numbers to go back."""
+    """How many numbers to go back, unless for a dataset."""
+    most: int = 50
+    """For a dataset: how many of its events to look at."""
     type: str | None = None
     dataset: str | None = None
     as_of: str | None = None

@@ -1,7 +1,6 @@
 """The catalog: register, show, list, drop and restore datasets, and the history of each."""
 
 import hashlib
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from journal.events import DatasetDropped
@@ -27,11 +26,12 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.rules.datasets import object_missing
 from lakehouse.domain.validation import check_fingerprint, check_name
 from lakehouse.service import presentation, snapshot
-from lakehouse.service.access.permissions import permissions, require
+from lakehouse.service.access.permissions import Permissions, permissions, require
 from lakehouse.service.access.visible import present_for, visible_event
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog.profiles import under
 from lakehouse.service.changes import NOTHING_SHA256, Settled, settle
+from lakehouse.service.index.entity_chains import EntityChains
 from projections import catalog, history
 from projections.catalog import Dataset
 from projections.fold import State
@@ -43,8 +43,9 @@ MAX_OBJECTS = 10_000
 class Catalog:
     """Datasets by name."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, chains: EntityChains) -> None:
         self._node = node
+        self._chains = chains
 
     async def register(
         self, caller: Caller, request: RegisterRequest, payload: bytes
@@ -146,46 +147,49 @@ class Catalog:
     async def history(self, caller: Caller, name: str, query: HistoryQuery) -> Versioned[EventPage]:
         """A page of the events about a name in any spelling, oldest first.
 
-        Costs as many reads as the name has events: they are linked. Raises `dataset_not_found`.
+        Costs a read for each event of the page; the links between all of them are followed once.
+        Raises `dataset_not_found`.
         """
-        state, rows = self._node.state, list[JournalEvent]()
-        async for row in self._about(caller, name, query.after):
-            rows.append(row)
-        rows.reverse()
-        more = rows[query.limit - 1].seq if len(rows) > query.limit else None
-        return Versioned(EventPage(rows[: query.limit], more), state.head.seq)
+        seq, held = self._node.state.head.seq, permissions(self._node, caller)
+        rows = list[JournalEvent]()
+        events = self._chains.oldest_first(self._entity(held, name), query.after)
+        async with aclosing(events) as found:
+            async for header, event in found:
+                shown = visible_event(event, held)
+                if shown is None:
+                    continue
+                if len(rows) == query.limit:
+                    return Versioned(EventPage(rows, rows[-1].seq), seq)
+                rows.append(presentation.journal_event(header, shown))
+        return Versioned(EventPage(rows, None), seq)
 
     async def latest_history(
         self, caller: Caller, name: str, query: LatestHistoryQuery
     ) -> Versioned[LatestHistory]:
-        """The newest events about a name, of those before one.
+        """The newest events about a name, of those before one. Raises `dataset_not_found`.
 
-        Costs as many reads as there are events from the last one on. Raises `dataset_not_found`.
+        Costs a read for each event of the page; the links from the last event on are followed once.
         """
-        seq, rows = self._node.state.head.seq, list[JournalEvent]()
-        async with aclosing(self._about(caller, name, 0)) as found:
-            async for row in found:
+        seq, held = self._node.state.head.seq, permissions(self._node, caller)
+        rows = list[JournalEvent]()
+        events = self._chains.newest_first(self._entity(held, name), query.before)
+        async with aclosing(events) as found:
+            async for header, event in found:
+                shown = visible_event(event, held)
+                if shown is None:
+                    continue
                 if len(rows) == query.limit:
                     return Versioned(LatestHistory(rows, has_older=True), seq)
-                if query.before is None or row.seq < query.before:
-                    rows.append(row)
+                rows.append(presentation.journal_event(header, shown))
         return Versioned(LatestHistory(rows, has_older=False), seq)
 
-    async def _about(
-        self, caller: Caller, name: str, after: int
-    ) -> AsyncGenerator[JournalEvent, None]:
-        """The events about a name in any spelling, newest first, down to `after`."""
+    def _entity(self, held: Permissions, name: str) -> str:
+        """The entity of a name that has events. Raises RefusedError `dataset_not_found`."""
         check_name(name)
-        entity, held = history.dataset_entity(name), permissions(self._node, caller)
-        links = self._node.state.history.links
-        place = links.get(entity) if held.sees(name) else None
-        if place is None:
+        entity = history.dataset_entity(name)
+        if not held.sees(name) or self._chains.newest(entity) is None:
             raise RefusedError(Refused("dataset_not_found", f"there never was a dataset {name}"))
-        while place is not None and place[1] > after:
-            header, event = await self._node.past.event_at(place)
-            if shown := visible_event(event, held):
-                yield presentation.journal_event(header, shown)
-            place, entity = history.previous(event, entity)
+        return entity
 
 
 def _manifest(settled: Settled, name: str) -> Versioned[Manifest]:

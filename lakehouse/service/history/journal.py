@@ -1,13 +1,22 @@
 """The journal as users see it: its head, its events in order, and waiting for an event."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from importlib.metadata import version
 
 import msgspec
 
+from journal.event_lines import Envelope, open_envelope
 from journal.events import Event
-from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
+from journal.slot import (
+    Head,
+    JournalCorrupt,
+    SealedSlot,
+    check_link,
+    envelopes,
+    expect_same,
+    seal_slot,
+)
 from lakehouse.api.audit.entries import OcsfPage
 from lakehouse.api.console.journal import EventGlance, LatestEvents, LatestEventsQuery
 from lakehouse.api.history.journal import EventPage, JournalEvent, JournalHead, ListEventsQuery
@@ -19,6 +28,7 @@ from lakehouse.service import presentation, snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.access.visible import visible_event
 from lakehouse.service.caller import Caller
+from lakehouse.service.index.entity_chains import EntityChains
 from projections import history
 
 SCANNED_SLOTS = 1_000
@@ -32,8 +42,9 @@ MIN_SEQ_WAIT_S = 5.0
 class JournalReads:
     """Reads of the journal itself, up to this node's head."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, chains: EntityChains) -> None:
         self._node = node
+        self._chains = chains
 
     async def wait_for(self, seq: int) -> None:
         """Wait until this node has read event `seq`. Raises RefusedError `not_caught_up`."""
@@ -58,12 +69,13 @@ class JournalReads:
         first = (await self._node.past.slot_of(query.after + 1)).header.position
         last = min(head.position, first + SCANNED_SLOTS - 1)
         read_to = query.after
-        async with aclosing(self._proven(first, head)) as slots:
+        async with aclosing(self._proven(first, last, head)) as slots:
             async for slot in slots:
-                if slot.header.position > last:
-                    break
-                read_to = slot.head.seq
-                for event in _passing(slot, query, permissions(self._node, caller)):
+                read_to = slot.header.first_seq + slot.header.events - 1
+                for envelope in _passing(slot, query.after, query):
+                    event = _shown(envelope, query, permissions(self._node, caller))
+                    if event is None:
+                        continue
                     row = presentation.journal_event(slot.header, event)
                     size_bytes += len(msgspec.json.encode(row))
                     if len(rows) == query.limit or (rows and size_bytes > PAGE_BYTES):
@@ -85,15 +97,38 @@ class JournalReads:
         """
         head = (await snapshot.state_as_of(self._node, query.as_of)).head.seq
         last = head if query.before is None else min(head, max(query.before - 1, 0))
+        if query.dataset:
+            return Versioned(await self._latest_about(caller, query, query.dataset, last), head)
         first = max(1, last - query.span + 1)
         found = list[EventGlance]()
-        after: int | None = first - 1
-        while after is not None and after < last:
-            asked = ListEventsQuery(after, last - after, query.type, query.dataset)
-            page = (await self.events(caller, asked)).body
-            found += [presentation.event_glance(each) for each in page.events if each.seq <= last]
-            after = page.next
+        async with aclosing(self._between(first, last)) as slots:
+            async for slot in slots:
+                held = permissions(self._node, caller)
+                for envelope in _passing(slot, first - 1, query):
+                    if envelope.seq > last:
+                        break
+                    if event := envelope if held.unrestricted else _shown(envelope, query, held):
+                        found.append(presentation.event_glance(slot.header, event))
         return Versioned(LatestEvents(found[::-1], first, last), head)
+
+    async def _latest_about(
+        self, caller: Caller, query: LatestEventsQuery, dataset: str, last: int
+    ) -> LatestEvents:
+        """The newest events about a dataset: by their links, however far they are apart."""
+        held, found = permissions(self._node, caller), list[EventGlance]()
+        if not held.sees(dataset):
+            return LatestEvents([], 1, last)
+        events = self._chains.newest_first(history.dataset_entity(dataset), last + 1)
+        read = 0
+        async with aclosing(events) as mentions:
+            async for header, event in mentions:
+                read += 1
+                if read > query.most:
+                    return LatestEvents(found, event.seq + 1, last)
+                shown = visible_event(event, held)
+                if shown is not None and query.type in (None, shown.type):
+                    found.append(presentation.event_glance(header, shown))
+        return LatestEvents(found, 1, last)
 
     async def ocsf_events(self, caller: Caller, query: ListEventsQuery) -> Versioned[OcsfPage]:
         """The same page as `events`, as events of OCSF."""
@@ -102,31 +137,59 @@ class JournalReads:
         rows = [ocsf.journal_event(each, made_by) for each in page.body.events]
         return Versioned(OcsfPage(rows, page.body.next), page.seq)
 
-    async def _proven(self, first: int, head: Head) -> AsyncGenerator[Slot, None]:
-        """Slots up to `head`, each after the hash in the next one has proved its bytes."""
-        journal = self._node.follower.journal
-        held: Slot | None = None
-        async with aclosing(journal.slots(first)) as slots:
+    async def _between(self, first: int, last: int) -> AsyncGenerator[SealedSlot, None]:
+        """The slots that hold the events `first` to `last`."""
+        if last < first:
+            return
+        position = (await self._node.past.slot_of(first)).header.position
+        head = self._node.state.head
+        async with aclosing(self._proven(position, head.position, head)) as slots:
             async for slot in slots:
+                yield slot
+                if slot.header.first_seq + slot.header.events > last:
+                    return
+
+    async def _proven(self, first: int, last: int, head: Head) -> AsyncGenerator[SealedSlot, None]:
+        """Slots up to `last`, each after the hash in the next one, or in `head`, has proved its bytes."""
+        journal = self._node.follower.journal
+        held: SealedSlot | None = None
+        end = min(last + 1, head.position)
+        async with aclosing(journal.bodies(first, end)) as bodies:
+            async for position, body in bodies:
+                slot = seal_slot(body, position)
                 if held is not None:
                     check_link(held.head, slot, journal.lake.lake)
                     yield held
                 held = slot
-                if slot.head.position == head.position:
-                    expect_same(head, slot)
-                    yield slot
-                    return
-        missing = held.header.position + 1 if held else first
-        raise JournalCorrupt(missing, "it was read before and is absent now")
+        if held is None or held.header.position < end:
+            missing = held.header.position + 1 if held else first
+            raise JournalCorrupt(missing, "it was read before and is absent now")
+        if end == head.position:
+            expect_same(head, held)
+        if end <= last:
+            yield held
 
 
-def _passing(slot: Slot, query: ListEventsQuery, held: Permissions) -> list[Event]:
-    entity = history.dataset_entity(query.dataset) if query.dataset else None
-    seen = (visible_event(event, held) for event in slot.events if event.seq > query.after)
-    return [
-        event
-        for event in seen
-        if event is not None
-        and query.type in (None, event.type)
-        and (entity is None or any(about.entity == entity for about in event.about))
-    ]
+def _passing(
+    slot: SealedSlot, after: int, query: ListEventsQuery | LatestEventsQuery
+) -> Iterator[Envelope]:
+    """The events after a number that pass the query's filters, their data not decoded."""
+    for envelope in envelopes(slot):
+        is_wanted = not query.dataset or _is_about(envelope, query.dataset)
+        if envelope.seq > after and query.type in (None, envelope.type) and is_wanted:
+            yield envelope
+
+
+def _shown(
+    envelope: Envelope, query: ListEventsQuery | LatestEventsQuery, held: Permissions
+) -> Event | None:
+    """The event as the caller sees it; None if it may not see that it is about the queried dataset."""
+    event = visible_event(open_envelope(envelope), held)
+    if event is None or (query.dataset and not _is_about(event, query.dataset)):
+        return None
+    return event
+
+
+def _is_about(event: Envelope | Event, dataset: str) -> bool:
+    entity = history.dataset_entity(dataset)
+    return any(about.entity == entity for about in event.about)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from journal.bucket.keys import MASK_KEY, SESSION_KEY
 from journal.bucket.s3.settings import S3Settings
 from lakehouse.audit.log import AuditLog
 from lakehouse.commit import faults
@@ -49,12 +50,12 @@ from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.replaced_rows import RowReplacement
 from lakehouse.service.ingest.use_case import Ingest
-from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.provenance.use_case import Provenance
 from lakehouse.service.rows.finder import RowFinder
 from lakehouse.service.rows.turns import RowTurns
 from lakehouse.service.rows.use_case import Rows
+from lakehouse.service.secret_key import SecretKey
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
@@ -139,7 +140,8 @@ class Service:
         self.catalog = Catalog(node, chains)
         self.profiles = Profiles(node)
         self._rejections = Rejections(node.clock)
-        self._mask_key = MaskKey(node)
+        self._mask_key = SecretKey(node, MASK_KEY)
+        self.session_key = SecretKey(node, SESSION_KEY)
         self._turns = RowTurns()
         self._add_sql(resources, limits)
         self._add_uploads(resources, limits)

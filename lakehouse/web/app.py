@@ -87,7 +87,7 @@ class Edge(ConnectionServer):
         self._attempts = Attempts()
         self._metrics_open = metrics_open
         self._holds_bucket = holds_bucket
-        self._visits = Visits(service, Sessions(clock))
+        self._visits = Visits(service, Sessions(service.session_key, clock))
 
     def pre_shutdown(self) -> None:
         """End streams before connections are waited for: they would never end by themselves."""
@@ -147,6 +147,9 @@ class Edge(ConnectionServer):
         request[VISITS] = self._visits
         if is_page(request):
             request[PAGE_PROBLEM] = page_problem
+        is_browser = is_page(request) or "Cookie" in request.headers
+        if is_browser and not self._service.authentication.is_open():
+            await self._visits.sessions.load()
         exchange = Exchange(request, identity, self._service.clock.monotonic(), self._surface)
         route = exchange.route
         request[ROUTE] = (route.method, route.path)
@@ -174,7 +177,7 @@ class Edge(ConnectionServer):
         session = None if authorization else self._session(request)
         if session is not None:
             found = self._service.authentication.resume(
-                session.principal, session.token_id, session.signed_until
+                session.principal, session.token_id, session.signed_until, session.seq
             )
             request[SESSION] = session
             return found

@@ -1,6 +1,8 @@
 """Signing in to the console, and the sessions that it opens."""
 
+import random
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,11 @@ from manual_clock import ManualClock
 from principals import closed, principal, token
 from raw_http import Client
 
-from lakehouse.console.sessions import LIFETIME_S, MAX_OF_PRINCIPAL, Sessions
+from journal.bucket.keys import SESSION_KEY
+from journal.bucket.memory import MemoryBucket
+from lakehouse.commit.node import Node
+from lakehouse.console.sessions import LIFETIME_S, Session, Sessions
+from lakehouse.service.secret_key import SecretKey
 
 
 def test_a_token_is_exchanged_for_a_session(shut: Lake) -> None:
@@ -108,16 +114,81 @@ def test_a_page_s_script_is_not_asked_for_a_password(shut: Lake) -> None:
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="lakehouse"')
 
 
-async def test_a_session_lasts_so_long_and_there_are_so_many() -> None:
+async def test_a_session_lasts_so_long() -> None:
     clock = ManualClock()
-    sessions = Sessions(clock)
-    first = sessions.open("ana", "id")
-    assert sessions.find(first) is not None
-    for _ in range(MAX_OF_PRINCIPAL):
-        last = sessions.open("ana", "id")
-    assert sessions.find(first) is None
-    await clock.advance(LIFETIME_S + 1)
-    assert sessions.find(last) is None
+    node = await Node.open(MemoryBucket(), clock, random.Random(1))
+    sessions = Sessions(SecretKey(node, SESSION_KEY), clock)
+    assert sessions.find("anything") is None
+    await sessions.load()
+    cookie = sessions.seal(Session("ana", "id", 7, sessions.now()))
+    found = sessions.find(cookie)
+    assert found is not None and (found.principal, found.seq) == ("ana", 7)
+    await clock.advance(LIFETIME_S)
+    assert sessions.find(cookie) is not None
+    await clock.advance(1)
+    assert sessions.find(cookie) is None
+
+
+async def test_a_cookie_that_was_changed_or_sealed_elsewhere_is_none() -> None:
+    clock = ManualClock()
+    sessions, others = [
+        Sessions(
+            SecretKey(await Node.open(MemoryBucket(), clock, random.Random(1)), SESSION_KEY), clock
+        )
+        for _ in range(2)
+    ]
+    for each in (sessions, others):
+        await each.load()
+    cookie = sessions.seal(Session("ana", "id", 7, sessions.now()))
+    assert others.find(cookie) is None
+    raw = urlsafe_b64decode(cookie)
+    for number in range(len(raw)):
+        changed = raw[:number] + bytes([raw[number] ^ 1]) + raw[number + 1 :]
+        assert sessions.find(urlsafe_b64encode(changed).decode()) is None
+    for odd in ("", "=", "ä", "AAAA", cookie[:-4], cookie + "A", "\udc80"):
+        assert sessions.find(odd) is None
+    assert sessions.find(cookie) is not None
+
+
+def test_a_session_is_one_on_every_process(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "b", queries=False) as first:
+        first.token = closed(first)
+        assert first.ingest(f"name={SEEN}").status == 200
+        with running_lake(tmp_path / "b", queries=False) as second:
+            browsing, other = Browsing(first.port), Browsing(second.port)
+            shown = browsing.get("/console/sign-in")
+            # The form of one process, sent to the other one.
+            other.post("/console/sign-in", {"token": first.token}, proof_in(shown))
+            browsing.cookies = other.cookies
+            page = browsing.get("/console/datasets")
+            assert page.status == 200 and b"Sign out" in page.body
+            theme = other.post("/console/theme", {"theme": "dark"}, proof_in(page))
+            assert theme.status == 303
+            kept = dict(other.cookies)
+            everywhere = {"everywhere": "true"}
+            assert browsing.post("/console/sign-out", everywhere, proof_in(page)).status == 303
+            other.cookies = kept
+            seq = first.ask("GET", "/v1/journal/head").json["seq"]
+            waited = other.get("/console/datasets", **{"X-Min-Seq": str(seq)})
+            assert waited.status in (200, 401), "refused before it waited, or after"
+            refused = other.get("/console/datasets")
+            assert refused.status == 401 and b"The session has ended" in refused.body
+            events = first.ask("GET", f"/v1/journal/events?after={seq - 1}").json["events"]
+            assert [(each["type"], each["actor"], each["reason"]) for each in events] == [
+                ("principal_put", "ana", "signed out everywhere")
+            ]
+            assert other.sign_in(first.token).status == 303
+            assert other.get("/console/datasets").status == 200
+
+
+def test_a_change_of_the_principal_ends_its_sessions(shut: Lake) -> None:
+    principal(shut, "moving", {SEEN: ["read"]})
+    browsing = Browsing(shut.port)
+    browsing.sign_in(token(shut, "moving"))
+    assert browsing.get("/console/datasets").status == 200
+    body = {"kind": "service"}
+    assert shut.ask("PUT", "/v1/access/principals/moving", body).status == 200
+    assert browsing.get("/console/datasets").status == 401
 
 
 def test_over_tls_a_cookie_is_of_this_host_alone(tmp_path: Path) -> None:

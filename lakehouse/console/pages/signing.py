@@ -4,6 +4,7 @@ Must never send a token back: a page that refuses one does not show it.
 """
 
 from lakehouse.console.page import Page, Redirect
+from lakehouse.console.sessions import Session
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.service import Service
@@ -32,17 +33,19 @@ async def sign_in(service: Service, visit: Visit) -> Redirect:
     found = await service.authentication.identify([f"Bearer {given}"])
     if found.principal is None or found.token is None:
         return Redirect(location=HOME)
-    cookie = visit.sessions.open(found.principal, found.token, found.signed_until)
+    session = Session(
+        found.principal, found.token, visit.head_seq, visit.sessions.now(), found.signed_until
+    )
+    cookie = visit.sessions.seal(session)
     return Redirect(location=local(visit.form.get("next", "")), session=cookie)
 
 
-async def sign_out(_service: Service, visit: Visit) -> Redirect:
+async def sign_out(service: Service, visit: Visit) -> Redirect:
     """POST /console/sign-out."""
     if visit.session is not None:
         if visit.form.get("everywhere"):
-            visit.sessions.close_all(visit.session.principal)
-        else:
-            visit.sessions.close(visit.session)
+            await service.access.end_sessions(visit.session.principal)
+        visit.sessions.close(visit.session)
     return Redirect(location=f"{ROOT}/sign-in", session="")
 
 

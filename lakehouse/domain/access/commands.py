@@ -10,7 +10,10 @@ class AccessCommand(msgspec.Struct, frozen=True):
 
 
 class PutPrincipal(AccessCommand, frozen=True):
-    """Make or replace a principal. `first`: only while the lake has none."""
+    """Make or replace a principal. `first`: only while the lake has none.
+
+    `renewed`: an event even if nothing differs: it ends the principal's sessions.
+    """
 
     name: str
     kind: str
@@ -19,6 +22,7 @@ class PutPrincipal(AccessCommand, frozen=True):
     disabled: bool = False
     limits: PrincipalLimits = PrincipalLimits()
     first: bool = False
+    renewed: bool = False
 
 
 class DropPrincipal(AccessCommand, frozen=True):

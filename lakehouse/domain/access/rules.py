@@ -69,8 +69,8 @@ def _put_principal(now: Access, command: PutPrincipal) -> Decision:
     stays = command.admin and not command.disabled
     if live is not None and not stays and (refused := _last_admin(now, live)):
         return refused
-    data = PrincipalPut(*msgspec.structs.astuple(command)[:-1])
-    if live is not None and _same(live, data):
+    data = PrincipalPut(*msgspec.structs.astuple(command)[:-2])
+    if live is not None and _same(live, data) and not command.renewed:
         return Unchanged(live.seq)
     return data
 

@@ -79,14 +79,17 @@ class Authentication:
             raise _refused("the header Authorization has no token of this lake")
         return self._of_token(token[1], token[2])
 
-    def resume(self, principal: str, token_id: str, signed_until: str | None) -> Identity:
-        """The principal of a token that was proven before. Raises RefusedError `unauthenticated`.
+    def resume(self, principal: str, token_id: str, signed_until: str | None, seq: int) -> Identity:
+        """The principal of a token that was proven at event `seq`. Raises RefusedError `unauthenticated`.
 
         For sessions: it is refused as soon as the token is revoked or expired, or its principal
-        disabled. An open lake has no principals.
+        disabled, changed or signed out everywhere. An open lake has no principals.
         """
         if self.is_open():
             return Identity()
+        known = access.find(self._node.state.access, principal)
+        if known is not None and known.seq > seq:
+            raise _refused("the principal was changed or signed out everywhere since the sign-in")
         if signed_until is None:
             return self._valid(token_id)
         if signed_until <= format_at(self._node.clock.now()):

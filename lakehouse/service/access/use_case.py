@@ -85,6 +85,23 @@ class Access:
         seq = await self._settled(caller, command, payload)
         return Versioned(self._principal(name), seq)
 
+    async def end_sessions(self, principal: str) -> None:
+        """End all sessions of a principal, on every process: it is put again as it is.
+
+        Raises RefusedError `principal_not_found`, and what settle raises.
+        """
+        live = access.find(self._node.state.access, principal)
+        if live is None:
+            detail = f"there is no principal {principal[:128]}"
+            raise RefusedError(Refused("principal_not_found", detail))
+        command = PutPrincipal(
+            *(live.name, live.kind, live.admin, live.profile, live.disabled, live.limits),
+            renewed=True,
+        )
+        caller = Caller(live.name, self._node.clock.monotonic(), principal=live.name)
+        caller = msgspec.structs.replace(caller, reason="signed out everywhere")
+        await settle(self._node, command, caller, NOTHING_SHA256)
+
     async def show_principal(self, caller: Caller, name: str) -> Versioned[Principal]:
         """A principal. Raises RefusedError: `forbidden`, `principal_not_found`."""
         require_admin(self._node, caller)

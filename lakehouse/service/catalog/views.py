@@ -18,7 +18,7 @@ from lakehouse.service.access.permissions import require
 from lakehouse.service.access.visible import state_for
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, settle
-from lakehouse.service.mask_key import MaskKey
+from lakehouse.service.secret_key import SecretKey
 from lakehouse.service.sql.use_case import Sql
 from projections import catalog
 from projections.definitions import ViewDefinition
@@ -34,7 +34,7 @@ MAX_COLUMNS = 10_000
 class Views:
     """The views of one node's lake."""
 
-    def __init__(self, node: Node, sql: Sql, mask_key: MaskKey) -> None:
+    def __init__(self, node: Node, sql: Sql, mask_key: SecretKey) -> None:
         self._node = node
         self._sql = sql
         self._mask_key = mask_key

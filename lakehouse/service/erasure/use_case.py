@@ -27,8 +27,8 @@ from lakehouse.service.erasure.successors import Successors
 from lakehouse.service.erasure.unregistered import Unregistered
 from lakehouse.service.erasure.versions import Versions
 from lakehouse.service.gc.collector import GarbageCollector
-from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.rows.finder import RowFinder
+from lakehouse.service.secret_key import SecretKey
 
 MAX_WHERE_CHARACTERS = 64 * 1024
 
@@ -42,7 +42,7 @@ class Erasure:
         finder: RowFinder,
         copies: LocalCopies,
         collector: GarbageCollector,
-        mask_key: MaskKey,
+        mask_key: SecretKey,
         pool: Executor,
     ) -> None:
         self._node = node

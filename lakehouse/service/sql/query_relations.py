@@ -15,7 +15,7 @@ from lakehouse.query.relations import RelationName, inner_name, parse_relation
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.access.visible import lens, visible
-from lakehouse.service.mask_key import MaskKey
+from lakehouse.service.secret_key import SecretKey
 from lakehouse.service.sql import near_names
 from lakehouse.service.sql.fixed_relations import FixedRelations
 from lakehouse.service.sql.query_objects import QueryObjects
@@ -53,7 +53,7 @@ class QueryRelations:
         loan: Loan,
         moments: FixedRelations,
         objects: QueryObjects,
-        mask_key: MaskKey,
+        mask_key: SecretKey,
         held: Permissions,
         profile: Profile | None = None,
         *,

@@ -23,8 +23,8 @@ from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.access.quotas import Quotas
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog.profiles import profile_for
-from lakehouse.service.mask_key import MaskKey
 from lakehouse.service.objects import VerifiedObjects
+from lakehouse.service.secret_key import SecretKey
 from lakehouse.service.sql.answers import Answer, Answers
 from lakehouse.service.sql.queries import Queries, QueryRecord
 from lakehouse.service.sql.query_objects import QueryObjects
@@ -57,7 +57,7 @@ class Sql:
         system_dir: Path,
         cache_bytes: int,
         rejections: LogRows,
-        mask_key: MaskKey,
+        mask_key: SecretKey,
         quotas: Quotas,
     ) -> None:
         self.queries = Queries(node, quotas)

@@ -42,6 +42,11 @@ def session_of(request: web.BaseRequest, sessions: Sessions, *, is_page: bool) -
     return session
 
 
+def sends_session(request: web.BaseRequest) -> bool:
+    """Whether the browser has signed in before: its cookie may be of a session that has ended."""
+    return cookie(request, _name(request)) is not None
+
+
 def cookie(request: web.BaseRequest, name: str) -> str | None:
     """The value of a cookie; None where the browser sent none, or what cannot be read."""
     try:

@@ -18,12 +18,13 @@ from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.domain.errors import CODES, Refused
 from lakehouse.service.caller import Caller
 from lakehouse.service.service import Service
-from lakehouse.web.browser.cookies import SCHEME, SESSION, theme_of
+from lakehouse.web.browser.cookies import SCHEME, SESSION, sends_session, theme_of
 from lakehouse.web.http.exchange import DEFAULT_ACTOR, TARGET, target
 
 VISIT = web.RequestKey("VISIT", Visit)
 """Set on a request for a page, once its caller is known."""
 _NONCE_BYTES = 18
+SESSION_ENDED = "the session has ended; sign in again"
 
 
 class Visits:
@@ -84,7 +85,8 @@ def page_problem(request: web.BaseRequest, refused: Refused, request_id: str) ->
         return page_response(error_page(refused, request_id), visit)
     tried = "token" in visit.form
     wanted = visit.form.get("next", "") if tried else _target_of(request)
-    page = sign_in_page(wanted, refused.detail if tried or visit.session else "", status=401)
+    ended = SESSION_ENDED if sends_session(request) else ""
+    page = sign_in_page(wanted, refused.detail if tried else ended, status=401)
     return page_response(page, msgspec.structs.replace(visit, session=None))
 
 

@@ -57,6 +57,8 @@ def test_the_first_principal_is_put_once() -> None:
 def test_a_principal_is_put_again_only_to_change_it() -> None:
     state = given(ANA, BO)
     assert decided(state, PutPrincipal("Bo", "service")) == Unchanged(2)
+    renewed = PutPrincipal("Bo", "service", renewed=True)
+    assert decided(state, renewed) == PrincipalPut("Bo", "service")
     limits = PrincipalLimits(queries=1)
     assert decided(state, PutPrincipal("Bo", "service", limits=limits)) == PrincipalPut(
         "Bo", "service", False, None, False, limits

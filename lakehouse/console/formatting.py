@@ -6,6 +6,7 @@ from datetime import datetime
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEPS = ((60, "s"), (3_600, "min"), (86_400, "h"), (86_400 * 30, "d"))
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|FLOAT|DOUBLE|DECIMAL\(.*\)")
+_HASHES = re.compile("[0-9a-f]{32,}")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -15,6 +16,17 @@ _INVISIBLE = re.compile(
 def count(number: int | None) -> str:
     """12,500; an em dash for a number that is not known."""
     return "—" if number is None else f"{number:,}"
+
+
+def sentence(text: str) -> str:
+    """A refusal as a sentence: with a capital letter and a full stop."""
+    ends = text.rstrip()[-1:] in (".", "!", "?", "…", ":", "}", "]")
+    return f"{text[:1].upper()}{text[1:]}{'' if not text or ends else '.'}"
+
+
+def short_key(key: str) -> str:
+    """A key whose hashes show their first eight digits: it is read, not copied."""
+    return _HASHES.sub(lambda found: f"{found[0][:8]}…", key)
 
 
 def size(size_bytes: int | None) -> str:
@@ -49,6 +61,11 @@ def moment(at: str) -> str:
 def is_number(type_: str) -> bool:
     """Whether the values of a DuckDB type are numbers, which stand at the right."""
     return _NUMBERS.fullmatch(type_) is not None
+
+
+def is_time(type_: str) -> bool:
+    """Whether the values of a DuckDB type are dates or times, which must not be broken into lines."""
+    return type_.startswith(("DATE", "TIME"))
 
 
 def visible(text: str) -> str:

@@ -27,6 +27,7 @@ from lakehouse.console.visit import (
     principal_path,
     view_path,
 )
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import CODES, Refused
 
 
@@ -57,6 +58,9 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "count": formatting.count,
+        "counted": counted,
+        "sentence": formatting.sentence,
+        "short_key": formatting.short_key,
         "size": formatting.size,
         "moment": formatting.moment,
         "exact": _exact,
@@ -73,6 +77,7 @@ def _environment() -> Environment:
         "random_key": lambda: secrets.token_hex(16),
         "inline": _inline,
         "is_number": formatting.is_number,
+        "is_time": formatting.is_time,
         "paths": frozenset(each.path for each in CONSOLE_PAGES),
         "quoted": quoted,
         "restore_path": RESTORE,

@@ -64,7 +64,8 @@ class Visitor:
     def check(self) -> None:
         """Fails if anything has gone wrong in this tab so far."""
         violations = self.page.evaluate("() => window.violations ?? []")
-        assert [*self.problems, *violations] == []
+        found = [*self.problems, *violations]
+        assert found == [], found
 
     def check_accessible(self) -> None:
         """Fails if axe finds a violation on the page as it is now, light or dark."""

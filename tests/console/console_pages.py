@@ -50,7 +50,7 @@ PAGES = {
     "hostile-history": Shown("/console/dataset/hostile?tab=history", "hostile"),
     "undo": Shown("/console/undo?seq=2", "Undo event 2"),
     "undo-refused": Shown("/console/undo?seq=5", "Undo event 5"),
-    "restore": Shown("/console/restore?name=sales&to=1", "Restore sales as of 1"),
+    "restore": Shown("/console/restore?name=sales&to=1", "Restore sales as of event 1"),
     "storage": Shown("/console/storage", "Storage"),
     "storage-folder": Shown("/console/storage?prefix=raw%2F2026%2F", "Storage"),
     "storage-none": Shown("/console/storage?prefix=nothing%2F", "Storage"),

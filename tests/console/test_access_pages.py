@@ -38,7 +38,7 @@ def test_an_admin_makes_a_principal_grants_and_issues_a_token_once(
         page.get_by_role("link", name="Access").click()
         visitor.check_accessible()
         page.get_by_label("Name").fill("bo")
-        page.get_by_role("button", name="Make").click()
+        page.get_by_role("button", name="Create").click()
         page.wait_for_url("**/console/principal/bo")
         page.get_by_label("On", exact=True).fill("sales")
         page.get_by_role("button", name="Grant").click()
@@ -52,10 +52,10 @@ def test_an_admin_makes_a_principal_grants_and_issues_a_token_once(
         assert bo.ask("GET", "/v1/catalog/manifest/sales").status == 200
         assert bo.ask("GET", "/v1/catalog/manifest/salaries").status == 404
         page.get_by_role("button", name=re.compile("Revoke")).click()
-        expect(page.get_by_text("No token.")).to_be_visible()
+        expect(page.get_by_text("No tokens.")).to_be_visible()
         assert bo.ask("GET", "/v1/access/me").status == 401
         page.get_by_role("button", name="Remove the grant on sales").click()
-        expect(page.get_by_text("Nothing is granted.")).to_be_visible()
+        expect(page.get_by_text("No grants.")).to_be_visible()
         page.get_by_role("button", name="Drop bo").click()
         page.wait_for_url("**/console/access")
         expect(page.get_by_role("link", name="bo", exact=True)).to_have_count(0)
@@ -71,7 +71,7 @@ def test_a_form_that_is_sent_twice_shows_no_second_token(shut: Lake) -> None:
     again = browsing.post("/console/access/issue", fields, proof)
     assert (first.status, again.status) == (200, 200)
     assert b"lh_" in first.body
-    assert b"lh_" not in again.body and b"was sent before" in again.body
+    assert b"lh_" not in again.body and b"was already sent" in again.body
 
 
 def test_a_reader_sees_only_itself_and_changes_nothing(shut: Lake) -> None:

@@ -273,6 +273,6 @@ def test_a_lake_without_datasets_says_how_to_begin(tmp_path: Path) -> None:
         lake.token = closed(lake)
         reader = principal(lake, "reader")
         assert (
-            "An admin can give you the right"
+            "An admin can grant you the right"
             in reader.ask("GET", "/console/datasets").body.decode()
         )

@@ -71,11 +71,32 @@ def test_a_violation_of_the_policy_is_noticed(visit: Visit) -> None:
             visitor.check()
 
 
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.createElement('script').src = '/x.js'",
+        "new DOMParser().parseFromString('<b>x</b>', 'text/html')",
+        "trustedTypes.createPolicy('another', {createHTML: (text) => text})",
+        "trustedTypes.createPolicy('htmx', {createHTML: (text) => text})",
+        "trustedTypes.createPolicy('console', {createHTML: (text) => text})",
+    ],
+)
+def test_no_script_makes_markup_or_code_of_a_string(visit: Visit, attempt: str) -> None:
+    with visit() as visitor:
+        visitor.open("/console/sql")
+        visitor.page.wait_for_load_state("networkidle")
+        refused = f"() => {{ try {{ {attempt}; return 'done' }} catch (e) {{ return e.name }} }}"
+        assert visitor.page.evaluate(refused) == "TypeError"
+
+
 def test_what_is_not_accessible_is_noticed(visit: Visit) -> None:
     with visit() as visitor:
         visitor.open("/console/datasets")
         visitor.page.evaluate(
-            "() => document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"data:,\">')"
+            "() => { const e = document.createElement('img'); e.src = 'data:,'; "
+            "document.querySelector('h1').after(e) }"
         )
         with pytest.raises(AssertionError):
             visitor.check_accessible()

@@ -56,7 +56,7 @@ def test_rows_are_shown_in_parts_and_by_a_condition(lake: Lake) -> None:
     some = lake.ask("GET", "/console/dataset/sales?tab=rows&where=id+>+197+--+sold")
     assert some.body.count(b'class="why"') == 3
     then = lake.ask("GET", "/console/dataset/sales?tab=rows&where=id+=+900&as_of=1")
-    assert "No row fulfils the condition" in text_of(then.body)
+    assert "No row matches the condition" in text_of(then.body)
 
 
 @pytest.mark.parametrize("where", ["nothing = 1", "id = ", "1) UNION (SELECT 1"])
@@ -106,7 +106,7 @@ def test_what_cannot_be_undone_says_why_and_offers_nothing(own: Lake) -> None:
     own.ingest("name=t", "a\n2\n")
     page = own.ask("GET", "/console/undo?seq=1")
     assert page.status == 200
-    assert "That cannot be done" in text_of(page.body)
+    assert "is not possible" in text_of(page.body)
     assert b'action="/console/undo"' not in page.body
 
 
@@ -115,7 +115,7 @@ def test_a_dropped_dataset_is_restored_from_its_history(own: Lake) -> None:
     own.drop("t")
     browsing = Browsing(own.port)
     history = browsing.get("/console/dataset/t?tab=history")
-    assert "not in the lake" in text_of(history.body)
+    assert "does not exist now" in text_of(history.body)
     assert b"/console/restore?name=t&amp;to=1" in history.body
     page = browsing.get("/console/restore?name=t&to=1")
     answer = browsing.post("/console/restore", {"name": "t", "to": "1"}, proof_in(page))
@@ -136,13 +136,13 @@ def test_a_quarantine_is_mended_in_the_browser(own: Lake) -> None:
     assert "line 2" in text_of(checked.body)
     fields["content"] = "a,b\r\n2,y\r\n"
     checked = browsing.post("/console/dataset/t?tab=quarantine", fields, proof_in(page))
-    assert "1 row fits. Nothing was changed yet." in text_of(checked.body)
+    assert "1 row fits. Nothing has changed yet." in text_of(checked.body)
     assert own.head() == 1
     del fields["check"]
     loaded = browsing.post("/console/dataset/t?tab=quarantine", fields, proof_in(page))
     assert loaded.status == 303, loaded
     assert own.sql("SELECT a, b FROM t ORDER BY a").json["rows"] == [[1, "x"], [2, "y"], [3, "z"]]
-    assert "No row is in quarantine" in text_of(
+    assert "No rows are in quarantine" in text_of(
         browsing.get("/console/dataset/t?tab=quarantine").body
     )
 

@@ -25,12 +25,12 @@ def test_garbage_is_listed_and_then_collected(browser: Browser, own: Lake) -> No
         visitor.open("/console/upkeep")
         page = visitor.page
         page.get_by_label("Unused for").fill("0s")
-        page.get_by_role("button", name="List them").click()
-        expect(page.get_by_role("heading", name="May be removed")).to_be_visible()
+        page.get_by_role("button", name="Preview garbage").click()
+        expect(page.get_by_role("heading", name="Can be removed")).to_be_visible()
         assert own.sql("SELECT a FROM t", as_of=1).status == 200
         page.get_by_label("Reason").fill("make room")
         page.get_by_role("button", name="Remove").click()
-        expect(page.locator("#tasks")).to_contain_text("objects were deleted")
+        expect(page.locator("#tasks")).to_contain_text("objects deleted")
     assert own.sql("SELECT a FROM t", as_of=1).status == 410
     assert own.sql("SELECT a FROM t").json["rows"] == [[2]]
     events = own.ask("GET", "/v1/journal/events").json["events"]
@@ -43,8 +43,8 @@ def test_small_objects_are_previewed_and_merged(browser: Browser, own: Lake) -> 
     with visiting(browser, own) as visitor:
         visitor.open("/console/upkeep")
         page = visitor.page
-        page.get_by_role("button", name="Preview").click()
-        expect(page.get_by_role("heading", name="Would be merged")).to_be_visible()
+        page.get_by_role("button", name="Preview the merge").click()
+        expect(page.get_by_role("heading", name="Can be merged")).to_be_visible()
         assert len(own.manifest("t").json["objects"]) == 4
         page.get_by_role("button", name="Merge", exact=True).click()
         expect(page.locator("#tasks tbody tr")).to_contain_text("t")
@@ -81,8 +81,8 @@ def test_the_checks_show_what_they_find(browser: Browser, own: Lake) -> None:
         page, tasks = visitor.page, visitor.page.locator("#tasks article")
         visitor.open("/console/upkeep")
         page.get_by_role("button", name="Verify the journal").click()
-        expect(tasks.first).to_contain_text("slots are whole and linked, to event 1")
-        page.get_by_role("button", name="Store a checkpoint").click()
+        expect(tasks.first).to_contain_text("The journal is intact")
+        page.get_by_role("button", name="Create a checkpoint").click()
         expect(tasks.first).to_contain_text("Stored as")
         page.get_by_role("button", name="Verify the objects").click()
         expect(tasks.first).to_contain_text("All 1 objects have the bytes")
@@ -97,7 +97,7 @@ def test_a_task_that_takes_longer_shows_its_result_by_itself(browser: Browser, o
     with visiting(browser, own) as visitor:
         page, task = visitor.page, visitor.page.locator("#tasks article").first
         visitor.open("/console/upkeep")
-        page.get_by_role("button", name="Examine the store").click()
+        page.get_by_role("button", name="Check the store").click()
         expect(task.locator(".heading .badge")).to_have_text("done")
         assert set(task.locator("tbody .badge").all_inner_texts()) == {"holds"}
         expect(task.locator("tbody tr").first).to_contain_text("clock")

@@ -83,7 +83,7 @@ def test_what_is_wrong_with_a_file_is_said_beside_it(visit: Visit, lake: Lake) -
         expect(visitor.page.get_by_role("button", name="Load 2 files")).to_be_disabled()
         cards.first.get_by_label("Bad rows").select_option("quarantine")
         state = cards.first.locator("[data-part=state]")
-        expect(state).to_have_text("1 rows, 1 in quarantine: ready to load")
+        expect(state).to_have_text("1 row, 1 in quarantine: ready to load")
         cards.first.get_by_role("button", name="Remove").click()
         expect(visitor.page.get_by_role("button", name="Load", exact=True)).to_be_enabled()
         visitor.check()

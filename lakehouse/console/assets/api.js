@@ -25,3 +25,15 @@ export class Api {
     return response.ok ? response.json() : null;
   }
 }
+
+/** Only this module can use the policy; browsers without Trusted Types need none. */
+const PAGES = globalThis.trustedTypes?.createPolicy("console", { createHTML: (text) => text });
+
+/** A page of this console that the server renders now, its scripts inert; null if it was refused. */
+export async function fetchPage(url) {
+  const response = await fetch(url, { cache: "no-store" });
+  if (!response.ok) return null;
+  const text = await response.text(), page = document.createElement("template");
+  page.innerHTML = PAGES?.createHTML(text) ?? text;
+  return page.content;
+}

@@ -1,6 +1,6 @@
 // The SQL page: connects editor, runs, grid, chart, history and address. Owns the order of what happens.
 
-import { Api } from "console/api.js";
+import { Api, fetchPage } from "console/api.js";
 import { addressOf, exportOf, stateOf } from "console/sql-address.js";
 import { ChartPanel } from "console/sql-chart-panel.js";
 import { Dialogs } from "console/sql-dialogs.js";
@@ -195,11 +195,9 @@ class SqlPage {
 
   /** The page as the server renders it for this address has the equivalents of the statement. */
   async #refreshEquivalents() {
-    const response = await fetch(location.href, { cache: "no-store" });
-    if (!response.ok) return;
-    const page = document.createElement("template");
-    page.innerHTML = await response.text();
-    const found = page.content.getElementById("equivalents");
+    const page = await fetchPage(location.href);
+    if (page === null) return;
+    const found = page.getElementById("equivalents");
     at("equivalents")?.remove();
     if (found !== null) document.body.append(found);
   }

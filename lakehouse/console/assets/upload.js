@@ -163,7 +163,8 @@
       this.staged = body.staged;
       this.showColumns(body.schema, new Map(body.type_reasons.map((each) => [each.name, each])));
       const bad = body.rows_quarantined ? `, ${body.rows_quarantined.toLocaleString("en")} in quarantine` : "";
-      this.state(`${(body.rows_ingested ?? 0).toLocaleString("en")} rows${bad}: ready to load`);
+      const rows = body.rows_ingested ?? 0;
+      this.state(`${rows.toLocaleString("en")} ${rows === 1 ? "row" : "rows"}${bad}: ready to load`);
     }
 
     showColumns(columns, reasons) {

@@ -10,7 +10,7 @@ import msgspec
 from lakehouse.api.catalog.datasets import RestoreRequest
 from lakehouse.api.history.time_travel import DatasetChange, UndoRequest
 from lakehouse.console.page import Equivalent, Page, Redirect
-from lakehouse.console.visit import HOME, ROOT, Visit, dataset_path
+from lakehouse.console.visit import HOME, ROOT, Visit, dataset_path, event_path
 from lakehouse.domain.errors import CODES, Refused, RefusedError
 from lakehouse.service.service import Service
 
@@ -35,7 +35,7 @@ async def preview_undo(service: Service, visit: Visit) -> Page:
         body={"seq": seq, "dry_run": True},
         python=f"print(lake.undo({seq}, dry_run=True))",
     )
-    return _page(visit, f"Undo event {seq}", "Undo", values, equivalent)
+    return _page(f"Undo event {seq}", "Undo", values | {"back": event_path(seq)}, equivalent)
 
 
 async def undo(service: Service, visit: Visit) -> Redirect:
@@ -63,7 +63,9 @@ async def preview_restore(service: Service, visit: Visit) -> Page:
         body={"name": name, "as_of": to},
         python=f"lake.dataset({name!r}).restore({to!r})",
     )
-    return _page(visit, f"Restore {name} as of {to}", "Restore", values, equivalent)
+    moment = f"event {to}" if to.isdigit() else to
+    values["back"] = f"{dataset_path(name)}?tab=history"
+    return _page(f"Restore {name} as of {moment}", "Restore", values, equivalent)
 
 
 async def restore(service: Service, visit: Visit) -> Redirect:
@@ -75,9 +77,7 @@ async def restore(service: Service, visit: Visit) -> Redirect:
     )
 
 
-def _page(
-    visit: Visit, title: str, verb: str, values: dict[str, object], equivalent: Equivalent
-) -> Page:
+def _page(title: str, verb: str, values: dict[str, object], equivalent: Equivalent) -> Page:
     shared = {"title": title, "verb": verb, "idempotency_key": secrets.token_hex(16)}
     return Page(
         template="change.html",

@@ -23,11 +23,11 @@ ROWS = 100
 MAX_ROWS = 1_000
 EXAMPLES = (
     (
-        "What is there, largest first",
+        "The largest datasets",
         "SELECT name, row_count, size_bytes, updated_at\nFROM lake.datasets\nORDER BY size_bytes DESC",
     ),
     (
-        "The last changes, and who made them",
+        "The latest changes, and who made them",
         'SELECT seq, "at", type, dataset, actor, reason\nFROM lake.events\nORDER BY seq DESC\nLIMIT 100',
     ),
     (

@@ -51,8 +51,8 @@ class Check(msgspec.Struct, frozen=True):
 NAMES = {
     VERIFY: Named("Verify the journal", "slots"),
     OBJECTS: Named("Verify the objects", "objects"),
-    DOCTOR: Named("Examine the store", "properties"),
-    CHECKPOINT: Named("Store a checkpoint", ""),
+    DOCTOR: Named("Check the store", "properties"),
+    CHECKPOINT: Named("Create a checkpoint", ""),
     COLLECTING: Named("Collect garbage", "objects"),
     COMPACTING: Named("Merge small objects", "datasets"),
 }
@@ -60,7 +60,7 @@ CHECKS = (
     Check(
         VERIFY,
         "Verify",
-        "Reads every slot of the journal: each is whole, in order, and linked to the one before.",
+        "Reads every slot of the journal and checks its bytes, its order and its link to the slot before.",
         "lakehouse journal verify",
     ),
     Check(
@@ -71,14 +71,14 @@ CHECKS = (
     ),
     Check(
         DOCTOR,
-        "Examine",
+        "Check",
         "Tests whether the store has the properties that the journal relies on.",
         "lakehouse doctor",
     ),
     Check(
         CHECKPOINT,
-        "Store",
-        "Stores the present state: the next process starts from it instead of reading all slots.",
+        "Create",
+        "Stores the present state, so that the next process starts from it and does not read all slots.",
         "lakehouse journal checkpoint",
     ),
 )

@@ -9,6 +9,7 @@ from lakehouse.api.history.journal import JournalEvent
 from lakehouse.console.page import Equivalent
 from lakehouse.console.pages.dataset.tab import Subject, Tab
 from lakehouse.console.visit import Visit
+from lakehouse.domain.counts import counted
 from lakehouse.service.service import Service
 
 EVENTS = 30
@@ -58,21 +59,17 @@ def _facts(data: dict[str, Any]) -> list[str]:
     """What the data of an event says in numbers."""
     found = []
     if (rows := data.get("row_count")) is not None:
-        found.append(_counted(rows, "row"))
+        found.append(counted(rows, "row"))
     objects = data.get("objects")
     if isinstance(objects, list):
-        found.append(_counted(len(objects), "object"))
+        found.append(counted(len(objects), "object"))
     aside = data.get("quarantine")
     if isinstance(aside, list) and aside:
         bad = sum(each.get("row_count") or 0 for each in aside)
-        found.append(f"{_counted(bad, 'row')} in quarantine")
+        found.append(f"{counted(bad, 'row')} in quarantine")
     changes = data.get("changes")
     if isinstance(changes, list):
-        found.append(_counted(len(changes), "change"))
+        found.append(counted(len(changes), "change"))
     if data.get("derivation"):
         found.append("from SQL")
     return found
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -54,7 +54,7 @@ WEB_USES = (
     "lakehouse.formats",
 )
 WEB_USES_TOO = {
-    "lakehouse.domain.error_codes.code", "lakehouse.domain.errors", "lakehouse.domain.validation",
+    "lakehouse.domain.counts", "lakehouse.domain.error_codes.code", "lakehouse.domain.errors", "lakehouse.domain.validation",
     "lakehouse.query.render.formats",
     "lakehouse.tracing", "lakehouse.roles", "lakehouse.domain.access.rights", "lakehouse.system.view_table",
 }  # fmt: skip

@@ -120,5 +120,5 @@ def test_each_subject_of_the_service_is_among_them() -> None:
         and ast.unparse(node.targets[0]).startswith("self.")
         and not ast.unparse(node.targets[0]).startswith("self._")
     }
-    others = {"Metrics", "Authentication", "Quotas"}
+    others = {"Metrics", "Authentication", "Quotas", "SecretKey"}
     assert made - others == {each.__name__ for each in USE_CASES} - {"Tokens"}

@@ -44,7 +44,7 @@ async def sign_out(service: Service, visit: Visit) -> Redirect:
     """POST /console/sign-out."""
     if visit.session is not None:
         if visit.form.get("everywhere"):
-            await service.access.end_sessions(visit.session.principal)
+            await service.access.end_sessions(visit.caller)
         visit.sessions.close(visit.session)
     return Redirect(location=f"{ROOT}/sign-in", session="")
 

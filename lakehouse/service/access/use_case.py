@@ -85,20 +85,19 @@ class Access:
         seq = await self._settled(caller, command, payload)
         return Versioned(self._principal(name), seq)
 
-    async def end_sessions(self, principal: str) -> None:
-        """End all sessions of a principal, on every process: it is put again as it is.
+    async def end_sessions(self, caller: Caller) -> None:
+        """End all sessions of the caller, on every process: its principal is put again as it is.
 
         Raises RefusedError `principal_not_found`, and what settle raises.
         """
-        live = access.find(self._node.state.access, principal)
+        live = access.find(self._node.state.access, caller.principal or "")
         if live is None:
-            detail = f"there is no principal {principal[:128]}"
+            detail = f"there is no principal {caller.principal}"
             raise RefusedError(Refused("principal_not_found", detail))
         command = PutPrincipal(
             *(live.name, live.kind, live.admin, live.profile, live.disabled, live.limits),
             renewed=True,
         )
-        caller = Caller(live.name, self._node.clock.monotonic(), principal=live.name)
         caller = msgspec.structs.replace(caller, reason="signed out everywhere")
         await settle(self._node, command, caller, NOTHING_SHA256)
 

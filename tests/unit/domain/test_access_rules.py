@@ -58,7 +58,7 @@ def test_a_principal_is_put_again_only_to_change_it() -> None:
     state = given(ANA, BO)
     assert decided(state, PutPrincipal("Bo", "service")) == Unchanged(2)
     renewed = PutPrincipal("Bo", "service", renewed=True)
-    assert decided(state, renewed) == PrincipalPut("Bo", "service")
+    assert decided(state, renewed) == BO
     limits = PrincipalLimits(queries=1)
     assert decided(state, PutPrincipal("Bo", "service", limits=limits)) == PrincipalPut(
         "Bo", "service", False, None, False, limits

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse.formats.parquet.field_ids import with_field_ids
+from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.writer import ParquetFile, written
 from lakehouse.formats.text_encoding import raw_bytes
 
@@ -110,7 +111,7 @@ class QuarantineWriter:
 
 def read_quarantine(path: Path) -> Iterator[QuarantinedRow]:
     """The rows of a quarantine file, in its order, read a row group at a time."""
-    with pq.ParquetFile(path) as file:
+    with opened_for_streaming(path) as file:
         for batch in file.iter_batches(GROUP_ROWS):
             for row in batch.to_pylist():
                 yield QuarantinedRow(row["line"], row["column"], row["reason"], row["raw"])

@@ -197,4 +197,6 @@ def _environment(home: Path) -> dict[str, str]:
         "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
         "MALLOC_TOP_PAD_": str(8 << 20),
         "ARROW_DEFAULT_MEMORY_POOL": "system",
+        # DuckDB's allocator: each of its arenas keeps pages that others need.
+        "DUCKDB_JE_MALLOC_CONF": "narenas:1",
     }

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.reader import Verified
+from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.value_fit import fits, may_fit
 from lakehouse.formats.schema import name_fault
 from lakehouse.process.imports import refuse_pandas
@@ -52,7 +53,7 @@ def _by_arrow(
     path: Path, wanted: Mapping[str, str]
 ) -> tuple[tuple[tuple[str, str], ...], int, tuple[str, ...]]:
     """The columns, the number of rows, and the columns all of whose values are of the wanted type."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with opened_for_streaming(path, page_checksum_verification=True) as file:
         _check_places(file.metadata, path.stat().st_size)
         columns = tuple((field.name, str(logical_type(field.type))) for field in file.schema_arrow)
         _check_names([name for name, _ in columns])

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.portable_types import coarser_type, signed_type
+from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.schema import Column
 from projections.view_sql.datasets import duckdb_type
 
@@ -142,7 +142,7 @@ def _coarsest(
 
 
 def _all_fit(path: str, name: str, type_: pa.DataType) -> bool:
-    with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+    with opened_for_streaming(path) as file:
         for batch in file.iter_batches(columns=[name], use_threads=False):
             try:
                 batch.column(0).cast(type_)

@@ -25,6 +25,7 @@ from lakehouse.formats.parquet.merging import (
     MergeRequest,
 )
 from lakehouse.formats.parquet.row_hash import row_hash, types_of
+from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.writer import ParquetFile, write_parquet
 from lakehouse.formats.schema import Column
 from lakehouse.process.imports import refuse_pandas
@@ -87,7 +88,7 @@ def _batches(request: MergeRequest, casts: Casts, counts: list[int]) -> Iterator
     for path in request.files:
         counts.append(0)
         position = 0
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+        with opened_for_streaming(path) as file:
             for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
                 wanted = batch.slice(max(first - position, 0), max(stop - max(first, position), 0))
                 position += batch.num_rows

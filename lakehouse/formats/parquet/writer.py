@@ -83,7 +83,7 @@ def write_parquet(
     that the schema can be read from it. `on_progress` gets the number of rows taken so far.
     """
     # One chunk a column: where pages end depends on the chunks that the writer is given.
-    groups = (_in_one_chunk(group) for group in row_groups(_counted(rows, on_progress), limits))
+    groups = map(_in_one_chunk, row_groups(_counted(rows, on_progress), limits))
     tables = prefetch_one(_releasing_memory(groups), _is_large)
     some = next(tables, None)
     left = chain([schema.empty_table() if some is None else some], tables)
@@ -172,10 +172,17 @@ def row_groups(rows: Iterable[pa.RecordBatch], limits: IngestLimits) -> Iterator
             group.append(taken)
             count, size = count - taken.num_rows, size - taken_bytes
             if count <= 0 or size <= 0:
-                yield pa.Table.from_batches(group)
-                group, count, size = [], limits.row_group_rows, limits.row_group_bytes
+                yield _taken(group)
+                count, size = limits.row_group_rows, limits.row_group_bytes
     if group:
-        yield pa.Table.from_batches(group)
+        yield _taken(group)
+
+
+def _taken(group: list[pa.RecordBatch]) -> pa.Table:
+    """The batches, which only the caller holds from now on: it may need the memory for a copy."""
+    table = pa.Table.from_batches(group)
+    group.clear()
+    return table
 
 
 def _split(

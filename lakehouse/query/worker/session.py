@@ -4,6 +4,7 @@ While it runs, the catalogue has the views that the statement names, and no othe
 """
 
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -110,6 +111,7 @@ class Worker(msgspec.Struct):
 
     def serve(self, ask: Ask) -> bool:
         """Answer one query. Returns whether this process may be asked again."""
+        began_s = time.monotonic()
         self.objects.begin()
         try:
             outcome = self._outcome(ask)
@@ -123,6 +125,7 @@ class Worker(msgspec.Struct):
         if not isinstance(outcome, QueryFailed) and self.growth.is_too_large():
             outcome = msgspec.structs.replace(outcome, spent=True)
         self.send(outcome)
+        self.growth.ended(time.monotonic() - began_s)
         return not (isinstance(outcome, QueryFailed) and outcome.broken)
 
     def _outcome(self, ask: Ask) -> Whole | Done | QueryFailed:

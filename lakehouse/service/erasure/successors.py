@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from journal.bucket.keys import OBJECTS, dataset_blob, object_blob
 from journal.events import Erased, Object
@@ -16,6 +15,7 @@ from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet.rewriter import rewrite, stored_schema
+from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.writer import ParquetFile, write_parquet
 from lakehouse.formats.quarantine import SCHEMA
 from lakehouse.process.spool import full_disk_refused
@@ -99,6 +99,6 @@ class Successors:
 def _rewritten_quarantine(
     path: Path, removed: pa.Int64Array, directory: Path, limits: IngestLimits
 ) -> ParquetFile | None:
-    with pq.ParquetFile(path) as source:
+    with opened_for_streaming(path) as source:
         files = rewrite(source.iter_batches(_BATCH_ROWS), removed, SCHEMA, directory, limits)
     return files[0] if files else None

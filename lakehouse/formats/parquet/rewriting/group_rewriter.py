@@ -24,6 +24,7 @@ from lakehouse.formats.parquet.merge_casts import Casts, cast_connection, target
 from lakehouse.formats.parquet.rewriting.row_edits import RowEdit
 from lakehouse.formats.parquet.rewriting.splicing import Footer, Piece, SplicedFile, footer_of
 from lakehouse.formats.parquet.rewriting.untouched_groups import GroupRun, can_be_copied, planned
+from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.writer import (
     WRITER,
     HashedFile,
@@ -37,8 +38,6 @@ THREADS = 2
 AHEAD_BYTES = 128 * 1024 * 1024
 """Of values that are rewritten ahead of use."""
 BATCH_ROWS = 16_384
-READ_BYTES = 1024 * 1024
-"""Of a column at once: a file that is mapped into memory counts as memory of the process."""
 
 
 class GroupRewriter:
@@ -123,9 +122,7 @@ class GroupRewriter:
 
     def _decoded(self, groups: list[int], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         casts = Casts(self._connection.cursor(), self._columns, schema)
-        opened = pq.ParquetFile(
-            self._path, metadata=self._metadata, buffer_size=READ_BYTES, pre_buffer=False
-        )
+        opened = opened_for_streaming(self._path, metadata=self._metadata)
         wanted = [name for name in self._names if name in schema.names]
         with opened as file:
             batches = file.iter_batches(

@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Protocol
 
@@ -58,8 +59,10 @@ class NewValues:
 
     def __init__(self, rows: pa.Int64Array, path: Path) -> None:
         self.rows = rows
-        # The batches lie in the mapped file: they take no memory of their own.
-        with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
+        # The batches lie in the mapped file, whose pages are given back after each use.
+        with path.open("rb") as file:
+            self._pages = mmap(file.fileno(), 0, access=ACCESS_READ)
+        with pa.ipc.open_stream(pa.py_buffer(self._pages)) as stream:
             self._batches = list(stream)
             self.columns: frozenset[str] | None = frozenset(stream.schema.names)
         self._starts = [0, *accumulate(batch.num_rows for batch in self._batches)]
@@ -83,6 +86,7 @@ class NewValues:
                 ]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
             first_row = end
+        self._pages.madvise(MADV_DONTNEED)
 
     def _replaced(
         self, old: pa.Array, field: pa.Field, begin: int, end: int, order: pa.Int64Array

@@ -14,10 +14,11 @@ _DIGEST_BYTES = 32
 
 
 class BlockHasher:
-    """Hashes an object whole and block by block, as its bytes arrive."""
+    """Hashes an object whole and block by block, as its bytes arrive; or whole alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, blocks: bool = True) -> None:
         self.size_bytes = 0
+        self._blocks = blocks
         self._whole = hashlib.sha256()
         self._block = self._whole
         """The first block's is the whole's, so that an object of one block is hashed once."""
@@ -26,6 +27,10 @@ class BlockHasher:
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes, of any number."""
         view = memoryview(data)
+        if not self._blocks:
+            self._whole.update(view)
+            self.size_bytes += len(view)
+            return
         while view:
             if self.size_bytes and not self.size_bytes % BLOCK_BYTES:
                 self._digests.append(self._block.digest())
@@ -44,7 +49,7 @@ class BlockHasher:
 
     @property
     def block_hashes(self) -> str:
-        """The recorded form: empty for an object of one block, else base64 of the joined digests."""
+        """The recorded form: base64 of the joined digests; empty without `blocks` or for only one block."""
         if not self._digests:
             return ""
         return b64encode(b"".join([*self._digests, self._block.digest()])).decode()

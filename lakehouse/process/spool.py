@@ -49,10 +49,10 @@ class Spooled(msgspec.Struct, frozen=True):
 class _File:
     """An open spool file; its methods run in a thread, one at a time."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, *, hash_blocks: bool) -> None:
         self.arriving = GrowingFile(path)
         self.descriptor = descriptor
-        self.hasher = BlockHasher()
+        self.hasher = BlockHasher(blocks=hash_blocks)
 
     def write(self, piece: bytes | bytearray) -> None:
         view = memoryview(piece)
@@ -69,8 +69,12 @@ async def spooled(
     max_bytes: int,
     pool: Executor,
     begun: Callable[[GrowingFile], None] = lambda _: None,
+    *,
+    hash_blocks: bool = False,
 ) -> AsyncIterator[Spooled]:
     """The body that consists of `chunks`, spooled in `directory` while the context lasts.
+
+    `hash_blocks`: it becomes an object as it is, which has block hashes.
 
     `begun` is called with the growing file when a body that continues starts to be written. The file
     is not completed here: its reader's owner does that when all of the body has arrived.
@@ -83,7 +87,7 @@ async def spooled(
         if len(first) <= HELD_BYTES:
             yield Spooled(bytes(first), _small_sha256(first), len(first))
             return
-        async with _on_disk(first, pieces, directory, pool, begun) as file:
+        async with _on_disk(first, pieces, directory, pool, begun, hash_blocks=hash_blocks) as file:
             yield file
 
 
@@ -103,10 +107,12 @@ async def _on_disk(
     directory: Path,
     pool: Executor,
     begun: Callable[[GrowingFile], None],
+    *,
+    hash_blocks: bool,
 ) -> AsyncIterator[Spooled]:
     with full_disk_refused():
         descriptor, name = _made(directory)
-    file = _File(Path(name), descriptor)
+    file = _File(Path(name), descriptor, hash_blocks=hash_blocks)
     try:
         if len(first) >= BUFFER_BYTES:
             begun(file.arriving)

@@ -85,7 +85,9 @@ class Storage:
         Raises RefusedError: `busy`, `too_large`, `insufficient_storage`, and what `chunks` raises.
         """
         with self._puts.slot():
-            async with spooled(chunks, self._spool_dir, self.max_bytes, self._pool) as file:
+            async with spooled(
+                chunks, self._spool_dir, self.max_bytes, self._pool, hash_blocks=True
+            ) as file:
                 yield file
 
     async def put(

@@ -9,7 +9,10 @@ import pytest
 from lake_server import Lake
 from raw_http import Answer, read_answer
 
-from lakehouse.service.ingest import job
+from lakehouse.domain.errors import Refused
+from lakehouse.formats.ingest import ingest_file
+from lakehouse.formats.reader import Parsed, ReadRequest
+from lakehouse.service.ingest import job, prefetch
 from lakehouse.service.ingest.prefetch import PLACES
 
 Fresh = Callable[[], str]
@@ -64,6 +67,27 @@ def test_what_was_read_ahead_is_what_is_stored(lake: Lake, fresh: Fresh) -> None
     assert found.json["rows"] == [[13, "text"]]
     assert _read_ahead(lake, 0)()
     assert lake.spooled() == []
+
+
+@pytest.mark.usefixtures("only_ahead")
+@pytest.mark.parametrize(("query", "explained"), [("", False), ("&stage=true", True)])
+def test_only_a_file_that_is_staged_is_read_ahead_with_the_reasons_for_its_types(
+    lake: Lake, fresh: Fresh, monkeypatch: pytest.MonkeyPatch, query: str, explained: bool
+) -> None:
+    requests: list[ReadRequest] = []
+
+    def noted(request: ReadRequest) -> Parsed | Refused:
+        requests.append(request)
+        return ingest_file(request)
+
+    monkeypatch.setattr(prefetch, "ingest_file", noted)
+    with _sent(lake, fresh(), query) as sock:
+        _wait_until(_read_ahead(lake, 1))
+        answer = _ended(sock)
+    assert answer.status == 200
+    assert [each.explains for each in requests] == [explained]
+    reasons = answer.json.get("type_reasons", [])
+    assert [each["name"] for each in reasons] == (["a", "b"] if explained else [])
 
 
 def test_a_file_that_is_there_already_is_reused(lake: Lake, fresh: Fresh) -> None:

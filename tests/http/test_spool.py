@@ -1,6 +1,7 @@
 """The spool under a client that leaves: its file is neither closed under a writing thread nor left."""
 
 import asyncio
+import hashlib
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import lakehouse.process.spool
+from journal.block_hashes import BLOCK_BYTES
 from lakehouse.domain.errors import RefusedError
 from lakehouse.process.spool import BUFFER_BYTES, HELD_BYTES, spooled, sweep
 
@@ -36,6 +38,17 @@ async def test_a_body_is_whole_on_disk_and_gone_afterwards(tmp_path: Path) -> No
         assert await spool(tmp_path, pool, 5, 0, BUFFER_BYTES, 7) == BUFFER_BYTES + 12
         assert await spool(tmp_path, pool) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_only_what_becomes_an_object_as_it_is_has_block_hashes(tmp_path: Path) -> None:
+    size = BLOCK_BYTES + BUFFER_BYTES
+    with ThreadPoolExecutor(1) as pool:
+        for wanted in (True, False):
+            chunks = pieces(size)
+            context = spooled(chunks, tmp_path, size, pool, hash_blocks=wanted)
+            async with context as file:
+                assert file.sha256 == hashlib.sha256(b"x" * size).hexdigest()
+                assert bool(file.block_hashes) == wanted
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, HELD_BYTES, HELD_BYTES + 1])

@@ -141,7 +141,9 @@ class IngestJob:
                 contract = msgspec.structs.replace(contract, policy=SchemaPolicy.COMPARE)
         self._request = request = self._read_request(options, contract)
         with full_disk_refused():
-            parsed = await self._ahead.end(options, contract) if self._ahead else None
+            parsed = None
+            if self._ahead is not None:
+                parsed = await self._ahead.end(options, contract, explains=self._explains)
             if parsed is None:
                 parsed = await in_thread(self._pool, partial(ingest_file, request))
         if isinstance(parsed, Refused):

@@ -38,21 +38,28 @@ class Prefetch:
         self._places = places
         self._work = work
         self._file: GrowingFile | None = None
-        self._under: tuple[Options, Contract | None] | None = None
+        self._under: tuple[Options, Contract | None, bool] | None = None
         self._task: asyncio.Task[Parsed | Refused] | None = None
 
-    def begin(self, plan: IngestPlan, file: GrowingFile) -> None:
-        """Begin to read `file`, if a thread is free and the contract is known at once."""
+    def begin(self, plan: IngestPlan, file: GrowingFile, *, explains: bool) -> None:
+        """Begin to read `file`, if a thread is free and the contract is known at once.
+
+        `explains`: also find why each column has its type, which takes a quarter of the CPU time again.
+        """
         if self._places.taken >= PLACES or needs_exact(plan):
             return
         live = catalog.find(self._places.node.state.catalog, plan.name)
         contract = contract_of(plan, live, frozenset())
-        self._file, self._under = file, (plan.options, contract)
-        self._task = asyncio.create_task(self._places.read(plan, contract, file, self._work))
+        self._file, self._under = file, (plan.options, contract, explains)
+        reading = self._places.read(plan, contract, file, self._work, explains=explains)
+        self._task = asyncio.create_task(reading)
 
-    async def end(self, options: Options, contract: Contract | None) -> Parsed | Refused | None:
+    async def end(
+        self, options: Options, contract: Contract | None, *, explains: bool
+    ) -> Parsed | Refused | None:
         """What was read of the complete file; None if it was read under others. Call this once."""
-        if self._task is None or self._file is None or self._under != (options, contract):
+        under = (options, contract, explains)
+        if self._task is None or self._file is None or self._under != under:
             return None
         self._under = None
         self._file.end()
@@ -96,7 +103,13 @@ class Prefetcher:
                 await reading.give_up()
 
     async def read(
-        self, plan: IngestPlan, contract: Contract | None, file: GrowingFile, work: WorkDir
+        self,
+        plan: IngestPlan,
+        contract: Contract | None,
+        file: GrowingFile,
+        work: WorkDir,
+        *,
+        explains: bool,
     ) -> Parsed | Refused:
         """Read `file` in a thread, which counts as taken for as long as that takes."""
         self.taken += 1
@@ -109,8 +122,7 @@ class Prefetcher:
                 work_dir=work.fresh,
                 limits=self._limits,
                 budget=self._budget,
-                # Whether the file is only staged is not known yet; in a large one it costs nothing.
-                explains=True,
+                explains=explains,
             )
             return await in_thread(self._pool, partial(ingest_file, request))
         finally:

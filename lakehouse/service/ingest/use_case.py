@@ -99,11 +99,14 @@ class Ingest:
         caller: Caller,
         chunks: AsyncIterator[bytes],
         early_plan: Callable[[], IngestPlan | None] = lambda: None,
+        *,
+        explains: bool = False,
     ) -> AsyncIterator[Upload]:
         """A file, kept on disk or in memory while the context lasts.
 
-        A large one is read while it arrives if `early_plan`, called then, returns its plan. Raises
-        RefusedError: `busy`, `too_large`, `insufficient_storage`, and what `chunks` raises.
+        A large one is read while it arrives if `early_plan`, called then, returns its plan; `explains`:
+        it is to be staged, with why each column has its type.
+        Raises RefusedError: `busy`, `too_large`, `insufficient_storage`, and what `chunks` raises.
         """
         with self._quotas.use(caller, INGESTS), self._uploads.slot():
             async with AsyncExitStack() as stack:
@@ -111,7 +114,7 @@ class Ingest:
 
                 def begun(file: GrowingFile) -> None:
                     if (plan := early_plan()) is not None:
-                        ahead.begin(plan, file)
+                        ahead.begin(plan, file, explains=explains)
 
                 context = spooled(chunks, self._spool_dir, self.max_bytes, self._pool, begun)
                 yield Upload(await stack.enter_async_context(context), ahead)

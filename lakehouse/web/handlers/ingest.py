@@ -113,7 +113,10 @@ async def _received(
         chunks = _raw(exchange, incoming.head, any_type=incoming.query.format is not None)
     async with AsyncExitStack() as stack:
         async with bodies.in_time():
-            receiving = service.ingest.received(incoming.caller, chunks, early_plan)
+            explains = incoming.query.stage
+            receiving = service.ingest.received(
+                incoming.caller, chunks, early_plan, explains=explains
+            )
             upload = await stack.enter_async_context(receiving)
         yield upload
 

@@ -55,6 +55,14 @@ def test_how_the_bytes_come_makes_no_difference() -> None:
     assert hasher.block_hashes == hashed(body).block_hashes
 
 
+def test_a_hasher_without_blocks_hashes_the_whole_alone() -> None:
+    body, hasher = body_of(BLOCK_BYTES + 99), BlockHasher(blocks=False)
+    hasher.update(body[:BLOCK_BYTES])
+    hasher.update(body[BLOCK_BYTES:])
+    assert (hasher.sha256, hasher.size_bytes) == (hashlib.sha256(body).hexdigest(), len(body))
+    assert hasher.block_hashes == ""
+
+
 def test_without_a_record_a_large_object_has_no_digests() -> None:
     assert digests(BLOCK_BYTES + 1, "0" * 64, "") is None
 

@@ -6,7 +6,6 @@ The socket is bound before, by the caller: when it is not available, nothing els
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import structlog
@@ -31,17 +30,12 @@ from lakehouse.wiring import service_of
 
 log = structlog.get_logger()
 
-SWITCH_S = 0.0005
-"""For how long a thread keeps the interpreter while another waits for it. With Python's 5 ms a thread
-that returns from a system call waits that long beside a busy loop: small appends were a third slower."""
-
 
 async def serve(settings: Settings, environ: Mapping[str, str], listening: socket.socket) -> bool:
     """Serve on a bound socket until SIGTERM or SIGINT. False when a background task has failed.
 
     Raises ConfigError, RefusedError (an unfit store) and faults.KNOWN when it cannot start.
     """
-    sys.setswitchinterval(SWITCH_S)
     stop = Stop()
     connections = min(settings.max_connections, connections_within(raise_file_limit()))
     with contextlib.closing(listening):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine, csv
+from documented_answers import Documented
 from lake_server import Lake, running_lake
 from server_logs import captured_logs
 from structlog.testing import LogCapture
@@ -31,6 +32,21 @@ def fresh() -> Callable[[], str]:
     """A name that no other test of the module has."""
     numbers = itertools.count(1)
     return lambda: f"fresh_{next(numbers)}"
+
+
+@pytest.fixture(scope="module")
+def documented(lake: Lake) -> Documented:
+    """Compares answers of the module's lake with the structs that the route table declares."""
+    return Documented(lake)
+
+
+@pytest.fixture
+def base(lake: Lake, fresh: Callable[[], str]) -> str:
+    """The name of a new dataset with the rows (1, n, 10), (2, s, 20) and (3, n, 30)."""
+    name = fresh()
+    ingested = lake.ingest(f"name={name}", b"id,region,amount\n1,n,10\n2,s,20\n3,n,30\n")
+    assert ingested.status == 200, ingested.body
+    return name
 
 
 @pytest.fixture

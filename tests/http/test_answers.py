@@ -5,7 +5,6 @@ the document and the struct together, and only these tests and those of test_ans
 """
 
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from answer_members import (
     VIEWS,
 )
 from documented_answers import CHANGED_BY, CSV, Documented, post
-from lake_server import Lake, running_lake
+from lake_server import Lake
 from running_queries import LONG, asking
 
 from lakehouse.api.catalog.change_sets import Renamed, TransactionReceipt
@@ -53,17 +52,6 @@ from lakehouse.api.storage import ObjectPage, StoredObject
 from lakehouse.api.upkeep.compaction import CompactReport
 from lakehouse.api.upkeep.quarantine import QuarantineList
 from lakehouse.web.routes import ROUTES
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with running_lake(tmp_path_factory.mktemp("answers") / "bucket") as lake:
-        yield lake
-
-
-@pytest.fixture(scope="module")
-def documented(lake: Lake) -> Documented:
-    return Documented(lake)
 
 
 def test_storage(lake: Lake, documented: Documented) -> None:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-import pytest
 from answer_members import (
     ANY,
     AUDIT_ENTRY,
@@ -47,17 +46,6 @@ from lakehouse.api.history.time_travel import CatalogDiff, PinReceipt, Pins, Und
 from lakehouse.api.problem import Problem
 from lakehouse.api.status import Health, Ready
 from lakehouse.mcp.documents import McpAnswer
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with running_lake(tmp_path_factory.mktemp("answers") / "bucket") as lake:
-        yield lake
-
-
-@pytest.fixture(scope="module")
-def documented(lake: Lake) -> Documented:
-    return Documented(lake)
 
 
 def test_differences_and_pins(lake: Lake, documented: Documented) -> None:

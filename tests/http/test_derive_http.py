@@ -8,13 +8,6 @@ from lake_server import Lake
 from refusals import nothing_changes, refused
 
 
-@pytest.fixture
-def base(lake: Lake, fresh: Fresh) -> str:
-    name = fresh()
-    done(lake.ingest(f"name={name}", b"id,region,amount\n1,n,10\n2,s,20\n3,n,30\n"))
-    return name
-
-
 class TestDerive:
     def test_a_result_becomes_a_dataset_with_the_versions_it_read(
         self, lake: Lake, base: str, fresh: Fresh

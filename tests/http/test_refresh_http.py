@@ -25,13 +25,6 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-@pytest.fixture
-def base(lake: Lake, fresh: Fresh) -> str:
-    name = fresh()
-    done(lake.ingest(f"name={name}", b"id,region,amount\n1,n,10\n2,s,20\n3,n,30\n"))
-    return name
-
-
 class TestRefresh:
     def test_nothing_happens_while_nothing_changes(
         self, lake: Lake, base: str, fresh: Fresh

@@ -48,12 +48,14 @@ async def _put_principal(access: "Access", caller: Caller, arguments: argparse.N
         arguments.kind, arguments.admin, arguments.profile, arguments.disabled, limits
     )
     found = await access.put_principal(caller, arguments.name, request)
-    _print(arguments, found.body, f"{found.body.name}: put, event {found.seq}")
+    printing.answer(
+        found.body, f"{found.body.name}: put, event {found.seq}", as_json=arguments.json
+    )
 
 
 async def _show_principal(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.show_principal(caller, arguments.name)
-    _print(arguments, found.body, msgspec.json.encode(found.body).decode())
+    printing.answer(found.body, msgspec.json.encode(found.body).decode(), as_json=arguments.json)
 
 
 async def _list_principals(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
@@ -66,7 +68,9 @@ async def _list_principals(access: "Access", caller: Caller, arguments: argparse
 
 async def _drop_principal(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.drop_principal(caller, arguments.name)
-    _print(arguments, found.body, f"{found.body.name}: dropped, event {found.seq}")
+    printing.answer(
+        found.body, f"{found.body.name}: dropped, event {found.seq}", as_json=arguments.json
+    )
 
 
 async def _issue_token(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
@@ -83,14 +87,18 @@ async def _list_tokens(access: "Access", caller: Caller, arguments: argparse.Nam
 
 async def _revoke_token(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.tokens.revoke(caller, arguments.id)
-    _print(arguments, found.body, f"{found.body.id}: revoked, event {found.seq}")
+    printing.answer(
+        found.body, f"{found.body.id}: revoked, event {found.seq}", as_json=arguments.json
+    )
 
 
 async def _put_grant(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     request = PutGrantRequest(arguments.principal, arguments.on, arguments.can)
     found = await access.put_grant(caller, request)
     can = ", ".join(found.body.can)
-    _print(arguments, found.body, f"{found.body.principal} may {can} {found.body.on}")
+    printing.answer(
+        found.body, f"{found.body.principal} may {can} {found.body.on}", as_json=arguments.json
+    )
 
 
 async def _list_grants(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
@@ -101,12 +109,12 @@ async def _list_grants(access: "Access", caller: Caller, arguments: argparse.Nam
 async def _drop_grant(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.drop_grant(caller, arguments.principal, arguments.on)
     text = f"{found.body.principal}: no rights on {found.body.on}, event {found.seq}"
-    _print(arguments, found.body, text)
+    printing.answer(found.body, text, as_json=arguments.json)
 
 
 async def _me(access: "Access", caller: Caller, arguments: argparse.Namespace) -> None:
     found = await access.me(caller)
-    _print(arguments, found.body, _who(found.body))
+    printing.answer(found.body, _who(found.body), as_json=arguments.json)
 
 
 _COMMANDS = {
@@ -136,7 +144,7 @@ def _who(me: Me) -> str:
 def _print_token(arguments: argparse.Namespace, issued: IssuedToken) -> None:
     """The token alone on its line, so that a script can take it."""
     text = issued.token or f"{issued.id}: issued before under this idempotency key"
-    _print(arguments, issued, text)
+    printing.answer(issued, text, as_json=arguments.json)
 
 
 def _print_rows(
@@ -156,10 +164,3 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     return ", ".join(value) if isinstance(value, list) else str(value or "")
-
-
-def _print(arguments: argparse.Namespace, body: msgspec.Struct, text: str) -> None:
-    if arguments.json:
-        printing.document(body)
-    else:
-        printing.line(text)

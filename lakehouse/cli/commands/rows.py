@@ -22,11 +22,9 @@ async def delete(arguments: argparse.Namespace, settings: Settings) -> int:
         caller = caller_of(service, arguments, "delete")
         request = DeleteRequest(arguments.name, arguments.where, arguments.dry_run)
         found = await service.rows.delete(caller, request)
-    if arguments.json:
-        printing.document(found.body)
-    else:
-        counts = (found.body.rows_deleted, found.body.objects_rewritten)
-        printing.line(_sentence(arguments, "deleted", *counts, found.seq))
+    counts = (found.body.rows_deleted, found.body.objects_rewritten)
+    text = _sentence(arguments, "deleted", *counts, found.seq)
+    printing.answer(found.body, text, as_json=arguments.json)
     return 0
 
 
@@ -37,11 +35,9 @@ async def update(arguments: argparse.Namespace, settings: Settings) -> int:
         caller = caller_of(service, arguments, "update")
         request = UpdateRequest(arguments.name, pairs, arguments.where, arguments.dry_run)
         found = await service.rows.update(caller, request)
-    if arguments.json:
-        printing.document(found.body)
-    else:
-        counts = (found.body.rows_updated, found.body.objects_rewritten)
-        printing.line(_sentence(arguments, "updated", *counts, found.seq))
+    counts = (found.body.rows_updated, found.body.objects_rewritten)
+    text = _sentence(arguments, "updated", *counts, found.seq)
+    printing.answer(found.body, text, as_json=arguments.json)
     return 0
 
 

@@ -45,6 +45,14 @@ def body(value: msgspec.Struct, *, as_json: bool) -> None:
         line(f"{name}: {'' if each is None else each}")
 
 
+def answer(value: msgspec.Struct, text: str, *, as_json: bool) -> None:
+    """Print an answer: as JSON, or `text` as one line."""
+    if as_json:
+        document(value)
+    else:
+        line(text)
+
+
 def document(value: object) -> None:
     """Print a value as one line of JSON. Non-ASCII control characters are escaped, too."""
     print(escaped(msgspec.json.encode(value).decode()))  # noqa: T201

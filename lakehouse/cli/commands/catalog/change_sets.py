@@ -39,10 +39,8 @@ async def rename(arguments: argparse.Namespace, settings: Settings) -> int:
         caller = caller_of(service, arguments, "rename")
         request = RenameRequest(arguments.name, arguments.to)
         found = await service.change_sets.rename(caller, request)
-    if arguments.json:
-        printing.document(found.body)
-    else:
-        printing.line(f"{found.body.name}: renamed to {found.body.to}, event {found.seq}")
+    text = f"{found.body.name}: renamed to {found.body.to}, event {found.seq}"
+    printing.answer(found.body, text, as_json=arguments.json)
     return 0
 
 

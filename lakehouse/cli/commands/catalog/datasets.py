@@ -47,10 +47,8 @@ async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "drop")
         found = await service.catalog.drop(caller, arguments.name)
-    if arguments.json:
-        printing.document(found.body)
-    else:
-        printing.line(f"{found.body.name}: dropped, event {found.seq}")
+    text = f"{found.body.name}: dropped, event {found.seq}"
+    printing.answer(found.body, text, as_json=arguments.json)
     return 0
 
 
@@ -60,10 +58,8 @@ async def restore(arguments: argparse.Namespace, settings: Settings) -> int:
         caller = caller_of(service, arguments, "restore")
         request = RestoreRequest(arguments.name, arguments.as_of)
         found = await service.catalog.restore(caller, request)
-    if arguments.json:
-        printing.document(found.body)
-    else:
-        printing.line(f"{found.body.name}: {_rows(found.body)}, event {found.seq}")
+    text = f"{found.body.name}: {_rows(found.body)}, event {found.seq}"
+    printing.answer(found.body, text, as_json=arguments.json)
     return 0
 
 

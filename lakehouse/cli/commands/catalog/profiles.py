@@ -21,7 +21,10 @@ async def put(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "profile put")
         found = await service.profiles.put(caller, arguments.name, request)
-    return _print(arguments, found.body, f"{found.body.name}: put, event {found.seq}")
+    printing.answer(
+        found.body, f"{found.body.name}: put, event {found.seq}", as_json=arguments.json
+    )
+    return 0
 
 
 async def show(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -29,7 +32,8 @@ async def show(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "profile show")
         found = await service.profiles.show(caller, arguments.name)
-    return _print(arguments, found.body, _definition(found.body))
+    printing.answer(found.body, _definition(found.body), as_json=arguments.json)
+    return 0
 
 
 async def list_profiles(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -49,7 +53,10 @@ async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "profile drop")
         found = await service.profiles.drop(caller, arguments.name)
-    return _print(arguments, found.body, f"{found.body.name}: dropped, event {found.seq}")
+    printing.answer(
+        found.body, f"{found.body.name}: dropped, event {found.seq}", as_json=arguments.json
+    )
+    return 0
 
 
 async def profile(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -63,11 +70,3 @@ COMMANDS = {"profile": profile}
 
 def _definition(found: Profile) -> str:
     return msgspec.json.encode(PutProfileRequest(found.names, found.others)).decode()
-
-
-def _print(arguments: argparse.Namespace, body: msgspec.Struct, text: str) -> int:
-    if arguments.json:
-        printing.document(body)
-    else:
-        printing.line(text)
-    return 0

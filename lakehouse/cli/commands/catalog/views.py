@@ -18,7 +18,10 @@ async def put(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings, queries=True) as service:
         caller = caller_of(service, arguments, "view put")
         found = await service.views.put(caller, arguments.name, request)
-    return _print(arguments, found.body, f"{found.body.name}: put, event {found.seq}")
+    printing.answer(
+        found.body, f"{found.body.name}: put, event {found.seq}", as_json=arguments.json
+    )
+    return 0
 
 
 async def show(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -26,7 +29,8 @@ async def show(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller, query = caller_of(service, arguments, "view show"), ViewQuery(arguments.as_of)
         found = await service.views.show(caller, arguments.name, query)
-    return _print(arguments, found.body, _definition(found.body))
+    printing.answer(found.body, _definition(found.body), as_json=arguments.json)
+    return 0
 
 
 async def list_views(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -51,7 +55,10 @@ async def drop(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "view drop")
         found = await service.views.drop(caller, arguments.name)
-    return _print(arguments, found.body, f"{found.body.name}: dropped, event {found.seq}")
+    printing.answer(
+        found.body, f"{found.body.name}: dropped, event {found.seq}", as_json=arguments.json
+    )
+    return 0
 
 
 async def view(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -79,11 +86,3 @@ def _definition(found: View) -> str:
     if found.safe is not None:
         return f"safe view: {msgspec.json.encode(found.safe).decode()}"
     return found.sql or ""
-
-
-def _print(arguments: argparse.Namespace, body: msgspec.Struct, text: str) -> int:
-    if arguments.json:
-        printing.document(body)
-    else:
-        printing.line(text)
-    return 0

@@ -6,7 +6,6 @@ from lakehouse.api.history.provenance import Upload, WhyQuery
 from lakehouse.api.history.time_travel import (
     CatalogDiff,
     DiffQuery,
-    PinReceipt,
     PinRequest,
     Undone,
     UndoRequest,
@@ -26,7 +25,10 @@ async def pin(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "pin")
         found = await service.time_travel.pin(caller, PinRequest(name, as_of))
-    return _print_change(arguments, found.body, f"{name}@{as_of}: pinned, event {found.seq}")
+    printing.answer(
+        found.body, f"{name}@{as_of}: pinned, event {found.seq}", as_json=arguments.json
+    )
+    return 0
 
 
 async def unpin(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -35,7 +37,10 @@ async def unpin(arguments: argparse.Namespace, settings: Settings) -> int:
     async with service_for(settings) as service:
         caller = caller_of(service, arguments, "unpin")
         found = await service.time_travel.unpin(caller, UnpinRequest(name, seq))
-    return _print_change(arguments, found.body, f"{name}@{seq}: pin removed, event {found.seq}")
+    printing.answer(
+        found.body, f"{name}@{seq}: pin removed, event {found.seq}", as_json=arguments.json
+    )
+    return 0
 
 
 async def pins(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -110,14 +115,6 @@ def _print_upload(upload: Upload) -> None:
         printing.line(
             f"  {each.key}: " + (f"{counted(count, 'row')}, {rows}" if rows else "rows not known")
         )
-
-
-def _print_change(arguments: argparse.Namespace, body: PinReceipt, text: str) -> int:
-    if arguments.json:
-        printing.document(body)
-    else:
-        printing.line(text)
-    return 0
 
 
 def _print_diff(arguments: argparse.Namespace, body: CatalogDiff | Undone) -> int:

@@ -16,7 +16,7 @@ class Step(enum.Enum):
 
     PUT_AGAIN = "put again"
     """The same bytes to the same slot; never N+1 while N is unknown."""
-    LOOK = "look"
+    READ = "read"
     """GET N to see whose commit it is."""
     COMMITTED = "committed"
     LOST = "lost"
@@ -54,22 +54,22 @@ def after_put(before: Progress, answer: Answer) -> Progress:
         case Answer.CREATED:
             return Progress(Step.COMMITTED)
         case Answer.EXISTS:
-            return Progress(Step.LOOK, doubtful, taken=True)
+            return Progress(Step.READ, doubtful, taken=True)
         case Answer.CONFLICT:
             return Progress(Step.PUT_AGAIN, doubtful=True, pause=True)
         case Answer.UNKNOWN:
-            return Progress(Step.LOOK, doubtful=True, pause=True)
+            return Progress(Step.READ, doubtful=True, pause=True)
         case Answer.REFUSED if doubtful:
-            return Progress(Step.LOOK, doubtful=True, pause=True)
+            return Progress(Step.READ, doubtful=True, pause=True)
         case Answer.REFUSED:
             return Progress(Step.FAILED)
 
 
-def after_look(before: Progress, found: Found | None) -> Progress:
+def after_read(before: Progress, found: Found | None) -> Progress:
     """Progress once slot N was read; None when the read itself had no answer."""
     match found:
         case None:
-            return Progress(Step.LOOK, before.doubtful, before.taken, pause=True)
+            return Progress(Step.READ, before.doubtful, before.taken, pause=True)
         case Found.OURS:
             return Progress(Step.COMMITTED)
         case Found.ANOTHERS:

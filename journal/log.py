@@ -15,7 +15,7 @@ from journal.bucket import keys
 from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectMissing
 from journal.bucket.port import Answer, Bucket
 from journal.clock import Clock, uuid7
-from journal.commit import Found, Progress, Step, after_look, after_put
+from journal.commit import Found, Progress, Step, after_put, after_read
 from journal.packs import SLOTS_A_PACK, first_of, read_pack
 from journal.slot import (
     FORMAT,
@@ -189,9 +189,9 @@ class Journal:
                 case Step.PUT_AGAIN:
                     created = await self.bucket.create(keys.slot_key(position), body)
                     progress, detail = after_put(progress, created.answer), created.detail
-                case Step.LOOK:
-                    found, slot = await self._look(position, commit)
-                    progress = after_look(progress, found)
+                case Step.READ:
+                    found, slot = await self._read_back(position, commit)
+                    progress = after_read(progress, found)
                     if slot is not None and progress.step is Step.LOST:
                         return RaceLost(slot)
             match progress.step:
@@ -202,7 +202,7 @@ class Journal:
                 case Step.BROKEN:
                     raise StoreBroken(f"slot {position}: the store answered 412, then 404")
 
-    async def _look(self, position: int, commit: str) -> tuple[Found | None, Slot | None]:
+    async def _read_back(self, position: int, commit: str) -> tuple[Found | None, Slot | None]:
         try:
             slot = await self.read(position)
         except (BucketUnavailable, BucketRefused):

@@ -81,7 +81,7 @@ class Follower:
             expect_same(head, slot)
 
     def _folded(self, folding: Folding, slot: Slot) -> Folding:
-        """Fold one more slot; if its state is due as a checkpoint, finish it and continue from it."""
+        """Fold one more slot; if a checkpoint is due after it, finish its state and continue from that."""
         before = folding.head
         check_link(before, slot, self.journal.lake.lake)
         folding.add(slot)

@@ -63,9 +63,7 @@ class IngestDataset(msgspec.Struct, frozen=True):
     table: "Table | None"
     read_under: str | None
     schema_change: str | None = None
-    """`replace` takes the file's schema, `widen` also adds columns and wider types; None keeps the
-    dataset's.
-    """
+    """`replace` takes the file's schema, `widen` adds columns and wider types; None keeps it."""
     dedupe: bool = False
     retries: tuple[str, ...] = ()
     """Keys of the dataset's quarantine whose rows the file contains, corrected."""
@@ -127,7 +125,7 @@ class RewriteDataset(msgspec.Struct, frozen=True):
 class Rewritten(msgspec.Struct, frozen=True):
     """The rows that were found, and their rewritten objects; none of an absent dataset.
 
-    They were looked for in the objects `examined` of the dataset as it was after event `read_at`,
+    The search read the objects `examined` of the dataset as it was after event `read_at`,
     as columns of the schema with the fingerprint `read_under`: the dataset's, or the one that an
     ingest gives it.
     """
@@ -275,11 +273,11 @@ class UndoChange(msgspec.Struct, frozen=True):
     inverse: "Command"
     last_changes: tuple[LastChange, ...] = ()
     rebuilt: bool = False
-    """Whether objects that gc has removed were looked for in what compaction made of them."""
+    """Whether the objects that compaction wrote were searched for those that gc has removed."""
 
 
 class AdoptLake(msgspec.Struct, frozen=True):
-    """Go on from a restored copy, whose head had been at this seq, with this hash."""
+    """Continue from a restored copy whose head was at this seq, with this hash."""
 
     previous_seq: int
     previous_sha256: str
@@ -287,7 +285,7 @@ class AdoptLake(msgspec.Struct, frozen=True):
 
 
 class EraseRows(msgspec.Struct, frozen=True):
-    """Let these objects take the place of blobs at every moment, and nothing that of `staged` ones.
+    """Replace blobs by these objects at every moment, and remove the blobs `staged`.
 
     `staged` are blobs that no event names, of staged files among others: none of them may have become
     a dataset's since.

@@ -18,7 +18,7 @@ class Administration:
     async def adopt(
         self, caller: Caller, previous_seq: int, previous_sha256: str, note: str
     ) -> Versioned[RecordedChange]:
-        """Record that the lake goes on from a restored copy, whose head had been this."""
+        """Record that the lake continues from a restored copy, whose head was this."""
         return await self._record(caller, AdoptLake(previous_seq, previous_sha256, note))
 
     async def raise_format(self, caller: Caller, slot: int) -> Versioned[RecordedChange]:

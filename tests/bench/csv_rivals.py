@@ -3,7 +3,7 @@
     python -m tests.bench.csv_rivals RIVAL CSV PARQUET
 
 Prints what it took as JSON. polars and pyarrow refuse a file whose scores become decimals late; so
-polars is told to look at every row, and pyarrow the type of `score`.
+polars is set to examine every row, and pyarrow the type of `score`.
 """
 
 import json
@@ -27,15 +27,15 @@ def main() -> None:
     """Convert, and tell seconds, seconds of CPU and peak bytes of this process, or why it was refused."""
     rival, csv, parquet = sys.argv[1:]
     started_s, cpu_s = time.perf_counter(), time.process_time()
-    told: dict[str, object] = {}
+    measured: dict[str, object] = {}
     try:
         RIVALS[rival](csv, parquet)
     except (duckdb.Error, polars.exceptions.PolarsError, pa.ArrowInvalid) as error:
-        told["refused"] = str(error).partition("\n")[0]
-    told["seconds"] = time.perf_counter() - started_s
-    told["cpu_s"] = time.process_time() - cpu_s
-    told["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps(told))
+        measured["refused"] = str(error).partition("\n")[0]
+    measured["seconds"] = time.perf_counter() - started_s
+    measured["cpu_s"] = time.process_time() - cpu_s
+    measured["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps(measured))
 
 
 def _sniffed(csv: str, parquet: str) -> None:

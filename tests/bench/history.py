@@ -1,7 +1,7 @@
 """What history costs: one dataset's among many events, collection, and the feed beside commits.
 
 `ops/bench history` writes the section of RESULTS.md. Rivals run in turns in one run, and only ratios
-are told: the machine is not ours alone.
+are reported, since the machine is shared.
 """
 
 import asyncio
@@ -266,6 +266,6 @@ async def main() -> list[str]:
 
 
 if __name__ == "__main__":
-    told = circumstances("history")
+    conditions = circumstances("history")
     lines = [f"- {line}" for line in asyncio.run(main())]
-    write_section("History", "\n".join([told, "", *lines, "", NOTES]))
+    write_section("History", "\n".join([conditions, "", *lines, "", NOTES]))

@@ -238,7 +238,7 @@ def _lost(who: str, done: list[Run], found: dict[str, tuple], true: tuple) -> st
 
 NOTES = """- Not the same work: ours comes over HTTP, is spooled and hashed, is judged by every value of the
   file, is synced to disk, and is in the journal before it is answered. The rivals read the file where
-  it lies and sync nothing; polars is told to look at every row, and pyarrow the type of `score`, without
+  it lies and sync nothing; polars is set to examine every row, and pyarrow the type of `score`, without
   which they refuse the file.
 - Wall: ours from the first byte sent to the answer of a server that was just started (its first request);
   theirs from open to close, imports not counted. Peak memory: of the process that converts.

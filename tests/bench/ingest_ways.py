@@ -66,8 +66,14 @@ def by_rival(rival: str, csv: Path, into: Path) -> Run:
         capture_output=True,
         check=True,
     )
-    told = json.loads(done.stdout)
-    return Run(told["seconds"], told["cpu_s"], told["peak_bytes"], parquet, told.get("refused"))
+    measured = json.loads(done.stdout)
+    return Run(
+        measured["seconds"],
+        measured["cpu_s"],
+        measured["peak_bytes"],
+        parquet,
+        measured.get("refused"),
+    )
 
 
 def _send(port: int, csv: Path, how: str) -> dict:

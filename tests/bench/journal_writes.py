@@ -117,6 +117,6 @@ def _post(connection: http.client.HTTPConnection, number: int) -> None:
     body = {"name": f"d{number}", "schema_fingerprint": "v1", "objects": [], "row_count": 0}
     connection.request("POST", "/v1/catalog/register", json.dumps(body))
     answer = connection.getresponse()
-    told = answer.read()
+    received = answer.read()
     if answer.status != 200:
-        raise SystemExit(f"a registration got {answer.status}: {told[:500]!r}")
+        raise SystemExit(f"a registration got {answer.status}: {received[:500]!r}")

@@ -98,8 +98,8 @@ async def _loads(servers: list[Server], seconds: float, rounds: int) -> Found:
                 for server in servers:
                     asked = await load(server, sql, clients, seconds)
                     found.setdefault((server.name, kind, clients), []).append(asked)
-                    told = f"{server.name}, {kind}, {clients}: {asked.a_second:,.0f}/s {asked.statuses}"
-                    print(told, file=sys.stderr)
+                    text = f"{server.name}, {kind}, {clients}: {asked.a_second:,.0f}/s {asked.statuses}"
+                    print(text, file=sys.stderr)
     return found
 
 

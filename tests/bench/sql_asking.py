@@ -55,7 +55,7 @@ class Connection:
     async def ask(
         self, sql: str, headers: str = "", seen: Callable[[int], None] = lambda _: None
     ) -> int:
-        """The status of one answer, read to its end; `seen` is told of each piece's bytes."""
+        """The status of one answer, read to its end; `seen` gets the bytes of each piece."""
         self._writer.write(self._server.request(sql, headers))
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         status = int(head[9:12])

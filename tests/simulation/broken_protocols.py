@@ -12,7 +12,7 @@ from unittest import mock
 import msgspec
 
 from journal.bucket.port import Answer
-from journal.commit import Found, Progress, Step, after_look, after_put
+from journal.commit import Found, Progress, Step, after_put, after_read
 from journal.slot import format_at
 from lakehouse.commit import batch as batches
 from lakehouse.commit import writer as writers
@@ -87,9 +87,9 @@ def taken_is_a_loss() -> Iterator[None]:
     def broken(before: Progress, found: Found | None) -> Progress:
         if before.taken and found is Found.OURS:
             return Progress(Step.LOST)
-        return after_look(before, found)
+        return after_read(before, found)
 
-    with mock.patch("journal.log.after_look", broken):
+    with mock.patch("journal.log.after_read", broken):
         yield
 
 
@@ -137,9 +137,9 @@ def other_bytes_while_in_doubt() -> Iterator[None]:
     def broken(before: Progress, found: Found | None) -> Progress:
         if found is Found.ABSENT and before.doubtful and not before.taken:
             raise TakenAsLost
-        return after_look(before, found)
+        return after_read(before, found)
 
-    with mock.patch("journal.log.after_look", broken), _losing():
+    with mock.patch("journal.log.after_read", broken), _losing():
         yield
 
 

@@ -6,7 +6,7 @@ from journal.events import Column, Object
 
 
 class CompactDataset(msgspec.Struct, frozen=True):
-    """Let the adjacent objects `blobs` of a dataset become `by`: the same rows in the same order.
+    """Replace the adjacent objects `blobs` of a dataset by `by`: the same rows in the same order.
 
     `rows` are the numbers of rows of `blobs`, which were read under the fingerprint `read_under`.
     """

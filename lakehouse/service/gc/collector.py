@@ -28,7 +28,7 @@ from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.gc import listing
 from lakehouse.service.gc.listing import GcCandidate, GcScope
-from lakehouse.service.gc.summary import GcProgress, GcSummary, retold
+from lakehouse.service.gc.summary import GcProgress, GcSummary, earlier_summary
 from lakehouse.service.sql.queries import Queries
 
 PAGE = 1_000
@@ -143,7 +143,7 @@ class GarbageCollector:
         context = self._context(caller, plan.request)
         match decide(plan.state, RecordCollected(plan.run, ()), context):
             case Replayed(position, seq):
-                return await retold(self._node, plan, (position, seq))
+                return await earlier_summary(self._node, plan, (position, seq))
             case Refused() as refused:
                 raise RefusedError(refused)
         return None

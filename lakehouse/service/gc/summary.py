@@ -28,7 +28,7 @@ class GcProgress(msgspec.Struct):
     deleted_again: int = 0
     """Of those that were collected before, and listed again."""
     left: int = 0
-    """Marked, and not deleted: a later run goes on with them."""
+    """Marked and not deleted: a later run continues with them."""
     aborted_uploads: int = 0
     seq: int = 0
 
@@ -40,7 +40,7 @@ class GcSummary(msgspec.Struct, frozen=True):
     done: GcProgress
 
 
-async def retold(node: Node, plan: GcScope, last: Place) -> GcSummary:
+async def earlier_summary(node: Node, plan: GcScope, last: Place) -> GcSummary:
     """The summary of the earlier run whose last event lies at `last`; `plan`: of the same request,
     made now.
 

@@ -1,7 +1,7 @@
 """Checks of a file's rows before they replace others: their keys, or the condition that they must match.
 
-Asks a query worker, in bounded memory, and finds the rows' lines only for a refusal. Must never look
-at a dataset's rows.
+Asks a query worker, in bounded memory, and finds the rows' lines only for a refusal. Must never
+read a dataset's rows.
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,7 +3,7 @@
 import pytest
 
 from journal.bucket.port import Answer
-from journal.commit import Found, Progress, Step, after_look, after_put
+from journal.commit import Found, Progress, Step, after_put, after_read
 
 FRESH = Progress()
 DOUBTFUL = Progress(doubtful=True)
@@ -14,12 +14,12 @@ DOUBTFUL = Progress(doubtful=True)
     [
         (FRESH, Answer.CREATED, Progress(Step.COMMITTED)),
         (DOUBTFUL, Answer.CREATED, Progress(Step.COMMITTED)),
-        (FRESH, Answer.EXISTS, Progress(Step.LOOK, taken=True)),
-        (DOUBTFUL, Answer.EXISTS, Progress(Step.LOOK, doubtful=True, taken=True)),
+        (FRESH, Answer.EXISTS, Progress(Step.READ, taken=True)),
+        (DOUBTFUL, Answer.EXISTS, Progress(Step.READ, doubtful=True, taken=True)),
         (FRESH, Answer.CONFLICT, Progress(Step.PUT_AGAIN, doubtful=True, pause=True)),
-        (FRESH, Answer.UNKNOWN, Progress(Step.LOOK, doubtful=True, pause=True)),
+        (FRESH, Answer.UNKNOWN, Progress(Step.READ, doubtful=True, pause=True)),
         (FRESH, Answer.REFUSED, Progress(Step.FAILED)),
-        (DOUBTFUL, Answer.REFUSED, Progress(Step.LOOK, doubtful=True, pause=True)),
+        (DOUBTFUL, Answer.REFUSED, Progress(Step.READ, doubtful=True, pause=True)),
     ],
 )
 def test_what_a_put_s_answer_means(before: Progress, answer: Answer, after: Progress) -> None:
@@ -32,16 +32,16 @@ def test_what_a_put_s_answer_means(before: Progress, answer: Answer, after: Prog
         (DOUBTFUL, Found.OURS, Step.COMMITTED),
         (DOUBTFUL, Found.ANOTHERS, Step.LOST),
         (DOUBTFUL, Found.ABSENT, Step.PUT_AGAIN),
-        (DOUBTFUL, None, Step.LOOK),
+        (DOUBTFUL, None, Step.READ),
         (Progress(taken=True), Found.ABSENT, Step.BROKEN),
-        (Progress(taken=True), None, Step.LOOK),
+        (Progress(taken=True), None, Step.READ),
     ],
 )
 def test_what_a_look_at_the_slot_means(before: Progress, found: Found | None, step: Step) -> None:
-    assert after_look(before, found).step is step
+    assert after_read(before, found).step is step
 
 
 def test_doubt_is_kept_until_the_slot_is_settled() -> None:
-    progress = after_look(after_put(FRESH, Answer.UNKNOWN), Found.ABSENT)
+    progress = after_read(after_put(FRESH, Answer.UNKNOWN), Found.ABSENT)
     assert after_put(progress, Answer.REFUSED).step is not Step.FAILED
-    assert after_look(after_put(progress, Answer.EXISTS), None).doubtful
+    assert after_read(after_put(progress, Answer.EXISTS), None).doubtful

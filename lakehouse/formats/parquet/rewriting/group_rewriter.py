@@ -41,7 +41,7 @@ BATCH_ROWS = 16_384
 
 
 class GroupRewriter:
-    """Writes one file anew with a change of some of its rows.
+    """Writes a new version of a file in which some rows are changed.
 
     `columns` are the dataset's, with today's types; None: those of the file. Raises ValueError where
     the file's values have no such types.

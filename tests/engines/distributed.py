@@ -1,11 +1,12 @@
-"""Two queries over one dataset by Sail's cluster on this machine, compared with what SQL answers.
+"""Two queries over one dataset by a cluster on this machine, compared with what SQL answers.
 
-`python -m tests.engines.distributed DIRECTORY [--rows N] [--objects N]`: the directory has the
-environments (`ops/engines` makes them). q1 has 1,000 groups, q2 one for every four rows. Prints the seconds
-that each took, with the start of Sail's workers; exit 1 if an answer differs.
+`python -m tests.engines.distributed DIRECTORY [--ray] [--rows N] [--objects N]`: the directory has the
+environments (`ops/engines` makes them). The cluster is Sail's, or Daft's on Ray. q1 has 1,000 groups, q2 one
+for every four rows. Prints the seconds of each, with the start of workers; exit 1 if an answer differs.
 """
 
 import argparse
+import io
 import os
 import re
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import csv
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -45,7 +47,10 @@ def fill(lake: Lake, rows: int, objects: int) -> None:
         ids = pa.array(range(number * each, (number + 1) * each), pa.int64())
         spread = pc.multiply(ids, pa.scalar(7_919, pa.int64()))
         columns = {"g": _modulo(ids, GROUPS), "k": _modulo(spread, groups)}
-        lake.ingest(pa.table(columns | {"v": _modulo(spread, 1_000_003)}), "t", "append")
+        text = io.BytesIO()
+        # As CSV: Daft reads no uploaded Parquet without field ids.
+        csv.write_csv(pa.table(columns | {"v": _modulo(spread, 1_000_003)}), text)
+        lake.ingest(text.getvalue(), "t", "append")
 
 
 def _modulo(numbers: pa.Array, divisor: int) -> pa.Array:
@@ -60,6 +65,8 @@ def in_order(table: pa.Table) -> pa.Table:
 
 class Sail:
     """A Sail server in whose process a driver and WORKERS workers talk by gRPC."""
+
+    name = "Sail"
 
     def __init__(self, port: int, directory: Path) -> None:
         self.log = directory / "sail.log"
@@ -76,6 +83,43 @@ class Sail:
     def workers(self) -> int:
         """How many workers became available."""
         return len(set(re.findall(rb"worker (\d+) is available", self.log.read_bytes())))
+
+
+class DaftOnRay:
+    """Daft on WORKERS Ray nodes, in a process of its own."""
+
+    name = "Daft on Ray"
+
+    def __init__(self, process: "subprocess.Popen[str]", out: Path) -> None:
+        self._process = process
+        self._out = out
+        self._nodes = 0
+
+    def ask(self, sql: str) -> pa.Table:
+        """The answer. The first waits for the nodes."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(sql + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process of Daft ended; see its errors above")
+        self._nodes = int(line)
+        return pa.ipc.open_stream(self._out.read_bytes()).read_all()
+
+    def workers(self) -> int:
+        """How many nodes were alive after the last answer."""
+        return self._nodes
+
+
+@contextmanager
+def daft_on_ray(environments: Path, uri: str, directory: Path) -> Iterator[DaftOnRay]:
+    """Daft, which reads the lake through its catalog."""
+    program, out = environments / "ray" / "bin" / "python", directory / "answer.arrow"
+    words = [str(program), str(HERE / "daft_on_ray.py"), uri, str(out)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as process:
+        yield DaftOnRay(process, out)
 
 
 @contextmanager
@@ -129,9 +173,11 @@ def timed(ask: Callable[[str], pa.Table], sql: str) -> tuple[pa.Table, float]:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("environments", type=Path)
+    parser.add_argument("--ray", action="store_true")
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--objects", type=int, default=OBJECTS)
     arguments = parser.parse_args()
+    cluster = daft_on_ray if arguments.ray else sail
     failed = False
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -139,7 +185,7 @@ def main() -> int:
             url = f"http://127.0.0.1:{server.port}"
             with (
                 lakehouse.connect(url) as lake,
-                sail(arguments.environments, f"{url}/iceberg", directory) as engine,
+                cluster(arguments.environments, f"{url}/iceberg", directory) as engine,
             ):
                 fill(lake, arguments.rows, arguments.objects)
                 for query, sql in QUERIES.items():
@@ -150,7 +196,8 @@ def main() -> int:
                     shown = "the same" if right else f"DIFFERENT: {found.num_rows:,} rows"
                     print(
                         f"{query}: {wanted.num_rows:,} groups of {arguments.rows:,} rows: {shown};",
-                        f"/v1/sql {own_s:.1f} s, Sail with {engine.workers()} workers {other_s:.1f} s",
+                        f"/v1/sql {own_s:.1f} s,",
+                        f"{engine.name} with {engine.workers()} workers {other_s:.1f} s",
                         flush=True,
                     )
                 failed = failed or engine.workers() < WORKERS

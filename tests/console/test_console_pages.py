@@ -65,7 +65,7 @@ def test_another_origin_is_noticed(visit: Visit) -> None:
 def test_a_violation_of_the_policy_is_noticed(visit: Visit) -> None:
     with visit() as visitor:
         visitor.open("/console/datasets")
-        inline = "() => { const e = document.createElement('script'); e.text = '1'; document.body.append(e) }"
+        inline = "() => { let e = document.createElement('style'); e.append('a{}'); document.head.append(e) }"
         visitor.page.evaluate(inline)
         with pytest.raises(AssertionError):
             visitor.check()

@@ -71,7 +71,7 @@ def test_a_row_leads_to_where_it_comes_from(lake: Lake) -> None:
     link = re.search(r'class="why" href="([^"]+)"', rows.body.decode())
     assert link
     shown = text_of(lake.ask("GET", link[1].replace("&amp;", "&")).body)
-    assert "1 upload behind the rows that fulfil the condition" in shown
+    assert "1 upload of the rows that match the condition" in shown
     assert "dataset appended 1 row in 1 object" in shown
 
 

@@ -85,10 +85,10 @@ def test_the_checks_show_what_they_find(browser: Browser, own: Lake) -> None:
         page.get_by_role("button", name="Create a checkpoint").click()
         expect(tasks.first).to_contain_text("Stored as")
         page.get_by_role("button", name="Verify the objects").click()
-        expect(tasks.first).to_contain_text("All 1 objects have the bytes")
+        expect(tasks.first).to_contain_text("1 object verified")
         (own.bucket / held["key"]).write_bytes(b"other bytes")
         page.get_by_role("button", name="Verify the objects").click()
-        expect(tasks.first.get_by_role("alert")).to_contain_text("1 of 1 objects are missing")
+        expect(tasks.first.get_by_role("alert")).to_contain_text("1 of 1 object is missing")
         expect(tasks.first.locator("tbody tr")).to_contain_text("it has 11 bytes")
         assert visitor.problems == []
 
@@ -115,6 +115,6 @@ def test_a_damaged_slot_is_named(browser: Browser, own: Lake) -> None:
         visitor.open("/console/upkeep")
         visitor.page.get_by_role("button", name="Verify the journal").click()
         problem = visitor.page.locator("#tasks").get_by_role("alert")
-        expect(problem).to_contain_text("slot 2")
+        expect(problem).to_contain_text("Slot 2")
         visitor.check_accessible()
         visitor.check()

@@ -86,8 +86,8 @@ def test_what_a_file_lacks_is_said_and_the_others_can_be_loaded(
 ) -> None:
     files = [("w_bad.csv", "a,b\n1,2\n3\n"), ("hidden.csv", "a\n1\n"), ("w_good.csv", "a\n1\n")]
     page = check(writer, files)
-    assert "malformed_csv" not in page and "line 3" in page
-    assert "that requires the right to write hidden" in page
+    assert "malformed_csv" not in page and "Line 3" in page
+    assert "That requires the right to write hidden" in page
     assert ">Load</button>" in page
 
 
@@ -105,7 +105,7 @@ def test_what_is_given_decides_how_a_file_is_read(shut: Lake, writer: Browsing) 
     assert "the request says so" in page and "dataset <strong>w_given</strong>" in page
     assert "1 row to add" in page
     refused = check(writer, [("x.csv", "a\n1\n")], name="w_given", mode="merge")
-    assert "mode must be one of: replace, append" in refused
+    assert "Mode must be one of: replace, append" in refused
 
 
 def test_what_was_loaded_is_loaded_once(shut: Lake, writer: Browsing) -> None:

@@ -50,7 +50,7 @@ def test_two_files_are_seen_corrected_and_loaded_as_one_change(visit: Visit, lak
         cards = choose(
             visitor, [file("up one.csv", "zip,n\n01,1\n"), file("up_two.csv", "a\n1\n2\n")]
         )
-        expect(cards.first.locator("[data-part=state]")).to_have_text("1 rows: ready to load")
+        expect(cards.first.locator("[data-part=state]")).to_have_text("1 row: ready to load")
         zip_ = cards.first.locator("tbody tr").first
         expect(zip_).to_contain_text("string")
         cards.first.get_by_label("Type of n").select_option("string")
@@ -109,7 +109,7 @@ def test_a_lost_connection_is_shown_and_the_file_is_sent_again(visit: Visit) -> 
         cards = choose(visitor, [file("up_lost.csv", "a\n1\n")])
         expect(cards.first.get_by_role("alert")).to_contain_text("The connection was lost")
         cards.first.get_by_role("button", name="Check again").click()
-        expect(cards.first.locator("[data-part=state]")).to_have_text("1 rows: ready to load")
+        expect(cards.first.locator("[data-part=state]")).to_have_text("1 row: ready to load")
 
 
 def test_a_load_whose_answer_is_lost_is_made_once(visit: Visit, lake: Lake) -> None:
@@ -118,7 +118,7 @@ def test_a_load_whose_answer_is_lost_is_made_once(visit: Visit, lake: Lake) -> N
         lose_first(visitor, "**/v1/catalog/transaction", answered=True)
         cards = choose(visitor, [file("up_once.csv", "a\n1\n")])
         cards.first.get_by_label("Mode").select_option("append")
-        expect(cards.first.locator("[data-part=state]")).to_have_text("1 rows: ready to load")
+        expect(cards.first.locator("[data-part=state]")).to_have_text("1 row: ready to load")
         button = visitor.page.get_by_role("button", name="Load", exact=True)
         button.click()
         expect(visitor.page.locator("#outcome")).to_contain_text("The connection was lost")

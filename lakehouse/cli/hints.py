@@ -70,7 +70,13 @@ _HINTS = {
     "cannot_listen": "Choose another --port, or stop the process that uses this one.",
 }
 
+_OF_COMMANDS = {
+    ("update", "value_does_not_fit"): "Use an expression whose values fit the column's type; "
+    "TRY_CAST makes null of those that do not.",
+}
+"""Where a command has other options than most."""
 
-def hint(code: str) -> str:
-    """The hint of an error code."""
-    return _HINTS.get(code) or CODES[code].hint
+
+def hint(code: str, command: str = "") -> str:
+    """The hint of an error code, after this command."""
+    return _OF_COMMANDS.get((command, code)) or _HINTS.get(code) or CODES[code].hint

@@ -23,7 +23,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 
 OK, USAGE = 0, 2
 SERVE = "serve"
-"""The one command that never uses a server, also with the setting `url`."""
+"""The one command that asks no server, whatever the setting `url` says."""
 STDERR = 2
 OPTIONS = (
     *("bucket", "url", "token_file", "host", "port", "flight_port", "role", "tls_cert", "tls_key"),
@@ -100,8 +100,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
     _open_missing_streams()
+    command = ""
     try:
-        code = _run(parse(words))
+        arguments = parse(words)
+        command = arguments.command
+        code = _run(arguments)
         sys.stdout.flush()
         return code
     except UsageError as error:
@@ -112,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         return printing.refused(Refused("usage", str(error)), as_json)
     except RefusedError as error:
-        return printing.refused(error.refused, as_json)
+        return printing.refused(error.refused, as_json, command)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -166,7 +169,7 @@ def _ended(module: str, name: str, arguments: argparse.Namespace, settings: Sett
 
 def _open_missing_streams() -> None:
     """Open a null stream for each that the caller has closed; escape what an encoding cannot write."""
-    # The lowest free descriptor is used: a file of a bucket must never become stdout.
+    # The lowest free number is taken: a file of a bucket must never become somebody's stdout.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
         pass
     os.close(descriptor)
@@ -179,7 +182,7 @@ def _open_missing_streams() -> None:
 
 
 def _discard_stdout() -> None:
-    """Its reader has closed it, or the disk is full: keep the interpreter from failing again at exit."""
+    """Its reader has gone, or it is full: keep the interpreter from failing on it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

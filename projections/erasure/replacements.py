@@ -67,7 +67,10 @@ def apply(
         draft.marked.put(blob, each.seq)
     successors = {blob: each.by.blob if each.by else None for blob, each in known.items()}
     pins.erase(draft.pins, draft.pinned, successors)
-    rewrites.erase(draft.rewrites, successors, {blob: each.rows for blob, each in known.items()})
+    rows = {blob: each.rows for blob, each in known.items()}
+    rewrites.erase(
+        draft.rewrites, successors, rows, lambda blob: draft.blobs.find(blob) is not None
+    )
     _record(draft.erased, known)
     draft.erased_at = erased_at
 

@@ -90,6 +90,10 @@ def test_rows_are_deleted(lakehouse: CommandLine) -> None:
         [4, "y2"],
     ]
     assert "invalid_request" in lakehouse("update", "t", "--set", "a", "--where", "true", code=1)
+    misfit = lakehouse("update", "t", "--set", "a = 'x'", "--where", "true", code=1)
+    assert "value_does_not_fit" in misfit
+    assert "TRY_CAST" in misfit
+    assert "--" not in misfit
     assert "LINE 1: nope" in lakehouse("delete", "t", "--where", "nope = 1", code=1)
 
 

@@ -66,12 +66,12 @@ def escaped(text: str) -> str:
 
 
 def plain(value: object) -> str:
-    """A value as a person reads it: text unchanged, everything else as JSON."""
+    """A value as people read it: text as it is, all else as JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def refused(refusal: Refused, as_json: bool) -> int:
-    """Print a refusal to stderr; return its exit code."""
+def refused(refusal: Refused, as_json: bool, command: str = "") -> int:
+    """Print a refusal of a command to stderr; return its exit code."""
     if as_json:
         # A detail may quote a file name, which may have any bytes.
         detail = refusal.detail.encode("utf-8", "backslashreplace").decode()
@@ -82,5 +82,5 @@ def refused(refusal: Refused, as_json: bool) -> int:
         print(safe_lines(text), file=sys.stderr)  # noqa: T201
         for row in refusal.errors:
             message("  " + ", ".join(f"{name}: {plain(value)}" for name, value in row.items()))
-        message(f"  {hint(refusal.code)}")
+        message(f"  {hint(refusal.code, command)}")
     return CODES[refusal.code].exit

@@ -20,7 +20,9 @@ CONTENT: dict[str, Code] = {
         422, "Delimiter suspected", "Name the delimiter; delimiter=, means that it is a comma."
     ),
     "value_does_not_fit": Code(
-        422, "Value does not fit", "Correct the value, or use another type for the column."
+        422,
+        "Value does not fit",
+        "Use a value that fits the column's type, or a type that the value fits.",
     ),
     "invalid_column": Code(
         422,

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from lakehouse.api.fields import MAX_INTEGER, Count, Seq, Time
+from lakehouse.api.fields import MAX_INTEGER, AfterText, Count, Seq, Time
+from lakehouse.api.lists.pages import NextRow, OptionalLimit
 
 PrincipalName = Annotated[
     str,
@@ -87,6 +88,7 @@ class PrincipalList(msgspec.Struct, frozen=True):
 
     principals: list[Principal]
     seq: Seq
+    next: NextRow = None
 
 
 class PrincipalDropped(msgspec.Struct, frozen=True):
@@ -138,6 +140,7 @@ class TokenList(msgspec.Struct, frozen=True):
 
     tokens: list[ListedToken]
     seq: Seq
+    next: NextRow = None
 
 
 class TokenRevoked(msgspec.Struct, frozen=True):
@@ -177,6 +180,8 @@ class ListGrantsQuery(msgspec.Struct, frozen=True):
     """Query of GET /v1/access/grants."""
 
     principal: PrincipalName | None = None
+    after: AfterText = ""
+    limit: OptionalLimit = None
 
 
 class GrantList(msgspec.Struct, frozen=True):
@@ -184,6 +189,7 @@ class GrantList(msgspec.Struct, frozen=True):
 
     grants: list[Grant]
     seq: Seq
+    next: NextRow = None
 
 
 class GrantDropped(msgspec.Struct, frozen=True):

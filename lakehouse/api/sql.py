@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from lakehouse.api.fields import Actor, AsOfText, ProfileName, Seq, SizeBytes, Time
+from lakehouse.api.lists.pages import NextRow
 
 QueryId = Annotated[
     str, Meta(description="Id of the query: the client's own, or a new one.", examples=["report-7"])
@@ -158,6 +159,7 @@ class RunningQueries(msgspec.Struct, frozen=True):
     """The queries of this process, oldest first."""
 
     queries: list[RunningQuery]
+    next: NextRow = None
 
 
 class CancelledQueries(msgspec.Struct, frozen=True):

@@ -155,11 +155,25 @@ def has_made(node: Node, caller: Caller, payload: bytes) -> bool:
 
     Raises RefusedError `idempotency_key_reused`.
     """
+    return _found(node, caller, payload) is not None
+
+
+async def made_before(node: Node, caller: Caller, payload: bytes) -> Settled | None:
+    """The outcome of this request, if its event, under its idempotency key, is in the node's state.
+
+    For changes whose command can be made on the state before them alone. Raises RefusedError
+    `idempotency_key_reused`.
+    """
+    found = _found(node, caller, payload)
+    return None if found is None else await _replayed(node, found.position, found.seq)
+
+
+def _found(node: Node, caller: Caller, payload: bytes) -> Replayed | None:
     context = _context(node, caller, hashlib.sha256(payload).hexdigest())
     found = replayed(node.state, context)
     if isinstance(found, Refused):
         raise RefusedError(found)
-    return found is not None
+    return found
 
 
 def _decided(node: Node, state: State, command: Command) -> Recorded | Answered:

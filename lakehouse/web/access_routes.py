@@ -17,6 +17,7 @@ from lakehouse.api.access import (
     TokenList,
     TokenRevoked,
 )
+from lakehouse.api.lists.pages import PageQuery
 from lakehouse.web.handlers import access
 from lakehouse.web.route import Route
 
@@ -61,7 +62,8 @@ ACCESS_ROUTES = (
         path="/v1/access/principals",
         handler=access.list_principals,
         summary="List principals",
-        description="Returns all principals in name order. For admins.",
+        description="Returns principals in name order. For admins.",
+        query=PageQuery,
         judged=True,
         answers=(PrincipalList,),
     ),
@@ -84,6 +86,7 @@ ACCESS_ROUTES = (
         summary="List tokens",
         description="Returns the tokens that were not revoked, without their secrets: all of them for "
         "an admin, their own for others.",
+        query=PageQuery,
         judged=True,
         answers=(TokenList,),
     ),

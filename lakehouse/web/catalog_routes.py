@@ -39,6 +39,7 @@ from lakehouse.api.history.time_travel import (
     UnpinRequest,
 )
 from lakehouse.api.ingest.answers import StagedIngest
+from lakehouse.api.lists.pages import PageQuery
 from lakehouse.api.sql import QueryIdHeaders
 from lakehouse.api.upkeep.quarantine import QuarantineList, QuarantineQuery
 from lakehouse.web.definition_routes import DEFINITION_ROUTES
@@ -246,7 +247,8 @@ CATALOG_ROUTES = (
         handler=time_travel.pins,
         judged=True,
         summary="List pins",
-        description="Returns all pins, oldest first, with who made them and why.",
+        description="Returns pins, oldest first, with who made them and why.",
+        query=PageQuery,
         answers=(Pins,),
     ),
 )

@@ -11,6 +11,7 @@ from lakehouse.api.catalog.definitions import (
     ViewList,
     ViewQuery,
 )
+from lakehouse.api.lists.pages import PageAsOfQuery, PageQuery
 from lakehouse.web.handlers.catalog import profiles, views
 from lakehouse.web.route import Route
 
@@ -58,8 +59,8 @@ DEFINITION_ROUTES = (
         handler=views.list_views,
         judged=True,
         summary="List views",
-        description="Returns all views in the order of their names.",
-        query=ViewQuery,
+        description="Returns views in the order of their names.",
+        query=PageAsOfQuery,
         answers=(ViewList,),
     ),
     Route(
@@ -102,7 +103,8 @@ DEFINITION_ROUTES = (
         handler=profiles.list_profiles,
         judged=True,
         summary="List profiles",
-        description="Returns all profiles in the order of their names.",
+        description="Returns profiles in the order of their names.",
+        query=PageQuery,
         answers=(ProfileList,),
     ),
 )

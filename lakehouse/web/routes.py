@@ -21,6 +21,7 @@ from lakehouse.api.ingest.answers import (
     StagedIngest,
 )
 from lakehouse.api.ingest.query import IngestHeaders, IngestQuery
+from lakehouse.api.lists.pages import PageQuery
 from lakehouse.api.sql import (
     CancelledQueries,
     RunningQueries,
@@ -178,6 +179,7 @@ ROUTES = (
         judged=True,
         summary="List running queries",
         description="Returns the queries that run or wait in this process, oldest first.",
+        query=PageQuery,
         answers=(RunningQueries,),
     ),
     Route(

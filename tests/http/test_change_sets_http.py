@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from change_set_requests import history, rename, transaction, values
+from change_set_requests import history, rename, stage, transaction, values
 from lake_server import Lake
 from refusals import nothing_changes, refused
 
@@ -210,3 +210,37 @@ class TestChangeSet:
             (1, "change_set_committed"),
             (2, "change_set_committed"),
         ]
+
+
+def test_a_change_that_does_not_parse_is_named(lake: Lake, fresh: Fresh) -> None:
+    bad = [{"op": "zap"}, {}, 3, {"op": "drop"}, {"op": "commit", "staged": "x", "mode": "merge"}]
+    for change in bad:
+        with nothing_changes(lake):
+            answer = transaction(lake, {"op": "drop", "name": fresh()}, change)
+        refused(answer, 400, "invalid_request")
+        assert [each["change"] for each in answer.json["errors"]] == [1]
+    other = refused(
+        lake.ask("POST", "/v1/catalog/transaction", {"changes": 3}), 400, "invalid_request"
+    )
+    assert "errors" not in other.json
+
+
+def test_a_change_set_sent_again_is_not_judged_on_what_is_there_since(
+    lake: Lake, fresh: Fresh
+) -> None:
+    name, to, view = fresh(), fresh(), fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    staged = stage(lake, f"name={fresh()}", b"a\n1\n")["staged"]
+    changes: list[dict[str, str]] = [
+        {"op": "rename", "name": name, "to": to},
+        {"op": "put_view", "name": view, "sql": f"FROM {to}"},
+        {"op": "commit", "staged": staged},
+    ]
+    headers = {"Idempotency-Key": fresh()}
+    first = transaction(lake, *changes, headers=headers)
+    assert first.status == 200
+    lake.ask("DELETE", f"/v1/catalog/view/{view}")
+    lake.drop(to)
+    with nothing_changes(lake):
+        again = transaction(lake, *changes, headers=headers)
+    assert (again.status, again.body, again.seq) == (200, first.body, first.seq)

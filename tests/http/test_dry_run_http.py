@@ -107,3 +107,22 @@ def test_a_bad_row_is_told_as_the_file_would_be(lake: Lake, fresh: Fresh, body: 
 def test_a_wrong_request_is_refused_as_ever(lake: Lake, fresh: Fresh) -> None:
     refused(lake.ingest(f"name={fresh()}&dry_run=maybe"), 400, "invalid_request")
     refused(lake.ingest("name=a%20b&dry_run=true"), 400, "invalid_name")
+
+
+def test_a_dry_run_that_a_change_does_not_have_is_refused(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    drop, gone = {"changes": [{"op": "drop", "name": name}]}, {"name": name, "where": "true"}
+    with nothing_changes(lake):
+        for method, path, body in (
+            ("POST", "/v1/catalog/transaction", drop | {"dry_run": True}),
+            ("POST", "/v1/catalog/transaction?dry_run=true", drop),
+            ("POST", "/v1/catalog/delete?dry_run=true", gone),
+            ("POST", "/v1/catalog/rename", {"name": name, "to": fresh(), "dry_run": True}),
+            ("DELETE", f"/v1/catalog/manifest/{name}?dry_run=true", None),
+        ):
+            answer = refused(lake.ask(method, path, body), 400, "invalid_request")
+            assert "dry" in answer.json["detail"]
+        assert lake.ask("POST", "/v1/catalog/delete", gone | {"dry_run": True}).status == 200
+    renamed = {"name": name, "to": fresh(), "dry_run": False}
+    assert lake.ask("POST", "/v1/catalog/rename", renamed).status == 200

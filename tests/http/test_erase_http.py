@@ -316,3 +316,10 @@ class TestAlso:
             ("event", str(seq + 2)),
             ("derived", "copies"),
         }
+
+
+def test_a_name_that_was_never_a_dataset_is_not_found(lake: Lake) -> None:
+    assert lake.ask("PUT", "/v1/catalog/view/only_view", {"sql": "SELECT 1 AS id"}).status == 200
+    with nothing_changes(lake):
+        for name in ("only_view", "never_there"):
+            refused(erase(lake, name, "id = 1"), 404, "dataset_not_found")

@@ -47,6 +47,16 @@ def test_a_delete_sent_again_forgets_nothing_new(lake: Lake, fresh: Fresh) -> No
     assert lake.get(key).status == 200
 
 
+def test_a_view_sent_again_is_not_bound_again(lake: Lake, fresh: Fresh) -> None:
+    base, view, token = fresh(), f"/v1/catalog/view/{fresh()}", keyed(fresh())
+    lake.ingest(f"name={base}", b"a\n1\n")
+    first = lake.ask("PUT", view, {"sql": f"FROM {base}"}, token)
+    assert first.status == 200
+    lake.drop(base)
+    with nothing_changes(lake):
+        same(first, lake.ask("PUT", view, {"sql": f"FROM {base}"}, token))
+
+
 def test_register_and_drop_sent_again(lake: Lake, fresh: Fresh) -> None:
     name, making, dropping = fresh(), keyed(fresh()), keyed(fresh())
     made = lake.register(name, headers=making)

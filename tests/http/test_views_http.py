@@ -36,6 +36,23 @@ def people(lake: Lake, fresh: Fresh) -> str:
 
 
 class TestViews:
+    def test_its_columns_have_the_types_that_a_dataset_has(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        body = {
+            "sql": "SELECT true AS b, [true] AS l, {'a': true} AS s, 1::HUGEINT AS h, uuid() AS u, "
+            "'x'::ENUM ('x') AS e, '{}'::JSON AS j, sum(1) AS n, TIMESTAMPTZ '2020-01-01' AS z"
+        }
+        types = {each["name"]: each["type"] for each in put(lake, name, body).json["columns"]}
+        assert types == {
+            "b": "bool", "l": "list<element: bool>", "s": "struct<a: bool>", "u": "string",
+            "h": "decimal128(38, 0)", "e": "string", "j": "string", "n": "decimal128(38, 0)",
+            "z": "timestamp[us, tz=UTC]",
+        }  # fmt: skip
+        derived = fresh()
+        wanted = {"name": derived, "sql": f"FROM {name}"}
+        schema = lake.ask("POST", "/v1/catalog/derive", wanted).json["schema"]
+        assert {each["name"]: each["type"] for each in schema} == types
+
     def test_a_view_is_put_shown_listed_asked_and_dropped(
         self, lake: Lake, people: str, fresh: Fresh
     ) -> None:
@@ -206,6 +223,17 @@ class TestSafeViews:
                 assert answer.status in (400, 403), (bad, answer)
                 assert answer.json["code"] in ("statement_not_allowed", "sql_error"), bad
             refused(put(lake, name, {"of": people, "rows": "absent = 1"}), 400, "sql_error")
+            for odd in (
+                "true) LIMIT (1",
+                "true) GROUP BY (id",
+                "true) OR (true",
+                "true, false",
+                "id",
+            ):
+                answer = put(lake, name, {"of": people, "rows": odd})
+                assert (answer.status in (400, 403), "rows must be" in answer.json["detail"]) == (
+                    True, True,
+                ), odd  # fmt: skip
 
     def test_plans_errors_and_views_reveal_nothing_that_is_hidden(
         self, lake: Lake, people: str, fresh: Fresh

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from lakehouse.api.catalog.datasets import SchemaColumn
 from lakehouse.api.fields import AsOfText, Seq, Time
+from lakehouse.api.lists.pages import NextRow
 
 ViewName = Annotated[str, Meta(description="Name of the view.", examples=["adults"])]
 ViewSql = Annotated[
@@ -83,6 +84,7 @@ class ViewList(msgspec.Struct, frozen=True):
 
     views: list[View]
     seq: Annotated[Seq, Meta(description="The event up to which this is true.")]
+    next: NextRow = None
 
 
 class ViewDropped(msgspec.Struct, frozen=True):
@@ -139,6 +141,7 @@ class ProfileList(msgspec.Struct, frozen=True):
 
     profiles: list[Profile]
     seq: Annotated[Seq, Meta(description="The event up to which this is true.")]
+    next: NextRow = None
 
 
 class ProfileDropped(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from lakehouse.api.fields import (
     Seq,
     Time,
 )
+from lakehouse.api.lists.pages import NextRow
 
 ChangeType = Annotated[
     str, Meta(description="Type of the event to undo.", examples=["dataset_dropped"])
@@ -203,6 +204,7 @@ class Pins(msgspec.Struct, frozen=True):
     """All pins, oldest first."""
 
     pins: list[ListedPin]
+    next: NextRow = None
 
 
 class Undone(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from lakehouse.api.fields import DatasetName, RowCount, Seq
+from lakehouse.api.fields import AfterText, DatasetName, RowCount, Seq
+from lakehouse.api.lists.pages import NextRow, OptionalLimit
 
 
 class QuarantineQuery(msgspec.Struct, frozen=True):
@@ -19,6 +20,8 @@ class QuarantineQuery(msgspec.Struct, frozen=True):
         bool,
         Meta(description="Return the rows, as a file like their source.", examples=[False]),
     ] = False
+    after: AfterText = ""
+    limit: OptionalLimit = None
 
 
 class QuarantineFile(msgspec.Struct, frozen=True):
@@ -42,3 +45,4 @@ class QuarantineList(msgspec.Struct, frozen=True):
     name: DatasetName
     files: list[QuarantineFile]
     seq: Annotated[Seq, Meta(description="The event up to which the list is true.")]
+    next: NextRow = None

@@ -63,7 +63,7 @@ def read_expression(
     if isinstance(statement, Refused):
         return msgspec.structs.replace(statement, detail=_in_text(statement.detail, text))
     document = tree(parser, sql)
-    if statement.travels or not _is_one_expression(document, sql):
+    if statement.travels or not is_one_expression(document, sql):
         return Refused("sql_error", "it must be one expression over the dataset's columns")
     nodes = every_node(document)
     for problem, node in _problems(nodes, columns):
@@ -100,7 +100,7 @@ def _in_text(detail: str, text: str) -> str:
     return f"Parser Error: syntax error at the end of the expression\n\n{where}"
 
 
-def _is_one_expression(document: Node, sql: str) -> bool:
+def is_one_expression(document: Node, sql: str) -> bool:
     """Whether the parentheses around the text are one pair, and nothing else was parsed."""
     node = document["statements"][0]["node"]
     if node["type"] != "SELECT_NODE" or len(node["select_list"]) != 1:

@@ -8,6 +8,7 @@ import duckdb
 import msgspec
 
 from lakehouse.domain.errors import Refused
+from lakehouse.query.policy.row_expression import is_one_expression
 from lakehouse.query.policy.statement import read_statement, tree, unterminated
 from lakehouse.query.policy.syntax_tree import every_node
 
@@ -48,10 +49,10 @@ def rows_fault(parser: duckdb.DuckDBPyConnection, rows: str) -> Refused | None:
     statement = read_statement(parser, sql)
     if isinstance(statement, Refused):
         return statement
-    nodes = every_node(tree(parser, sql))
-    selects = [node for node in nodes if node.get("type") == "SELECT_NODE"]
-    odd = len(selects) != 1 or len(selects[0]["select_list"]) != 1
-    if odd or any(node.get("class") in ("SUBQUERY", "PARAMETER") for node in nodes):
+    document = tree(parser, sql)
+    selects = [node for node in every_node(document) if node.get("type") == "SELECT_NODE"]
+    odd = len(selects) != 1 or statement.travels or not is_one_expression(document, sql)
+    if odd or any(node.get("class") in ("SUBQUERY", "PARAMETER") for node in every_node(document)):
         return _no("rows must be one condition, without subqueries and parameters")
     if statement.allowed.explain or not statement.allowed.deterministic:
         return _no("rows cannot depend on chance or time")

@@ -11,14 +11,20 @@ from typing import Any
 import duckdb
 import msgspec
 
-from journal.events import Column
+from journal.events import Column, SafeView
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.formats.logical_types import logical_type
 from lakehouse.query.messages import Reads
 from lakehouse.query.policy.view_body import ViewBody, read_body, rows_fault
 from lakehouse.query.relations import INNER, inner_name, parse_relation
+from lakehouse.query.render.arrow import plain_schema
+from lakehouse.query.render.exact_casts import exact_sql
+from lakehouse.query.render.formats import as_text
 from projections.view_sql.datasets import Definition, View, quoted
 from projections.view_sql.safe import mask_fault, masked_sql
 
+BOOLEAN = ("BOOLEAN", '"NULL"')
+"""The types of a condition, by DuckDB's names."""
 MAX_RELATIONS = 1_000
 """How many relations the views of one statement may read in all."""
 
@@ -120,8 +126,8 @@ def made_sql(
         return f"CREATE OR REPLACE {kind} {called} AS {closed.bodies[relation].sql}"
     base = f"{quoted(_schema(relation))}.{quoted(definition.safe.of)}"
     columns = columns_of(cursor, base)
-    if definition.check and (fault := mask_fault(definition.safe, columns)):
-        raise RefusedError(Refused("invalid_request", fault))
+    if definition.check:
+        _check_safe(cursor, definition.safe, base, columns)
     select = masked_sql(definition.safe, columns, bytes.fromhex(definition.key))
     return f"CREATE OR REPLACE SECURE VIEW {called} AS {select}"
 
@@ -138,10 +144,28 @@ def reads_of(parser: duckdb.DuckDBPyConnection, view: View) -> frozenset[str]:
 
 
 def bound_columns(cursor: duckdb.DuckDBPyConnection, view: View) -> list[Column]:
-    """The columns of a view that is made, with the names of their Arrow types."""
-    called = f"{quoted(view.schema or 'main')}.{quoted(view.name)}"
-    reader: Any = cursor.sql(f"SELECT * FROM {called} LIMIT 0").to_arrow_reader()  # noqa: S608
-    return [Column(field.name, str(field.type)) for field in reader.schema]
+    """The columns of a view that is made, with the names of the Arrow types that its results have."""
+    sql = f"SELECT * FROM {quoted(view.schema or 'main')}.{quoted(view.name)} LIMIT 0"  # noqa: S608
+    relation: Any = cursor.sql(sql)
+    if exact := exact_sql(sql, relation.types, as_text("arrow")):
+        relation = cursor.sql(exact)
+    names = tuple(relation.columns) if not exact else tuple(cursor.sql(sql).columns)
+    schema = plain_schema(relation.to_arrow_reader().schema, names)
+    return [Column(field.name, str(logical_type(field.type))) for field in schema]
+
+
+def _check_safe(
+    cursor: duckdb.DuckDBPyConnection, safe: SafeView, base: str, columns: list[Column]
+) -> None:
+    """Raises RefusedError where the masks do not fit, or the condition of rows is no condition."""
+    if fault := mask_fault(safe, columns):
+        raise RefusedError(Refused("invalid_request", fault))
+    if safe.rows is None:
+        return
+    (condition,) = columns_of(cursor, f"SELECT (\n{safe.rows}\n) FROM {base}")  # noqa: S608
+    if condition.type not in BOOLEAN:
+        detail = f"rows must be a boolean expression; its type is {condition.type}"
+        raise RefusedError(Refused("sql_error", detail))
 
 
 def columns_of(cursor: duckdb.DuckDBPyConnection, relation: str) -> list[Column]:

@@ -18,7 +18,7 @@ from lakehouse.query.policy.row_expression import (
     line_of,
     read_expression,
 )
-from lakehouse.query.worker.defined_views import columns_of
+from lakehouse.query.worker.defined_views import BOOLEAN, columns_of
 from lakehouse.query.worker.row_values import cast_sql, misfit_sql
 from projections.view_sql.datasets import OBJECT_COLUMN, ROW_COLUMN, View, quoted
 
@@ -29,7 +29,6 @@ Columns = dict[str, str]
 """The columns of a dataset in order, with DuckDB's names of their types."""
 _POSITIONS = f"{quoted(OBJECT_COLUMN)}, {quoted(ROW_COLUMN)}"
 _HIT = quoted("\x01hit")
-_BOOLEAN = ("BOOLEAN", '"NULL"')
 _SHOWN_CHARACTERS = 64
 
 
@@ -94,7 +93,7 @@ def planned(
     }
     judge = _Judge(cursor, parser, name, frozenset(map(str.lower, columns)), now, refuse)
     where, type_ = judge.bound(search.where, "")
-    if type_ not in _BOOLEAN:
+    if type_ not in BOOLEAN:
         detail = f"where must be a boolean expression; its type is {type_}"
         raise RefusedError(Refused("sql_error", detail))
     values = [judge.value(column, text, columns) for column, text in search.set]

@@ -105,6 +105,7 @@ _CHAINS = {
     "derivation_cycle": "the dataset would be derived from itself, through others",
 }
 """Refusals whose detail names what lies between, and what they say to who may not read all of it."""
+_UNDO_FORBIDDEN = Refused("forbidden", "that requires rights on all that the event changed")
 EVERYTHING = Permissions(unrestricted=True)
 NOTHING = Permissions(unrestricted=False)
 
@@ -166,15 +167,21 @@ def require_key(node: Node, caller: Caller, right: str, key: str) -> None:
 
 
 def require_undo(node: Node, caller: Caller, changes: Iterable[Change]) -> None:
-    """Raises RefusedError `forbidden` unless the caller may undo each of these changes."""
+    """Raises RefusedError `forbidden` unless the caller may undo each of these changes.
+
+    Whoever may see nothing of an event is answered the same whatever it changed.
+    """
     held = permissions(node, caller)
     if held.unrestricted:
         return
     for change in changes:
         subjects = subjects_of(change)
         if subjects is None:
-            raise RefusedError(Refused("forbidden", "only an admin may undo that"))
-        require(node, caller, subjects.right, *subjects.changed)
+            raise RefusedError(_UNDO_FORBIDDEN)
+        for name in subjects.changed:
+            if not held.may_change(subjects.right, name):
+                shown = held.may(READ, name) if name.startswith(STORAGE) else held.sees(name)
+                raise RefusedError(forbidden(subjects.right, name) if shown else _UNDO_FORBIDDEN)
         if not all(held.may(READ, name) for name in subjects.reads):
             raise RefusedError(forbidden(READ, "all that it reads"))
 

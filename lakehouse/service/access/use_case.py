@@ -151,8 +151,12 @@ class Access:
         return Versioned(GrantList(rows, state.head.seq), state.head.seq)
 
     async def drop_grant(self, caller: Caller, principal: str, on: str) -> Versioned[GrantDropped]:
-        """Remove a grant. Raises RefusedError: `forbidden`, `principal_not_found`, `grant_not_found`."""
+        """Remove a grant.
+
+        Raises RefusedError: `forbidden`, `invalid_request`, `principal_not_found`, `grant_not_found`.
+        """
         require_admin(self._node, caller)
+        check_pattern(on)
         seq = await self._settled(caller, DropGrant(principal, on))
         return Versioned(GrantDropped(principal, on, seq), seq)
 

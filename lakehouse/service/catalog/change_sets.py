@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from typing import assert_never
 
 import msgspec
@@ -51,10 +52,12 @@ from lakehouse.service.catalog.profiles import Profiles, check_profile
 from lakehouse.service.catalog.staging import Staging
 from lakehouse.service.catalog.use_case import check_register, register_command
 from lakehouse.service.catalog.views import Views
-from lakehouse.service.changes import foresee, settle
+from lakehouse.service.changes import foresee, made_before, settle
 from projections import catalog
 from projections.fold import State
 
+Expectations = tuple[tuple[str, int | None], ...]
+"""Names with the last event of each that the caller has seen; None: absent."""
 READ_AT_ONCE = 16
 """How many descriptors of staged files are read at once."""
 
@@ -81,19 +84,39 @@ class ChangeSets:
             raise RefusedError(Refused("invalid_request", detail))
         for name in request.expect:
             check_name(name)
+        settled = await made_before(self._node, caller, payload)
+        if settled is not None:
+            names = await self._staged_names(caller, request.changes)
+        else:
+            commands, expect = await self._judged(caller, request)
+            names = {
+                each.staged: each.ingest.name
+                for each in commands
+                if isinstance(each, CommitStaged) and each.ingest is not None
+            }
+            command = CommitChangeSet(commands, expect)
+            digest = hashlib.sha256(payload).hexdigest()
+            settled = await settle(self._node, command, caller, digest)
+        results = [_result(each, names, settled.state) for each in request.changes]
+        return Versioned(TransactionReceipt(settled.seq, results), settled.seq)
+
+    async def _judged(
+        self, caller: Caller, request: TransactionRequest
+    ) -> tuple[tuple[Command, ...], Expectations]:
+        """The commands of a change set, and what it expects. Raises RefusedError."""
         if any(isinstance(each, RestoreChange) for each in request.changes):
             # A time means the last event before it, which another node may just have committed.
             await self._node.refresh()
         expect = self._expected(caller, tuple(request.expect.items()))
-        commands = await self._commands(caller, request.changes)
-        command = CommitChangeSet(commands, expect)
-        digest = hashlib.sha256(payload).hexdigest()
-        settled = await settle(self._node, command, caller, digest)
-        results = [
-            _result(each, made, settled.state)
-            for each, made in zip(request.changes, commands, strict=True)
-        ]
-        return Versioned(TransactionReceipt(settled.seq, results), settled.seq)
+        return await self._commands(caller, request.changes), expect
+
+    async def _staged_names(
+        self, caller: Caller, changes: tuple[CatalogChange, ...]
+    ) -> dict[str, str]:
+        """The datasets of staged files, by the files' ids."""
+        staged = [each.staged for each in changes if isinstance(each, CommitChange)]
+        found = [await self._staging.find(caller, each) for each in staged]
+        return {id_: each.name for id_, each in zip(staged, found, strict=True) if each}
 
     async def rename(
         self, caller: Caller, request: RenameRequest, payload: bytes = b""
@@ -109,9 +132,7 @@ class ChangeSets:
         renamed = Renamed(request.name, request.to, dataset_id(request.to), settled.seq)
         return Versioned(renamed, settled.seq)
 
-    def _expected(
-        self, caller: Caller, expect: tuple[tuple[str, int | None], ...]
-    ) -> tuple[tuple[str, int | None], ...]:
+    def _expected(self, caller: Caller, expect: Expectations) -> Expectations:
         """The expectations about what the caller may read; all else is absent for it.
 
         Raises RefusedError `expectation_failed`.
@@ -235,7 +256,7 @@ def _in_mode(ingest: IngestDataset | None, mode: str | None) -> IngestDataset | 
     return msgspec.structs.replace(ingest, mode=mode)
 
 
-def _result(change: CatalogChange, command: Command, state: State) -> ChangeResult:
+def _result(change: CatalogChange, staged: Mapping[str, str], state: State) -> ChangeResult:
     op, to = str(change.__struct_config__.tag), None
     match change:
         case SwapChange():
@@ -243,8 +264,7 @@ def _result(change: CatalogChange, command: Command, state: State) -> ChangeResu
         case RenameChange():
             name, to = change.name, change.to
         case CommitChange():
-            ingest = command.ingest if isinstance(command, CommitStaged) else None
-            name = ingest.name if ingest else ""
+            name = staged.get(change.staged, "")
         case RegisterChange() | DropChange() | RestoreChange():
             name = change.name
         case PutViewChange() | DropViewChange() | PutProfileChange() | DropProfileChange():

@@ -19,7 +19,7 @@ from lakehouse.service import presentation, snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.access.visible import present_for, visible
 from lakehouse.service.caller import Caller
-from lakehouse.service.changes import NOTHING_SHA256, settle
+from lakehouse.service.changes import NOTHING_SHA256, made_before, settle
 from projections import catalog, definitions
 from projections.fold import State
 
@@ -79,8 +79,10 @@ class Profiles:
     async def drop(self, caller: Caller, name: str) -> Versioned[ProfileDropped]:
         """Drop a profile. Raises RefusedError: `forbidden`, `profile_not_found`."""
         check_name(name)
-        check_profile(self._node, caller, name)
-        settled = await settle(self._node, DropProfile(name), caller, NOTHING_SHA256)
+        settled = await made_before(self._node, caller, b"")
+        if settled is None:
+            check_profile(self._node, caller, name)
+            settled = await settle(self._node, DropProfile(name), caller, NOTHING_SHA256)
         return Versioned(ProfileDropped(name, settled.seq), settled.seq)
 
 

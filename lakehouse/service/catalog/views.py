@@ -17,7 +17,7 @@ from lakehouse.service import presentation
 from lakehouse.service.access.permissions import require
 from lakehouse.service.access.visible import state_for
 from lakehouse.service.caller import Caller
-from lakehouse.service.changes import NOTHING_SHA256, settle
+from lakehouse.service.changes import NOTHING_SHA256, made_before, settle
 from lakehouse.service.secret_key import SecretKey
 from lakehouse.service.sql.use_case import Sql
 from projections import catalog
@@ -47,9 +47,12 @@ class Views:
         Raises RefusedError: `name_taken`, `view_cycle`, `statement_not_allowed`, `sql_error` where it
         cannot be bound, `invalid_request` for masks that do not fit, and what settle raises.
         """
-        command = await self.command(caller, name, request, self._node.state)
-        digest = hashlib.sha256(payload).hexdigest()
-        settled = await settle(self._node, command, caller, digest)
+        require(self._node, caller, MANAGE, name)
+        settled = await made_before(self._node, caller, payload)
+        if settled is None:
+            command = await self.command(caller, name, request, self._node.state)
+            digest = hashlib.sha256(payload).hexdigest()
+            settled = await settle(self._node, command, caller, digest)
         return Versioned(presentation.view(_view_in(settled.state, name)), settled.seq)
 
     async def command(

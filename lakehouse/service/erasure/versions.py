@@ -82,7 +82,7 @@ class Versions:
                 continue
             header, event = await self._node.past.event_at(place)
             ahead += await self._visit(header, event, entity)
-        return bool(self._visited)
+        return any(True for _ in self._content_changes())
 
     def candidates(self, state: State) -> list[Candidate]:
         """The blobs of all versions that can still be read, as what took their place since."""

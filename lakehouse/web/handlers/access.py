@@ -11,6 +11,7 @@ from lakehouse.api.access import (
     PutGrantRequest,
     PutPrincipalRequest,
 )
+from lakehouse.api.lists.pages import PageQuery, page_of
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
@@ -36,7 +37,9 @@ async def drop_principal(service: Service, exchange: Exchange) -> web.StreamResp
 
 async def list_principals(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/access/principals."""
-    return versioned(await service.access.list_principals(exchange.caller()))
+    query = exchange.query(PageQuery)
+    found = await service.access.list_principals(exchange.caller())
+    return versioned(page_of(found, "principals", lambda each: each.name, query))
 
 
 async def issue_token(service: Service, exchange: Exchange) -> web.StreamResponse:
@@ -50,7 +53,12 @@ async def issue_token(service: Service, exchange: Exchange) -> web.StreamRespons
 
 async def list_tokens(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/access/tokens."""
-    return versioned(await service.access.tokens.list(exchange.caller()))
+    query = exchange.query(PageQuery)
+    found = await service.access.tokens.list(exchange.caller())
+    # A blank sorts before every character of a name: the rows stay by principal and age.
+    return versioned(
+        page_of(found, "tokens", lambda each: f"{each.principal} {each.seq:016} {each.id}", query)
+    )
 
 
 async def revoke_token(service: Service, exchange: Exchange) -> web.StreamResponse:
@@ -69,7 +77,8 @@ async def put_grant(service: Service, exchange: Exchange) -> web.StreamResponse:
 async def list_grants(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/access/grants."""
     query = exchange.query(ListGrantsQuery)
-    return versioned(await service.access.list_grants(exchange.caller(), query.principal))
+    found = await service.access.list_grants(exchange.caller(), query.principal)
+    return versioned(page_of(found, "grants", lambda each: f"{each.principal} {each.on}", query))
 
 
 async def drop_grant(service: Service, exchange: Exchange) -> web.StreamResponse:

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from lakehouse.api.ingest.query import IngestHeaders, IngestQuery
+from lakehouse.api.lists.pages import page_of
 from lakehouse.api.upkeep.quarantine import QuarantineQuery
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.file_formats import (
@@ -81,7 +82,8 @@ async def quarantine(service: Service, exchange: Exchange) -> web.StreamResponse
     """GET /v1/catalog/quarantine/{name}."""
     caller, query = exchange.caller(), exchange.query(QuarantineQuery)
     if not query.raw:
-        return versioned(await service.quarantine.files(caller, exchange.name(), query))
+        found = await service.quarantine.files(caller, exchange.name(), query)
+        return versioned(page_of(found, "files", lambda each: f"{each.seq:016} {each.key}", query))
     name, held = await service.quarantine.held(caller, exchange.name())
     chosen = chosen_of(name, held, query.key)
     options = options_of(chosen)

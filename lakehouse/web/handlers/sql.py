@@ -7,7 +7,9 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
+from lakehouse.api.lists.pages import PageQuery, page_of
 from lakehouse.api.sql import SqlHeaders, SqlQuery, SqlRequest, SqlTextQuery
+from lakehouse.api.versioned import Versioned
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.render.formats import FORMATS, Format, named
 from lakehouse.service.service import Service
@@ -96,7 +98,10 @@ async def _streamed(
 
 async def running(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/queries."""
-    return answer(service.sql.queries.running(exchange.caller()))
+    query = exchange.query(PageQuery)
+    found = Versioned(service.sql.queries.running(exchange.caller()), 0)
+    paged = page_of(found, "queries", lambda each: f"{each.started_at} {each.query_id}", query)
+    return answer(paged.body)
 
 
 async def cancel(service: Service, exchange: Exchange) -> web.StreamResponse:

@@ -8,7 +8,7 @@ handler has checked anything; so both are done here.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import (
@@ -104,13 +104,26 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     exchange.route.expect(exchange.route.body, shape)
     body = await read_small(exchange, "a JSON body")
     try:
-        return msgspec.json.decode(body, type=shape), body
+        request = msgspec.json.decode(body, type=shape)
+        if exchange.route.changes and not hasattr(shape, "dry_run"):
+            _refuse_dry_run(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         detail = f"the JSON body: {error}" if body else "the JSON body is empty"
         texts = exchange.route.body_text
         if texts and not isinstance(error, msgspec.ValidationError):
             detail += f"; a body that is no JSON is sent as Content-Type: {texts[0]}"
         raise RefusedError(Refused("invalid_request", detail)) from error
+    return request, body
+
+
+def _refuse_dry_run(body: bytes) -> None:
+    """Raises RefusedError where a change that has no dry run is asked for one: it would be made."""
+    if b"dry_run" in body and msgspec.json.decode(body, type=_DryRun).dry_run:
+        raise invalid("this change has no dry run; nothing was changed")
+
+
+class _DryRun(msgspec.Struct):
+    dry_run: Any = False
 
 
 async def read_text(exchange: Exchange) -> str:

@@ -116,6 +116,7 @@ class Exchange:
         key, reason = None, None
         sent: ChangeHeaders | ReadHeaders
         if self.route.changes:
+            self._refuse_dry_run()
             sent = headers_of(ChangeHeaders, self.request.headers)
             key, reason = sent.idempotency_key, sent.reason
         else:
@@ -138,6 +139,16 @@ class Exchange:
             route=f"{self.request.method} {unquote(self.target.path)}",
             query=self.target.query,
         )
+
+    def _refuse_dry_run(self) -> None:
+        """Raises RefusedError for `dry_run` among parameters that are not read: it would be no dry run."""
+        shape, body = self.route.query, self.route.body
+        if "dry_run" in _fields(shape) or all(name != "dry_run" for name, _ in self.target.query):
+            return
+        detail = "dry_run is no parameter here: this change has no dry run; nothing was changed"
+        if "dry_run" in _fields(body):
+            detail = "dry_run belongs into the JSON body, not into the query; nothing was changed"
+        raise RefusedError(Refused("invalid_request", detail))
 
     def _read_headers(self) -> ReadHeaders:
         if self._sent is None:
@@ -213,3 +224,8 @@ def identity_of(given: str) -> str:
 
 def _invalid(detail: str) -> RefusedError:
     return RefusedError(Refused("invalid_request", detail))
+
+
+def _fields(shape: object) -> tuple[str, ...]:
+    """The fields of a struct; none of a body that is no JSON."""
+    return getattr(shape, "__struct_fields__", ())

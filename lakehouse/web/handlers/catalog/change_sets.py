@@ -3,6 +3,8 @@
 from aiohttp import web
 
 from lakehouse.api.catalog.change_sets import RenameRequest, TransactionRequest
+from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.rules.change_sets import of_malformed
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
@@ -12,7 +14,10 @@ from lakehouse.web.http.problems import versioned
 async def transaction(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/catalog/transaction."""
     caller = exchange.caller()
-    request, raw = await bodies.read_json(exchange, TransactionRequest)
+    try:
+        request, raw = await bodies.read_json(exchange, TransactionRequest)
+    except RefusedError as error:
+        raise RefusedError(of_malformed(error.refused)) from error
     return versioned(await service.change_sets.transaction(caller, request, raw))
 
 

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from lakehouse.api.catalog.definitions import PutProfileRequest
+from lakehouse.api.lists.pages import PageQuery, page_of
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
@@ -28,4 +29,6 @@ async def drop(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 async def list_profiles(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/catalog/profiles."""
-    return versioned(await service.profiles.list(exchange.caller()))
+    query = exchange.query(PageQuery)
+    found = await service.profiles.list(exchange.caller())
+    return versioned(page_of(found, "profiles", lambda profile: profile.name, query))

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from lakehouse.api.catalog.definitions import PutViewRequest, ViewQuery
+from lakehouse.api.lists.pages import PageAsOfQuery, page_of
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
@@ -29,5 +30,6 @@ async def drop(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 async def list_views(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/catalog/views."""
-    query = exchange.query(ViewQuery)
-    return versioned(await service.views.list(exchange.caller(), query))
+    query = exchange.query(PageAsOfQuery)
+    found = await service.views.list(exchange.caller(), ViewQuery(query.as_of))
+    return versioned(page_of(found, "views", lambda view: view.name, query))

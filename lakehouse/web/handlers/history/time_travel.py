@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from lakehouse.api.history.time_travel import DiffQuery, PinRequest, UndoRequest, UnpinRequest
+from lakehouse.api.lists.pages import PageQuery, page_of
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange
@@ -25,7 +26,9 @@ async def unpin(service: Service, exchange: Exchange) -> web.StreamResponse:
 
 async def pins(service: Service, exchange: Exchange) -> web.StreamResponse:
     """GET /v1/catalog/pins."""
-    return versioned(await service.time_travel.pins(exchange.caller()))
+    query = exchange.query(PageQuery)
+    found = await service.time_travel.pins(exchange.caller())
+    return versioned(page_of(found, "pins", lambda pin: f"{pin.seq:016}", query))
 
 
 async def diff(service: Service, exchange: Exchange) -> web.StreamResponse:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakehouse.formats.logical_types import logical_type
 from lakehouse.formats.parquet.field_ids import field_id
+from lakehouse.formats.parquet.portable_types import coarser_type, signed_type
 
 ELEMENT, KEY, VALUE = "element", "key", "value"
 Json = dict[str, Any]
@@ -18,12 +20,18 @@ Path = tuple[str, ...]
 class Unreadable(Exception):
     """A table that would be read wrongly: `column` is the path of what is wrong, with dots."""
 
-    def __init__(self, column: str, detail: str) -> None:
+    def __init__(self, column: str, detail: str, *, compacts: bool = False) -> None:
         super().__init__(f"column {column}: {detail}")
         self.column = column
+        self.compacts = compacts
+
+    def of_table(self, name: str) -> str:
+        """The fault with the table, and the way out where there is one."""
+        rewrites = f"; `lakehouse compact {name}` rewrites all its objects, with field ids and today's types"
+        return f"table {name}: {self}{rewrites if self.compacts else ''}"
 
 
-_WAY_OUT = "`lakehouse compact` rewrites all objects, with types that Iceberg has"
+_CAST = "derive a dataset with the column cast, or without it"
 
 _PLAIN: tuple[tuple[Any, str], ...] = (
     (pa.types.is_boolean, "boolean"),
@@ -112,7 +120,8 @@ def _type(type_: pa.DataType, path: Path, seen: dict[int, Path]) -> Json | str:
         return _decimal(type_, path)
     if pa.types.is_timestamp(type_):
         if type_.unit == "ns":
-            raise Unreadable(_dotted(path), f"{type_} is finer than a microsecond: {_WAY_OUT}")
+            detail = f"{type_} is finer than a microsecond"
+            raise Unreadable(_dotted(path), detail, compacts=True)
         return "timestamptz" if type_.tz else "timestamp"
     if pa.types.is_time64(type_) and type_.unit == "us":
         return "time"
@@ -138,12 +147,15 @@ def _type(type_: pa.DataType, path: Path, seen: dict[int, Path]) -> Json | str:
             "value": _type(type_.item_type, (*path, VALUE), seen),
             "value-required": False,
         }
-    raise Unreadable(_dotted(path), f"Iceberg has no type for {type_}: {_WAY_OUT}")
+    detail = f"Iceberg has no type for {type_}"
+    if coarser_type(type_) is not None or signed_type(type_) != logical_type(type_):
+        raise Unreadable(_dotted(path), detail, compacts=True)
+    raise Unreadable(_dotted(path), f"{detail}: {_CAST}")
 
 
 def _decimal(type_: pa.DataType, path: Path) -> str:
     if type_.precision > 38 or type_.scale < 0:
-        raise Unreadable(_dotted(path), f"Iceberg has no type for {type_}")
+        raise Unreadable(_dotted(path), f"Iceberg has no type for {type_}: {_CAST}")
     return f"decimal({type_.precision},{type_.scale})"
 
 

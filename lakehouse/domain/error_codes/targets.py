@@ -12,7 +12,7 @@ TARGETS: dict[str, Code] = {
     "table_unreadable": Code(
         400,
         "Table cannot be read by Iceberg",
-        "Run lakehouse compact NAME: it rewrites all objects, with types that Iceberg has.",
+        "Do what the detail says; read the table by SQL.",
     ),
     "unsupported_operation": Code(
         406, "Operation not supported", "Change datasets by the lakehouse's own routes."

@@ -131,8 +131,8 @@ def check_stored(key: str, stored: pa.Schema, schema: pa.Schema) -> None:
     Raises Unreadable.
     """
     if _has_ids(stored) and not has_field_ids(stored):
-        detail = f"the uploaded file {key} has field ids of its own: compact the dataset"
-        raise Unreadable(stored.names[0], detail)
+        detail = f"the uploaded file {key} has field ids of its own"
+        raise Unreadable(stored.names[0], detail, compacts=True)
     _check_types(key, stored, schema)
 
 
@@ -143,8 +143,8 @@ def _check_types(key: str, stored: pa.Schema, schema: pa.Schema) -> None:
             continue
         was = stored.field(place).type
         if not is_promotion(logical_type(was), field.type):
-            detail = f"{key} holds {was}, and the column is {field.type} now: compact the dataset"
-            raise Unreadable(field.name, detail)
+            detail = f"{key} holds {was}, and the column is {field.type} now"
+            raise Unreadable(field.name, detail, compacts=True)
 
 
 def _has_ids(schema: pa.Schema) -> bool:

@@ -156,7 +156,7 @@ class IcebergCatalog:
             # Gc marked objects meanwhile. From an answer on, it waits for those who read by it.
             known = await self._current(key, state)
         if known.fault is not None:
-            raise RefusedError(Refused("table_unreadable", f"table {key[1]}: {known.fault}"))
+            raise RefusedError(Refused("table_unreadable", known.fault.of_table(key[1])))
         if known.document is None:
             raise RefusedError(self._collected(known.dataset))
         return known.document

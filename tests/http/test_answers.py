@@ -87,7 +87,7 @@ def test_ingest(lake: Lake, documented: Documented) -> None:
     documented.check(aside, "POST /v1/ingest", IngestReceipt, RECEIPT)
     file = {"key": 0, "row_count": 0, "seq": 0, "options": ANY}
     held = lake.ask("GET", "/v1/catalog/quarantine/i")
-    files = {"name": 0, "files": [file], "seq": 0}
+    files = {"name": 0, "files": [file], "seq": 0, "next": 0}
     documented.check(held, "GET /v1/catalog/quarantine/{name}", QuarantineList, files)
     lake.ingest("name=j", b"a\n1\n")
     again = lake.ingest("name=j&mode=append&dedupe=source", b"a\n1\n")
@@ -163,7 +163,7 @@ def test_views(lake: Lake, documented: Documented) -> None:
         lake.ask("GET", "/v1/catalog/view/v2"), "GET /v1/catalog/view/{name}", View, plain
     )
     listed = lake.ask("GET", "/v1/catalog/views")
-    page = {"views": [plain], "seq": 0}
+    page = {"views": [plain], "seq": 0, "next": 0}
     documented.check(listed, "GET /v1/catalog/views", ViewList, page)
     dropped = {"name": 0, "seq": 0}
     drop = lake.ask("DELETE", "/v1/catalog/view/v2")
@@ -182,7 +182,7 @@ def test_profiles(lake: Lake, documented: Documented) -> None:
     show = lake.ask("GET", "/v1/catalog/profile/p")
     documented.check(show, "GET /v1/catalog/profile/{name}", Profile, expected)
     listed = lake.ask("GET", "/v1/catalog/profiles")
-    page = {"profiles": [expected], "seq": 0}
+    page = {"profiles": [expected], "seq": 0, "next": 0}
     documented.check(listed, "GET /v1/catalog/profiles", ProfileList, page)
     drop = lake.ask("DELETE", "/v1/catalog/profile/p")
     dropped = {"name": 0, "seq": 0}
@@ -223,7 +223,8 @@ def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:
     documented.check(linked, "GET /v1/sql", SqlResult, result)
     with asking(lake, LONG, "answers-1"):
         running = lake.ask("GET", "/v1/queries")
-        documented.check(running, "GET /v1/queries", RunningQueries, {"queries": [QUERY]})
+        page = {"queries": [QUERY], "next": 0}
+        documented.check(running, "GET /v1/queries", RunningQueries, page)
         cancelled = lake.ask("DELETE", "/v1/queries/answers-1")
         names = {"query_id": 0, "cancelled": 0}
         documented.check(cancelled, "DELETE /v1/queries/{id}", CancelledQueries, names)

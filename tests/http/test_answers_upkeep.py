@@ -60,7 +60,7 @@ def test_differences_and_pins(lake: Lake, documented: Documented) -> None:
     documented.check(moved, "GET /v1/catalog/diff", CatalogDiff, diff | {"datasets": [MOVED]})
     pinned = post(lake, "/v1/catalog/pin", name="d", as_of=first)
     documented.check(pinned, "POST /v1/catalog/pin", PinReceipt, PIN)
-    pins = {"pins": [PIN | {"objects": 0, "at": 0, "actor": 0, "reason": 0}]}
+    pins = {"pins": [PIN | {"objects": 0, "at": 0, "actor": 0, "reason": 0}], "next": 0}
     documented.check(lake.ask("GET", "/v1/catalog/pins"), "GET /v1/catalog/pins", Pins, pins)
     unpinned = post(lake, "/v1/catalog/unpin", name="d", as_of_seq=first)
     documented.check(unpinned, "POST /v1/catalog/unpin", PinReceipt, PIN)
@@ -156,13 +156,14 @@ def test_access(own_lake: Lake) -> None:
     show = own_lake.ask("GET", "/v1/access/principals/bo")
     documented.check(show, "GET /v1/access/principals/{name}", Principal, PRINCIPAL)
     listed = own_lake.ask("GET", "/v1/access/principals")
-    page = {"principals": [PRINCIPAL], "seq": 0}
+    page = {"principals": [PRINCIPAL], "seq": 0, "next": 0}
     documented.check(listed, "GET /v1/access/principals", PrincipalList, page)
     wanted = {"principal": "bo", "on": "sales_*", "can": ["read"]}
     granted = own_lake.ask("PUT", "/v1/access/grants", wanted)
     documented.check(granted, "PUT /v1/access/grants", Grant, GRANT)
     grants = own_lake.ask("GET", "/v1/access/grants")
-    documented.check(grants, "GET /v1/access/grants", GrantList, {"grants": [GRANT], "seq": 0})
+    page = {"grants": [GRANT], "seq": 0, "next": 0}
+    documented.check(grants, "GET /v1/access/grants", GrantList, page)
     asked = {"principal": "bo", "expires_in": "30d", "note": "n"}
     issued = own_lake.ask("POST", "/v1/access/tokens", asked)
     shape = {"principal": 0, "id": 0, "token": 0, "expires_at": 0, "seq": 0}
@@ -171,7 +172,8 @@ def test_access(own_lake: Lake) -> None:
     me = own_lake.ask("GET", "/v1/access/me", headers=bearer)
     documented.check(me, "GET /v1/access/me", Me, ME)
     tokens = own_lake.ask("GET", "/v1/access/tokens")
-    documented.check(tokens, "GET /v1/access/tokens", TokenList, {"tokens": [TOKEN], "seq": 0})
+    page = {"tokens": [TOKEN], "seq": 0, "next": 0}
+    documented.check(tokens, "GET /v1/access/tokens", TokenList, page)
     revoked = own_lake.ask("DELETE", f"/v1/access/tokens/{issued_json['id']}")
     ended = {"id": 0, "principal": 0, "seq": 0}
     documented.check(revoked, "DELETE /v1/access/tokens/{id}", TokenRevoked, ended)

@@ -3,7 +3,6 @@
 Must never read a time: whether a staged file has expired shows in its objects, which gc has marked.
 """
 
-import re
 from collections.abc import Callable
 from typing import assert_never
 
@@ -21,8 +20,6 @@ from projections.fold import State, apply_change
 from projections.moment import Moment
 
 MAX_CHANGES = 1_000
-_PLACE = re.compile(r"at `\$\.changes\[(\d+)\][^`]*`$")
-"""Where msgspec ends its message with the place of a fault."""
 
 Judge = Callable[[State, Command], Decision]
 
@@ -77,15 +74,6 @@ def of_change(index: int, refused: Refused) -> Refused:
     return msgspec.structs.replace(
         refused, detail=f"change {index}: {refused.detail}", errors=errors
     )
-
-
-def of_malformed(refused: Refused) -> Refused:
-    """The refusal of a request that does not parse: a row names the change that it is about, if any."""
-    found = _PLACE.search(refused.detail)
-    if found is None:
-        return refused
-    row: dict[str, Json] = {"change": int(found[1]), "detail": refused.detail}
-    return msgspec.structs.replace(refused, errors=(row,))
 
 
 def unexpected(state: State, expect: tuple[tuple[str, int | None], ...]) -> Refused | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import assert_never
 
@@ -40,7 +41,7 @@ from lakehouse.domain.commands import (
     RestoreDataset,
     SwapDatasets,
 )
-from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.domain.rules.change_sets import MAX_CHANGES, of_change, unexpected
 from lakehouse.domain.rules.datasets import dataset_id
 from lakehouse.domain.validation import check_name
@@ -58,6 +59,8 @@ from projections.fold import State
 
 Expectations = tuple[tuple[str, int | None], ...]
 """Names with the last event of each that the caller has seen; None: absent."""
+_PLACE = re.compile(r"at `\$\.changes\[(\d+)\][^`]*`$")
+"""Where msgspec ends its message with the place of a fault."""
 READ_AT_ONCE = 16
 """How many descriptors of staged files are read at once."""
 
@@ -232,6 +235,15 @@ class ChangeSets:
                 require(self._node, caller, MANAGE, change.name)
                 return DropView(change.name)
         assert_never(change)
+
+
+def of_malformed(refused: Refused) -> Refused:
+    """The refusal of a request that does not parse: a row names the change that it is about, if any."""
+    found = _PLACE.search(refused.detail)
+    if found is None:
+        return refused
+    row: dict[str, Json] = {"change": int(found[1]), "detail": refused.detail}
+    return msgspec.structs.replace(refused, errors=(row,))
 
 
 def _rename(request: RenameRequest) -> RenameDataset:

@@ -13,6 +13,7 @@ from lakehouse.cli.output import printing
 from lakehouse.config import Settings
 from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.catalog.change_sets import of_malformed
 
 STDIN = "-"
 
@@ -59,7 +60,8 @@ def _request(name: str, body: bytes) -> TransactionRequest:
     try:
         return msgspec.json.decode(body, type=TransactionRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RefusedError(Refused("invalid_request", f"{name}: {error}")) from error
+        refused = Refused("invalid_request", f"{name}: {error}")
+        raise RefusedError(of_malformed(refused)) from error
 
 
 def _words(result: ChangeResult) -> str:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from lakehouse.api.catalog.change_sets import RenameRequest, TransactionRequest
 from lakehouse.domain.errors import RefusedError
-from lakehouse.domain.rules.change_sets import of_malformed
+from lakehouse.service.catalog.change_sets import of_malformed
 from lakehouse.service.service import Service
 from lakehouse.web.http import bodies
 from lakehouse.web.http.exchange import Exchange

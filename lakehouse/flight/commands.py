@@ -207,12 +207,12 @@ _COMMANDS: dict[str, Callable[[Fields], Command]] = {
     "CommandGetImportedKeys": lambda _: GetForeignKeys(),
     "CommandGetCrossReference": lambda _: GetForeignKeys(),
 }
-_CHANGES = "this server does not change data over Flight SQL; use POST /v1/ingest and its routes"
+NO_UPDATES = "this server does not change data over Flight SQL; use POST /v1/ingest and its routes"
 _PLANS = "there are no Substrait plans; send SQL"
 _UNSUPPORTED = {
-    "CommandStatementUpdate": _CHANGES,
-    "CommandPreparedStatementUpdate": _CHANGES,
-    "CommandStatementIngest": _CHANGES,
+    "CommandStatementUpdate": NO_UPDATES,
+    "CommandPreparedStatementUpdate": NO_UPDATES,
+    "CommandStatementIngest": NO_UPDATES,
     "CommandStatementSubstraitPlan": _PLANS,
 }
 

@@ -4,6 +4,7 @@ Must never judge a statement: the use case and its worker do.
 """
 
 import asyncio
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pyarrow as pa
 from lakehouse.api.sql import SqlRequest
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.flight.bridge import Handoff
+from lakehouse.flight.commands import NO_UPDATES, Unsupported
 from lakehouse.flight.exchange import Exchange
 from lakehouse.flight.tickets import Prepared, Ticket
 from lakehouse.query.render.formats import SCHEMA
@@ -24,6 +26,7 @@ from lakehouse.web.http.connections.pace import LOOK_S
 PARAMETERS = b"lakehouse.parameters"
 """In the metadata of a schema that was described: the names of the statement's parameters, as JSON."""
 
+_UPDATE = re.compile(r"\s*(insert|update|delete|merge)\b", re.IGNORECASE)
 ANY_VALUE = pa.dense_union(
     [
         pa.field("string", pa.string()),
@@ -73,14 +76,26 @@ async def send(
     request = SqlRequest(
         ticket.sql, params=ticket.params, as_of=ticket.as_of, profile=ticket.profile
     )
-    async with service.sql.run(caller, request, "arrow", query_id) as found:
-        exchange.result = found
-        with _watched(service, exchange.caller, handoff, abort):
-            async for chunk in found.chunks:
-                await handoff.put(chunk)
-                exchange.sent_bytes += len(chunk)
+    with _updates_unsupported(ticket.sql):
+        async with service.sql.run(caller, request, "arrow", query_id) as found:
+            exchange.result = found
+            with _watched(service, exchange.caller, handoff, abort):
+                async for chunk in found.chunks:
+                    await handoff.put(chunk)
+                    exchange.sent_bytes += len(chunk)
     handoff.end()
     await handoff.sent()
+
+
+@contextmanager
+def _updates_unsupported(sql: str) -> Iterator[None]:
+    """Raises Unsupported where a statement that would change data was refused."""
+    try:
+        yield
+    except RefusedError as error:
+        if error.refused.code == "statement_not_allowed" and _UPDATE.match(sql):
+            raise Unsupported(NO_UPDATES) from error
+        raise
 
 
 @contextmanager
@@ -111,14 +126,18 @@ async def _watch(
 
 
 async def describe(service: Service, exchange: Exchange, prepared: Prepared) -> Described:
-    """The columns and parameters of a statement, without running it. Raises what `Sql.run` raises."""
+    """The columns and parameters of a statement, without running it.
+
+    Raises what `Sql.run` raises, and Unsupported for a refused statement that would change data.
+    """
     ticket = ticket_of(exchange, prepared)
     request = SqlRequest(
         ticket.sql, params=ticket.params, as_of=ticket.as_of, profile=ticket.profile
     )
-    async with service.sql.run(exchange.caller, request, SCHEMA, ticket.query_id) as found:
-        exchange.result = found
-        document = b"".join([chunk async for chunk in found.chunks])
+    with _updates_unsupported(prepared.sql):
+        async with service.sql.run(exchange.caller, request, SCHEMA, ticket.query_id) as found:
+            exchange.result = found
+            document = b"".join([chunk async for chunk in found.chunks])
     schema = pa.ipc.open_stream(document).schema
     names = msgspec.json.decode(schema.metadata[PARAMETERS], type=tuple[str, ...])
     return Described(schema.remove_metadata(), names)

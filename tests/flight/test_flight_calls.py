@@ -64,6 +64,8 @@ def test_a_driver_reports_what_is_not_offered(lake: Lake) -> None:
         with pytest.raises(adbc_driver_manager.NotSupportedError, match="does not change data"):
             cursor.executescript("DELETE FROM sales")
         with pytest.raises(adbc_driver_manager.NotSupportedError, match="does not change data"):
+            cursor.execute("INSERT INTO sales VALUES (1)")
+        with pytest.raises(adbc_driver_manager.NotSupportedError, match="does not change data"):
             cursor.executemany("SELECT ?", [(1,), (2,)])
         partitions, _ = cursor.adbc_execute_partitions("FROM sales")
         [partition] = partitions

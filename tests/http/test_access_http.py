@@ -125,9 +125,12 @@ def test_a_401_asks_nothing_of_the_bucket(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_token_is_a_password_too(lake: Lake) -> None:
-    encoded = base64.b64encode(f"whoever:{lake.token}".encode()).decode()
-    me = lake.ask("GET", "/v1/access/me", headers={"Authorization": f"Basic {encoded}"})
-    assert me.json["principal"] == "ana"
+    for name in ("", "x", "xy"):
+        encoded = base64.b64encode(f"{name}:{lake.token}".encode()).decode()
+        # Arrow's Flight client in Go leaves the padding out.
+        for sent in (encoded, encoded.rstrip("=")):
+            me = lake.ask("GET", "/v1/access/me", headers={"Authorization": f"Basic {sent}"})
+            assert (me.status, me.json["principal"]) == (200, "ana")
 
 
 def test_the_actor_is_the_principal_whatever_it_says(lake: Lake) -> None:

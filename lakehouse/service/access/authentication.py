@@ -151,8 +151,10 @@ def _value_in(header: str) -> str:
 
 
 def _password(value: str) -> str:
+    """The password; also where the padding is left out, as Arrow's Flight client in Go does."""
     try:
-        decoded = base64.b64decode(value, validate=True).decode()
+        padded = value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4)
+        decoded = base64.b64decode(padded, validate=True).decode()
     except (binascii.Error, ValueError):
         return ""
     return decoded.partition(":")[2]

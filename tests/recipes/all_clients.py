@@ -17,7 +17,7 @@ sys.path[:0] = [str(HERE.parent)]
 import structlog  # noqa: E402
 from lake_server import running_lake  # noqa: E402
 
-from tests.recipes import dbt_project, mcp_conformance  # noqa: E402
+from tests.recipes import dbt_project, mcp_conformance, sqlalchemy_compliance  # noqa: E402
 
 SALES = b"id,item,price\n1,tea,5.0\n2,jam,4.0\n"
 
@@ -40,6 +40,7 @@ def main(environments: Path) -> int:
                 ),
                 "Ibis": lambda: script(python, "ibis_recipe.py", url),
                 "charts": lambda: script(python, "draw_charts.py", url),
+                "SQLAlchemy": lambda: sqlalchemy_compliance.main(directory / "compliance"),
                 "dbt": lambda: dbt_project.main(python, url, directory / "dbt"),
             }
             failed = [name for name, check in checks.items() if not passes(name, check)]

@@ -7,23 +7,23 @@ read. Results that use random numbers or the clock are never cached.
 
 import hashlib
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 import msgspec
 
 from lakehouse.domain.errors import Json
 from lakehouse.query.messages import Reads
 
-T = TypeVar("T")
 _DIGITS = re.compile(r"[0-9]+")
-_PLANS = 4_096
 _LONGEST_TEXT = 64 * 1024
+_TEXTS_BYTES = 8 * 1024 * 1024
+"""What the remembered texts take in memory, of statements and of their shapes each."""
 _LARGEST_SHARE = 8
 """The largest part of the cache that one result may take."""
 ENTRY_BYTES = 600
-"""What the cache needs for a result beside its body: most results are smaller than that."""
+"""What the cache needs for an entry beside its body or text: most results are smaller than that."""
 
 Versions = Mapping[str, int | tuple[int, int]]
 """Relation → the number of the event that last changed it, and that of its last erasure if any."""
@@ -55,8 +55,8 @@ class ResultCache:
         self._kept: OrderedDict[str, CachedResult] = OrderedDict()
         self._answers: dict[str, str] = {}
         """The identity of the cached result of each question."""
-        self._plans: OrderedDict[str, Reads] = OrderedDict()
-        self._shapes: OrderedDict[str, Reads] = OrderedDict()
+        self._statements = _Remembered()
+        self._shapes = _Remembered()
 
     @property
     def largest_bytes(self) -> int:
@@ -65,18 +65,18 @@ class ResultCache:
 
     def reads(self, sql: str) -> Reads | None:
         """The relations that a statement read before; None when it is not known."""
-        return self._plans.get(sql)
+        return self._statements.get(sql)
 
     def likely(self, sql: str) -> Reads | None:
         """What statements with other numbers read: only a guess."""
-        return self._shapes.get(_shape(sql))
+        return self._shapes.get(_shape(sql)) if len(sql) <= _LONGEST_TEXT else None
 
     def learn(self, sql: str, reads: Reads) -> None:
         """Remember what a statement reads: it depends on its text alone."""
         if len(sql) > _LONGEST_TEXT:
             return
-        _remember(self._plans, sql, reads)
-        _remember(self._shapes, _shape(sql), reads)
+        self._statements.put(sql, reads)
+        self._shapes.put(_shape(sql), reads)
 
     def get(self, identity: str) -> CachedResult | None:
         """The cached result of that identity, or None."""
@@ -112,14 +112,29 @@ class ResultCache:
             del self._answers[dropped.question]
 
 
+class _Remembered:
+    """What texts read, at most `_TEXTS_BYTES` of texts; the first to be put is forgotten first."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, tuple[Reads, int]] = OrderedDict()
+        self._size_bytes = 0
+
+    def get(self, text: str) -> Reads | None:
+        entry = self._entries.get(text)
+        return entry[0] if entry is not None else None
+
+    def put(self, text: str, reads: Reads) -> None:
+        _, size_bytes = self._entries.pop(text, (None, 0))
+        added_bytes = sys.getsizeof(text) + ENTRY_BYTES
+        self._entries[text] = (reads, added_bytes)
+        self._size_bytes += added_bytes - size_bytes
+        while self._size_bytes > _TEXTS_BYTES:
+            _, (_, size_bytes) = self._entries.popitem(last=False)
+            self._size_bytes -= size_bytes
+
+
 def _shape(sql: str) -> str:
     return _DIGITS.sub("0", sql)
-
-
-def _remember(among: OrderedDict[str, T], key: str, value: T) -> None:
-    among[key] = value
-    while len(among) > _PLANS:
-        among.popitem(last=False)
 
 
 def identity_of(

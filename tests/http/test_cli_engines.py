@@ -1,7 +1,6 @@
 """`lakehouse sql --engine`: what is sent to a Spark Connect server, and what becomes of its answers.
 
-The server is a small one of our own, whose messages Google's protobuf reads and writes; ops/engines runs
-the same command with Sail.
+ops/engines runs the same command with Sail.
 """
 
 import asyncio
@@ -14,16 +13,14 @@ import sys
 import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from spark_server import MESSAGES, Spark
 
 from lakehouse.cli.commands.sql import sql
 from lakehouse.cli.engines import spark_connect
@@ -31,32 +28,6 @@ from lakehouse.cli.main import main
 from lakehouse.cli.parsing.parser import parse
 from lakehouse.config import load
 
-SERVICE = "spark.connect.SparkConnectService"
-FIELDS = {
-    "UserContext": [("user_id", 1, "string")],
-    "SQL": [("query", 1, "string")],
-    "Relation": [("sql", 10, "SQL")],
-    "Plan": [("root", 1, "Relation")],
-    "ExecutePlanRequest": [
-        ("session_id", 1, "string"),
-        ("user_context", 2, "UserContext"),
-        ("plan", 3, "Plan"),
-        ("client_type", 4, "string"),
-    ],
-    "ArrowBatch": [("row_count", 1, "int64"), ("data", 2, "bytes"), ("start_offset", 3, "int64")],
-    "ExecutePlanResponse": [
-        ("session_id", 1, "string"),
-        ("arrow_batch", 2, "ArrowBatch"),
-        ("response_id", 13, "string"),
-    ],
-    "ReleaseSessionRequest": [
-        ("session_id", 1, "string"),
-        ("user_context", 2, "UserContext"),
-        ("client_type", 3, "string"),
-    ],
-    "ReleaseSessionResponse": [("session_id", 1, "string")],
-}
-"""The parts of Spark's base.proto and relations.proto that are used."""
 TABLE = pa.table(
     {
         "i": pa.array([1, None], pa.int32()),
@@ -70,74 +41,6 @@ TABLE = pa.table(
         "took": pa.array([dt.timedelta(days=1, seconds=2), None], pa.duration("us")),
     }
 )
-
-
-def messages() -> dict[str, Any]:
-    """The classes of the messages, by name."""
-    file = descriptor_pb2.FileDescriptorProto(name="spark.proto", package="s", syntax="proto3")
-    for name, parts in FIELDS.items():
-        message = file.message_type.add(name=name)
-        for part, number, kind in parts:
-            field = message.field.add(name=part, number=number, label=1)
-            if kind in FIELDS:
-                field.type, field.type_name = 11, f".s.{kind}"
-            else:
-                field.type = {"string": 9, "bytes": 12, "int64": 3}[kind]
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"s.{name}"))
-        for name in FIELDS
-    }
-
-
-M = messages()
-
-
-class Spark:
-    """A Spark Connect server that answers each statement by a function of its text."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Callable[[grpc.ServicerContext], Iterator[pa.Table]]] = {}
-        self.requests: list[Any] = []
-        self.released: list[Any] = []
-        self.begun, self.ended, self.left = (threading.Event() for _ in range(3))
-        self.server = grpc.server(ThreadPoolExecutor(4))
-        handlers = {
-            "ExecutePlan": grpc.unary_stream_rpc_method_handler(
-                self._execute, M["ExecutePlanRequest"].FromString, _bytes
-            ),
-            "ReleaseSession": grpc.unary_unary_rpc_method_handler(
-                self._release, M["ReleaseSessionRequest"].FromString, _bytes
-            ),
-        }
-        self.server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(SERVICE, handlers),)
-        )
-        self.url = f"spark://127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
-        self.server.start()
-
-    def _execute(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        self.requests.append(request)
-        context.add_callback(self.ended.set)
-        self.begun.set()
-        # Every answer has an id; some have nothing else.
-        yield M["ExecutePlanResponse"](session_id=request.session_id, response_id="1")
-        for table in self.answers[request.plan.root.sql.query](context):
-            sink = io.BytesIO()
-            with pa.ipc.new_stream(sink, table.schema) as writer:
-                writer.write_table(table)
-            batch = M["ArrowBatch"](row_count=table.num_rows, data=sink.getvalue(), start_offset=7)
-            yield M["ExecutePlanResponse"](arrow_batch=batch)
-
-    def _release(self, request: Any, _: grpc.ServicerContext) -> Any:
-        self.released.append(request)
-        self.left.set()
-        return M["ReleaseSessionResponse"](session_id=request.session_id)
-
-
-def _bytes(message: Any) -> bytes:
-    return bytes(message.SerializeToString())
 
 
 @pytest.fixture(scope="module")
@@ -254,8 +157,10 @@ def test_a_result_that_breaks_off_leaves_no_file(
         yield pa.table({"other": [1]})
 
     if late == "wrong count":
-        made = M["ArrowBatch"]
-        monkeypatch.setitem(M, "ArrowBatch", lambda **parts: made(**parts | {"row_count": 3}))
+        made = MESSAGES["ArrowBatch"]
+        monkeypatch.setitem(
+            MESSAGES, "ArrowBatch", lambda **parts: made(**parts | {"row_count": 3})
+        )
     spark.answers["late"] = rows
     out = tmp_path / "out.csv"
     assert main(["sql", "late", "--engine", spark.url, "-o", str(out)]) == 1
@@ -289,10 +194,8 @@ def test_the_time_limit(
     assert spark.ended.wait(30)
 
 
-async def test_leaving_cancels_the_statement(spark: Spark, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_leaving_cancels_the_statement(spark: Spark) -> None:
     """What Ctrl-C does: it cancels the task of the command."""
-    # A busy machine may take longer than the limit, which tests nothing here.
-    monkeypatch.setattr(spark_connect, "_RELEASE_S", 30)
     held = threading.Event()
 
     def waiting(context: grpc.ServicerContext) -> Iterator[pa.Table]:

@@ -46,7 +46,7 @@ def test_killed_at_any_point_it_is_completed_and_nothing_is_left(
         assert first.ingest("name=people&mode=append", rows.encode()).status == 200
     for process in processes:
         # As of an event, so that the other process has read it; this fills the caches.
-        process.client.sql("SELECT max(email) FROM people", as_of=VERSIONS)
+        process.client.sql_in_time("SELECT max(email) FROM people", as_of=VERSIONS)
     stop, done = threading.Event(), list[Answer]()
     worker = threading.Thread(target=_until_erased, args=(processes, stop, done))
     worker.start()
@@ -65,7 +65,8 @@ def test_killed_at_any_point_it_is_completed_and_nothing_is_left(
     assert len(roots) == 1
     for process in processes:
         for seq in range(1, VERSIONS + 1, 7):
-            answer = process.client.sql("SELECT email, count(*) FROM people GROUP BY 1", as_of=seq)
+            counted = "SELECT email, count(*) FROM people GROUP BY 1"
+            answer = process.client.sql_in_time(counted, as_of=seq)
             assert answer["rows"] == [["eve@example.org", seq]]
     verified = processes[1].cli("journal", "verify", "--objects", "--json")
     assert verified.returncode == 0, verified

@@ -126,7 +126,7 @@ def _check(processes: list[Lakehouse]) -> None:
     for key in KEYS:
         assert first.request("GET", f"/v1/storage/get/{key}").status in (200, 404)
     for dataset in first.get("/v1/catalog/list")["datasets"]:
-        rows = first.sql(f"SELECT count(*) FROM {dataset['name']}")["rows"]
+        rows = first.sql_in_time(f"SELECT count(*) FROM {dataset['name']}")["rows"]
         assert rows == [[dataset["row_count"]]]
     gone = [event for event in first.events() if event["type"] == "objects_collected"]
     assert gone

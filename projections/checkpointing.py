@@ -53,7 +53,7 @@ async def newest_state(journal: Journal, as_of: int | None = None) -> State | No
     return None
 
 
-async def keep_state(journal: Journal, state: State, directory: Path | None) -> str:
+async def store_state(journal: Journal, state: State, directory: Path | None) -> str:
     """Store the state as a checkpoint, once; return its key. `directory` is for a temporary file."""
     async with _on_its_way(directory) as (file, path):
         root = await in_thread(None, lambda: checkpoints.write(encode_state(state), file))
@@ -62,7 +62,7 @@ async def keep_state(journal: Journal, state: State, directory: Path | None) -> 
     return key
 
 
-async def keep_pack(journal: Journal, first: int, directory: Path | None) -> str:
+async def store_pack(journal: Journal, first: int, directory: Path | None) -> str:
     """Store the pack that begins with slot `first`, once; return its key. All its slots must exist."""
     key = packs.pack_key(first)
     async with _on_its_way(directory) as (file, path):

@@ -51,7 +51,7 @@ async def kept(bucket: ScriptedBucket) -> Follower:
     """A follower that has read everything, and whose keeper has kept what was due."""
     follower = Follower(journal_on(bucket))
     await follower.catch_up()
-    await Checkpointer(follower, FakeClock(), chance(), None).keep_due()
+    await Checkpointer(follower, FakeClock(), chance(), None).store_due()
     bucket.reads.clear()
     bucket.lists.clear()
     return follower

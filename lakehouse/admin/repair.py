@@ -14,7 +14,7 @@ from journal.slot import check_link
 from lakehouse.admin.inspection import checkpoints_by_position, differences
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback
-from projections.checkpointing import has_pack, is_due, keep_pack, keep_state
+from projections.checkpointing import has_pack, is_due, store_pack, store_state
 from projections.fold import Folding, empty
 
 Remove = Callable[[Sequence[str]], Awaitable[list[str]]]
@@ -40,11 +40,11 @@ async def repair(journal: Journal, remove: Remove, reached: ProgressCallback) ->
     if left:
         detail = f"{len(left)} caches could not be removed, beginning with {left[0]}"
         raise RefusedError(Refused("bucket_refused", detail))
-    made, slots = await _keep_states(journal, reached)
-    return Repaired(len(wrong), made, await _keep_packs(journal, slots))
+    made, slots = await _store_states(journal, reached)
+    return Repaired(len(wrong), made, await _store_packs(journal, slots))
 
 
-async def _keep_states(journal: Journal, reached: ProgressCallback) -> tuple[int, int]:
+async def _store_states(journal: Journal, reached: ProgressCallback) -> tuple[int, int]:
     """How many states were stored, and how many slots exist."""
     there, made = await checkpoints_by_position(journal.bucket), 0
     folding = Folding(empty(journal.origin))
@@ -55,15 +55,15 @@ async def _keep_states(journal: Journal, reached: ProgressCallback) -> tuple[int
         reached(folding.head.position)
         if is_due(before, folding.head) and folding.head.position not in there:
             state = folding.finish()
-            await keep_state(journal, state, journal.bucket.spool_dir)
+            await store_state(journal, state, journal.bucket.spool_dir)
             folding, made = Folding(state), made + 1
     return made, folding.head.position
 
 
-async def _keep_packs(journal: Journal, slots: int) -> int:
+async def _store_packs(journal: Journal, slots: int) -> int:
     made = 0
     for first in range(1, slots - SLOTS_A_PACK + 2, SLOTS_A_PACK):
         if not await has_pack(journal, first):
-            await keep_pack(journal, first, journal.bucket.spool_dir)
+            await store_pack(journal, first, journal.bucket.spool_dir)
             made += 1
     return made

@@ -12,7 +12,7 @@ import structlog
 from journal.bucket.errors import BucketError
 from journal.clock import Clock
 from journal.packs import SLOTS_A_PACK
-from projections.checkpointing import has_pack, keep_pack, keep_state
+from projections.checkpointing import has_pack, store_pack, store_state
 from projections.fold import State
 from projections.follower import Follower
 
@@ -40,26 +40,26 @@ class Checkpointer:
             # All nodes find the same states due at the same time: a random pause lets one be first.
             await self._clock.sleep(CHECK_S * self._chance.uniform(0.5, 1.5))
             try:
-                await self.keep_due()
+                await self.store_due()
             except (BucketError, OSError) as error:
-                log.warning("not_kept", kind=type(error).__name__, detail=str(error))
+                log.warning("checkpoint_failed", kind=type(error).__name__, detail=str(error))
                 await self._clock.sleep(PAUSE_S)
 
-    async def keep_due(self) -> None:
+    async def store_due(self) -> None:
         """Store every state that is due now, oldest first, and the packs that are full."""
         due = self._follower.due
         while due:
             state = due[0]
-            key = await keep_state(self._follower.journal, state, self._directory)
-            await self._keep_pack(state)
-            log.info("kept", checkpoint=key)
+            key = await store_state(self._follower.journal, state, self._directory)
+            await self._store_pack(state)
+            log.info("checkpoint_stored", checkpoint=key)
             if due and due[0] is state:
                 due.popleft()
 
-    async def _keep_pack(self, state: State) -> None:
+    async def _store_pack(self, state: State) -> None:
         position = state.head.position
         if position % SLOTS_A_PACK:
             return
         journal, first = self._follower.journal, position - SLOTS_A_PACK + 1
         if not await has_pack(journal, first):
-            await keep_pack(journal, first, self._directory)
+            await store_pack(journal, first, self._directory)

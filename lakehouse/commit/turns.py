@@ -41,12 +41,12 @@ class Turns:
         self.waiting: Callable[[], frozenset[str]] = frozenset
         """Those of them that need a slot of their own now."""
 
-    def saw(self, writer: str, at_s: float) -> None:
+    def record_slot(self, writer: str, at_s: float) -> None:
         """Record who committed the next slot, and when this process read it."""
         self._slots.append((at_s, writer))
         self._passed = 0 if writer == self._writer else self._passed + 1
 
-    def committed(self, took_s: float) -> None:
+    def record_commit(self, took_s: float) -> None:
         """Record how long a commit of our own took."""
         took_s = min(took_s, LONGEST_COMMIT_S)
         self.commit_s = 0.8 * self.commit_s + 0.2 * took_s if self.commit_s else took_s
@@ -59,7 +59,7 @@ class Turns:
         """How long to wait for slots of writers in front; 0 or less when it is our turn."""
         return self._slots[-1][0] - now_s + self._in_front(now_s) * GAP_COMMITS * self.commit_s
 
-    def look_s(self, now_s: float) -> float:
+    def poll_s(self, now_s: float) -> float:
         """How long to sleep before reading the journal again: briefly when it is nearly our turn."""
         return self.commit_s * (0.1 if self._in_front(now_s) <= 1 else 0.6)
 

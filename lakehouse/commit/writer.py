@@ -231,8 +231,8 @@ class Writer:
             wait_s = self._turns.wait_s(now_s)
             if wait_s <= RESOLUTION_S:
                 return
-            look_s = self._turns.look_s(now_s) * self._chance.uniform(0.5, 1.5)
-            await self._clock.sleep(min(wait_s, look_s))
+            poll_s = self._turns.poll_s(now_s) * self._chance.uniform(0.5, 1.5)
+            await self._clock.sleep(min(wait_s, poll_s))
 
     def _pass_on(self, delegation: Delegation) -> None:
         """Hand waiting changes to the leader, as far as it accepts them: no attempt at any of them is
@@ -255,7 +255,7 @@ class Writer:
                     await self._arrived.wait()
 
     def _note_slot(self, slot: Slot, states: Mapping[str, State]) -> None:
-        self._turns.saw(slot.header.writer, self._clock.monotonic())
+        self._turns.record_slot(slot.header.writer, self._clock.monotonic())
         if self.delegation is not None:
             self.delegation.note_slot(slot, states)
 
@@ -269,7 +269,7 @@ class Writer:
         self._head_checked_s = self._clock.monotonic()
         match result:
             case Committed():
-                self._turns.committed(self._head_checked_s - began_s)
+                self._turns.record_commit(self._head_checked_s - began_s)
                 self._follower.accept(closed.slot, closed.state)
                 self.counts.slots += 1
                 self.counts.events += closed.slot.header.events

@@ -76,7 +76,7 @@ def main() -> None:
             *_large(tens, sizes),
             _row(f"{COLUMNS:,} columns ÷ DuckDB COPY's time", 3, _share(wides), most=True),
             _row("small files, 16 clients ÷ deltalake's commits", 20, _times(smalls)),
-            _told(f"three queries on {FILES:,} appended small files ÷ on one", many_s / one_s),
+            _ratio_row(f"three queries on {FILES:,} appended small files ÷ on one", many_s / one_s),
             *_reading(asked, parquets),
         ]
         write_section("Ingest", _section(where, rows, runs, found, true, asked, smalls, sizes[0]))
@@ -128,11 +128,11 @@ def _against_rivals(runs: Runs) -> list[Row]:
     ours = _median(runs[OURS])
     ratios = {who: _median(runs[who]) / ours for who in RIVALS if not runs[who][-1].refused}
     rows = [_row(f"MB/s over HTTP ÷ {rivals.SNIFFED}'s from disk", 1.0, ratios[rivals.SNIFFED])]
-    rows += [_told(f"the same ÷ {who}", ratios[who]) for who in RIVALS[1:] if who in ratios]
+    rows += [_ratio_row(f"the same ÷ {who}", ratios[who]) for who in RIVALS[1:] if who in ratios]
     spent = median(run.cpu_s for run in runs[OURS])
     for who in (rivals.SNIFFED, rivals.SCANNED):
         share = spent / median(run.cpu_s for run in runs[who])
-        rows.append(_told(f"CPU time ÷ {who}'s", share))
+        rows.append(_ratio_row(f"CPU time ÷ {who}'s", share))
     return [*rows, _row("multipart ÷ raw, MB/s", 0.9, ours / _median(runs[BY_FORM]))]
 
 
@@ -153,7 +153,7 @@ def _reading(asked: list[dict[str, float]], parquets: dict[str, Path]) -> list[R
     whole = sum(ours.values()) / sum(theirs.values())
     return [
         _row("five queries ÷ on DuckDB's own file", 1.1, whole, most=True),
-        *(_told(f"of these, {name}", share) for name, share in shares.items()),
+        *(_ratio_row(f"of these, {name}", share) for name, share in shares.items()),
         _row("size of the Parquet ÷ of DuckDB's", 1.15, size, most=True),
     ]
 
@@ -183,7 +183,7 @@ def _row(what: str, goal: float, ratio: float, *, most: bool = False) -> Row:
     return [what, f"{'≤' if most else '≥'} {goal}", f"{ratio:.2f}", "yes" if reached else "**no**"]
 
 
-def _told(what: str, ratio: float) -> Row:
+def _ratio_row(what: str, ratio: float) -> Row:
     return [what, "", f"{ratio:.2f}", ""]
 
 

@@ -101,8 +101,8 @@ def _in_turns(ways: dict[str, Callable[[Path], float]], rounds: int) -> dict[str
 def _against_rivals(rates: dict[str, float]) -> list[Row]:
     return [
         _row("register, library, 64 ÷ deltalake", 100, rates[LIBRARY] / rates[DELTA]),
-        _told("register, library, 64 ÷ SlateDB's put, 64", rates[LIBRARY] / rates[SLATE]),
-        _told("register, one at a time ÷ one bare synced create", rates[ALONE] / rates[BARE]),
+        _ratio_row("register, library, 64 ÷ SlateDB's put, 64", rates[LIBRARY] / rates[SLATE]),
+        _ratio_row("register, one at a time ÷ one bare synced create", rates[ALONE] / rates[BARE]),
     ]
 
 
@@ -150,7 +150,7 @@ def _reads(long: Path, events: int, rounds: int) -> list[Row]:
     return [
         _row("opening ÷ decoding its checkpoint", 3, open_s / decode_s, most=True),
         _row("msgspec to dicts ÷ verified replay", 0.4, whole["untyped_s"] / whole["replay_s"]),
-        _told("our typed decoding ÷ verified replay", whole["typed_s"] / whole["replay_s"]),
+        _ratio_row("our typed decoding ÷ verified replay", whole["typed_s"] / whole["replay_s"]),
         _row("replay's memory ÷ its state's", 3, whole["peak_mb"] / whole["state_mb"], most=True),
         _row("as-of, cold, median ÷ opening", 2, median(pasts) / open_s, most=True),
         _row("as-of, cold, slowest ÷ opening", 2, max(pasts) / open_s, most=True),
@@ -171,7 +171,7 @@ def _row(what: str, goal: float, ratio: float, *, most: bool = False) -> Row:
     return [what, f"{'≤' if most else '≥'} {goal}", f"{ratio:.2f}", "yes" if reached else "**no**"]
 
 
-def _told(what: str, ratio: float) -> Row:
+def _ratio_row(what: str, ratio: float) -> Row:
     return [what, "", f"{ratio:.2f}", ""]
 
 

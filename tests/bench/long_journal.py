@@ -163,7 +163,7 @@ async def _make(directory: Path, events: int, seed: int) -> None:
         clock.at += timedelta(seconds=1)
         count = min(SLOT_EVENTS, events - follower.state.head.seq)
         await _commit(follower, facts, count, uuid7(clock.at, chance), format_at(clock.at))
-        await keeper.keep_due()
+        await keeper.store_due()
     await bucket.close()
 
 

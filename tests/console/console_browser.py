@@ -73,7 +73,7 @@ class Visitor:
         for scheme, rules in (("light", _ALL_RULES), ("dark", _COLOURS)):
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found = self.page.evaluate(rules)["violations"]
-            assert not found, "\n".join([scheme, *map(_told, found)])
+            assert not found, "\n".join([scheme, *map(_described, found)])
 
     def check_fits(self) -> None:
         """Fails if the page is wider than its window."""
@@ -132,6 +132,6 @@ def _block_others(page: Page, visitor: Visitor) -> None:
     page.route("**/*", judge)
 
 
-def _told(violation: dict[str, Any]) -> str:
+def _described(violation: dict[str, Any]) -> str:
     nodes = [f"{each['target']} {each['failureSummary']}" for each in violation["nodes"][:3]]
     return f"{violation['id']}: {nodes}"

@@ -43,7 +43,7 @@ def at(lake: Lake, path: str, as_of: object) -> int:
 
 
 @pytest.mark.parametrize("path", READS)
-def test_an_event_number_is_used_and_told(told: Lake, path: str) -> None:
+def test_an_event_number_is_used_and_reported(told: Lake, path: str) -> None:
     assert at(told, path, 2) == 2
     assert at(told, path, "000003") == 3
     assert told.get("k?as_of=2").body == b"one"

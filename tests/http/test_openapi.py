@@ -165,7 +165,7 @@ def test_each_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_each_code_is_told(document: dict[str, Any]) -> None:
+def test_each_code_is_reported(document: dict[str, Any]) -> None:
     told = document["components"]["responses"]["Problem"]["description"]
     assert [name for name in CODES if f"`{name}`" not in told] == []
 
@@ -173,7 +173,7 @@ def test_each_code_is_told(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("headers", "status"), [({}, 200), ({"Range": "bytes=0-0"}, 206), ({"If-None-Match": "*"}, 304)]
 )
-def test_partial_and_conditional_answers_are_told(
+def test_partial_and_conditional_answers_are_reported(
     lake: Lake, document: dict[str, Any], headers: dict[str, str], status: int
 ) -> None:
     lake.put("part", b"bytes")

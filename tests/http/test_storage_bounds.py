@@ -74,7 +74,7 @@ def test_what_is_wanted_gets_one_100_continue_and_then_its_answer(lake: Lake) ->
         assert read_answer(sock).json["size_bytes"] == 5
 
 
-def test_a_refusal_after_the_100_is_still_told(small: Lake) -> None:
+def test_a_refusal_after_the_100_is_still_reported(small: Lake) -> None:
     headers = [("Transfer-Encoding", "chunked"), EXPECT]
     with nothing_changes(small), closing(small.connect()) as sock:
         sock.sendall(small.request("PUT", "/v1/storage/put/a", headers=headers))

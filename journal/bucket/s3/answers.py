@@ -50,7 +50,7 @@ def code_of(error: ClientError) -> str:
 def created(key: str, error: Exception) -> Created:
     """The outcome of the create that ended with `error`."""
     if isinstance(error, ClientError):
-        return Created(_answer(error), _told(key, error))
+        return Created(_answer(error), _detail(key, error))
     if isinstance(error, NEVER_SENT + NOT_SIGNED):
         return Created(Answer.REFUSED, f"{key}: not sent ({type(error).__name__})")
     return Created(Answer.UNKNOWN, _silent(key, error))
@@ -94,12 +94,12 @@ def _bucket_error(key: str, error: ClientError) -> BucketError:
     if code == "NoSuchBucket":
         return missing_bucket(str(error.response["Error"].get("BucketName", "")))
     if status == 404:
-        return ObjectMissing(_told(key, error))
+        return ObjectMissing(_detail(key, error))
     if status == 507 or code == "QuotaExceeded":
-        return BucketFull(_told(key, error))
+        return BucketFull(_detail(key, error))
     if status == 409 or _is_passing(error):
-        return BucketUnavailable(_told(key, error))
-    return BucketRefused(_told(key, error))
+        return BucketUnavailable(_detail(key, error))
+    return BucketRefused(_detail(key, error))
 
 
 def missing_bucket(name: str) -> BucketMissing:
@@ -108,7 +108,7 @@ def missing_bucket(name: str) -> BucketMissing:
     return BucketMissing(f"{named} does not exist")
 
 
-def _told(key: str, error: ClientError) -> str:
+def _detail(key: str, error: ClientError) -> str:
     return f"{key}: the store answered {status_of(error)} {code_of(error)}"
 
 

@@ -37,7 +37,7 @@ async def read_after_write(site: Site) -> str:
     """A stored object can be read immediately, unchanged, also if the key was absent a moment ago."""
     for number in range(TRIES):
         body = f"body {number}".encode()
-        await _look_early(site, f"read/{number}")
+        await _read_missing(site, f"read/{number}")
         key = await site.store(f"read/{number}", body)
         try:
             expect(
@@ -68,7 +68,7 @@ async def clock(site: Site) -> str:
     return f"this clock and the store's agree within {limit_s:.0f} s"
 
 
-async def _look_early(site: Site, name: str) -> None:
+async def _read_missing(site: Site, name: str) -> None:
     """Read a key before it exists: this reveals a store that caches 404 answers."""
     try:
         await site.bucket.read(site.prefix(name))

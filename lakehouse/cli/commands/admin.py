@@ -16,7 +16,7 @@ from lakehouse.cli.output.progress import counting
 from lakehouse.config import Settings
 from lakehouse.no_lake import NoLake
 from lakehouse.wiring import bucket_of
-from projections.checkpointing import has_pack, keep_pack, keep_state
+from projections.checkpointing import has_pack, store_pack, store_state
 from projections.follower import Follower
 
 
@@ -24,7 +24,7 @@ async def checkpoint(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse journal checkpoint`: stores the current state."""
     async with journal_of(settings) as journal:
         state = await Follower(journal).open()
-        key = await keep_state(journal, state, None) if state.head.position > 0 else None
+        key = await store_state(journal, state, None) if state.head.position > 0 else None
     printing.body(CheckpointMade(key), as_json=arguments.json)
     return OK
 
@@ -37,7 +37,7 @@ async def pack(arguments: argparse.Namespace, settings: Settings) -> int:
         with counting("slots packed", last) as progress:
             for first in range(1, last - SLOTS_A_PACK + 2, SLOTS_A_PACK):
                 if not await has_pack(journal, first):
-                    written.append(await keep_pack(journal, first, None))
+                    written.append(await store_pack(journal, first, None))
                 progress(first + SLOTS_A_PACK - 1)
     printing.body(PacksMade(written), as_json=arguments.json)
     return OK

@@ -28,7 +28,7 @@ from lakehouse.service.compaction.use_case import Compaction
 from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.presentation import EMPTY_HEAD, journal_head
 from lakehouse.service.upkeep.tasks import Task, Tasks
-from projections.checkpointing import keep_state
+from projections.checkpointing import store_state
 
 VERIFY, OBJECTS, DOCTOR, CHECKPOINT = "verify", "objects", "doctor", "checkpoint"
 COLLECT, COMPACT = "collect", "compact"
@@ -166,7 +166,7 @@ class Upkeep:
         if not state.head.position:
             return CheckpointMade(None)
         journal, directory = node.follower.journal, node.bucket.spool_dir
-        return CheckpointMade(await keep_state(journal, state, directory))
+        return CheckpointMade(await store_state(journal, state, directory))
 
 
 def _check_kind(kind: str, known: Collection[str]) -> None:

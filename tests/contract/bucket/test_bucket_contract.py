@@ -221,7 +221,7 @@ async def test_an_upload_is_stored_whole_and_leaves_its_source(
 
 
 @pytest.mark.parametrize("size_bytes", [5, BIG_BYTES])
-async def test_an_upload_again_is_success_and_another_object_is_told(
+async def test_an_upload_again_is_success_and_another_object_is_reported(
     store: Store, bucket: Bucket, tmp_path: Path, size_bytes: int
 ) -> None:
     source = file_of(tmp_path / "source", size_bytes)

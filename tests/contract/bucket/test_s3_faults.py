@@ -82,7 +82,7 @@ async def bucket_at(url: str) -> Bucket:
     ],
 )
 @pytest.mark.parametrize("size_bytes", [5, 3 << 20])
-async def test_a_create_is_one_request_and_its_answer_is_told(
+async def test_a_create_is_one_request_and_its_answer_is_reported(
     faults: FaultServer, bucket: Bucket, fault: str, answer: Answer, size_bytes: int
 ) -> None:
     async with FaultServer().running() as elsewhere:
@@ -168,7 +168,7 @@ async def test_a_store_without_ranges_is_broken(faults: FaultServer, bucket: Buc
 
 
 @pytest.mark.parametrize("fault", ["403", "503", "reset"])
-async def test_an_upload_that_fails_is_told(
+async def test_an_upload_that_fails_is_reported(
     faults: FaultServer, bucket: Bucket, tmp_path: Path, fault: str
 ) -> None:
     faults.fault = fault

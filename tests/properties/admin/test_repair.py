@@ -103,7 +103,7 @@ async def test_damaged_slots_are_named_and_nothing_is_changed(bucket: ScriptedBu
     assert await everything(bucket) == before
 
 
-async def test_what_cannot_be_removed_is_told(bucket: ScriptedBucket) -> None:
+async def test_what_cannot_be_removed_is_reported(bucket: ScriptedBucket) -> None:
     bucket.overwrite(packs.pack_key(1), b"damage")
 
     async def refuses(wrong: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ from journal.bucket import keys
 from journal.slot import decode_slot
 from lakehouse.commit.checkpointer import Checkpointer
 from projections import checkpointing
-from projections.checkpointing import is_due, keep_pack, keep_state, newest_state
+from projections.checkpointing import is_due, newest_state, store_pack, store_state
 from projections.codec import encode_state, state_root
 from projections.fold import STATE_VERSION, fold
 from projections.follower import Follower
@@ -69,7 +69,7 @@ async def test_every_node_makes_the_same_objects(long: Long) -> None:
     follower = Follower(journal_on(other))
     for position in range(1, SLOTS + 1):
         follower.accept(decode_slot(long.bodies[position - 1], position))
-    await Checkpointer(follower, FakeClock(), chance(9), None).keep_due()
+    await Checkpointer(follower, FakeClock(), chance(9), None).store_due()
     for key in await checkpoint_keys(one):
         assert await one.read(key) == await other.read(key)
 
@@ -143,7 +143,7 @@ async def test_a_checkpoint_beyond_the_slots_of_a_copy_is_passed_over(
 async def test_a_checkpoint_of_another_history_is_passed_over(long: Long) -> None:
     bucket = await long.bucket()
     other = fold(EMPTY, slot(EMPTY, stored("another")))
-    await keep_state(journal_on(bucket), other, None)
+    await store_state(journal_on(bucket), other, None)
     assert await newest_state(journal_on(bucket)) is None
 
 
@@ -206,17 +206,17 @@ async def test_a_pack_whose_slots_do_not_link_is_passed_over(
 
 async def test_keeping_twice_is_keeping_once(long: Long, bucket: ScriptedBucket) -> None:
     journal = journal_on(bucket)
-    first = await keep_state(journal, long.states[1024], None)
-    assert await keep_state(journal, long.states[1024], None) == first
-    await keep_pack(journal, 1, None)
-    await keep_pack(journal, 1, None)
+    first = await store_state(journal, long.states[1024], None)
+    assert await store_state(journal, long.states[1024], None) == first
+    await store_pack(journal, 1, None)
+    await store_pack(journal, 1, None)
     assert len(await checkpoint_keys(bucket)) == 1
 
 
 async def test_nothing_is_left_where_bytes_waited(
     long: Long, bucket: ScriptedBucket, tmp_path: Path
 ) -> None:
-    await keep_state(journal_on(bucket), long.states[1024], tmp_path)
+    await store_state(journal_on(bucket), long.states[1024], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -254,7 +254,7 @@ async def test_who_stops_keeping_waits_for_the_thread_that_still_writes(
             closed.set()
 
     monkeypatch.setattr(packs, "writing", slow)
-    keeping = asyncio.create_task(keep_pack(journal_on(bucket), 1, tmp_path))
+    keeping = asyncio.create_task(store_pack(journal_on(bucket), 1, tmp_path))
     await asyncio.to_thread(begun.wait, 10)
     keeping.cancel()
     # Time enough to leave for whoever does not wait: a cancellation takes a few turns of the loop.

@@ -37,7 +37,7 @@ async def writer() -> AsyncIterator[Writer]:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_commit_that_comes_together_with_the_deadline_is_told(writer: Writer) -> None:
+async def test_a_commit_that_comes_together_with_the_deadline_is_reported(writer: Writer) -> None:
     """After a pause both are due in one turn; the sender used to hear `not_committed`."""
     assert isinstance(await writer.submit(REGISTER, context()), Recorded)
 

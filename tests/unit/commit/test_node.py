@@ -55,7 +55,7 @@ async def test_what_is_not_reached_in_time_is_said_so() -> None:
     assert caught.value.refused.code == "not_caught_up"
 
 
-async def test_a_bucket_out_of_reach_leaves_the_state_and_is_told() -> None:
+async def test_a_bucket_out_of_reach_leaves_the_state_and_is_reported() -> None:
     bucket = ScriptedBucket()
     node = await node_on(bucket, "a")
     bucket.reads_fail = 1

@@ -19,10 +19,10 @@ COMMIT_S = 0.01
 def turns(*slots: str, every_s: float = COMMIT_S) -> tuple[Turns, float]:
     """What writer `me` knows after these writers' slots, and the time when the last one came."""
     made, now_s = Turns("me"), 0.0
-    made.committed(COMMIT_S)
+    made.record_commit(COMMIT_S)
     for writer in slots:
         now_s += every_s
-        made.saw(writer, now_s)
+        made.record_slot(writer, now_s)
     return made, now_s
 
 
@@ -81,30 +81,30 @@ def test_and_after_a_while() -> None:
 
 def test_a_while_is_longer_where_commits_are_slow() -> None:
     made = Turns("me")
-    made.committed(1.0)
-    made.saw("a", 0.0)
+    made.record_commit(1.0)
+    made.record_slot("a", 0.0)
     assert made.is_shared(FORGOTTEN_COMMITS * 1.0)
     assert not made.is_shared(FORGOTTEN_COMMITS * 1.0 + 0.001)
 
 
 def test_the_length_of_a_commit_follows_those_that_were_made() -> None:
     made = Turns("me")
-    made.committed(1.0)
-    made.committed(2.0)
-    made.saw("a", 0.0)
-    made.saw("me", 0.0)
+    made.record_commit(1.0)
+    made.record_commit(2.0)
+    made.record_slot("a", 0.0)
+    made.record_slot("me", 0.0)
     assert made.wait_s(0.0) == pytest.approx(GAP_COMMITS * 1.2)
 
 
 def test_the_journal_is_read_more_often_when_it_is_nearly_our_turn() -> None:
     near, far = turns("a", "b", "me", "a"), turns("a", "b", "me")
-    assert near[0].look_s(near[1]) == pytest.approx(0.1 * COMMIT_S)
-    assert far[0].look_s(far[1]) == pytest.approx(0.6 * COMMIT_S)
+    assert near[0].poll_s(near[1]) == pytest.approx(0.1 * COMMIT_S)
+    assert far[0].poll_s(far[1]) == pytest.approx(0.6 * COMMIT_S)
 
 
 def test_before_a_first_commit_nothing_is_waited_for() -> None:
     made = Turns("me")
-    made.saw("a", 1.0)
+    made.record_slot("a", 1.0)
     assert made.is_shared(1.0)
     assert made.wait_s(1.0) == 0.0
 
@@ -112,5 +112,5 @@ def test_before_a_first_commit_nothing_is_waited_for() -> None:
 def test_a_commit_that_met_an_outage_makes_nobody_wait_past_a_deadline() -> None:
     """Otherwise all changes are refused long after the store is well again."""
     taken, now_s = turns("me", "a", "b", "c", "me")
-    taken.committed(300.0)
+    taken.record_commit(300.0)
     assert taken.wait_s(now_s) < CommitLimits().deadline_s

@@ -93,7 +93,7 @@ async def test_reads_without_an_answer_are_asked_again_with_pauses() -> None:
     assert max(clock.slept_s) <= 5.0
 
 
-async def test_damage_in_the_slot_that_was_lost_is_told() -> None:
+async def test_damage_in_the_slot_that_was_lost_is_reported() -> None:
     bucket = ScriptedBucket()
     await bucket.put_by_another(KEY, b"not a slot\n")
     with pytest.raises(JournalCorrupt, match="slot 1"):

@@ -88,7 +88,7 @@ async def test_the_first_bad_slot_is_named_whichever_is_read_first() -> None:
     assert (await fault(bucket)).position == 5
 
 
-async def test_a_foreign_name_among_the_slots_is_told() -> None:
+async def test_a_foreign_name_among_the_slots_is_reported() -> None:
     bucket = await bucket_of_slots()
     await bucket.put_by_another("_journal/slots/0000000000000000007.ndjson", b"")
     assert "0000000000000000007" in str(await fault(bucket))

@@ -36,15 +36,17 @@ def is_due(before: Head, after: Head) -> bool:
     return events or after.position % EVERY_SLOTS == 0
 
 
-async def newest_state(journal: Journal, as_of: int | None = None) -> State | None:
+async def newest_state(
+    journal: Journal, as_of: int | None = None, later_than: int = 0
+) -> State | None:
     """The state of the newest checkpoint, not after event `as_of`, that can be verified.
 
-    Usually one LIST of one key and two GETs. None where no checkpoint is of use.
+    Usually one LIST of one key and two GETs. None where no checkpoint after event `later_than` is of use.
     """
     than: Checkpoint | int | None = as_of
     for _ in range(TRIED):
         checkpoint = await checkpoints.next_older(journal.bucket, STATE_VERSION, than)
-        if checkpoint is None:
+        if checkpoint is None or checkpoint.seq <= later_than:
             return None
         state = await _state_of(journal, checkpoint)
         if state is not None and await _is_in(journal, state.head):

@@ -17,6 +17,9 @@ from projections.heap import growing
 
 DUE = 256
 """How many states may wait to be stored as checkpoints; the oldest are dropped."""
+MARK_EVENTS = 2_000
+MARKS = 5
+"""So many states, MARK_EVENTS apart, stay in memory: the recent past is replayed from them."""
 
 
 class Follower:
@@ -27,6 +30,8 @@ class Follower:
         self.state = empty(journal.origin)
         self.due: deque[State] = deque(maxlen=DUE)
         """States that are due to be stored as checkpoints."""
+        self.marks: deque[State] = deque(maxlen=MARKS)
+        """States of the recent past, each after a whole slot, oldest first; they share what is the same."""
         self.listeners: list[Callable[[Slot], None]] = []
         """Called with each slot once it is folded."""
         self.watched: Set[str] = frozenset()
@@ -37,6 +42,8 @@ class Follower:
     async def open(self) -> State:
         """Begin at the newest checkpoint that can be verified, and catch up from there."""
         kept = await newest_state(self.journal)
+        if kept is not None:
+            self.marks.append(kept)
         # No reader yet: a state after each slot, which costs more than its events, is not needed.
         folding = Folding(kept or self.state)
         with growing():
@@ -73,6 +80,8 @@ class Follower:
             self.state = closed
             if is_due(head, self.state.head):
                 self.due.append(self.state)
+            if _is_mark(head, self.state.head):
+                self.marks.append(self.state)
             for watcher in self.watchers:
                 watcher(slot, states)
             for listener in self.listeners:
@@ -81,14 +90,18 @@ class Follower:
             expect_same(head, slot)
 
     def _folded(self, folding: Folding, slot: Slot) -> Folding:
-        """Fold one more slot; if a checkpoint is due after it, finish its state and continue from that."""
+        """Fold one more slot; if a state after it is wanted, finish that and continue from it."""
         before = folding.head
         check_link(before, slot, self.journal.lake.lake)
         folding.add(slot)
-        if not is_due(before, folding.head):
+        due, mark = is_due(before, folding.head), _is_mark(before, folding.head)
+        if not (due or mark):
             return folding
         state = folding.finish()
-        self.due.append(state)
+        if due:
+            self.due.append(state)
+        if mark:
+            self.marks.append(state)
         return Folding(state)
 
     async def check_head(self) -> None:
@@ -110,3 +123,7 @@ class Follower:
             raise JournalCorrupt(known.position, detail, known.sha256, "nothing") from error
         if seen != known.sha256:
             raise JournalCorrupt(known.position, f"{name} is not what it was", known.sha256, seen)
+
+
+def _is_mark(before: Head, after: Head) -> bool:
+    return after.seq // MARK_EVENTS > before.seq // MARK_EVENTS

@@ -15,11 +15,13 @@ from projections import history
 from projections.checkpointing import newest_state
 from projections.erasure.past import seen_from
 from projections.fold import Folding, State, empty
-from projections.follower import Follower
+from projections.follower import MARK_EVENTS, Follower
 from projections.heap import growing
 
 REMEMBERED_STATES = 8
 """How many past states are kept for `as_of` reads."""
+REMEMBERED_BASES = 4
+"""How many states are kept that other past states are folded from; most of each is in those states too."""
 
 
 class BeyondHead(Exception):
@@ -33,6 +35,9 @@ class Snapshots:
         self._follower = follower
         self._journal = follower.journal
         self._states: OrderedDict[int, State] = OrderedDict()
+        """As they are answered: with the replacements of what was erased since. Never folded further."""
+        self._bases: OrderedDict[int, State] = OrderedDict()
+        """As they were folded, each after a whole slot."""
 
     async def state_at(self, seq: int) -> State:
         """The state as of event `seq` (0: before the first). Raises BeyondHead.
@@ -105,19 +110,44 @@ class Snapshots:
         return best
 
     async def _replayed(self, seq: int) -> State:
-        """From the nearest earlier checkpoint, through at most one pack."""
+        """From the nearest earlier state that is known, through at most one pack."""
         if seq == 0:
             return empty(self._journal.origin)
-        state = await newest_state(self._journal, seq) or empty(self._journal.origin)
-        if state.head.seq == seq:
-            return state
-        folding, last = Folding(state), self._follower.state.head.position
-        stretch = self._journal.history(state.head.position + 1, last)
+        base = await self._base(seq)
+        if base.head.seq == seq:
+            return base
+        folding, last = Folding(base), self._follower.state.head.position
+        stretch = self._journal.history(base.head.position + 1, last)
         with growing():
             async with aclosing(stretch) as slots:
                 async for slot in slots:
                     check_link(folding.head, slot, self._journal.lake.lake)
-                    folding.add(slot, seq)
-                    if slot.head.seq >= seq:
+                    if slot.head.seq > seq:
+                        # A part of a slot: nothing can be folded from the state that it gives.
+                        folding = Folding(self._remember_base(folding.finish()))
+                        folding.add(slot, seq)
                         return folding.finish()
+                    folding.add(slot)
+                    if slot.head.seq == seq:
+                        return self._remember_base(folding.finish())
         raise JournalCorrupt(folding.head.position + 1, "it was read before and is absent now")
+
+    async def _base(self, seq: int) -> State:
+        """The nearest state, not after event `seq`, that is in memory or a checkpoint."""
+        known = (*self._follower.marks, *self._bases.values())
+        earlier = (state for state in known if state.head.seq <= seq)
+        near = max(earlier, key=lambda state: state.head.seq, default=empty(self._journal.origin))
+        if seq - near.head.seq > MARK_EVENTS:
+            kept = await newest_state(self._journal, seq, later_than=near.head.seq)
+            if kept is not None:
+                return self._remember_base(kept)
+        if near.head.seq in self._bases:
+            self._bases.move_to_end(near.head.seq)
+        return near
+
+    def _remember_base(self, state: State) -> State:
+        self._bases[state.head.seq] = state
+        self._bases.move_to_end(state.head.seq)
+        while len(self._bases) > REMEMBERED_BASES:
+            self._bases.popitem(last=False)
+        return state

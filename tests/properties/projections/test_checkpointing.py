@@ -28,10 +28,11 @@ from journal.bucket import keys
 from journal.slot import decode_slot
 from lakehouse.commit.checkpointer import Checkpointer
 from projections import checkpointing
+from projections import follower as follower_module
 from projections.checkpointing import is_due, newest_state, store_pack, store_state
 from projections.codec import encode_state, state_root
 from projections.fold import STATE_VERSION, fold
-from projections.follower import Follower
+from projections.follower import MARKS, Follower
 from projections.snapshots import Snapshots
 
 
@@ -97,6 +98,51 @@ async def test_any_past_state_is_a_checkpoint_and_at_most_a_pack_away(
         assert state == whole
         assert state_root(state) == state_root(whole)
     assert len(bucket.reads) < 200
+
+
+async def test_a_past_state_after_another_one_is_folded_from_there(
+    long: Long, bucket: ScriptedBucket
+) -> None:
+    follower = await kept(bucket)
+    past = Snapshots(follower)
+    await past.state_at(2_601)
+    bucket.reads.clear()
+    bucket.lists.clear()
+    for seq in (2_602, 2_700, 2_604, 2_603, 3_000):
+        state = await past.state_at(seq)
+        assert state.head.seq == seq
+        if seq % 2 == 0:
+            assert state_root(state) == state_root(long.states[seq // 2])
+    assert not [key for key in bucket.reads if key.startswith(keys.CHECKPOINTS)]
+    assert bucket.lists == []
+
+
+async def test_the_recent_past_is_folded_from_states_in_memory(
+    long: Long, bucket: ScriptedBucket
+) -> None:
+    await kept(bucket)
+    opened = Follower(journal_on(bucket))
+    await opened.open()
+    bucket.reads.clear()
+    bucket.lists.clear()
+    state = await Snapshots(opened).state_at(long.states[-1].head.seq - 2)
+    assert state_root(state) == state_root(long.states[-2])
+    assert not [key for key in bucket.reads if key.startswith(keys.CHECKPOINTS)]
+    assert bucket.lists == []
+
+
+async def test_states_for_the_recent_past_are_few_and_follow_the_head(
+    long: Long, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "MARK_EVENTS", 100)
+    bucket = await long.bucket()
+    followed = Follower(journal_on(bucket))
+    await followed.catch_up()
+    last = long.states[-1].head.seq // 100
+    assert [state.head.seq for state in followed.marks] == [
+        100 * number for number in range(last - MARKS + 1, last + 1)
+    ]
+    assert (await Follower(journal_on(bucket)).open()) == followed.state
 
 
 def unpacked(body: bytes) -> bytes:

@@ -4,9 +4,6 @@ A file can crash the process that decodes it, so another process does that, with
 time: its crash is an answer too. In it two readers, Arrow and DuckDB, read every value.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -31,6 +28,7 @@ from lakehouse.formats.schema import (
 )
 from lakehouse.formats.source import byte_chunks
 from lakehouse.formats.type_names import DOUBLE, INT64
+from lakehouse.process.child import run_child_blocking
 from lakehouse.process.growing_file import GrowingFile
 
 CHECK_S = 600
@@ -143,25 +141,14 @@ def _type(column: Column, stored: str, contract: Contract, *, fits: bool) -> str
 
 def _verified(path: Path, contract: Contract | None) -> Verified:
     wanted = contract.types() if contract is not None else {}
-    words = [sys.executable, "-m", "lakehouse.formats.parquet.check", str(path)]
-    # Without our environment: a process that a file may take over gets no credentials.
-    kept = {
-        name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TMPDIR") if name in os.environ
-    }
+    body = msgspec.json.encode(wanted)
     try:
-        done = subprocess.run(
-            words,
-            env=kept,
-            input=msgspec.json.encode(wanted),
-            capture_output=True,
-            timeout=CHECK_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        answer = run_child_blocking("lakehouse.formats.parquet.check", str(path), body, CHECK_S)
+    except TimeoutError as error:
         raise _malformed(f"it could not be read within {CHECK_S} seconds") from error
-    if done.returncode != 0:
+    if answer is None:
         raise _malformed("it takes the process down that reads it, or all the memory it may have")
-    verified = msgspec.json.decode(done.stdout, type=Verified)
+    verified = msgspec.json.decode(answer, type=Verified)
     if verified.problem is not None:
         raise _malformed(verified.problem)
     return verified

@@ -14,6 +14,7 @@ import pytest
 from lakehouse.formats.parquet.merging import MergeRequest
 from lakehouse.formats.parquet.rewriting.request import RewriteRequest
 from lakehouse.objects.file_identity import file_identity
+from lakehouse.process.child import child_environment
 
 MIB = 1 << 20
 ROWS, COLUMNS, GROUP_ROWS = 800_000, 16, 20_000
@@ -26,7 +27,6 @@ status = open("/proc/self/status").read()
 sys.stderr.write(status.partition("VmHWM:")[2].split()[0])
 """
 """Runs a program, then writes its peak. The rusage of a child counts what its parent had before exec."""
-CHILD = {**os.environ, "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return small, large
 
 
-@pytest.mark.parametrize(("program", "more_mib"), [("check", 50), ("merge", 120), ("rewrite", 60)])
+@pytest.mark.parametrize(("program", "more_mib"), [("check", 35), ("merge", 120), ("rewrite", 60)])
 def test_program_holds_no_whole_file(
     program: str, more_mib: int, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -62,7 +62,7 @@ def _peak_bytes(program: str, file: Path, folder: Path, rows: int) -> int:
         [sys.executable, "-P", "-c", LAUNCH, *arguments],
         input=body,
         capture_output=True,
-        env=CHILD,
+        env=child_environment(),
         timeout=120,
         check=False,
     )

@@ -76,6 +76,10 @@ class Draft:
         self.tokens = Overlay(access.tokens)
         self.grants = Overlay(access.grants)
 
+    def is_open(self) -> bool:
+        """Whether there is no principal."""
+        return self.principals.is_empty()
+
     def finish(self) -> Access:
         """Access after the events; the draft must not be used again."""
         return Access(self.principals.finish(), self.tokens.finish(), self.grants.finish())

@@ -21,7 +21,7 @@ from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
 
-STATE_VERSION = 9
+STATE_VERSION = 10
 """Raised when the same events fold to another state; golden roots test it."""
 
 
@@ -59,9 +59,10 @@ class Draft:
 
     def apply(self, event: Event, moment: Moment) -> None:
         """Fold one event: all of its changes have the same moment."""
+        shared = self._access.is_open()
         for change in changes_of(event.data):
             self.change(change, moment)
-        idempotency.apply(self._requests, event, moment)
+        idempotency.apply(self._requests, event, moment, shared=shared)
         for each in event.about:
             self._links.put(each.entity, (moment.position, moment.seq))
 

@@ -1,4 +1,8 @@
-"""Idempotency keys: the request that used each one, and the place of its event. Pure."""
+"""Idempotency keys: the request that used each one, and the place of its event. Pure.
+
+In a lake without principals actors are names that callers give, so that all share their keys: a
+request that is sent again under another name is refused, not made twice. A principal has its own.
+"""
 
 import hashlib
 
@@ -6,6 +10,7 @@ import msgspec
 from immutables import Map
 
 from journal.events import Event
+from projections.access import Access
 from projections.moment import Moment
 from projections.overlay import Overlay
 
@@ -23,7 +28,7 @@ class KeyedRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class Requests(msgspec.Struct, frozen=True):
-    """`seen` by the hash of actor and key; `order` numbers them from `evicted` to `count`."""
+    """`seen` by the hash of owner and key; `order` numbers them from `evicted` to `count`."""
 
     seen: Map[str, KeyedRequest] = Map()
     order: Map[int, str] = Map()
@@ -32,16 +37,28 @@ class Requests(msgspec.Struct, frozen=True):
 
 
 EMPTY = Requests()
+EVERYONE = ""
+"""The owner of the keys of a lake without principals."""
 
 
-def identity(actor: str, key: str) -> str:
-    """The hash that a key is stored under: keys of different actors never collide."""
-    return hashlib.sha256(f"{actor}\n{key}".encode()).hexdigest()
+def find(
+    requests: Requests, access: Access, actor: str, key: str, request: str | None
+) -> KeyedRequest | None:
+    """The request that used this key before, as far as it concerns the actor.
+
+    A request that was sent before the lake had principals is found by its hash, which contains its
+    actor; others of that time do not concern a principal.
+    """
+    shared = requests.seen.get(_identity(EVERYONE, key))
+    if not access.principals:
+        return shared
+    own = requests.seen.get(_identity(actor, key))
+    return shared if own is None and shared is not None and shared.request == request else own
 
 
-def find(requests: Requests, actor: str, key: str) -> KeyedRequest | None:
-    """The request that this actor sent under this key, if it is among those remembered."""
-    return requests.seen.get(identity(actor, key))
+def _identity(owner: str, key: str) -> str:
+    """The hash that a key is stored under: keys of different owners never collide."""
+    return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
 class Draft:
@@ -58,11 +75,11 @@ class Draft:
         return Requests(self.seen.finish(), self.order.finish(), self.count, self.evicted)
 
 
-def apply(draft: Draft, event: Event, moment: Moment) -> None:
-    """Fold one event; one without a key changes nothing."""
+def apply(draft: Draft, event: Event, moment: Moment, *, shared: bool) -> None:
+    """Fold one event; one without a key changes nothing. `shared`: the lake had no principals."""
     if event.key is None or event.request is None:
         return
-    hashed = identity(event.actor, event.key)
+    hashed = _identity(EVERYONE if shared else event.actor, event.key)
     draft.seen.put(hashed, KeyedRequest(event.request, moment.position, moment.seq, draft.count))
     draft.order.put(draft.count, hashed)
     draft.count += 1

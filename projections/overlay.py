@@ -52,6 +52,12 @@ class Overlay(Generic[K, V]):
         for key in keys:
             self.drop(key)
 
+    def is_empty(self) -> bool:
+        """Whether the map has no key now."""
+        if any(value is not _GONE for value in self._changes.values()):
+            return False
+        return all(key in self._changes for key in self._below)
+
     def items(self) -> list[tuple[K, V]]:
         """All pairs as they are now, in no order."""
         below = [(key, value) for key, value in self._below.items() if key not in self._changes]

@@ -101,10 +101,21 @@ async def differences(
             folding = Folding(state)
     for checkpoint in chain(*kept.values()):
         yield CacheDifference(checkpoint.key, "a state", "the journal has no such slot")
-    for key in await _keys(journal.bucket, PACKS):
-        first = packs.parse(key)
-        if first is not None and await packs.read_pack(journal.bucket, first) is None:
-            yield CacheDifference(key, "other bytes", "the slots' own")
+    async for key in _damaged_packs(journal.bucket):
+        yield CacheDifference(key, "other bytes", "the slots' own")
+
+
+async def damaged_caches(journal: Journal) -> AsyncIterator[str]:
+    """The key of each checkpoint of this version, and each pack, whose bytes are not what its name says.
+
+    A checkpoint that was made of other events is not found: `differences` compares it with the slots.
+    """
+    for kept in (await checkpoints_by_position(journal.bucket)).values():
+        for checkpoint in kept:
+            if await checkpoints.load(journal.bucket, checkpoint) is None:
+                yield checkpoint.key
+    async for key in _damaged_packs(journal.bucket):
+        yield key
 
 
 async def checkpoints_by_position(bucket: Bucket) -> dict[int, list[Checkpoint]]:
@@ -153,6 +164,13 @@ async def _keys(bucket: Bucket, prefix: str) -> list[str]:
         found += [stat.key for stat in page]
         page = await bucket.list_objects(prefix, page[-1].key, PAGE)
     return found
+
+
+async def _damaged_packs(bucket: Bucket) -> AsyncIterator[str]:
+    for key in await _keys(bucket, PACKS):
+        first = packs.parse(key)
+        if first is not None and await packs.read_pack(bucket, first) is None:
+            yield key
 
 
 async def _root_in(bucket: Bucket, checkpoint: Checkpoint) -> str:

@@ -35,6 +35,13 @@ class VerifiedHead(JournalHead, frozen=True, kw_only=True):
     """The last event and slot that `journal verify` has verified."""
 
     verified: Annotated[bool, Meta(description="`true`.", examples=[True])]
+    damaged_caches: Annotated[
+        list[str],
+        Meta(
+            description="Keys of checkpoints and packs that are damaged. They are ignored: the "
+            "slots hold everything."
+        ),
+    ]
 
 
 class ReplayedState(JournalHead, frozen=True, kw_only=True):

@@ -102,7 +102,10 @@ def _change_rows(
 
 def replayed(state: State, context: Context) -> Replayed | Refused | None:
     """The answer of an idempotency key that was used before; None of a new one, or without one."""
-    seen = idempotency.find(state.requests, context.actor, context.key) if context.key else None
+    if not context.key:
+        return None
+    asked = (context.actor, context.key, context.request)
+    seen = idempotency.find(state.requests, state.access, *asked)
     if seen is None:
         return None
     if seen.request == context.request:

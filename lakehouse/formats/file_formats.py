@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SKIPPABLE = tuple(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60))
 _MAGIC = {"gzip": (b"\x1f\x8b",), "zstd": (b"\x28\xb5\x2f\xfd", *_SKIPPABLE)}
 _COMPRESSED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
+TSV_TYPE = "text/tab-separated-values"
+"""The media type of a CSV file whose fields are separated by tabs."""
 _ANY_FILE = frozenset({"missing", "min_rows"})
 _TEXT_OPTIONS = frozenset({"delimiter", "encoding", "header", "null"})
 
@@ -62,7 +64,7 @@ FILE_FORMATS: Mapping[str, FileFormat] = MappingProxyType(
     {
         CSV: FileFormat(
             name=CSV,
-            media_types=("text/csv", "application/csv"),
+            media_types=("text/csv", "application/csv", TSV_TYPE),
             extensions=(".csv", ".tsv", ".txt"),
             options=_ANY_FILE | _TEXT_OPTIONS | {"types", "on_error"},
             malformed_code="malformed_csv",

@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 
 from lakehouse.api.problem import Problem
 from lakehouse.api.status import GatewayReady, Ready
-from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.gateway.upstreams import LOST, Upstreams, unavailable
 from lakehouse.roles import CATALOG
 
@@ -19,14 +19,17 @@ READY_S = 6.0
 async def ready(upstreams: Upstreams) -> GatewayReady:
     """The state of each role. One that is ready is enough: requests for the others are refused.
 
-    Raises RefusedError `upstream_unavailable` when none is.
+    Raises RefusedError `roles_unavailable` when none is, with each role and why.
     """
     found = await asyncio.gather(*(_state(upstreams, role) for role in upstreams.roles))
     states = dict(zip(upstreams.roles, found, strict=True))
     seqs = [each for each in found if isinstance(each, int)]
     if not seqs:
         detail = f"no role is ready: {', '.join(f'{role} ({why})' for role, why in states.items())}"
-        raise RefusedError(Refused("upstream_unavailable", detail))
+        missing: list[dict[str, Json]] = [
+            {"role": role, "code": why} for role, why in states.items()
+        ]
+        raise RefusedError(Refused("roles_unavailable", detail, tuple(missing)))
     named = {role: "ready" if isinstance(each, int) else each for role, each in states.items()}
     return GatewayReady("ready", max(seqs), named)
 

@@ -3,26 +3,15 @@
 Owns no state; must never read an object.
 """
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.points_in_time import point_in_time
 from projections import catalog, inventory
 from projections.catalog import Dataset
 from projections.fold import State
 from projections.snapshots import BeyondHead
-
-_SEQ = re.compile(r"[0-9]+")
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
-    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-_SPACE_FOR_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
-"""An unescaped + in a query string arrives as a space."""
-_LEAP = re.compile(r"(?<=[Tt][0-9]{2}:[0-9]{2}:)60")
-"""A second that RFC 3339 allows at the end of a day in UTC alone."""
-LATEST_SEQ = 2**53 - 1
 
 
 async def state_as_of(node: Node, as_of: str | int | None) -> State:
@@ -36,13 +25,6 @@ async def state_as_of(node: Node, as_of: str | int | None) -> State:
     if isinstance(point, int):
         return await _as_of_seq(node, point)
     return await _as_of_time(node, point)
-
-
-def point_in_time(as_of: str | int) -> int | datetime:
-    """An `as_of` as an event's number or a time. Raises RefusedError `invalid_request`."""
-    if isinstance(as_of, str) and not _SEQ.fullmatch(as_of):
-        return _time(as_of)
-    return _seq(as_of)
 
 
 def dataset_in(then: State, name: str) -> Dataset:
@@ -97,33 +79,3 @@ async def _as_of_time(node: Node, at: datetime) -> State:
     if at > node.clock.now():
         raise RefusedError(Refused("as_of_in_future", f"{at.isoformat()} is in the future"))
     return await node.past.state_at(await node.past.seq_at(at))
-
-
-def _seq(number: str | int) -> int:
-    """An event's number; one above LATEST_SEQ, of however many digits, is LATEST_SEQ."""
-    if isinstance(number, str):
-        digits = number.lstrip("0") or "0"
-        return min(int(digits[:17]), LATEST_SEQ)
-    if number < 0:
-        raise RefusedError(_no_point_in_time(str(number)))
-    return min(number, LATEST_SEQ)
-
-
-def _time(text: str) -> datetime:
-    written = _SPACE_FOR_PLUS.sub("+", text)
-    if not _RFC3339.fullmatch(written):
-        raise RefusedError(_no_point_in_time(text))
-    in_minute, leaps = _LEAP.subn("59", written)
-    try:
-        # A leap second is the second after it, as clocks show it.
-        at = datetime.fromisoformat(in_minute.upper()).astimezone(UTC) + timedelta(seconds=leaps)
-    except (ValueError, OverflowError) as error:
-        raise RefusedError(_no_point_in_time(text)) from error
-    if leaps and (at.hour, at.minute, at.second) != (0, 0, 0):
-        raise RefusedError(_no_point_in_time(text))
-    return at
-
-
-def _no_point_in_time(text: str) -> Refused:
-    detail = "expected the number of an event, or an RFC 3339 time with Z or an offset"
-    return Refused("invalid_request", f"{detail}; {text[:64]!r} is neither")

@@ -22,6 +22,7 @@ _REFERENCE = "#/components/schemas/{name}"
 _FORM = "multipart/form-data"
 _TEXT_EXAMPLES = {
     "text/csv": "id,price\n1,2.50\n",
+    "text/tab-separated-values": "id\tprice\n1\t2.50\n",
     "text/plain": "lakehouse_datasets 3.0\n",
     "text/event-stream": 'id: 41\ndata: {"specversion": "1.0", "id": "41", "type": "dataset_dropped"}\n\n',
     "application/x-ndjson": '{"id": 1, "price": 2.5}\n',

@@ -12,12 +12,15 @@ class CommandLine:
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
+        self.messages = ""
+        """What the last command printed to stderr."""
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """Run `lakehouse words…`, assert how it ends, return its stdout (stderr if it failed)."""
         ended = main(list(words))
         out, err = self._capsys.readouterr()
         assert ended == code, (out, err)
+        self.messages = err
         if code:
             assert out == "", "data alone goes to stdout"
             assert "Traceback" not in err

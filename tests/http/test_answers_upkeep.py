@@ -150,6 +150,10 @@ def test_refusals(lake: Lake, documented: Documented) -> None:
 def test_access(own_lake: Lake) -> None:
     own_lake.token = closed(own_lake)
     documented = Documented(own_lake)
+    assert (
+        own_lake.ask("PUT", "/v1/catalog/profile/p", {"names": {}, "others": "visible"}).status
+        == 200
+    )
     body = {"kind": "service", "profile": "p", "limits": {"queries": 1}}
     put = own_lake.ask("PUT", "/v1/access/principals/bo", body)
     documented.check(put, "PUT /v1/access/principals/{name}", Principal, PRINCIPAL)

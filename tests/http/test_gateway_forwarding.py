@@ -11,6 +11,8 @@ from gateway_server import head_of, running_gateway, scripted
 from raw_http import read_answer, read_to_end
 from refusals import refused
 
+from lakehouse.roles import ROLES
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 WAIT_S = 20.0
 
@@ -74,7 +76,10 @@ def test_a_role_whose_certificate_is_not_trusted_is_sent_nothing() -> None:
 
 def test_without_any_role_the_gateway_is_not_ready() -> None:
     with running_gateway({}) as gateway:
-        refused(gateway.ask("GET", "/ready"), 502, "upstream_unavailable")
+        answer = gateway.ask("GET", "/ready")
+        refused(answer, 503, "roles_unavailable")
+        missing = {each["role"]: each["code"] for each in answer.json["errors"]}
+        assert missing == dict.fromkeys(ROLES, "upstream_unavailable")
         assert gateway.ask("GET", "/health").status == 200
 
 

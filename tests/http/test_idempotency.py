@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from lake_server import Lake, running_lake
+from principals import closed, principal
 from raw_http import Answer
 from refusals import nothing_changes, refused
 
@@ -115,13 +116,28 @@ def test_another_request_under_the_same_key_is_refused(lake: Lake, fresh: Fresh)
             refused(answer, 422, "idempotency_key_reused")
 
 
-def test_keys_of_different_actors_never_meet(lake: Lake, fresh: Fresh) -> None:
+def test_the_same_request_of_another_actor_is_another_request(lake: Lake, fresh: Fresh) -> None:
     key, token = fresh(), fresh()
     first = lake.put(key, b"one", keyed(token, X_Actor="ann"))
-    second = lake.put(key, b"two", keyed(token, X_Actor="bob"))
-    assert second.seq == first.seq + 1
     with nothing_changes(lake):
+        again = lake.put(key, b"one", keyed(token, X_Actor="bob"))
+        refused(again, 422, "idempotency_key_reused")
         same(first, lake.put(key, b"one", keyed(token, X_Actor="ann")))
+
+
+def test_principals_have_keys_of_their_own(own_lake: Lake) -> None:
+    own_lake.token = closed(own_lake)
+    token, ann = keyed("k"), principal(own_lake, "ann", {"storage:*": ["write"]})
+
+    def sent_by_ann(body: bytes) -> Answer:
+        return ann.ask("PUT", "/v1/storage/put/b", body, token)
+
+    first, second = own_lake.put("a", b"one", token), sent_by_ann(b"two")
+    assert second.seq == first.seq + 1
+    with nothing_changes(own_lake):
+        same(first, own_lake.put("a", b"one", token))
+        same(second, sent_by_ann(b"two"))
+        refused(sent_by_ann(b"three"), 422, "idempotency_key_reused")
 
 
 def test_a_refusal_is_not_remembered(lake: Lake, fresh: Fresh) -> None:

@@ -64,3 +64,17 @@ def test_an_encoding_that_is_claimed_falsely_or_unknown(lake: Lake, fresh: Fresh
         refused(sent("br"), 415, "unsupported_media_type")
     assert sent("identity").status == 200
     assert sent("GZIP", gzip.compress(CSV)).status == 200
+
+
+def test_tab_separated_values_need_no_delimiter(lake: Lake, fresh: Fresh) -> None:
+    body, sent_as = b"a\tb\n1\t2,3\n", {"Content-Type": "text/tab-separated-values; charset=utf-8"}
+    raw = lake.ask("POST", f"/v1/ingest?name={fresh()}", body, sent_as)
+    named = lake.ask("POST", f"/v1/ingest?name={fresh()}&format=csv", body, sent_as)
+    field = b'--B\r\nContent-Disposition: form-data; name="file"\r\n'
+    field += b"Content-Type: text/tab-separated-values\r\n\r\n" + body + b"\r\n--B--\r\n"
+    form = {"Content-Type": "multipart/form-data; boundary=B"}
+    for answer in (raw, named, lake.ask("POST", f"/v1/ingest?name={fresh()}", field, form)):
+        assert answer.status == 200, answer
+        assert [each["name"] for each in answer.json["schema"]] == ["a", "b"]
+    other = lake.ask("POST", f"/v1/ingest?name={fresh()}&delimiter=;", b"a;b\n1;2\n", sent_as)
+    assert [each["name"] for each in other.json["schema"]] == ["a", "b"]

@@ -95,6 +95,9 @@ class TestDiff:
     def test_a_moment_must_be_one(self, lake: Lake) -> None:
         refused(lake.ask("GET", "/v1/catalog/diff"), 400, "invalid_request")
         refused(lake.ask("GET", "/v1/catalog/diff?from=soon"), 400, "invalid_request")
+        missing = lake.ask("GET", "/v1/catalog/diff?to=1")
+        refused(missing, 400, "invalid_request")
+        assert "the parameter from is missing" in missing.json["detail"]
         refused(lake.ask("GET", "/v1/catalog/diff?from=0&to=9"), 400, "as_of_in_future")
 
 

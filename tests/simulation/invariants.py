@@ -158,10 +158,12 @@ def what_was_refused_is_not_there(evidence: Evidence) -> Iterator[str]:
 
 def a_key_makes_one_event(evidence: Evidence) -> Iterator[str]:
     """A retry under the same key, on any node, after any crash, at the same time: one event."""
-    seqs: dict[tuple[str, str], list[int]] = defaultdict(list)
+    seqs: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for seq, event in evidence.events.items():
         if event["key"] is not None:
-            seqs[event["actor"], event["key"]].append(seq)
+            owner = event["actor"] if evidence.states[seq - 1].principals else "anyone"
+            seqs["the key of", owner, event["key"]].append(seq)
+            seqs["the request", event["request"], event["key"]].append(seq)
     for key, found in seqs.items():
         if len(found) > 1:
             yield f"{key} made the events {found}"

@@ -49,10 +49,20 @@ def judge(
     state: PlainState, command: Command, actor: str, key: str | None, request: str | None
 ) -> Verdict:
     """What ought to become of a command on this state."""
-    if key is not None and (actor, key) in state.requests:
-        seen, seq = state.requests[actor, key]
+    if key is not None and (found := _keyed(state, actor, key, request)) is not None:
+        seen, seq = found
         return ("replayed", seq) if seen == request else ("refused", "idempotency_key_reused")
     return _judge(state, command)
+
+
+def _keyed(state: PlainState, actor: str, key: str, request: str | None) -> tuple[str, int] | None:
+    """The request that had the key: anyone's while nobody needs a token, then the actor's own."""
+    shared = state.requests.get(("", key))
+    if not state.principals:
+        return shared
+    if (actor, key) in state.requests:
+        return state.requests[actor, key]
+    return shared if shared is not None and shared[0] == request else None
 
 
 def _judge(state: PlainState, command: Command) -> Verdict:

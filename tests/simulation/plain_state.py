@@ -36,7 +36,7 @@ class PlainState:
     """Key → (sha256, blob, seq)."""
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
-    """(Actor, key) → (request, seq)."""
+    """(Owner, key) → (request, seq); the owner is "" while there is no principal."""
     known: frozenset[str] = frozenset()
     """Blobs that may still be read."""
     named: dict[str, int] = field(default_factory=dict)
@@ -99,7 +99,8 @@ def _after(state: PlainState, event: dict[str, Any]) -> PlainState:
     now = copy_of(state)
     now.seq = event["seq"]
     if event["key"] is not None:
-        now.requests[event["actor"], event["key"]] = (event["request"], event["seq"])
+        owner = event["actor"] if state.principals else ""
+        now.requests[owner, event["key"]] = (event["request"], event["seq"])
     for change in changes_of(event):
         apply_change(now, change["type"], change["data"], event["seq"])
     return now

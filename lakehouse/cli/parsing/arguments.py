@@ -3,13 +3,15 @@
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from lakehouse.domain.errors import RefusedError
+from lakehouse.domain.points_in_time import age, point_in_time
 from lakehouse.domain.validation import check_idempotency_key, checked_words
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OMITTED = argparse.SUPPRESS
+T = TypeVar("T")
 
 
 class UsageError(Exception):
@@ -131,8 +133,16 @@ def add_pager(command: Parser) -> None:
 
 
 def as_of(text: str) -> str:
-    """An event number or a time; a date becomes midnight UTC. The service checks the rest."""
-    return f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text
+    """An event number or a time; a date becomes midnight UTC."""
+    point = f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text
+    _checked(lambda: point_in_time(point))
+    return point
+
+
+def older_than(text: str) -> str:
+    """A span such as 7d."""
+    _checked(lambda: age(text))
+    return text
 
 
 def number(text: str) -> int:
@@ -196,7 +206,7 @@ def idempotency_key(text: str) -> str:
     return text
 
 
-def _checked(check: Callable[[], str | None]) -> str | None:
+def _checked(check: Callable[[], T]) -> T:
     try:
         return check()
     except RefusedError as error:

@@ -1,6 +1,13 @@
 """The arguments of `lakehouse compact`, `gc`, `doctor` and `completion`. Parses; runs nothing."""
 
-from lakehouse.cli.parsing.arguments import Commands, Parser, add_change, add_command, number
+from lakehouse.cli.parsing.arguments import (
+    Commands,
+    Parser,
+    add_change,
+    add_command,
+    number,
+    older_than,
+)
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -11,6 +18,7 @@ def add_maintenance(commands: "Commands[Parser]") -> None:
     gc = add_command(commands, "gc", "Find and remove objects that nothing refers to")
     gc.add_argument(
         "--older-than",
+        type=older_than,
         default="7d",
         metavar="AGE",
         help="keep what was in use this recently: 7d, 12h, 0s (default: 7d)",

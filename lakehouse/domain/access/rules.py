@@ -28,7 +28,7 @@ from lakehouse.domain.access.commands import (
 from lakehouse.domain.access.rights import grant_on
 from lakehouse.domain.decision import Decision, Unchanged
 from lakehouse.domain.errors import Refused
-from projections import access, history
+from projections import access, catalog, history
 from projections.access import Access, Grant, Principal
 from projections.fold import State
 
@@ -43,7 +43,7 @@ def decide(state: State, command: AnyAccessCommand) -> Decision:
     """What becomes of a command about access."""
     match command:
         case PutPrincipal():
-            return _put_principal(state.access, command)
+            return _unknown_profile(state, command) or _put_principal(state.access, command)
         case DropPrincipal():
             return _drop_principal(state.access, command)
         case IssueToken():
@@ -55,6 +55,19 @@ def decide(state: State, command: AnyAccessCommand) -> Decision:
         case DropGrant():
             return _drop_grant(state.access, command)
     assert_never(command)
+
+
+def _unknown_profile(state: State, command: PutPrincipal) -> Refused | None:
+    """The refusal of a profile that does not exist, unless the principal has it already.
+
+    Under a profile that does not exist a principal sees nothing.
+    """
+    live, name = access.find(state.access, command.name), command.profile
+    if name is None or catalog.find_profile(state.catalog, name) is not None:
+        return None
+    if live is not None and live.profile == name:
+        return None
+    return Refused("profile_not_found", f"there is no profile {name}; make the profile first")
 
 
 def _put_principal(now: Access, command: PutPrincipal) -> Decision:

@@ -60,6 +60,9 @@ SERVER: dict[str, Code] = {
         True,
         3,
     ),
+    "roles_unavailable": Code(
+        503, "Roles unavailable", "Start the roles that errors lists.", True, 3
+    ),
     "issuer_unavailable": Code(
         503, "Issuer unavailable", "Send the request again, or use a token of the lake.", True, 3
     ),

@@ -68,7 +68,10 @@ class Access:
     async def put_principal(
         self, caller: Caller, name: str, request: PutPrincipalRequest, payload: bytes = b""
     ) -> Versioned[Principal]:
-        """Make or replace a principal. Raises RefusedError: `forbidden`, `last_admin`, `name_taken`."""
+        """Make or replace a principal.
+
+        Raises RefusedError: `forbidden`, `last_admin`, `name_taken`, `profile_not_found`.
+        """
         require_admin(self._node, caller)
         check_principal(name)
         if not self._node.state.access.principals:

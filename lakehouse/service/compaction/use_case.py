@@ -15,10 +15,11 @@ from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
 from lakehouse.service.access.permissions import permissions, require
 from lakehouse.service.caller import Caller
+from lakehouse.service.changes import has_made
 from lakehouse.service.compaction.dataset_job import DatasetJob, without_key
 from lakehouse.service.compaction.group_job import GroupJob
 from lakehouse.service.objects import VerifiedObjects
-from projections import catalog, idempotency
+from projections import catalog
 
 
 class Compaction:
@@ -48,7 +49,7 @@ class Compaction:
         await self._node.refresh()
         names = self._names(caller, request.name)
         digest = hashlib.sha256(payload).hexdigest()
-        if self._was_sent(caller, digest):
+        if has_made(self._node, caller, payload):
             caller = without_key(caller)
         found: list[CompactedDataset] = []
         seq = self._node.state.head.seq
@@ -63,17 +64,6 @@ class Compaction:
                     found.append(report)
                 reached(number)
         return Versioned(CompactReport(request.dry_run, found, seq), seq)
-
-    def _was_sent(self, caller: Caller, digest: str) -> bool:
-        """Whether an event has the caller's key already. Raises RefusedError for another request's."""
-        if caller.idempotency_key is None:
-            return False
-        requests = self._node.state.requests
-        seen = idempotency.find(requests, caller.actor, caller.idempotency_key)
-        if seen is not None and seen.request != caller.request_hash(digest):
-            detail = f"the key was used for another request (event {seen.seq})"
-            raise RefusedError(Refused("idempotency_key_reused", detail))
-        return seen is not None
 
     def _names(self, caller: Caller, name: str | None) -> list[str]:
         """The dataset, or all that the caller may manage. Raises RefusedError."""

@@ -3,7 +3,6 @@
 Judges by exact forms: a key that this lake did not mint is foreign, and is reported and left.
 """
 
-import re
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
@@ -12,7 +11,6 @@ import msgspec
 from journal.bucket.keys import blob_tag
 from journal.bucket.port import Stat
 from journal.slot import format_at
-from lakehouse.domain.errors import Refused, RefusedError
 from projections import inventory
 from projections.fold import State
 from projections.inventory import Inventory
@@ -32,9 +30,6 @@ EXPIRED = "expired"
 """A batch of the audit that is past its retention."""
 DERIVED = "derived"
 """Metadata of an Iceberg table that no present table needs."""
-
-_AGE = re.compile(r"([0-9]{1,9})(s|m|h|d|w)?")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 
 class GcCandidate(msgspec.Struct, frozen=True, gc=False):
@@ -59,16 +54,6 @@ class GcScope(msgspec.Struct, frozen=True):
     grace_before: datetime
     request: str | None = None
     """The hash of the request, where its last event remembers an idempotency key."""
-
-
-def age(text: str | int) -> timedelta:
-    """A span such as 7d, 12h, 30m, 45s or 2w; a bare number is seconds. Raises `invalid_request`."""
-    match = _AGE.fullmatch(str(text))
-    seconds = int(match[1]) * _UNITS[match[2] or "s"] if match else -1
-    if not 0 <= seconds <= 36_525 * 86_400:
-        detail = f"older_than is a span such as 7d, 12h or 0s, not {str(text)[:64]!r}"
-        raise RefusedError(Refused("invalid_request", detail))
-    return timedelta(seconds=seconds)
 
 
 def known(plan: GcScope) -> Iterator[GcCandidate]:

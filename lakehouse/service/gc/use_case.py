@@ -11,6 +11,7 @@ from journal.bucket.port import Bucket, Stat
 from lakehouse.api.gc import GcObject, GcReport, GcRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.audit.reading import expired
+from lakehouse.domain.points_in_time import age
 from lakehouse.service.caller import Caller
 from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GarbageCollector
@@ -54,7 +55,7 @@ class Gc:
         self._collector.require_admin(caller)
         older_than = listing.RETENTION
         if request.older_than is not None:
-            older_than = listing.age(request.older_than)
+            older_than = age(request.older_than)
         scope = await self._collector.plan(older_than)
         tally = _Tally(found, max_listed)
         if request.dry_run:

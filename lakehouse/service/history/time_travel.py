@@ -59,7 +59,12 @@ class TimeTravel:
         self._rebuilder = rebuilder
 
     async def diff(self, caller: Caller, query: DiffQuery) -> Versioned[CatalogDiff]:
-        """What differs between two moments, dataset by dataset."""
+        """What differs between two moments, dataset by dataset. Raises RefusedError `invalid_request`."""
+        if not query.first:
+            detail = (
+                "the parameter from is missing: the earlier moment, an event's number or a time"
+            )
+            raise RefusedError(Refused("invalid_request", detail))
         was = await state_for(self._node, caller, query.first)
         now = await state_for(self._node, caller, query.last)
         before, after = was.catalog, now.catalog

@@ -15,7 +15,7 @@ from journal.verify import verify
 from lakehouse.admin.doctor.examination import examine
 from lakehouse.admin.doctor.finding import ProbeResult
 from lakehouse.admin.doctor.site import Site
-from lakehouse.admin.inspection import ObjectFault, object_faults
+from lakehouse.admin.inspection import ObjectFault, damaged_caches, object_faults
 from lakehouse.api.administration import CheckpointMade, VerifiedHead
 from lakehouse.api.gc import GcReport, GcRequest
 from lakehouse.api.upkeep.compaction import CompactReport, CompactRequest
@@ -129,12 +129,19 @@ class Upkeep:
         await self._tasks.close()
 
     async def _verify(self, reached: ProgressCallback) -> VerifiedHead:
-        """As `lakehouse journal verify`: every slot is whole, in order, and linked to the one before."""
+        """As `lakehouse journal verify`: every slot is whole, in order, and linked to the one before.
+
+        At most MAX_LISTED damaged caches are named.
+        """
         last = EMPTY_HEAD
         async for head in verify(self._node.follower.journal):
             last = journal_head(head)
             reached(head.position)
-        return VerifiedHead(**msgspec.structs.asdict(last), verified=True)
+        journal, damaged = self._node.follower.journal, list[str]()
+        async for key in damaged_caches(journal):
+            if len(damaged) < MAX_LISTED:
+                damaged.append(key)
+        return VerifiedHead(**msgspec.structs.asdict(last), verified=True, damaged_caches=damaged)
 
     async def _read_objects(self, reached: ProgressCallback) -> ObjectsRead:
         """Every object that the journal refers to has the bytes that it says."""

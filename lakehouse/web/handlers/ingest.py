@@ -12,6 +12,7 @@ from lakehouse.api.upkeep.quarantine import QuarantineQuery
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.file_formats import (
     FILE_FORMATS,
+    TSV_TYPE,
     format_of_file_name,
     format_of_media_type,
 )
@@ -152,13 +153,18 @@ def _raw(exchange: Exchange, head: forms.FileHead, *, any_type: bool) -> AsyncIt
 
 
 def _in_format(incoming: _Incoming) -> IngestPlan:
-    """The plan with the file's format: as given, else by its media type, its name, else CSV."""
+    """The plan with the file's format: as given, else by its media type, its name, else CSV.
+
+    A file declared as tab-separated values has tabs as delimiters, unless the query names others.
+    """
     plan, head = incoming.plan, incoming.head
-    if incoming.query.format is not None:
-        return plan
     media_type = (head.content_type or "").partition(";")[0].strip().lower()
-    found = format_of_media_type(media_type) or format_of_file_name(head.filename or "")
-    options = msgspec.structs.replace(plan.options, format=found or CSV)
+    options = plan.options
+    if incoming.query.format is None:
+        found = format_of_media_type(media_type) or format_of_file_name(head.filename or "")
+        options = msgspec.structs.replace(options, format=found or CSV)
+    if media_type == TSV_TYPE and options.format == CSV and not options.delimiter_given:
+        options = msgspec.structs.replace(options, delimiter="\t", delimiter_given=True)
     return msgspec.structs.replace(plan, options=options)
 
 

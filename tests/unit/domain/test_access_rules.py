@@ -14,6 +14,7 @@ from journal.access_events import (
     TokenIssued,
     TokenRevoked,
 )
+from journal.definition_events import ProfilePut
 from lakehouse.domain.access.commands import (
     DropGrant,
     DropPrincipal,
@@ -45,6 +46,16 @@ def code(state: State, command: Command) -> str:
 
 def decided(state: State, command: Command) -> Decision:
     return decide(state, command, context())
+
+
+def test_a_principal_needs_a_profile_that_exists() -> None:
+    under = PutPrincipal("Bo", "service", profile="safe")
+    assert code(given(ANA, BO), under) == "profile_not_found"
+    state = given(ANA, BO, ProfilePut("Safe", (), "visible"))
+    assert isinstance(decided(state, under), PrincipalPut)
+    # The profile was dropped since: all else of the principal can still be changed.
+    held = given(ANA, msgspec.structs.replace(BO, profile="safe"))
+    assert isinstance(decided(held, msgspec.structs.replace(under, disabled=True)), PrincipalPut)
 
 
 def test_the_first_principal_is_put_once() -> None:

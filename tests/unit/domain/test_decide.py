@@ -14,6 +14,7 @@ from builders import (
 )
 from deciding import COLUMNS, appended, code, ingested, put, register, restore, step, when
 
+from journal.access_events import PrincipalLimits, PrincipalPut
 from journal.events import (
     DatasetAppended,
     DatasetDropped,
@@ -177,9 +178,17 @@ class TestIdempotency:
         decision = decide(self.KEYED, put("a", "two"), context("k", "r2"))
         assert code(decision) == "idempotency_key_reused"
 
-    def test_another_actor_s_key_is_another_key(self) -> None:
+    def test_another_actor_s_key_is_the_same_key_in_an_open_lake(self) -> None:
         decision = decide(self.KEYED, put("a", "two"), context("k", "r2", actor="another"))
+        assert code(decision) == "idempotency_key_reused"
+
+    def test_another_principal_s_key_is_another_key(self) -> None:
+        first = PrincipalPut("root", "user", True, None, False, PrincipalLimits())
+        state = fold(self.STATE, slot(self.STATE, event(self.STATE, first)))
+        state = fold(state, slot(state, event(state, stored("a", "one"), key="k", request="r1")))
+        decision = decide(state, put("a", "two"), context("k", "r2", actor="another"))
         assert isinstance(decision, ObjectStored)
+        assert code(decide(state, put("a", "two"), context("k", "r2"))) == "idempotency_key_reused"
 
 
 class TestOperators:

@@ -3,9 +3,11 @@
 import pytest
 from builders import ACTOR, EMPTY, event, given, registered, slot, stored
 
+from journal.access_events import PrincipalLimits, PrincipalPut
 from journal.events import DatasetDropped
 from projections import history, idempotency
-from projections.fold import fold
+from projections.fold import State, fold
+from projections.idempotency import KeyedRequest
 
 
 def test_each_event_of_a_dataset_links_to_the_one_before_across_a_drop() -> None:
@@ -38,12 +40,30 @@ def test_every_so_many_slots_there_is_an_anchor_to_look_from(
     assert history.between_times(state.history, "2020", 10) == (0, 0)
 
 
-def test_a_keyed_change_is_remembered_for_its_actor_alone() -> None:
+def found(state: State, key: str, actor: str = ACTOR, request: str = "r") -> KeyedRequest | None:
+    return idempotency.find(state.requests, state.access, actor, key, request)
+
+
+def test_all_actors_of_an_open_lake_share_their_keys() -> None:
     state = fold(EMPTY, slot(EMPTY, event(EMPTY, stored("a"), key="k", request="r1")))
-    seen = idempotency.find(state.requests, ACTOR, "k")
+    seen = found(state, "k")
     assert seen is not None
     assert (seen.request, seen.position, seen.seq) == ("r1", 1, 1)
-    assert idempotency.find(state.requests, "another", "k") is None
+    assert found(state, "k", "another") == seen
+
+
+def test_a_principal_has_keys_of_its_own_and_the_requests_that_it_sent_before() -> None:
+    state = fold(EMPTY, slot(EMPTY, event(EMPTY, stored("a"), key="k", request="r1")))
+    first = PrincipalPut("root", "user", True, None, False, PrincipalLimits())
+    state = fold(state, slot(state, event(state, first, key="init", request="r2")))
+    assert found(state, "k") is None, "another request under the same key"
+    assert found(state, "k", request="r1") is not None, "the same request"
+    assert found(state, "init", request="r2") is not None
+    state = fold(state, slot(state, event(state, stored("b"), key="k", request="r3")))
+    seen = found(state, "k", request="r1")
+    assert seen is not None
+    assert seen.request == "r3"
+    assert found(state, "k", "another", "r4") is None
 
 
 def test_the_oldest_keyed_change_is_evicted_by_the_fold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +71,8 @@ def test_the_oldest_keyed_change_is_evicted_by_the_fold(monkeypatch: pytest.Monk
     state = EMPTY
     for key in ("k1", "k2", None, "k3"):
         state = fold(state, slot(state, event(state, stored("a"), key=key)))
-    assert idempotency.find(state.requests, ACTOR, "k1") is None
-    assert idempotency.find(state.requests, ACTOR, "k2") is not None
+    assert found(state, "k1") is None
+    assert found(state, "k2") is not None
     assert len(state.requests.order) == 2
 
 
@@ -63,7 +83,7 @@ def test_a_key_that_comes_again_is_remembered_under_its_later_place(
     state = EMPTY
     for key in ("k1", "k2", "k1"):
         state = fold(state, slot(state, event(state, stored("a"), key=key)))
-    seen = idempotency.find(state.requests, ACTOR, "k1")
+    seen = found(state, "k1")
     assert seen is not None
     assert seen.seq == 3
 

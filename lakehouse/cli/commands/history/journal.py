@@ -22,6 +22,7 @@ from journal.verify import verify as verify_slots
 from lakehouse.admin.inspection import (
     CacheDifference,
     ObjectFault,
+    damaged_caches,
     differences,
     object_faults,
     replayed,
@@ -40,8 +41,8 @@ from lakehouse.config import Settings
 from lakehouse.domain.counts import counted
 from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.domain.points_in_time import point_in_time
 from lakehouse.service.presentation import EMPTY_HEAD, journal_event, journal_head
-from lakehouse.service.snapshot import point_in_time
 from lakehouse.wiring import bucket_of
 from projections import history
 from projections.codec import state_root
@@ -49,6 +50,10 @@ from projections.fold import counts
 from projections.follower import Follower
 
 OK = 0
+CACHE_REMEDY = (
+    "It is a cache, which is ignored now; the slots hold everything. "
+    "`lakehouse journal replay --repair` replaces it"
+)
 
 
 async def head(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -88,7 +93,10 @@ def _selected(slot: Slot, arguments: argparse.Namespace) -> Iterator[Event]:
 
 
 async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
-    """`lakehouse journal verify`: names the first bad slot, and then ends with 4."""
+    """`lakehouse journal verify`: names the first bad slot, and then ends with 4.
+
+    Damaged checkpoints and packs are named on standard error. They are caches: the journal is whole.
+    """
     verified, expected = EMPTY_HEAD, arguments.expect
     async with journal_of(settings) as journal:
         with progress.counting("slots verified") as reached:
@@ -102,13 +110,15 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
             detail = f"no slot ends with event {expected[0]}, the expected head"
             raise JournalCorrupt(0, detail)
         faults = await _object_faults(journal) if arguments.objects else []
+        damaged = [key async for key in damaged_caches(journal)]
+    for key in damaged:
+        printing.message(f"{key} is damaged. {CACHE_REMEDY}")
     if faults:
         code = "object_damaged" if any(each.is_damage for each in faults) else "object_lost"
         detail = f"{counted(len(faults), 'object')} missing or different from the journal"
         raise RefusedError(Refused(code, detail, _rows(faults)))
-    printing.body(
-        VerifiedHead(**msgspec.structs.asdict(verified), verified=True), as_json=arguments.json
-    )
+    body = VerifiedHead(**msgspec.structs.asdict(verified), verified=True, damaged_caches=damaged)
+    printing.body(body, as_json=arguments.json)
     return OK
 
 

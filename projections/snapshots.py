@@ -73,7 +73,7 @@ class Snapshots:
     async def event_at(self, place: Place) -> tuple[Header, Event]:
         """The event at a place that the state knows, in one read, and its slot's header."""
         position, seq = place
-        slot = await self._slot_at(position)
+        slot = await self.slot_at(position)
         return slot.header, event_in(slot, seq)
 
     async def slot_of(self, seq: int) -> SealedSlot:
@@ -87,7 +87,7 @@ class Snapshots:
             raise JournalCorrupt(first, f"no slot holds event {seq}")
         return slot
 
-    async def _slot_at(self, position: int) -> SealedSlot:
+    async def slot_at(self, position: int) -> SealedSlot:
         """A slot that the state has folded. Raises JournalCorrupt when it is absent."""
         slot = await self._journal.sealed(position)
         if slot is None:
@@ -102,7 +102,7 @@ class Snapshots:
         low, high = max(first, 1), last
         while low <= high:
             middle = (low + high) // 2
-            slot = await self._slot_at(middle)
+            slot = await self.slot_at(middle)
             if holds(slot):
                 best, low = slot, middle + 1
             else:

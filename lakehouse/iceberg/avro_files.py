@@ -1,17 +1,15 @@
 """Manifests and manifest lists as Avro files whose bytes depend on their content alone. Pure.
 
-A manifest stands in thousands of lists: its row of a list is encoded once. Files are not compressed, so
-that no version of a library decides their bytes.
+A manifest stands in thousands of lists: its row of a list is encoded once. Files are not compressed, and
+no library encodes them, so that no version of one decides their bytes.
 
 Source: the Iceberg table spec, "Manifests" and "Manifest lists". Bounds of values are left out: those of
 an old file do not follow a column that became wider, and an absent bound loses no rows.
 """
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
-import fastavro
 import msgspec
 
 from lakehouse.iceberg.table import AddedFile
@@ -19,6 +17,8 @@ from lakehouse.iceberg.table import AddedFile
 SYNC_MARKER = bytes(16)
 """Avro's writers draw it at random; here the same content gives the same bytes."""
 ADDED, EXISTING = 1, 0
+_ABSENT, _PRESENT, _END = b"\x00", b"\x02", b"\x00"
+"""The branch of null, the branch of a value, and the end of an array or a map."""
 
 
 def _field(name: str, number: int, kind: Any, **more: Any) -> dict[str, Any]:
@@ -102,36 +102,9 @@ _LISTED = {
         _optional("key_metadata", 519, "bytes"),
     ],
 }
-_ENTRY_SCHEMA = fastavro.parse_schema(_ENTRY)
-_LISTED_SCHEMA = fastavro.parse_schema(_LISTED)
-_UNKNOWN: dict[str, None] = dict.fromkeys(
-    field["name"] for field in _DATA_FILE["fields"] if isinstance(field["type"], list)
-)
-
-
-_HEADER = fastavro.parse_schema(
-    {
-        "type": "record",
-        "name": "header",
-        "fields": [
-            {"name": "magic", "type": {"type": "fixed", "name": "magic", "size": 4}},
-            {"name": "metadata", "type": {"type": "map", "values": "bytes"}},
-            {"name": "sync", "type": {"type": "fixed", "name": "sync", "size": 16}},
-        ],
-    }
-)
-"""How an Avro file begins. Source: the Avro specification, "Object Container Files"."""
-_BLOCK = fastavro.parse_schema(
-    {
-        "type": "record",
-        "name": "block",
-        "fields": [
-            {"name": "count", "type": "long"},
-            {"name": "rows", "type": "bytes"},
-            {"name": "sync", "type": {"type": "fixed", "name": "block_sync", "size": 16}},
-        ],
-    }
-)
+_LISTED_JSON = msgspec.json.encode(_LISTED)
+_UNKNOWN = sum(isinstance(field["type"], list) for field in _DATA_FILE["fields"])
+"""How many members of a data file are optional, and absent here."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -147,30 +120,26 @@ class Manifest(msgspec.Struct, frozen=True):
 
     def listed(self, url: str) -> bytes:
         """The row of the manifest at `url` in a manifest list."""
-        row = {
-            "manifest_path": url,
-            "manifest_length": len(self.body),
-            "partition_spec_id": 0,
-            "content": 0,
-            "sequence_number": self.added_snapshot_id,
-            "min_sequence_number": self.min_sequence_number,
-            "added_snapshot_id": self.added_snapshot_id,
-            "added_files_count": self.added_files,
-            "existing_files_count": self.existing_files,
-            "deleted_files_count": 0,
-            "added_rows_count": self.added_rows,
-            "existing_rows_count": self.existing_rows,
-            "deleted_rows_count": 0,
-            "partitions": [],
-            "key_metadata": None,
-        }
-        return _encoded(_LISTED_SCHEMA, row)
+        counts = (
+            self.added_snapshot_id,
+            self.min_sequence_number,
+            self.added_snapshot_id,
+            self.added_files,
+            self.existing_files,
+            0,
+            self.added_rows,
+            self.existing_rows,
+            0,
+        )
+        size, spec, content = _long(len(self.body)), _long(0), _long(0)
+        numbers = b"".join(map(_long, counts))
+        return _bytes(url.encode()) + size + spec + content + numbers + _PRESENT + _END + _ABSENT
 
 
 def manifest_header(schema: dict[str, Any]) -> bytes:
     """How each manifest of files with these columns begins."""
     return _header(
-        _ENTRY,
+        msgspec.json.encode(_ENTRY),
         {
             "schema": msgspec.json.encode(schema).decode(),
             "schema-id": str(schema["schema-id"]),
@@ -188,7 +157,7 @@ def manifest(files: Sequence[AddedFile], header: bytes) -> Manifest:
     rows = sum(each.file.row_count for each in files)
     added = [each.file.row_count for each in files if each.added == latest]
     return Manifest(
-        _file(header, [_encoded(_ENTRY_SCHEMA, _entry(each, latest)) for each in files]),
+        _file(header, [_entry(each, latest) for each in files]),
         latest,
         min(each.added for each in files),
         len(added),
@@ -206,43 +175,43 @@ def manifest_list(listed: Sequence[bytes], snapshot_id: int, parent: int | None)
         "sequence-number": str(snapshot_id),
         "format-version": "2",
     }
-    return _file(_header(_LISTED, metadata), listed)
+    return _file(_header(_LISTED_JSON, metadata), listed)
 
 
-def _entry(found: AddedFile, latest: int) -> dict[str, Any]:
-    return {
-        "status": ADDED if found.added == latest else EXISTING,
-        "snapshot_id": found.added,
-        "sequence_number": found.added,
-        "file_sequence_number": found.added,
-        "data_file": {
-            "content": 0,
-            "file_path": found.file.path,
-            "file_format": "PARQUET",
-            "partition": {},
-            "record_count": found.file.row_count,
-            "file_size_in_bytes": found.file.size_bytes,
-            **_UNKNOWN,
-        },
-    }
+def _entry(found: AddedFile, latest: int) -> bytes:
+    added = _PRESENT + _long(found.added)
+    status = _long(ADDED if found.added == latest else EXISTING)
+    # The partition is a record without fields, and so without bytes.
+    file = _long(0) + _bytes(found.file.path.encode()) + _bytes(b"PARQUET")
+    numbers = _long(found.file.row_count) + _long(found.file.size_bytes)
+    return status + added * 3 + file + numbers + _ABSENT * _UNKNOWN
 
 
-def _header(schema: dict[str, Any], metadata: dict[str, str]) -> bytes:
-    texts = {**metadata, "avro.codec": "null"}
-    encoded = {name: text.encode() for name, text in texts.items()}
-    encoded["avro.schema"] = msgspec.json.encode(schema)
-    header = {"magic": b"Obj\x01", "metadata": encoded, "sync": SYNC_MARKER}
-    return _encoded(_HEADER, header)
+def _header(schema: bytes, metadata: dict[str, str]) -> bytes:
+    members = {name: text.encode() for name, text in metadata.items()}
+    members |= {"avro.codec": b"null", "avro.schema": schema}
+    pairs = [_bytes(name.encode()) + _bytes(value) for name, value in members.items()]
+    return b"Obj\x01" + _long(len(pairs)) + b"".join(pairs) + _END + SYNC_MARKER
 
 
 def _file(header: bytes, rows: Sequence[bytes]) -> bytes:
     if not rows:
         return header
-    block = {"count": len(rows), "rows": b"".join(rows), "sync": SYNC_MARKER}
-    return header + _encoded(_BLOCK, block)
+    return header + _long(len(rows)) + _bytes(b"".join(rows)) + SYNC_MARKER
 
 
-def _encoded(schema: Any, value: dict[str, Any]) -> bytes:
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, schema, value)
-    return out.getvalue()
+def _bytes(value: bytes) -> bytes:
+    return _long(len(value)) + value
+
+
+def _long(value: int) -> bytes:
+    """A number of Avro, of either width: zigzag, then seven bits a byte, the lowest first."""
+    left = value << 1 if value >= 0 else ~(value << 1)
+    if left <= 0x7F:
+        return bytes((left,))
+    found = bytearray()
+    while left > 0x7F:
+        found.append(left & 0x7F | 0x80)
+        left >>= 7
+    found.append(left)
+    return bytes(found)

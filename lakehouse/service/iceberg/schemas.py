@@ -31,6 +31,8 @@ class Stored:
 
     async def of(self, items: Sequence[Object]) -> Mapping[str, tuple[pa.Schema, int]]:
         """Schema and rows of each object. Raises RefusedError, and ArrowInvalid for what is no Parquet."""
+        if not items:
+            return {}
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def read(item: Object) -> None:
@@ -53,6 +55,8 @@ class Shapes:
         self._stored = stored
         self._written: dict[str, tuple[Column, ...]] = {}
         self._last: tuple[Column, ...] | None = None
+        self._flat: tuple[tuple[Column, ...] | None, pa.Schema | None] = (None, None)
+        """The last columns, and what `_flat` says of them: most versions have those of the one before."""
 
     async def columns(
         self, dataset: Dataset, new: tuple[Object, ...], written: Collection[str]
@@ -62,7 +66,9 @@ class Shapes:
         `new`: the objects that the version before did not have; `written`: those blobs that our
         writer wrote for it. Raises Unreadable, RefusedError.
         """
-        flat = _flat(dataset.schema)
+        if self._flat[0] != dataset.schema:
+            self._flat = (dataset.schema, _flat(dataset.schema))
+        flat = self._flat[1]
         if flat is not None:
             self._written |= dict.fromkeys(written, dataset.schema or ())
         judged = new if flat is not None and self._last == dataset.schema else dataset.objects
@@ -86,7 +92,7 @@ class Shapes:
         try:
             if item.blob in footers:
                 check_stored(item.key, footers[item.blob][0], schema)
-            else:
+            elif self._written[item.blob] != self._flat[0]:
                 written = _flat(self._written[item.blob])
                 _check_types(item.key, written if written is not None else schema, schema)
         except Unreadable as error:

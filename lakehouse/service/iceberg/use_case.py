@@ -45,7 +45,7 @@ FEW = 16
 """Events whose versions are derived without a listing, which has a page for every 1,000 objects."""
 BATCH = 256
 """Derived objects that are written together."""
-UPLOADS = 16
+UPLOADS = 64
 """Derived objects that are written at a time."""
 PRESENT = None
 """The warehouse `lake`: the lake as it is now; any other is the seq of its event."""
@@ -250,8 +250,8 @@ class IcebergCatalog:
     ) -> AsyncIterator[dict[str, bytes]]:
         """The objects of the versions that events made, version after version; the document last."""
         async for content in contents(self._node, name, found, before):
-            known.dataset = content.dataset
-            known.fault = await self._add(known, content)
+            last, known.dataset = known.dataset, content.dataset
+            known.fault = await self._add(known, content, last)
             known.document = None
             yield known.deriver.take()
         lost = self._is_lost(known.dataset.objects)
@@ -259,10 +259,14 @@ class IcebergCatalog:
             known.document = known.deriver.document()
             yield known.deriver.take()
 
-    async def _add(self, known: _Known, content: Content) -> Unreadable | None:
-        """Add a version; one that cannot be read leaves the table, with the reason."""
+    async def _add(self, known: _Known, content: Content, last: Dataset) -> Unreadable | None:
+        """Add a version; one that cannot be read leaves the table, with the reason.
+
+        `last`: the content before. An append to it adds objects without a comparison of all of them.
+        """
         dataset, before = content.dataset, len(known.objects)
-        adds = dataset.objects[:before] == known.objects
+        adds = content.appends and last.objects is known.objects
+        adds = adds or dataset.objects[:before] == known.objects
         new = dataset.objects[before:] if adds else dataset.objects
         if self._is_lost(new):
             known.deriver.leave_out()

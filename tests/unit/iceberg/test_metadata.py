@@ -143,3 +143,19 @@ def test_times_are_rounded_up() -> None:
 def test_the_id_of_a_table_is_that_of_its_life() -> None:
     assert table_uuid(ID, 7) == table_uuid(ID, 7)
     assert table_uuid(ID, 7) != table_uuid(ID, 8)
+
+
+def test_another_writer_of_avro_encodes_the_same_bytes() -> None:
+    many = [version(seq, *range(seq)) for seq in (1, 40, 300)]
+    replaced = version(70_000, *range(5, 300), 70_000)
+    largest = Version(2**53, 1, ONE, (File("file:///ä" * 40, 2**40, 2**62),), appends=False)
+    _, objects = derived(*many, replaced, largest)
+    bodies = [body for key, body in objects.items() if key.endswith(".avro")]
+    assert len(bodies) > 100
+    for body in bodies:
+        found = fastavro.reader(io.BytesIO(body))
+        written = io.BytesIO()
+        schema = found.writer_schema
+        for row in found:
+            fastavro.schemaless_writer(written, schema, row)
+        assert written.getvalue() and body[:-16].endswith(written.getvalue())

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import structlog
 
 from lakehouse.config import LOOPBACK, ConfigError, Settings
+from lakehouse.console.rendering import prepare
 from lakehouse.listening import (
     Stop,
     answer_until,
@@ -61,7 +62,8 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
                 tracing=tracing,
             )
             bucket = service.node.bucket.url
-            async with _flight(stop, settings, service, tracing, certificate):
+            flight = _flight(stop, settings, service, tracing, certificate)
+            async with flight, _console_prepared(settings):
                 await answer_until(
                     stop, edge, listening, certificate, settings, role=settings.role, bucket=bucket
                 )
@@ -82,6 +84,19 @@ async def _compacting(
         return
     async with running(service.compact_in_background(), failed):
         yield
+
+
+@contextlib.asynccontextmanager
+async def _console_prepared(settings: Settings) -> AsyncIterator[None]:
+    """The console's templates are compiled beside the first requests, where the process has a console."""
+    if settings.role != ALL:
+        yield
+        return
+    preparing = asyncio.create_task(asyncio.to_thread(prepare))
+    try:
+        yield
+    finally:
+        await preparing
 
 
 @contextlib.asynccontextmanager

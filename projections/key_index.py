@@ -6,6 +6,7 @@ of a state: replaying does not need it.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from operator import attrgetter
 
 import msgspec
@@ -66,10 +67,9 @@ class _Totals:
 class KeyIndex:
     """The keys of an inventory that name a version, in byte order, and the totals of their folders."""
 
-    def __init__(self, of: Inventory, prefix: str = "") -> None:
-        """`prefix`: what the keys begin with that the index has; it never moves then."""
+    def __init__(self, of: Inventory) -> None:
         self._inventory = of
-        found = (of.blobs.get(blob) for key, blob in of.keys.items() if key.startswith(prefix))
+        found = (of.blobs.get(blob) for blob in of.keys.values())
         # The order of code points is that of the bytes of UTF-8.
         versions = sorted((each for each in found if each is not None), key=attrgetter("key"))
         self._keys = [each.key for each in versions]
@@ -120,23 +120,29 @@ class KeyIndex:
             return [], 0
         first = bisect_left(self._keys, prefix)
         if totals.folders:
-            names = self._names(prefix, first, skip, limit)
+            names = [*islice(self.names(prefix), skip, skip + limit)]
         else:
             end = min(skip + limit, totals.keys)
             names = [key[len(prefix) :] for key in self._keys[first + skip : first + end]]
         entries = [self._entry(prefix, name) for name in names]
         return entries, totals.keys + totals.folders
 
-    def _names(self, prefix: str, at: int, skip: int, limit: int) -> list[str]:
-        """The names from `skip` on; a folder is passed in one step."""
-        found, number = list[str](), 0
-        while len(found) < limit and at < len(self._keys) and self._keys[at].startswith(prefix):
+    def names(self, prefix: str, beginning: str = "") -> Iterator[str]:
+        """The names directly below a prefix that begin so, in order; a folder is passed in one step."""
+        wanted = prefix + beginning
+        at = bisect_left(self._keys, wanted)
+        while at < len(self._keys) and self._keys[at].startswith(wanted):
             folder, slash, _ = self._keys[at][len(prefix) :].partition("/")
             at = bisect_left(self._keys, prefix + folder + _AFTER_SLASH, at) if slash else at + 1
-            if number >= skip:
-                found.append(folder + slash)
-            number += 1
-        return found
+            yield folder + slash
+
+    def entries(self, prefix: str, beginning: str, *, exact: bool = False) -> list[Entry]:
+        """What is directly below a prefix and begins so; `exact`: is named so. The folders with their `/`."""
+        if not exact:
+            return [self._entry(prefix, name) for name in self.names(prefix, beginning)]
+        path = prefix + beginning
+        known = path in self._folders if path.endswith("/") else self._has(path)
+        return [self._entry(prefix, beginning)] if known else []
 
     def _entry(self, prefix: str, name: str) -> Entry:
         path = prefix + name
@@ -147,6 +153,9 @@ class KeyIndex:
         if totals.newest is None:
             totals.newest = max(map(self._version, self.keys(path)), key=lambda each: each.seq)
         return Entry(name, totals.objects, totals.size_bytes, totals.newest)
+
+    def _has(self, key: str) -> bool:
+        return inventory.current(self._inventory, key) is not None
 
     def _version(self, key: str) -> Stored:
         return self._inventory.blobs[self._inventory.keys[key]]

@@ -37,6 +37,13 @@ def render(page: Page, visit: Visit) -> str:
     return _environment().get_template(page.template).render(context)
 
 
+def prepare() -> None:
+    """Compile all templates, so that no request waits for that."""
+    environment = _environment()
+    for name in environment.list_templates():
+        environment.get_template(name)
+
+
 def error_page(refused: Refused, request_id: str) -> Page:
     """The page of a refused request."""
     code = CODES[refused.code]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from journal.bucket.keys import is_reserved, key_fault, new_key_fault, object_blob
+from journal.bucket.keys import RESERVED, is_reserved, key_fault, new_key_fault, object_blob
 from lakehouse.api.console.storage import (
     Folder,
     FolderEntry,
@@ -28,15 +28,16 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation, snapshot
 from lakehouse.service.access.permissions import permissions, require_key
-from lakehouse.service.access.visible import present_for, state_for
+from lakehouse.service.access.visible import present_for, state_for, visible
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
+from lakehouse.service.index import granted_keys
 from lakehouse.service.index.present_keys import PresentKeys
 from lakehouse.service.objects import VerifiedObjects
 from projections import inventory
 from projections.fold import State
 from projections.inventory import Stored
-from projections.key_index import Entry, KeyIndex
+from projections.key_index import Entry
 
 PARQUET = "application/vnd.apache.parquet"
 
@@ -158,16 +159,19 @@ class Storage:
     async def folder(self, caller: Caller, query: FolderQuery) -> Versioned[Folder]:
         """The keys and folders directly below a prefix, in byte order of the keys.
 
-        Costs the entries up to the part; with some rights only, the number of all keys.
+        Costs the entries up to the part; with some rights only, the entries that these name, and above the
+        folders of ingested data the datasets that the caller may read.
         """
-        state = await state_for(self._node, caller, query.as_of)
-        if state is self._node.state:
-            index = self._present.index()
-        elif permissions(self._node, caller).unrestricted:
-            index = self._present.past(state)
+        state = await snapshot.state_as_of(self._node, query.as_of)
+        held = permissions(self._node, caller)
+        is_now = state is self._node.state
+        index = self._present.index() if is_now else self._present.past(state)
+        if held.unrestricted:
+            found, total = index.folder(query.prefix, query.skip, query.limit)
         else:
-            index = KeyIndex(state.inventory, query.prefix)
-        found, total = index.folder(query.prefix, query.skip, query.limit)
+            own = _own_keys(visible(state, held), query.prefix)
+            part = (query.prefix, query.skip, query.limit)
+            found, total = granted_keys.folder(index, held.key_patterns(READ), own, part)
         return Versioned(Folder([_folder_entry(each) for each in found], total), state.head.seq)
 
     async def detail(
@@ -222,6 +226,18 @@ class Storage:
 def takes_changes(key: str) -> bool:
     """Whether users may change this key: it is not one of the lake's own."""
     return not is_reserved(key)
+
+
+def _own_keys(seen: State, prefix: str) -> set[str]:
+    """The keys below a prefix that exist because a dataset holds them, of the datasets in `seen`."""
+    if not any(prefix.startswith(each) or each.startswith(prefix) for each in RESERVED):
+        return set()
+    return {
+        item.key
+        for dataset in seen.catalog.datasets.values()
+        for item in dataset.objects + dataset.quarantine
+        if item.key == item.blob and item.key.startswith(prefix)
+    }
 
 
 def _folder_entry(entry: Entry) -> FolderEntry:

@@ -11,9 +11,9 @@ class LatestEventsQuery(msgspec.Struct, frozen=True, kw_only=True):
     before: int | None = None
     """Events with a lower number; None: from the last one on."""
     span: int
-    """How many numbers to go back, unless for a dataset."""
+    """How many numbers to go back, unless for a dataset; with a type again, until there are enough."""
     most: int = 50
-    """For a dataset: how many of its events to look at."""
+    """With a type: how many events to find. For a dataset: how many of its events to look at."""
     type: str | None = None
     dataset: str | None = None
     as_of: str | None = None

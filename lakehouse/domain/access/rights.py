@@ -26,6 +26,17 @@ def may(principal: Principal | None, grants: Iterable[Grant], right: str, subjec
     )
 
 
+def key_patterns(principal: Principal | None, grants: Iterable[Grant], right: str) -> list[str]:
+    """The patterns of keys on which grants give a principal without all rights this right."""
+    if principal is None or principal.disabled:
+        return []
+    return [
+        grant.on.removeprefix(STORAGE)
+        for grant in grants
+        if right in grant.can and grant.on.startswith(STORAGE)
+    ]
+
+
 def matches(pattern: str, subject: str) -> bool:
     """Whether a pattern covers a subject. Names are compared without regard to case, keys are not."""
     if pattern.startswith(STORAGE) != subject.startswith(STORAGE):

@@ -50,6 +50,10 @@ class Permissions(msgspec.Struct, frozen=True):
         """Whether the caller has the right on a key of storage by a grant on keys."""
         return self.may(right, STORAGE + key)
 
+    def key_patterns(self, right: str) -> list[str]:
+        """The keys, or beginnings of keys and `*`, on which grants give the right."""
+        return rights.key_patterns(self.principal, self.grants, right)
+
     def sees(self, name: str) -> bool:
         """Whether the caller may read the dataset or view that has this name.
 

@@ -33,6 +33,8 @@ from projections import history
 
 SCANNED_SLOTS = 1_000
 """How many slots one page reads at most to find events that pass a filter."""
+SCANNED_NUMBERS = 20_000
+"""How far a list of the newest events of one type goes back at most."""
 PAGE_BYTES = 9 * 1024 * 1024
 """How many bytes of events a page holds at most, unless its one event has more."""
 MIN_SEQ_WAIT_S = 5.0
@@ -91,25 +93,44 @@ class JournalReads:
         return Versioned(page.body.events[0], page.seq)
 
     async def latest(self, caller: Caller, query: LatestEventsQuery) -> Versioned[LatestEvents]:
-        """The events of a span of numbers, newest first, without their data.
+        """The newest events before a number, newest first, without their data.
 
-        Raises RefusedError as `snapshot.state_as_of` does.
+        Of `span` numbers; with a type, of as many spans as it takes to find `most`: SCANNED_NUMBERS
+        or SCANNED_SLOTS at most. To a caller with some rights only, each event must be decoded: of one
+        span. Raises RefusedError as `snapshot.state_as_of` does.
         """
         head = (await snapshot.state_as_of(self._node, query.as_of)).head.seq
         last = head if query.before is None else min(head, max(query.before - 1, 0))
         if query.dataset:
             return Versioned(await self._latest_about(caller, query, query.dataset, last), head)
-        first = max(1, last - query.span + 1)
-        found = list[EventGlance]()
+        goes_on = query.type and permissions(self._node, caller).unrestricted
+        lowest = max(1, last - (SCANNED_NUMBERS if goes_on else query.span) + 1)
+        found, first, read = list[EventGlance](), last + 1, 0
+        while first > lowest and len(found) < query.most and read < SCANNED_SLOTS:
+            end, first = first - 1, max(lowest, first - query.span)
+            part, slots = await self._glances(caller, query, first, end)
+            found, read = found + part[::-1], read + slots
+        if query.type and len(found) > query.most:
+            found, first = found[: query.most], found[query.most - 1].seq
+        return Versioned(LatestEvents(found, first, last), head)
+
+    async def _glances(
+        self, caller: Caller, query: LatestEventsQuery, first: int, last: int
+    ) -> tuple[list[EventGlance], int]:
+        """The events `first` to `last` of the query, oldest first, and how many slots were read."""
+        found, read = list[EventGlance](), 0
         async with aclosing(self._between(first, last)) as slots:
             async for slot in slots:
+                read += 1
+                if query.type and not _mentions(slot, query.type):
+                    continue
                 held = permissions(self._node, caller)
                 for envelope in _passing(slot, first - 1, query):
                     if envelope.seq > last:
                         break
                     if event := envelope if held.unrestricted else _shown(envelope, query, held):
                         found.append(presentation.event_glance(slot.header, event))
-        return Versioned(LatestEvents(found[::-1], first, last), head)
+        return found, read
 
     async def _latest_about(
         self, caller: Caller, query: LatestEventsQuery, dataset: str, last: int
@@ -168,6 +189,11 @@ class JournalReads:
             expect_same(head, held)
         if end <= last:
             yield held
+
+
+def _mentions(slot: SealedSlot, type_: str) -> bool:
+    """False if no event of the slot has that type; true may mean that some text of it is the same."""
+    return f'"{type_}"'.encode(errors="replace") in slot.body
 
 
 def _passing(

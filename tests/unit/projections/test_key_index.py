@@ -72,14 +72,3 @@ def test_it_follows_changes(seed: int) -> None:
         index.move(inventory, [change.key for change in changes])
         check(index, inventory)
         check(KeyIndex(inventory), inventory)
-
-
-def test_an_index_of_one_prefix_has_its_folders() -> None:
-    changes = [ObjectStored(key, key, 2, "0" * 64, None) for key in ("a/b/c", "a/d", "e")]
-    index = KeyIndex(stored(EMPTY, 1, [*changes]), "a/")
-    entries, total = index.folder("a/", 0, 10)
-    assert [(each.name, each.objects, each.size_bytes) for each in entries] == [
-        ("b/", 1, 2),
-        ("d", 1, 2),
-    ]
-    assert total == 2

@@ -16,7 +16,7 @@ from lakehouse.gateway.upstreams import Upstreams
 from lakehouse.listening import site_of
 from lakehouse.roles import ROLES
 
-START_S = 30.0
+START_S = 90.0
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def running_gateway(urls: dict[str, str | tuple[str, ...]], **settings: Any) -> 
     async def serve() -> None:
         async with Upstreams(listed) as upstreams:
             gateway = Gateway(upstreams, 100, site_of(chosen), metrics_open=chosen.metrics_open)
-            runner = web.ServerRunner(gateway, shutdown_timeout=2 * START_S)
+            runner = web.ServerRunner(gateway, shutdown_timeout=60.0)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             found.extend((asyncio.get_running_loop(), runner.addresses[0][1]))

@@ -20,7 +20,7 @@ from lakehouse.web.app import Edge
 from lakehouse.web.http.request_trace import Tracing
 from lakehouse.wiring import service_of
 
-START_S = 30.0
+START_S = 90.0
 T = TypeVar("T")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 Body = bytes | str | dict[str, Any] | list[Any] | None
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 CHECKOUT = Path(__file__).parents[2]
-START_S = 30.0
+START_S = 90.0
 ANSWER_S = 120.0
 POLL_S = 0.02
 

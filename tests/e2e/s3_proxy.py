@@ -71,7 +71,7 @@ class FaultyProxy:
         thread = threading.Thread(target=loop.run_until_complete, args=(self._serve(ready, stop),))
         thread.start()
         try:
-            assert ready.wait(10), "the proxy did not start"
+            assert ready.wait(60), "the proxy did not start"
             yield self
         finally:
             loop.call_soon_threadsafe(stop.set)

@@ -6,7 +6,7 @@ import pytest
 from places import Start
 from process import wait_until
 
-STORED_S = 30.0
+STORED_S = 90.0
 
 
 def entries(lakehouse: object) -> list[dict[str, object]]:

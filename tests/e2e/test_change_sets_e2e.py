@@ -125,7 +125,7 @@ def test_nobody_sees_a_part_of_an_exchange(start: Start) -> None:
         finally:
             watch.stop.set()
         for each in work:
-            each.result(90)
+            each.result(180)
     print(f"{len(watch.swapped)} exchanges, seen {dict(watch.seen)}")
     assert watch.mixed == []
     assert min(watch.seen[look] for look in ("the_list", "the_past", "a_statement", "the_feed")) > 3

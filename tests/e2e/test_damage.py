@@ -14,7 +14,8 @@ from process import Client, Lakehouse, wait_until
 
 CORRUPT = 4
 SLOTS = 6
-POLLED_S, IDLED_S = 10.0, 45.0
+POLLED_S, IDLED_S = 90.0, 180.0
+"""At most: a poll comes every second, a whole verification after 30 s without a change."""
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_a_pod_s_start_copies_the_secrets_for_its_user_alone(tmp_path: Path) -> 
     stub.chmod(0o755)
     done = subprocess.run(
         [shell, option, script, name, *container["args"]],
-        capture_output=True, text=True, check=False, timeout=30, start_new_session=True,
+        capture_output=True, text=True, check=False, timeout=120, start_new_session=True,
         env={"PATH": f"{stub.parent}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert done.stdout.split() == container["args"], done

@@ -23,7 +23,8 @@ UPLOADS = {
     "ingest": ("POST", "/v1/ingest?name=half", "text/csv", b""),
     "form": ("POST", "/v1/ingest?name=half", "multipart/form-data; boundary=b", FORM_HEAD),
 }
-SOON_S = 5.0
+SOON_S = 60.0
+"""At most; a stop that does not wait is told from one that does by DRAIN_S."""
 DAYS_S = 2 * 24 * 3600
 
 

@@ -96,7 +96,7 @@ def test_under_load_and_kills_nothing_that_is_live_is_deleted(start: Start) -> N
         finally:
             load.stop()
         for user in users:
-            user.result(90)
+            user.result(180)
     print(dict(load.told))
     assert load.wrong == []
     assert load.told["deleted"] > 20

@@ -17,7 +17,7 @@ PROCESSES, CLIENTS = 3, 8
 KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "16"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 PAUSES_S = (0.1, 0.9)
-END_S = 90.0
+END_S = 180.0
 
 
 def test_kills_lose_and_double_nothing(start: Start) -> None:

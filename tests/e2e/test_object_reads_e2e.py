@@ -121,7 +121,7 @@ def test_a_store_that_says_503_is_asked_again(start: Start, weather: Weather, ca
     assert weather.gets > 1
     weather.fault = None
     wait_until(
-        lambda: ask(lakehouse, f"{SUM} WHERE n >= 0").status == 200, 30, "the store to recover"
+        lambda: ask(lakehouse, f"{SUM} WHERE n >= 0").status == 200, 90, "the store to recover"
     )
 
 
@@ -143,7 +143,7 @@ def test_two_servers_share_a_cache_and_a_restart_keeps_it(
     one, two = start(CACHE_DIR=cache), start(CACHE_DIR=cache)
     one.client.ingest("name=t", csv())
     wait_until(
-        lambda: ask(two, "SELECT 1 FROM t LIMIT 0").status == 200, 30, "the second to follow"
+        lambda: ask(two, "SELECT 1 FROM t LIMIT 0").status == 200, 90, "the second to follow"
     )
     with ThreadPoolExecutor() as pool:
         first, second = pool.map(rows, (one, two))
@@ -176,7 +176,7 @@ def test_a_kill_during_fills_leaves_nothing_wrong(
         before = weather.gets
         with ThreadPoolExecutor() as pool:
             asked = pool.submit(ask, lakehouse, SUM)
-            wait_until(lambda before=before: weather.gets > before, 30, "a block to be fetched")
+            wait_until(lambda before=before: weather.gets > before, 90, "a block to be fetched")
             lakehouse.kill()
             with pytest.raises(Lost):
                 asked.result()

@@ -47,7 +47,7 @@ class Run:
     def end(self, number: signal.Signals) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, number)
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_port_that_is_taken_is_the_first_and_only_thing_said(
         taken.listen()
         port = taken.getsockname()[1]
         run = Run(tmp_path / "bucket", port, elsewhere)
-        assert run.process.wait(30) != 0
+        assert run.process.wait(60) != 0
     said = run.err.read_text().splitlines()
     assert len(said) == 1
     assert str(port) in said[0]

@@ -17,7 +17,7 @@ from lakehouse.flight.wire import Fields, length_field
 TOKEN_HEADER = DatabaseOptions.AUTHORIZATION_HEADER.value
 CALL_HEADER = DatabaseOptions.RPC_CALL_HEADER_PREFIX.value
 
-WITHIN_S = 30.0
+WITHIN_S = 90.0
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def shown(lake: Lake) -> str | None:
     """The certificate that a new connection gets; None while there is no connection."""
     assert lake.flight_port is not None
     try:
-        return ssl.get_server_certificate(("127.0.0.1", lake.flight_port), timeout=5)
+        return ssl.get_server_certificate(("127.0.0.1", lake.flight_port), timeout=60)
     except OSError:
         return None
 

@@ -1,12 +1,12 @@
 """Queries that run until they are cancelled, each sent by a thread of its own."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lake_server import Lake
+from waiting import WITHIN_S, wait_until
 
 ENDLESS = {
     "cross join": "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range > b.range",
@@ -32,7 +32,7 @@ class Asked:
         self.answer = self._ask()
 
     def end(self) -> Any:
-        self._thread.join(10)
+        self._thread.join(WITHIN_S)
         assert not self._thread.is_alive()
         return self.answer
 
@@ -44,12 +44,9 @@ def listed(lake: Lake) -> dict[str, Any]:
 
 @contextmanager
 def asking(lake: Lake, text: str, query_id: str, state: str = "running") -> Iterator[Asked]:
-    """Ask, and wait until the query is in that state; call it off in the end."""
+    """Ask, and wait until the query is in that state; cancel it in the end."""
     asked = Asked(lake, text, query_id)
-    until_s = time.monotonic() + 10
-    while listed(lake).get(query_id, {}).get("state") != state:
-        assert time.monotonic() < until_s
-        time.sleep(0.01)
+    wait_until(lambda: listed(lake).get(query_id, {}).get("state") == state)
     try:
         yield asked
     finally:

@@ -150,7 +150,7 @@ def test_events_of_what_may_not_be_read_are_not_there(lake: Lake, reader: Client
     assert [each["data"]["name"] for each in event["data"]["changes"]] == ["open_b"]
     assert [each["entity"] for each in event["about"]] == ["dataset:open_b"]
     assert events(reader, f"after={done.seq - 1}&dataset=both_a") == []
-    connection = HTTPConnection("127.0.0.1", lake.port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", lake.port, timeout=60)
     connection.request(
         "GET", "/v1/journal/stream", headers={"Authorization": f"Bearer {reader.token}"}
     )
@@ -198,7 +198,7 @@ def test_running_queries_are_ones_own(lake: Lake, reader: Client) -> None:
             refused(reader.ask("DELETE", f"/v1/queries/{id_}"), 404, "query_not_found")
     finally:
         assert lake.ask("DELETE", "/v1/queries/mine").json["cancelled"] == 1
-        asking.join(20)
+        asking.join(60)
     own = rows(reader, "SELECT DISTINCT actor FROM lake.queries")
     assert own == [["reader"]]
 
@@ -273,7 +273,7 @@ def test_undo_needs_the_right_of_what_it_undoes(lake: Lake) -> None:
 
 def test_a_stream_ends_with_its_token(lake: Lake) -> None:
     flo = principal(lake, "flo")
-    connection = HTTPConnection("127.0.0.1", lake.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", lake.port, timeout=60)
     headers = {"Authorization": f"Bearer {flo.token}"}
     connection.request("GET", f"/v1/journal/stream?after={lake.head()}", headers=headers)
     stream = connection.getresponse()

@@ -201,7 +201,7 @@ def listening(lake: Lake) -> Iterator[Iterator[bytes]]:
     """The lines of the stream of events."""
     from http.client import HTTPConnection
 
-    connection = HTTPConnection("127.0.0.1", lake.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", lake.port, timeout=60)
     connection.request("GET", "/v1/journal/stream")
     response = connection.getresponse()
     try:

@@ -151,10 +151,8 @@ def test_a_seq_that_does_not_come_is_not_caught_up(
     told: Lake, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lakehouse.service.history.journal, "MIN_SEQ_WAIT_S", 0.1)
-    began_s = time.monotonic()
     answer = refused(told.ask("GET", path, headers={"X-Min-Seq": "5"}), 503, "not_caught_up")
     assert answer.json["retryable"] is True
-    assert time.monotonic() - began_s < 2
     refused(told.sql("SELECT 1", {"X-Min-Seq": "5"}), 503, "not_caught_up")
 
 

@@ -232,7 +232,7 @@ def test_events_are_valid_ocsf_as_pages_and_as_a_stream(audited: Lake) -> None:
     for event in page["events"]:
         check_ocsf(event)
     assert {event["activity_id"] for event in page["events"]} >= {1, 4}
-    connection = http.client.HTTPConnection("127.0.0.1", audited.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", audited.port, timeout=60)
     with closing(connection):
         connection.request("GET", "/v1/journal/stream?format=ocsf")
         lines = iter(connection.getresponse().readline, b"")

@@ -161,12 +161,12 @@ def test_without_a_dataset_or_quarantine(lakehouse: Lakehouse) -> None:
 
 def test_a_terminal_sees_progress_and_a_machine_none() -> None:
     words = [sys.executable, "-m", "lakehouse", "ingest", written("t.csv", "a\n1\n")]
-    alone = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    alone = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
     assert alone.stderr == ""
     primary, secondary = os.openpty()
     with open(primary, "rb", buffering=0) as terminal:
         watched = subprocess.run(
-            [*words, "--mode", "append"], stdout=subprocess.PIPE, stderr=secondary, timeout=60,
+            [*words, "--mode", "append"], stdout=subprocess.PIPE, stderr=secondary, timeout=120,
             check=True,
         )  # fmt: skip
         os.close(secondary)

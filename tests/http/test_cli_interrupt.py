@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.usefixtures("emptied")
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 MOMENTS = (
     "lakehouse.cli", "argparse", "msgspec", "lakehouse.cli.parsing.parser", "lakehouse.config",
     "lakehouse.cli.main", "asyncio", "pyarrow", "lakehouse.wiring",

@@ -33,7 +33,7 @@ class Listener:
     """One connection to the feed, read as a browser reads it."""
 
     def __init__(self, lake: Lake, query: str = "", last: object = None) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", lake.port, timeout=20)
+        self._connection = http.client.HTTPConnection("127.0.0.1", lake.port, timeout=60)
         headers = {"Last-Event-ID": str(last)} if last is not None else {}
         self._connection.request("GET", f"/v1/journal/stream{query}", headers=headers)
         self.answer = self._connection.getresponse()
@@ -234,7 +234,7 @@ def test_a_stop_ends_it_clearly(tmp_path: Path) -> None:
         heard: list[Any] = []
         reader = threading.Thread(target=lambda: heard.extend([listener.next(), listener.next()]))
         reader.start()
-    reader.join(10)
+    reader.join(60)
     listener.close()
     assert heard[0]["event"] == "end"
     assert json.loads(heard[0]["data"])["code"] == "shutting_down"
@@ -277,7 +277,7 @@ def test_the_relay_sends_events_on(lake: Lake) -> None:
             [sys.executable, str(ROOT / "ops/relay"), *words], stdout=subprocess.PIPE
         )
         try:
-            assert done.wait(20)
+            assert done.wait(60)
         finally:
             relay.kill()
             relay.communicate()
@@ -296,5 +296,5 @@ def test_the_command_line_follows(lake: Lake) -> None:
     assert json.loads(following.stdout.readline())["seq"] == 1
     lake.put("b")
     assert json.loads(following.stdout.readline())["seq"] == 2
-    following.communicate(timeout=20)
+    following.communicate(timeout=60)
     assert following.returncode == 0

@@ -13,7 +13,7 @@ from lakehouse.web.routes import ROUTES
 
 ENDING = [route for route in ROUTES if route.path != "/v1/journal/stream"]
 """The feed goes on for as long as its listener does; its refusals are asked for in its own tests."""
-QUICK = settings(max_examples=150, deadline=5_000, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

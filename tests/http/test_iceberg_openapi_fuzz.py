@@ -99,7 +99,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield lake
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("path", "method"), OPERATIONS, ids=[" ".join(each) for each in OPERATIONS]
 )
@@ -131,7 +131,7 @@ def test_no_request_is_a_servers_fault(lake: Lake, path: str, method: str) -> No
     run()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(240)
 def test_no_commit_is_a_servers_fault(lake: Lake) -> None:
     """Commits to the present table, which the document's paths name with a prefix alone."""
     table = "/iceberg/v1/namespaces/lake/tables/t"

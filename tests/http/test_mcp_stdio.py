@@ -23,7 +23,7 @@ INITIALIZE = {
 def run(lines: list[bytes], *words: str) -> list[dict[str, Any]]:
     """The answers to these lines, one a line; the process ends with its input."""
     command = [sys.executable, "-m", "lakehouse", "mcp", *words]
-    done = subprocess.run(command, input=b"".join(lines), capture_output=True, timeout=60)
+    done = subprocess.run(command, input=b"".join(lines), capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -88,5 +88,5 @@ def test_a_server_judges_the_token(lake: Lake, tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [("--token-file", "x"), ("--url", "ftp://x")])
 def test_arguments_that_cannot_be_used_are_refused(words: tuple[str, str]) -> None:
     command = [sys.executable, "-m", "lakehouse", "mcp", *words]
-    done = subprocess.run(command, input=b"", capture_output=True, timeout=60)
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, b"")

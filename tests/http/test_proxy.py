@@ -122,7 +122,7 @@ def test_a_server_for_all_addresses_refuses_a_lake_without_principals(tmp_path: 
         text=True,
         check=False,
         env=_environment() | environ,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 2
     assert "host '0.0.0.0': the lake has no principal" in done.stderr

@@ -1,13 +1,13 @@
 """A large file is read while it is sent; nobody can tell, but by the time that it takes."""
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 from lake_server import Lake
 from raw_http import Answer, read_answer
+from waiting import wait_until
 
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.ingest import ingest_file
@@ -36,13 +36,6 @@ def _ended(sock: socket.socket, tail: bytes = TAIL) -> Answer:
     return read_answer(sock)
 
 
-def _wait_until(true: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < until_s
-        time.sleep(0.01)  # What is waited for is another thread's.
-
-
 def _read_ahead(lake: Lake, count: int) -> Callable[[], bool]:
     return lambda: lake.service.ingest._ahead.taken == count
 
@@ -56,7 +49,7 @@ def only_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("only_ahead")
 def test_what_was_read_ahead_is_what_is_stored(lake: Lake, fresh: Fresh) -> None:
     with _sent(lake, name := fresh()) as sock:
-        _wait_until(_read_ahead(lake, 1))
+        wait_until(_read_ahead(lake, 1))
         answer = _ended(sock)
     assert (answer.status, answer.json["rows_ingested"]) == (200, ROWS + 1)
     assert answer.json["schema"] == [
@@ -82,7 +75,7 @@ def test_only_a_file_that_is_staged_is_read_ahead_with_the_reasons_for_its_types
 
     monkeypatch.setattr(prefetch, "ingest_file", noted)
     with _sent(lake, fresh(), query) as sock:
-        _wait_until(_read_ahead(lake, 1))
+        wait_until(_read_ahead(lake, 1))
         answer = _ended(sock)
     assert answer.status == 200
     assert [each.explains for each in requests] == [explained]
@@ -93,15 +86,15 @@ def test_only_a_file_that_is_staged_is_read_ahead_with_the_reasons_for_its_types
 def test_a_file_that_is_there_already_is_reused(lake: Lake, fresh: Fresh) -> None:
     first = lake.ask("POST", f"/v1/ingest?name={(name := fresh())}", CSV)
     with _sent(lake, name) as sock:
-        _wait_until(_read_ahead(lake, 1))
+        wait_until(_read_ahead(lake, 1))
         again = _ended(sock)
     assert (again.json["reused"], again.seq) == (True, first.seq)
-    _wait_until(_read_ahead(lake, 0))
+    wait_until(_read_ahead(lake, 0))
 
 
 def test_a_contract_that_came_meanwhile_binds(lake: Lake, fresh: Fresh) -> None:
     with _sent(lake, name := fresh()) as sock:
-        _wait_until(_read_ahead(lake, 1))
+        wait_until(_read_ahead(lake, 1))
         other = lake.ask("POST", f"/v1/ingest?name={name}&types=a:string", b"a,b\n12,x\n")
         assert other.status == 200
         answer = _ended(sock)
@@ -113,7 +106,7 @@ def test_a_contract_that_came_meanwhile_binds(lake: Lake, fresh: Fresh) -> None:
 def test_who_finds_no_place_is_read_when_all_has_come(lake: Lake, fresh: Fresh) -> None:
     with ExitStack() as stack:
         first = [stack.enter_context(_sent(lake, fresh())) for _ in range(PLACES)]
-        _wait_until(_read_ahead(lake, PLACES))
+        wait_until(_read_ahead(lake, PLACES))
         later = lake.ask("POST", f"/v1/ingest?name={fresh()}", CSV)
         assert (later.status, later.json["rows_ingested"]) == (200, ROWS + 1)
         assert [_ended(sock).status for sock in first] == [200] * PLACES
@@ -122,14 +115,14 @@ def test_who_finds_no_place_is_read_when_all_has_come(lake: Lake, fresh: Fresh) 
 
 def test_a_sender_who_leaves_gives_the_place_back(lake: Lake, fresh: Fresh) -> None:
     with _sent(lake, fresh()):
-        _wait_until(_read_ahead(lake, 1))
-    _wait_until(_read_ahead(lake, 0))
-    _wait_until(lambda: lake.spooled() == [])
+        wait_until(_read_ahead(lake, 1))
+    wait_until(_read_ahead(lake, 0))
+    wait_until(lambda: lake.spooled() == [])
 
 
 def test_a_rehearsal_reads_nothing_ahead(lake: Lake, fresh: Fresh) -> None:
     with _sent(lake, fresh(), "&dry_run=true") as sock:
-        _wait_until(lambda: len(lake.spooled()) == 1)
+        wait_until(lambda: len(lake.spooled()) == 1)
         assert _read_ahead(lake, 0)()
         assert _ended(sock).json["rows_good"] == ROWS + 1
 

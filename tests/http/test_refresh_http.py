@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -14,15 +12,9 @@ from lake_server import Lake
 from raw_http import Answer
 from refusals import nothing_changes, refused
 from running_queries import LONG, listed
+from waiting import wait_until
 
 from lakehouse.service.derivation import job
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < until_s
-        time.sleep(0.01)
 
 
 class TestRefresh:

@@ -17,7 +17,7 @@ import pytest
 from raw_http import Client, read_answer
 
 SECRET = "s3cr3t-v4lue"
-ENDS_WITHIN_S = 10.0
+ENDS_WITHIN_S = 60.0
 
 
 class Served:
@@ -35,7 +35,7 @@ class Served:
         self._up = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        assert self._up.wait(30), self.lines
+        assert self._up.wait(90), self.lines
         self.client = Client(self._port)
 
     def log(self) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         text=True,
         env=_environment() | environ,
         check=False,
-        timeout=30,
+        timeout=120,
     )
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from lake_server import Lake, running_lake
 from principals import closed, principal, token
 from running_queries import LONG, listed
 from terminal import Terminal
+from waiting import wait_until
 
 PROMPT = "lakehouse> "
 HOSTILE = "\x1b[2J<b>"
@@ -31,7 +31,7 @@ def url(lake: Lake) -> str:
 
 def piped(text: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lakehouse", "shell", *words]
-    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=120)
 
 
 def test_a_pipe_runs_every_statement_and_prints_tables(url: str) -> None:
@@ -72,7 +72,7 @@ def test_the_lake_of_a_bucket_is_asked_without_a_server(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("a\n1\n")
     command = [sys.executable, "-m", "lakehouse", "ingest", str(file), "--bucket", bucket]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
     done = piped("SELECT a FROM t;\n\\d\n", "--bucket", bucket)
     assert done.stdout.startswith("a\n-\n1\n")
     assert "\nt     dataset  1 " in done.stdout
@@ -102,21 +102,14 @@ def test_ctrl_c_cancels_the_statement_and_not_the_shell(
     with Terminal("shell", "--url", url, home=tmp_path) as terminal:
         terminal.until(PROMPT)
         terminal.type(f"{LONG};\n")
-        _wait_for(lake, 1)
+        wait_until(lambda: len(listed(lake)) == 1)
         terminal.type("\x03")
         terminal.until("\n" + PROMPT)
-        _wait_for(lake, 0)
+        wait_until(lambda: listed(lake) == {})
         terminal.type("SELECT 6 * 7 AS n;\n")
         assert "42" in terminal.until(PROMPT)
         terminal.type("\x04")
         assert terminal.ended() == 0
-
-
-def _wait_for(lake: Lake, running: int) -> None:
-    until_s = time.monotonic() + 30
-    while len(listed(lake)) != running:
-        assert time.monotonic() < until_s
-        time.sleep(0.02)
 
 
 def test_a_token_is_read_from_a_file(tmp_path: Path) -> None:

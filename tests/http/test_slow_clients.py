@@ -125,7 +125,7 @@ def test_a_result_that_is_taken_is_not_cancelled(slow_lake: Lake, clock: ManualC
             received += piece
             pass_time(slow_lake, clock, 2)
         assert b'"row_count":30000}' in received
-        assert waiting.result(20).status == 200
+        assert waiting.result(60).status == 200
 
 
 def passing_until(lake: Lake, clock: ManualClock, ask: Callable[[], object]) -> object:

@@ -75,7 +75,7 @@ async def test_a_cancelled_upload_waits_for_the_thread_that_writes_it(
 
     def slow_write(descriptor: int, data: bytes) -> int:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         done.append("written")
         return write(descriptor, data)
 

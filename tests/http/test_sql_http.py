@@ -1,13 +1,14 @@
 """SQL over HTTP: answers, refusals, and whose fault is whose."""
 
 import socket
-import time
 from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 from lake_server import Lake
 from refusals import nothing_changes, refused
+from running_queries import listed
+from waiting import wait_until
 
 Fresh = Callable[[], str]
 
@@ -192,33 +193,29 @@ def test_a_format_that_nobody_offers_is_406(lake: Lake, accept: str) -> None:
 LONG = "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range % 7 = b.range % 3"
 
 
-def test_a_query_past_its_time_is_called_off(lake: Lake) -> None:
-    began_s = time.monotonic()
+def test_a_query_past_its_time_is_cancelled(lake: Lake) -> None:
     refused(lake.sql(LONG, timeout_ms=200), 504, "query_timeout")
-    assert time.monotonic() - began_s < 5
     assert lake.sql("SELECT random() AS x").status == 200
 
 
 @pytest.mark.parametrize("half", [True, False])
 def test_a_client_that_goes_away_cancels_its_query(lake: Lake, half: bool) -> None:
     with closing(lake.connect()) as sock:
-        sock.sendall(lake.request("POST", "/v1/sql", {"sql": LONG}))
-        time.sleep(0.2)
+        sock.sendall(lake.request("POST", "/v1/sql", {"sql": LONG}, {"Query-Id": "left"}))
+        wait_until(lambda: listed(lake).get("left", {}).get("state") == "running")
         if half:
             sock.shutdown(socket.SHUT_WR)
             assert sock.recv(1) == b""
-    began_s = time.monotonic()
+    wait_until(lambda: "left" not in listed(lake))
     assert lake.sql("SELECT random() AS x").status == 200, "the only worker is free again"
-    assert time.monotonic() - began_s < 5
 
 
 def test_an_endless_answer_to_a_client_that_left_ends(lake: Lake) -> None:
     with closing(lake.connect()) as sock:
         sock.sendall(lake.request("POST", "/v1/sql", {"sql": "SELECT * FROM range(100000000000)"}))
         assert sock.recv(1024).startswith(b"HTTP/1.1 200")
-    began_s = time.monotonic()
+    wait_until(lambda: listed(lake) == {})
     assert lake.sql("SELECT random() AS x").status == 200
-    assert time.monotonic() - began_s < 5
 
 
 def test_an_answer_that_fails_midway_never_looks_complete(lake: Lake) -> None:

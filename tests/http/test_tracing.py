@@ -131,7 +131,7 @@ def test_a_collector_that_never_answers_holds_nothing_up_and_memory_is_bounded(
         with traced_lake(tmp_path / "bucket", tracing, queries=False) as lake:
             for number in range(50):
                 assert lake.put(f"key-{number}", b"x").status == 200
-            assert exporter.asked.wait(30)
+            assert exporter.asked.wait(60)
             assert len(tracing._processor._batch_processor._queue) <= 8
             assert lake.get("key-0").status == 200
     finally:

@@ -74,7 +74,7 @@ async def test_a_cancelled_copy_stops_at_the_next_piece(
 
     def write_one(descriptor: int, piece: bytes) -> None:
         writing.set()
-        cancelled.wait(10)
+        cancelled.wait(60)
         written.append(len(piece))
         really(descriptor, piece)
 

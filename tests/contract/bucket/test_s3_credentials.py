@@ -262,7 +262,7 @@ async def test_an_issuer_that_is_silent_is_not_awaited_for_minutes(
         )
         settings = S3Settings(bucket="bucket", connect_timeout_s=0.2, read_timeout_s=0.2)
         with pytest.raises(BucketUnavailable, match="could not be obtained"):
-            await asyncio.wait_for(open_bucket(URL, settings), 30)
+            await asyncio.wait_for(open_bucket(URL, settings), 60)
 
 
 async def test_a_redirect_of_an_issuer_is_not_followed(

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,10 @@ ENDLESS = {
     "repeat": "SELECT sum(length(repeat('x', 3000000000))) FROM range(1000)",
     "one long call": "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))",
 }
+BEGINS_WITHIN_S = 3.0
+"""Time limits of queries whose first rows must come before."""
+WITHIN_S = 60.0
+"""What is waited for comes at once on an idle machine, and in seconds on a busy one."""
 
 
 @pytest.mark.parametrize("sql", ENDLESS.values(), ids=ENDLESS.keys())
@@ -30,11 +33,9 @@ async def test_a_query_without_end_gets_an_answer_in_time_and_the_next_one_works
     make_lake: Callable[..., Any], sql: str
 ) -> None:
     lake = await make_lake(workers=1, memory_limit_bytes=256 * 2**20)
-    started = time.monotonic()
     with pytest.raises(RefusedError) as caught:
         await lake.ask(sql, timeout_s=1)
     assert caught.value.refused.code in ("query_timeout", "query_out_of_memory")
-    assert time.monotonic() - started < 30
     assert await lake.rows("SELECT sum(amount) FROM Sales") == [[100]]
 
 
@@ -104,10 +105,12 @@ async def test_a_timeout_midway_breaks_the_result_off(make_lake: Callable[..., A
     lake = await make_lake(workers=1)
     received = 0
     with pytest.raises(RefusedError) as caught:
-        query = Query("SELECT i FROM range(100000000000) t(i)", timeout_s=0.7)
+        query = Query(ENDLESS["stream"], timeout_s=BEGINS_WITHIN_S)
         async with lake.engine.run(query, lake.resolve) as result:
             async for chunk in result.chunks:
                 received += len(chunk)
+                # Answered once the time of the other is over: there is one worker, and nobody reads on.
+                assert await lake.rows("SELECT 1") == [[1]]
     assert caught.value.refused.code == "query_timeout"
     assert received > 0
 
@@ -129,7 +132,7 @@ async def test_a_reader_that_stops_holds_back_the_worker_and_loses_it_in_time(
     make_lake: Callable[..., Any],
 ) -> None:
     lake = await make_lake(workers=1)
-    query = Query("SELECT i FROM range(100000000000) t(i)", timeout_s=1.5)
+    query = Query("SELECT i FROM range(100000000000) t(i)", timeout_s=BEGINS_WITHIN_S)
     async with lake.engine.run(query, lake.resolve) as result:
         chunks = aiter(result.chunks)
         await anext(chunks)
@@ -177,10 +180,9 @@ async def test_a_worker_killed_midway_is_replaced_and_others_go_on(
     assert caught.value.refused.code == "query_killed"
     both = await asyncio.gather(lake.rows("SELECT 1"), lake.rows("SELECT 2"))
     assert both == [[[1]], [[2]]]
-    deadline = time.monotonic() + 5
-    while len(worker_pids()) < len(pids):
-        assert time.monotonic() < deadline, "the worker was not replaced"
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(WITHIN_S):
+        while len(worker_pids()) < len(pids):
+            await asyncio.sleep(0.02)
     assert victim not in worker_pids()
 
 
@@ -190,10 +192,9 @@ async def test_a_worker_that_died_idle_is_no_query_s_business(
     lake = await make_lake(workers=1)
     [idle] = worker_pids()
     os.kill(idle, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{idle}").exists():
-        assert time.monotonic() < deadline, "it is not dead and reaped"
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(WITHIN_S):
+        while Path(f"/proc/{idle}").exists():  # until it is dead and reaped
+            await asyncio.sleep(0.02)
     await asyncio.sleep(0.02)  # the loop sees the socket that it closed
     assert await lake.rows("SELECT 1") == [[1]]
 
@@ -219,16 +220,14 @@ async def test_a_resolver_that_takes_too_long_is_called_off_in_time(
 
     async def slow(names: frozenset[str] | None) -> Any:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             called_off.append(names)
 
-    started = time.monotonic()
     with pytest.raises(RefusedError) as caught:
-        async with lake.engine.run(Query("FROM Sales", timeout_s=0.3), slow):
+        async with lake.engine.run(Query("FROM Sales", timeout_s=BEGINS_WITHIN_S), slow):
             pass
     assert caught.value.refused.code == "query_timeout"
-    assert time.monotonic() - started < 30
     assert called_off == [frozenset({"sales"})]
     assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
 
@@ -244,34 +243,43 @@ async def test_a_worker_that_keeps_too_much_memory_is_replaced_without_a_loss(
 
 
 async def test_a_full_queue_is_busy_and_waiting_is_fair(make_lake: Callable[..., Any]) -> None:
-    lake = await make_lake(workers=1, max_waiting=3, waiting_s=5)
+    lake = await make_lake(workers=1, max_waiting=3, waiting_s=WITHIN_S, timeout_s=2 * WITHIN_S)
     order: list[int] = []
 
     async def ask(number: int) -> None:
-        await lake.rows("SELECT sum(hash(range)) FROM range(20000000)")
+        await lake.rows(f"SELECT {number}")
         order.append(number)
 
-    asked = []
-    for number in range(4):
-        asked.append(asyncio.create_task(ask(number)))
-        await asyncio.sleep(0.01)
+    endless = await _running(lake, ENDLESS["cross join"])
+    asked = [asyncio.create_task(ask(number)) for number in range(3)]
+    await asyncio.sleep(0)  # each asks for a place before it waits for anything else
     with pytest.raises(RefusedError) as caught:
         await lake.rows("SELECT 1")
     assert caught.value.refused.code == "busy"
     assert caught.value.refused.retry_after_s
+    endless.cancel()
     await asyncio.gather(*asked)
-    assert order == [0, 1, 2, 3]
+    assert order == [0, 1, 2]
 
 
 async def test_waiting_too_long_is_busy(make_lake: Callable[..., Any]) -> None:
     lake = await make_lake(workers=1, waiting_s=0.2)
-    endless = asyncio.create_task(lake.ask(ENDLESS["cross join"], timeout_s=2))
-    await asyncio.sleep(0.1)
+    endless = await _running(lake, ENDLESS["cross join"])
     with pytest.raises(RefusedError) as caught:
         await lake.rows("SELECT 1")
     assert caught.value.refused.code == "busy"
-    with pytest.raises(RefusedError):
+    endless.cancel()
+    with pytest.raises(asyncio.CancelledError):
         await endless
+
+
+async def _running(lake: Any, sql: str) -> asyncio.Task[Any]:
+    """A query that has the place of the only worker."""
+    asked = asyncio.create_task(lake.ask(sql))
+    async with asyncio.timeout(WITHIN_S):
+        while not lake.engine._places.queue.running:
+            await asyncio.sleep(0)
+    return asked
 
 
 async def test_eight_at_once_get_their_own_answers(make_lake: Callable[..., Any]) -> None:

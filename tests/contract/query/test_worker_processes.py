@@ -42,7 +42,7 @@ def test_a_worker_does_not_outlive_a_killed_server(tmp_path: Path) -> None:
         os.kill(min(pids, key=ticks), signal.SIGSTOP)
         server.kill()
         server.wait()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 60
     while any(is_alive(pid) for pid in pids):
         assert time.monotonic() < deadline, "a worker lives on"
         time.sleep(0.02)
@@ -59,7 +59,7 @@ def test_a_worker_that_cannot_read_its_engine_ends() -> None:
     ]
     with ours, theirs, subprocess.Popen(command, pass_fds=[theirs.fileno()]) as worker:
         ours.sendall(b"\0\0\0\1\xff")
-        assert worker.wait(30) == 0
+        assert worker.wait(60) == 0
 
 
 async def test_what_a_killed_server_left_is_swept_at_the_next_start(

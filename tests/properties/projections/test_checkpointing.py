@@ -291,7 +291,7 @@ async def test_who_stops_keeping_waits_for_the_thread_that_still_writes(
     def slow(_: BinaryIO) -> Iterator[Callable[[bytes], object]]:
         def write(_: bytes) -> None:
             begun.set()
-            go_on.wait(10)
+            go_on.wait(60)
             seen.append(closed.is_set())
 
         try:

@@ -62,7 +62,7 @@ async def running(
 
 async def until(condition: object) -> None:
     """Let the loop and its threads work until it is so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await condition():  # type: ignore[operator]
             await asyncio.sleep(0.001)
 
@@ -140,7 +140,7 @@ async def test_a_close_that_cannot_store_ends_in_time() -> None:
     bucket.fault = BucketUnavailable("down")
     audit = AuditLog(bucket, clock, random.Random(7), "all")
     audit.record(entry(1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await audit.close(0.05)
     assert await keys(bucket) == []
 

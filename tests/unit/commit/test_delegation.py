@@ -79,7 +79,7 @@ class Processes:
         return leader, member
 
     async def until(self, holds: object) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not holds():
                 await asyncio.sleep(0)
 
@@ -244,7 +244,7 @@ async def test_who_does_not_greet_as_one_of_us_is_disconnected(sockets: Path, fi
     reader, writer = await asyncio.open_unix_connection(str(sockets / _socket(leader)))
     writer.write(len(first).to_bytes(4, "big") + first)
     with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await reader.readexactly(1)
     writer.close()
     assert leader.state.head.seq == 0

@@ -89,7 +89,7 @@ def test_pieces_that_come_while_it_is_read_change_nothing(
             writer.write(data[start : start + size])
         assert not result.done()
         file.end()
-        found = result.result(20)
+        found = result.result(60)
     assert isinstance(found, Parsed)
     assert [each.sha256 for each in found.files] == [each.sha256 for each in expected.files]
     assert (found.quarantine is None) == (expected.quarantine is None)
@@ -103,7 +103,7 @@ def test_a_parquet_file_is_read_when_it_is_whole(tmp_path: Path) -> None:
         result = pool.submit(_read, file, into, Options(format="parquet"))
         writer.write(made.read_bytes())
         file.end()
-        assert isinstance(result.result(20), Parsed)
+        assert isinstance(result.result(60), Parsed)
 
 
 @pytest.mark.parametrize("format_", ["csv", "ndjson", "parquet"])
@@ -115,7 +115,7 @@ def test_what_is_given_up_is_read_no_further(format_: str, packed: bool, tmp_pat
         writer.write(gzip.compress(os.urandom(9000)) if packed else CSV[:9000])
         file.give_up()
         with pytest.raises(ReadAbandonedError):
-            result.result(20)
+            result.result(60)
 
 
 def test_damage_is_told_before_the_end(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_damage_is_told_before_the_end(tmp_path: Path) -> None:
     with _reading(into) as (file, writer, pool):
         result = pool.submit(_read, file, into, Options())
         writer.write(CSV[:9000].replace(b"3,", b"3,,", 1) + b"\n" * 9000)
-        refused = result.result(20)
+        refused = result.result(60)
     assert isinstance(refused, Refused)
     assert refused.code == "malformed_csv"
 
@@ -134,10 +134,10 @@ def test_a_reader_waits_for_all_that_it_asks_for(tmp_path: Path) -> None:
         assert reader.read(2) == b"ab"
         begun = threading.Event()
         rest = pool.submit(lambda: (begun.set(), reader.read(3))[1])
-        assert begun.wait(10)
+        assert begun.wait(60)
         writer.write(b"d")
         assert not rest.done()
         writer.write(b"ef")
-        assert rest.result(10) == b"cde"
+        assert rest.result(60) == b"cde"
         file.end()
         assert (reader.read(5), reader.read(5)) == (b"f", b"")

@@ -108,7 +108,7 @@ def test_a_full_disk_ends_the_work_and_its_threads(
     with pytest.raises(OSError, match="no space left"):
         ingest(workers, tmp_path, limits=limits)
     for thread in set(threading.enumerate()) - before:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -27,7 +27,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
     def work(item: int) -> int:
         if item == 0:
-            first_may_end.wait(10)
+            first_may_end.wait(60)
         if item == 1:
             first_may_end.set()
         return item * 10
@@ -63,7 +63,7 @@ def test_items_after_the_next_are_worked_on_within_the_budget(left_bytes: int, a
 
     def work(item: int) -> int:
         started.append(item)
-        may_end.wait(10)
+        may_end.wait(60)
         return item
 
     with ThreadPoolExecutor(8) as pool:
@@ -133,7 +133,7 @@ def test_the_next_is_made_while_one_is_used() -> None:
 
     results = prefetch_one(items(), lambda _: True)
     assert next(results) == 1
-    assert second_is_made.wait(10)
+    assert second_is_made.wait(60)
     assert list(results) == [2]
 
 

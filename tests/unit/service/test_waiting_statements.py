@@ -53,9 +53,9 @@ async def test_the_newest_of_who_has_the_most_is_busy(queries: Queries) -> None:
     statements = Statements(queries)
     oldest, newest = [await statements.begun(BO, HALF) for _ in range(2)]
     own = await statements.begun(BO, 1)
-    assert await asyncio.wait_for(own, 5) == "busy"
+    assert await asyncio.wait_for(own, 60) == "busy"
     other = await statements.begun(CY, 10)
-    assert await asyncio.wait_for(newest, 5) == "busy"
+    assert await asyncio.wait_for(newest, 60) == "busy"
     statements.release.set()
     assert [await oldest, await other] == ["done", "done"]
     assert [each.state for each in queries.ended()] == ["busy", "busy", "done", "done"]

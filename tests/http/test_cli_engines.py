@@ -180,7 +180,7 @@ def test_the_limit_of_a_table_ends_the_statement(
     spark.answers["endless"] = forever
     assert main(["sql", "endless", "--engine", spark.url, "--limit", "2"]) == 0
     assert capfd.readouterr().out.splitlines() == ["n", "-", "0", "1"]
-    assert spark.ended.wait(30)
+    assert spark.ended.wait(60)
     assert len(spark.released) == 1
 
 
@@ -191,11 +191,13 @@ def test_the_time_limit(
     spark.answers["endless"] = forever
     assert main(["sql", "endless", "--engine", spark.url, "-o", os.devnull, "--format", "csv"]) == 3
     assert "query_timeout" in capfd.readouterr().err
-    assert spark.ended.wait(30)
+    assert spark.ended.wait(60)
 
 
-async def test_leaving_cancels_the_statement(spark: Spark) -> None:
+async def test_leaving_cancels_the_statement(spark: Spark, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Ctrl-C does: it cancels the task of the command."""
+    # A busy machine takes longer than a user should wait for the end of the session.
+    monkeypatch.setattr("lakehouse.cli.engines.spark_connect._RELEASE_S", 60.0)
     held = threading.Event()
 
     def waiting(context: grpc.ServicerContext) -> Iterator[pa.Table]:
@@ -206,12 +208,12 @@ async def test_leaving_cancels_the_statement(spark: Spark) -> None:
     spark.answers["waiting"] = waiting
     arguments = parse(["sql", "waiting", "--engine", spark.url])
     command = asyncio.create_task(_sql(arguments))
-    await asyncio.to_thread(spark.begun.wait, 30)
+    await asyncio.to_thread(spark.begun.wait, 60)
     command.cancel()
     with pytest.raises(asyncio.CancelledError):
         await command
-    assert await asyncio.to_thread(spark.ended.wait, 30)
-    assert await asyncio.to_thread(spark.left.wait, 30)
+    assert await asyncio.to_thread(spark.ended.wait, 60)
+    assert await asyncio.to_thread(spark.left.wait, 60)
     assert len(spark.released) == 1
 
 
@@ -252,3 +254,25 @@ def test_without_the_extra(
     monkeypatch.setitem(sys.modules, "grpc", None)
     assert main(["sql", "rows", "--engine", "spark://127.0.0.1:1"]) == 2
     assert "pip install 'lakehouse[spark]'" in capfd.readouterr().err
+
+
+def test_a_session_ends_that_is_left_while_its_statement_is_sent(
+    spark: Spark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse.cli.engines.spark_connect._RELEASE_S", 60.0)
+    spark.answers["endless"] = forever
+    session = spark_connect.SparkConnect(spark.url, "ana", 60.0)
+    stream = session._channel.unary_stream
+
+    def interrupted(method: str) -> Callable[..., None]:
+        def call(request: bytes, timeout: float) -> None:
+            stream(method)(request, timeout=timeout)
+            raise KeyboardInterrupt
+
+        return call
+
+    monkeypatch.setattr(session._channel, "unary_stream", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        session.run("endless")
+    session.close()
+    assert len(spark.released) == 1

@@ -59,6 +59,7 @@ class SparkConnect:
         context = length_field(_USER_ID, user.encode())
         session_id = length_field(_SESSION_ID, str(uuid.uuid4()).encode())
         self._session = session_id + length_field(_USER_CONTEXT, context)
+        self._is_asked = False
         self._answers: grpc.Call | None = None
 
     def run(self, sql: str) -> pa.RecordBatchReader:
@@ -70,6 +71,8 @@ class SparkConnect:
         plan = length_field(_PLAN, length_field(_ROOT, relation))
         request = self._session + plan + length_field(_CLIENT_TYPE, _CLIENT)
         call = self._channel.unary_stream(f"{_SERVICE}/ExecutePlan")
+        # Before the call returns, the server may have the statement, and this thread may be left behind.
+        self._is_asked = True
         self._answers = call(request, timeout=self._timeout_s)
         tables = self._tables(self._answers)
         first = next(tables, None)
@@ -82,6 +85,7 @@ class SparkConnect:
         """Cancel the statement, if it runs, and end the session."""
         if self._answers is not None:
             self._answers.cancel()
+        if self._is_asked:
             request = self._session + length_field(_RELEASE_CLIENT_TYPE, _CLIENT)
             release = self._channel.unary_unary(f"{_SERVICE}/ReleaseSession")
             try:

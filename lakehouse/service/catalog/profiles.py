@@ -114,12 +114,17 @@ def check_profile(node: Node, caller: Caller, name: str, names: tuple[Alias, ...
 def profile_for(node: Node, held: Permissions, chosen: str | None) -> definitions.Profile | None:
     """The profile that a read has: the principal's own, else the one that it chooses.
 
-    Raises RefusedError: `forbidden` where a principal with a profile chooses another, and
-    `profile_not_found`.
+    Raises RefusedError: `forbidden` where a principal with a profile chooses another,
+    `profile_not_found`, `invalid_request` for an empty name, as of a variable that is not set.
     """
     own = held.principal.profile if held.principal else None
+    if own is None and chosen is not None:
+        if not chosen:
+            detail = "the profile's name is empty; leave profile out for a read without one"
+            raise RefusedError(Refused("invalid_request", detail))
+        return profile_in(visible(node.state, held), chosen)
     if own is None:
-        return profile_in(visible(node.state, held), chosen) if chosen else None
+        return None
     if chosen is not None and chosen.lower() != own.lower():
         raise RefusedError(Refused("forbidden", "a principal with a profile cannot choose another"))
     return profile_in(node.state, own)

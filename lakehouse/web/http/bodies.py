@@ -6,6 +6,7 @@ handler has checked anything; so both are done here.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -94,6 +95,9 @@ def piece_bytes(request: web.BaseRequest) -> int:
     return CHUNKED_BYTES if hdrs.TRANSFER_ENCODING in request.headers else CHUNK_BYTES
 
 
+_DRY_RUN = re.compile(rb'"dry[-_ ]?run"', re.IGNORECASE)
+
+
 async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     """A JSON body as the route's struct, and its bytes.
 
@@ -105,8 +109,8 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     body = await read_small(exchange, "a JSON body")
     try:
         request = msgspec.json.decode(body, type=shape)
-        if exchange.route.changes and not hasattr(shape, "dry_run"):
-            _refuse_dry_run(body)
+        if exchange.route.changes:
+            _refuse_dry_run(body, has_one=hasattr(shape, "dry_run"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         detail = f"the JSON body: {error}" if body else "the JSON body is empty"
         texts = exchange.route.body_text
@@ -116,14 +120,16 @@ async def read_json(exchange: Exchange, shape: type[T]) -> tuple[T, bytes]:
     return request, body
 
 
-def _refuse_dry_run(body: bytes) -> None:
-    """Raises RefusedError where a change that has no dry run is asked for one: it would be made."""
-    if b"dry_run" in body and msgspec.json.decode(body, type=_DryRun).dry_run:
+def _refuse_dry_run(body: bytes, *, has_one: bool) -> None:
+    """Raises RefusedError for a dry run that would be a change: there is none, or it is misspelled."""
+    if not _DRY_RUN.search(body):
+        return
+    members = msgspec.json.decode(body, type=dict[str, Any])
+    if not has_one and members.get("dry_run"):
         raise invalid("this change has no dry run; nothing was changed")
-
-
-class _DryRun(msgspec.Struct):
-    dry_run: Any = False
+    for name in members:
+        if name != "dry_run" and _DRY_RUN.fullmatch(f'"{name}"'.encode()):
+            raise invalid(f"the member is dry_run, not {name}; nothing was changed")
 
 
 async def read_text(exchange: Exchange) -> str:

@@ -15,7 +15,7 @@ from lakehouse.domain.validation import check_idempotency_key, checked_words
 from lakehouse.service.access.authentication import Identity
 from lakehouse.service.caller import CLI, HTTP, Caller
 from lakehouse.web.http.cors import allow
-from lakehouse.web.http.parameters import headers_of, query_of
+from lakehouse.web.http.parameters import headers_of, query_of, refuse_unknown
 
 if TYPE_CHECKING:
     from lakehouse.web.router import Surface
@@ -25,6 +25,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
+_STRICT = "/v1/"
+"""Below this path reads refuse parameters that they do not have."""
 QUERIES = ("/v1/sql", "/v1/catalog/derive", "/v1/catalog/refresh", "/mcp")
 TARGET = web.RequestKey("TARGET", str)
 """Set on every request: its target as sent, with the path that the route table has."""
@@ -120,6 +122,7 @@ class Exchange:
             sent = headers_of(ChangeHeaders, self.request.headers)
             key, reason = sent.idempotency_key, sent.reason
         else:
+            self._refuse_unknown()
             sent = self._read_headers()
         claimed = checked_words(sent.actor, "the header X-Actor")
         principal = self.identity.principal
@@ -139,6 +142,14 @@ class Exchange:
             route=f"{self.request.method} {unquote(self.target.path)}",
             query=self.target.query,
         )
+
+    def _refuse_unknown(self) -> None:
+        """Raises RefusedError for a parameter that a read does not have: a misspelled `as_of` would be now.
+
+        Engines send parameters of their own to Iceberg, and pages may be linked with any.
+        """
+        if self.route.path.startswith(_STRICT):
+            refuse_unknown(self.route.query, (name for name, _ in self.target.query))
 
     def _refuse_dry_run(self) -> None:
         """Raises RefusedError for `dry_run` among parameters that are not read: it would be no dry run."""

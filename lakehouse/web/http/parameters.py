@@ -22,6 +22,7 @@ Reader = Callable[[str, str], Any]
 
 _INTEGER = re.compile(r"[0-9]{1,16}")
 _SHOWN_CHARACTERS = 64
+_SHOWN_NAMES = 10
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ def query_of(shape: type[T], pairs: Sequence[tuple[str, str]]) -> T:
     for name, text in pairs:
         given.setdefault(name, []).append(text)
     if shape.__struct_config__.forbid_unknown_fields:
-        _refuse_unknown(given.keys() - {field.sent for field in _fields(shape)})
+        refuse_unknown(shape, given)
     return _read(shape, "the parameter", lambda name: given.get(name, []))
 
 
@@ -130,11 +131,14 @@ def _choice(offered: list[str], name: str, text: str) -> str:
     return text
 
 
-def _refuse_unknown(names: Iterable[str]) -> None:
-    unknown = sorted(names)
+def refuse_unknown(shape: type[msgspec.Struct], names: Iterable[str]) -> None:
+    """Raises RefusedError `invalid_request` for a parameter that the struct does not have."""
+    known = [field.sent for field in _fields(shape)]
+    unknown = sorted({*names} - {*known})
     if unknown:
-        shown = ", ".join(name[:_SHOWN_CHARACTERS] for name in unknown)
-        raise _invalid(f"unknown parameter: {shown}")
+        shown = ", ".join(name[:_SHOWN_CHARACTERS] for name in unknown[:_SHOWN_NAMES])
+        offered = f"known are {', '.join(sorted(known))}" if known else "there are none here"
+        raise _invalid(f"unknown parameter: {shown}; {offered}")
 
 
 def _invalid(detail: str) -> RefusedError:

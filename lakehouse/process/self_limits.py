@@ -9,6 +9,9 @@ import resource
 import signal
 
 _PR_SET_PDEATHSIG = 1
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Of mallopt(3)."""
+_REUSED_BYTES = 32 * 1024 * 1024
 _NICE = 19
 """The lowest priority: requests come first."""
 
@@ -33,3 +36,15 @@ def limit_memory(address_space_bytes: int) -> None:
     """Bound all memory, DuckDB's own accounting aside (repeat() passes it), and leave no core."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
+
+
+def reuse_freed_memory() -> None:
+    """Have malloc keep freed memory up to 32 MiB instead of returning it to the kernel.
+
+    For a process that frees and needs large buffers in turns: mapping them again takes a tenth of the
+    CPU time of a rewrite of Parquet. Without effect where the C library has no mallopt.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _REUSED_BYTES)
+        libc.mallopt(_M_TRIM_THRESHOLD, _REUSED_BYTES)

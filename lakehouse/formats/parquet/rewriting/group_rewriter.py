@@ -23,7 +23,13 @@ from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.merge_casts import Casts, cast_connection, target_schema
 from lakehouse.formats.parquet.rewriting.row_edits import RowEdit
 from lakehouse.formats.parquet.rewriting.splicing import Footer, Piece, SplicedFile, footer_of
-from lakehouse.formats.parquet.rewriting.untouched_groups import GroupRun, can_be_copied, planned
+from lakehouse.formats.parquet.rewriting.untouched_groups import (
+    BATCH_ROWS,
+    GroupRun,
+    batch_rows,
+    can_be_copied,
+    planned,
+)
 from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.writer import (
     WRITER,
@@ -37,7 +43,6 @@ from lakehouse.formats.schema import Column
 THREADS = 2
 AHEAD_BYTES = 128 * 1024 * 1024
 """Of values that are rewritten ahead of use."""
-BATCH_ROWS = 16_384
 
 
 class GroupRewriter:
@@ -111,7 +116,9 @@ class GroupRewriter:
 
     def _write(self, part: Path, run: GroupRun, schema: pa.Schema, *, whole: bool) -> None:
         """These columns of the row groups into a file; `whole`: as one row group."""
-        rows = self._edit.applied(self._decoded(run.groups, schema), run.first_row, schema)
+        at_once = batch_rows(self._metadata, run, self._limits, is_ours=self._may_copy)
+        batches = self._decoded(run.groups, schema, at_once)
+        rows = self._edit.applied(batches, run.first_row, schema)
         limits = self._limits
         if whole:
             count = run.end_row - run.first_row
@@ -120,13 +127,15 @@ class GroupRewriter:
             )
         write_groups(part, rows, schema, _of_columns(self._encodings, schema), limits)
 
-    def _decoded(self, groups: list[int], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    def _decoded(
+        self, groups: list[int], schema: pa.Schema, at_once: int
+    ) -> Iterator[pa.RecordBatch]:
         casts = Casts(self._connection.cursor(), self._columns, schema)
         opened = opened_for_streaming(self._path, metadata=self._metadata)
         wanted = [name for name in self._names if name in schema.names]
         with opened as file:
             batches = file.iter_batches(
-                *(BATCH_ROWS,), row_groups=groups, columns=wanted, use_threads=False
+                *(at_once,), row_groups=groups, columns=wanted, use_threads=False
             )
             for batch in batches:
                 if batch.schema.names != wanted:
@@ -135,7 +144,7 @@ class GroupRewriter:
 
     def _chosen_encodings(self) -> dict[str, Any]:
         """How all columns are encoded, by the first rows of the file."""
-        first = next(self._decoded([0], self._schema))
+        first = next(self._decoded([0], self._schema, BATCH_ROWS))
         return encodings(pa.Table.from_batches([first]))
 
 

@@ -18,7 +18,7 @@ from lakehouse.formats.parquet.rewriting.row_edits import NewValues, Removal, Ro
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.objects.file_identity import file_identity
 from lakehouse.process.imports import refuse_pandas
-from lakehouse.process.self_limits import die_with, limit_memory
+from lakehouse.process.self_limits import die_with, limit_memory, reuse_freed_memory
 
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""
@@ -61,5 +61,6 @@ if __name__ == "__main__":
     refuse_pandas()
     die_with(int(sys.argv[1]))
     limit_memory(MEMORY_BYTES)
+    reuse_freed_memory()
     asked = msgspec.json.decode(sys.stdin.buffer.read(), type=RewriteRequest)
     sys.stdout.buffer.write(msgspec.json.encode(rewritten(asked)))

@@ -17,6 +17,9 @@ from lakehouse.formats.parquet.rewriting.row_edits import number
 from lakehouse.formats.parquet.rewriting.splicing import Footer, read_footer
 from lakehouse.formats.parquet.writer import WRITER
 
+BATCH_ROWS = 16_384
+"""That are decoded at once of a file whose row groups may be of any size, with texts of any length."""
+
 
 class GroupRun(msgspec.Struct, frozen=True):
     """Adjacent row groups that are copied, or that are rewritten together.
@@ -93,3 +96,17 @@ def can_be_copied(path: Path, like: Footer) -> bool:
     footer = read_footer(path)
     is_ours = all(footer.value_of(key) == value for key, value in WRITER.items())
     return is_ours and footer.schema == like.schema
+
+
+def batch_rows(
+    metadata: pq.FileMetaData, run: GroupRun, limits: IngestLimits, *, is_ours: bool
+) -> int:
+    """How many rows of the row groups are decoded at once: whole ones of our writer, which are small.
+
+    A row group that is decoded as one batch is written from it, and nothing has to be put together.
+    """
+    groups = [metadata.row_group(group) for group in run.groups]
+    rows = max(group.num_rows for group in groups)
+    size_bytes = max(group.total_byte_size for group in groups)
+    is_small = 0 < rows <= limits.row_group_rows and size_bytes <= limits.row_group_bytes
+    return rows if is_ours and is_small else BATCH_ROWS

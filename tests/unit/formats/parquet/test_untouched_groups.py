@@ -15,7 +15,12 @@ from lakehouse.formats.parquet.rewriting import program
 from lakehouse.formats.parquet.rewriting.program import rewritten
 from lakehouse.formats.parquet.rewriting.request import RewriteRequest
 from lakehouse.formats.parquet.rewriting.splicing import Piece, SplicedFile, read_footer
-from lakehouse.formats.parquet.rewriting.untouched_groups import planned
+from lakehouse.formats.parquet.rewriting.untouched_groups import (
+    BATCH_ROWS,
+    GroupRun,
+    batch_rows,
+    planned,
+)
 from lakehouse.formats.parquet.writer import WRITER, write_parquet, written
 from lakehouse.formats.schema import Column
 from lakehouse.objects.extents import Identity
@@ -148,6 +153,19 @@ def test_small_groups_do_not_become_many(ours: Path, tmp_path: Path) -> None:
         (0, 2, False),
         (2, 9, True),
     ]
+
+
+def test_whole_row_groups_are_decoded_at_once_where_our_writer_bounds_them(ours: Path) -> None:
+    metadata = pq.read_metadata(ours)
+    run = GroupRun([9, 10], 900, ROWS, 0, 1, is_copied=False)
+
+    def at_once(limits: IngestLimits = SMALL, *, is_ours: bool = True) -> int:
+        return batch_rows(metadata, run, limits, is_ours=is_ours)
+
+    assert at_once() == 100  # rows of the larger one
+    assert at_once(is_ours=False) == BATCH_ROWS
+    assert at_once(msgspec.structs.replace(SMALL, row_group_rows=99)) == BATCH_ROWS
+    assert at_once(msgspec.structs.replace(SMALL, row_group_bytes=99)) == BATCH_ROWS
 
 
 def test_files_of_other_writers_and_of_other_types_are_rewritten(

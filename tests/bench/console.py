@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lake_server import Lake, running_lake
 
+from lakehouse.console.rendering import prepare
 from tests.bench.long_journal import EVENTS, long_journal
 from tests.bench.report import circumstances, table, write_section
 
@@ -30,7 +31,8 @@ PAGES = {
     "most rows first": "/console/datasets?order=rows",
     "50 datasets as JSON": "/v1/catalog/list?limit=50",
     "the newest events": "/console/journal",
-    "events of a type among the newest 1,000": "/console/journal?type=dataset_registered",
+    "the newest events of a type": "/console/journal?type=dataset_registered",
+    "events of a type that 20,000 have not": "/console/journal?type=dataset_pinned",
     "events from the middle": f"/console/journal?before={EVENTS // 2}",
     "the newest events about a dataset": "/console/journal?dataset=Dataset_77",
     "an event": f"/console/event/{EVENTS // 2}",
@@ -39,6 +41,17 @@ PAGES = {
     "a folder of 11,000": "/console/storage?prefix=datasets%2F",
     "views": "/console/views",
 }
+
+COLD = {
+    "the first page": "/console/datasets",
+    "a folder of 11,000": "/console/storage?prefix=datasets%2F",
+    "the undo of an event, which is refused": f"/console/undo?seq={EVENTS - 10_000}",
+    "the undo of the last event": f"/console/undo?seq={EVENTS + 10}",
+    "as of an event": f"/console/datasets?as_of={EVENTS // 2 + 10_000}",
+    "as of the event before it": f"/console/datasets?as_of={EVENTS // 2 + 9_999}",
+    "as of 100 events later": f"/console/datasets?as_of={EVENTS // 2 + 10_100}",
+}
+"""Asked for once, in this order, by a process that has just started."""
 
 
 class Taken(NamedTuple):
@@ -53,7 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         bucket = Path(place) / "bucket"
         shutil.copytree(long_journal(), bucket)
-        found = _measured(bucket)
+        found, cold = _measured(bucket), _cold(bucket)
     rows = [
         [
             name,
@@ -63,12 +76,15 @@ def main() -> None:
         for name, each in found.items()
     ]
     shown = table(["what", "CPU, median", "elapsed, median"], rows)
+    once = [[name, f"{one.cpu_ms:.0f} ms", f"{one.wall_ms:.0f} ms"] for name, one in cold.items()]
+    shown_once = table(["for the first time after a start", "CPU", "elapsed"], once)
     text = (
         f"{EVENTS:,} events and then {DATASETS:,} datasets more, {ROUNDS} rounds, a connection each. CPU is "
-        f"that of the process, with the client in it.\n\n{shown}"
+        f"that of the process, with the client in it.\n\n{shown}\n\n"
+        f"Once, each after the ones above it:\n\n{shown_once}"
     )
     write_section("Console", f"{circumstances('console')}\n\n{text}")
-    print(shown)
+    print(shown, shown_once, sep="\n\n")
 
 
 def _measured(bucket: Path) -> dict[str, list["Taken"]]:
@@ -79,6 +95,14 @@ def _measured(bucket: Path) -> dict[str, list["Taken"]]:
             for name, path in PAGES.items():
                 found[name].append(_taken(lake, path))
     return found
+
+
+def _cold(bucket: Path) -> dict[str, "Taken"]:
+    """The server of a test compiles no templates at its start; a served one does: here first of all."""
+    prepare()
+    with running_lake(bucket, queries=False) as lake:
+        assert lake.ask("GET", "/health").status == 200
+        return {name: _taken(lake, path) for name, path in COLD.items()}
 
 
 def _fill(lake: Lake) -> None:

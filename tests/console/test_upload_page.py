@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from console_browser import Visitor
+from console_browser import Visitor, tab, visiting
 from console_pages import HOSTILE
 from lake_server import Lake
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Browser, Locator, Route, expect
+from principals import principal
 
 Visit = Callable[..., AbstractContextManager[Visitor]]
 
@@ -139,3 +140,53 @@ def test_an_upload_is_cancelled(visit: Visit, lake: Lake) -> None:
         )
         expect(visitor.page.get_by_role("button", name="Load", exact=True)).to_be_disabled()
     assert head(lake) == before
+
+
+def test_a_session_that_ended_loses_no_upload(browser: Browser, shut: Lake) -> None:
+    assert shut.token
+    with visiting(browser, shut) as visitor:
+        page = visitor.page
+        sign_in(visitor, shut.token)
+        visitor.open("/console/upload")
+        choose(visitor, [file("kept_file.csv", "a\n1\n")])
+        expect(page.locator("[data-part=state]")).to_have_text("1 row: ready to load")
+        page.context.clear_cookies()
+        page.get_by_label("Reason").fill("kept")
+        page.get_by_role("button", name="Load").click()
+        expect(page.locator("#outcome")).to_contain_text("The session has ended")
+        with page.context.expect_page() as opened:
+            page.get_by_role("link", name="Sign in in another tab").click()
+        opened.value.get_by_label("Token").fill(shut.token)
+        opened.value.get_by_role("button", name="Sign in").click()
+        opened.value.wait_for_url("**/console/datasets")
+        page.get_by_role("button", name="Load").click()
+        expect(page.get_by_text("Loaded with event")).to_be_visible()
+    event = shut.ask("GET", "/v1/catalog/history/kept_file").json["events"][0]
+    assert (event["actor"], event["reason"]) == ("ana", "kept")
+
+
+def test_another_principal_s_session_does_not_take_an_upload_over(
+    browser: Browser, shut: Lake
+) -> None:
+    assert shut.token
+    other = principal(shut, "bo", {"*": ["read", "write"]})
+    assert other.token
+    with visiting(browser, shut) as visitor:
+        page = visitor.page
+        sign_in(visitor, shut.token)
+        visitor.open("/console/upload")
+        choose(visitor, [file("not_taken.csv", "a\n1\n")])
+        expect(page.locator("[data-part=state]")).to_have_text("1 row: ready to load")
+        page.context.clear_cookies()
+        with tab(page.context, shut) as second:
+            sign_in(second, other.token)
+        page.get_by_role("button", name="Load").click()
+        expect(page.locator("#outcome")).to_contain_text("Stale form")
+    assert shut.ask("GET", "/v1/catalog/manifest/not_taken").status == 404
+
+
+def sign_in(visitor: Visitor, token: str) -> None:
+    visitor.open("/console/sign-in")
+    visitor.page.get_by_label("Token").fill(token)
+    visitor.page.get_by_role("button", name="Sign in").click()
+    visitor.page.wait_for_url("**/console/datasets")

@@ -2,16 +2,20 @@
 
 /** Sends requests with the form token of the page. */
 export class Api {
-  #token;
-
-  constructor(token) {
-    this.#token = token;
+  /**
+   * Send a request; the answer is returned whatever its status is. Throws TypeError if there is none.
+   * A request whose form token is of an earlier session is sent once more with that of the present one.
+   */
+  async send(method, path, body = undefined, options = {}) {
+    const answer = await this.#send(method, path, body, options);
+    if (answer.status !== 403) return answer;
+    const { code } = await answer.clone().json().catch(() => ({}));
+    return (await lakehouseSession.renewed(403, code)) ? this.#send(method, path, body, options) : answer;
   }
 
-  /** Send a request; the answer is returned whatever its status is. Throws TypeError if there is none. */
-  async send(method, path, body = undefined, { headers = {}, signal } = {}) {
+  #send(method, path, body, { headers = {}, signal } = {}) {
     const sent = { ...headers };
-    if (method !== "GET") sent["X-Form-Token"] = this.#token;
+    if (method !== "GET") sent["X-Form-Token"] = lakehouseSession.token;
     if (body !== undefined) sent["Content-Type"] = "application/json";
     return fetch(path, {
       method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body),

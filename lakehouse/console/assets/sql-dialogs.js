@@ -83,12 +83,13 @@ export class Dialogs {
   }
 
   /** Show a problem document in `host`: what happened, where, and what to do. */
-  showProblem(host, problem, place, message) {
+  showProblem(host, refused, place, message) {
+    const ended = lakehouseSession.hasEnded(refused), problem = lakehouseSession.explained(refused);
     const where = place === null ? [] : [element("p", { className: "where", textContent: `Line ${place.line}, column ${place.column}` })];
     host.replaceChildren(element("div", { className: "problem", role: "alert" },
       element("h2", { textContent: problem.title }), ...where,
-      element("pre", { textContent: visible(message ?? "") }),
-      element("p", { textContent: problem.hint ?? "" }),
+      element("pre", { textContent: visible((ended ? problem.detail : message) ?? "") }),
+      element("p", { textContent: problem.hint ?? "" }, ...(ended ? [" ", lakehouseSession.link()] : [])),
       element("p", { className: "quiet", textContent: `${problem.code} · request ${problem.request_id ?? "unknown"}` })));
   }
 }

@@ -34,7 +34,8 @@ const colours = HighlightStyle.define([
 
 /** Put an editor in place of `textarea`. `names` answers what can be completed; `run` runs the statement. */
 export function editorFor(textarea, { nonce, names, run, changed }) {
-  const runs = { key: "Mod-Enter", run: () => (run(), true) };
+  const close = completionKeymap.find((each) => each.key === "Escape");
+  const runs = { key: "Mod-Enter", run: (view) => (close.run(view), run(), true) };
   const view = new EditorView({
     state: EditorState.create({
       doc: textarea.value,

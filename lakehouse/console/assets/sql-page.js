@@ -21,7 +21,7 @@ const at = (id) => document.getElementById(id);
 class SqlPage {
   #state = stateOf(location.href);
   #run = null;
-  #api = new Api(document.body.dataset.formToken);
+  #api = new Api();
   #names = new Names(this.#api, form.dataset.views.split(" "), "profiled" in form.dataset);
 
   constructor() {

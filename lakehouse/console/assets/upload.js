@@ -4,7 +4,7 @@
 
 (() => {
   const root = document.getElementById("upload");
-  const token = document.body.dataset.formToken;
+  const session = globalThis.lakehouseSession;
   const cards = new Set();
   const loadForm = document.getElementById("load");
   const loadButton = document.getElementById("load-button");
@@ -39,7 +39,8 @@
   }
 
   // What an answer of the API says is wrong; text only.
-  function explanation(problem) {
+  function explanation(refused) {
+    const problem = session.explained(refused);
     const box = document.createDocumentFragment();
     box.append(element("strong", `${problem.title ?? "It failed"}. `), problem.detail ?? "");
     const rows = problem.errors ?? [];
@@ -53,6 +54,7 @@
       box.append(list);
     }
     if (problem.hint) box.append(element("p", problem.hint));
+    if (session.hasEnded(refused)) box.append(session.link());
     return box;
   }
 
@@ -120,14 +122,14 @@
       if (request) this.state("Cancelled. Nothing was changed.");
     }
 
-    send() {
+    send(again = false) {
       this.request?.abort();
       this.staged = null;
       this.problem(null);
       const request = new XMLHttpRequest();
       this.request = request;
       request.open("POST", `/v1/ingest?${this.query}`);
-      request.setRequestHeader("X-Form-Token", token);
+      request.setRequestHeader("X-Form-Token", session.token);
       request.setRequestHeader("Content-Type", "application/octet-stream");
       request.upload.addEventListener("progress", (sent) => {
         if (this.request !== request) return;
@@ -135,7 +137,7 @@
         this.part("progress").value = part;
         this.state(part < 1 ? `${Math.floor(part * 100)} % sent` : "Sent. The server reads the file.", true);
       });
-      request.addEventListener("load", () => this.request === request && this.answered(request));
+      request.addEventListener("load", () => this.request === request && this.answered(request, again));
       request.addEventListener("error", () => {
         if (this.request !== request) return;
         this.request = null;
@@ -147,13 +149,19 @@
       request.send(this.file);
     }
 
-    answered(request) {
-      this.request = null;
+    async answered(request, again) {
       let body;
       try {
         body = JSON.parse(request.responseText);
       } catch {
         body = { title: `Status ${request.status}`, detail: "The answer cannot be read." };
+      }
+      const renewed = !again && (await session.renewed(request.status, body.code).catch(() => false));
+      if (this.request !== request) return;
+      this.request = null;
+      if (renewed) {
+        this.send(true);
+        return;
       }
       if (request.status !== 200) {
         this.problem(explanation(body));
@@ -219,15 +227,16 @@
     return key.value;
   }
 
-  async function load() {
+  async function load(again = false) {
     const all = [...cards];
     const ids = all.map((card) => card.staged);
-    const headers = { "Content-Type": "application/json", "X-Form-Token": token, "Idempotency-Key": keyOf(ids) };
+    const headers = { "Content-Type": "application/json", "X-Form-Token": session.token, "Idempotency-Key": keyOf(ids) };
     const reason = document.getElementById("reason").value.trim();
     if (reason) headers["X-Change-Reason"] = encodeWords(reason);
     const body = JSON.stringify({ changes: ids.map((staged) => ({ op: "commit", staged })) });
     const answer = await fetch("/v1/catalog/transaction", { method: "POST", headers, body });
     const found = await answer.json();
+    if (!answer.ok && !again && (await session.renewed(answer.status, found.code))) return load(true);
     if (!answer.ok) {
       outcome.replaceChildren(element("div", "", explanation(found)));
       outcome.firstChild.className = "notice bad";

@@ -35,5 +35,6 @@ def rendered(reader: pa.RecordBatchReader, format_: str) -> Iterator[Piece]:
         connection.register("result", reader)
         types = [kind for _, kind, *_ in described]
         sql = exact_sql("FROM result", types, as_text(format_)) or "FROM result"
-        counted = Counted(connection.sql(sql).to_arrow_reader(_BATCH_ROWS))
+        reader = connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+        counted = Counted(reader.schema, reader)
         yield from document_of(format_)(result_columns(described), counted)

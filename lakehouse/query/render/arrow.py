@@ -20,6 +20,8 @@ _OWN_BUFFERS = ((pa.types.is_struct, 1), (pa.types.is_fixed_size_list, 1), (pa.t
 """How many of its buffers are a nested array's own, before its children's."""
 
 _LARGEST_DECIMAL = 10**38 - 1
+_FALSE = pa.scalar(0, pa.int8())
+"""Of bool8. Arrow takes as long to convert a number of Python as to compare 8,192 values."""
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 Batches = Iterator[pa.RecordBatch]
@@ -31,15 +33,18 @@ def plain_schema(schema: pa.Schema, names: tuple[str, ...]) -> pa.Schema:
     return pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
 
 
-def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return `batch` in the types of `schema`, which `plain_schema` made.
+def plain_batches(batches: Batches, given: pa.Schema, schema: pa.Schema) -> Batches:
+    """Yield batches of the schema `given` in the types of `schema`, which `plain_schema` made of it.
 
     Raises RefusedError `sql_error` for a HUGEINT of more than 38 digits.
     """
-    columns = [
-        _plain(column, kind) for column, kind in zip(batch.columns, schema.types, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    numbers, kinds = range(len(schema)), schema.types
+    converted = [number for number in numbers if given.field(number).type != kinds[number]]
+    for batch in batches:
+        columns = [batch.column(number) for number in numbers]
+        for number in converted:
+            columns[number] = _plain(columns[number], kinds[number])
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def arrow_pieces(
@@ -169,7 +174,7 @@ def _plain_extension(array: Array, kind: pa.DataType) -> Array:
     storage = array.storage
     if extension_name(array.type) == "hugeint":
         return _within_38_digits(hugeint_decimals(storage))
-    return pc.not_equal(storage, 0) if pa.types.is_boolean(kind) else _plain(storage, kind)
+    return pc.not_equal(storage, _FALSE) if pa.types.is_boolean(kind) else _plain(storage, kind)
 
 
 def _within_38_digits(decimals: Array) -> Array:

@@ -32,16 +32,17 @@ class Counted:
 
     def __init__(
         self,
-        reader: pa.RecordBatchReader,
+        schema: pa.Schema,
+        batches: Batches,
         render_json: RenderAll = lambda batches, render: map(render, batches),
     ) -> None:
         self.render_json = render_json
-        self.schema = reader.schema
+        self.schema = schema
         self.row_count = 0
-        self._reader = reader
+        self._batches = batches
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        for batch in self._reader:
+        for batch in self._batches:
             self.row_count += batch.num_rows
             yield batch
 
@@ -93,7 +94,7 @@ def parquet_document(columns: Columns, reader: Counted) -> Iterator[bytes]:
 def rows_document(columns: Columns, reader: Counted) -> Iterator[Piece]:
     """Yield an Arrow IPC stream of compressed batches, each of at most 16 MiB of values or one row."""
     schema = arrow.plain_schema(reader.schema, tuple(column.name for column in columns))
-    plain = (arrow.plain_batch(batch, schema) for batch in _bounded(reader))
+    plain = arrow.plain_batches(_bounded(reader), reader.schema, schema)
     return arrow.arrow_pieces(schema, plain, "lz4")
 
 
@@ -115,7 +116,8 @@ def document_of(name: str) -> Document:
 
 
 def _plain(reader: Counted, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    return (arrow.plain_batch(batch, schema) for batch in reader if batch.num_rows)
+    filled = (batch for batch in reader if batch.num_rows)
+    return arrow.plain_batches(filled, reader.schema, schema)
 
 
 def _bounded(batches: Batches) -> Iterator[pa.RecordBatch]:

@@ -3,10 +3,11 @@
 Owns how DuckDB is called. Must never judge a statement or send anything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from lakehouse.domain.errors import RefusedError
 from lakehouse.query.messages import Column
@@ -43,8 +44,12 @@ def document(
     params: Any,
     format_: str = "json",
     json_writer: Cursor | None = None,
+    batches_of: Callable[[pa.RecordBatchReader], Iterable[pa.RecordBatch]] = iter,
 ) -> tuple[tuple[Column, ...], Iterator[Piece], Counted]:
-    """Run `sql` and return its columns and the document of its rows, made and counted as it is read."""
+    """Run `sql` and return its columns and the document of its rows, made and counted as it is read.
+
+    `batches_of` reads the batches.
+    """
     result = _submit(cursor, sql, params)
     described = result.description
     columns = result_columns(described)
@@ -56,7 +61,8 @@ def document(
         result.close()
         result = _submit(cursor, exact, params)
     reader = result.arrow_reader()
-    counted = Counted(reader, BulkJson(json_writer).pieces) if json_writer else Counted(reader)
+    source = reader.schema, batches_of(reader)
+    counted = Counted(*source, BulkJson(json_writer).pieces) if json_writer else Counted(*source)
     return columns, document_of(format_)(columns, counted), counted
 
 

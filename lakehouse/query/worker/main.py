@@ -20,6 +20,7 @@ from lakehouse.query.worker.inbox import Inbox
 from lakehouse.query.worker.objects.blocks import ObjectBlocks
 from lakehouse.query.worker.objects.files import ObjectFiles
 from lakehouse.query.worker.objects.read_ahead import ReadAhead
+from lakehouse.query.worker.outbox import Outbox
 from lakehouse.query.worker.sandbox import (
     locked_connections,
     parser_connection,
@@ -46,11 +47,11 @@ def main() -> None:
     blocks = ObjectBlocks(socket.socket(fileno=objects), inbox)
     limit_memory(configure.address_space_bytes)
     connections = locked_connections(configure, ObjectFiles(blocks)), parser_connection()
-    memory = SharedMemory(shared)
+    outbox = Outbox(channel, inbox, SharedMemory(shared))
     ahead = ReadAhead(blocks)
-    worker = Worker(configure, *connections, inbox, channel, memory, blocks, growth, ahead)
+    worker = Worker(configure, *connections, inbox, outbox, blocks, growth, ahead)
     growth.begin()
-    worker.send(Ready(confinement))
+    outbox.send(Ready(confinement))
     try:
         for ask in inbox.asks():
             if not worker.serve(ask):

@@ -3,30 +3,24 @@
 While it runs, the catalogue has the views that the statement names, and no other with rows.
 """
 
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 
 import duckdb
 import msgspec
 import pyarrow as pa
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.framing import frame_into, send_data
 from lakehouse.query.messages import (
     Ask,
     Configure,
     Done,
-    FromWorker,
     Need,
     QueryFailed,
     Reads,
     RowSearch,
-    SharedChunk,
-    Started,
     Views,
     Whole,
 )
@@ -35,10 +29,9 @@ from lakehouse.query.policy.known_statements import KnownStatements
 from lakehouse.query.policy.statement import Statement, located
 from lakehouse.query.relations import inner_name
 from lakehouse.query.render import schema_only
-from lakehouse.query.render.documents import Piece
 from lakehouse.query.render.formats import SCHEMA
-from lakehouse.query.shared_memory import LEAST_BYTES, SLOT_BYTES, SharedMemory
 from lakehouse.query.worker import defined_views, row_search
+from lakehouse.query.worker.batch_thread import BatchesAhead, BatchThread
 from lakehouse.query.worker.error_scrubber import (
     Scrubber,
     about_view,
@@ -46,12 +39,13 @@ from lakehouse.query.worker.error_scrubber import (
     refusal,
     scrubber,
 )
-from lakehouse.query.worker.execution import BATCH_ROWS, METRICS, document
+from lakehouse.query.worker.execution import METRICS, document
 from lakehouse.query.worker.growth import Growth
 from lakehouse.query.worker.inbox import Inbox, Interrupted
 from lakehouse.query.worker.named_relations import plain_names, reads_of_statement
 from lakehouse.query.worker.objects.blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.objects.read_ahead import ReadAhead
+from lakehouse.query.worker.outbox import Outbox
 from lakehouse.query.worker.parameters import values
 from lakehouse.query.worker.sandbox import Connections
 from lakehouse.query.worker.stand_ins import stand_ins
@@ -74,40 +68,19 @@ Cursor = duckdb.DuckDBPyConnection
 
 
 class Worker(msgspec.Struct):
-    """The parts of a worker process: its inbox, its outputs, its DuckDB connections."""
+    """The parts of a worker process: its inbox, its outbox, its DuckDB connections."""
 
     configure: Configure
     connections: Connections
     parser: duckdb.DuckDBPyConnection
     inbox: Inbox
-    channel: socket.socket
-    shared: SharedMemory
+    outbox: Outbox
     objects: ObjectBlocks
     growth: Growth
     ahead: ReadAhead
     catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
     statements: KnownStatements = msgspec.field(default_factory=KnownStatements)
-    frames: bytearray = msgspec.field(default_factory=bytearray)
-    """The buffer of outgoing messages, reused because new memory costs a page fault for each page."""
-
-    def send(self, *messages: FromWorker) -> None:
-        """Blocks while the engine does not read; this is the back-pressure."""
-        self.frames.clear()
-        for message in messages:
-            frame_into(self.frames, message)
-        self.channel.sendall(self.frames)
-
-    def send_data(self, number: int, data: Piece) -> None:
-        """Send a part of query `number`'s document, at most SLOT_BYTES. Blocks like `send`.
-
-        Raises Interrupted when the query is cancelled meanwhile.
-        """
-        if len(data) < LEAST_BYTES:
-            send_data(self.channel, data)
-            return
-        slot = self.inbox.slot(number)
-        self.shared.write(slot, data)
-        self.send(SharedChunk(slot, len(data)))
+    thread: BatchThread = msgspec.field(default_factory=BatchThread)
 
     def serve(self, ask: Ask) -> bool:
         """Answer one query. Returns whether this process may be asked again."""
@@ -124,7 +97,7 @@ class Worker(msgspec.Struct):
             outcome = msgspec.structs.replace(refused, broken=_is_broken(outcome))
         if not isinstance(outcome, QueryFailed) and self.growth.is_too_large():
             outcome = msgspec.structs.replace(outcome, spent=True)
-        self.send(outcome)
+        self.outbox.send(outcome)
         self.growth.ended(time.monotonic() - began_s)
         return not (isinstance(outcome, QueryFailed) and outcome.broken)
 
@@ -219,7 +192,7 @@ class Worker(msgspec.Struct):
         def fetch(names: frozenset[str]) -> Mapping[str, View]:
             if names <= ask.likely.keys():
                 return {name: ask.likely[name] for name in names}
-            self.send(Need(names, False))
+            self.outbox.send(Need(names, False))
             return self.inbox.views(ask.number).named
 
         return fetch
@@ -231,7 +204,7 @@ class Worker(msgspec.Struct):
         if reads.names <= ask.likely.keys() and not reads.listing:
             views = Views(ask.number, {name: ask.likely[name] for name in reads.names})
         else:
-            self.send(Need(reads.names, reads.listing))
+            self.outbox.send(Need(reads.names, reads.listing))
             views = self.inbox.views(ask.number)
         if missing := sorted(
             allowed.relations - (views.named.keys() & plain_names(allowed)),
@@ -282,16 +255,11 @@ class Worker(msgspec.Struct):
                 lambda sql, given: document(cursor, sql, given, SCHEMA)[:2],
             )
             return Whole(schema[0], reads, schema[1], 0)
-        columns, pieces, counted = document(cursor, statement.sql, params, ask.format, self.parser)
-        first = bytes(next(pieces, b""))
-        if counted.row_count < BATCH_ROWS:  # that was all, so the rest is but the document's end
-            first += b"".join(pieces)
-            if len(first) <= SLOT_BYTES:
-                return Whole(columns, reads, first, counted.row_count)
-        self.send(Started(columns, reads))
-        for data in chain.from_iterable(map(_parts, chain((first,), pieces))):
-            self.send_data(ask.number, data)
-        return Done(counted.row_count)
+        run = partial(document, cursor, statement.sql, params, ask.format, self.parser)
+        if self.configure.threads == 1:  # each core has a query of its own
+            return self.outbox.send_document(ask.number, reads, *run())
+        with BatchesAhead(self.thread, cursor) as ahead:
+            return self.outbox.send_document(ask.number, reads, *run(ahead.batches))
 
 
 def _stated(statement: Statement | Refused) -> Statement:
@@ -332,9 +300,3 @@ def _no_table(name: str, statement: Statement) -> Refused:
         )
     where = located(statement.body, statement.allowed.locations[name])
     return Refused("sql_error", f"Catalog Error: Table with name {name} does not exist!\n\n{where}")
-
-
-def _parts(piece: Piece) -> Iterator[Piece]:
-    whole = memoryview(piece)
-    for start in range(0, len(whole), SLOT_BYTES):
-        yield whole[start : start + SLOT_BYTES]

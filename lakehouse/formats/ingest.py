@@ -17,7 +17,8 @@ def ingest_file(request: ReadRequest) -> Parsed | Refused:
     Refused with `empty_csv`, `malformed_csv`, `malformed_ndjson`, `malformed_parquet`,
     `malformed_encoding`, `too_large`, `unsupported_media_type`, `value_does_not_fit`, `too_few_rows`, and
     `invalid_request` for an option that the format does not have or a column that is not there.
-    A refusal leaves no Parquet behind. Same bytes and options give the same Parquet bytes.
+    Raises LargeRecordError as `request.limits` say. A refusal leaves no Parquet behind.
+    Same bytes and options give the same Parquet bytes.
     """
     options = request.options
     file_format = FILE_FORMATS[options.format]

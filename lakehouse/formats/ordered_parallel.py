@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -15,16 +16,16 @@ B = TypeVar("B")
 
 
 class ByteBudget:
-    """Bytes that may be worked on ahead of use, by all who share the budget. Thread-safe."""
+    """Bytes that may be held by all who share the budget. Thread-safe; nobody ever waits for some."""
 
     def __init__(self, size_bytes: int) -> None:
         self._left = size_bytes
         self._lock = threading.Lock()
 
-    def take(self, size_bytes: int) -> bool:
-        """Take so many bytes, if as many are left. Never waits."""
+    def take(self, size_bytes: int, leaving: int = 0) -> bool:
+        """Take so many bytes, if as many are left and `leaving` more."""
         with self._lock:
-            if size_bytes > self._left:
+            if size_bytes + leaving > self._left:
                 return False
             self._left -= size_bytes
             return True
@@ -33,6 +34,41 @@ class ByteBudget:
         """Return bytes that were taken."""
         with self._lock:
             self._left += size_bytes
+
+    @contextmanager
+    def share(self, most_bytes: int, leaving: int) -> Iterator["BudgetShare"]:
+        """Bytes of one user, at most `most_bytes`, all returned when the context ends.
+
+        They are taken only while `leaving` more are left, for others.
+        """
+        share = BudgetShare(self, most_bytes, leaving)
+        try:
+            yield share
+        finally:
+            share.give_back(share.taken)
+
+
+class BudgetShare:
+    """What one user has taken of a budget. For one thread at a time."""
+
+    def __init__(self, budget: ByteBudget, most_bytes: int, leaving: int) -> None:
+        self.taken = 0
+        self._budget = budget
+        self._most_bytes = most_bytes
+        self._leaving = leaving
+
+    def take(self, size_bytes: int) -> bool:
+        """Take so many bytes, if the share and the budget have as many left."""
+        within = self.taken + size_bytes <= self._most_bytes
+        if not within or not self._budget.take(size_bytes, self._leaving):
+            return False
+        self.taken += size_bytes
+        return True
+
+    def give_back(self, size_bytes: int) -> None:
+        """Return bytes that were taken."""
+        self.taken -= size_bytes
+        self._budget.give_back(size_bytes)
 
 
 def ordered_parallel_map(

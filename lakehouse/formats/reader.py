@@ -11,7 +11,7 @@ import msgspec
 
 from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
-from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits
+from lakehouse.formats.limits import SHARED_BYTES, IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.formats.parquet.writer import ParquetFile
@@ -24,7 +24,8 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One file to read, and what it is read under.
 
     `work_dir` makes the directory that the Parquet goes into; it is called only when one is needed.
-    `budget` bounds what is decoded ahead of use; requests that share one are bounded together.
+    `budget` bounds what is decoded ahead of use and kept between two readings; requests
+    that share one are bounded together.
     `on_progress` gets the number of rows written so far, from any thread.
     """
 
@@ -34,7 +35,7 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
     contract: Contract | None
     work_dir: Callable[[], Path]
     limits: IngestLimits
-    budget: ByteBudget = msgspec.field(default_factory=lambda: ByteBudget(AHEAD_BYTES))
+    budget: ByteBudget = msgspec.field(default_factory=lambda: ByteBudget(SHARED_BYTES))
     on_progress: ProgressCallback = ignore_progress
     explains: bool = False
     """Whether to say why each column has its type."""
@@ -70,7 +71,7 @@ class Reader(Protocol):
         """The rows of the file as Parquet, each column that fits the contract in its type.
 
         Same bytes, options and contract give the same Parquet bytes. Raises RefusedError: then no
-        Parquet is left behind.
+        Parquet is left behind; LargeRecordError as `request.limits` say.
         """
 
 

@@ -16,3 +16,10 @@ def refuse_huge_pages() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
+
+
+def return_free_memory() -> None:
+    """Give what the allocator holds and nobody uses back to the operating system, where it can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -46,6 +46,7 @@ from lakehouse.service.iceberg.appends import IcebergAppends
 from lakehouse.service.iceberg.use_case import IcebergCatalog
 from lakehouse.service.iceberg.vending import NO_VENDING, Vending
 from lakehouse.service.index.entity_chains import EntityChains
+from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.quarantine import Quarantine
 from lakehouse.service.ingest.rejections import Rejections
 from lakehouse.service.ingest.replaced_rows import RowReplacement
@@ -173,9 +174,9 @@ class Service:
         self._puts = Limiter(limits.puts, "PUT", retry_after_s=5)
         self._ingests = Limiter(limits.ingests, "ingest", retry_after_s=5)
         self.storage = Storage(node, self.objects, pool, spool_dir, limits.object_bytes, self._puts)
-        reading = IngestLimits(decoded_bytes=limits.upload_bytes)
+        memory = IngestMemory(limits.upload_bytes)
         replacement = RowReplacement(
-            node, resources.engine, pool, self._finder, reading, self._turns
+            node, resources.engine, pool, self._finder, memory, self._turns
         )
         self.ingest = Ingest(
             node,
@@ -183,13 +184,14 @@ class Service:
             pool,
             resources.lane,
             spool_dir,
-            limits.upload_bytes,
+            memory,
             self._rejections,
             self._ingests,
             replacement,
             self.quotas,
         )
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
+        reading = IngestLimits(decoded_bytes=limits.upload_bytes)
         workshop = Workshop(node, self.objects, self.sql, pool, spool_dir, reading, replacement)
         derivations = Limiter(limits.derivations, "derivation", retry_after_s=5)
         self.derivations = Derivations(workshop, derivations)

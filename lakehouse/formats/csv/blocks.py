@@ -68,7 +68,7 @@ def blocks(
 ) -> Iterator[Block]:
     """Cut `chunks` at ends of records; a record beyond `limits.record_bytes` is malformed.
 
-    The records do not depend on the chunks; where blocks end does.
+    Raises LargeRecordError as `limits` says. The records do not depend on the chunks; where blocks end does.
     """
     rest, fresh, start = b"", b"", 0
     for chunk in chunks:
@@ -88,6 +88,7 @@ def blocks(
             return
         if len(rest) > limits.record_bytes:
             raise _too_long(Block(rest, line_of, start), dialect, limits)
+        limits.check_large(len(rest))
     yield from _last(Block(rest + fresh, line_of, start), dialect)
 
 

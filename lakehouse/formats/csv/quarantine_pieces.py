@@ -78,6 +78,8 @@ class Pieces:
             stop = self._known_stop(final=chunk is None)
             if not stop and len(self._rest) > limit:
                 raise malformed(self._line, f"a line of more than {limit} bytes")
+            if not stop:
+                self._limits.check_large(len(self._rest))
         return stop
 
     def _known_stop(self, *, final: bool) -> int:

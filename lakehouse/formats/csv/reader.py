@@ -23,8 +23,9 @@ from lakehouse.formats.csv.quarantine_filter import filter_bad_rows
 from lakehouse.formats.csv.recognition import HEAD_BYTES, refuse_other_files
 from lakehouse.formats.csv.survey import ReadBlock, survey
 from lakehouse.formats.csv.text_reader import TextReader
+from lakehouse.formats.limits import AHEAD_BYTES
 from lakehouse.formats.options import REJECT
-from lakehouse.formats.ordered_parallel import ordered_parallel_map
+from lakehouse.formats.ordered_parallel import BudgetShare, ordered_parallel_map
 from lakehouse.formats.parquet.writer import arrow_schema, typed, write_parquet
 from lakehouse.formats.quarantine import Quarantined
 from lakehouse.formats.reader import Parsed, ReadRequest
@@ -95,6 +96,11 @@ def _binding(contract: Contract | None) -> Contract | None:
 
 
 def _read(request: ReadRequest) -> Parsed:
+    with request.budget.share(request.limits.kept_bytes, AHEAD_BYTES) as kept:
+        return _read_keeping(request, kept)
+
+
+def _read_keeping(request: ReadRequest, kept: BudgetShare) -> Parsed:
     options, limits, contract = request.options, request.limits, request.contract
     text = partial(request.text, options.encoding)
     line_of = LineCount(text).at
@@ -107,7 +113,7 @@ def _read(request: ReadRequest) -> Parsed:
     reader = TextReader(dialect, header.names, options.null_tokens, limits)
     evidence = TypeEvidence() if request.explains else None
     with ThreadPoolExecutor(limits.threads) as pool:
-        surveyed = survey(rows, reader, wanted, forced, pool, request.budget, evidence)
+        surveyed = survey(rows, reader, wanted, forced, pool, request.budget, kept, evidence)
         columns = written_columns(header, surveyed, goals, contract, options)
         reasons = type_reasons(columns, header, surveyed, goals, evidence) if evidence else ()
         misfits = {header.names[index]: line for index, line in surveyed.lines.items()}
@@ -118,7 +124,7 @@ def _read(request: ReadRequest) -> Parsed:
         # What is kept is freed as it is written: a file read twice then takes no more memory.
         del surveyed
         ranges = [each for each in known if isinstance(each, BlockRange)]
-        again = _again(known, reread_blocks(text(), ranges, line_of))
+        again = _again(known, reread_blocks(text(), ranges, line_of), kept)
         batches = ordered_parallel_map(
             pool, output.rows, again, limits.threads, request.budget, _size_bytes
         )
@@ -137,12 +143,16 @@ def _read(request: ReadRequest) -> Parsed:
 
 
 def _again(
-    known: deque[ReadBlock | BlockRange], reread: Iterator[Block]
+    known: deque[ReadBlock | BlockRange], reread: Iterator[Block], kept: BudgetShare
 ) -> Iterator[ReadBlock | Block]:
     """Every block, in file order: the rows kept of it, or its bytes once more. Empties `known`."""
     while known:
         each = known.popleft()
-        yield each if isinstance(each, ReadBlock) else next(reread)
+        if isinstance(each, ReadBlock):
+            kept.give_back(each.kept_bytes)
+            yield each
+        else:
+            yield next(reread)
 
 
 def _size_bytes(block: ReadBlock | Block) -> int:

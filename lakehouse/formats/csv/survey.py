@@ -15,7 +15,7 @@ import pyarrow as pa
 from lakehouse.formats.csv.blocks import Block, BlockRange
 from lakehouse.formats.csv.text_reader import TextReader
 from lakehouse.formats.inference import TypeCandidates, merge, misfits, narrow, no_values
-from lakehouse.formats.ordered_parallel import ByteBudget, ordered_parallel_map
+from lakehouse.formats.ordered_parallel import BudgetShare, ByteBudget, ordered_parallel_map
 from lakehouse.formats.reasons.values import TypeEvidence
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.stored_types import ROUNDED_DOUBLE, rounded_count, type_label
@@ -30,6 +30,8 @@ class ReadBlock(msgspec.Struct, frozen=True):
 
     range: BlockRange
     rows: pa.RecordBatch
+    kept_bytes: int
+    """What the rows take in memory."""
 
     def is_lossless_as(self, types: Sequence[str]) -> bool:
         """Whether the rows can become these types, which hold for their text, without the text."""
@@ -43,8 +45,8 @@ class Survey(msgspec.Struct, frozen=True):
     """What a whole file holds; `lines` maps a column's index to its first misfit's line, `rounded`
     to the number of its values that become other numbers.
 
-    `blocks` are the rows of the file's first blocks and the places of those that follow, to be
-    read once more.
+    `blocks` are the rows of those blocks that could be kept, and the places of the others, to be read
+    once more.
     """
 
     candidates: TypeCandidates
@@ -61,9 +63,8 @@ class Survey(msgspec.Struct, frozen=True):
 
     def is_small(self, size_bytes: int) -> bool:
         """Whether all of the file's rows are kept, in at most `size_bytes`."""
-        kept = [block.rows for block in self.blocks if isinstance(block, ReadBlock)]
-        room_bytes = sum(rows.get_total_buffer_size() for rows in kept)
-        return len(kept) == len(self.blocks) and room_bytes <= size_bytes
+        kept = [block.kept_bytes for block in self.blocks if isinstance(block, ReadBlock)]
+        return len(kept) == len(self.blocks) and sum(kept) <= size_bytes
 
 
 class _Read(msgspec.Struct, frozen=True):
@@ -82,17 +83,19 @@ def survey(
     forced: frozenset[int],
     pool: Executor,
     budget: ByteBudget,
+    kept: BudgetShare,
     evidence: TypeEvidence | None = None,
 ) -> Survey:
     """Read every block, and fold the types that it allows into the candidates.
 
-    `wanted` names the type that each column's values are held against, None where there is none.
+    Blocks' rows are kept as far as `kept` allows. `wanted` names the type that each column's values
+    are held against, None where there is none.
     `evidence` takes the values that decide the types.
     Raises RefusedError `malformed_csv`, and `value_does_not_fit` for a column in `forced`.
     """
     candidates, lines = no_values(len(reader.names)), dict[int, int]()
     rounded = Counter[int]()
-    found, room = list[ReadBlock | BlockRange](), reader.limits.kept_bytes
+    found = list[ReadBlock | BlockRange]()
 
     def read(block: Block) -> _Read:
         before = candidates
@@ -113,9 +116,8 @@ def survey(
             lines_of = partial(reader.lines_of, done.block)
             evidence.add(done.text, candidates, done.candidates, lines_of)
         candidates = merge(candidates, done.candidates)
-        room -= done.rows.get_total_buffer_size()
-        where = done.block.range()
-        found.append(ReadBlock(where, done.rows) if room >= 0 else where)
+        where, size_bytes = done.block.range(), done.rows.get_total_buffer_size()
+        found.append(ReadBlock(where, done.rows, size_bytes) if kept.take(size_bytes) else where)
     return Survey(candidates, lines, +rounded, tuple(found))
 
 

@@ -77,7 +77,7 @@ def compact(value: Any) -> str:
 
 
 def _blocks(chunks: Iterable[bytes], limits: IngestLimits) -> Iterator[bytes]:
-    """The text cut after newlines; the last block may lack one."""
+    """The text cut after newlines; the last block may lack one. Raises LargeRecordError."""
     rest: list[bytes] = []
     size = 0
     for chunk in chunks:
@@ -92,6 +92,7 @@ def _blocks(chunks: Iterable[bytes], limits: IngestLimits) -> Iterator[bytes]:
             if size > limits.record_bytes:
                 detail = f"a line of more than {limits.record_bytes} bytes"
                 raise refusal("malformed_ndjson", detail)
+            limits.check_large(size)
     yield b"".join(rest)
 
 

@@ -4,14 +4,12 @@ Does the steps that a decision asks for. Must never decide which step comes next
 """
 
 from concurrent.futures import Executor
-from functools import partial
 from typing import assert_never
 
 import msgspec
 
 from journal.bucket.keys import dataset_blob, object_blob
 from journal.events import Object
-from journal.threads import in_thread
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, IngestDataset, Table
 from lakehouse.domain.decision import DataStep
@@ -19,15 +17,14 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.ingest import ingest_file
-from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import QUARANTINE, REJECT, Options
-from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract, SchemaPolicy
 from lakehouse.process.spool import Spooled, full_disk_refused
 from lakehouse.service.changes import mint
 from lakehouse.service.ingest.contracts import present_contract
+from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.prefetch import Prefetch
 from lakehouse.service.ingest.replaced_rows import ReplacedRows
@@ -45,8 +42,7 @@ class IngestJob:
         node: Node,
         objects: VerifiedObjects,
         pool: Executor,
-        limits: IngestLimits,
-        budget: ByteBudget,
+        memory: IngestMemory,
         plan: IngestPlan,
         file: Spooled,
         work_dir: WorkDir,
@@ -63,8 +59,7 @@ class IngestJob:
         self._explains = explains or dry_run
         self._objects = objects
         self._pool = pool
-        self._limits = limits
-        self._budget = budget
+        self._memory = memory
         self._plan = plan
         self._file = file
         self._work_dir = work_dir
@@ -141,14 +136,20 @@ class IngestJob:
                 contract = msgspec.structs.replace(contract, policy=SchemaPolicy.COMPARE)
         self._request = request = self._read_request(options, contract)
         with full_disk_refused():
-            parsed = None
-            if self._ahead is not None:
-                parsed = await self._ahead.end(options, contract, explains=self._explains)
-            if parsed is None:
-                parsed = await in_thread(self._pool, partial(ingest_file, request))
+            parsed = await self._parsed(request)
         if isinstance(parsed, Refused):
             raise RefusedError(parsed)
         return parsed
+
+    async def _parsed(self, request: ReadRequest) -> Parsed | Refused:
+        if self._ahead is not None:
+            under = (request.options, request.contract)
+            read = await self._ahead.end(*under, explains=request.explains)
+            if read is not None:
+                return read
+            if self._ahead.is_large:
+                return await self._memory.read_in_turn(self._pool, ingest_file, request)
+        return await self._memory.read(self._pool, ingest_file, request)
 
     def _read_request(self, options: Options, contract: Contract | None) -> ReadRequest:
         return ReadRequest(
@@ -157,8 +158,8 @@ class IngestJob:
             options=options,
             contract=contract,
             work_dir=self._work_dir.fresh,
-            limits=self._limits,
-            budget=self._budget,
+            limits=self._memory.limits,
+            budget=self._memory.budget,
             on_progress=self._reached,
             explains=self._explains,
         )

@@ -15,13 +15,13 @@ from journal.threads import in_thread, over
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.ingest import ingest_file
-from lakehouse.formats.limits import IngestLimits
+from lakehouse.formats.limits import LargeRecordError
 from lakehouse.formats.options import Options
-from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Contract
 from lakehouse.process.growing_file import GrowingFile
 from lakehouse.service.ingest.contracts import contract_of, needs_exact
+from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from projections import catalog
@@ -39,7 +39,9 @@ class Prefetch:
         self._work = work
         self._file: GrowingFile | None = None
         self._under: tuple[Options, Contract | None, bool] | None = None
-        self._task: asyncio.Task[Parsed | Refused] | None = None
+        self._task: asyncio.Task[Parsed | Refused | None] | None = None
+        self.is_large = False
+        """Whether a large record ended the reading."""
 
     def begin(self, plan: IngestPlan, file: GrowingFile, *, explains: bool) -> None:
         """Begin to read `file`, if a thread is free and the contract is known at once.
@@ -57,13 +59,18 @@ class Prefetch:
     async def end(
         self, options: Options, contract: Contract | None, *, explains: bool
     ) -> Parsed | Refused | None:
-        """What was read of the complete file; None if it was read under others. Call this once."""
+        """What was read of the complete file; None if it was read under others. Call this once.
+
+        Also None if it has a large record: it `is_large`, and is to be read in turn.
+        """
         under = (options, contract, explains)
         if self._task is None or self._file is None or self._under != under:
             return None
         self._under = None
         self._file.end()
-        return await asyncio.shield(self._task)
+        read = await asyncio.shield(self._task)
+        self.is_large = read is None
+        return read
 
     async def give_up(self) -> None:
         """Stop, unless it was ended, and wait until the thread has stopped."""
@@ -82,15 +89,13 @@ class Prefetcher:
         node: Node,
         pool: Executor,
         spool_dir: Path,
-        limits: IngestLimits,
-        budget: ByteBudget,
+        memory: IngestMemory,
     ) -> None:
         self.node = node
         self.taken = 0
         self._pool = pool
         self._spool_dir = spool_dir
-        self._limits = limits
-        self._budget = budget
+        self._memory = memory
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Prefetch]:
@@ -110,8 +115,11 @@ class Prefetcher:
         work: WorkDir,
         *,
         explains: bool,
-    ) -> Parsed | Refused:
-        """Read `file` in a thread, which counts as taken for as long as that takes."""
+    ) -> Parsed | Refused | None:
+        """Read `file` in a thread, which counts as taken for as long as that takes.
+
+        None if it has a large record.
+        """
         self.taken += 1
         try:
             request = ReadRequest(
@@ -120,10 +128,12 @@ class Prefetcher:
                 options=plan.options,
                 contract=contract,
                 work_dir=work.fresh,
-                limits=self._limits,
-                budget=self._budget,
+                limits=self._memory.limits,
+                budget=self._memory.budget,
                 explains=explains,
             )
             return await in_thread(self._pool, partial(ingest_file, request))
+        except LargeRecordError:
+            return None
         finally:
             self.taken -= 1

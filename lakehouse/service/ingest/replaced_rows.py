@@ -13,11 +13,11 @@ import msgspec
 from journal.slot import format_at
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import IngestDataset, Rewritten
-from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.query.engine import QueryEngine
 from lakehouse.query.messages import RowSearch
 from lakehouse.service.caller import Caller
+from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.row_checks import RowChecks
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.rows.finder import KeyRows, RowFinder
@@ -32,7 +32,7 @@ class RowReplacement(msgspec.Struct, frozen=True):
     engine: QueryEngine
     pool: Executor
     finder: RowFinder
-    limits: IngestLimits
+    memory: IngestMemory
     turns: RowTurns
 
     @asynccontextmanager
@@ -43,10 +43,11 @@ class RowReplacement(msgspec.Struct, frozen=True):
         # What was acknowledged before this request, by any process, is there to be found.
         await self.node.refresh()
         finder = self.finder.for_caller(caller)
-        rewrites = ObjectRewrites(*(self.node, finder, self.limits, place), dry_run=dry_run)
+        rewrites = ObjectRewrites(*(self.node, finder, self.memory.limits, place), dry_run=dry_run)
         async with AsyncExitStack() as stack:
             yield ReplacedRows(
-                *(self.engine, self.pool, caller, rewrites, format_at(self.node.clock.now())),
+                *(self.engine, self.pool, self.memory, caller, rewrites),
+                format_at(self.node.clock.now()),
                 lambda: stack.enter_async_context(self.turns.turn(name)),
             )
 
@@ -61,6 +62,7 @@ class ReplacedRows:
         self,
         engine: QueryEngine,
         pool: Executor,
+        memory: IngestMemory,
         caller: Caller,
         rewrites: ObjectRewrites,
         now: str,
@@ -68,6 +70,7 @@ class ReplacedRows:
     ) -> None:
         self._engine = engine
         self._pool = pool
+        self._memory = memory
         self._caller = caller
         self._rewrites = rewrites
         self._now = now
@@ -89,7 +92,9 @@ class ReplacedRows:
             raise ValueError(f"the mode {command.mode} replaces no single rows")
         search = RowSearch(statement.where or "", self._now, key=statement.key)
         if self._checked is not parsed:
-            checks = RowChecks(self._engine, self._pool, self._caller, parsed, request)
+            checks = RowChecks(
+                *(self._engine, self._pool, self._memory, self._caller, parsed, request)
+            )
             await checks.refuse(search)
             self._checked = parsed
         if not self._has_turn:

@@ -6,11 +6,9 @@ read a dataset's rows.
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from functools import partial
 
 import msgspec
 
-from journal.threads import in_thread
 from lakehouse.api.sql import SqlResult
 from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.formats.file_formats import FILE_FORMATS
@@ -19,6 +17,7 @@ from lakehouse.formats.schema import Column
 from lakehouse.query.engine import Query, QueryEngine
 from lakehouse.query.messages import RowSearch
 from lakehouse.service.caller import Caller
+from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.rows.file_objects import FileObjects
 from projections.view_sql.datasets import OBJECT_COLUMN, ROW_COLUMN, View, quoted
 
@@ -42,6 +41,7 @@ class RowChecks:
         self,
         engine: QueryEngine,
         pool: Executor,
+        memory: IngestMemory,
         caller: Caller,
         parsed: Parsed,
         request: ReadRequest,
@@ -49,6 +49,7 @@ class RowChecks:
         self._engine = engine
         self._principal = caller.principal or ""
         self._pool = pool
+        self._memory = memory
         self._parsed = parsed
         self._request = request
         self._objects = FileObjects(parsed.files, pool)
@@ -169,8 +170,12 @@ class RowChecks:
             starts.append(before)
             before += file.row_count
         rows = [starts[each >> _ROW_BITS] + (each & ((1 << _ROW_BITS) - 1)) for each in positions]
-        find = partial(file_format.positions(), self._request, rows)
-        return file_format.position, await in_thread(self._pool, find)
+        find_rows = file_format.positions()
+
+        def find(request: ReadRequest) -> list[int]:
+            return find_rows(request, rows)
+
+        return file_format.position, await self._memory.read(self._pool, find, self._request)
 
 
 def _of_first_keys(pairs: list[list[int]]) -> list[list[int]]:

@@ -19,8 +19,6 @@ from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
-from lakehouse.formats.limits import AHEAD_BYTES, IngestLimits
-from lakehouse.formats.ordered_parallel import ByteBudget
 from lakehouse.process.growing_file import GrowingFile
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation
@@ -31,6 +29,7 @@ from lakehouse.service.catalog.staging import Staging
 from lakehouse.service.changes import Settled, foresee, settle
 from lakehouse.service.ingest.dry_run import dry_run
 from lakehouse.service.ingest.job import IngestJob
+from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.plan import IngestPlan, check_plan
 from lakehouse.service.ingest.prefetch import Prefetch, Prefetcher
 from lakehouse.service.ingest.rejections import Rejections
@@ -64,13 +63,13 @@ class Ingest:
         pool: Executor,
         lane: Executor,
         spool_dir: Path,
-        upload_bytes: int,
+        memory: IngestMemory,
         rejections: Rejections,
         uploads: Limiter,
         replacement: RowReplacement,
         quotas: Quotas,
     ) -> None:
-        self.max_bytes = upload_bytes
+        self.max_bytes = memory.limits.decoded_bytes
         """How large a file may be, as received and as decoded."""
         self._uploads = uploads
         self._node = node
@@ -82,9 +81,8 @@ class Ingest:
         would spend as much again on passing the interpreter's lock around."""
         self._spool_dir = spool_dir
         self._staging = Staging(node)
-        self._reading = (IngestLimits(decoded_bytes=upload_bytes), ByteBudget(AHEAD_BYTES))
-        """What every ingest of this process is read under; the budget is shared by all of them."""
-        self._ahead = Prefetcher(node, pool, spool_dir, *self._reading)
+        self._memory = memory
+        self._ahead = Prefetcher(node, pool, spool_dir, memory)
         self._replacement = replacement
         self._quotas = quotas
 
@@ -140,7 +138,7 @@ class Ingest:
             async with self._replacing(caller, plan) as (place, replaced):
                 reader = self._lane if plan.is_quick(file) else self._pool
                 job = IngestJob(
-                    *(self._node, self._objects, reader, *self._reading, plan, file, place),
+                    *(self._node, self._objects, reader, self._memory, plan, file, place),
                     ahead,
                     reached,
                     replaced=replaced,
@@ -166,7 +164,7 @@ class Ingest:
         with self._rejections.noted(plan, file, caller):
             async with self._replacing(caller, plan) as (place, replaced):
                 job = IngestJob(
-                    *(self._node, self._objects, self._pool, *self._reading, plan, file, place),
+                    *(self._node, self._objects, self._pool, self._memory, plan, file, place),
                     upload.ahead,
                     reached,
                     replaced=replaced,
@@ -198,7 +196,7 @@ class Ingest:
         file = upload.file
         async with self._replacing(caller, plan, dry_run=True) as (place, replaced):
             job = IngestJob(
-                *(self._node, self._objects, self._pool, *self._reading, plan, file, place),
+                *(self._node, self._objects, self._pool, self._memory, plan, file, place),
                 reached=reached,
                 replaced=replaced,
                 dry_run=True,

@@ -16,6 +16,7 @@ from lakehouse.formats.options import Options
 from lakehouse.formats.reader import ReadRequest
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest import row_checks
+from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.row_checks import NAMED, RowChecks
 
 CALLER = Caller("ana", 0.0)
@@ -36,7 +37,9 @@ class Checked:
             limits=limits,
         )
         self.pool = ThreadPoolExecutor(1)
-        self.checks = RowChecks(lake.engine, self.pool, CALLER, read, request)
+        self.checks = RowChecks(
+            lake.engine, self.pool, IngestMemory(1 << 30), CALLER, read, request
+        )
 
     async def key(self, *key: str) -> Refused | None:
         return await self._refusal(self.checks.refuse_bad_keys(key))

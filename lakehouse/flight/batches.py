@@ -4,7 +4,7 @@ Owns the bounds on a message to the client. Must never accept an incomplete stre
 Arrow itself accepts a stream without its end mark.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 
@@ -26,8 +26,8 @@ class IpcStream:
         self.schema: pa.Schema = self._reader.schema
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The batches, divided until each fits in a message. Raises what `take` raises."""
-        for batch in self._reader:
+        """The batches, each of about the size of a message. Raises what `take` raises."""
+        for batch in _combined(self._reader):
             yield from _bounded(batch)
         self._source.expect_end()
 
@@ -78,6 +78,44 @@ class _Source:
 def _joined(parts: list[pa.Buffer]) -> pa.Buffer:
     filled = [part for part in parts if part.size]
     return filled[0] if len(filled) == 1 else pa.py_buffer(b"".join(filled))
+
+
+def _combined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches, small ones together: a client pays for each message, ADBC's most of all.
+
+    A message waits for no more rows than were sent before it, so that the first rows of a slow
+    statement arrive when they are there.
+    """
+    message, sent = _Message(), 0
+    for batch in batches:
+        if message.batches and message.size_bytes + batch.nbytes > MESSAGE_BYTES:
+            sent += message.rows
+            yield message.take()
+        message.add(batch)
+        if message.rows >= sent:
+            sent += message.rows
+            yield message.take()
+    if message.batches:
+        yield message.take()
+
+
+class _Message:
+    """Batches that wait to be sent as one."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self.rows = self.size_bytes = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self.batches.append(batch)
+        self.rows += batch.num_rows
+        self.size_bytes += batch.nbytes
+
+    def take(self) -> pa.RecordBatch:
+        """All of them as one batch; none wait any more."""
+        taken, self.batches = self.batches, []
+        self.rows = self.size_bytes = 0
+        return taken[0] if len(taken) == 1 else pa.concat_batches(taken)
 
 
 def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

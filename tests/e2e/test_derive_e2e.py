@@ -11,7 +11,7 @@ from typing import Any
 from places import Start
 from process import Answer, Client, Lakehouse, Lost
 
-KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "4"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 ROWS = 300_000
 CHAIN = ("z", "y", "x", "w", "v")

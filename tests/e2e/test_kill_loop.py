@@ -14,7 +14,7 @@ from places import Start
 from process import Lakehouse
 
 PROCESSES, CLIENTS = 3, 8
-KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "16"))
+KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "12"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 PAUSES_S = (0.1, 0.9)
 END_S = 180.0

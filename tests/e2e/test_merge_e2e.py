@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from places import Start
 from process import Client, Lakehouse, Lost
 
-KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("LAKEHOUSE_TEST_KILLS", "4"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
+MOST_KILLS = 4 * KILLS
+"""Where none of the first met a merge in flight: on a busy machine they may all come too late."""
 CLIENTS, ROUNDS, KEYS = 4, 5, 50
 MERGE = "name=t&mode=merge&key=id"
 
@@ -106,7 +108,9 @@ def test_kills_neither_lose_nor_double_a_row(start: Start) -> None:
     seq = merge(processes[0].client, ((id_, 0) for id_ in done))
     usual_s = time.monotonic() - began_s
     with ThreadPoolExecutor(1) as pool:
-        for version in range(1, KILLS + 1):
+        for version in range(1, MOST_KILLS + 1):
+            if lost and version > KILLS:
+                break
             victim = processes[version % 2]
             rows = [(id_, version) for id_ in rng.sample(range(200), 40)]
             running = pool.submit(_merged_once, victim.client, rows, f"merge-{version}")

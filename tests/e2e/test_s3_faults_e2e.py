@@ -22,7 +22,7 @@ from s3_server import REGION, S3Server
 CLIENTS, STALLS, SHARE = 8, 2, 0.05
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "1"))
 FAULTS_S = float(os.environ.get("LAKEHOUSE_TEST_FAULTS_S", "15"))
-MORE_ROUNDS = 6
+MORE_ROUNDS = 20
 STALL_S = float(os.environ.get("LAKEHOUSE_TEST_STALL_S", "12"))
 END_S = 180.0
 

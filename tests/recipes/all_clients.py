@@ -61,7 +61,7 @@ def passes(name: str, check: Callable[[], str]) -> bool:
 def script(python: Path, name: str, *words: str) -> str:
     """What a script of another environment prints. Raises AssertionError with its errors."""
     done = subprocess.run(
-        [str(python), str(HERE / name), *words], capture_output=True, text=True, timeout=180
+        [str(python), str(HERE / name), *words], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-4_000:]
     return "; ".join(done.stdout.splitlines())

@@ -26,7 +26,7 @@ def main(python: Path, url: str, directory: Path) -> str:
     environ = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
     with lakehouse.connect(url) as lake:
         done = subprocess.run(
-            command, cwd=directory, env=environ, capture_output=True, text=True, timeout=120
+            command, cwd=directory, env=environ, capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, done.stdout + done.stderr
         rows = lake.sql("SELECT item, total FROM items ORDER BY item").rows()

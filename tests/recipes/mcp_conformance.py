@@ -35,7 +35,7 @@ def main(node: Path, url: str, output: Path) -> str:
         ["node", str(program), *words],
         env=environ,
         check=False,
-        timeout=120,
+        timeout=300,
         stdout=subprocess.PIPE,
     )
     passed, failed = judged(output)

@@ -18,6 +18,7 @@ from lakehouse.api.audit.entries import (
     StoredAuditEntry,
 )
 from lakehouse.audit.batch import Batch, BatchFault, BatchName, Link, decode, parse_key, sha256
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Json, Refused, RefusedError
 
 PAGE = 1_000
@@ -172,7 +173,7 @@ class _Verification:
             self.fault(f"{node}-{number:08d}", "missing", detail)
         if self._faults:
             first = self._faults[0]
-            detail = f"{len(self._faults)} faults; {first['key']} is {first['fault']}"
+            detail = f"{counted(len(self._faults), 'fault')}; {first['key']} is {first['fault']}"
             raise RefusedError(Refused("audit_corrupt", detail, tuple(self._faults)))
         heads = [
             AuditHead(name.node, name.number, link.sha256)

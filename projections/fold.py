@@ -59,7 +59,7 @@ class Draft:
 
     def apply(self, event: Event, moment: Moment) -> None:
         """Fold one event: all of its changes have the same moment."""
-        shared = self._access.is_open()
+        shared = event.key is not None and self._access.is_open()
         for change in changes_of(event.data):
             self.change(change, moment)
         idempotency.apply(self._requests, event, moment, shared=shared)

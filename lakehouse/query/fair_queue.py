@@ -45,15 +45,10 @@ class FairQueue(msgspec.Struct):
     places: int = 0
     """How many places were given until now."""
 
-    @property
-    def running(self) -> int:
-        """How many queries run."""
-        return sum(share.running for share in self.shares.values())
-
-    @property
-    def waiting(self) -> int:
-        """How many queries wait."""
-        return sum(len(share.waiting) for share in self.shares.values())
+    running: int = 0
+    """How many queries run."""
+    waiting: int = 0
+    """How many queries wait."""
 
     def waits(self, principal: str) -> bool:
         """Whether a query of this principal waits."""
@@ -67,6 +62,7 @@ class FairQueue(msgspec.Struct):
         """A query of `principal` arrives. A full queue loses the newest ticket of whoever has the most."""
         share = self.shares.setdefault(principal, Share(served=self.places))
         share.waiting.append(ticket)
+        self.waiting += 1
         if self._next() is not None:  # nobody waited who could have a place
             self._start(share)
             return Started()
@@ -83,11 +79,13 @@ class FairQueue(msgspec.Struct):
     def leave(self, principal: str, ticket: int) -> None:
         """A query that waits gives up."""
         self.shares[principal].waiting.remove(ticket)
+        self.waiting -= 1
         self._forget(principal)
 
     def finish(self, principal: str) -> list[int]:
         """A query of `principal` has ended. The tickets that have a place now."""
         self.shares[principal].running -= 1
+        self.running -= 1
         self._forget(principal)
         started: list[int] = []
         while (following := self._next()) is not None:
@@ -96,9 +94,9 @@ class FairQueue(msgspec.Struct):
 
     def _next(self) -> str | None:
         """The principal whose first ticket gets a place now."""
-        names = [name for name, share in self.shares.items() if share.waiting]
-        if not names or self.running > self.size:
+        if not self.waiting or self.running > self.size:
             return None
+        names = [name for name, share in self.shares.items() if share.waiting]
         name = min(names, key=lambda each: (self.shares[each].running, self.shares[each].served))
         if self.running == self.size and self.shares[name].running:
             return None  # the place beyond `size` is for who has none
@@ -106,6 +104,8 @@ class FairQueue(msgspec.Struct):
 
     def _start(self, share: Share) -> int:
         self.places += 1
+        self.running += 1
+        self.waiting -= 1
         share.running += 1
         share.served = self.places
         return share.waiting.pop(0)

@@ -15,7 +15,8 @@ def crowded() -> FairQueue:
 
 
 def test_one_principal_is_served_in_order_of_arrival(crowded: FairQueue) -> None:
-    assert crowded == FairQueue(2, 4, {"crowd": Share(2, [3, 4, 5], served=2)}, places=2)
+    crowd = {"crowd": Share(2, [3, 4, 5], served=2)}
+    assert crowded == FairQueue(2, 4, crowd, places=2, running=2, waiting=3)
     assert [crowded.finish("crowd") for _ in range(5)] == [[3], [4], [5], [], []]
     assert crowded == FairQueue(2, 4, {}, places=5)
 

@@ -1,6 +1,6 @@
 """The thread that computes the next batch of a result while the one before it is rendered and sent.
 
-Owns that thread, one for all queries of a worker, which first starts for a result of two batches. Must
+Owns that thread, one for all queries of a worker, which a result of one small batch does not use. Must
 never compute more than one batch ahead, as results have no bound, nor use a cursor after its query.
 """
 
@@ -12,10 +12,10 @@ from types import TracebackType
 import duckdb
 import pyarrow as pa
 
+from lakehouse.query.worker.execution import BATCH_ROWS
+
 _AGAIN_S = 0.05
 """DuckDB 2.0.1 misses an interrupt at rare moments, seen on a loaded machine."""
-
-Batches = SimpleQueue[pa.RecordBatch | Exception]
 
 
 class BatchThread:
@@ -43,12 +43,7 @@ class BatchesAhead:
     def __init__(self, thread: BatchThread, cursor: duckdb.DuckDBPyConnection) -> None:
         self._thread = thread
         self._cursor = cursor
-        self._wanted: SimpleQueue[bool] = SimpleQueue()
-        """True for each batch that may be computed, False at the end."""
-        self._found: Batches = SimpleQueue()
-        self._is_read = threading.Event()
-        self._is_read.set()
-        """Whether the thread has nothing to do for this result."""
+        self._reading: _Reading | None = None
 
     def __enter__(self) -> "BatchesAhead":
         return self
@@ -57,11 +52,11 @@ class BatchesAhead:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         """Stop reading, whatever is computed."""
-        if self._is_read.is_set():
+        if self._reading is None or self._reading.is_over.is_set():
             return
-        self._wanted.put(False)
+        self._reading.wanted.put(False)
         self._cursor.interrupt()
-        while not self._is_read.wait(_AGAIN_S):
+        while not self._reading.is_over.wait(_AGAIN_S):
             self._cursor.interrupt()
 
     def batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -70,20 +65,36 @@ class BatchesAhead:
         if first is None:
             return
         yield first
-        self._is_read.clear()
-        self._wanted.put(True)
-        self._thread.run(lambda: self._read(reader))
-        while not isinstance(found := self._found.get(), StopIteration):
+        if (
+            first.num_rows < BATCH_ROWS
+        ):  # it is probably all: a thread would cost more than it saves
+            yield from reader
+            return
+        self._reading = reading = _Reading(reader)
+        reading.wanted.put(True)
+        self._thread.run(reading.read)
+        while not isinstance(found := reading.found.get(), StopIteration):
             if isinstance(found, Exception):
                 raise found
-            self._wanted.put(True)
+            reading.wanted.put(True)
             yield found
 
-    def _read(self, reader: pa.RecordBatchReader) -> None:
+
+class _Reading:
+    """What the thread does for one result, and what it exchanges with the one that sends."""
+
+    def __init__(self, reader: pa.RecordBatchReader) -> None:
+        self._reader = reader
+        self.wanted: SimpleQueue[bool] = SimpleQueue()
+        """True for each batch that may be computed, False at the end."""
+        self.found: SimpleQueue[pa.RecordBatch | Exception] = SimpleQueue()
+        self.is_over = threading.Event()
+
+    def read(self) -> None:
         try:
-            while self._wanted.get():
-                self._found.put(reader.read_next_batch())
+            while self.wanted.get():
+                self.found.put(self._reader.read_next_batch())
         except Exception as error:  # noqa: BLE001  # raised by batches
-            self._found.put(error)
+            self.found.put(error)
         finally:
-            self._is_read.set()
+            self.is_over.set()

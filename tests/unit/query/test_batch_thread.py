@@ -25,7 +25,7 @@ def reader(session: duckdb.DuckDBPyConnection, sql: str) -> Any:
 
 
 def batch(number: int) -> pa.RecordBatch:
-    return pa.record_batch({"i": [number]}, SCHEMA)
+    return pa.record_batch({"i": [number] * BATCH_ROWS}, SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,19 @@ def test_the_batches_come_in_their_order(thread: BatchThread, count: int) -> Non
     with BatchesAhead(thread, cursor()) as ahead:
         found = list(ahead.batches(pa.RecordBatchReader.from_batches(SCHEMA, iter(batches))))
     assert found == batches
+
+
+class NoThread(BatchThread):
+    def run(self, reading: Callable[[], None]) -> None:
+        raise AssertionError("a small result uses the thread")
+
+
+@pytest.mark.parametrize("rows", [1, BATCH_ROWS - 1])
+def test_a_small_result_needs_no_thread(rows: int) -> None:
+    session = cursor()
+    with BatchesAhead(NoThread(), session) as ahead:
+        found = list(ahead.batches(reader(session, f"SELECT i FROM range({rows}) t(i)")))
+    assert [each.num_rows for each in found] == [rows]
 
 
 def test_an_error_comes_after_the_batches_before_it(thread: BatchThread) -> None:

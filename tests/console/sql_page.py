@@ -9,7 +9,7 @@ MANY = (
     "FROM range({}) t(i)"
 )
 """As many rows as are asked for, with NULL and the empty string."""
-DONE_MS = 60_000
+DONE_MS = 120_000
 
 
 def address(statement: str, **more: str) -> str:

@@ -187,7 +187,7 @@ def test_the_limit_of_a_table_ends_the_statement(
 def test_the_time_limit(
     spark: Spark, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LAKEHOUSE_QUERY_TIMEOUT_S", "0.2")
+    monkeypatch.setenv("LAKEHOUSE_QUERY_TIMEOUT_S", "2")
     spark.answers["endless"] = forever
     assert main(["sql", "endless", "--engine", spark.url, "-o", os.devnull, "--format", "csv"]) == 3
     assert "query_timeout" in capfd.readouterr().err

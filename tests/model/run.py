@@ -18,7 +18,10 @@ from tests.model.conditions import COLUMNS, Row
 from tests.model.operations import ALL_NAMES, Operation, Operations
 from tests.model.plain_lake import Datasets, Moment, PlainLake, Refusal
 
-RETRYABLE = frozenset({"busy", "not_committed", "outcome_unknown", "shutting_down"})
+RETRYABLE = frozenset(
+    {"busy", "not_committed", "outcome_unknown", "shutting_down", "not_caught_up", "query_timeout"}
+)
+"""The last two are a busy machine's: a query may take 4 s here, and a process catches up within 5 s."""
 ATTEMPTS = 20
 COLLECTION = frozenset({"objects_marked", "objects_collected"})
 """Events that may come at any time after an erasure, also of the other process."""
@@ -168,15 +171,22 @@ class ModelRun:
             assert rows[name]["added"] >= least.total(), f"{name}: {rows[name]}, {least} are new"
 
     def _get(self, target: str, seq: int) -> Any:
-        return self._chance.choice(self._up).client.get(target, X_Min_Seq=str(seq))
+        return self._read("GET", target, None, seq)
 
     def _sql(self, sql: str, **more: Any) -> list[list[Any]]:
-        client = self._chance.choice(self._up).client
         body = json.dumps({"sql": sql} | more).encode()
-        answer = client.request("POST", "/v1/sql", body, X_Min_Seq=str(self.lake.seq))
-        assert answer.status == 200, f"{sql} {more}: {answer.body[:500]!r}"
-        found: list[list[Any]] = answer.json["rows"]
+        found: list[list[Any]] = self._read("POST", "/v1/sql", body, self.lake.seq)["rows"]
         return found
+
+    def _read(self, method: str, target: str, body: bytes | None, seq: int) -> Any:
+        """The JSON of an answer that must come: asked again where the machine was too busy."""
+        client = self._chance.choice(self._up).client
+        for _ in range(ATTEMPTS):
+            answer = client.request(method, target, body, X_Min_Seq=str(seq))
+            if answer.status == 200 or answer.json.get("code") not in RETRYABLE:
+                break
+        assert answer.status == 200, f"{target} {body!r}: {answer.body[:500]!r}"
+        return answer.json
 
 
 def _names(events: list[dict[str, Any]]) -> frozenset[str]:

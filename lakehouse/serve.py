@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 
 import structlog
 
+from journal.threads import in_thread
 from lakehouse.config import LOOPBACK, ConfigError, Settings
-from lakehouse.console.rendering import prepare
+from lakehouse.console.rendering import prepare, template_names
 from lakehouse.listening import (
     Stop,
     answer_until,
@@ -30,6 +32,8 @@ from lakehouse.web.http.request_trace import Tracing
 from lakehouse.wiring import service_of
 
 log = structlog.get_logger()
+PAUSE_S = 0.2
+"""Between two templates of the console."""
 
 
 async def serve(settings: Settings, environ: Mapping[str, str], listening: socket.socket) -> bool:
@@ -92,11 +96,21 @@ async def _console_prepared(settings: Settings) -> AsyncIterator[None]:
     if settings.role != ALL:
         yield
         return
-    preparing = asyncio.create_task(asyncio.to_thread(prepare))
+    preparing = asyncio.create_task(_prepare_console())
     try:
         yield
     finally:
-        await preparing
+        preparing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await preparing
+
+
+async def _prepare_console() -> None:
+    """Compile the templates with pauses: all at once hold the interpreter's lock for a quarter of a second,
+    for which the first requests would wait."""
+    for name in template_names():
+        await in_thread(None, partial(prepare, name))
+        await asyncio.sleep(PAUSE_S)
 
 
 @contextlib.asynccontextmanager

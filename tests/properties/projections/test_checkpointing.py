@@ -25,13 +25,13 @@ from scripted_bucket import ScriptedBucket
 
 from journal import checkpoints, packs
 from journal.bucket import keys
-from journal.slot import decode_slot
+from journal.slot import Slot, decode_slot
 from lakehouse.commit.checkpointer import Checkpointer
-from projections import checkpointing
+from projections import checkpointing, snapshots
 from projections import follower as follower_module
 from projections.checkpointing import is_due, newest_state, store_pack, store_state
 from projections.codec import encode_state, state_root
-from projections.fold import STATE_VERSION, fold
+from projections.fold import STATE_VERSION, Folding, fold
 from projections.follower import MARKS, Follower
 from projections.snapshots import Snapshots
 
@@ -115,6 +115,27 @@ async def test_a_past_state_after_another_one_is_folded_from_there(
             assert state_root(state) == state_root(long.states[seq // 2])
     assert not [key for key in bucket.reads if key.startswith(keys.CHECKPOINTS)]
     assert bucket.lists == []
+
+
+async def test_a_step_back_folds_few_events(
+    long: Long, bucket: ScriptedBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folded = list[int]()
+
+    class Counting(Folding):
+        def add(self, slot: Slot, seq: int | None = None) -> None:
+            folded.append(slot.header.position)
+            super().add(slot, seq)
+
+    monkeypatch.setattr(snapshots, "MARK_EVENTS", 200)
+    past = Snapshots(await kept(bucket))
+    await past.state_at(3_900)
+    monkeypatch.setattr(snapshots, "Folding", Counting)
+    for seq in (3_898, 3_800, 3_702):
+        folded.clear()
+        state = await past.state_at(seq)
+        assert state_root(state) == state_root(long.states[seq // 2])
+        assert len(folded) <= 100
 
 
 async def test_the_recent_past_is_folded_from_states_in_memory(

@@ -1,21 +1,30 @@
 """The Model Context Protocol over two streams, one message a line.
 
 What concerns the protocol alone is answered here. A call of a tool goes to a lake: to `POST /mcp` of a
-server, or to a function that the caller passes. Must never write anything but messages.
+server, or to a function that the caller passes. Calls are answered beside each other, in any order. Must
+never write anything but messages.
 """
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import BinaryIO
 
 import msgspec
 
+from lakehouse.client.calls_under_way import CallsUnderWay, Cancellation
 from lakehouse.client.error import Error
 from lakehouse.client.lake import Lake
 from lakehouse.client.request import Request
 from lakehouse.mcp import messages
-from lakehouse.mcp.messages import INVALID_REQUEST, MODERN, Notification, ProtocolError
+from lakehouse.mcp.messages import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    MODERN,
+    Notification,
+    ProtocolError,
+)
 from lakehouse.mcp.protocol import ToolCall, respond
 from lakehouse.mcp.results import failure_of
 
@@ -23,43 +32,55 @@ MESSAGE_BYTES = 1024 * 1024
 """As over HTTP."""
 
 
-ToolCallback = Callable[[ToolCall, bytes], bytes]
-"""Answers a call of a tool, also given as it was sent."""
+ToolCallback = Callable[[ToolCall, bytes, Cancellation], bytes]
+"""Answers a call of a tool, also given as it was sent. Called in a thread of its own."""
 
 
 def relay(source: BinaryIO, target: BinaryIO, call: ToolCallback) -> None:
-    """Answer each line of `source` on a line of `target`, one after the other, until it ends."""
+    """Answer each line of `source` on a line of `target`, until `source` has ended and all is answered."""
+
+    def write(answer: bytes) -> None:
+        target.write(answer + b"\n")
+        target.flush()
+
+    calls = CallsUnderWay(write)
     while line := source.readline(MESSAGE_BYTES + 1):
         if len(line) > MESSAGE_BYTES:
             _skip_line(line, source)
             error = ProtocolError(None, INVALID_REQUEST, "the message is larger than 1 MiB")
-            answer: bytes | None = msgspec.json.encode(error.answer)
-        else:
-            answer = _answered(line, call) if line.strip() else None
-        if answer is not None:
-            target.write(answer + b"\n")
-            target.flush()
+            calls.write(msgspec.json.encode(error.answer))
+        elif line.strip():
+            _answer(line, call, calls)
+    calls.wait()
 
 
 def of_server(lake: Lake) -> ToolCallback:
     """Sends calls to a server."""
 
-    def call(asked: ToolCall, sent: bytes) -> bytes:
+    def call(asked: ToolCall, sent: bytes, _: Cancellation) -> bytes:
         return _sent(lake, sent, asked)
 
     return call
 
 
-def _answered(line: bytes, call: ToolCallback) -> bytes | None:
-    """The answer to one message, None to a notification."""
+def _answer(line: bytes, call: ToolCallback, calls: CallsUnderWay) -> None:
+    """Answer one message, or begin to. A notification has no answer."""
     try:
         message = messages.parse(line, None)
         if isinstance(message, Notification):
-            return None
+            calls.cancel(message.cancelled)
+            return
         found = respond(message, version("lakehouse"))
     except ProtocolError as error:
-        return msgspec.json.encode(error.answer)
-    return call(found, line) if isinstance(found, ToolCall) else msgspec.json.encode(found)
+        calls.write(msgspec.json.encode(error.answer))
+        return
+    if isinstance(found, ToolCall):
+        detail = "this is a bug; the standard error output names its cause"
+        fault = ProtocolError(message.id, INTERNAL_ERROR, detail)
+        work = partial(call, found, line)
+        calls.begin(message.id, work, msgspec.json.encode(fault.answer))
+    else:
+        calls.write(msgspec.json.encode(found))
 
 
 def _sent(lake: Lake, line: bytes, asked: ToolCall) -> bytes:

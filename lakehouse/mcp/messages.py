@@ -20,6 +20,7 @@ META = "io.modelcontextprotocol/"
 VERSION_HEADER, METHOD_HEADER, NAME_HEADER = "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
+INTERNAL_ERROR = -32603
 HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
 STATUS = {METHOD_NOT_FOUND: 404}
 """HTTP statuses of errors; all others are 400."""
@@ -42,9 +43,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """A message that expects no answer."""
+    """A message that expects no answer. `cancelled`: the id of the request that it gives up."""
 
     method: str
+    cancelled: Id = None
 
 
 class ProtocolError(Exception):
@@ -64,7 +66,7 @@ def parse(body: bytes, headers: Mapping[str, str] | None) -> Request | Notificat
     if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
         raise ProtocolError(None, INVALID_REQUEST, "the body is no JSON-RPC 2.0 request")
     if "id" not in message:
-        return Notification(method)
+        return Notification(method, _cancelled(method, message.get("params")))
     if isinstance(id_, bool) or not isinstance(id_, int | str):
         raise ProtocolError(None, INVALID_REQUEST, "the id is neither an integer nor a string")
     params = message.get("params", {})
@@ -82,6 +84,13 @@ def answer(request: Request, result: Mapping[str, Any]) -> dict[str, Any]:
 def headers_of(method: str, tool: str, version: str) -> dict[str, str]:
     """The headers of HTTP that a call of a tool needs."""
     return {VERSION_HEADER: version, METHOD_HEADER: method, NAME_HEADER: tool}
+
+
+def _cancelled(method: str, params: object) -> Id:
+    if method != "notifications/cancelled" or not isinstance(params, dict):
+        return None
+    id_ = params.get("requestId")
+    return id_ if isinstance(id_, int | str) else None
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -32,8 +32,8 @@ def line(body: object) -> bytes:
     return json.dumps(body).encode() + b"\n"
 
 
-def call(tool: str, **arguments: Any) -> bytes:
-    return line(message("tools/call", name=tool, arguments=arguments))
+def call(tool: str, id_: int = 7, **arguments: Any) -> bytes:
+    return line(message("tools/call", name=tool, arguments=arguments) | {"id": id_})
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +53,44 @@ def test_a_bucket_answers_both_kinds_of_clients(lake: Lake) -> None:
         b"\n",
         line(legacy),
         line(message("server/discover")),
-        call("list_datasets"),
-        call("preview_undo", seq=1),
+        call("list_datasets", id_=10),
+        call("preview_undo", id_=11, seq=1),
         line({"jsonrpc": "2.0", "id": 1, "method": "no/such"}),
         b"x" * (1024 * 1024 + 10) + b"\n",
         b"{\n",
     ]
-    found = run(lines, "--bucket", str(lake.bucket))
-    assert [each["id"] for each in found] == [0, 9, 7, 7, 7, 1, None, None]
-    assert found[0]["result"]["protocolVersion"] == "2025-11-25"
-    assert found[1]["result"]["structuredContent"]["rows"] == [[2]]
-    assert found[2]["result"]["supportedVersions"] == ["2026-07-28"]
-    assert found[3]["result"]["structuredContent"]["datasets"][0]["name"] == "sales"
-    assert found[4]["result"]["structuredContent"]["dry_run"] is True
-    assert [each["error"]["code"] for each in found[5:]] == [-32601, -32600, -32700]
+    answers = run(lines, "--bucket", str(lake.bucket))
+    found = {each["id"]: each.get("result") for each in answers}
+    assert len(answers) == 8 and found.keys() == {0, 9, 7, 10, 11, 1, None}
+    assert found[0]["protocolVersion"] == "2025-11-25"
+    assert found[9]["structuredContent"]["rows"] == [[2]]
+    assert found[7]["supportedVersions"] == ["2026-07-28"]
+    assert found[10]["structuredContent"]["datasets"][0]["name"] == "sales"
+    assert found[11]["structuredContent"]["dry_run"] is True
+    codes = [each["error"]["code"] for each in answers if "error" in each]
+    assert codes == [-32601, -32600, -32700]
+
+
+def test_a_query_that_is_cancelled_stops_and_others_are_answered_beside_it(lake: Lake) -> None:
+    command = [sys.executable, "-m", "lakehouse", "mcp", "--bucket", str(lake.bucket)]
+    pipe = subprocess.PIPE
+    endless = (
+        "SELECT count(*) FROM range(10000000000) a(x), range(10000000000) b(y) WHERE x * y = 3"
+    )
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(call("query", id_=1, sql=endless) + call("list_datasets", id_=2))
+        process.stdin.flush()
+        first = json.loads(process.stdout.readline())
+        assert (first["id"], "datasets" in first["result"]["structuredContent"]) == (2, True)
+        cancelled = {"method": "notifications/cancelled", "params": {"requestId": 1}}
+        process.stdin.write(
+            line({"jsonrpc": "2.0", **cancelled}) + call("query", id_=3, sql="SELECT 3")
+        )
+        rest, errors = process.communicate(timeout=120)
+    (last,) = [json.loads(each) for each in rest.splitlines()]
+    assert (last["id"], last["result"]["structuredContent"]["rows"]) == (3, [[3]])
+    assert (errors, process.returncode) == (b"", 0)
 
 
 def test_a_server_judges_the_token(lake: Lake, tmp_path: Path) -> None:

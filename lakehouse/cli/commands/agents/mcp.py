@@ -14,6 +14,7 @@ import msgspec
 from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.remote.connection import connected
 from lakehouse.client.agent_relay import ToolCallback, of_server, relay
+from lakehouse.client.calls_under_way import Cancellation
 from lakehouse.config import ConfigError, Settings
 from lakehouse.domain.errors import RefusedError
 from lakehouse.mcp.messages import answer
@@ -72,9 +73,10 @@ def _in_process(service: "Service", arguments: argparse.Namespace) -> ToolCallba
         except FAULTS as error:
             return failure(service.failure(error), mark)
 
-    def call(asked: ToolCall, _: bytes) -> bytes:
-        found = asyncio.run_coroutine_threadsafe(result(asked), loop).result()
-        return msgspec.json.encode(answer(asked.request, found))
+    def call(asked: ToolCall, _: bytes, cancellation: Cancellation) -> bytes:
+        future = asyncio.run_coroutine_threadsafe(result(asked), loop)
+        cancellation.ends_by(future.cancel)
+        return msgspec.json.encode(answer(asked.request, future.result()))
 
     return call
 

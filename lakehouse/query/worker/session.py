@@ -256,7 +256,8 @@ class Worker(msgspec.Struct):
             )
             return Whole(schema[0], reads, schema[1], 0)
         run = partial(document, cursor, statement.sql, params, ask.format, self.parser)
-        if self.configure.threads == 1:  # each core has a query of its own
+        # With one thread each core has a query of its own. JSON takes its renderer longer than DuckDB.
+        if self.configure.threads == 1 or ask.format != "arrow":
             return self.outbox.send_document(ask.number, reads, *run())
         with BatchesAhead(self.thread, cursor) as ahead:
             return self.outbox.send_document(ask.number, reads, *run(ahead.batches))

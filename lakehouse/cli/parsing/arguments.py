@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
 from lakehouse.domain.errors import RefusedError
-from lakehouse.domain.points_in_time import age, point_in_time
 from lakehouse.domain.validation import check_idempotency_key, checked_words
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -134,6 +133,8 @@ def add_pager(command: Parser) -> None:
 
 def as_of(text: str) -> str:
     """An event number or a time; a date becomes midnight UTC."""
+    from lakehouse.domain.points_in_time import point_in_time  # only commands with a moment need it
+
     point = f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text
     _checked(lambda: point_in_time(point))
     return point
@@ -141,6 +142,8 @@ def as_of(text: str) -> str:
 
 def older_than(text: str) -> str:
     """A span such as 7d."""
+    from lakehouse.domain.points_in_time import age
+
     _checked(lambda: age(text))
     return text
 

@@ -16,7 +16,14 @@ from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.reader import Parsed
 
 SMALL = IngestLimits(block_bytes=64, row_group_rows=3, threads=2, kept_bytes=300)
-REFUSALS = {"empty_csv", "malformed_csv", "malformed_encoding", "too_large", "value_does_not_fit"}
+REFUSALS = {
+    "empty_csv",
+    "malformed_csv",
+    "malformed_encoding",
+    "too_large",
+    "unsupported_media_type",
+    "value_does_not_fit",
+}
 
 INTS = st.one_of(
     st.integers(-(2**63), 2**63 - 1),

@@ -28,7 +28,7 @@ def test_every_promise_holds(first: int) -> None:
 
 def test_a_run_commits_and_suffers() -> None:
     """A simulation in which nothing happens would hold every promise."""
-    done = [run(seed) for seed in range(10)]
+    done = [run(seed) for seed in range(20)]
     assert sum(each.slots for each in done) > 200
     assert sum(each.requests for each in done) > 500
     assert sum(each.caches for each in done) > 20

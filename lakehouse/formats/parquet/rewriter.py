@@ -50,10 +50,16 @@ def stored_schema(columns: Sequence[Column] | None, found: pa.Schema) -> pa.Sche
 
 
 def kept(
-    batches: Iterable[pa.RecordBatch], removed: pa.Int64Array, schema: pa.Schema
+    batches: Iterable[pa.RecordBatch],
+    removed: pa.Int64Array,
+    schema: pa.Schema,
+    first_row: int = 0,
 ) -> Iterator[pa.RecordBatch]:
-    """The batches without the rows at these positions (from 0, ascending), by the columns of `schema`."""
-    begin = done = 0
+    """The batches without the rows at these positions (ascending), by the columns of `schema`.
+
+    `first_row` is the position of their first row.
+    """
+    begin, done = first_row, bisect_left(removed, first_row, key=_number)
     for batch in batches:
         columns = [as_stored(batch.column(field.name), field.type) for field in schema]
         stored = pa.RecordBatch.from_arrays(columns, schema=schema)

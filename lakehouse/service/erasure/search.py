@@ -103,7 +103,8 @@ class RowSearcher:
     ) -> dict[str, pa.Int64Array]:
         dataset = version_of(self._name, schema, items)
         try:
-            return (await self._finder.find(state, dataset, items, self._search)).rows
+            found = await self._finder.find(state, dataset, items, self._search)
+            return {blob: rows.array() for blob, rows in found.rows.items()}
         except RefusedError as error:
             raise RefusedError(self._discreet(error.refused, version)) from None
 

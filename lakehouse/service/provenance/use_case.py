@@ -69,7 +69,7 @@ class Provenance:
 async def _matching(finder: RowFinder, state: State, dataset: Dataset, search: RowSearch) -> Rows:
     """The rows that fulfil the condition, by the blobs of the objects that hold any."""
     found = await finder.find(state, dataset, dataset.objects, search)
-    return {blob: _ranges(rows) for blob, rows in found.rows.items()}
+    return {blob: _ranges(rows.array()) for blob, rows in found.rows.items()}
 
 
 def _ranges(rows: pa.Array) -> tuple[Range, ...]:

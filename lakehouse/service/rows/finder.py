@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 from journal.events import Column, Object
 from journal.threads import in_thread
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.formats.parquet.row_positions import RowPositions
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.messages import KEYS, RowSearch
@@ -38,19 +38,18 @@ ARROW = "arrow"
 _OBJECT, _ROW, _MISFIT, _SHOWN = 0, 1, 2, 3
 """The places of the columns of what a search answers."""
 _MANY = 1_000_000
-"""So many positions were twice in memory, which Arrow would keep for later."""
-
+"""After so many positions Arrow returns the memory that it keeps for later."""
 
 ScanWork = Callable[[pa.RecordBatchReader], T]
 
 
 class FoundRows(msgspec.Struct, frozen=True):
-    """By blob, the positions (from 0, ascending) of the rows of the objects that hold any of them.
+    """By blob, the positions of the rows of the objects that hold any of them.
 
     `reads_clock`: whether the condition or a new value depends on now().
     """
 
-    rows: dict[str, pa.Int64Array]
+    rows: dict[str, RowPositions]
     reads_clock: bool
 
 
@@ -143,7 +142,7 @@ class RowFinder:
         state: State,
         dataset: Dataset,
         item: Object,
-        rows: pa.Int64Array,
+        rows: RowPositions,
         search: RowSearch,
         place: WorkDir,
     ) -> tuple[ParquetFile, ...] | None:
@@ -221,35 +220,22 @@ def _with_columns(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
 
 def _collected(
     blobs: tuple[str, ...], search: RowSearch, reader: pa.RecordBatchReader
-) -> dict[str, pa.Int64Array]:
+) -> dict[str, RowPositions]:
     """The positions that a search answers, by blob. Raises RefusedError `value_does_not_fit`."""
-    parts: dict[int, list[pa.Array]] = {}
+    found: dict[str, RowPositions] = {}
+    taken = 0
     for batch in reader:
+        taken += batch.num_rows
+        if taken >= _MANY:
+            taken = 0
+            pa.default_memory_pool().release_unused()
         if search.set and batch.column(_MISFIT).null_count < batch.num_rows:
             raise RefusedError(_misfit(search, batch))
         objects = batch.column(_OBJECT)
         for place in pc.unique(objects).to_pylist():
             rows = batch.column(_ROW).filter(pc.equal(objects, place))
-            parts.setdefault(place, []).append(rows)
-    found = {blobs[place]: _ascending(parts.pop(place)) for place in list(parts)}
-    if sum(map(len, found.values())) >= _MANY:
-        pa.default_memory_pool().release_unused()
+            found.setdefault(blobs[place], RowPositions()).add(rows)
     return found
-
-
-def _ascending(parts: list[pa.Int64Array]) -> pa.Int64Array:
-    """Positions in order. They mostly come so, and sorting takes three times their memory."""
-    ends = [(part[0].as_py(), part[-1].as_py()) for part in parts]
-    apart = all(last < first for (_, last), (first, _) in pairwise(ends))
-    rows = pa.concat_arrays(parts)
-    if apart and all(map(_is_ascending, parts)):
-        return rows
-    parts.clear()
-    return rows.sort()
-
-
-def _is_ascending(rows: pa.Int64Array) -> bool:
-    return not pc.any(pc.less(pc.pairwise_diff(rows), 1), min_count=0).as_py()
 
 
 def _misfit(search: RowSearch, batch: pa.RecordBatch) -> Refused:

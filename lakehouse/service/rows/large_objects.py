@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-import pyarrow as pa
-
 from journal.events import Object
 from journal.threads import in_thread
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.parquet.rewriting.request import RewriteRequest, rewrite_file
+from lakehouse.formats.parquet.row_positions import RowPositions
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.objects.extents import Extent
 from lakehouse.objects.file_identity import file_identity
@@ -42,7 +41,7 @@ class LargeObjects:
         state: State,
         dataset: Dataset,
         item: Object,
-        rows: pa.Int64Array,
+        rows: RowPositions,
         place: WorkDir,
         values: Path | None = None,
     ) -> tuple[ParquetFile, ...] | None:
@@ -84,11 +83,11 @@ class LargeObjects:
             return Extent(0, version.size_bytes, str(path), 0, file_identity(file.fileno()))
 
 
-def _store(rows: pa.Int64Array, path: Path) -> None:
-    """The positions as plain int64."""
-    first = rows.offset * _POSITION_BYTES
-    body = memoryview(rows.buffers()[1])[first : first + len(rows) * _POSITION_BYTES]
-    path.write_bytes(body)
+def _store(rows: RowPositions, path: Path) -> None:
+    """The positions as plain int64, as `RewriteRequest` has them."""
+    with path.open("wb") as file:
+        for piece in rows.pieces():
+            file.write(memoryview(piece.buffers()[1])[: len(piece) * _POSITION_BYTES])
 
 
 def _created(path: Path) -> BinaryIO:

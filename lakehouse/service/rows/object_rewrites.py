@@ -16,6 +16,7 @@ from lakehouse.domain.commands import Rewritten
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet import rewriter
+from lakehouse.formats.parquet.row_positions import RowPositions
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.query.messages import RowSearch
@@ -146,7 +147,7 @@ class ObjectRewrites:
         state: State,
         dataset: Dataset,
         item: Object,
-        rows: pa.Int64Array,
+        rows: RowPositions,
         search: RowSearch,
     ) -> NewObjects:
         """The object without these rows, or with their new values."""
@@ -158,14 +159,14 @@ class ObjectRewrites:
             if not self._dry_run:
                 files = await self._large(state, dataset, item, rows, search)
             if files is None:
-                removed = rows[:0] if updates else rows
+                removed = (RowPositions() if updates else rows).array()
                 write = partial(_write, dataset, removed, self._work_dir, self._limits)
                 changed = search if updates else None
                 files = await self._finder.scan(state, dataset, item, write, changed)
         return NewObjects(files, count if updates else 0, count)
 
     async def _large(
-        self, state: State, dataset: Dataset, item: Object, rows: pa.Int64Array, search: RowSearch
+        self, state: State, dataset: Dataset, item: Object, rows: RowPositions, search: RowSearch
     ) -> tuple[ParquetFile, ...] | None:
         """The files of a large object with the change; None of another, or where that fails.
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet.rewriting.group_rewriter import GroupRewriter
 from lakehouse.formats.parquet.rewriting.request import NewFile, RewriteRequest, RewrittenFile
-from lakehouse.formats.parquet.rewriting.row_edits import NewValues, Removal, RowEdit
+from lakehouse.formats.parquet.rewriting.row_edits import MappedRows, NewValues, Removal, RowEdit
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.objects.file_identity import file_identity
 from lakehouse.process.imports import refuse_pandas
@@ -41,7 +41,7 @@ def rewritten(request: RewriteRequest) -> RewrittenFile:
 
 
 def _edit(request: RewriteRequest) -> RowEdit:
-    rows = _positions(Path(request.rows))
+    rows = MappedRows(Path(request.rows))
     return Removal(rows) if request.values is None else NewValues(rows, Path(request.values))
 
 
@@ -50,11 +50,6 @@ def _named(file: ParquetFile) -> NewFile:
         raise TypeError("files are written into a directory")
     name = file.content.name
     return NewFile(name, file.sha256, file.size_bytes, file.row_count, file.block_hashes)
-
-
-def _positions(path: Path) -> pa.Int64Array:
-    body = pa.py_buffer(path.read_bytes())
-    return pa.Array.from_buffers(pa.int64(), body.size // 8, [None, body])
 
 
 if __name__ == "__main__":

@@ -35,20 +35,42 @@ class RowEdit(Protocol):
         """The batches, which begin with the row at `first_row`, as they are afterwards."""
 
 
+class MappedRows:
+    """Positions of rows in a file, as int64 in the machine's order. Memory holds those in use."""
+
+    def __init__(self, path: Path) -> None:
+        size_bytes = path.stat().st_size
+        self._pages: mmap | None = None
+        if size_bytes:
+            with path.open("rb") as file:
+                self._pages = mmap(file.fileno(), 0, access=ACCESS_READ)
+        body = pa.py_buffer(self._pages or b"")
+        self.numbers: pa.Int64Array = pa.Array.from_buffers(
+            pa.int64(), size_bytes // 8, [None, body]
+        )
+
+    def release(self) -> None:
+        """Give back the memory of what was read; it is read again where it is needed."""
+        if self._pages is not None:
+            self._pages.madvise(MADV_DONTNEED)
+
+
 class Removal:
     """Removes rows."""
 
     columns = None
 
-    def __init__(self, rows: pa.Int64Array) -> None:
-        self.rows = rows
+    def __init__(self, rows: MappedRows) -> None:
+        self._mapped = rows
+        self.rows = rows.numbers
 
     def applied(
         self, batches: Iterable[pa.RecordBatch], first_row: int, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         """The batches without the rows."""
-        left = self.rows[bisect_left(self.rows, first_row, key=number) :]
-        yield from kept(batches, pc.subtract(left, first_row), schema)
+        for batch in kept(batches, self.rows, schema, first_row):
+            self._mapped.release()
+            yield batch
 
 
 class NewValues:
@@ -57,8 +79,9 @@ class NewValues:
     Its columns are those that change. Raises ValueError where it has more or fewer rows.
     """
 
-    def __init__(self, rows: pa.Int64Array, path: Path) -> None:
-        self.rows = rows
+    def __init__(self, rows: MappedRows, path: Path) -> None:
+        self._mapped = rows
+        self.rows = rows.numbers
         # The batches lie in the mapped file, whose pages are given back after each use.
         with path.open("rb") as file:
             self._pages = mmap(file.fileno(), 0, access=ACCESS_READ)
@@ -66,8 +89,11 @@ class NewValues:
             self._batches = list(stream)
             self.columns: frozenset[str] | None = frozenset(stream.schema.names)
         self._starts = [0, *accumulate(batch.num_rows for batch in self._batches)]
-        if self._starts[-1] != len(rows):
-            raise ValueError(f"{self._starts[-1]} new values for {len(rows)} rows")
+        if self._starts[-1] != len(self.rows):
+            raise ValueError(f"{self._starts[-1]} new values for {len(self.rows)} rows")
+        self._pages.madvise(
+            MADV_DONTNEED
+        )  # the kernel maps neighbours of what a batch's header needs
 
     def applied(
         self, batches: Iterable[pa.RecordBatch], first_row: int, schema: pa.Schema
@@ -87,6 +113,7 @@ class NewValues:
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
             first_row = end
         self._pages.madvise(MADV_DONTNEED)
+        self._mapped.release()
 
     def _replaced(
         self, old: pa.Array, field: pa.Field, begin: int, end: int, order: pa.Int64Array

@@ -101,12 +101,14 @@ def can_be_copied(path: Path, like: Footer) -> bool:
 def batch_rows(
     metadata: pq.FileMetaData, run: GroupRun, limits: IngestLimits, *, is_ours: bool
 ) -> int:
-    """How many rows of the row groups are decoded at once: whole ones of our writer, which are small.
+    """How many rows are decoded at once: one row group of our writer, which is small; otherwise few.
 
     A row group that is decoded as one batch is written from it, and nothing has to be put together.
+    Of several that become one, a batch would reach from one into the next, and Arrow would hold both.
     """
-    groups = [metadata.row_group(group) for group in run.groups]
-    rows = max(group.num_rows for group in groups)
-    size_bytes = max(group.total_byte_size for group in groups)
-    is_small = 0 < rows <= limits.row_group_rows and size_bytes <= limits.row_group_bytes
-    return rows if is_ours and is_small else BATCH_ROWS
+    group = metadata.row_group(run.groups[0])
+    is_small = (
+        0 < group.num_rows <= limits.row_group_rows
+        and group.total_byte_size <= limits.row_group_bytes
+    )
+    return group.num_rows if is_ours and is_small and len(run.groups) == 1 else BATCH_ROWS

@@ -155,17 +155,18 @@ def test_small_groups_do_not_become_many(ours: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_whole_row_groups_are_decoded_at_once_where_our_writer_bounds_them(ours: Path) -> None:
+def test_a_row_group_is_decoded_at_once_where_our_writer_bounds_it(ours: Path) -> None:
     metadata = pq.read_metadata(ours)
-    run = GroupRun([9, 10], 900, ROWS, 0, 1, is_copied=False)
 
-    def at_once(limits: IngestLimits = SMALL, *, is_ours: bool = True) -> int:
+    def at_once(*groups: int, limits: IngestLimits = SMALL, is_ours: bool = True) -> int:
+        run = GroupRun(list(groups), 100 * groups[0], ROWS, 0, 1, is_copied=False)
         return batch_rows(metadata, run, limits, is_ours=is_ours)
 
-    assert at_once() == 100  # rows of the larger one
-    assert at_once(is_ours=False) == BATCH_ROWS
-    assert at_once(msgspec.structs.replace(SMALL, row_group_rows=99)) == BATCH_ROWS
-    assert at_once(msgspec.structs.replace(SMALL, row_group_bytes=99)) == BATCH_ROWS
+    assert (at_once(9), at_once(10)) == (100, 50)
+    assert at_once(9, 10) == BATCH_ROWS
+    assert at_once(9, is_ours=False) == BATCH_ROWS
+    assert at_once(9, limits=msgspec.structs.replace(SMALL, row_group_rows=99)) == BATCH_ROWS
+    assert at_once(9, limits=msgspec.structs.replace(SMALL, row_group_bytes=99)) == BATCH_ROWS
 
 
 def test_files_of_other_writers_and_of_other_types_are_rewritten(

@@ -36,7 +36,10 @@ class WritingCursor(dbapi.Cursor):
             written.tables.execute(operation, parameters or None)
         except duckdb.Error as error:
             raise dbapi.ProgrammingError(str(error)) from error
-        written.changed.add(found[3].strip('"'))
+        name = found[3].strip('"')
+        written.changed.add(name)
+        if found[2]:
+            written.dropped.add(name)
         return self
 
 
@@ -46,16 +49,19 @@ class Written:
     def __init__(self) -> None:
         self.tables = duckdb.connect()
         self.changed: set[str] = set()
+        self.dropped: set[str] = set()
+        """Tables that were dropped, and may have been created again with other columns."""
 
     def ingest(self, lake: Lake) -> None:
         """Make the changed tables datasets, and drop those that were dropped."""
         there = {name for (name,) in self.tables.execute("SHOW TABLES").fetchall()}
+        for dataset in lake.datasets() if self.dropped else ():
+            if dataset.name in self.dropped:
+                dataset.drop()
         for name in self.changed & there:
             lake.ingest(self.tables.table(f'"{name}"').to_arrow_table(), name=name)
-        for dataset in lake.datasets() if self.changed - there else ():
-            if dataset.name in self.changed - there:
-                dataset.drop()
         self.changed.clear()
+        self.dropped.clear()
 
 
 class WritingConnection(dbapi.Connection):

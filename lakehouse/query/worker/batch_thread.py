@@ -65,9 +65,8 @@ class BatchesAhead:
         if first is None:
             return
         yield first
-        if (
-            first.num_rows < BATCH_ROWS
-        ):  # it is probably all: a thread would cost more than it saves
+        if first.num_rows < BATCH_ROWS:
+            # It is probably all: a thread would cost more than it saves.
             yield from reader
             return
         self._reading = reading = _Reading(reader)

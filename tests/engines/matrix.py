@@ -1,8 +1,9 @@
 """The matrix of engines: each reads every version of a corpus, and must get what SQL answers as of then.
 
 `python -m tests.engines.matrix DIRECTORY [ENGINE …]`: the directory has an environment for each engine
-(`ops/engines` makes them). Prints engine × (list, time travel of the whole lake, scan, versions, types, S3
-with the keys that the catalog gives, pushdown there, appends), and what differed. Exit 1 if anything did.
+(`ops/engines` makes them). Prints engine × (list, time travel of the whole lake, scan, versions, versions by
+time, types, what is left after a collection, S3 with the keys of the catalog, pushdown there, appends),
+and what differed. Exit 1 if anything did.
 """
 
 import sys
@@ -17,7 +18,10 @@ from typing import Any
 import pyarrow as pa
 
 HERE = Path(__file__).parent
-ASPECTS = ("list", "lake as of", "scan", "versions", "types", "S3", "pushdown", "append")
+ASPECTS = (
+    *("list", "lake as of", "scan", "versions", "times", "types", "collected"),
+    *("S3", "pushdown", "append"),
+)
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from canonical import columns, rows  # noqa: E402
@@ -25,9 +29,8 @@ from lake_server import running_lake  # noqa: E402
 from s3_server import ACCESS_KEY, SECRET_KEY, Radosgw  # noqa: E402
 
 import lakehouse  # noqa: E402
-from lakehouse.client import request  # noqa: E402
 from lakehouse.client.lake import Lake  # noqa: E402
-from tests.engines import pushdown  # noqa: E402
+from tests.engines import collected, moments, pushdown  # noqa: E402
 from tests.engines.corpus import corpus  # noqa: E402
 from tests.engines.counting_proxy import CountingProxy  # noqa: E402
 from tests.engines.engine_process import Reader  # noqa: E402
@@ -61,7 +64,7 @@ def differences(lake: Lake, engine: str, reader: Reader, head: int) -> Iterator[
     if sorted(reader.ask(list="lake").get("tables", [])) != names:
         yield "list", "the tables of now"
     for name in names:
-        for snapshot in [None, *_metadata(lake, name)]:
+        for snapshot in [None, *_snapshot_ids(lake, name)]:
             answer = lake.sql(f'FROM "{name}"', as_of=snapshot).arrow()
             found = reader.ask(table=name, snapshot=snapshot)
             if engine in REFUSED and REFUSED[engine] in found.get("error", ""):
@@ -90,10 +93,8 @@ def _compared(what: str, found: dict[str, Any], answer: pa.Table) -> Iterator[tu
         yield "types", f"{what}: {found['columns']}, not {types}"
 
 
-def _metadata(lake: Lake, name: str) -> list[int]:
-    path = request.named("/iceberg/v1/namespaces/lake/tables", name)
-    found = lake.http.json(request.get(path), dict)
-    return [each["snapshot-id"] for each in found["metadata"]["snapshots"]]
+def _snapshot_ids(lake: Lake, name: str) -> list[int]:
+    return [each["snapshot-id"] for each in moments.snapshots(lake, name)]
 
 
 def appends(lake: Lake, readers: list[Reader]) -> Iterator[tuple[str, str]]:
@@ -146,7 +147,7 @@ def lake_in_s3(directory: Path) -> Iterator[tuple[Any, CountingProxy]]:
 def of_s3(lake: Lake, reader: Reader) -> Iterator[tuple[str, str]]:
     """What an engine reads otherwise of the tables in S3."""
     for name in ("plain", "many", "edited"):
-        for snapshot in [None, *_metadata(lake, name)[-2:]]:
+        for snapshot in [None, *_snapshot_ids(lake, name)[-2:]]:
             wanted = rows(lake.sql(f'FROM "{name}"', as_of=snapshot).arrow())
             found = reader.ask(table=name, snapshot=snapshot)
             if found.get("rows") != wanted:
@@ -164,7 +165,15 @@ def main(environments: Path, *engines: str) -> int:
             for engine in wanted:
                 with readers(environments, engine, url) as some:
                     found[engine] += differences(lake, engine, some[0], server.head())
+                    found[engine] += moments.differences(lake, some[0])
                     found[engine] += appends(lake, some) if engine in WRITERS else []
+        read_only = running_lake(directory / "collected", iceberg_wait_s=0)
+        with read_only as server, connected(server) as (lake, url):
+            collected.fill(lake)
+            for engine in wanted:
+                with readers(environments, engine, url) as some:
+                    found[engine] += collected.differences(lake, some[0])
+                    found[engine] += collected.refusals(lake, some[0]) if engine in WRITERS else []
         with lake_in_s3(directory) as (server, proxy), connected(server) as (lake, url):
             corpus(lake)
             pushdown.fill(lake)

@@ -1,14 +1,15 @@
 """Reads tables of an Iceberg catalog with one engine; run with the Python of the engine's environment.
 
-`reader.py ENGINE URI` takes JSON requests, a line each, from stdin: `{"table", "snapshot"}`, with a snapshot
-of null for the present; `{"table", "above": [column, value]}`, the rows with more than the value; either with
-`"count": true` to count the rows only; `{"list": warehouse}`; `{"append": table, "values": […]}`, a row for
-each value of the one column; `{"overwrite": table}`. It answers each with a line:
-`{"rows": […], "columns": […]}`, `{"count": number}`, `{"tables": […]}`, `{"appended": true}` or
-`{"error": text}`.
+`reader.py ENGINE URI` takes JSON requests, a line each, from stdin: `{"table", "snapshot"}`, with a
+snapshot of null for the present; `{"table", "at_ms"}`, the rows at a time in milliseconds after 1970;
+`{"table", "above": [column, value]}`, the rows with more than the value; each with `"count": true` to count
+the rows only; `{"list": warehouse}`; `{"append": table, "values": […]}`, a row for each value of the one
+column; `{"overwrite": table}`. It answers each with a line: `{"rows": […], "columns": […]}`, `{"count":
+number}`, `{"tables": […]}`, `{"appended": true}` or `{"error": text}`.
 """
 
 import contextlib
+import datetime as dt
 import glob
 import json
 import os
@@ -48,6 +49,12 @@ class PyIceberg:
 
     def read(self, table: str, snapshot: int | None) -> pa.Table:
         return self.catalog.load_table(f"lake.{table}").scan(snapshot_id=snapshot).to_arrow()
+
+    def at(self, table: str, at_ms: int) -> pa.Table:
+        found = self.catalog.load_table(f"lake.{table}").snapshot_as_of_timestamp(at_ms)
+        if found is None:
+            raise LookupError(f"there is no snapshot at {at_ms}")
+        return self.read(table, found.snapshot_id)
 
     def above(self, table: str, column: str, value: int) -> pa.Table:
         from pyiceberg.expressions import GreaterThan
@@ -130,6 +137,10 @@ class DuckDB:
         at = "" if snapshot is None else f" AT (VERSION => {snapshot})"
         return self._connection.execute(f'FROM present.lake."{table}"{at}').to_arrow_table()
 
+    def at(self, table: str, at_ms: int) -> pa.Table:
+        at = f"AT (TIMESTAMP => TIMESTAMP '{_utc(at_ms)}')"
+        return self._connection.execute(f'FROM present.lake."{table}" {at}').to_arrow_table()
+
     def above(self, table: str, column: str, value: int) -> pa.Table:
         statement = f'FROM present.lake."{table}" WHERE "{column}" > {value}'
         return self._connection.execute(statement).to_arrow_table()
@@ -164,6 +175,10 @@ class Sail:
     def read(self, table: str, snapshot: int | None) -> pa.Table:
         at = "" if snapshot is None else f" VERSION AS OF {snapshot}"
         return self._present.sql(f"SELECT * FROM lk.lake.`{table}`{at}").toArrow()
+
+    def at(self, table: str, at_ms: int) -> pa.Table:
+        statement = f"SELECT * FROM lk.lake.`{table}` TIMESTAMP AS OF '{_utc(at_ms)}'"
+        return self._present.sql(statement).toArrow()
 
     def above(self, table: str, column: str, value: int) -> pa.Table:
         statement = f"SELECT * FROM lk.lake.`{table}` WHERE `{column}` > {value}"
@@ -225,8 +240,18 @@ class ChDB:
         at = "" if snapshot is None else f" SETTINGS iceberg_snapshot_id = {snapshot}"
         return self._table(f"SELECT * FROM present.`lake.{table}`{at}")
 
+    def at(self, table: str, at_ms: int) -> pa.Table:
+        at = f"SETTINGS iceberg_timestamp_ms = {at_ms}"
+        return self._table(f"SELECT * FROM present.`lake.{table}` {at}")
+
     def above(self, table: str, column: str, value: int) -> pa.Table:
         return self._table(f"SELECT * FROM present.`lake.{table}` WHERE `{column}` > {value}")
+
+
+def _utc(at_ms: int) -> str:
+    """A time in milliseconds after 1970 as SQL writes it, without a zone."""
+    at = dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC)
+    return at.replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
 def _text(kind: pa.DataType) -> pa.DataType:
@@ -253,6 +278,8 @@ ENGINES = {
 def _read(engine: Any, request: dict[str, Any]) -> pa.Table:
     if "above" in request:
         return engine.above(request["table"], *request["above"])
+    if "at_ms" in request:
+        return engine.at(request["table"], request["at_ms"])
     return engine.read(request["table"], request["snapshot"])
 
 

@@ -163,6 +163,8 @@ def _kill_in_turn(processes: list[Lakehouse]) -> None:
 
 def _check_journal(watch: Watch) -> None:
     """Each exchange that was acknowledged is one event, and none is there twice."""
+    for client in watch.clients:
+        client.get("/v1/journal/head", X_Min_Seq=str(max(watch.swapped)))
     events = [each for each in watch.clients[0].events() if each["type"] == "change_set_committed"]
     assert [each["seq"] for each in events[1:]] == sorted(set(watch.swapped))
     assert len(watch.swapped) == len(set(watch.swapped))

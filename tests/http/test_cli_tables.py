@@ -164,4 +164,4 @@ def test_a_date_means_midnight_utc(lakehouse: CommandLine) -> None:
     for words in (("diff", "--from"), ("journal", "replay", "--to")):
         assert lakehouse(*words, day) == lakehouse(*words, midnight)
     assert "as_of_in_future" in lakehouse("sql", "SELECT 1", "--as-of", "2999-01-01", code=1)
-    assert "invalid_request" in lakehouse("sql", "SELECT 1", "--as-of", "2020-02-30", code=1)
+    assert "'2020-02-30T00" in lakehouse("sql", "SELECT 1", "--as-of", "2020-02-30", code=2)

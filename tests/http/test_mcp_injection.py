@@ -62,10 +62,12 @@ def over_http(lake: Lake) -> Speak:
 def over_stdio(lake: Lake) -> Speak:
     def speak(messages: list[Message]) -> list[Message]:
         command = [sys.executable, "-m", "lakehouse", "mcp", "--bucket", str(lake.bucket)]
-        lines = b"".join(json.dumps(each).encode() + b"\n" for each in messages)
+        numbered = [each | {"id": number} for number, each in enumerate(messages)]
+        lines = b"".join(json.dumps(each).encode() + b"\n" for each in numbered)
         done = subprocess.run(command, input=lines, capture_output=True, timeout=120)
         assert done.returncode == 0, done.stderr
-        return [json.loads(each) for each in done.stdout.splitlines()]
+        answers = [json.loads(each) for each in done.stdout.splitlines()]
+        return sorted(answers, key=lambda answer: int(answer["id"]))
 
     return speak
 

@@ -1,4 +1,4 @@
-"""A fixed budget of seeds holds every promise; `ops/simulate --minutes N` goes on from there."""
+"""A simulation suffers faults, and one seed is one history. The budget of seeds is in other files."""
 
 import os
 import subprocess
@@ -6,24 +6,13 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-import pytest
-
 from lakehouse.commit.delegation.member import Member
 from lakehouse.commit.pending import Pending
-from tests.simulation.__main__ import report
 from tests.simulation.world import DELEGATING, ERASING, run
 
-SEEDS, AT_ONCE = 600, 100
 ROOT = Path(__file__).parents[2]
 EACH = (0, ERASING, DELEGATING)
 HASHES = f"from tests.simulation.world import run; print([run(n).trace_hash for n in {EACH}])"
-
-
-@pytest.mark.parametrize("first", [*range(0, SEEDS, AT_ONCE), DELEGATING, DELEGATING + AT_ONCE])
-def test_every_promise_holds(first: int) -> None:
-    for seed in range(first, first + AT_ONCE):
-        done = run(seed)
-        assert not done.broken, report(done)
 
 
 def test_a_run_commits_and_suffers() -> None:

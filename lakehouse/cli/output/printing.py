@@ -36,13 +36,14 @@ def message(text: str) -> None:
     line(text, sys.stderr)
 
 
-def body(value: msgspec.Struct, *, as_json: bool) -> None:
-    """Print an answer: as JSON, or one `name: value` per line."""
+def body(value: msgspec.Struct, *, as_json: bool, left_out: str = "") -> None:
+    """Print an answer: as JSON, or one `name: value` per line, but for the member `left_out`."""
     if as_json:
         document(value)
         return
     for name, each in msgspec.structs.asdict(value).items():
-        line(f"{name}: {'' if each is None else each}")
+        if name != left_out:
+            line(f"{name}: {'' if each is None else each}")
 
 
 def answer(value: msgspec.Struct, text: str, *, as_json: bool) -> None:

@@ -20,8 +20,8 @@ _OWN_BUFFERS = ((pa.types.is_struct, 1), (pa.types.is_fixed_size_list, 1), (pa.t
 """How many of its buffers are a nested array's own, before its children's."""
 
 _LARGEST_DECIMAL = 10**38 - 1
-_FALSE = pa.scalar(0, pa.int8())
-"""Of bool8. Arrow takes as long to convert a number of Python as to compare 8,192 values."""
+_FALSE = pa.Array.from_buffers(pa.int8(), 1, [None, pa.py_buffer(b"\0")])[0]
+"""Of bool8. Arrow takes as long to convert a number as to compare 8,192 values, and loads pandas."""
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 Batches = Iterator[pa.RecordBatch]

@@ -118,7 +118,7 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
         detail = f"{counted(len(faults), 'object')} missing or different from the journal"
         raise RefusedError(Refused(code, detail, _rows(faults)))
     body = VerifiedHead(**msgspec.structs.asdict(verified), verified=True, damaged_caches=damaged)
-    printing.body(body, as_json=arguments.json)
+    printing.body(body, as_json=arguments.json, left_out="damaged_caches")
     return OK
 
 

@@ -1,0 +1,10 @@
+"""Further seeds hold every promise."""
+
+import pytest
+
+from tests.simulation import seeds
+
+
+@pytest.mark.parametrize("first", seeds.FURTHER)
+def test_every_promise_holds(first: int) -> None:
+    seeds.check(first)

@@ -5,6 +5,7 @@ Owns the futures of those who wait. Must never decide who comes next: `FairQueue
 
 import asyncio
 
+from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.fair_queue import FairQueue, Queued, QueueFull
 from lakehouse.query.lease import out_of_time
@@ -57,7 +58,8 @@ class Places:
                 self.give_back(principal)  # it came at the moment at which the wait ended
             if isinstance(error, TimeoutError):
                 late = limit_s <= waiting_s
-                raise RefusedError(out_of_time(limit_s) if late else self._busy()) from error
+                refused = out_of_time(limit_s) if late else self._busy(waiting_s)
+                raise RefusedError(refused) from error
             raise
         if not got_place:
             raise RefusedError(self._busy())
@@ -70,6 +72,10 @@ class Places:
         turn.set_result(got_place)
         return True
 
-    def _busy(self) -> Refused:
-        detail = f"{self.queue.running} queries run and {self.queue.waiting} wait"
+    def _busy(self, waited_s: float | None = None) -> Refused:
+        running = counted(self.queue.running, "query", "queries")
+        if waited_s is None:
+            detail = f"{running} running and {self.queue.waiting} waiting"
+        else:
+            detail = f"it waited {waited_s:g} s for its turn; {running} running"
         return Refused("busy", detail, retry_after_s=self._retry_after_s)

@@ -90,3 +90,11 @@ async def test_a_wait_ends(limit_s: float, waiting_s: float, code: str) -> None:
     task = asyncio.create_task(places.take("a", limit_s, waiting_s))
     assert await refused(task) == code
     assert (places.queue.running, places.queue.waiting) == (1, 0)
+
+
+async def test_who_waited_in_vain_learns_how_long() -> None:
+    places = Places(1, 1, 1)
+    await places.take("a", LIMIT_S, WAITING_S)
+    with pytest.raises(RefusedError) as caught:
+        await places.take("a", LIMIT_S, 0.01)
+    assert caught.value.refused.detail == "it waited 0.01 s for its turn; 1 query running"

@@ -58,9 +58,9 @@ def decide(state: State, command: AnyAccessCommand) -> Decision:
 
 
 def _unknown_profile(state: State, command: PutPrincipal) -> Refused | None:
-    """The refusal of a profile that does not exist, unless the principal has it already.
+    """Refuse to give a principal a profile that does not exist: the principal would see nothing.
 
-    Under a profile that does not exist a principal sees nothing.
+    One that it already has may stay.
     """
     live, name = access.find(state.access, command.name), command.profile
     if name is None or catalog.find_profile(state.catalog, name) is not None:

@@ -38,6 +38,8 @@ class Follower:
         """Ids of commands for which the state right after their event is wanted."""
         self.watchers: list[Callable[[Slot, Mapping[str, State]], None]] = []
         """Called before the listeners, with these states too; a slot folded by the caller has none."""
+        self.fold_received: Callable[[], None] = _nothing_received
+        """Accepts the next slots where another process has sent them."""
 
     async def open(self) -> State:
         """Begin at the newest checkpoint that can be verified, and catch up from there."""
@@ -61,9 +63,19 @@ class Follower:
         The state that is returned was the present at some moment after this call began.
         Raises BucketError; JournalCorrupt and UpgradeRequired leave the last good state.
         """
-        async for slot in self.journal.slots(self.state.head.position + 1):
-            self.accept(slot)
+        while await self._read_on():
+            pass
         return self.state
+
+    async def _read_on(self) -> bool:
+        """Fold slots as they are read; True: the head has moved further, by slots that were received."""
+        async with aclosing(self.journal.slots(self.state.head.position + 1)) as slots:
+            async for slot in slots:
+                self.accept(slot)
+                self.fold_received()
+                if self.state.head.position > slot.header.position:
+                    return True
+        return False
 
     def accept(self, slot: Slot, closed: State | None = None) -> None:
         """Advance by a committed slot; one that is already folded is only compared.
@@ -123,6 +135,10 @@ class Follower:
             raise JournalCorrupt(known.position, detail, known.sha256, "nothing") from error
         if seen != known.sha256:
             raise JournalCorrupt(known.position, f"{name} is not what it was", known.sha256, seen)
+
+
+def _nothing_received() -> None:
+    """No other process sends slots."""
 
 
 def _is_mark(before: Head, after: Head) -> bool:

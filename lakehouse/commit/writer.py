@@ -219,14 +219,15 @@ class Writer:
         """
         asked = False
         while self._turns.is_shared(self._clock.monotonic()):
+            # Before the reading too: on a busy machine it can take long, and a leader need not wait for it.
+            if self._passed_all_on():
+                return
             await self._follower.catch_up()
-            if self.delegation is not None:
-                self._pass_on(self.delegation)
-                if not self._queue:
-                    return
-                if not asked:
-                    self.delegation.member.ask_for_turn()
-                    asked = True
+            if self._passed_all_on():
+                return
+            if self.delegation is not None and not asked:
+                self.delegation.member.ask_for_turn()
+                asked = True
             now_s = self._clock.monotonic()
             wait_s = self._turns.wait_s(now_s)
             if wait_s <= RESOLUTION_S:
@@ -234,11 +235,13 @@ class Writer:
             poll_s = self._turns.poll_s(now_s) * self._chance.uniform(0.5, 1.5)
             await self._clock.sleep(min(wait_s, poll_s))
 
-    def _pass_on(self, delegation: Delegation) -> None:
-        """Hand waiting changes to the leader, as far as it accepts them: no attempt at any of them is
-        in doubt."""
+    def _passed_all_on(self) -> bool:
+        """Hand waiting changes, none of them in doubt, to the leader; whether it accepted all."""
+        if (delegation := self.delegation) is None:
+            return False
         wanted = [each for each in self._take() if self._still_wanted(each)]
         self._queue.extend(each for each in wanted if not delegation.passed_on(each))
+        return not self._queue
 
     async def _gather(self) -> None:
         """While other processes hand changes over: wait for those whose last one was just answered.

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from unittest import mock
 
 from journal.slot import Slot
-from lakehouse.commit.delegation.delegation import Delegation
 from lakehouse.commit.delegation.leader import Leader, _Guest
 from lakehouse.commit.delegation.member import Member
 from lakehouse.commit.pending import Pending
@@ -76,11 +75,14 @@ def skewed_clocks_hand_over() -> Iterator[None]:
 def refused_changes_are_handed_over() -> Iterator[None]:
     """A change that was refused, and waits in the queue still, is handed to the leader."""
 
-    def broken(self: Writer, delegation: Delegation) -> None:
+    def broken(self: Writer) -> bool:
+        if (delegation := self.delegation) is None:
+            return False
         waiting = self._take()
         self._queue.extend(each for each in waiting if not delegation.passed_on(each))
+        return not self._queue
 
-    with mock.patch.object(Writer, "_pass_on", broken):
+    with mock.patch.object(Writer, "_passed_all_on", broken):
         yield
 
 

@@ -29,6 +29,7 @@ from lakehouse.commit.delegation.messages import (
     proposal,
 )
 from lakehouse.commit.delegation.network import Link, Network
+from lakehouse.commit.delegation.pushed_slots import PushedSlots
 from lakehouse.commit.pending import Pending
 from lakehouse.commit.turns import Turns
 from projections.fold import State
@@ -72,6 +73,8 @@ class Member:
         """Writers that are not tried until this time."""
         self._handed_over: dict[str, Pending] = {}
         follower.watched = self._handed_over.keys()
+        self._pushed = PushedSlots()
+        follower.fold_received = self._fold_pushed
         self.offered = 0
         """How many changes were handed over so far."""
         self.idle = asyncio.Event()
@@ -177,21 +180,30 @@ class Member:
         """Do not connect to this writer for a while."""
         self._avoided[name] = self._clock.monotonic() + AVOIDED_S
 
-    def pushed(self, link: "_LeaderLink", message: Pushed) -> None:
-        """Fold a slot that the leader has committed."""
+    def pushed(self, message: Pushed) -> None:
+        """Fold a slot that the leader has committed; keep it while slots before it are missing."""
         head = self._follower.state.head.position
         if message.position <= head:
             return
-        if message.position > head + 1:
-            if self._refresh is not None:
-                self._run("refresh", self._refresh())
-            return
+        self._pushed.add(message.position, message.slot)
+        if message.position == head + 1:
+            self._fold_pushed()
+        elif self._refresh is not None:
+            self._run("refresh", self._refresh())
+
+    def _fold_pushed(self) -> None:
+        """Fold the slots after the head that leaders have sent."""
+        head = self._follower.state.head.position
         try:
-            self._follower.accept(decode_slot(message.slot, message.position))
+            while (body := self._pushed.take(head + 1)) is not None:
+                self._follower.accept(decode_slot(body, head + 1))
+                head = self._follower.state.head.position
         except (JournalCorrupt, UpgradeRequired) as error:
             # Only the bucket can prove damage; the next read of it reports that.
-            log.warning("pushed_slot_unusable", leader=link.name, detail=str(error))
-            link.close()
+            log.warning("pushed_slot_unusable", position=head + 1, detail=str(error))
+            self._pushed.clear()
+            for link in [*self._links.values()]:
+                link.close()
 
     def declined(self, link: "_LeaderLink", message: Declined) -> None:
         """Take back what the leader did not commit and never will."""
@@ -247,7 +259,7 @@ class _LeaderLink:
             case Hello():
                 self.greeted = True
             case Pushed():
-                self._member.pushed(self, message)
+                self._member.pushed(message)
             case Declined():
                 self._member.declined(self, message)
             case _:

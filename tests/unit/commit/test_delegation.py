@@ -15,6 +15,7 @@ from builders import chance
 from scripted_bucket import ScriptedBucket
 from structlog.testing import capture_logs
 
+from journal.bucket.keys import slot_key
 from journal.clock import SystemClock, uuid7
 from journal.slot import decode_slot
 from lakehouse.commit.batch import Answered, Recorded
@@ -126,6 +127,24 @@ async def test_changes_of_one_slot_are_answered_with_the_state_after_each(socket
         assert isinstance(outcome, Recorded)
         assert len(outcome.state.catalog.datasets) == 3 + number
         assert outcome.state.head.seq == outcome.event.seq
+    await processes.stop()
+
+
+async def test_after_a_lost_message_only_the_missing_slot_is_read(sockets: Path) -> None:
+    processes = Processes(sockets)
+    leader, member = await processes.leader_and_member()
+    receiver = _delegation(member).member
+    receive, lost = receiver.pushed, []
+    receiver.pushed = lost.append
+    await leader.writer.submit(register("d"), asking())
+    await processes.until(lambda: lost)
+    processes.bucket.reads.clear()
+    receiver.pushed = receive
+    await leader.writer.submit(register("e"), asking())
+    await processes.until(lambda: member.state.head == leader.state.head)
+    # Each reads the next slot once more, to see that it is absent.
+    assert processes.bucket.reads.count(slot_key(4)) == 1
+    assert slot_key(5) not in processes.bucket.reads
     await processes.stop()
 
 

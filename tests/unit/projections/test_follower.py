@@ -125,3 +125,39 @@ async def test_a_slot_that_is_folded_already_is_left_unless_it_differs() -> None
     other = decode_slot(slot_body(given(stored("a")), stored("other")), 2)
     with pytest.raises(JournalCorrupt):
         follower.accept(other)
+
+
+class Busy(ScriptedBucket):
+    """Another process commits two slots for each that is read, up to 600; it sends those after the 100th."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: dict[int, bytes] = {}
+        self.state = EMPTY
+
+    async def read(self, key: str) -> bytes:
+        for _ in range(2):
+            if self.state.head.position < 600:
+                await self._commit()
+        return await super().read(key)
+
+    async def _commit(self) -> None:
+        position = self.state.head.position + 1
+        body = slot_body(self.state, stored(f"k{position}"))
+        self.state = fold(self.state, decode_slot(body, position))
+        await self.put_by_another(keys.slot_key(position), body)
+        if position > 100:
+            self.sent[position] = body
+
+
+async def test_slots_that_were_sent_are_not_read() -> None:
+    bucket = Busy()
+    follower = Follower(Journal(bucket, LAKE, ORIGIN, FakeClock(), chance()))
+
+    def fold_received() -> None:
+        while body := bucket.sent.get(position := follower.state.head.position + 1):
+            follower.accept(decode_slot(body, position))
+
+    follower.fold_received = fold_received
+    assert (await follower.catch_up()).head.position == 600
+    assert len(bucket.reads) < 350, "one that reads them all never overtakes a faster writer"

@@ -37,13 +37,14 @@ async def run_child(module: str, body: bytes, timeout_s: float) -> bytes | None:
 
 
 def run_child_blocking(module: str, argument: str, body: bytes, timeout_s: float) -> bytes | None:
-    """What `python -m module ARGUMENT` answers to `body`; None if it crashes.
+    """What `python -m module PARENT_PID ARGUMENT` answers to `body`; None if it crashes.
 
-    Raises TimeoutError once it has been killed because it takes too long.
+    Raises TimeoutError once it has been killed because it takes too long. A process that ends with its
+    parent ends with the thread that started it, which waits here.
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", module, argument],
+            [sys.executable, "-P", "-m", module, str(os.getpid()), argument],
             env=child_environment(),
             input=body,
             stdout=subprocess.PIPE,

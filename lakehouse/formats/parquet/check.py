@@ -1,11 +1,10 @@
-"""`python -m lakehouse.formats.parquet.check FILE`: is every value of this Parquet readable?
+"""`python -m lakehouse.formats.parquet.check PARENT_PID FILE`: is every value of this Parquet readable?
 
 The whole of one short-lived process: reads from stdin, as JSON, the types that a dataset wants of
 columns, prints `Verified` as JSON. It may crash, which its caller must take for an answer. It must
 never be imported by the server.
 """
 
-import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.value_fit import fits, may_fit
 from lakehouse.formats.schema import name_fault
 from lakehouse.process.imports import refuse_pandas
+from lakehouse.process.self_limits import die_with, limit_memory
 
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""
@@ -151,6 +151,7 @@ def _by_duckdb(path: Path, columns: tuple[tuple[str, str], ...], row_count: int)
 
 if __name__ == "__main__":
     refuse_pandas()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    die_with(int(sys.argv[1]))
+    limit_memory(MEMORY_BYTES)
     types = msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, str])
-    sys.stdout.buffer.write(msgspec.json.encode(verified(Path(sys.argv[1]), types)))
+    sys.stdout.buffer.write(msgspec.json.encode(verified(Path(sys.argv[2]), types)))

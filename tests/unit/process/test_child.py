@@ -1,5 +1,7 @@
 """Child processes: their answer, their end, and what they inherit."""
 
+import os
+
 import pytest
 from msgspec import json
 
@@ -13,7 +15,7 @@ def test_a_blocking_child_gets_its_argument_and_no_secret(monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     answer = run_child_blocking(PROGRAM, "argument", SHOW, 60)
     arguments, environment = json.decode(answer or b"")
-    assert arguments == ["argument"]
+    assert arguments == [str(os.getpid()), "argument"]
     assert environment.items() >= child_environment().items()
     assert "AWS_SECRET_ACCESS_KEY" not in environment
 

@@ -35,10 +35,15 @@ _NOT_COMPARED = (
 
 @asynccontextmanager
 async def service_for(
-    settings: Settings, *, queries: bool = False, no_lake: NoLake = NoLake.REFUSE
+    settings: Settings,
+    *,
+    queries: bool = False,
+    one_worker: bool = True,
+    no_lake: NoLake = NoLake.REFUSE,
 ) -> AsyncIterator["Service"]:
     """A service for one command. One that may create a lake checks the store's promises first.
 
+    `one_worker`: the command runs one query at a time; else the setting `query_workers` holds.
     With the setting `url` it is a RemoteService, which has the calls of a service that commands use.
     """
     if settings.url is not None:
@@ -51,9 +56,10 @@ async def service_for(
 
     from lakehouse.wiring import service_of  # loads the whole service, which a server has
 
-    one_worker = msgspec.structs.replace(settings, query_workers=1)
+    if one_worker:
+        settings = msgspec.structs.replace(settings, query_workers=1)
     async with service_of(
-        one_worker,
+        settings,
         os.environ,
         lambda: None,
         queries=queries,

@@ -169,7 +169,7 @@ def _ended(module: str, name: str, arguments: argparse.Namespace, settings: Sett
 
 def _open_missing_streams() -> None:
     """Open a null stream for each that the caller has closed; escape what an encoding cannot write."""
-    # The lowest free number is taken: a file of a bucket must never become somebody's stdout.
+    # The lowest free number is taken: a file of a bucket must never become the standard output.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
         pass
     os.close(descriptor)

@@ -54,11 +54,19 @@ def relay(source: BinaryIO, target: BinaryIO, call: ToolCallback) -> None:
     calls.wait()
 
 
-def of_server(lake: Lake) -> ToolCallback:
-    """Sends calls to a server."""
+def of_server(connect: Callable[[], Lake]) -> ToolCallback:
+    """Sends calls to a server, each over its own connection: a server ends what a client leaves.
 
-    def call(asked: ToolCall, sent: bytes, _: Cancellation) -> bytes:
-        return _sent(lake, sent, asked)
+    `connect` sends nothing yet. Raises Error.
+    """
+
+    def call(asked: ToolCall, sent: bytes, cancellation: Cancellation) -> bytes:
+        try:
+            with connect() as lake:
+                cancellation.ends_by(lake.http.abort)
+                return _sent(lake, sent, asked)
+        except Error as error:
+            return _failed(asked, error)
 
     return call
 
@@ -88,17 +96,16 @@ def _sent(lake: Lake, line: bytes, asked: ToolCall) -> bytes:
     if asked.request.version == MODERN:
         sent = messages.headers_of(asked.request.method, asked.tool, MODERN)
         headers += sent.items()
-    try:
-        answer = lake.http.json(
-            Request("POST", "/mcp", body=line, headers=tuple(headers)), msgspec.Raw
-        )
-    except Error as error:
-        result = failure_of(
-            *(error.code, error.detail, error.errors, error.hint or "", secrets.token_hex(8)),
-            retryable=error.retryable,
-        )
-        return msgspec.json.encode(messages.answer(asked.request, result))
-    return bytes(answer)
+    request = Request("POST", "/mcp", body=line, headers=tuple(headers))
+    return bytes(lake.http.json(request, msgspec.Raw))
+
+
+def _failed(asked: ToolCall, error: Error) -> bytes:
+    result = failure_of(
+        *(error.code, error.detail, error.errors, error.hint or "", secrets.token_hex(8)),
+        retryable=error.retryable,
+    )
+    return msgspec.json.encode(messages.answer(asked.request, result))
 
 
 def _skip_line(line: bytes, source: BinaryIO) -> None:

@@ -20,6 +20,7 @@ from urllib3.util import Timeout
 from lakehouse.api.problem import Problem
 from lakehouse.client.error import Error
 from lakehouse.client.request import Request
+from lakehouse.client.sockets import Sockets
 
 ATTEMPTS = 7
 """With the pauses between them about 15 s: longer than a restart of the server."""
@@ -64,6 +65,8 @@ class Http:
 
     def __init__(self, pool: urllib3.HTTPConnectionPool, base: str, headers: Mapping[str, str]):
         self._pool = pool
+        self._sockets = Sockets()
+        self._sockets.watch(pool)
         self._base = base
         self._headers = dict(headers)
         self._seq = 0
@@ -105,13 +108,18 @@ class Http:
                     return response
                 else:
                     failure = refusal(response, request.path)
-            if attempt == ATTEMPTS or not _may_help(failure):
+            if attempt == ATTEMPTS or self._sockets.ended or not _may_help(failure):
                 raise failure
             time.sleep(_pause_s(attempt, failure))
             attempt += 1
 
     def close(self) -> None:
-        """Close all connections; answers that are being read end early."""
+        """Close the idle connections; one in use is closed when its answer has been read."""
+        self._pool.close()
+
+    def abort(self) -> None:
+        """Close all connections, also those in use: what other threads send and read fails, for good."""
+        self._sockets.end()
         self._pool.close()
 
     def _attempt(

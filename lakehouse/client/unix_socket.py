@@ -13,12 +13,8 @@ class UnixPool(urllib3.HTTPConnectionPool):
     """The connections to one socket."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", maxsize=CONNECTIONS, blocksize=BLOCK_BYTES)
-        self._path = path
-
-    def ConnectionCls(self, **arguments: Any) -> HTTPConnection:  # type: ignore[override]  # noqa: N802  # urllib3's
-        """A connection, as the pool makes them."""
-        return _UnixConnection(self._path, **arguments)
+        super().__init__("localhost", maxsize=CONNECTIONS, blocksize=BLOCK_BYTES, path=path)
+        self.ConnectionCls = _UnixConnection
 
 
 class _UnixConnection(HTTPConnection):

@@ -1,6 +1,7 @@
 """`lakehouse mcp`: the same tools over stdin and stdout, on a bucket and on a server with a token."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from lake_server import Lake, running_lake
 from mcp_client import message
 from principals import closed, token
+from waiting import wait_until
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -71,18 +73,25 @@ def test_a_bucket_answers_both_kinds_of_clients(lake: Lake) -> None:
     assert codes == [-32601, -32600, -32700]
 
 
-def test_a_query_that_is_cancelled_stops_and_others_are_answered_beside_it(lake: Lake) -> None:
-    command = [sys.executable, "-m", "lakehouse", "mcp", "--bucket", str(lake.bucket)]
+@pytest.mark.parametrize("door", ["bucket", "url"])
+def test_a_query_that_is_cancelled_stops_and_others_are_answered_beside_it(
+    lake: Lake, door: str
+) -> None:
+    words = ["--bucket", str(lake.bucket)] if door == "bucket" else ["--url", f"http://{lake.host}"]
+    command = [sys.executable, "-m", "lakehouse", "mcp", *words]
+    environ = {**os.environ, "LAKEHOUSE_TOKEN": lake.token or ""}
     pipe = subprocess.PIPE
     endless = (
         "SELECT count(*) FROM range(10000000000) a(x), range(10000000000) b(y) WHERE x * y = 3"
     )
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ) as process:
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(call("query", id_=1, sql=endless) + call("list_datasets", id_=2))
+        process.stdin.write(call("query", id_=1, sql=endless) + call("query", id_=2, sql="SELECT 2"))
         process.stdin.flush()
         first = json.loads(process.stdout.readline())
-        assert (first["id"], "datasets" in first["result"]["structuredContent"]) == (2, True)
+        assert (first["id"], first["result"]["structuredContent"]["rows"]) == (2, [[2]])
+        if door == "url":
+            wait_until(lambda: outcomes(lake, endless) == [None])
         cancelled = {"method": "notifications/cancelled", "params": {"requestId": 1}}
         process.stdin.write(
             line({"jsonrpc": "2.0", **cancelled}) + call("query", id_=3, sql="SELECT 3")
@@ -91,6 +100,15 @@ def test_a_query_that_is_cancelled_stops_and_others_are_answered_beside_it(lake:
     (last,) = [json.loads(each) for each in rest.splitlines()]
     assert (last["id"], last["result"]["structuredContent"]["rows"]) == (3, [[3]])
     assert (errors, process.returncode) == (b"", 0)
+    if door == "url":
+        wait_until(lambda: outcomes(lake, endless) != [None])
+        assert outcomes(lake, endless) == ["abandoned"]
+
+
+def outcomes(lake: Lake, sql: str) -> list[str | None]:
+    """How the server's queries with this text ended; None for one that has not."""
+    log = lake.service.sql.queries.log()
+    return [each["outcome"] for each in log if each["sql"] == sql]
 
 
 def test_a_server_judges_the_token(lake: Lake, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import secrets
 import sys
 import threading
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +16,8 @@ from lakehouse.cli.caller import caller_of, service_for
 from lakehouse.cli.remote.connection import connected
 from lakehouse.client.agent_relay import ToolCallback, of_server, relay
 from lakehouse.client.calls_under_way import Cancellation
+from lakehouse.client.error import Error
+from lakehouse.client.lake import Lake
 from lakehouse.config import ConfigError, Settings
 from lakehouse.domain.errors import RefusedError
 from lakehouse.mcp.messages import answer
@@ -30,14 +33,21 @@ OK = 0
 async def mcp(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse mcp`: ends when stdin does."""
     if settings.url is not None:
-        with connected(settings, os.environ) as lake:
-            await _relayed(of_server(lake))
+        connected(settings, os.environ).close()  # settings that cannot be used are refused at once
+        await _relayed(of_server(partial(_connected, settings)))
         return OK
     if arguments.token_file is not None:
         raise ConfigError("--token-file belongs to --url: a bucket needs no token")
-    async with service_for(settings, queries=True) as service:
+    async with service_for(settings, queries=True, one_worker=False) as service:
         await _relayed(_in_process(service, arguments))
     return OK
+
+
+def _connected(settings: Settings) -> Lake:
+    try:
+        return connected(settings, os.environ)
+    except ConfigError as error:  # the file of the token has changed
+        raise Error("usage", str(error)) from error
 
 
 async def _relayed(call: ToolCallback) -> None:

@@ -159,6 +159,7 @@ class Edge(ConnectionServer):
             request[IDENTITY] = exchange.identity
             if not route.judged:
                 self._service.authentication.require_admin(exchange.caller())
+        exchange.check_parameters()
         request[ABANDONABLE] = route.abandonable
         if is_audited_read(route) and (refused := self._service.audit.read_refusal()):
             raise RefusedError(refused)

@@ -175,7 +175,7 @@ def test_the_log_is_json_lines_with_request_ids_and_without_secrets(tmp_path: Pa
     assert len(requests) == 4
     assert requests[0] | {"ms": 0, "timestamp": ""} == {
         "event": "request", "level": "info", "timestamp": "", "request_id": "req-7",
-        "method": "PUT", "path": "/v1/storage/put/a", "status": 200, "ms": 0, "client": "127.0.0.1",
+        "method": "PUT", "path": "/v1/storage/put/a", "status": 400, "ms": 0, "client": "127.0.0.1",
     }  # fmt: skip
     assert SECRET not in "".join(served.lines)
 

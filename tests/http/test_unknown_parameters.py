@@ -1,12 +1,63 @@
 """What a request asks for is never ignored: misspelled parameters, dry runs and profiles are refused."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import msgspec
 import pytest
-from lake_server import Lake
+from lake_server import Lake, running_lake
+from principals import closed
+from raw_http import Answer
 from refusals import nothing_changes, refused
 
+from lakehouse.console.table import CONSOLE_PAGES
+from lakehouse.web.route import Route
+from lakehouse.web.routes import ROUTES
+
 Fresh = Callable[[], str]
+STRICT = [each for each in ROUTES if each.path.startswith(("/v1/", "/mcp"))]
+
+
+def ask(lake: Lake, route: Route, query: str) -> Answer:
+    return lake.ask(route.method, f"{route.fixed}{route.path_example}?{query}")
+
+
+@pytest.mark.parametrize("route", STRICT, ids=lambda route: f"{route.method} {route.path}")
+def test_each_route_refuses_a_parameter_that_it_does_not_have(lake: Lake, route: Route) -> None:
+    with nothing_changes(lake):
+        answer = refused(ask(lake, route, "asof=1&%1B=2"), 400, "invalid_request")
+    known = sorted(each.encode_name for each in msgspec.structs.fields(route.query))
+    offered = f"known are {', '.join(known)}" if known else "there are none here"
+    assert answer.json["detail"] == f"unknown parameter: \x1b, asof; {offered}"
+
+
+def test_a_change_is_not_made_with_a_misspelled_parameter(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    with nothing_changes(lake):
+        for method, path, body in (
+            ("POST", f"/v1/ingest?name={name}&Mode=append", b"a\n2\n"),
+            ("PUT", "/v1/storage/put/k?if-none-match=*", b"x"),
+            ("DELETE", f"/v1/catalog/manifest/{name}?profile=x", None),
+            ("POST", "/v1/catalog/rename?reason=x", {"name": name, "to": fresh()}),
+            ("POST", "/v1/catalog/transaction?idempotency_key=x", {"changes": []}),
+        ):
+            refused(lake.ask(method, path, body), 400, "invalid_request")
+
+
+def test_paths_that_other_programs_call_ignore_them(lake: Lake) -> None:
+    pages = [each.path for each in CONSOLE_PAGES if each.method == "GET" and each.path[-1] != "}"]
+    others = ["/iceberg/v1/config", "/health", "/ready", "/metrics", "/openapi.json", *pages]
+    for path in others:
+        plain, more = lake.ask("GET", path), lake.ask("GET", f"{path}?utm_source=mail&asof=1")
+        assert more.status == plain.status, path
+
+
+def test_a_caller_without_a_token_learns_no_parameters(tmp_path: Path) -> None:
+    with running_lake(tmp_path / "bucket", queries=False) as lake:
+        closed(lake)
+        for method, path in (("GET", "/v1/sql"), ("POST", "/v1/gc"), ("POST", "/mcp")):
+            refused(lake.ask(method, f"{path}?asof=1"), 401, "unauthenticated")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from lakehouse.api.fields import (
 )
 
 
-class IngestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Query of POST /v1/ingest. Any other parameter is refused: ignoring it could change data."""
+class IngestQuery(msgspec.Struct, frozen=True):
+    """Query of POST /v1/ingest."""
 
     name: DatasetName
     mode: Annotated[

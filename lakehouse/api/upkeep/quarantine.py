@@ -10,7 +10,7 @@ from lakehouse.api.lists.pages import NextRow, OptionalLimit
 
 
 class QuarantineQuery(msgspec.Struct, frozen=True):
-    """Query of GET /v1/catalog/quarantine/{name}. Unknown parameters are ignored."""
+    """Query of GET /v1/catalog/quarantine/{name}."""
 
     key: Annotated[
         str | None,

@@ -25,8 +25,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 DEFAULT_ACTOR = "local"
 
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
-_STRICT = "/v1/"
-"""Below this path reads refuse parameters that they do not have."""
+_STRICT = ("/v1/", "/mcp")
+"""Routes whose paths begin so refuse parameters that they do not have."""
 QUERIES = ("/v1/sql", "/v1/catalog/derive", "/v1/catalog/refresh", "/mcp")
 TARGET = web.RequestKey("TARGET", str)
 """Set on every request: its target as sent, with the path that the route table has."""
@@ -82,6 +82,18 @@ class Exchange:
         self.route.expect(self.route.headers, shape)
         return headers_of(shape, self.request.headers)
 
+    def check_parameters(self) -> None:
+        """Raises RefusedError `invalid_request` for a parameter that the route does not have.
+
+        A misspelled `as_of` would be answered with the present, a misspelled `mode` would replace a dataset.
+        Elsewhere any is ignored: engines send parameters of their own to Iceberg, monitoring to `/health`,
+        and programs in which people write to each other add some to links to pages.
+        """
+        if self.route.changes:
+            self._refuse_dry_run()
+        if self.route.path.startswith(_STRICT):
+            refuse_unknown(self.route.query, (name for name, _ in self.target.query))
+
     def min_seq(self) -> int | None:
         """The event that the answer must include. Raises RefusedError `invalid_request`."""
         return self._read_headers().min_seq
@@ -118,11 +130,9 @@ class Exchange:
         key, reason = None, None
         sent: ChangeHeaders | ReadHeaders
         if self.route.changes:
-            self._refuse_dry_run()
             sent = headers_of(ChangeHeaders, self.request.headers)
             key, reason = sent.idempotency_key, sent.reason
         else:
-            self._refuse_unknown()
             sent = self._read_headers()
         claimed = checked_words(sent.actor, "the header X-Actor")
         principal = self.identity.principal
@@ -142,14 +152,6 @@ class Exchange:
             route=f"{self.request.method} {unquote(self.target.path)}",
             query=self.target.query,
         )
-
-    def _refuse_unknown(self) -> None:
-        """Raises RefusedError for a parameter that a read does not have: a misspelled `as_of` would be now.
-
-        Engines send parameters of their own to Iceberg, and pages may be linked with any.
-        """
-        if self.route.path.startswith(_STRICT):
-            refuse_unknown(self.route.query, (name for name, _ in self.target.query))
 
     def _refuse_dry_run(self) -> None:
         """Raises RefusedError for `dry_run` among parameters that are not read: it would be no dry run."""

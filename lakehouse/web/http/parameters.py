@@ -36,12 +36,10 @@ class _Field(msgspec.Struct, frozen=True):
 
 
 def query_of(shape: type[T], pairs: Sequence[tuple[str, str]]) -> T:
-    """The parameters of a query string. Raises RefusedError `invalid_request`."""
+    """The parameters of a query string; others are ignored. Raises RefusedError `invalid_request`."""
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         given.setdefault(name, []).append(text)
-    if shape.__struct_config__.forbid_unknown_fields:
-        refuse_unknown(shape, given)
     return _read(shape, "the parameter", lambda name: given.get(name, []))
 
 

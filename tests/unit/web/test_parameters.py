@@ -8,7 +8,7 @@ from msgspec import Meta
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from lakehouse.domain.errors import RefusedError
-from lakehouse.web.http.parameters import headers_of, query_of
+from lakehouse.web.http.parameters import headers_of, query_of, refuse_unknown
 from lakehouse.web.route import Nothing, Route
 from lakehouse.web.routes import ROUTES
 
@@ -20,10 +20,6 @@ class Query(msgspec.Struct, frozen=True):
     summary: bool = False
     mode: Literal["replace", "append"] = "replace"
     keys: list[str] = []
-
-
-class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str = ""
 
 
 class Headers(msgspec.Struct, frozen=True):
@@ -67,11 +63,29 @@ def test_what_a_field_cannot_be_is_refused(pair: tuple[str, str], detail: str) -
     assert detail in error.value.refused.detail
 
 
-def test_a_parameter_is_given_once_and_an_unknown_one_only_where_that_is_harmless() -> None:
+def test_a_parameter_is_given_once() -> None:
     with pytest.raises(RefusedError, match="the parameter name is given 2 times; give it once"):
         query_of(Query, [("name", "a"), ("name", "a")])
-    with pytest.raises(RefusedError, match="unknown parameter: nome"):
-        query_of(Strict, [("nome", "a")])
+
+
+@pytest.mark.parametrize(
+    ("names", "detail"),
+    [
+        (["nome"], "unknown parameter: nome; known are after, keys, limit, mode, name, summary"),
+        (["NAME", "name", "\x1b"], "unknown parameter: \x1b, NAME; known are"),
+        (["x" * 100], f"unknown parameter: {'x' * 64};"),
+        ([f"p{number:02}" for number in range(99)], "p08, p09; known are"),
+    ],
+)
+def test_unknown_parameters_are_named_and_so_are_the_known_ones(
+    names: list[str], detail: str
+) -> None:
+    refuse_unknown(Query, ["name", "keys"])
+    with pytest.raises(RefusedError) as error:
+        refuse_unknown(Query, names)
+    assert detail in error.value.refused.detail
+    with pytest.raises(RefusedError, match="there are none here"):
+        refuse_unknown(Nothing, ["name"])
 
 
 def test_headers_are_read_in_any_case_and_a_list_from_all_lines() -> None:

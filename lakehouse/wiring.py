@@ -112,10 +112,7 @@ async def service_of(
         system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
         engine = QueryEngine(_engine_settings(settings, system_dir, bucket, reader))
         if queries:
-            # Before the workers: the kernel lets them read what is there when they start.
-            system_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            await engine.start()
-            stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
+            await _start(engine, system_dir, stack)
         stack.push_async_callback(engine.close)
         if s3 and s3.access_key_id and settings.secrets_file and (queries or probe):
             rotation = _rotation(settings, environ, bucket, s3)
@@ -127,9 +124,7 @@ async def service_of(
         audit = AuditLog(bucket, node.clock, node.chance, settings.audit)
         stack.push_async_callback(audit.close, settings.drain_s)
         await stack.enter_async_context(running(audit.run(), failed))
-        signed = _signed_tokens(settings, node.clock)
-        if signed is not None:
-            stack.push_async_callback(signed.close)
+        signed = _signed_tokens(settings, node.clock, stack)
         objects = VerifiedObjects(node, reader)
         store = partial(_s3_settings, settings, environ)
         resources = Resources(node, engine, objects, pool, lane, spool_dir, system_dir, store)
@@ -138,7 +133,16 @@ async def service_of(
         yield service
 
 
-def _signed_tokens(settings: Settings, clock: Clock) -> "SignedTokens | None":
+async def _start(engine: QueryEngine, system_dir: Path, stack: AsyncExitStack) -> None:
+    """Start the workers, after the directory: the kernel lets them read what is there when they start."""
+    system_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await engine.start()
+    stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
+
+
+def _signed_tokens(
+    settings: Settings, clock: Clock, stack: AsyncExitStack
+) -> "SignedTokens | None":
     """The tokens of the issuer that the settings name. Raises ConfigError."""
     if settings.oidc_issuer is None or settings.oidc_audience is None:
         return None
@@ -146,7 +150,9 @@ def _signed_tokens(settings: Settings, clock: Clock) -> "SignedTokens | None":
         raise ConfigError("oidc_issuer: install lakehouse[oidc]")
     from lakehouse.service.access.oidc.signed_tokens import SignedTokens  # of an extra
 
-    return SignedTokens(clock, settings.oidc_issuer, settings.oidc_audience, settings.oidc_claim)
+    signed = SignedTokens(clock, settings.oidc_issuer, settings.oidc_audience, settings.oidc_claim)
+    stack.push_async_callback(signed.close)
+    return signed
 
 
 def _limits(settings: Settings) -> ServiceLimits:

@@ -5,7 +5,7 @@ statistics of another one may be wrong.
 """
 
 from bisect import bisect_left
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 
 import msgspec
@@ -51,44 +51,65 @@ def planned(
 
     Small ones are rewritten with their neighbours, so that they do not become many.
     """
-    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
-    bounds = [0]
-    for group in groups:
-        bounds.append(bounds[-1] + group.num_rows)
-    hits = [bisect_left(changed, bound, key=number) for bound in bounds]
-
-    def is_large(numbers: list[int]) -> bool:
-        begin, end = numbers[0], numbers[-1] + 1
-        rows = bounds[end] - bounds[begin] - removes * (hits[end] - hits[begin])
-        size_bytes = sum(group.total_byte_size for group in groups[begin:end])
-        return 2 * rows >= limits.row_group_rows or 2 * size_bytes >= limits.row_group_bytes
+    groups = _RowGroups(metadata, changed, limits, removes=removes)
 
     def is_copied(place: int) -> bool:
-        return may_copy and hits[place] == hits[place + 1] and is_large([place])
-
-    def shares(numbers: list[int]) -> list[list[int]]:
-        """The fewest adjacent row groups each that make a large one; what is left joins the last."""
-        found: list[list[int]] = [[]]
-        for place in numbers:
-            if found[-1] and is_large(found[-1]):
-                found.append([])
-            found[-1].append(place)
-        if len(found) > 1 and not is_large(found[-1]):
-            small = found.pop()
-            found[-1] += small
-        return found
-
-    def run(numbers: list[int], copied: bool) -> GroupRun:
-        begin, end = numbers[0], numbers[-1] + 1
-        size_bytes = sum(group.total_byte_size for group in groups[begin:end])
-        found = hits[end] - hits[begin]
-        return GroupRun(numbers, bounds[begin], bounds[end], size_bytes, found, copied)
+        run = groups.run([place], copied=True)
+        return may_copy and not run.hits and groups.is_large(run)
 
     runs: list[GroupRun] = []
-    for copied, found in groupby(range(len(groups)), is_copied):
+    for copied, found in groupby(range(metadata.num_row_groups), is_copied):
         numbers = list(found)
-        runs += [run(each, copied) for each in ([numbers] if copied else shares(numbers))]
+        runs += [groups.run(numbers, copied=True)] if copied else groups.shares(numbers)
     return runs
+
+
+class _RowGroups:
+    """The row groups of a file, by their places."""
+
+    def __init__(
+        self,
+        metadata: pq.FileMetaData,
+        changed: pa.Int64Array,
+        limits: IngestLimits,
+        *,
+        removes: bool,
+    ) -> None:
+        groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+        self._sizes = [group.total_byte_size for group in groups]
+        self._bounds = [0, *accumulate(group.num_rows for group in groups)]
+        self._hits = [bisect_left(changed, bound, key=number) for bound in self._bounds]
+        self._limits = limits
+        self._removes = removes
+
+    def run(self, numbers: list[int], *, copied: bool) -> GroupRun:
+        """These adjacent row groups as one run."""
+        begin, end = numbers[0], numbers[-1] + 1
+        return GroupRun(
+            numbers,
+            self._bounds[begin],
+            self._bounds[end],
+            sum(self._sizes[begin:end]),
+            self._hits[end] - self._hits[begin],
+            copied,
+        )
+
+    def is_large(self, run: GroupRun) -> bool:
+        """Whether what becomes of the run is at least half as large as a row group may be."""
+        rows = run.end_row - run.first_row - self._removes * run.hits
+        limits = self._limits
+        return 2 * rows >= limits.row_group_rows or 2 * run.size_bytes >= limits.row_group_bytes
+
+    def shares(self, numbers: list[int]) -> list[GroupRun]:
+        """The fewest adjacent row groups each that make a large one; what is left joins the last."""
+        found = [self.run(numbers[:1], copied=False)]
+        for place in numbers[1:]:
+            joined = [] if self.is_large(found[-1]) else found.pop().groups
+            found.append(self.run([*joined, place], copied=False))
+        if len(found) > 1 and not self.is_large(found[-1]):
+            small = found.pop()
+            found[-1] = self.run(found[-1].groups + small.groups, copied=False)
+        return found
 
 
 def can_be_copied(path: Path, like: Footer) -> bool:

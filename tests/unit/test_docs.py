@@ -11,6 +11,7 @@ from lakehouse.web.console_routes import CONSOLE_ROUTES
 from lakehouse.web.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]
+FOLDERS = ("journal", "projections", "lakehouse", "ops", "tests")
 
 
 def rows(document: str) -> list[str]:
@@ -87,10 +88,28 @@ def test_each_command_is_documented_and_nothing_else() -> None:
     assert rows("lakehouse/cli/COMMANDS.md") == commands(build())
 
 
-def test_the_readme_s_links_lead_somewhere() -> None:
-    text = (ROOT / "README.md").read_text()
-    for link in [part.split(")")[0] for part in text.split("](")[1:]]:
-        assert (ROOT / link).exists(), link
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + [
+    path for top in FOLDERS for path in sorted((ROOT / top).rglob("*.md"))
+]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+NAMED_FILE = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w/.-]+\.(?:py|md|yml|toml|sh|csv))`")
+
+
+def test_each_relative_link_leads_to_a_file() -> None:
+    links = [
+        (path, link.partition("#")[0])
+        for path in DOCUMENTS
+        for link in LINK.findall(path.read_text())
+        if "://" not in link and not link.startswith("#")
+    ]
+    assert len(links) > 40
+    assert [(str(path), link) for path, link in links if not (path.parent / link).exists()] == []
+
+
+def test_each_file_that_a_document_names_exists() -> None:
+    named = [(path, name) for path in DOCUMENTS for name in NAMED_FILE.findall(path.read_text())]
+    assert len(named) > 40
+    assert [(str(path), name) for path, name in named if not (ROOT / name).exists()] == []
 
 
 def test_each_test_file_has_a_name_of_its_own() -> None:

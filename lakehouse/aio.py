@@ -53,7 +53,7 @@ class Threads:
             yield item  # type: ignore[misc]  # the end is no item
 
     def start(self, call: Callable[[], object]) -> None:
-        """Run a call whose end nobody waits for."""
+        """Run a call without waiting for its end."""
         self._pool.submit(call)
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class Node:
         self.bucket = bucket
         self.follower = follower
         self.past = Snapshots(follower)
-        self.keeper = Checkpointer(follower, clock, chance, bucket.spool_dir)
+        self.checkpointer = Checkpointer(follower, clock, chance, bucket.spool_dir)
         self.writer = writer
         self.clock = clock
         self.chance = chance
@@ -96,7 +96,7 @@ class Node:
         self._tasks = [
             asyncio.create_task(self.writer.run(), name="writer"),
             asyncio.create_task(self._poll(poll_interval_s), name="poll"),
-            asyncio.create_task(self.keeper.run(), name="keeper"),
+            asyncio.create_task(self.checkpointer.run(), name="checkpointer"),
         ]
         if self.writer.delegation is not None:
             delegating = self._delegate(self.writer.delegation)

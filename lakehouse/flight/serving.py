@@ -137,7 +137,7 @@ async def serving_flight(
 ) -> AsyncIterator[Serving]:
     """Answer on `flight_port` of the settings' host while the context lasts, and drain at its end.
 
-    `failed` is called where changes of the certificate are followed no longer. Raises RefusedError
+    `failed` is called when the watch over the certificate's files ends. Raises RefusedError
     `cannot_listen`, and ConfigError for a certificate that cannot be read.
     """
     bridge = Bridge(asyncio.get_running_loop())

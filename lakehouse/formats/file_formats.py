@@ -103,7 +103,7 @@ def format_of_media_type(media_type: str) -> str | None:
 
 
 def format_of_file_name(file_name: str) -> str | None:
-    """The format that a file's name tells; None where it tells none."""
+    """The format that a file's extension names; None where it names none."""
     name = without_compression_suffix(file_name).lower()
     found = (each.name for each in FILE_FORMATS.values() if name.endswith(each.extensions))
     return next(found, None)

@@ -105,7 +105,7 @@ def _transcoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
             yield utf8(text.decode(chunk))
         yield utf8(text.decode(b"", final=True))
     except UnicodeError as error:
-        # All that is left: utf-16 and utf-32 without the mark that tells their byte order.
+        # The only errors left: utf-16 and utf-32 without a byte order mark.
         raise malformed(1, f"the file does not begin as {encoding} does") from error
 
 

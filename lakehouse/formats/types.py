@@ -83,7 +83,7 @@ def classify(values: pa.StringArray, candidates: tuple[str, ...]) -> Classified:
     if candidates == (STRING,) or values.null_count == len(values):
         return Classified(candidates, values)
     # No value belongs to two rows, but for the integers that are doubles too.
-    # One value tells most text apart; matching whole columns against it would cost the most.
+    # One value decides for most text; matching whole columns would cost the most there.
     first = values[0].as_py()
     if first is None:
         first = values.drop_null()[0].as_py()

@@ -46,7 +46,7 @@ class ResultCache:
     """Whole results, the least recently used first, and the relations that each statement reads.
 
     The result of a question on the present state replaces the one before it: what that read has
-    changed, so nobody asks for it again, and under changes such results would fill the cache.
+    changed, so it is never requested again, and under changes such results would fill the cache.
     """
 
     def __init__(self, max_bytes: int) -> None:

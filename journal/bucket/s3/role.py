@@ -16,7 +16,7 @@ from journal.bucket.s3.settings import S3Settings
 
 SESSION = "lakehouse-readers"
 LIFETIME_S = 3_600
-"""A role that was itself assumed has no longer sessions."""
+"""The longest session of a role that is assumed by another assumed role."""
 TOO_MANY_REQUESTS = 429
 
 

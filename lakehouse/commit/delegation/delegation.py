@@ -2,8 +2,8 @@
 
 Owns the choice of the leader, as this process sees it: the writer that had most of the recent slots
 among those that can be reached. Two processes may disagree for a moment; that costs lost races,
-never a change. Must never forward a change that another process has handed over: nobody would know
-which process has it.
+never a change. Must never forward a change that another process has handed over: no process would know
+which one has it.
 """
 
 from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ class Delegation:
     def passed_on(self, pending: Pending) -> bool:
         """Hand a waiting change to the present leader; False: it must be committed here.
 
-        A change of another process goes back to it: nobody forwards. No slot with it may be in doubt.
+        A change of another process goes back to it: no process forwards. No slot with it may be in doubt.
         """
         if self.member.follows() and self._leader.give_back(pending):
             return True

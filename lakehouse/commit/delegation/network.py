@@ -35,7 +35,7 @@ class Network(Protocol):
     """The processes of this machine that have the same lake open, by the names of their writers."""
 
     async def listen(self, name: str, accept: Accept) -> None:
-        """Let others connect to `name`. If that is impossible, nobody can; it is logged, not raised."""
+        """Let others connect to `name`. A failure is logged, not raised."""
 
     async def dial(self, name: str, accept: Accept) -> bool:
         """Connect to `name`. False: it cannot be reached from here."""

@@ -86,6 +86,6 @@ async def delete(service: Service, visit: Visit) -> Redirect:
 
 
 def _above(key: str) -> list[tuple[str, str]]:
-    """The folders that a key or prefix lies in, each with its prefix; a prefix is the last of its own."""
+    """The folders above a key or prefix, each with its prefix; a prefix is the last of its own."""
     names = key.split("/")[:-1]
     return [(name, "/".join(names[: number + 1]) + "/") for number, name in enumerate(names)]

@@ -42,7 +42,7 @@ class IssueToken(AccessCommand, frozen=True):
 
 
 class RevokeToken(AccessCommand, frozen=True):
-    """Accept a token no longer."""
+    """Revoke a token."""
 
     id: str
 

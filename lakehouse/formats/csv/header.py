@@ -30,7 +30,7 @@ def take_header(
 ) -> tuple[Header, Iterator[Block]]:
     """The header and the blocks of the rows after it.
 
-    With `written` false the first record is a row, and only tells how many columns there are.
+    With `written` false the first record is a row; only its number of columns is used.
     Raises RefusedError `empty_csv`, or `malformed_csv` for a first record that cannot be read.
     """
     for block in found:

@@ -1,4 +1,4 @@
-"""Whether a text is JSON as far as its beginning tells. Pure; it reads no value."""
+"""Whether the beginning of a text is the beginning of JSON. Pure; it reads no value."""
 
 import re
 from collections.abc import Iterator

@@ -45,7 +45,7 @@ def row_hash(connection: duckdb.DuckDBPyConnection, relation: str, types: Types)
 
 def _hashed(types: Types, salt: str) -> str:
     """The expression of a row's hash. With a salt the values are hashed in another order, and texts
-    behind the salt, since two texts with one hash keep it under whatever follows them."""
+    after the salt, since two texts with one hash keep it under whatever follows them."""
     parts = [part for name, type_ in types for part in _parts(quoted(name), type_, salt)]
     return f"hash({', '.join(([salt] if salt else []) + (parts[::-1] if salt else parts))})"
 

@@ -15,7 +15,7 @@ _SAFE = 2**53
 
 
 def date_text(days: Any) -> str:
-    """Return the date that lies `days` after 1970-01-01; DuckDB's words for its infinities."""
+    """Return the date `days` after 1970-01-01; DuckDB's words for its infinities."""
     if abs(days) == _INFINITE_DAY:
         return "infinity" if days > 0 else "-infinity"
     year, month, day = _civil(days)
@@ -25,7 +25,7 @@ def date_text(days: Any) -> str:
 
 
 def timestamp_text(ticks: Any, per_second: int, zone: str) -> str:
-    """Return the timestamp `ticks` after 1970, with `zone` behind it unless it is infinite."""
+    """Return the timestamp `ticks` after 1970, with `zone` appended unless it is infinite."""
     if abs(ticks) == _INFINITE_TICK:
         return "infinity" if ticks > 0 else "-infinity"
     days, rest = divmod(ticks, _SECONDS_A_DAY * per_second)

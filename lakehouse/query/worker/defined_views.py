@@ -1,6 +1,6 @@
 """The views that users define, for one statement: what they read, down to the datasets.
 
-Owns the order in which they are made. Each lies with all that it reads in a schema of its moment, which
+Owns the order in which they are made. Each is created, with all that it reads, in a schema of its moment, which
 no statement can name: a view binds its names in its own schema, so a statement's `people` and the
 `people` that a view reads may be two relations. Must never create a view that was not judged.
 """

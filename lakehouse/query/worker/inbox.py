@@ -18,7 +18,7 @@ from lakehouse.query.shared_memory import SLOTS
 
 
 class Interrupted(Exception):
-    """The engine no longer wants this query."""
+    """The engine has cancelled this query."""
 
 
 class Inbox:

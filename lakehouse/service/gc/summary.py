@@ -41,7 +41,7 @@ class GcSummary(msgspec.Struct, frozen=True):
 
 
 async def earlier_summary(node: Node, plan: GcScope, last: Place) -> GcSummary:
-    """The summary of the earlier run whose last event lies at `last`; `plan`: of the same request,
+    """The summary of the earlier run whose last event is at `last`; `plan`: of the same request,
     made now.
 
     Not in the journal, and so not in the summary: what was foreign, what came again, the sizes of what was

@@ -36,7 +36,7 @@ from lakehouse.process.rotation import Rotation, running
 from lakehouse.process.spool import sweep
 from lakehouse.process.traced_bucket import TracedBucket
 from lakehouse.query.engine import EngineSettings, QueryEngine
-from lakehouse.query.worker_handle import OWNED_PREFIX
+from lakehouse.query.processes.worker_handle import OWNED_PREFIX
 from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_settings
 from lakehouse.service.ingest.prefetch import PLACES
@@ -112,7 +112,8 @@ async def service_of(
         system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
         engine = QueryEngine(_engine_settings(settings, system_dir, bucket, reader))
         if queries:
-            await _start(engine, system_dir, stack)
+            _make(system_dir, stack)
+            await engine.start()
         stack.push_async_callback(engine.close)
         if s3 and s3.access_key_id and settings.secrets_file and (queries or probe):
             rotation = _rotation(settings, environ, bucket, s3)
@@ -133,10 +134,9 @@ async def service_of(
         yield service
 
 
-async def _start(engine: QueryEngine, system_dir: Path, stack: AsyncExitStack) -> None:
-    """Start the workers, after the directory: the kernel lets them read what is there when they start."""
+def _make(system_dir: Path, stack: AsyncExitStack) -> None:
+    """Make the directory before the workers: the kernel lets them read what is there when they start."""
     system_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    await engine.start()
     stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
 
 

@@ -16,10 +16,10 @@ from journal.slot import Head
 from projections.access import Access
 from projections.catalog import Catalog
 from projections.fold import STATE_VERSION, State
-from projections.heap import growing
 from projections.history import History
 from projections.idempotency import Requests
 from projections.inventory import Inventory, Stored
+from projections.states.heap import growing
 
 PARTS: tuple[tuple[str, type[Any]], ...] = (
     ("catalog", Catalog),

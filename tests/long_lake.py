@@ -18,7 +18,7 @@ from journal.log import Journal
 from journal.slot import decode_slot
 from lakehouse.commit.checkpointer import Checkpointer
 from projections.fold import State, fold
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 SLOTS = 2_100
 

@@ -1,6 +1,6 @@
 """The table of types at its boundaries: which values each type takes, and which it does not."""
 
-from lakehouse.formats.types import TYPES
+from lakehouse.formats.types.table import TYPES
 
 # Type: the values at its boundaries, inside and outside, divided by bars.
 TABLE: dict[str, tuple[str, str]] = {

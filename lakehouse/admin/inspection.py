@@ -18,9 +18,9 @@ from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from projections import catalog
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, Folding, State, empty
-from projections.heap import growing
 from projections.inventory import Stored
 from projections.moment import Moment
+from projections.states.heap import growing
 
 PAGE = 1_000
 ABSENT = "it is absent"

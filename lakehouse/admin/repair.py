@@ -14,8 +14,8 @@ from journal.slot import check_link
 from lakehouse.admin.inspection import checkpoints_by_position, differences
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback
-from projections.checkpointing import has_pack, is_due, store_pack, store_state
 from projections.fold import Folding, empty
+from projections.states.checkpointing import has_pack, is_due, store_pack, store_state
 
 Remove = Callable[[Sequence[str]], Awaitable[list[str]]]
 """Removes caches by key; returns the keys that could not be removed."""

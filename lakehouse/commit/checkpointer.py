@@ -12,9 +12,9 @@ import structlog
 from journal.bucket.errors import BucketError
 from journal.clock import Clock
 from journal.packs import SLOTS_A_PACK
-from projections.checkpointing import has_pack, store_pack, store_state
 from projections.fold import State
-from projections.follower import Follower
+from projections.states.checkpointing import has_pack, store_pack, store_state
+from projections.states.follower import Follower
 
 CHECK_S = 1.0
 PAUSE_S = 30.0

@@ -22,10 +22,10 @@ from lakehouse.commit.faults import HALTING, refusal
 from lakehouse.commit.limits import CommitLimits
 from lakehouse.commit.writer import Writer
 from lakehouse.domain.errors import Refused, RefusedError
-from projections import heap
 from projections.fold import State
-from projections.follower import Follower
-from projections.snapshots import Snapshots
+from projections.states import heap
+from projections.states.follower import Follower
+from projections.states.snapshots import Snapshots
 
 log = structlog.get_logger()
 

@@ -30,7 +30,7 @@ from lakehouse.domain.commands import Command, Context
 from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
 from projections.fold import State
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 RESOLUTION_S = 1e-6
 """Shorter waits are skipped: added to a clock's reading, they may not change it."""

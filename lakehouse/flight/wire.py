@@ -7,6 +7,7 @@ fields are skipped, groups are refused. Must never allocate by a length that the
 from collections.abc import Iterator
 
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.formats.varint import varint
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _FIXED = {FIXED64: 8, FIXED32: 4}
@@ -79,12 +80,12 @@ def signed32(value: int) -> int:
 
 def length_field(number: int, value: bytes) -> bytes:
     """A field of bytes, text or a message."""
-    return _varint(number << 3 | LENGTH) + _varint(len(value)) + value
+    return varint(number << 3 | LENGTH) + varint(len(value)) + value
 
 
 def number_field(number: int, value: int) -> bytes:
     """A field of a number that is not negative."""
-    return _varint(number << 3 | VARINT) + _varint(value)
+    return varint(number << 3 | VARINT) + varint(value)
 
 
 def _parsed(message: bytes) -> Iterator[tuple[int, Value]]:
@@ -129,15 +130,6 @@ def _packed(data: bytes) -> list[int]:
         value, place = _read_varint(data, place)
         found.append(value)
     return found
-
-
-def _varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 0x7F:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
-    written.append(value)
-    return bytes(written)
 
 
 def _text(value: bytes, number: int) -> str:

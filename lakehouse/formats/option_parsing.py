@@ -13,7 +13,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.options import CSV, QUARANTINE, REJECT, Options
 from lakehouse.formats.refusals import refusal, shown
-from lakehouse.formats.type_names import TYPE_NAMES
+from lakehouse.formats.types.names import TYPE_NAMES
 
 OPTION_NAMES = frozenset(
     {

@@ -13,8 +13,8 @@ import msgspec
 from journal.bucket.keys import DIRECTION_MARK
 from journal.events import Column, Renamed, Rounded
 from lakehouse.domain.rules.schemas import ColumnProblem, column_problems, is_wider
-from lakehouse.formats.logical_types import arrow_type
-from lakehouse.formats.type_names import DOUBLE, INT64
+from lakehouse.formats.types.logical import arrow_type
+from lakehouse.formats.types.names import DOUBLE, INT64
 
 __all__ = [
     "Column",

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from lakehouse.formats.varint import varint, zigzag
 from lakehouse.iceberg.table import AddedFile
 
 SYNC_MARKER = bytes(16)
@@ -205,13 +206,5 @@ def _bytes(value: bytes) -> bytes:
 
 
 def _long(value: int) -> bytes:
-    """A number of Avro, of either width: zigzag, then seven bits a byte, the lowest first."""
-    left = value << 1 if value >= 0 else ~(value << 1)
-    if left <= 0x7F:
-        return bytes((left,))
-    found = bytearray()
-    while left > 0x7F:
-        found.append(left & 0x7F | 0x80)
-        left >>= 7
-    found.append(left)
-    return bytes(found)
+    """A number of Avro, of either width."""
+    return varint(zigzag(value))

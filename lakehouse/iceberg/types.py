@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from lakehouse.formats.logical_types import logical_type
 from lakehouse.formats.parquet.field_ids import field_id
 from lakehouse.formats.parquet.portable_types import coarser_type, signed_type
+from lakehouse.formats.types.logical import logical_type
 
 ELEMENT, KEY, VALUE = "element", "key", "value"
 Json = dict[str, Any]

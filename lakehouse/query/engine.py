@@ -14,8 +14,13 @@ import msgspec
 
 from journal import events
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.lease import Lease
-from lakehouse.query.messages import (
+from lakehouse.query.parameters import Params, encoded
+from lakehouse.query.processes.lease import Lease
+from lakehouse.query.processes.object_channel import ObjectSource
+from lakehouse.query.processes.pool import WorkerPool
+from lakehouse.query.processes.worker_handle import WorkerDied
+from lakehouse.query.waiting.places import Places
+from lakehouse.query.wire.messages import (
     Ask,
     Chunk,
     Configure,
@@ -26,11 +31,6 @@ from lakehouse.query.messages import (
     Views,
     Whole,
 )
-from lakehouse.query.object_channel import ObjectSource
-from lakehouse.query.parameters import Params, encoded
-from lakehouse.query.places import Places
-from lakehouse.query.pool import WorkerPool
-from lakehouse.query.worker_handle import WorkerDied
 from projections.view_sql.datasets import View
 
 Resolve = Callable[[frozenset[str] | None], Awaitable[Mapping[str, View]]]

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from lakehouse.domain.errors import Json
-from lakehouse.query.messages import Reads
+from lakehouse.query.wire.messages import Reads
 
 _DIGITS = re.compile(r"[0-9]+")
 _LONGEST_TEXT = 64 * 1024

@@ -11,7 +11,7 @@ from lakehouse.domain.points_in_time import point_in_time
 from projections import catalog, inventory
 from projections.catalog import Dataset
 from projections.fold import State
-from projections.snapshots import BeyondHead
+from projections.states.snapshots import BeyondHead
 
 
 async def state_as_of(node: Node, as_of: str | int | None) -> State:

@@ -26,8 +26,8 @@ from journal.log import Journal, open_journal
 from lakehouse.admin.inspection import replayed
 from projections.codec import decode_state, state_root
 from projections.fold import STATE_VERSION, State
-from projections.follower import Follower
-from projections.snapshots import Snapshots
+from projections.states.follower import Follower
+from projections.states.snapshots import Snapshots
 
 MB = 1 << 20
 

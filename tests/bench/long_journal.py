@@ -42,7 +42,7 @@ from lakehouse.commit.checkpointer import Checkpointer
 from lakehouse.domain.rules.datasets import dataset_id
 from projections import history
 from projections.fold import STATE_VERSION
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 EVENTS = 1_000_000
 DATASETS = 1_000

@@ -18,7 +18,7 @@ from journal.slot import decode_slot, encode_events
 from journal.verify import verify
 from projections.codec import state_root
 from projections.fold import STATE_VERSION
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 HERE = Path(__file__).parent / "golden"
 GOLDEN = sorted(path.parent for path in HERE.glob("*/lake.json"))

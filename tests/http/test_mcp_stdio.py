@@ -86,7 +86,9 @@ def test_a_query_that_is_cancelled_stops_and_others_are_answered_beside_it(
     )
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ) as process:
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(call("query", id_=1, sql=endless) + call("query", id_=2, sql="SELECT 2"))
+        process.stdin.write(
+            call("query", id_=1, sql=endless) + call("query", id_=2, sql="SELECT 2")
+        )
         process.stdin.flush()
         first = json.loads(process.stdout.readline())
         assert (first["id"], first["result"]["structuredContent"]["rows"]) == (2, [[2]])

@@ -13,7 +13,7 @@ from refusals import refused
 from running_queries import ENDLESS, LONG, Asked, asking, listed
 from waiting import WITHIN_S, wait_until
 
-from lakehouse.query.waiting_bytes import MAX_WAITING_BYTES
+from lakehouse.query.waiting.waiting_bytes import MAX_WAITING_BYTES
 
 
 @pytest.fixture(scope="module")

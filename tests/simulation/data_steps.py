@@ -34,7 +34,7 @@ from lakehouse.service.changes import mint
 from lakehouse.service.ingest.source_history import with_source_history
 from projections import catalog
 from projections.fold import State
-from projections.snapshots import BeyondHead
+from projections.states.snapshots import BeyondHead
 from tests.simulation.compactions import advanced, planned
 from tests.simulation.record import Compacting, Deriving, Erasing, Past, Staging, Wanted
 from tests.simulation.store import SimulatedBucket

@@ -23,7 +23,7 @@ from lakehouse.service.changes import settle
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
 from lakehouse.service.sql.queries import Queries
 from projections.fold import State
-from projections.follower import Follower
+from projections.states.follower import Follower
 from tests.simulation.data_steps import DataSteps
 from tests.simulation.network import Machine, MachineNetwork
 from tests.simulation.record import Crashed, Read, Record, Request

@@ -183,7 +183,7 @@ class World:
 def small_caches() -> Iterator[None]:
     """Checkpoints and packs so often that a run of some dozen slots has them."""
     with (
-        mock.patch("projections.checkpointing.EVERY_SLOTS", 4),
+        mock.patch("projections.states.checkpointing.EVERY_SLOTS", 4),
         mock.patch("journal.packs.SLOTS_A_PACK", 32),
         mock.patch("journal.log.SLOTS_A_PACK", 32),
         mock.patch("lakehouse.commit.checkpointer.SLOTS_A_PACK", 32),

@@ -16,8 +16,8 @@ from lakehouse.cli.output.progress import counting
 from lakehouse.config import Settings
 from lakehouse.no_lake import NoLake
 from lakehouse.wiring import bucket_of
-from projections.checkpointing import has_pack, store_pack, store_state
-from projections.follower import Follower
+from projections.states.checkpointing import has_pack, store_pack, store_state
+from projections.states.follower import Follower
 
 
 async def checkpoint(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -18,7 +18,7 @@ from lakehouse.commit.delegation.network import Network
 from lakehouse.commit.pending import Pending
 from lakehouse.commit.turns import Turns
 from projections.fold import STATE_VERSION, State
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 
 class Delegation:

@@ -33,8 +33,8 @@ from lakehouse.commit.delegation.pushed_slots import PushedSlots
 from lakehouse.commit.pending import Pending
 from lakehouse.commit.turns import Turns
 from projections.fold import State
-from projections.follower import Follower
 from projections.moment import Moment
+from projections.states.follower import Follower
 
 STALLED_S = 2.0
 """How long to wait for a leader to commit a change."""

@@ -22,7 +22,7 @@ from lakehouse.formats.reasons.values import (
 )
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.schema import Column, Contract, SchemaPolicy
-from lakehouse.formats.stored_types import declared_types, type_label
+from lakehouse.formats.types.stored import declared_types, type_label
 
 
 class Targets(msgspec.Struct, frozen=True):

@@ -24,8 +24,8 @@ from lakehouse.formats.options import Options
 from lakehouse.formats.quarantine import Quarantined, QuarantinedRow, QuarantineWriter
 from lakehouse.formats.refusals import refusal, shown
 from lakehouse.formats.schema import Wanted
-from lakehouse.formats.stored_types import type_label
-from lakehouse.formats.value_fit import all_fit, fit_mask
+from lakehouse.formats.types.fitting import all_fit, fit_mask
+from lakehouse.formats.types.stored import type_label
 
 BOM = b"\xef\xbb\xbf"
 

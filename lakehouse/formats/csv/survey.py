@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from lakehouse.formats.csv.blocks import Block, BlockRange
 from lakehouse.formats.csv.text_reader import TextReader
-from lakehouse.formats.inference import TypeCandidates, merge, misfits, narrow, no_values
 from lakehouse.formats.ordered_parallel import BudgetShare, ByteBudget, ordered_parallel_map
 from lakehouse.formats.reasons.values import TypeEvidence
 from lakehouse.formats.refusals import refusal, shown
-from lakehouse.formats.stored_types import ROUNDED_DOUBLE, rounded_count, type_label
-from lakehouse.formats.type_names import STRING
-from lakehouse.formats.types import TYPES, is_lossless
+from lakehouse.formats.types.inference import TypeCandidates, merge, misfits, narrow, no_values
+from lakehouse.formats.types.names import STRING
+from lakehouse.formats.types.stored import ROUNDED_DOUBLE, rounded_count, type_label
+from lakehouse.formats.types.table import TYPES, is_lossless
 
 _READ_TYPES = frozenset(TYPES) - {STRING}
 

@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.csv.header import name_columns
-from lakehouse.formats.logical_types import arrow_type, text_type
 from lakehouse.formats.ndjson.columns import Kind, column, kinds_of
 from lakehouse.formats.ndjson.lines import Line, parsed_lines
 from lakehouse.formats.options import QUARANTINE
@@ -40,10 +39,11 @@ from lakehouse.formats.schema import (
     differences,
     fingerprint,
 )
-from lakehouse.formats.stored_types import ROUNDED_DOUBLE, declared_types, rounded_count, type_label
-from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
-from lakehouse.formats.types import TYPES, classify
-from lakehouse.formats.value_fit import fit_mask
+from lakehouse.formats.types.fitting import fit_mask
+from lakehouse.formats.types.logical import arrow_type, text_type
+from lakehouse.formats.types.names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
+from lakehouse.formats.types.stored import ROUNDED_DOUBLE, declared_types, rounded_count, type_label
+from lakehouse.formats.types.table import TYPES, classify
 
 _OF_KIND: Mapping[Kind, tuple[str, ...]] = {
     "bool": (BOOL, STRING),

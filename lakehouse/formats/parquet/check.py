@@ -14,11 +14,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.reader import Verified
 from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.value_fit import fits, may_fit
 from lakehouse.formats.schema import name_fault
+from lakehouse.formats.types.logical import arrow_type, logical_type
 from lakehouse.process.imports import refuse_pandas
 from lakehouse.process.self_limits import die_with, limit_memory
 

@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.portable_types import coarser_type, signed_type
 from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.schema import Column
+from lakehouse.formats.types.logical import arrow_type, logical_type
 from projections.view_sql.datasets import duckdb_type
 
 

@@ -6,7 +6,7 @@ value loses a digit, which the values say. Must never name a type that cannot ho
 
 import pyarrow as pa
 
-from lakehouse.formats.logical_types import logical_type
+from lakehouse.formats.types.logical import logical_type
 
 _SIGNED = {
     pa.uint8(): pa.int16(),

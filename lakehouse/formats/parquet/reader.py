@@ -12,7 +12,6 @@ from journal.block_hashes import BlockHasher
 from lakehouse.api.files.type_reasons import TypeReason
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.rules.schemas import TYPE, common_wider
-from lakehouse.formats.logical_types import same_logical_type
 from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.reader import Parsed, ReadRequest
@@ -27,7 +26,8 @@ from lakehouse.formats.schema import (
     fingerprint,
 )
 from lakehouse.formats.source import byte_chunks
-from lakehouse.formats.type_names import DOUBLE, INT64
+from lakehouse.formats.types.logical import same_logical_type
+from lakehouse.formats.types.names import DOUBLE, INT64
 from lakehouse.process.child import run_child_blocking
 from lakehouse.process.growing_file import GrowingFile
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.logical_types import arrow_type
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.writer import WRITER, ParquetFile, write_parquet
 from lakehouse.formats.schema import Column
+from lakehouse.formats.types.logical import arrow_type
 
 
 def rewrite(

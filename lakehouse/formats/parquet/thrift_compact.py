@@ -8,6 +8,8 @@ A struct is a dict from field number to (type, value), a list (type of its eleme
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from lakehouse.formats.varint import varint, zigzag
+
 TRUE, FALSE, I8, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 Struct: TypeAlias = dict[int, tuple[int, Any]]
 
@@ -129,7 +131,7 @@ def _put_struct(out: bytearray, struct: Struct) -> None:
             out.append((field - last) << 4 | type_)
         else:
             out.append(type_)
-            _put_zigzag(out, field)
+            _put_number(out, field)
         if type_ not in (TRUE, FALSE):
             _put_value(out, type_, value)
         last = field
@@ -140,7 +142,7 @@ def _put_value(out: bytearray, type_: int, value: Any) -> None:
     put: dict[int, Callable[[bytearray, Any], None]] = {
         **dict.fromkeys((TRUE, FALSE), _put_flag),
         **dict.fromkeys((I8, DOUBLE), bytearray.extend),
-        **dict.fromkeys((I16, I32, I64), _put_zigzag),
+        **dict.fromkeys((I16, I32, I64), _put_number),
         **dict.fromkeys((LIST, SET), _put_list),
         BINARY: _put_binary,
         MAP: _put_map,
@@ -154,7 +156,7 @@ def _put_flag(out: bytearray, value: bool) -> None:
 
 
 def _put_binary(out: bytearray, value: bytes) -> None:
-    _put_varint(out, len(value))
+    out += varint(len(value))
     out += value
 
 
@@ -164,14 +166,14 @@ def _put_list(out: bytearray, values: tuple[int, list[Any]]) -> None:
         out.append(len(elements) << 4 | type_)
     else:
         out.append(_SHORT << 4 | type_)
-        _put_varint(out, len(elements))
+        out += varint(len(elements))
     for element in elements:
         _put_value(out, type_, element)
 
 
 def _put_map(out: bytearray, values: tuple[int, int, list[tuple[Any, Any]]]) -> None:
     key, value, pairs = values
-    _put_varint(out, len(pairs))
+    out += varint(len(pairs))
     if pairs:
         out.append(key << 4 | value)
     for left, right in pairs:
@@ -179,12 +181,5 @@ def _put_map(out: bytearray, values: tuple[int, int, list[tuple[Any, Any]]]) -> 
         _put_value(out, value, right)
 
 
-def _put_zigzag(out: bytearray, value: int) -> None:
-    _put_varint(out, value << 1 if value >= 0 else (-value << 1) - 1)
-
-
-def _put_varint(out: bytearray, value: int) -> None:
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
+def _put_number(out: bytearray, value: int) -> None:
+    out += varint(zigzag(value))

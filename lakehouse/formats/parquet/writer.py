@@ -23,7 +23,7 @@ from lakehouse.formats.ordered_parallel import prefetch_one
 from lakehouse.formats.parquet.column_encodings import encodings
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.schema import Column
-from lakehouse.formats.stored_types import arrow_type_of, convert
+from lakehouse.formats.types.stored import arrow_type_of, convert
 
 WRITER = {b"lakehouse.commit.writer": b"lakehouse ingest 3"}
 """In every footer. The number grows when the same cells would be written as other bytes."""

@@ -13,7 +13,7 @@ from lakehouse.formats.ndjson.columns import Kind
 from lakehouse.formats.ndjson.lines import Line
 from lakehouse.formats.reasons.values import NO_VALUE, Misfit, Misfits, first_rows
 from lakehouse.formats.reasons.values import inferred as inferred_of_text
-from lakehouse.formats.type_names import DATE, DOUBLE, INT64, TIMESTAMP, ZONED
+from lakehouse.formats.types.names import DATE, DOUBLE, INT64, TIMESTAMP, ZONED
 
 _ONE: dict[Kind, str] = {
     "bool": "true or false",

@@ -10,11 +10,11 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.api.files.type_reasons import TypeReason
-from lakehouse.formats.inference import ALL, TypeCandidates
 from lakehouse.formats.refusals import shown
-from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
-from lakehouse.formats.types import classify
-from lakehouse.formats.value_fit import first_misfit
+from lakehouse.formats.types.fitting import first_misfit
+from lakehouse.formats.types.inference import ALL, TypeCandidates
+from lakehouse.formats.types.names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
+from lakehouse.formats.types.table import classify
 
 DECLARED = "the request says so"
 FROM_DATASET = "the dataset's type, which every value fits"

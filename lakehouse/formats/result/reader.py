@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.reader import Verified, decided_columns
@@ -20,6 +19,7 @@ from lakehouse.formats.parquet.value_fit import cast_exactly, fits, may_fit
 from lakehouse.formats.parquet.writer import WRITER, write_parquet
 from lakehouse.formats.reader import Parsed
 from lakehouse.formats.schema import Column, Contract, differences, fingerprint, name_fault
+from lakehouse.formats.types.logical import arrow_type, logical_type
 
 Content = Path | bytes
 """A file, or the bytes of a small one."""

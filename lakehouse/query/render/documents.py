@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 import pyarrow as pa
 
-from lakehouse.query.messages import Column
 from lakehouse.query.render import arrow
 from lakehouse.query.render.formats import ROWS, SCHEMA
 from lakehouse.query.render.rows import distinct, header_csv, rows_csv, rows_json, rows_ndjson
+from lakehouse.query.wire.messages import Column
 
 _LARGEST_BATCH_BYTES = 16 * 1024 * 1024
 

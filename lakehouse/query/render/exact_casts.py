@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lakehouse.domain.errors import Refused
-from lakehouse.query.messages import Column
 from lakehouse.query.render.formats import NOT_IN_DATASETS
+from lakehouse.query.wire.messages import Column
 from projections.view_sql.datasets import quoted
 
 _NESTED = frozenset({"list", "array", "map", "tuple", "struct", "union"})

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.messages import Column
+from lakehouse.query.wire.messages import Column
 
 _LONGEST_NAME_BYTES = 1024
 _LARGEST_HEADER_BYTES = 1024 * 1024

@@ -11,9 +11,9 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from lakehouse.query.messages import Column
 from lakehouse.query.policy.statement import Statement, tree, unterminated
 from lakehouse.query.policy.syntax_tree import every_node
+from lakehouse.query.wire.messages import Column
 
 PARAMETERS = "lakehouse.parameters"
 """In the metadata of the schema: the names of the parameters, as JSON."""

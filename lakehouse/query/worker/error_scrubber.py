@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from lakehouse.domain.errors import Refused
-from lakehouse.query.messages import Configure
+from lakehouse.query.wire.messages import Configure
 from projections.view_sql.datasets import View
 
 _ELLIPSIS = "…"

@@ -10,12 +10,12 @@ import duckdb
 import pyarrow as pa
 
 from lakehouse.domain.errors import RefusedError
-from lakehouse.query.messages import Column
 from lakehouse.query.policy.statement import unterminated
 from lakehouse.query.render.documents import Counted, Piece, document_of
 from lakehouse.query.render.exact_casts import are_exact, dataset_type_fault, exact_sql
 from lakehouse.query.render.formats import ROWS, as_text
 from lakehouse.query.render.result_columns import result_columns
+from lakehouse.query.wire.messages import Column
 from lakehouse.query.worker.bulk_json import BulkJson
 
 BATCH_ROWS = 8192

@@ -11,16 +11,16 @@ import msgspec
 
 from lakehouse.process.imports import refuse_pandas
 from lakehouse.process.self_limits import die_with, limit_memory
-from lakehouse.query.framing import FrameTooLarge, MessageReader
-from lakehouse.query.messages import Configure, Ready
-from lakehouse.query.shared_memory import SharedMemory
+from lakehouse.query.wire.framing import FrameTooLarge, MessageReader
+from lakehouse.query.wire.messages import Configure, Ready
+from lakehouse.query.wire.shared_memory import SharedMemory
+from lakehouse.query.worker.channel.inbox import Inbox
+from lakehouse.query.worker.channel.outbox import Outbox
 from lakehouse.query.worker.confinement import confine
 from lakehouse.query.worker.growth import Growth
-from lakehouse.query.worker.inbox import Inbox
 from lakehouse.query.worker.objects.blocks import ObjectBlocks
 from lakehouse.query.worker.objects.files import ObjectFiles
 from lakehouse.query.worker.objects.read_ahead import ReadAhead
-from lakehouse.query.worker.outbox import Outbox
 from lakehouse.query.worker.sandbox import (
     locked_connections,
     parser_connection,

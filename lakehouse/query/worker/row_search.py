@@ -11,14 +11,14 @@ import duckdb
 import msgspec
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.messages import KEYS, RowSearch
 from lakehouse.query.policy.row_expression import (
     RowExpression,
     in_lines,
     line_of,
     read_expression,
 )
-from lakehouse.query.worker.defined_views import BOOLEAN, columns_of
+from lakehouse.query.wire.messages import KEYS, RowSearch
+from lakehouse.query.worker.relations.defined_views import BOOLEAN, columns_of
 from lakehouse.query.worker.row_values import cast_sql, misfit_sql
 from projections.view_sql.datasets import OBJECT_COLUMN, ROW_COLUMN, View, quoted
 

@@ -8,8 +8,8 @@ import duckdb
 import msgspec
 
 from lakehouse.objects.extents import SCHEME
-from lakehouse.query.messages import Configure
 from lakehouse.query.policy.statement import prepare
+from lakehouse.query.wire.messages import Configure
 from lakehouse.query.worker.objects.files import ObjectFiles
 from lakehouse.query.worker.objects.read_ahead import AHEAD_THREADS, SETTING
 from lakehouse.system.view_table import SCHEMA

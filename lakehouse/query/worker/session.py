@@ -13,7 +13,13 @@ import msgspec
 import pyarrow as pa
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.messages import (
+from lakehouse.query.policy.guard import Allowed
+from lakehouse.query.policy.known_statements import KnownStatements
+from lakehouse.query.policy.statement import Statement, located
+from lakehouse.query.relations import inner_name
+from lakehouse.query.render import schema_only
+from lakehouse.query.render.formats import SCHEMA
+from lakehouse.query.wire.messages import (
     Ask,
     Configure,
     Done,
@@ -24,14 +30,10 @@ from lakehouse.query.messages import (
     Views,
     Whole,
 )
-from lakehouse.query.policy.guard import Allowed
-from lakehouse.query.policy.known_statements import KnownStatements
-from lakehouse.query.policy.statement import Statement, located
-from lakehouse.query.relations import inner_name
-from lakehouse.query.render import schema_only
-from lakehouse.query.render.formats import SCHEMA
-from lakehouse.query.worker import defined_views, row_search
-from lakehouse.query.worker.batch_thread import BatchesAhead, BatchThread
+from lakehouse.query.worker import row_search
+from lakehouse.query.worker.channel.batch_thread import BatchesAhead, BatchThread
+from lakehouse.query.worker.channel.inbox import Inbox, Interrupted
+from lakehouse.query.worker.channel.outbox import Outbox
 from lakehouse.query.worker.error_scrubber import (
     Scrubber,
     about_view,
@@ -41,15 +43,14 @@ from lakehouse.query.worker.error_scrubber import (
 )
 from lakehouse.query.worker.execution import METRICS, document
 from lakehouse.query.worker.growth import Growth
-from lakehouse.query.worker.inbox import Inbox, Interrupted
-from lakehouse.query.worker.named_relations import plain_names, reads_of_statement
 from lakehouse.query.worker.objects.blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.objects.read_ahead import ReadAhead
-from lakehouse.query.worker.outbox import Outbox
 from lakehouse.query.worker.parameters import values
+from lakehouse.query.worker.relations import defined_views
+from lakehouse.query.worker.relations.named_relations import plain_names, reads_of_statement
+from lakehouse.query.worker.relations.stand_ins import stand_ins
+from lakehouse.query.worker.relations.view_catalog import Catalogue
 from lakehouse.query.worker.sandbox import Connections
-from lakehouse.query.worker.stand_ins import stand_ins
-from lakehouse.query.worker.view_catalog import Catalogue
 from projections.view_sql.datasets import View
 
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})

@@ -108,7 +108,7 @@ _CHAINS = {
     "view_cycle": "the view would read itself, through others",
     "derivation_cycle": "the dataset would be derived from itself, through others",
 }
-"""Refusals whose detail names a chain of relations, and the detail for callers who may not read all of them."""
+"""Refusals whose detail names a chain of relations; the detail for callers who may not read all of them."""
 _UNDO_FORBIDDEN = Refused("forbidden", "that requires rights on all that the event changed")
 EVERYTHING = Permissions(unrestricted=True)
 NOTHING = Permissions(unrestricted=False)

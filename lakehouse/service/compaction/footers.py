@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from journal.events import Column, Object
-from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.field_ids import has_field_ids
 from lakehouse.formats.parquet.merging import WRITER_KEY, WRITER_NAME
 from lakehouse.formats.parquet.portable_types import coarser_type, signed_type
+from lakehouse.formats.types.logical import arrow_type, logical_type
 from lakehouse.service.ingest.footers import AT_ONCE, ReadBlob, footer_end
 from projections.catalog import Dataset
 

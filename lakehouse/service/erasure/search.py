@@ -19,7 +19,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.option_parsing import parse_options
 from lakehouse.formats.quarantine import read_quarantine
 from lakehouse.formats.text_encoding import UNDECODABLE
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.erasure.local_copies import LocalCopies
 from lakehouse.service.erasure.versions import Candidate
 from lakehouse.service.rows.finder import RowFinder

@@ -45,7 +45,7 @@ from lakehouse.service.changes import foresee, settle
 from lakehouse.service.compaction.rebuilding import Rebuilder
 from projections import catalog, history
 from projections.fold import State
-from projections.snapshots import BeyondHead
+from projections.states.snapshots import BeyondHead
 
 UNDO_SKIPS = DatasetPinned | DatasetUnpinned | RowsErased
 """Events about a dataset that never prevent an undo."""

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 import pyarrow as pa
 
 from journal.events import Column, Object
-from lakehouse.formats.logical_types import arrow_type, logical_type
 from lakehouse.formats.parquet.field_ids import has_field_ids
+from lakehouse.formats.types.logical import arrow_type, logical_type
 from lakehouse.iceberg.types import Unreadable, is_promotion
 from lakehouse.service.ingest.footers import AT_ONCE, footer
 from lakehouse.service.objects import VerifiedObjects

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from journal.events import Object
-from lakehouse.formats.type_names import INT64
+from lakehouse.formats.types.names import INT64
 from projections.catalog import Dataset
 
 END_BYTES = 64 * 1024

@@ -15,7 +15,7 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.commands import IngestDataset, Rewritten
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.query.engine import QueryEngine
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.row_checks import RowChecks

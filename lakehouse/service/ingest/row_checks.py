@@ -15,7 +15,7 @@ from lakehouse.formats.file_formats import FILE_FORMATS
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.formats.schema import Column
 from lakehouse.query.engine import Query, QueryEngine
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.rows.file_objects import FileObjects

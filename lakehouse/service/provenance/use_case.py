@@ -12,7 +12,7 @@ from lakehouse.api.versioned import Versioned
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import permissions
 from lakehouse.service.access.visible import sees_all

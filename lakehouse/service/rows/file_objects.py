@@ -16,7 +16,7 @@ from lakehouse.objects.extents import (
     ReadFailed,
     object_url,
 )
-from lakehouse.query.object_channel import ObjectSource
+from lakehouse.query.processes.object_channel import ObjectSource
 
 _KEY = "incoming/{}"
 """What a file of this hash is called on the way to the worker, which may remember its footer. No

@@ -21,8 +21,8 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.parquet.row_positions import RowPositions
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.query.engine import Query, QueryEngine, Result
-from lakehouse.query.messages import KEYS, RowSearch
-from lakehouse.query.object_channel import ObjectSource
+from lakehouse.query.processes.object_channel import ObjectSource
+from lakehouse.query.wire.messages import KEYS, RowSearch
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.objects import VerifiedObjects

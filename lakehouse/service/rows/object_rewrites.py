@@ -19,7 +19,7 @@ from lakehouse.formats.parquet import rewriter
 from lakehouse.formats.parquet.row_positions import RowPositions
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.process.spool import full_disk_refused
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.changes import mint
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.rows.finder import KeyRows, RowFinder, is_flat

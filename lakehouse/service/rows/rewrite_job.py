@@ -9,7 +9,7 @@ import msgspec
 
 from lakehouse.domain.commands import Command, RewriteDataset
 from lakehouse.domain.decision import DataStep
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.rows.object_rewrites import ObjectRewrites, RowChange
 
 

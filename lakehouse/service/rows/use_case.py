@@ -15,7 +15,7 @@ from lakehouse.domain.commands import RewriteDataset
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.access.permissions import require
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle

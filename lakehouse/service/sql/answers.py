@@ -11,9 +11,9 @@ import msgspec
 from lakehouse.api.audit.entries import AuditRead
 from lakehouse.commit.node import Node
 from lakehouse.query.engine import Query, Result
-from lakehouse.query.messages import Reads
 from lakehouse.query.relations import RelationName, parse_relation
 from lakehouse.query.result_cache import CachedResult, ResultCache, Versions, identity_of
+from lakehouse.query.wire.messages import Reads
 from lakehouse.service.sql.fixed_relations import FixedRelation, FixedRelations, fixed
 from lakehouse.service.sql.queries import QueryRecord
 from lakehouse.system.view_table import SYSTEM_VIEWS

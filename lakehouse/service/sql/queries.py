@@ -16,7 +16,7 @@ from journal.slot import format_at
 from lakehouse.api.sql import CancelledQueries, RunningQueries, RunningQuery
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.waiting_bytes import MAX_WAITING_BYTES, Waiting, evicted
+from lakehouse.query.waiting.waiting_bytes import MAX_WAITING_BYTES, Waiting, evicted
 from lakehouse.service.access.permissions import permissions
 from lakehouse.service.access.quotas import Quotas
 from lakehouse.service.caller import Caller

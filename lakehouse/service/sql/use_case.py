@@ -15,9 +15,9 @@ from lakehouse.api.sql import SqlRequest
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import Query, QueryEngine, Result
-from lakehouse.query.messages import Reads
 from lakehouse.query.render.formats import ROWS
-from lakehouse.query.waiting_bytes import memory_of
+from lakehouse.query.waiting.waiting_bytes import memory_of
+from lakehouse.query.wire.messages import Reads
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.access.quotas import Quotas

@@ -28,7 +28,7 @@ from lakehouse.service.compaction.use_case import Compaction
 from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.presentation import EMPTY_HEAD, journal_head
 from lakehouse.service.upkeep.tasks import Task, Tasks
-from projections.checkpointing import store_state
+from projections.states.checkpointing import store_state
 
 VERIFY, OBJECTS, DOCTOR, CHECKPOINT = "verify", "objects", "doctor", "checkpoint"
 COLLECT, COMPACT = "collect", "compact"

@@ -65,7 +65,7 @@ def test_a_worker_that_cannot_read_its_engine_ends() -> None:
 async def test_what_a_killed_server_left_is_swept_at_the_next_start(
     make_lake: Callable[..., Any], tmp_path: Path
 ) -> None:
-    from lakehouse.query.worker_handle import sweep
+    from lakehouse.query.processes.worker_handle import sweep
 
     dead = subprocess.Popen(["true"])
     dead.wait()

@@ -15,9 +15,9 @@ from lakehouse.admin.inspection import differences
 from lakehouse.admin.repair import Repaired, repair
 from lakehouse.domain.errors import RefusedError
 from lakehouse.domain.progress import ignore_progress
-from projections.checkpointing import newest_state
 from projections.codec import encode_state
 from projections.fold import STATE_VERSION
+from projections.states.checkpointing import newest_state
 
 
 @pytest.fixture(scope="module")

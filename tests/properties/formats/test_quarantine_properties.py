@@ -12,8 +12,8 @@ from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.quarantine_pieces import Pieces
 from lakehouse.formats.csv.record_scanner import line_ends, spans
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.types import TYPES
-from lakehouse.formats.value_fit import all_fit, fit_mask
+from lakehouse.formats.types.fitting import all_fit, fit_mask
+from lakehouse.formats.types.table import TYPES
 
 _nasty = st.sampled_from(
     [b'"', b'"', b",", b"\n", b"\r\n", b"\r", b"x", b"1", b'""', b"\xff", b"\xc3\xa4", b"\n\n"]

@@ -11,10 +11,10 @@ from ingest_files import parsed, temporary, types_of
 from slow_readings import type_of_column, types_of_value
 from type_table import ALL, EDGES
 
-from lakehouse.formats.inference import merge, narrow, no_values
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.types import cast
-from lakehouse.formats.value_fit import first_misfit
+from lakehouse.formats.types.fitting import first_misfit
+from lakehouse.formats.types.inference import merge, narrow, no_values
+from lakehouse.formats.types.table import cast
 
 NUMBERS = st.from_regex(r"-?[0-9]{0,20}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
 

@@ -27,13 +27,13 @@ from journal import checkpoints, packs
 from journal.bucket import keys
 from journal.slot import Slot, decode_slot
 from lakehouse.commit.checkpointer import Checkpointer
-from projections import checkpointing, snapshots
-from projections import follower as follower_module
-from projections.checkpointing import is_due, newest_state, store_pack, store_state
 from projections.codec import encode_state, state_root
 from projections.fold import STATE_VERSION, Folding, fold
-from projections.follower import MARKS, Follower
-from projections.snapshots import Snapshots
+from projections.states import checkpointing, snapshots
+from projections.states import follower as follower_module
+from projections.states.checkpointing import is_due, newest_state, store_pack, store_state
+from projections.states.follower import MARKS, Follower
+from projections.states.snapshots import Snapshots
 
 
 @pytest.fixture(scope="module")

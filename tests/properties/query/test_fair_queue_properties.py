@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.query.fair_queue import FairQueue, QueueFull, Started
+from lakehouse.query.waiting.fair_queue import FairQueue, QueueFull, Started
 
 NAMES = "abcde"
 STEPS = st.lists(

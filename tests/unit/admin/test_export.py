@@ -19,7 +19,7 @@ from lakehouse.domain.errors import RefusedError
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256, mint, settle
 from projections.codec import state_root
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 
 async def lake(tmp_path: Path, objects: int = 20) -> ScriptedBucket:

@@ -15,7 +15,7 @@ from lakehouse.commit.batch import Recorded
 from lakehouse.commit.limits import CommitLimits
 from lakehouse.commit.writer import Writer
 from lakehouse.domain.commands import RegisterDataset
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 REGISTER = RegisterDataset("a", "f", (), None)
 

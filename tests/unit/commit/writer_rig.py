@@ -15,7 +15,7 @@ from lakehouse.commit.limits import CommitLimits
 from lakehouse.commit.writer import Writer
 from lakehouse.domain.commands import Command, Context, RegisterDataset
 from lakehouse.domain.errors import RefusedError
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 
 class Rig:

@@ -11,8 +11,8 @@ from ingest_files import by_pyarrow, parsed, types_of
 from slow_readings import types_of_value
 from type_table import ALL, EDGES, INSIDE, OUTSIDE, TABLE
 
-from lakehouse.formats.inference import TypeCandidates, narrow
-from lakehouse.formats.types import cast
+from lakehouse.formats.types.inference import TypeCandidates, narrow
+from lakehouse.formats.types.table import cast
 
 
 @pytest.mark.parametrize(("name", "value"), INSIDE)

@@ -22,8 +22,8 @@ from journal.bucket import keys
 from journal.log import Journal
 from journal.slot import JournalCorrupt, UpgradeRequired, decode_slot
 from projections.fold import State, fold
-from projections.follower import Follower
-from projections.snapshots import BeyondHead, Snapshots
+from projections.states.follower import Follower
+from projections.states.snapshots import BeyondHead, Snapshots
 
 
 async def follower_of(*facts: object) -> tuple[Follower, ScriptedBucket]:

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from projections.heap import growing
+from projections.states.heap import growing
 
 
 def test_nothing_looks_for_cycles_meanwhile() -> None:

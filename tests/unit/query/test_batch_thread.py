@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from duckdb_sessions import cursor
 
-from lakehouse.query.worker.batch_thread import BatchesAhead, BatchThread
+from lakehouse.query.worker.channel.batch_thread import BatchesAhead, BatchThread
 from lakehouse.query.worker.execution import BATCH_ROWS
 
 _WIDE = "SELECT i, repeat('x', 1000) AS x FROM range(1000000000000) t(i)"

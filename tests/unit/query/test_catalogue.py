@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from journal.events import Column
-from lakehouse.query.worker.view_catalog import Catalogue
+from lakehouse.query.worker.relations.view_catalog import Catalogue
 from projections.view_sql.datasets import View
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakehouse.query.fair_queue import FairQueue, Queued, QueueFull, Share, Started
+from lakehouse.query.waiting.fair_queue import FairQueue, Queued, QueueFull, Share, Started
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from lakehouse.domain.errors import RefusedError
-from lakehouse.query.places import Places
+from lakehouse.query.waiting.places import Places
 
 LIMIT_S, WAITING_S = 60.0, 30.0
 

@@ -4,10 +4,10 @@ import pytest
 from duckdb_sessions import cursor, parser
 
 from lakehouse.domain.errors import Refused
-from lakehouse.query.messages import Reads
 from lakehouse.query.policy import functions
 from lakehouse.query.policy.statement import read_statement
 from lakehouse.query.result_cache import ENTRY_BYTES, CachedResult, ResultCache, identity_of
+from lakehouse.query.wire.messages import Reads
 
 ROOM = 8 * (10 + ENTRY_BYTES)
 """For eight results of 10 bytes."""

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from lakehouse.query.framing import MessageReader, frame
-from lakehouse.query.messages import Interrupt, Taken
 from lakehouse.query.render.arrow import arrow_pieces
-from lakehouse.query.shared_memory import SLOT_BYTES, SLOTS, SharedMemory, make_shared_memory
-from lakehouse.query.worker.inbox import Inbox, Interrupted
+from lakehouse.query.wire.framing import MessageReader, frame
+from lakehouse.query.wire.messages import Interrupt, Taken
+from lakehouse.query.wire.shared_memory import SLOT_BYTES, SLOTS, SharedMemory, make_shared_memory
+from lakehouse.query.worker.channel.inbox import Inbox, Interrupted
 
 
 @pytest.fixture

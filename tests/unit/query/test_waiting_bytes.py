@@ -2,7 +2,7 @@
 
 import sys
 
-from lakehouse.query.waiting_bytes import Waiting, evicted, memory_of
+from lakehouse.query.waiting.waiting_bytes import Waiting, evicted, memory_of
 
 CROWD = [Waiting(number, "crowd", 30) for number in (1, 2, 3)]
 

@@ -9,11 +9,11 @@ from typing import cast
 import duckdb
 import pytest
 
-from lakehouse.query import framing
-from lakehouse.query.framing import FrameTooLarge, MessageReader, frame_into, send_data
-from lakehouse.query.messages import Ask, Chunk, Done, FromWorker, Interrupt, QueryFailed
-from lakehouse.query.worker.inbox import Inbox, Interrupted
-from lakehouse.query.worker_channel import WorkerChannel
+from lakehouse.query.processes.worker_channel import WorkerChannel
+from lakehouse.query.wire import framing
+from lakehouse.query.wire.framing import FrameTooLarge, MessageReader, frame_into, send_data
+from lakehouse.query.wire.messages import Ask, Chunk, Done, FromWorker, Interrupt, QueryFailed
+from lakehouse.query.worker.channel.inbox import Inbox, Interrupted
 
 
 @pytest.fixture

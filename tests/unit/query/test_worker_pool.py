@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lakehouse.query import pool
-from lakehouse.query.messages import Configure
-from lakehouse.query.pool import WorkerPool
-from lakehouse.query.worker_handle import WorkerDied
+from lakehouse.query.processes import pool
+from lakehouse.query.processes.pool import WorkerPool
+from lakehouse.query.processes.worker_handle import WorkerDied
+from lakehouse.query.wire.messages import Configure
 
 
 class Process:

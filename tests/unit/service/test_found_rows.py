@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from lakehouse.domain.errors import RefusedError
-from lakehouse.query.messages import RowSearch
+from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.rows.finder import _collected
 
 SEARCH = RowSearch("true", "2026-01-01T00:00:00.000000Z")

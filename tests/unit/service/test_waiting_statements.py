@@ -9,7 +9,7 @@ from builders import FakeClock, given
 
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import RefusedError
-from lakehouse.query.waiting_bytes import MAX_WAITING_BYTES
+from lakehouse.query.waiting.waiting_bytes import MAX_WAITING_BYTES
 from lakehouse.service.caller import Caller
 from lakehouse.service.sql.queries import Queries
 

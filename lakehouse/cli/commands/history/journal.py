@@ -47,7 +47,7 @@ from lakehouse.wiring import bucket_of
 from projections import history
 from projections.codec import state_root
 from projections.fold import counts
-from projections.follower import Follower
+from projections.states.follower import Follower
 
 OK = 0
 CACHE_REMEDY = (

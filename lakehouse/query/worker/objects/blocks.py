@@ -27,7 +27,7 @@ from lakehouse.objects.extents import (
     ReadFailed,
 )
 from lakehouse.objects.file_identity import file_identity
-from lakehouse.query.object_framing import WINDOW_BLOCKS, frame, read_in_worker
+from lakehouse.query.wire.object_framing import WINDOW_BLOCKS, frame, read_in_worker
 
 REMEMBERED = 65_536
 """How many blocks' extents are remembered; others are requested again."""

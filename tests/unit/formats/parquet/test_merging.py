@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lakehouse.formats.logical_types import logical_type
 from lakehouse.formats.parquet.field_ids import field_id, has_field_ids
 from lakehouse.formats.parquet.merge_program import merged
 from lakehouse.formats.parquet.merging import Merged, MergeRequest, merge_files
 from lakehouse.formats.schema import Column
+from lakehouse.formats.types.logical import logical_type
 from projections.view_sql.datasets import View, view_sql
 
 TARGET = 128 << 20

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from lakehouse.query.messages import Configure
-from lakehouse.query.worker_handle import WorkerDied, WorkerProcess, start_worker, sweep
+from lakehouse.query.processes.worker_handle import WorkerDied, WorkerProcess, start_worker, sweep
+from lakehouse.query.wire.messages import Configure
 
 
 class WorkerPool:

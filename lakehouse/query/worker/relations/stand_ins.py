@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import duckdb
 
-from lakehouse.query.worker.defined_views import columns_of
-from lakehouse.query.worker.view_catalog import Catalogue
+from lakehouse.query.worker.relations.defined_views import columns_of
+from lakehouse.query.worker.relations.view_catalog import Catalogue
 from projections.view_sql.datasets import View, quoted
 
 _SCHEMA = '"!plan"'

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import structlog
 
-from lakehouse.query.framing import FrameTooLarge
-from lakehouse.query.messages import (
+from lakehouse.query.processes.object_channel import ObjectChannel
+from lakehouse.query.processes.worker_channel import WorkerChannel
+from lakehouse.query.wire.framing import FrameTooLarge
+from lakehouse.query.wire.messages import (
     Chunk,
     Configure,
     FromWorker,
@@ -26,9 +28,7 @@ from lakehouse.query.messages import (
     Taken,
     ToWorker,
 )
-from lakehouse.query.object_channel import ObjectChannel
-from lakehouse.query.shared_memory import SharedMemory, make_shared_memory
-from lakehouse.query.worker_channel import WorkerChannel
+from lakehouse.query.wire.shared_memory import SharedMemory, make_shared_memory
 
 log = structlog.get_logger()
 

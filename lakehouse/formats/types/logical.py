@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
+from lakehouse.formats.types.names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
 
 _SCALARS: Mapping[str, pa.DataType] = MappingProxyType(
     {

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.formats.exact_doubles import NEGATIVE_ZERO, NUMBER, exact
-from lakehouse.formats.logical_types import arrow_type, text_type
-from lakehouse.formats.type_names import DOUBLE, STRING
-from lakehouse.formats.types import TYPES, cast, classify
+from lakehouse.formats.types.exact_doubles import NEGATIVE_ZERO, NUMBER, exact
+from lakehouse.formats.types.logical import arrow_type, text_type
+from lakehouse.formats.types.names import DOUBLE, STRING
+from lakehouse.formats.types.table import TYPES, cast, classify
 
 ROUNDED_DOUBLE = "double, rounded"
 """The type of a column that was declared `double`: it takes any number that is finite as a double."""

@@ -18,8 +18,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.formats.exact_doubles import SURE_INTEGER, all_exact
-from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
+from lakehouse.formats.types.exact_doubles import SURE_INTEGER, all_exact
+from lakehouse.formats.types.names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
 
 # In the order of the table: the first that holds for every value wins.
 TYPES: Mapping[str, pa.DataType] = MappingProxyType(

@@ -11,10 +11,10 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.formats.exact_doubles import NEGATIVE_ZERO, NUMBER, exact
-from lakehouse.formats.stored_types import read_texts
-from lakehouse.formats.type_names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
-from lakehouse.formats.types import classify
+from lakehouse.formats.types.exact_doubles import NEGATIVE_ZERO, NUMBER, exact
+from lakehouse.formats.types.names import BOOL, DATE, DOUBLE, INT64, STRING, TIMESTAMP, ZONED
+from lakehouse.formats.types.stored import read_texts
+from lakehouse.formats.types.table import classify
 
 _BOOLS = pa.array(["true", "false", "TRUE", "FALSE", "True", "False"])
 _INT64 = r"^(?:0|-?[1-9][0-9]{0,18})$"

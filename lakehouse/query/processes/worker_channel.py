@@ -8,8 +8,8 @@ import asyncio
 import socket
 from collections import deque
 
-from lakehouse.query.framing import HEAD_BYTES, Head, decoded, frame, read_head
-from lakehouse.query.messages import FromWorker, ToWorker
+from lakehouse.query.wire.framing import HEAD_BYTES, Head, decoded, frame, read_head
+from lakehouse.query.wire.messages import FromWorker, ToWorker
 
 _SCRATCH_BYTES = 64 * 1024
 """For small messages, several at once."""

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.framing import FrameTooLarge
-from lakehouse.query.messages import Ask, Done, FromWorker, QueryFailed, Views, Whole
-from lakehouse.query.worker_handle import WorkerDied, WorkerProcess
+from lakehouse.query.processes.worker_handle import WorkerDied, WorkerProcess
+from lakehouse.query.wire.framing import FrameTooLarge
+from lakehouse.query.wire.messages import Ask, Done, FromWorker, QueryFailed, Views, Whole
 
 T = TypeVar("T")
 

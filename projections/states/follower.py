@@ -11,9 +11,9 @@ from contextlib import aclosing
 from journal.bucket.errors import ObjectMissing
 from journal.log import Journal
 from journal.slot import Head, JournalCorrupt, Slot, check_link, expect_same
-from projections.checkpointing import is_due, newest_state
 from projections.fold import Folding, State, empty, fold_watched
-from projections.heap import growing
+from projections.states.checkpointing import is_due, newest_state
+from projections.states.heap import growing
 
 DUE = 256
 """How many states may wait to be stored as checkpoints; the oldest are dropped."""

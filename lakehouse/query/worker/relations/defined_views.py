@@ -1,7 +1,7 @@
 """The views that users define, for one statement: what they read, down to the datasets.
 
-Owns the order in which they are made. Each is created, with all that it reads, in a schema of its moment, which
-no statement can name: a view binds its names in its own schema, so a statement's `people` and the
+Owns the order in which they are made. Each is created, with all that it reads, in a schema of its moment,
+which no statement can name: a view binds its names in its own schema, so a statement's `people` and the
 `people` that a view reads may be two relations. Must never create a view that was not judged.
 """
 
@@ -13,13 +13,13 @@ import msgspec
 
 from journal.events import Column, SafeView
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.formats.logical_types import logical_type
-from lakehouse.query.messages import Reads
+from lakehouse.formats.types.logical import logical_type
 from lakehouse.query.policy.view_body import ViewBody, read_body, rows_fault
 from lakehouse.query.relations import INNER, inner_name, parse_relation
 from lakehouse.query.render.arrow import plain_schema
 from lakehouse.query.render.exact_casts import exact_sql
 from lakehouse.query.render.formats import as_text
+from lakehouse.query.wire.messages import Reads
 from projections.view_sql.datasets import Definition, View, quoted
 from projections.view_sql.safe import mask_fault, masked_sql
 

@@ -10,12 +10,20 @@ from itertools import chain
 
 import msgspec
 
-from lakehouse.query.framing import frame_into, send_data
-from lakehouse.query.messages import Column, Done, FromWorker, Reads, SharedChunk, Started, Whole
 from lakehouse.query.render.documents import Counted, Piece
-from lakehouse.query.shared_memory import LEAST_BYTES, SLOT_BYTES, SharedMemory
+from lakehouse.query.wire.framing import frame_into, send_data
+from lakehouse.query.wire.messages import (
+    Column,
+    Done,
+    FromWorker,
+    Reads,
+    SharedChunk,
+    Started,
+    Whole,
+)
+from lakehouse.query.wire.shared_memory import LEAST_BYTES, SLOT_BYTES, SharedMemory
+from lakehouse.query.worker.channel.inbox import Inbox
 from lakehouse.query.worker.execution import BATCH_ROWS
-from lakehouse.query.worker.inbox import Inbox
 
 
 class Outbox(msgspec.Struct):

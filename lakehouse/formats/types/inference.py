@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
-from lakehouse.formats.type_names import STRING
-from lakehouse.formats.types import TYPES, classify
-from lakehouse.formats.value_fit import all_fit, first_misfit
+from lakehouse.formats.types.fitting import all_fit, first_misfit
+from lakehouse.formats.types.names import STRING
+from lakehouse.formats.types.table import TYPES, classify
 
 ALL = tuple(TYPES)
 

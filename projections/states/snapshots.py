@@ -12,11 +12,11 @@ from journal.event_records import Place
 from journal.events import Event
 from journal.slot import Header, JournalCorrupt, SealedSlot, check_link, event_in, format_at
 from projections import history
-from projections.checkpointing import newest_state
 from projections.erasure.past import seen_from
 from projections.fold import Folding, State, empty
-from projections.follower import MARK_EVENTS, Follower
-from projections.heap import growing
+from projections.states.checkpointing import newest_state
+from projections.states.follower import MARK_EVENTS, Follower
+from projections.states.heap import growing
 
 REMEMBERED_STATES = 8
 """How many past states are kept for `as_of` reads."""

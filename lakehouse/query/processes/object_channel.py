@@ -16,7 +16,7 @@ from lakehouse.objects.extents import (
     QueryInterrupted,
     ReadFailed,
 )
-from lakehouse.query.object_framing import frame, read_from_worker
+from lakehouse.query.wire.object_framing import frame, read_from_worker
 
 _BUFFER_BYTES = 64 * 1024
 _OVER = "the query is over"

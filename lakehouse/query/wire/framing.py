@@ -10,7 +10,7 @@ import struct
 
 import msgspec
 
-from lakehouse.query.messages import Chunk, FromWorker, ToWorker
+from lakehouse.query.wire.messages import Chunk, FromWorker, ToWorker
 
 TO_WORKER_BYTES = 256 * 1024 * 1024
 """The largest frame to a worker: the views of every dataset of a lake, with their objects."""

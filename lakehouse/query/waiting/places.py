@@ -7,8 +7,8 @@ import asyncio
 
 from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.query.fair_queue import FairQueue, Queued, QueueFull
-from lakehouse.query.lease import out_of_time
+from lakehouse.query.processes.lease import out_of_time
+from lakehouse.query.waiting.fair_queue import FairQueue, Queued, QueueFull
 
 
 class Places:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import duckdb
 
-from lakehouse.query.framing import MessageReader
-from lakehouse.query.messages import Ask, Interrupt, Taken, ToWorker, Views
-from lakehouse.query.shared_memory import SLOTS
+from lakehouse.query.wire.framing import MessageReader
+from lakehouse.query.wire.messages import Ask, Interrupt, Taken, ToWorker, Views
+from lakehouse.query.wire.shared_memory import SLOTS
 
 
 class Interrupted(Exception):

@@ -3,10 +3,10 @@
 Must never let a statement name a relation that only a view may read.
 """
 
-from lakehouse.query.messages import Reads
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.statement import Statement
 from lakehouse.query.relations import INNER, system_name
+from lakehouse.query.wire.messages import Reads
 from lakehouse.system.event_bounds import ALL_EVENTS
 from lakehouse.system.view_table import EVENTS
 

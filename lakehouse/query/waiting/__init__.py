@@ -1,0 +1,1 @@
+"""Queries that wait: whose turn it is, and which have to leave."""

@@ -1,0 +1,1 @@
+"""The worker's ends of its channel: what arrives, and what is sent while the next batch is computed."""

@@ -1,0 +1,1 @@
+"""The relations that a statement names, as views in the DuckDB of the worker."""

@@ -6,7 +6,7 @@ import pytest
 from lake_server import Lake
 from prometheus_client.parser import text_string_to_metric_families
 
-DOCUMENT = Path(__file__).parents[2] / "lakehouse" / "web" / "METRICS.md"
+DOCUMENT = Path(__file__).parents[3] / "lakehouse" / "web" / "METRICS.md"
 
 
 def scraped(lake: Lake) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

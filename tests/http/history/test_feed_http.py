@@ -19,7 +19,7 @@ from lakehouse.api.history.journal import StreamEventsQuery
 from lakehouse.service.caller import Caller
 from lakehouse.service.history import feed
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LISTENER = Caller("listener", 0.0)
 
 

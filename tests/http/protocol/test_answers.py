@@ -238,7 +238,7 @@ def test_system_views(lake: Lake, view: str) -> None:
 
 def test_every_answer_of_the_table_is_checked() -> None:
     """Read from the files, so that the order of the tests does not matter."""
-    text = "".join(path.read_text() for path in Path(__file__).parent.glob("test_answers*.py"))
+    text = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_answers*.py"))
     called = re.findall(r'"((?:GET|PUT|POST|DELETE) /[^"]*)", (\w+)', text)
     documented = {
         (f"{route.method} {route.path}", each.__name__)

@@ -14,7 +14,7 @@ import pytest
 from lake_server import Lake
 from refusals import nothing_changes, refused
 
-CORPUS = Path(__file__).parents[1] / "corpus"
+CORPUS = Path(__file__).parents[2] / "corpus"
 Fresh = Callable[[], str]
 
 

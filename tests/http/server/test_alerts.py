@@ -10,7 +10,7 @@ import pytest
 import yaml
 from lake_server import Lake
 
-OPS = Path(__file__).parents[2] / "ops"
+OPS = Path(__file__).parents[3] / "ops"
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(
     PROMTOOL is None, reason="Debian's package prometheus is absent"

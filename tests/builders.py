@@ -45,7 +45,7 @@ ACTOR = "tester"
 
 
 class FakeClock:
-    """A clock that moves when told to, or when somebody sleeps."""
+    """A clock that a test moves, and that a sleep moves."""
 
     def __init__(self) -> None:
         self.at = BEGAN

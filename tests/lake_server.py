@@ -112,7 +112,7 @@ def running_lake(
 
 
 class _Thread(threading.Thread):
-    """The server's thread: one event loop, until it is told to stop."""
+    """The server's thread: one event loop, until a test stops it."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class _Thread(threading.Thread):
     def run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  told by lake(), in the test's thread
+        except BaseException as error:  # noqa: BLE001  raised by lake(), in the test's thread
             self._failure = error
             self._up.set()
 

@@ -1,4 +1,4 @@
-"""A client that sends exactly what it is told to, over a socket of its own, and reads as a stranger.
+"""A client that sends exactly the given bytes, over a socket of its own, and reads as a stranger.
 
 Not the server's own library: requests are bytes that we write, answers are parsed by http.client.
 """

@@ -1,4 +1,4 @@
-"""A bucket that can be told what to answer, what to lose, and when a late write lands."""
+"""A bucket with a script: what to answer, what to lose, and when a late write lands."""
 
 from collections import deque
 from datetime import datetime, timedelta

@@ -24,7 +24,7 @@ PASSING = (
     "not_caught_up",
     "shutting_down",
 )
-"""What a client may be told while processes or the store fail; all of it is worth another try."""
+"""The codes that a client may get while processes or the store fail; all of it is worth another try."""
 
 
 class Change(NamedTuple):
@@ -83,12 +83,12 @@ class Ledger:
             return False, None
         if answer.status == 200:
             return True, answer.seq
-        told = answer.json
-        self.answers[told["code"]] += 1
+        reported = answer.json
+        self.answers[reported["code"]] += 1
         assert answer.status == 503, (change.name, answer)
-        assert told["retryable"] is True, (change.name, answer)
-        assert told["code"] in PASSING, (change.name, answer)
-        return told["code"] not in UNKNOWN, None
+        assert reported["retryable"] is True, (change.name, answer)
+        assert reported["code"] in PASSING, (change.name, answer)
+        return reported["code"] not in UNKNOWN, None
 
 
 def changes(number: int, rng: random.Random) -> Iterator[Change]:

@@ -1,4 +1,4 @@
-"""What a test is told of where it runs: a bucket, and how to start a process on it."""
+"""Where a test runs: a bucket, and how to start a process on it."""
 
 from collections.abc import Callable
 from typing import NamedTuple

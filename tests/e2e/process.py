@@ -158,7 +158,7 @@ class Lakehouse:
         wait_until(self._is_ready, START_S, "the server to be ready", self.log)
 
     def kill(self) -> None:
-        """kill -9: nothing is told, nothing is finished. Its children end with it."""
+        """kill -9: the process can finish nothing. Its children end with it."""
         pids = self.pids
         self._running.kill()
         self._running.wait()

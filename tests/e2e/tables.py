@@ -1,7 +1,7 @@
 """Six real tables, and the questions that the lifecycle asks about them.
 
 Beside each stand the DuckDB types of its columns that are no text by section 4 of the contract,
-so that DuckDB can be told the types instead of guessing them.
+so that DuckDB gets the types instead of guessing them.
 """
 
 from collections.abc import Mapping

@@ -172,10 +172,10 @@ def expect_found(lakehouse: Lakehouse, position: int, within_s: float) -> None:
     """`/ready` says where; changes are refused, reads and queries of the last good state are not."""
     client = lakehouse.client
     wait_until(lambda: client.request("GET", "/ready").status == 503, within_s, "it", lakehouse.log)
-    told = client.request("GET", "/ready").json
-    assert told["code"] == "journal_corrupt"
-    assert told["retryable"] is False
-    assert f"slot {position}:" in told["detail"], told
+    reported = client.request("GET", "/ready").json
+    assert reported["code"] == "journal_corrupt"
+    assert reported["retryable"] is False
+    assert f"slot {position}:" in reported["detail"], reported
     for refused in (client.put("new", b"x"), client.drop("t"), client.ingest("name=u", b"n\n1\n")):
         assert (refused.status, refused.json["code"]) == (503, "journal_corrupt"), refused
     assert client.request("GET", "/v1/storage/get/k1").body == b"1"

@@ -24,7 +24,7 @@ UPLOADS = {
     "form": ("POST", "/v1/ingest?name=half", "multipart/form-data; boundary=b", FORM_HEAD),
 }
 SOON_S = 60.0
-"""At most; a stop that does not wait is told from one that does by DRAIN_S."""
+"""At most; a stop that waits takes DRAIN_S longer."""
 DAYS_S = 2 * 24 * 3600
 
 

@@ -83,9 +83,9 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(root)]
     done = subprocess.run(mount, capture_output=True, check=False)
     if done.returncode:
-        told = f"no tmpfs can be mounted here: {done.stderr.decode().strip()}"
-        assert not (os.environ.get("CI") and os.geteuid() == 0), told
-        pytest.skip(told)
+        reported = f"no tmpfs can be mounted here: {done.stderr.decode().strip()}"
+        assert not (os.environ.get("CI") and os.geteuid() == 0), reported
+        pytest.skip(reported)
     try:
         yield Disk(root)
     finally:
@@ -189,9 +189,9 @@ def changes(client: Client) -> Iterator[tuple[str, Answer]]:
 
 
 def expect_refused(name: str, answer: Answer) -> None:
-    told = answer.json
-    assert (answer.status, told["code"]) in REFUSED, (name, answer)
-    assert told["retryable"] is True, (name, answer)
+    reported = answer.json
+    assert (answer.status, reported["code"]) in REFUSED, (name, answer)
+    assert reported["retryable"] is True, (name, answer)
 
 
 def expect_reads(client: Client) -> None:

@@ -26,7 +26,7 @@ class Load:
     """Users who change, restore and read, and collectors who know nothing of them or each other."""
 
     def __init__(self, clients: list[Client]) -> None:
-        self.told: Counter[str] = Counter()
+        self.reported: Counter[str] = Counter()
         self.wrong: list[object] = []
         self._clients = clients
         self._stop = threading.Event()
@@ -48,7 +48,7 @@ class Load:
                 answer = gc(rng.choice(self._clients))
                 self._note("gc", answer)
                 if answer.status == 200:
-                    self.told["deleted"] += answer.json["deleted"]
+                    self.reported["deleted"] += answer.json["deleted"]
             self._stop.wait(rng.uniform(0.1, 0.5))
 
     def _step(self, rng: random.Random, client: Client, mark: str) -> None:
@@ -74,7 +74,7 @@ class Load:
 
     def _note(self, what: str, answer: Answer) -> None:
         code = "done" if answer.status < 300 else answer.json["code"]
-        self.told[f"{what} {code}"] += 1
+        self.reported[f"{what} {code}"] += 1
         if code in ("object_lost", "internal_error", "journal_corrupt"):
             self.wrong.append((what, answer))
 
@@ -93,12 +93,12 @@ def test_under_load_and_kills_nothing_that_is_live_is_deleted(start: Start) -> N
         users += [pool.submit(load.collect, number) for number in range(2)]
         try:
             _kill_in_turn(processes)
-            wait_until(lambda: load.told["deleted"] > 20, START_S, "objects to be deleted")
+            wait_until(lambda: load.reported["deleted"] > 20, START_S, "objects to be deleted")
         finally:
             load.stop()
         for user in users:
             user.result(180)
-    print(dict(load.told))
+    print(dict(load.reported))
     assert load.wrong == []
     _check(processes)
 

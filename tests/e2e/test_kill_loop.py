@@ -33,7 +33,7 @@ def test_kills_lose_and_double_nothing(start: Start) -> None:
             stop.set()
         for client in clients:
             client.result(END_S)
-    print(f"{len(ledger.acknowledged)} done, {ledger.lost} lost, told {dict(ledger.answers)}")
+    print(f"{len(ledger.acknowledged)} done, {ledger.lost} lost, reported {dict(ledger.answers)}")
     assert ledger.lost, "no kill ever met a change in flight"
     check(ledger, processes)
 

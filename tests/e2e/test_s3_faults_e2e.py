@@ -85,8 +85,10 @@ def test_a_faulty_store_loses_and_doubles_nothing(
             stop.set()
         for client in clients:
             client.result(END_S)
-    told = {fault.name: count for fault, count in proxy.done.items()}
-    print(f"{len(ledger.acknowledged)} done, {ledger.lost} lost, {dict(ledger.answers)}, {told}")
+    reported = {fault.name: count for fault, count in proxy.done.items()}
+    print(
+        f"{len(ledger.acknowledged)} done, {ledger.lost} lost, {dict(ledger.answers)}, {reported}"
+    )
     assert set(proxy.done) == BY_CHANCE, "some fault was never tried"
     check(ledger, processes)
 
@@ -165,7 +167,7 @@ def _slots_are_never_answered(request: Request) -> Fault | None:
 
 
 def _go_on(clients: list[Future[None]], for_s: float) -> None:
-    """Let the clients work; what one of them finds wrong is told at once."""
+    """Let the clients work; what one of them finds wrong is raised at once."""
     until_s = time.monotonic() + for_s
     while time.monotonic() < until_s:
         time.sleep(0.1)

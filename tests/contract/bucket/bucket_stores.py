@@ -102,7 +102,7 @@ Store = MemoryStore | LocalStore | S3Store
 
 
 async def race(buckets: Iterable[Bucket], key: str, racer: str) -> list[tuple[str, Answer]]:
-    """One create on each bucket, all at once: the body that each tried, and what it was told."""
+    """One create on each bucket, all at once: the body that each tried, and its answer."""
     bodies = [f"{racer}-{number}" for number, _ in enumerate(buckets)]
     created = await asyncio.gather(
         *(bucket.create(key, body.encode()) for bucket, body in zip(buckets, bodies, strict=True))

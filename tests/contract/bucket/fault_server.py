@@ -1,4 +1,4 @@
-"""An S3 store that misbehaves as it is told, and counts every request that reaches it."""
+"""An S3 store that misbehaves as a test says, and counts every request that reaches it."""
 
 import asyncio
 import contextlib

@@ -40,14 +40,14 @@ def test_datasets_are_what_the_catalog_lists(lake: Lake, fresh: Fresh) -> None:
     same = (
         "name", "dataset_id", "schema_fingerprint", "row_count", "created_at", "updated_at", "seq",
     )  # fmt: skip
-    told = [json.loads(line) for line in answer.body.splitlines()]
+    reported = [json.loads(line) for line in answer.body.splitlines()]
     trimmed = [
         {**row, **{at: trim(row[at]) for at in ("created_at", "updated_at")}} for row in listed
     ]
-    assert [{n: row[n] for n in same} for row in told] == [
+    assert [{n: row[n] for n in same} for row in reported] == [
         {n: row[n] for n in same} for row in trimmed
     ]
-    row = next(row for row in told if row["name"] == made["name"])
+    row = next(row for row in reported if row["name"] == made["name"])
     assert (row["object_count"], row["size_bytes"]) == (1, made["objects"][0]["size_bytes"])
 
 
@@ -164,9 +164,9 @@ def test_no_answer_about_a_system_view_shows_a_path(lake: Lake) -> None:
         "SELECT filename FROM lake.events",
         "SELECT type::INT FROM lake.events",
     ):
-        told = lake.sql(text).body.decode()
+        reported = lake.sql(text).body.decode()
         for hidden in (str(lake.bucket), "-system", "events-1", "objects-"):
-            assert hidden not in told, text
+            assert hidden not in reported, text
 
 
 def test_files_of_system_views_go_with_the_server(tmp_path: Path) -> None:
@@ -208,8 +208,8 @@ def test_what_was_set_aside_can_be_asked(lake: Lake, fresh: Fresh) -> None:
 def test_a_plan_of_quarantine_shows_no_path(lake: Lake, fresh: Fresh) -> None:
     lake.ingest(f"name={fresh()}&on_error=quarantine", BAD)
     for prefix in ("EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN (FORMAT json)"):
-        told = lake.sql(f"{prefix} FROM lake.quarantine WHERE dataset <> 'x'").body.decode()
-        assert str(lake.bucket) not in told and "objects/" not in told.replace('"key"', "")
+        reported = lake.sql(f"{prefix} FROM lake.quarantine WHERE dataset <> 'x'").body.decode()
+        assert str(lake.bucket) not in reported and "objects/" not in reported.replace('"key"', "")
 
 
 def test_only_the_events_that_can_be_seen_are_read(tmp_path: Path) -> None:
@@ -273,6 +273,6 @@ def test_an_event_in_any_script_is_told_as_it_was_written(lake: Lake, fresh: Fre
     lake.put(quote(key), b"x")
     sql = "SELECT data FROM lake.events ORDER BY seq DESC LIMIT 2"
     feed = lake.ask("GET", "/v1/journal/events?limit=1000").json["events"][-2:]
-    told = [json.loads(row[0]) for row in lake.sql(sql).json["rows"]]
-    assert told == [event["data"] for event in reversed(feed)]
-    assert told[0]["key"] == key and told[1]["schema"][1]["name"] == "数"
+    reported = [json.loads(row[0]) for row in lake.sql(sql).json["rows"]]
+    assert reported == [event["data"] for event in reversed(feed)]
+    assert reported[0]["key"] == key and reported[1]["schema"][1]["name"] == "数"

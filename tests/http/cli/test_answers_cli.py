@@ -118,18 +118,18 @@ def test_what_if(lakehouse: CommandLine) -> None:
     lakehouse("drop", "u")
     refused = {"seq": 0, "type": 0, "code": 0, "why": 0}
     report = {"seq": 0, "datasets": ANY, "refused": [refused]}
-    told = lakehouse("journal", "replay", "--without", "2", "--json")
-    check(told, WhatIfReport, report)
-    told = lakehouse("journal", "replay", "--without", "1", "--json")
+    reported = lakehouse("journal", "replay", "--without", "2", "--json")
+    check(reported, WhatIfReport, report)
+    reported = lakehouse("journal", "replay", "--without", "1", "--json")
     changes = {"schema": ANY, "objects": {"added": ANY, "removed": ANY}}
-    check(told, WhatIfReport, report | {"datasets": [CHANGE | changes], "refused": ANY})
+    check(reported, WhatIfReport, report | {"datasets": [CHANGE | changes], "refused": ANY})
 
 
 def test_a_refusal(lakehouse: CommandLine) -> None:
     lakehouse("ingest", csv("a\n1\n"), "--name", "t")
     lakehouse("ingest", csv("a\nx\n"), "--name", "u")
-    told = lakehouse("ingest", csv("a\nx\n"), "--name", "t", "--json", code=1)
-    check(told, CommandProblem, {"code": 0, "detail": 0, "errors": [ANY]})
+    reported = lakehouse("ingest", csv("a\nx\n"), "--name", "t", "--json", code=1)
+    check(reported, CommandProblem, {"code": 0, "detail": 0, "errors": [ANY]})
 
 
 def test_doctor(lakehouse: CommandLine) -> None:

@@ -112,8 +112,8 @@ def test_a_store_that_cannot_be_had_ends_with_3(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    told = lakehouse("journal", "head", "--bucket", "s3://some-bucket", code=3)
-    assert SECRET not in told
+    reported = lakehouse("journal", "head", "--bucket", "s3://some-bucket", code=3)
+    assert SECRET not in reported
 
 
 def test_a_damaged_journal_ends_with_4_and_is_named(lakehouse: CommandLine) -> None:

@@ -75,9 +75,9 @@ def test_the_format_is_told_by_the_file_s_ending(lakehouse: Lakehouse) -> None:
 
 
 def test_a_rehearsal_makes_nothing_not_even_a_lake(lakehouse: Lakehouse) -> None:
-    told = lakehouse("ingest", written("t.csv", "a,b\n1\n2,3\n"), "--dry-run")
-    assert "refuse" in told
-    assert '"line":2' in told
+    reported = lakehouse("ingest", written("t.csv", "a,b\n1\n2,3\n"), "--dry-run")
+    assert "refuse" in reported
+    assert '"line":2' in reported
     assert not (Path("bucket") / "_journal").exists()
     body = json.loads(lakehouse("ingest", "t.csv", "--dry-run", "--json"))
     assert (body["rows_good"], body["rows_bad"]) == (1, 1)

@@ -142,8 +142,8 @@ def test_a_lake_is_copied_and_the_copy_answers(lakehouse: CommandLine) -> None:
     copied = json.loads(lakehouse("journal", "export", "copy", "--json"))
     assert copied == {"objects": 1, "slots": 1, "copied": 2}
     assert json.loads(lakehouse("journal", "export", "copy", "--json"))["copied"] == 0
-    told = lakehouse("sql", "SELECT sum(a) FROM t", "--bucket", "copy", "--json")
-    assert json.loads(told)["rows"] == [[3]]
+    reported = lakehouse("sql", "SELECT sum(a) FROM t", "--bucket", "copy", "--json")
+    assert json.loads(reported)["rows"] == [[3]]
     roots = [
         json.loads(lakehouse("journal", "replay", "--bucket", bucket, "--json"))["state_root"]
         for bucket in ("bucket", "copy")
@@ -158,8 +158,8 @@ def test_an_operator_s_events_are_recorded(lakehouse: CommandLine) -> None:
     assert json.loads(lakehouse(*words)) == {"seq": 2, "recorded": True}
     event = json.loads(lakehouse("journal", "events", "--type", "lake_adopted"))
     assert event["data"]["previous_seq"] == 7
-    told = json.loads(lakehouse("journal", "raise-format", "1", "--json"))
-    assert told == {"seq": 2, "recorded": False}
+    reported = json.loads(lakehouse("journal", "raise-format", "1", "--json"))
+    assert reported == {"seq": 2, "recorded": False}
     assert "upgrade_required" in lakehouse("journal", "raise-format", "2", code=3)
 
 
@@ -179,9 +179,9 @@ def test_collection_tells_and_then_removes(lakehouse: CommandLine) -> None:
     lakehouse("ingest", csv("a\n1\n"), "--name", "t")
     lakehouse("drop", "t")
     assert "0 objects" in lakehouse("gc")
-    told = json.loads(lakehouse("gc", "--older-than", "0s", "--json"))
-    assert (told["dry_run"], told["object_count"]) == (True, 1)
-    assert told["objects"][0]["object"] in lakehouse("gc", "--older-than", "0s")
+    reported = json.loads(lakehouse("gc", "--older-than", "0s", "--json"))
+    assert (reported["dry_run"], reported["object_count"]) == (True, 1)
+    assert reported["objects"][0]["object"] in lakehouse("gc", "--older-than", "0s")
     done = json.loads(lakehouse("gc", "--older-than", "0s", "--apply", "--json"))
     assert (done["marked"], done["deleted"], done["left"]) == (1, 1, 0)
     lakehouse("restore", "t", "--as-of", "1", code=1)
@@ -206,9 +206,9 @@ def test_the_past_is_put_to_use_from_here_too(lakehouse: CommandLine) -> None:
 def test_it_tells_what_would_be_had_something_never_happened(lakehouse: CommandLine) -> None:
     lakehouse("ingest", csv("a\n1\n"), "--name", "t")
     lakehouse("drop", "t")
-    told = json.loads(lakehouse("journal", "replay", "--without", "2", "--json"))
-    assert [(row["name"], row["change"]) for row in told["datasets"]] == [("t", "added")]
-    assert told["refused"] == []
+    reported = json.loads(lakehouse("journal", "replay", "--without", "2", "--json"))
+    assert [(row["name"], row["change"]) for row in reported["datasets"]] == [("t", "added")]
+    assert reported["refused"] == []
     assert "dataset_not_found" in lakehouse("journal", "replay", "--without", "1")
     lakehouse("journal", "replay", "--without", "9", code=1)
     lakehouse("journal", "replay", "--without", "1,x", code=2)

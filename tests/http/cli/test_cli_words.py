@@ -124,7 +124,7 @@ def test_a_user_without_a_name_is_told_by_number(
 
 @pytest.mark.usefixtures("emptied")
 @pytest.mark.parametrize(
-    ("redirection", "code", "told"),
+    ("redirection", "code", "reported"),
     [
         (">&-", 0, b""),
         ("2>&-", 0, b""),
@@ -132,18 +132,20 @@ def test_a_user_without_a_name_is_told_by_number(
         ("| true", 0, b""),
     ],
 )
-def test_a_stream_that_takes_nothing_is_no_crash(redirection: str, code: int, told: bytes) -> None:
+def test_a_stream_that_takes_nothing_is_no_crash(
+    redirection: str, code: int, reported: bytes
+) -> None:
     line = f"set -o pipefail; {sys.executable} -m lakehouse datasets {redirection}"
     environment = {"PATH": "/usr/bin:/bin"}  # buffered, as it is outside of tests
     shell = subprocess.run(["bash", "-c", line], capture_output=True, check=False, env=environment)
     assert (shell.returncode, b"Traceback" in shell.stderr) == (code, False), shell
-    assert told in shell.stderr
-    assert told or shell.stderr == b""
+    assert reported in shell.stderr
+    assert reported or shell.stderr == b""
 
 
 @pytest.mark.usefixtures("emptied")
 def test_what_a_terminal_cannot_say_is_escaped() -> None:
     words = [sys.executable, "-m", "lakehouse", "sql", "SELECT 'é'"]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii"}
-    told = subprocess.run(words, capture_output=True, check=True, env=environment)
-    assert rb"\xe9" in told.stdout
+    reported = subprocess.run(words, capture_output=True, check=True, env=environment)
+    assert rb"\xe9" in reported.stdout

@@ -255,16 +255,18 @@ def test_odd_requests_are_refused(lake: Lake, monkeypatch: pytest.MonkeyPatch) -
 def test_the_relay_sends_events_on(lake: Lake) -> None:
     lake.put("a")
     lake.put("b")
-    told: list[Any] = []
+    reported: list[Any] = []
     done = threading.Event()
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
-            told.append((self.headers["Content-Type"], json.loads(self.rfile.read(length))["id"]))
+            reported.append(
+                (self.headers["Content-Type"], json.loads(self.rfile.read(length))["id"])
+            )
             self.send_response(204)
             self.end_headers()
-            if len(told) == 2:
+            if len(reported) == 2:
                 done.set()
 
         def log_message(self, *_: Any) -> None: ...
@@ -283,7 +285,10 @@ def test_the_relay_sends_events_on(lake: Lake) -> None:
             relay.communicate()
             hook.shutdown()
             serving.join()
-    assert told == [("application/cloudevents+json", "1"), ("application/cloudevents+json", "2")]
+    assert reported == [
+        ("application/cloudevents+json", "1"),
+        ("application/cloudevents+json", "2"),
+    ]
 
 
 def test_the_command_line_follows(lake: Lake) -> None:

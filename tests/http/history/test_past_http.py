@@ -109,9 +109,13 @@ class TestUndo:
         lake.ingest("name=t", b"a\n1\n")
         lake.drop("t")
         with nothing_changes(lake):
-            told = post(lake, "/v1/journal/undo", seq=2).json
-        assert (told["dry_run"], told["undoes"], told["type"]) == (True, 2, "dataset_restored")
-        assert [(row["name"], row["change"]) for row in told["datasets"]] == [("t", "added")]
+            reported = post(lake, "/v1/journal/undo", seq=2).json
+        assert (reported["dry_run"], reported["undoes"], reported["type"]) == (
+            True,
+            2,
+            "dataset_restored",
+        )
+        assert [(row["name"], row["change"]) for row in reported["datasets"]] == [("t", "added")]
         done = self.undo(lake, 2)
         assert done.json["datasets"][0]["change"] == "added"
         assert done.seq == lake.head() == 3

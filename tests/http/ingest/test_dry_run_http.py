@@ -1,4 +1,4 @@
-"""A rehearsal tells what an ingest would do, and does nothing: no event, no object, no spool file."""
+"""A dry run reports what an ingest would do, and does nothing: no event, no object, no spool file."""
 
 from collections.abc import Callable
 from typing import Any
@@ -98,10 +98,10 @@ def test_a_rehearsal_uses_no_key_up(lake: Lake, fresh: Fresh) -> None:
 @pytest.mark.parametrize("body", [b"a\n1\n\nx,y\n", b"a\n1\nx\n"])
 def test_a_bad_row_is_told_as_the_file_would_be(lake: Lake, fresh: Fresh, body: bytes) -> None:
     name = fresh()
-    told = rehearsed(lake, f"name={name}&types=a:int64", body)["refused"]
+    reported = rehearsed(lake, f"name={name}&types=a:int64", body)["refused"]
     real = lake.ingest(f"name={name}&types=a:int64", body).json
-    assert told == {member: real[member] for member in ("code", "status", "detail", "errors")}
-    assert told["errors"]
+    assert reported == {member: real[member] for member in ("code", "status", "detail", "errors")}
+    assert reported["errors"]
 
 
 def test_a_wrong_request_is_refused_as_ever(lake: Lake, fresh: Fresh) -> None:

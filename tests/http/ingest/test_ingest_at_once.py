@@ -71,9 +71,9 @@ def test_widening_at_once_loses_no_row(lake: Lake, fresh: Fresh) -> None:
 
     answers = at_once(widen)
     assert {answer.status for answer in answers} == {200}, answers
-    # A 1 that came while the column was a double is told as that double prints, once it is text.
-    told = sorted(str(cell).removesuffix(".0") for (cell,) in rows(lake, name))
-    assert told == sorted(["0", *([cell.decode() for cell in cells] * (CLIENTS // 3))])
+    # A 1 that came while the column was a double is printed as that double, once it is text.
+    reported = sorted(str(cell).removesuffix(".0") for (cell,) in rows(lake, name))
+    assert reported == sorted(["0", *([cell.decode() for cell in cells] * (CLIENTS // 3))])
 
 
 def test_rows_that_are_sent_again_at_once_come_in_once(lake: Lake, fresh: Fresh) -> None:

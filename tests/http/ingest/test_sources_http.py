@@ -1,4 +1,4 @@
-"""NDJSON and Parquet as sources: told by type or name, typed without loss, refused whole."""
+"""NDJSON and Parquet as sources: recognised by type or name, typed without loss, refused whole."""
 
 import io
 import json

@@ -70,12 +70,12 @@ def test_undo_and_its_dry_run(lake: Lake, documented: Documented) -> None:
     lake.ingest("name=u", b"a\n1\n")
     dropped = lake.drop("u").json["seq"]
     foreseen = post(lake, "/v1/journal/undo", seq=dropped)
-    told = documented.check(foreseen, "POST /v1/journal/undo", Undone, UNDONE)
-    assert (told["dry_run"], told["undone_type"]) == (True, "dataset_dropped")
-    members(told["datasets"], [CHANGE | {"schema": ANY}])
+    reported = documented.check(foreseen, "POST /v1/journal/undo", Undone, UNDONE)
+    assert (reported["dry_run"], reported["undone_type"]) == (True, "dataset_dropped")
+    members(reported["datasets"], [CHANGE | {"schema": ANY}])
     undone = post(lake, "/v1/journal/undo", seq=dropped, dry_run=False)
-    told = documented.check(undone, "POST /v1/journal/undo", Undone, UNDONE)
-    assert (told["dry_run"], told["type"]) == (False, "dataset_restored")
+    reported = documented.check(undone, "POST /v1/journal/undo", Undone, UNDONE)
+    assert (reported["dry_run"], reported["type"]) == (False, "dataset_restored")
 
 
 def test_garbage_collection_and_its_dry_run(lake: Lake, documented: Documented) -> None:
@@ -85,11 +85,11 @@ def test_garbage_collection_and_its_dry_run(lake: Lake, documented: Documented) 
     foreign.parent.mkdir(parents=True, exist_ok=True)
     foreign.write_bytes(b"x")
     foreseen = post(lake, "/v1/gc", older_than="0s")
-    told = documented.check(foreseen, "POST /v1/gc", GcReport, GC)
-    assert (told["dry_run"], told["foreign_count"]) == (True, 1)
+    reported = documented.check(foreseen, "POST /v1/gc", GcReport, GC)
+    assert (reported["dry_run"], reported["foreign_count"]) == (True, 1)
     done = post(lake, "/v1/gc", older_than="0s", dry_run=False)
-    told = documented.check(done, "POST /v1/gc", GcReport, COLLECTED)
-    assert told["deleted"] == told["marked"] > 0
+    reported = documented.check(done, "POST /v1/gc", GcReport, COLLECTED)
+    assert reported["deleted"] == reported["marked"] > 0
 
 
 def test_the_journal(lake: Lake, documented: Documented) -> None:

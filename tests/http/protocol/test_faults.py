@@ -1,4 +1,4 @@
-"""What a client is told when machinery below fails: the store, the journal, the workers, ourselves."""
+"""What a client gets when machinery below fails: the store, the journal, the workers, ourselves."""
 
 import errno
 import os

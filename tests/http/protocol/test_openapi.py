@@ -166,8 +166,8 @@ def test_each_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
 
 
 def test_each_code_is_reported(document: dict[str, Any]) -> None:
-    told = document["components"]["responses"]["Problem"]["description"]
-    assert [name for name in CODES if f"`{name}`" not in told] == []
+    reported = document["components"]["responses"]["Problem"]["description"]
+    assert [name for name in CODES if f"`{name}`" not in reported] == []
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_partial_and_conditional_answers_are_reported(
     assert answer.status == status
     promised = operation["responses"][str(status)].get("content", {})
     assert bool(answer.body) == (answer.headers["Content-Type"] in promised)
-    told = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
-    assert set(headers) <= told
+    reported = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+    assert set(headers) <= reported
 
 
 def test_parameters_have_these_names(document: dict[str, Any]) -> None:

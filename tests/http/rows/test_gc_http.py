@@ -1,4 +1,4 @@
-"""Collection from outside: told first, then marked, deleted and recorded; 410 names the event."""
+"""Collection from outside: reported first, then marked, deleted and recorded; 410 names the event."""
 
 import os
 import subprocess
@@ -60,9 +60,9 @@ def test_nothing_is_removed_unless_it_is_asked_for(lake: Lake) -> None:
             gc(lake, dry_run=False, older_than="1h"),
         ):
             assert answer.status == 200, answer
-    told = gc(lake, older_than="0s").json
-    assert (told["object_count"], told["size_bytes"], told["dry_run"]) == (1, 3, True)
-    (named,) = told["objects"]
+    reported = gc(lake, older_than="0s").json
+    assert (reported["object_count"], reported["size_bytes"], reported["dry_run"]) == (1, 3, True)
+    (named,) = reported["objects"]
     assert (named["key"], named["size_bytes"], named["verdict"]) == ("a", 3, "unreferenced")
     assert "event 2" in named["why"]
     assert (lake.bucket / named["object"]).read_bytes() == b"one"
@@ -118,9 +118,9 @@ def test_what_is_foreign_is_told_and_never_touched(lake: Lake) -> None:
         plant(lake, "objects/readme.txt", 9 * DAY_S),
         plant(lake, "datasets/t/part-0.parquet", 9 * DAY_S),
     }
-    told = gc(lake, dry_run=False, older_than="0s").json
-    assert {each["object"] for each in told["foreign"]} == foreign
-    assert (told["foreign_count"], told["marked"], told["deleted"]) == (4, 0, 0)
+    reported = gc(lake, dry_run=False, older_than="0s").json
+    assert {each["object"] for each in reported["foreign"]} == foreign
+    assert (reported["foreign_count"], reported["marked"], reported["deleted"]) == (4, 0, 0)
     assert foreign < blobs(lake)
 
 
@@ -131,8 +131,8 @@ def test_a_collected_object_that_is_stored_again_goes_again_without_an_event(lak
     gc(lake, dry_run=False, older_than="0s")
     plant(lake, blob, 0)
     head = lake.head()
-    told = gc(lake, dry_run=False).json
-    assert (told["deleted_again"], told["objects"][0]["verdict"]) == (1, "collected")
+    reported = gc(lake, dry_run=False).json
+    assert (reported["deleted_again"], reported["objects"][0]["verdict"]) == (1, "collected")
     assert (blobs(lake), lake.head()) == (set(), head)
 
 
@@ -156,8 +156,8 @@ def test_an_odd_span_is_refused(lake: Lake, odd: Any) -> None:
 
 def test_an_empty_lake_has_nothing_to_remove(lake: Lake) -> None:
     for dry_run in (True, False):
-        told = gc(lake, dry_run=dry_run, older_than="0s").json
-        assert (told["object_count"], told["foreign_count"], told["seq"]) == (0, 0, 0)
+        reported = gc(lake, dry_run=dry_run, older_than="0s").json
+        assert (reported["object_count"], reported["foreign_count"], reported["seq"]) == (0, 0, 0)
 
 
 def test_a_reader_that_lags_catches_up_and_reads_what_is_there_now(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Settings: which place wins, what is refused by name, and that secrets are never told."""
+"""Settings: which place wins, what is refused by name, and that secrets are never shown."""
 
 import os
 from pathlib import Path
@@ -86,17 +86,17 @@ def test_an_empty_variable_is_not_set() -> None:
 )
 def test_an_unknown_setting_is_refused_by_name(text: str, environ: dict[str, str]) -> None:
     write(text)
-    with pytest.raises(ConfigError, match="nonsense") as told:
+    with pytest.raises(ConfigError, match="nonsense") as reported:
         load({}, environ, None)
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(reported.value)
 
 
 @pytest.mark.parametrize("name", ["aws_secret_access_key", "aws_access_key_id"])
 def test_secrets_have_no_place_among_the_settings(name: str) -> None:
     write(f'{name} = "{SECRET}"\n')
-    with pytest.raises(ConfigError, match=name) as told:
+    with pytest.raises(ConfigError, match=name) as reported:
         load({}, {}, None)
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(reported.value)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_a_file_that_is_no_toml_is_named(text: str) -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620, 0o601, 0o777])
 def test_secrets_that_others_can_use_are_refused(mode: int) -> None:
     write(f'aws_secret_access_key = "{SECRET}"\n', "secrets", mode)
-    with pytest.raises(ConfigError, match="chmod 600") as told:
+    with pytest.raises(ConfigError, match="chmod 600") as reported:
         load_secrets(Settings(secrets_file="secrets"))
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(reported.value)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
@@ -196,10 +196,10 @@ def test_secrets_of_ones_own_are_read(mode: int) -> None:
 )
 def test_a_secrets_file_that_is_off_is_refused_without_its_words(text: str) -> None:
     write(text, "secrets")
-    with pytest.raises(ConfigError, match="secrets file") as told:
+    with pytest.raises(ConfigError, match="secrets file") as reported:
         load_secrets(Settings(secrets_file="secrets"))
-    assert SECRET not in str(told.value)
-    assert SECRET not in repr(told.value.__cause__) or "TOML" in str(told.value)
+    assert SECRET not in str(reported.value)
+    assert SECRET not in repr(reported.value.__cause__) or "TOML" in str(reported.value)
 
 
 PAIR = f'[iceberg]\naws_access_key_id = "id"\naws_secret_access_key = "{SECRET}"\n'

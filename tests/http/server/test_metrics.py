@@ -66,12 +66,12 @@ def test_each_metric_is_documented_and_nothing_else(own_lake: Lake) -> None:
     lines = DOCUMENT.read_text().splitlines()
     documented = [line.split("`")[1] for line in lines if line.startswith("| `lakehouse")]
     families = text_string_to_metric_families(own_lake.ask("GET", "/metrics").body.decode())
-    told = {
+    reported = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in families
         if family.name.startswith("lakehouse")
     }
-    assert told == set(documented)
+    assert reported == set(documented)
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])

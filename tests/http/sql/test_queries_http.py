@@ -1,4 +1,4 @@
-"""Queries by their names: who runs, who is called off, who is remembered."""
+"""Queries by their names: which run, which are cancelled, which are remembered."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing

@@ -70,7 +70,9 @@ class Sides:
         answer = self.lake.sql(sql)
         assert answer.status == 200, (sql, answer)
         for connection in self.plain:
-            rows = [[told(value) for value in row] for row in connection.execute(sql).fetchall()]
+            rows = [
+                [reported(value) for value in row] for row in connection.execute(sql).fetchall()
+            ]
             assert len(rows) == answer.json["row_count"], sql
             assert alike(answer.json["rows"], rows), (sql, answer.json["rows"][:5], rows[:5])
 
@@ -125,7 +127,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def told(value: Any) -> Any:
+def reported(value: Any) -> Any:
     """A Python value as the contract's JSON has it."""
     match value:
         case bool() | None | str():

@@ -1,4 +1,4 @@
-"""SQL over HTTP: answers, refusals, and whose fault is whose."""
+"""SQL over HTTP: answers, refusals, and which status each fault has."""
 
 import socket
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def test_an_answer_has_columns_rows_and_their_number(lake: Lake, fresh: Fresh) -
 
 
 @pytest.mark.parametrize(
-    ("expression", "told"),
+    ("expression", "reported"),
     [
         ("9007199254740992::BIGINT", 9007199254740992),
         ("9007199254740993::BIGINT", "9007199254740993"),
@@ -49,10 +49,10 @@ def test_an_answer_has_columns_rows_and_their_number(lake: Lake, fresh: Fresh) -
         ("'<\u2028\U0001f986>'", "<\u2028\U0001f986>"),
     ],
 )
-def test_json_is_exact(lake: Lake, expression: str, told: object) -> None:
+def test_json_is_exact(lake: Lake, expression: str, reported: object) -> None:
     answer = lake.sql(f"SELECT {expression} AS x")
     assert answer.status == 200, answer
-    assert answer.json["rows"] == [[told]]
+    assert answer.json["rows"] == [[reported]]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,10 @@ def test_what_is_no_single_read_only_statement_is_refused(lake: Lake, text: str)
 def test_a_file_is_no_table(lake: Lake) -> None:
     refused(lake.sql("SELECT * FROM '/etc/passwd'"), 400, "sql_error")
     refused(lake.sql("SELECT * FROM 'objects/*.parquet'"), 400, "sql_error")
-    told = refused(lake.sql(f"SELECT * FROM '{lake.bucket}/_journal/lake.json'"), 400, "sql_error")
-    assert str(lake.bucket) not in told.body.decode()
+    reported = refused(
+        lake.sql(f"SELECT * FROM '{lake.bucket}/_journal/lake.json'"), 400, "sql_error"
+    )
+    assert str(lake.bucket) not in reported.body.decode()
 
 
 @pytest.mark.parametrize(

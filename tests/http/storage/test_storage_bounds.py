@@ -1,4 +1,4 @@
-"""How large, how many at once, and when the client is told: before a byte is read."""
+"""How large, how many at once, and that the client is refused before a byte is read."""
 
 import time
 from collections.abc import Iterator

@@ -30,7 +30,7 @@ class LetsSeveralWin(MemoryBucket):
 
 
 class KeepsTheLosersBytes(MemoryBucket):
-    """One winner is told, and the last writer's bytes are kept."""
+    """One writer gets success, and the last writer's bytes are kept."""
 
     async def create(self, key: str, body: bytes) -> Created:
         created = await super().create(key, body)

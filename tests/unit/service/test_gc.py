@@ -1,4 +1,4 @@
-"""A collector's steps, with a clock that is told the time and a store that does half of what it is asked."""
+"""A collector's steps, with a manual clock and a store that does half of what it is asked."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -31,7 +31,7 @@ SINCE_EVER = timedelta(0)
 
 
 class Shared(ScriptedBucket):
-    """A store that others use too, and that deletes as many of what it is asked as it is told."""
+    """A store that others use too, and that deletes only the given number of the requested objects."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
@@ -161,10 +161,10 @@ KEYED = Caller("collector", 0.0, idempotency_key="k-1", route="POST /v1/gc")
 
 
 async def keyed(node: Node, caller: Caller = KEYED) -> tuple[GcProgress, list[GcCandidate]]:
-    collection, told = GarbageCollector(node, Queries(node), GcWaits()), list[GcCandidate]()
+    collection, reported = GarbageCollector(node, Queries(node), GcWaits()), list[GcCandidate]()
     plan = await collection.plan(SINCE_EVER)
-    done = await collection.collect(plan, caller, told.append)
-    return done, [finding for finding in told if finding.verdict != "foreign"]
+    done = await collection.collect(plan, caller, reported.append)
+    return done, [finding for finding in reported if finding.verdict != "foreign"]
 
 
 async def test_a_run_with_a_key_is_told_again_and_not_done_again(clock: FakeClock) -> None:

@@ -38,8 +38,6 @@ ROLES = {
             "/v1/gc",
             "/v1/access",
             "/v1/audit",
-            "/v1/sources",
-            "/v1/stores",
             OPENAPI,
         ),
     ),

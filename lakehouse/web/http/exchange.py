@@ -158,9 +158,9 @@ class Exchange:
         shape, body = self.route.query, self.route.body
         if "dry_run" in _fields(shape) or all(name != "dry_run" for name, _ in self.target.query):
             return
-        detail = "dry_run is no parameter here: this change has no dry run; nothing was changed"
+        detail = "this change has no dry run: dry_run is not a parameter of it; nothing was changed"
         if "dry_run" in _fields(body):
-            detail = "dry_run belongs into the JSON body, not into the query; nothing was changed"
+            detail = "dry_run belongs in the JSON body, not in the query; nothing was changed"
         raise RefusedError(Refused("invalid_request", detail))
 
     def _read_headers(self) -> ReadHeaders:

@@ -135,7 +135,7 @@ def refuse_unknown(shape: type[msgspec.Struct], names: Iterable[str]) -> None:
     unknown = sorted({*names} - {*known})
     if unknown:
         shown = ", ".join(name[:_SHOWN_CHARACTERS] for name in unknown[:_SHOWN_NAMES])
-        offered = f"known are {', '.join(sorted(known))}" if known else "there are none here"
+        offered = f"known are {', '.join(sorted(known))}" if known else "the route has none"
         raise _invalid(f"unknown parameter: {shown}; {offered}")
 
 

@@ -27,7 +27,7 @@ def test_each_route_refuses_a_parameter_that_it_does_not_have(lake: Lake, route:
     with nothing_changes(lake):
         answer = refused(ask(lake, route, "asof=1&%1B=2"), 400, "invalid_request")
     known = sorted(each.encode_name for each in msgspec.structs.fields(route.query))
-    offered = f"known are {', '.join(known)}" if known else "there are none here"
+    offered = f"known are {', '.join(known)}" if known else "the route has none"
     assert answer.json["detail"] == f"unknown parameter: \x1b, asof; {offered}"
 
 
@@ -68,7 +68,7 @@ def test_a_caller_without_a_token_learns_no_parameters(tmp_path: Path) -> None:
         ("/v1/catalog/history/{name}?as_of=1", "limit"),
         ("/v1/storage/get/k?asOf=1", "as_of"),
         ("/v1/sql?q=FROM+{name}&AS_OF=1", "as_of"),
-        ("/v1/journal/head?as_of=1", "there are none here"),
+        ("/v1/journal/head?as_of=1", "the route has none"),
         ("/v1/queries?principal=ann", "after"),
     ],
 )

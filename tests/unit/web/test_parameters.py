@@ -84,7 +84,7 @@ def test_unknown_parameters_are_named_and_so_are_the_known_ones(
     with pytest.raises(RefusedError) as error:
         refuse_unknown(Query, names)
     assert detail in error.value.refused.detail
-    with pytest.raises(RefusedError, match="there are none here"):
+    with pytest.raises(RefusedError, match="the route has none"):
         refuse_unknown(Nothing, ["name"])
 
 

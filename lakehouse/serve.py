@@ -32,7 +32,7 @@ from lakehouse.web.http.request_trace import Tracing
 from lakehouse.wiring import service_of
 
 log = structlog.get_logger()
-PAUSE_S = 0.2
+PREPARE_AFTER_S, PAUSE_S = 10.0, 0.2
 """Between two templates of the console."""
 
 
@@ -106,8 +106,9 @@ async def _console_prepared(settings: Settings) -> AsyncIterator[None]:
 
 
 async def _prepare_console() -> None:
-    """Compile the templates with pauses: all at once hold the interpreter's lock for a quarter of a second,
-    for which the first requests would wait."""
+    """Compile the templates once the first requests have come, and with pauses: all at once hold the
+    interpreter's lock for a quarter of a second, for which requests would wait."""
+    await asyncio.sleep(PREPARE_AFTER_S)
     for name in template_names():
         await in_thread(None, partial(prepare, name))
         await asyncio.sleep(PAUSE_S)

@@ -11,6 +11,8 @@ from lakehouse.system.view_table import SCHEMA, SYSTEM_VIEWS
 
 INNER = "!"
 """The first character of the names of relations that views read; no name in a statement has it."""
+MARK = "@"
+"""Between the name of a relation and its moment."""
 LISTED = frozenset({"tables", "columns", "schemata"})
 """The relations of information_schema that a statement may read."""
 
@@ -42,7 +44,7 @@ def system_name(name: str, bounds: EventBounds = ALL_EVENTS) -> str:
 
 def at(name: str, moment: str) -> str:
     """The internal name of relation `name` as of `moment`, the number of an event or a time."""
-    return f"{name}@{moment}"
+    return f"{name}{MARK}{moment}"
 
 
 def inner_name(relation: str, moment: str | None = None) -> str:
@@ -52,7 +54,7 @@ def inner_name(relation: str, moment: str | None = None) -> str:
 
 def parse_relation(relation: str) -> RelationName:
     """The inverse of `system_name`, `at` and `inner_name`; any other text is the name of a dataset."""
-    name, mark, moment = relation.removeprefix(INNER).partition("@")
+    name, mark, moment = relation.removeprefix(INNER).partition(MARK)
     if relation.startswith(INNER):
         return RelationName(name, False, moment if mark else None, inner=True)
     schema, dot, inner = name.partition(".")

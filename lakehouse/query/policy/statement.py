@@ -13,12 +13,14 @@ import msgspec
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy.catalog_name import without_catalog
 from lakehouse.query.policy.event_bounds import event_bounds
-from lakehouse.query.policy.guard import Allowed, check
+from lakehouse.query.policy.guard import Allowed, check, lower
 from lakehouse.query.policy.syntax_tree import Node, every_node
 from lakehouse.query.policy.time_travel import has_moment, travelled
+from lakehouse.query.relations import MARK
 from lakehouse.system.event_bounds import ALL_EVENTS, EventBounds
 
-_BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
+# Never read in another way once it has matched: the ways to read many comments as fewer are 2 ** n.
+_BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*(?>.*?\*/))*+"
 _OPTION = r"(?:analy[sz]e|verbose|format\s+\w+)"
 _EXPLAIN = re.compile(
     rf"\A{_BLANK}explain\b{_BLANK}"
@@ -32,6 +34,10 @@ _PREPARED = "syntax_tree"
 _READ_ONLY = (
     "only SELECT, FROM, VALUES, TABLE, DESCRIBE, SHOW TABLES, SUMMARIZE and EXPLAIN of these; "
     "PIVOT needs its values: PIVOT … ON … IN (…)"
+)
+_NO_PAST = (
+    "Catalog Error: Table with name {} does not exist!"
+    " For a relation of the past write name AT (VERSION => …)."
 )
 
 
@@ -112,6 +118,7 @@ def _judged(
     moved = travelled(document) if has_moment(nodes) else None
     if isinstance(moved, Refused):
         return moved
+    written = _with_mark(nodes)
     if moved is not None or shortened:
         # DuckDB writes the text of the changed tree, and that text is judged, since it is what runs.
         body = _text(connection, moved or document)
@@ -120,12 +127,28 @@ def _judged(
     allowed = check(document, bool(prefix))
     if isinstance(allowed, Refused):
         return allowed
+    if unknown := written & (allowed.relations | allowed.system):
+        return Refused("sql_error", _NO_PAST.format(min(unknown)))
+    if moved is not None and _has_marked_cte(nodes):
+        return Refused("sql_error", f"beside AT, a CTE cannot have {MARK} in its name")
     measured = prefix == _EXPLAIN_ANALYZE
     travels = moved is not None
     has_source = bool(prefix) or _has_source(nodes)
     return Statement(
         prefix + body, body, allowed, event_bounds(nodes), travels, measured, has_source
     )
+
+
+def _with_mark(nodes: list[Node]) -> frozenset[str]:
+    """The relations whose written names look like our names of relations of the past: none exists."""
+    named = (node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE")
+    return frozenset(lower(name) for name in named if MARK in name)
+
+
+def _has_marked_cte(nodes: list[Node]) -> bool:
+    """Whether a CTE could be taken for a relation of the past."""
+    maps = (node["cte_map"]["map"] for node in nodes if node.get("cte_map"))
+    return any(MARK in entry["key"] for entries in maps for entry in entries)
 
 
 def _has_source(nodes: list[Node]) -> bool:

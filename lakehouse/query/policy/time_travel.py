@@ -15,6 +15,8 @@ from lakehouse.query.relations import at
 from lakehouse.system.view_table import SCHEMA, SYSTEM_VIEWS
 
 _FUNCTION = "at"
+_LONGEST_MOMENT = 64
+"""Characters. A moment becomes part of names, which several processes keep."""
 
 
 def has_moment(nodes: Iterable[Node]) -> bool:
@@ -105,9 +107,10 @@ def _moment(expression: Node) -> str:
     while expression.get("class") == "CAST":
         expression = expression["child"]
     number, text = syntax_tree.integer(expression), syntax_tree.text(expression)
-    if number is None and text is None:
+    moment = str(number) if text is None else text
+    if (number is None and text is None) or len(moment) > _LONGEST_MOMENT:
         raise RefusedError(_not_a_moment())
-    return str(number) if text is None else text
+    return moment
 
 
 def _not_a_moment() -> Refused:

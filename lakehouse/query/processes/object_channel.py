@@ -18,6 +18,8 @@ from lakehouse.objects.extents import (
 )
 from lakehouse.query.wire.object_framing import frame, read_from_worker
 
+AT_ONCE = 16
+"""The maximum number of requests of one worker that are worked on: each may hold a window of bytes."""
 _BUFFER_BYTES = 64 * 1024
 _OVER = "the query is over"
 
@@ -44,6 +46,7 @@ class ObjectChannel:
         self._reader = reader
         self._writer = writer
         self._answers: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._serving = asyncio.create_task(self._serve())
 
     @classmethod
@@ -80,9 +83,15 @@ class ObjectChannel:
                 if (reader := self.source or self._last) is not None:
                     reader.used(message.blobs)
                 continue
-            answer = asyncio.create_task(self._answer(message, self.source))
+            source = self.source  # of the query that runs now, however long the request waits
+            await self._room.acquire()
+            answer = asyncio.create_task(self._answer(message, source))
             self._answers.add(answer)
-            answer.add_done_callback(self._answers.discard)
+            answer.add_done_callback(self._answered)
+
+    def _answered(self, answer: asyncio.Task[None]) -> None:
+        self._answers.discard(answer)
+        self._room.release()
 
     async def _answer(self, wanted: BlocksWanted, source: ObjectSource | None) -> None:
         found: Answer

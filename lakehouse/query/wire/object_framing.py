@@ -1,6 +1,7 @@
 """How messages about objects are framed on the object channel: a length and one MessagePack message.
 
-Both sides bound what they read: a request names one blob, an answer holds at most one window of bytes.
+Both sides bound what they read: a request is for at most one window of one blob, and an answer holds at
+most one.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import struct
 import msgspec
 
 from journal.block_hashes import BLOCK_BYTES
-from lakehouse.objects.extents import FromServer, ToServer
+from lakehouse.objects.extents import BlocksWanted, FromServer, ToServer
 
 WINDOW_BLOCKS = 8
 """The maximum number of blocks that a worker requests at once."""
@@ -30,7 +31,10 @@ def frame(message: ToServer | FromServer) -> bytes:
 
 
 async def read_from_worker(reader: asyncio.StreamReader) -> ToServer | None:
-    """Return a worker's next message, None when it has ended. Raises ValueError for a long one."""
+    """Return a worker's next message, None when it has ended.
+
+    Raises ValueError for a long one, and for a request of more than a window.
+    """
     try:
         [size_bytes] = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if size_bytes > MAX_REQUEST_BYTES:
@@ -38,6 +42,8 @@ async def read_from_worker(reader: asyncio.StreamReader) -> ToServer | None:
         message: ToServer = _to_server.decode(await reader.readexactly(size_bytes))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
+    if isinstance(message, BlocksWanted) and not _is_window(message):
+        raise ValueError(f"a worker requested bytes {message.start:,} to {message.stop:,} at once")
     return message
 
 
@@ -54,6 +60,10 @@ def read_in_worker(connection: socket.socket) -> FromServer | None:
         return None
     message: FromServer = _from_server.decode(body)
     return message
+
+
+def _is_window(wanted: BlocksWanted) -> bool:
+    return 0 <= wanted.start <= wanted.stop <= wanted.start + WINDOW_BLOCKS * BLOCK_BYTES
 
 
 def _exactly(connection: socket.socket, size_bytes: int) -> bytearray | None:

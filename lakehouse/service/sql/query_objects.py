@@ -29,12 +29,16 @@ class QueryObjects:
         """Why the first failed read failed."""
         objects.drop_collected()
         self._objects = objects
-        self._held: list[tuple[State, Dataset]] = []
+        self._held: list[tuple[State, Dataset, tuple[Object, ...]]] = []
+        self._versions: dict[str, Stored] = {}
+        """The versions of the held objects, by their blobs; made when the first is read."""
+        self._indexed = 0
+        """Of so many entries of `_held`."""
 
     def urls(self, state: State, dataset: Dataset, items: Iterable[Object]) -> tuple[str, ...]:
         """What DuckDB opens for these objects of a dataset, as it is in `state`."""
         items = tuple(items)
-        self._held.append((state, dataset))
+        self._held.append((state, dataset, items))
         versions = (state.inventory.blobs.get(item.blob) for item in items[:PREFETCHED])
         self._objects.reader.prefetch(version for version in versions if version is not None)
         return tuple(object_url(item.blob, item.size_bytes) for item in items)
@@ -58,13 +62,16 @@ class QueryObjects:
         self._objects.reader.use(blobs)
 
     def _version(self, blob: str) -> Stored | None:
-        found = (state.inventory.blobs.get(blob) for state, _ in self._held)
-        return next((version for version in found if version is not None), None)
+        for state, _, items in self._held[self._indexed :]:
+            found = (state.inventory.blobs.get(item.blob) for item in items)
+            self._versions |= {version.blob: version for version in found if version is not None}
+        self._indexed = len(self._held)
+        return self._versions.get(blob)
 
     def _readers(self, blob: str) -> frozenset[str]:
         return frozenset(
             dataset.name
-            for _, dataset in self._held
+            for _, dataset, _ in self._held
             if any(item.blob == blob for item in dataset.objects + dataset.quarantine)
         )
 

@@ -90,6 +90,51 @@ async def test_only_the_name_of_a_system_view_names_it(lake: Any, name: str) -> 
     assert lake.resolved == []
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'FROM "Sales@2"',
+        'FROM main."sales@2"',
+        'SELECT * FROM Sales, "SALES@2"',
+        'FROM Sales AT (VERSION => 2) UNION ALL FROM "Sales@2"',
+        'WITH "sales@2" AS (SELECT 1) FROM (WITH x AS (SELECT 1) FROM x), "sales@3"',
+        'FROM lake."datasets@2"',
+        'FROM "!sales"',
+        'FROM "!sales@2"',
+        "FROM lake.at('!sales', 2)",
+    ],
+)
+async def test_no_inner_name_of_a_relation_can_be_written(lake: Any, sql: str) -> None:
+    for name in ("sales@2", "sales@3", "lake.datasets@2", "!sales", "!sales@2"):
+        lake.views[name] = msgspec.structs.replace(lake.views["sales"], name=name)
+    code, detail = await refused(lake, sql)
+    assert code == "sql_error"
+    assert "not exist" in detail
+
+
+async def test_a_cte_is_never_read_as_a_relation_of_the_past(lake: Any) -> None:
+    lake.views["sales@2"] = msgspec.structs.replace(lake.views["sales"], name="sales@2")
+    assert await lake.rows('WITH "sales@2" AS (SELECT 1) FROM "sales@2"') == [[1]]
+    code, detail = await refused(
+        lake, 'WITH "Sales@2" AS (SELECT 1) FROM Sales AT (VERSION => 2), "Sales@2"'
+    )
+    assert code == "sql_error" and "CTE" in detail
+
+
+async def test_a_long_moment_is_none(lake: Any) -> None:
+    for moment in ("0" * 100 + "2", "2026-01-01T00:00:00." + "0" * 100 + "Z"):
+        code, detail = await refused(lake, f"FROM Sales AT (VERSION => '{moment}')")
+        assert code == "sql_error" and "take a constant" in detail
+    assert lake.resolved == []
+
+
+async def test_many_comments_are_read_at_once(lake: Any) -> None:
+    """Where a statement is no SELECT, each way to read its comments was tried: 2 ** 200 here."""
+    code, _ = await refused(lake, "/**/" * 200 + "CREATE TABLE x (i INTEGER)")
+    assert code == "statement_not_allowed"
+    assert await lake.rows("/* a *//**/ EXPLAIN /* b */ -- c\n SELECT 1")
+
+
 @pytest.mark.parametrize("statement", ["SELECT 1", "SELECT INTERVAL 1 DAY", "SELECT 1::UHUGEINT"])
 async def test_empty_statements_around_one_change_nothing(lake: Any, statement: str) -> None:
     rows = await lake.rows(statement)

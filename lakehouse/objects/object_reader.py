@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Container, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
+from operator import itemgetter
 
 from journal.block_hashes import BLOCK_BYTES
 from journal.bucket.keys import LAKE
@@ -49,6 +50,7 @@ class ObjectReader:
     async def extents(self, version: Stored, start: int, stop: int) -> tuple[Extent, ...] | bytes:
         """The verified extents of bytes `start` to `stop`; the bytes themselves if not all are in files.
 
+        Of a remote store's small object also the extents of its other blocks, if they are verified.
         Raises ObjectDamaged, BucketError.
         """
         with self._counting():
@@ -153,11 +155,10 @@ class ObjectReader:
             verify = partial(self._local.verify, version, known, blocks, file)
             return (await in_thread(self._pool, verify),)
         found = await self.remote.find(version, known, blocks)
-        extents = tuple(block for block in found if isinstance(block, Extent))
-        if len(extents) == len(found):
-            return extents
-        pairs = zip(blocks, found, strict=True)
-        bodies = (self.remote.body(version, known, index, block) for index, block in pairs)
+        if all(isinstance(found[index], Extent) for index in blocks):
+            ordered = (block for _, block in sorted(found.items(), key=itemgetter(0)))
+            return tuple(block for block in ordered if isinstance(block, Extent))
+        bodies = (self.remote.body(version, known, index, found[index]) for index in blocks)
         begin = blocks.start * BLOCK_BYTES
         return b"".join(await asyncio.gather(*bodies))[start - begin : stop - begin]
 
@@ -166,8 +167,8 @@ class ObjectReader:
         with self._counting():
             if self._is_local:
                 return await self.remote.fetch(version, known, index)
-            [block] = await self.remote.find(version, known, range(index, index + 1))
-            return await self.remote.body(version, known, index, block)
+            found = await self.remote.find(version, known, range(index, index + 1))
+            return await self.remote.body(version, known, index, found[index])
 
     async def _check_size(self, version: Stored) -> None:
         size_bytes = (await self._bucket.stat(version.blob)).size_bytes

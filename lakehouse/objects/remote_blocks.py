@@ -8,7 +8,7 @@ digest.
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
@@ -51,23 +51,30 @@ class RemoteBlocks:
         self._fetches: set[asyncio.Task[None]] = set()
         self._upkeep: set[asyncio.Task[None]] = set()
 
-    async def find(self, version: Stored, known: Digests, blocks: range) -> list[Block]:
-        """These blocks of a version, whose digests are `known`. Raises ObjectDamaged, BucketError."""
+    async def find(self, version: Stored, known: Digests, blocks: range) -> dict[int, Block]:
+        """These blocks of a version, whose digests are `known`, by their numbers.
+
+        Of a small object also the others, if they are sound: all its blocks come together.
+        Raises ObjectDamaged, BucketError.
+        """
         held = {
             index: self._held[version.blob, index]
             for index in blocks
             if (version.blob, index) in self._held
         }
         coming = self._begin(version, known, blocks) if len(held) < len(blocks) else {}
-        return [
-            held[index] if index in held else await asyncio.shield(coming[index])
+        found = {
+            index: held[index] if index in held else await asyncio.shield(coming[index])
             for index in blocks
-        ]
+        }
+        others = {index: future for index, future in coming.items() if index not in found}
+        return found | {index: each.result() for index, each in others.items() if _is_sound(each)}
 
     def _begin(
         self, version: Stored, known: Digests, blocks: range
     ) -> dict[int, asyncio.Future[Block]]:
         """Start fetching these blocks, unless already started; for a small object, all its blocks."""
+        coming: dict[int, asyncio.Future[Block]] = {}
         new: list[int] = []
         for index in range(len(known)) if len(known) <= RUN_BLOCKS else blocks:
             key = (version.blob, index)
@@ -76,11 +83,8 @@ class RemoteBlocks:
                 future.add_done_callback(_retrieved)
                 self._coming[key] = future
                 new.append(index)
-        coming = {
-            index: self._coming[version.blob, index]
-            for index in blocks
-            if (version.blob, index) in self._coming
-        }
+            if key in self._coming:
+                coming[index] = self._coming[key]
         if new:
             _start(self._fetches, self._bring(version, known, new))
         return coming
@@ -155,18 +159,14 @@ class RemoteBlocks:
         """Fetch adjacent blocks in one request."""
         start = run.start * BLOCK_BYTES
         stop = min(run.stop * BLOCK_BYTES, version.size_bytes)
-        gathered, index = bytearray(), run.start
+        sizes = [block_size(version.size_bytes, index) for index in run]
         with self._failing(version, run):
             async with self._gate:
-                async for piece in self._bucket.stream(version.blob, start, stop - start):
-                    gathered += piece
-                    while index in run and len(gathered) >= block_size(version.size_bytes, index):
-                        size_bytes = block_size(version.size_bytes, index)
-                        await self._take(version, known, index, bytes(gathered[:size_bytes]))
-                        del gathered[:size_bytes]
-                        index += 1
-                if index in run:  # the store has fewer bytes than the journal says
-                    await self._take(version, known, index, bytes(gathered))
+                pieces = self._bucket.stream(version.blob, start, stop - start)
+                index = run.start
+                async for body in _cut(pieces, sizes):
+                    await self._take(version, known, index, body)
+                    index += 1
 
     @contextmanager
     def _failing(self, version: Stored, indices: Sequence[int]) -> Iterator[None]:
@@ -229,9 +229,33 @@ def _runs(indices: Sequence[int]) -> Iterator[range]:
         yield run
 
 
+async def _cut(pieces: AsyncIterator[bytes], sizes: Iterable[int]) -> AsyncIterator[bytes]:
+    """The bytes in parts of these sizes, each copied once; a last shorter part where bytes are missing."""
+    wanted = iter(sizes)
+    size_bytes = next(wanted, None)
+    held: list[memoryview] = []
+    held_bytes = 0
+    async for piece in pieces:
+        rest = memoryview(piece)
+        while size_bytes is not None and len(rest) >= size_bytes - held_bytes:
+            part = size_bytes - held_bytes
+            yield b"".join((*held, rest[:part]))
+            rest, held, held_bytes = rest[part:], [], 0
+            size_bytes = next(wanted, None)
+        if size_bytes is not None and rest:
+            held.append(rest)
+            held_bytes += len(rest)
+    if size_bytes is not None:
+        yield b"".join(held)
+
+
 def _compare(version: Stored, known: Digests, index: int, body: bytes) -> None:
     if hashlib.sha256(body).digest() != known[index]:
         raise ObjectDamaged(version.key, version.blob, block_fault(version.size_bytes, index))
+
+
+def _is_sound(done: "asyncio.Future[Block]") -> bool:
+    return done.done() and not done.cancelled() and done.exception() is None
 
 
 def _retrieved(done: "asyncio.Future[Block]") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from lakehouse.objects.extents import Extent
 from lakehouse.objects.file_identity import file_identity
 from lakehouse.objects.local_blocks import LocalBlocks
 from lakehouse.objects.object_reader import ObjectReader
+from lakehouse.objects.remote_blocks import _cut
 from projections.inventory import Stored
 
 
@@ -40,8 +42,8 @@ def bytes_of(extents: tuple[Extent, ...] | bytes, start: int, stop: int) -> byte
         with Path(extent.path).open("rb") as file:
             assert file_identity(file.fileno()) == extent.identity
             first, last = max(start, extent.start), min(stop, extent.stop)
-            file.seek(first - extent.shift)
-            parts.append(file.read(last - first))
+            file.seek(max(first - extent.shift, 0))
+            parts.append(file.read(max(last - first, 0)))
     return b"".join(parts)
 
 
@@ -83,6 +85,51 @@ async def test_a_small_object_comes_by_one_request(cache: BlockCache) -> None:
     await reader.extents(version, LONG - 8, LONG)
     await reader.extents(version, 0, LONG)
     assert bucket.ranges == [(version.blob, 0, LONG)]
+
+
+async def test_of_a_small_object_all_extents_come_with_its_end(
+    cache: BlockCache,
+) -> None:
+    body = body_of(LONG)
+    bucket, version = await remote(body)
+    for again in (
+        ObjectReader(bucket, cache),
+        ObjectReader(bucket, BlockCache(cache.directory, 1 << 30)),
+    ):
+        found = await again.extents(version, LONG - 8, LONG)
+        assert isinstance(found, tuple)
+        assert [extent.start for extent in found] == [at * BLOCK_BYTES for at in range(4)]
+        assert bytes_of(found, 0, LONG) == body
+        await again.close()
+    assert len(bucket.ranges) == 1
+
+
+async def test_a_damaged_block_of_a_small_object_leaves_the_others(cache: BlockCache) -> None:
+    body = body_of(LONG)
+    bucket, version = await remote(body)
+    bucket.alter(version.blob, flipped(body, BLOCK_BYTES + 5))
+    reader = ObjectReader(bucket, cache)
+    found = await reader.extents(version, LONG - 8, LONG)
+    assert isinstance(found, tuple)
+    assert [extent.start // BLOCK_BYTES for extent in found] == [0, 2, 3]
+    with pytest.raises(ObjectDamaged):
+        await reader.extents(version, BLOCK_BYTES, BLOCK_BYTES + 1)
+    await reader.close()
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 7, 8, 9, 24, 1000])
+@pytest.mark.parametrize("missing", [0, 1, 8, 19])
+async def test_a_stream_is_cut_into_blocks_however_it_comes(piece_bytes: int, missing: int) -> None:
+    body = bytes(range(20))
+    given = body[: len(body) - missing] + (b"surplus" if not missing else b"")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(given), piece_bytes):
+            yield given[start : start + piece_bytes]
+
+    parts = [part async for part in _cut(pieces(), (8, 8, 4))]
+    assert b"".join(parts) == body[: len(body) - missing]
+    assert all(len(part) == size for part, size in zip(parts[:-1], (8, 8, 4), strict=False))
 
 
 async def test_of_a_large_object_what_is_wanted_comes_in_runs(cache: BlockCache) -> None:

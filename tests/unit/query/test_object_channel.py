@@ -17,8 +17,8 @@ from lakehouse.objects.extents import (
     ReadFailed,
     ToServer,
 )
-from lakehouse.query.object_channel import AT_ONCE, ObjectChannel
-from lakehouse.query.object_framing import WINDOW_BLOCKS, frame
+from lakehouse.query.processes.object_channel import AT_ONCE, ObjectChannel
+from lakehouse.query.wire.object_framing import WINDOW_BLOCKS, frame
 
 WINDOW_BYTES = WINDOW_BLOCKS * BLOCK_BYTES
 

@@ -13,6 +13,7 @@ from lakehouse.service.access.authentication import BEARER_CHALLENGE, CHALLENGE
 from lakehouse.web.browser.page_problem import PAGE_PROBLEM
 from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
 from lakehouse.web.http.iceberg_problems import iceberg_problem
+from lakehouse.web.http.problem_size import encoded_problem
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -64,7 +65,7 @@ def problem(refused: Refused, request_id: str) -> web.Response:
         hint=code.hint,
         errors=list(refused.errors) if refused.errors else msgspec.UNSET,
     )
-    response = web.Response(status=code.status, body=_ENCODER.encode(body), content_type=PROBLEM)
+    response = web.Response(status=code.status, body=encoded_problem(body), content_type=PROBLEM)
     if refused.retry_after_s is not None:
         response.headers["Retry-After"] = str(refused.retry_after_s)
     return response

@@ -7,6 +7,7 @@ definition does not name: what comes later, or is spelled otherwise, is null.
 import re
 from collections.abc import Sequence
 
+from journal.column_names import folded
 from journal.events import Column, SafeView
 from projections.view_sql.datasets import quoted
 
@@ -25,15 +26,15 @@ def masks_hash(safe: SafeView) -> bool:
 
 def mask_fault(safe: SafeView, columns: Sequence[Column]) -> str | None:
     """Why a definition does not fit these columns (DuckDB's names of types), or None."""
-    types = {column.name.lower(): column.type for column in columns}
+    types = {folded(column.name): column.type for column in columns}
     named = [name for name, _ in safe.masks] + list(safe.unmasked)
-    if unknown := [name for name in named if name.lower() not in types]:
+    if unknown := [name for name in named if folded(name) not in types]:
         return f"{safe.of} has no column {unknown[0]!r}"
-    lower = [name.lower() for name in named]
-    if twice := [name for name in named if lower.count(name.lower()) > 1]:
+    lower = [folded(name) for name in named]
+    if twice := [name for name in named if lower.count(folded(name)) > 1]:
         return f"the column {twice[0]!r} is named twice"
     for name, mask in safe.masks:
-        if fault := _unfit(mask, types[name.lower()]):
+        if fault := _unfit(mask, types[folded(name)]):
             return f"column {name!r}: {fault}"
     return None
 
@@ -43,12 +44,12 @@ def masked_sql(safe: SafeView, columns: Sequence[Column], key: bytes) -> str:
 
     A mask that does not fit its column's type any more is `null`.
     """
-    masks = {name.lower(): mask for name, mask in safe.masks}
-    shown = {name.lower() for name in safe.unmasked}
+    masks = {folded(name): mask for name, mask in safe.masks}
+    shown = {folded(name) for name in safe.unmasked}
     selected = [
         quoted(column.name)
-        if column.name.lower() in shown
-        else f"{_masked(column, masks.get(column.name.lower(), 'null'), key)} AS {quoted(column.name)}"
+        if folded(column.name) in shown
+        else f"{_masked(column, masks.get(folded(column.name), 'null'), key)} AS {quoted(column.name)}"
         for column in columns
     ]
     where = f" WHERE (\n{safe.rows}\n)" if safe.rows is not None else ""

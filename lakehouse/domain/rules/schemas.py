@@ -8,6 +8,7 @@ from itertools import combinations
 
 import msgspec
 
+from journal.column_names import folded
 from journal.events import Column
 from lakehouse.domain.commands import IngestDataset, Table
 from lakehouse.domain.errors import Json, Refused
@@ -73,8 +74,11 @@ def may_change(live: Dataset, command: IngestDataset, table: Table) -> bool:
 
 
 def widens(was: tuple[Column, ...] | None, now: tuple[Column, ...]) -> bool:
-    """Whether `now` is `was` with wider types and further columns at the end."""
-    if was is None or len(now) < len(was):
+    """Whether `now` is `was` with wider types and further columns at the end.
+
+    A further column whose name differs from another's by case alone would make the dataset unreadable.
+    """
+    if was is None or len(now) < len(was) or _same_but_for_case(now):
         return False
     return all(
         old.name == new.name and (old.type == new.type or is_wider(old.type, new.type))
@@ -111,7 +115,11 @@ def schema_conflict(live: Dataset, table: Table) -> Refused:
         detail = f"{live.name} has the opaque fingerprint {live.schema_fingerprint!r}"
         return Refused("schema_conflict", detail)
     problems = column_problems(live.schema, table.schema, dict(table.lines))
-    return conflict(live.name, problems)
+    refused = conflict(live.name, problems)
+    if same := _same_but_for_case((*live.schema, *table.schema)):
+        detail = f"{refused.detail}; {' and '.join(same)} differ by case alone"
+        return msgspec.structs.replace(refused, detail=detail)
+    return refused
 
 
 def conflict(name: str, problems: tuple[ColumnProblem, ...]) -> Refused:
@@ -145,6 +153,16 @@ def column_problems(
             problem = ColumnProblem(name, TYPE, before[name], after[name], lines.get(name))
             problems.append(problem)
     return tuple(problems)
+
+
+def _same_but_for_case(columns: tuple[Column, ...]) -> tuple[str, str] | None:
+    """The first two names that queries take for one, or None."""
+    seen: dict[str, str] = {}
+    for column in columns:
+        other = seen.setdefault(folded(column.name), column.name)
+        if other != column.name:
+            return other, column.name
+    return None
 
 
 def schema_differences(

@@ -3,19 +3,17 @@
 Pure, but for the first record that it takes from the blocks. It judges names, never values.
 """
 
-import string
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import msgspec
 
+from journal.column_names import folded
 from lakehouse.formats.csv.blocks import Block
 from lakehouse.formats.csv.dialect import Dialect
 from lakehouse.formats.csv.record_scanner import Record, records
 from lakehouse.formats.refusals import malformed, refusal
 from lakehouse.formats.schema import Renamed, name_fault
-
-_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -53,7 +51,7 @@ def name_columns(written: Sequence[str], *, listed: bool = True) -> Header:
     A suffix never makes a name that stands anywhere else.
     """
     filled = [name or f"column{position}" for position, name in enumerate(written, 1)]
-    everywhere, taken = set(map(_key, filled)), set[str]()
+    everywhere, taken = set(map(folded, filled)), set[str]()
     counters: dict[str, int] = {}
     names = filled
     if len(everywhere) < len(filled):
@@ -68,16 +66,12 @@ def name_columns(written: Sequence[str], *, listed: bool = True) -> Header:
 
 def _unique(name: str, everywhere: set[str], taken: set[str], counters: dict[str, int]) -> str:
     """`name`, or with the first suffix that is free; `counters` spare ten thousand tries each."""
-    unique, key = name, _key(name)
-    while _key(unique) in taken or (unique != name and _key(unique) in everywhere):
+    unique, key = name, folded(name)
+    while folded(unique) in taken or (unique != name and folded(unique) in everywhere):
         counters[key] = counters.get(key, 1) + 1
         unique = f"{name}_{counters[key]}"
-    taken.add(_key(unique))
+    taken.add(folded(unique))
     return unique
-
-
-def _key(name: str) -> str:
-    return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
 
 
 def _refuse_odd_names(header: Record) -> None:

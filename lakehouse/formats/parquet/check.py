@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from journal.column_names import folded
 from lakehouse.formats.parquet.reader import Verified
 from lakehouse.formats.parquet.streaming import opened_for_streaming
 from lakehouse.formats.parquet.value_fit import fits, may_fit
@@ -112,7 +113,7 @@ def _check_names(names: list[str]) -> None:
         raise _Unfit("a column's name is empty")
     if fault := next(filter(None, map(name_fault, names)), None):
         raise _Unfit(f"{fault} in a column's name")
-    if len({name.lower() for name in names}) < len(names):
+    if len({folded(name) for name in names}) < len(names):
         raise _Unfit("two columns have the same name without regard to case")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from journal.column_names import folded
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
@@ -67,9 +68,9 @@ def _check_names(names: list[str], most: int) -> None:
             raise _invalid(f"column {position} has no name")
         if fault := name_fault(name):
             raise _invalid(f"column {position} has {fault} in its name")
-        if (other := seen.get(name.lower())) is not None:
+        if (other := seen.get(folded(name))) is not None:
             raise _invalid(f"columns {other} and {name} have the same name without regard to case")
-        seen[name.lower()] = name
+        seen[folded(name)] = name
 
 
 def _invalid(detail: str) -> RefusedError:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from journal.column_names import folded
 from lakehouse.domain.errors import Refused
 from lakehouse.query import relations
 from lakehouse.query.policy import functions
@@ -67,7 +68,6 @@ _BUILT_IN: tuple[list[str], ...] = ([], ["main"], ["system", "main"])
 """Where DuckDB's own functions and types are."""
 _SHOW = frozenset({"DESCRIBE", "SUMMARY", "SHOW_SPECIAL"})
 _SHOWN = frozenset({'"tables"', "__show_tables_expanded"})
-_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _LONGEST_FUNCTION = 64
 _CALLABLE = functions.SCALAR | functions.PARSED
 _KNOWN = _CALLABLE | functions.WINDOW | functions.TABLE | functions.REFUSED
@@ -130,11 +130,6 @@ def check(document: Node, explain: bool = False) -> Allowed | Refused:
     return _allowed(found, explain)
 
 
-def lower(name: str) -> str:
-    """Return `name` folded as DuckDB folds names: ASCII only (U+212A is no k)."""
-    return name.translate(_ASCII_LOWER)
-
-
 def _allowed(found: list[Judged], explain: bool) -> Allowed:
     locations: dict[str, int] = {}
     for finding in found:
@@ -181,7 +176,7 @@ def _descend(node: Node, scope: Scope) -> Iterator[Finding]:
         # An earlier CTE is visible to a later one; a CTE does not see itself unless recursive.
         yield from _cte_name(entry["key"])
         yield from _visit(entry["value"], inner)
-        inner = inner | {lower(entry["key"])}
+        inner = inner | {folded(entry["key"])}
     kind = node.get("type")
     for key, part in node.items():
         if key == "cte_map" or type(part) not in INNER:
@@ -191,7 +186,7 @@ def _descend(node: Node, scope: Scope) -> Iterator[Finding]:
             yield from _visit([each for each in part.values() if type(each) in INNER], inner)
             continue
         recursive = kind == "RECURSIVE_CTE_NODE" and key == "right"
-        yield from _visit(part, inner | {lower(node["cte_name"])} if recursive else inner)
+        yield from _visit(part, inner | {folded(node["cte_name"])} if recursive else inner)
 
 
 def _cte_name(name: str) -> Iterator[Refused]:
@@ -203,7 +198,7 @@ def _cte_name(name: str) -> Iterator[Refused]:
 def _expression(node: Node) -> Iterator[Finding]:
     if node["class"] not in _CLASSES:
         yield _no(f"{node['class']} is not an expression of a read-only statement")
-    if node["class"] == "COLUMN_REF" and lower(node["column_names"][-1]) in functions.VOLATILE:
+    if node["class"] == "COLUMN_REF" and _may_be_clock(node["column_names"]):
         yield _Volatile()  # in the tree, CURRENT_DATE and a column of that name are the same
     if node["class"] == "FUNCTION":
         yield from _function(node, _CALLABLE)
@@ -226,11 +221,15 @@ def _function(node: Node, allowed: frozenset[str]) -> Iterator[Finding]:
         yield _no_function(name)
 
 
+def _may_be_clock(names: list[str]) -> bool:
+    return len(names) == 1 and folded(names[0]) in functions.WITHOUT_PARENTHESES
+
+
 def _asks_setting(name: str, node: Node) -> bool:
     if name != "current_setting" or len(given := arguments(node)) != 1:
         return False
     asked = text(given[0])
-    return asked is not None and lower(asked) in _SETTINGS
+    return asked is not None and folded(asked) in _SETTINGS
 
 
 def _names(node: Node, *members: str) -> list[str]:
@@ -238,8 +237,8 @@ def _names(node: Node, *members: str) -> list[str]:
 
     Returns more parts than `members`, which nothing allows, where they differ.
     """
-    parts = [lower(part) for part in path(node)]
-    said = [lower(node[member]) for member in members if node[member]]
+    parts = [folded(part) for part in path(node)]
+    said = [folded(node[member]) for member in members if node[member]]
     return parts if parts == said else [*said, *parts, *members]
 
 

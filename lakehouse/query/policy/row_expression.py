@@ -10,9 +10,9 @@ from datetime import datetime
 import duckdb
 import msgspec
 
+from journal.column_names import folded
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy import functions
-from lakehouse.query.policy.guard import lower
 from lakehouse.query.policy.statement import located, read_statement, tree
 from lakehouse.query.policy.syntax_tree import Node, arguments, every_node
 
@@ -139,11 +139,11 @@ def _problems(nodes: list[Node], columns: frozenset[str]) -> Iterator[tuple[str,
 def _clock_function(node: Node, columns: frozenset[str]) -> str:
     """The name of the function that a node calls, with or without parentheses; "" for other nodes."""
     if node.get("class") == "FUNCTION":
-        return lower(node["function_name"])
+        return folded(node["function_name"])
     if node.get("class") != "COLUMN_REF" or len(node["column_names"]) != 1:
         return ""
-    name = lower(node["column_names"][0])
-    return name if name in functions.VOLATILE and name not in columns else ""
+    name = folded(node["column_names"][0])
+    return name if name in functions.WITHOUT_PARENTHESES and name not in columns else ""
 
 
 def _fixed(text: str, clock: list[Node], now: datetime) -> str:
@@ -151,7 +151,7 @@ def _fixed(text: str, clock: list[Node], now: datetime) -> str:
     data = text.encode()
     for node in sorted(clock, key=lambda each: -int(each["query_location"])):
         names = node.get("column_names") or [node["function_name"]]
-        pattern, type_ = _TIMES[lower(names[0])]
+        pattern, type_ = _TIMES[folded(names[0])]
         start = node["query_location"] - len(_BEFORE)
         value = f"CAST('{now.strftime(pattern)}' AS {type_})".encode()
         data = data[:start] + value + data[start + node["query_location_length"] :]

@@ -10,6 +10,7 @@ from datetime import datetime
 import duckdb
 import msgspec
 
+from journal.column_names import folded
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.policy.row_expression import (
     RowExpression,
@@ -91,7 +92,7 @@ def planned(
     columns = {
         each: type_ for each, type_ in types.items() if each not in (OBJECT_COLUMN, ROW_COLUMN)
     }
-    judge = _Judge(cursor, parser, name, frozenset(map(str.lower, columns)), now, refuse)
+    judge = _Judge(cursor, parser, name, frozenset(map(folded, columns)), now, refuse)
     where, type_ = judge.bound(search.where, "")
     if type_ not in BOOLEAN:
         detail = f"where must be a boolean expression; its type is {type_}"
@@ -137,7 +138,7 @@ class _Judge:
 
     def value(self, column: str, text: str, columns: Columns) -> _NewValue:
         """The new value of a column. Raises RefusedError, which names the column."""
-        place = next((each for each in columns if each.lower() == column.lower()), None)
+        place = next((each for each in columns if folded(each) == folded(column)), None)
         if place is None:
             detail = f"Binder Error: the dataset has no column {column}"
             raise RefusedError(Refused("sql_error", detail))

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from journal.column_names import folded
 from journal.events import Column, Object
 from journal.slot import format_at
 from journal.threads import in_thread
@@ -67,7 +68,7 @@ class RowSearcher:
                 )
                 schema = tuple(Column(field.name, str(field.type)) for field in found)
                 self._learned[each.blob] = schema
-            self._columns |= {column.name.lower(): column for column in schema}
+            self._columns |= {folded(column.name): column for column in schema}
 
     async def rows(
         self, state: State, candidates: Sequence[Candidate]
@@ -91,7 +92,7 @@ class RowSearcher:
     def _completed(self, candidate: Candidate) -> tuple[Column, ...]:
         """A version's columns, and those that only others have: its objects have nulls there."""
         schema = candidate.schema or self._learned[candidate.blob]
-        own = {column.name.lower() for column in schema}
+        own = {folded(column.name) for column in schema}
         return schema + tuple(each for name, each in self._columns.items() if name not in own)
 
     async def _find(

@@ -4,6 +4,7 @@ import hashlib
 from concurrent.futures import Executor
 from pathlib import Path
 
+from journal.column_names import folded
 from journal.event_parts import rows_changed
 from journal.events import DELETE, UPDATE, DatasetRewritten, Event, RowStatement
 from journal.slot import format_at
@@ -115,5 +116,5 @@ def _check_columns(columns: list[str]) -> None:
     """Raises RefusedError `invalid_request` for no column, or one that is named twice."""
     if not columns:
         raise RefusedError(Refused("invalid_request", "set: name at least one column"))
-    if len({column.lower() for column in columns}) < len(columns):
+    if len({folded(column) for column in columns}) < len(columns):
         raise RefusedError(Refused("invalid_request", "set: a column is named twice"))

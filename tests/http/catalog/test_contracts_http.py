@@ -122,6 +122,22 @@ def test_what_does_not_widen_conflicts(lake: Lake, fresh: Fresh, csv: bytes, mod
         refused(answer, 409, "schema_conflict")
 
 
+@pytest.mark.parametrize("mode", ["append", "merge&key=id"])
+def test_a_new_column_cannot_differ_from_one_by_case_alone(
+    lake: Lake, fresh: Fresh, mode: str
+) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"id,v\n1,x\n")
+    with nothing_changes(lake):
+        answer = lake.ingest(f"name={name}&mode={mode}&{WIDEN}&missing=null", b"id,V\n2,y\n")
+        refused(answer, 409, "schema_conflict")
+    assert answer.json["errors"] == [{"name": "V", "problem": "added"}]
+    assert answer.json["detail"].endswith("v and V differ by case alone")
+    other = "id,v,Ä,ä\n2,y,3,4\n".encode()
+    assert lake.ingest(f"name={name}&mode={mode}&{WIDEN}", other).status == 200
+    assert lake.sql(f"FROM {name}").json["rows"] == [[1, "x", None, None], [2, "y", 3, 4]]
+
+
 def test_a_replacement_widens_by_its_own_values(lake: Lake, fresh: Fresh) -> None:
     name = fresh()
     lake.ingest(f"name={name}", b"a\n9007199254740993\n")

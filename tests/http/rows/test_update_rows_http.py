@@ -52,6 +52,15 @@ class TestNewValues:
             {"from": 4, "to": 4, "added": 2, "removed": 2}
         ]
 
+    def test_of_two_columns_that_differ_by_the_case_of_an_umlaut_the_named_one_is_set(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        name = loaded(lake, fresh(), "ü,Ü\n1,2\n".encode())
+        assert update(lake, name, '"Ü" = 2', {"Ü": "9"}).status == 200
+        assert rows(lake, name) == [[1, 9]]
+        assert update(lake, name, "true", {"ü": "3", "Ü": "4"}).status == 200
+        assert rows(lake, name) == [[3, 4]]
+
     def test_a_row_that_does_not_match_is_not_computed(self, lake: Lake, fresh: Fresh) -> None:
         name = loaded(lake, fresh(), b"a,b\n1,10\n2,many\n")
         update(lake, name, "a = 1", {"a": "CAST(b AS INTEGER)"})

@@ -86,3 +86,17 @@ def test_a_column_in_neither_list_is_null_whatever_its_case() -> None:
     assert sql == (
         'SELECT "A", CAST(NULL AS VARCHAR) AS "b", CAST(NULL AS DATE) AS "odd""" FROM "t"'
     )
+
+
+@pytest.mark.parametrize(("named", "other"), [("ü", "Ü"), ("k", "\u212a")])
+def test_a_column_whose_name_only_python_folds_to_a_named_one_is_another(
+    named: str, other: str
+) -> None:
+    columns = [Column(named, "INTEGER"), Column(other, "INTEGER")]
+    shown = SafeView("t", (), None, (named,))
+    assert mask_fault(shown, columns) is None
+    connection = duckdb.connect()
+    connection.execute(f'CREATE TABLE t AS SELECT 1 AS "{named}", 2 AS "{other}"')
+    assert connection.execute(masked_sql(shown, columns, KEY)).fetchall() == [(1, None)]
+    both = SafeView("t", ((other, "hash"),), None, (named,))
+    assert mask_fault(both, columns) is None

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import duckdb
 
-from lakehouse.query.policy.guard import lower
+from journal.column_names import folded
 from lakehouse.query.relations import INNER
 from lakehouse.query.worker.objects.columns import ObjectColumns
 from projections.view_sql.datasets import View, dropped_sql, quoted, stub_sql, types_sql, view_sql
@@ -36,7 +36,7 @@ class Catalogue:
     def list(self, cursor: Cursor, views: Iterable[View]) -> None:
         """Create exactly `views`, without rows, for a listing."""
         self.keep(cursor, {})
-        wanted = {lower(view.name): view for view in views}
+        wanted = {folded(view.name): view for view in views}
         drops = [dropped_sql(view) for name, view in self._listed.items() if name not in wanted]
         new = [stub_sql(view) for name, view in wanted.items() if self._listed.get(name) != view]
         if not drops and not new:
@@ -70,7 +70,7 @@ class Catalogue:
         cursor.execute(sql or view_sql(view, found=self._types(cursor, view)))
         self._named[relation] = view
         if not relation.startswith(INNER):
-            self._listed.pop(lower(view.name), None)
+            self._listed.pop(folded(view.name), None)
 
     def simplify(self, cursor: Cursor, relation: str) -> None:
         """Make a view that is used again without casts, if all its objects have its columns.

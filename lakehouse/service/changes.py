@@ -110,13 +110,16 @@ async def settle(
     raise RefusedError(TOO_MANY_STEPS)
 
 
-async def foresee(node: Node, command: Command, advance: Advance | None = None) -> Foreseen:
+async def foresee(
+    node: Node, command: Command, advance: Advance | None = None, *, on: State | None = None
+) -> Foreseen:
     """What would come of a change now: decided and folded on the committed state, never committed.
 
-    Under no idempotency key. A refusal is an answer here, one that `advance` raises too.
+    `on`: another state to decide it on. Under no idempotency key. A refusal is an answer here, one that
+    `advance` raises too.
     """
     for _ in range(ATTEMPTS):
-        before = node.state
+        before = on or node.state
         outcome = _decided(node, before, command)
         if isinstance(outcome, Recorded):
             return Foreseen(command, before, outcome.state, outcome.event, None)

@@ -110,7 +110,7 @@ class ChangeSets:
         if any(isinstance(each, RestoreChange) for each in request.changes):
             # A time means the last event before it, which another node may just have committed.
             await self._node.refresh()
-        expect = self._expected(caller, tuple(request.expect.items()))
+        expect = await self._expected(caller, tuple(request.expect.items()))
         return await self._commands(caller, request.changes), expect
 
     async def _staged_names(
@@ -135,15 +135,18 @@ class ChangeSets:
         renamed = Renamed(request.name, request.to, dataset_id(request.to), settled.seq)
         return Versioned(renamed, settled.seq)
 
-    def _expected(self, caller: Caller, expect: Expectations) -> Expectations:
+    async def _expected(self, caller: Caller, expect: Expectations) -> Expectations:
         """The expectations about what the caller may read; all else is absent for it.
 
-        Raises RefusedError `expectation_failed`.
+        They are judged here too, before what any change refuses. Raises RefusedError
+        `expectation_failed`.
         """
-        seen = present_for(self._node, caller)
+        if unexpected(present_for(self._node, caller), expect):
+            # The caller may have seen an event of another node.
+            await self._node.refresh()
+            if refused := unexpected(present_for(self._node, caller), expect):
+                raise RefusedError(refused)
         held = permissions(self._node, caller)
-        if not held.unrestricted and (refused := unexpected(seen, expect)):
-            raise RefusedError(refused)
         return tuple(each for each in expect if held.sees(each[0]))
 
     async def _commands(
@@ -152,13 +155,16 @@ class ChangeSets:
         """The commands of all changes; views come last, since they are bound on what others leave."""
         unbound = await self._unbound(caller, changes)
         commands: list[Command] = []
+        before, judged = self._node.state, 0
         for index, (change, command) in enumerate(zip(changes, unbound, strict=True)):
             if not isinstance(change, PutViewChange):
                 commands.append(command)
                 continue
-            before = await foresee(self._node, CommitChangeSet(tuple(commands)))
+            if judged < index:
+                further = CommitChangeSet(tuple(commands[judged:]))
+                before, judged = (await foresee(self._node, further, on=before)).after, index
             try:
-                bound = self._views.command(caller, change.name, change, before.after)
+                bound = self._views.command(caller, change.name, change, before)
                 commands.append(await bound)
             except RefusedError as error:
                 raise RefusedError(of_change(index, error.refused)) from error

@@ -181,6 +181,13 @@ class TestChangeSet:
             answer = transaction(lake, drop, expect={name: seen - 1, absent: None})
             refused(answer, 409, "expectation_failed")
             assert answer.json["errors"] == [{"name": name, "expected": seen - 1, "actual": seen}]
+        for change in (
+            {"op": "put_view", "name": absent, "sql": f"FROM {absent}"},
+            {"op": "restore", "name": absent, "as_of": seen},
+            {"op": "restore", "name": name, "as_of": seen + 1_000},
+        ):
+            answer = transaction(lake, change, expect={name: seen - 1})
+            refused(answer, 409, "expectation_failed")
         drop = {"op": "drop", "name": name}
         assert transaction(lake, drop, expect={name: seen, absent: None}).status == 200
 

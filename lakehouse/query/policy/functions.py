@@ -102,7 +102,11 @@ VOLATILE = _names(
     uuidv4 uuidv7
     """
 )
-"""Functions whose result depends on random numbers or the clock, with or without parentheses."""
+"""Functions whose result depends on random numbers or the clock."""
+
+WITHOUT_PARENTHESES = _names("current_date current_time current_timestamp localtime localtimestamp")
+"""Those of them that DuckDB calls without parentheses too, where no column has the name. The others, such
+as `uuid`, are then columns."""
 
 PARSED = _names("grouping grouping_id if ifnull unnest unlist try")
 """Names that the parser or binder knows without an entry in the catalogue."""

@@ -173,6 +173,15 @@ class TestViews:
 
 
 class TestSafeViews:
+    def test_rows_may_be_chosen_by_a_column_with_the_name_of_a_function(
+        self, lake: Lake, fresh: Fresh
+    ) -> None:
+        base, name = fresh(), fresh()
+        lake.ingest(f"name={base}", b"uuid,now\na,1\nb,2\n")
+        body = {"of": base, "rows": "uuid = 'b' AND now > 1", "unmasked": ["uuid"]}
+        assert put(lake, name, body).status == 200
+        assert rows(lake, f"FROM {name}") == [["b", None]]
+
     def test_masks(self, lake: Lake, people: str, fresh: Fresh) -> None:
         name = fresh()
         masks = {

@@ -1,5 +1,6 @@
 """What is kept, and what has to go for it."""
 
+import duckdb
 import pytest
 from duckdb_sessions import cursor, parser
 
@@ -115,10 +116,22 @@ def test_every_function_that_duckdb_calls_volatile_is_known_as_such() -> None:
     assert (found & functions.SCALAR) - functions.VOLATILE == fixed | ZONED
 
 
+def test_duckdb_calls_no_others_without_parentheses() -> None:
+    def is_called(name: str) -> bool:
+        try:
+            cursor().execute(f"SELECT {name}")
+        except duckdb.BinderException:
+            return False
+        return True
+
+    assert set(filter(is_called, functions.VOLATILE)) == functions.WITHOUT_PARENTHESES
+
+
 @pytest.mark.parametrize(
     ("sql", "deterministic"),
     [
         ("SELECT 1", True),
+        ("SELECT uuid, t.current_date FROM t WHERE random > 0.5", True),
         ("SELECT current_schema", True),
         ("SELECT RANDOM()", False),
         ("WITH x AS (SELECT now()) FROM x", False),

@@ -10,10 +10,11 @@ from typing import Any
 import duckdb
 import msgspec
 
+from journal.column_names import folded
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy.catalog_name import without_catalog
 from lakehouse.query.policy.event_bounds import event_bounds
-from lakehouse.query.policy.guard import Allowed, check, lower
+from lakehouse.query.policy.guard import Allowed, check
 from lakehouse.query.policy.syntax_tree import Node, every_node
 from lakehouse.query.policy.time_travel import has_moment, travelled
 from lakehouse.query.relations import MARK
@@ -142,7 +143,7 @@ def _judged(
 def _with_mark(nodes: list[Node]) -> frozenset[str]:
     """The relations whose written names look like our names of relations of the past: none exists."""
     named = (node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE")
-    return frozenset(lower(name) for name in named if MARK in name)
+    return frozenset(folded(name) for name in named if MARK in name)
 
 
 def _has_marked_cte(nodes: list[Node]) -> bool:

@@ -6,6 +6,7 @@ import duckdb
 import pytest
 from duckdb_sessions import cursor, parser
 
+from journal.column_names import folded
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy import functions, guard
 from lakehouse.query.policy.guard import Allowed
@@ -80,7 +81,7 @@ def test_duckdb_finds_no_other_relation_than_we_did(sql: str, relations: set[str
             str(error),
         )
     if missing:
-        assert guard.lower(missing[1]) in relations
+        assert folded(missing[1]) in relations
     else:
         assert not relations
 
@@ -101,7 +102,7 @@ def test_every_function_of_this_duckdb_is_decided() -> None:
         functions.SCALAR | functions.TABLE | functions.REFUSED | functions.WINDOW | functions.PARSED
     )
     rows = cursor().execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()
-    names = {guard.lower(name) for (name,) in rows}
+    names = {folded(name) for (name,) in rows}
     undecided = {
         name for name in names - decided if not name.startswith(functions.INTERNAL_PREFIXES)
     }

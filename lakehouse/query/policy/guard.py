@@ -130,6 +130,12 @@ def check(document: Node, explain: bool = False) -> Allowed | Refused:
     return _allowed(found, explain)
 
 
+def shows_relation(node: Node) -> bool:
+    """Whether a node is `SHOW name`: what DESCRIBE says, or the value of a setting of that name."""
+    named = node.get("type") == "SHOW_REF" and node["show_type"] == "SHOW"
+    return named and node["query"] is None and path(node) == [node["table_name"]]
+
+
 def _allowed(found: list[Judged], explain: bool) -> Allowed:
     locations: dict[str, int] = {}
     for finding in found:
@@ -289,7 +295,11 @@ def _system(name: str) -> Finding:
 
 
 def _shown(node: Node) -> Iterator[Finding]:
-    if node["show_type"] not in _SHOW:
+    if shows_relation(node):
+        # It has no place of its own; a name that is no relation is refused, since it may be a setting.
+        yield _Relation(folded(node["table_name"]), 0)
+        return
+    if node["show_type"] not in _SHOW and not (node["show_type"] == "SHOW" and node["query"]):
         yield _no(f"{node['show_type']} is not part of a read-only statement")
     if node["query"] is not None:
         return

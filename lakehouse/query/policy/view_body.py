@@ -8,6 +8,7 @@ import duckdb
 import msgspec
 
 from lakehouse.domain.errors import Refused
+from lakehouse.query.policy.guard import shows_relation
 from lakehouse.query.policy.row_expression import is_one_expression
 from lakehouse.query.policy.statement import read_statement, tree, unterminated
 from lakehouse.query.policy.syntax_tree import every_node
@@ -40,6 +41,9 @@ def read_body(parser: duckdb.DuckDBPyConnection, sql: str) -> ViewBody | Refused
             return _no("a view has no parameters")
         if node.get("type") == "BASE_TABLE" and node["schema_name"]:
             return _no("a view names relations without a schema")
+        if shows_relation(node):
+            # The names that a view reads are replaced, but not in SHOW, which would show a setting.
+            return _no("SHOW is no view; use DESCRIBE")
     return ViewBody(unterminated(sql), allowed.relations, allowed.deterministic)
 
 

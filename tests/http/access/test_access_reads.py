@@ -42,6 +42,7 @@ STATEMENTS = [
     "SELECT * FROM {name} AT (VERSION => 3)",
     "SELECT * FROM lake.at('{name}', 3)",
     "DESCRIBE {name}",
+    "SHOW {name}",
     "SUMMARIZE {name}",
     "EXPLAIN SELECT * FROM {name}",
     "SELECT * FROM open_sales WHERE a IN (FROM {name} SELECT a)",

@@ -1,5 +1,6 @@
 """SQL over HTTP: answers, refusals, and which status each fault has."""
 
+import json
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -162,6 +163,24 @@ def test_a_dataset_answers_to_any_spelling(lake: Lake, fresh: Fresh) -> None:
     lake.ingest(f"name={name}", b"a\n1\n")
     assert lake.sql(f"SELECT * FROM {name.upper()}").json["rows"] == [[1]]
     assert lake.sql(f'SELECT * FROM "{name.title()}"').json["rows"] == [[1]]
+
+
+def test_show_of_a_dataset_is_describe_and_never_a_setting(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"zip,n\n00501,1\n")
+    described = lake.sql(f"DESCRIBE {name}").json
+    for sql in (f"SHOW {name}", f"SHOW {name.upper()}", f"FROM (SHOW {name})", f"SHOW main.{name}"):
+        assert lake.sql(sql).json == described
+    assert lake.sql("SHOW lake.events").json == lake.sql("DESCRIBE lake.events").json
+    for setting in ("threads", "home_directory", "TimeZone"):
+        answer = refused(lake.sql(f"SHOW {setting}"), 400, "sql_error")
+        assert "does not exist" in answer.json["detail"]
+    lake.ingest("name=temp_directory", b"a\n1\n")
+    column = ["a", "BIGINT", "YES", None, None, None]
+    assert lake.sql("SHOW temp_directory").json["rows"] == [column]
+    body = {"sql": "FROM (SHOW temp_directory)"}
+    put = lake.ask("PUT", f"/v1/catalog/view/{fresh()}", json.dumps(body).encode())
+    refused(put, 403, "statement_not_allowed")
 
 
 def test_a_dataset_named_like_a_keyword_can_be_asked(lake: Lake) -> None:

@@ -97,6 +97,21 @@ def test_a_listing_wants_all_datasets(sql: str) -> None:
     assert allowed.all_relations
 
 
+@pytest.mark.parametrize("sql", ["SHOW People", "FROM (SHOW people)", "SHOW main.people"])
+def test_show_of_a_name_reads_the_relation_of_that_name(sql: str) -> None:
+    """DuckDB shows the setting of that name where there is no such relation; a query then fails."""
+    allowed = judge(sql)
+    assert isinstance(allowed, Allowed)
+    assert allowed.relations == {"people"}
+
+
+@pytest.mark.parametrize("sql", ["SHOW DATABASES", "SHOW TABLES FROM main", "SHOW other.people"])
+def test_show_of_anything_else_is_refused(sql: str) -> None:
+    refused = judge(sql)
+    assert isinstance(refused, Refused)
+    assert refused.code == "statement_not_allowed"
+
+
 def test_every_function_of_this_duckdb_is_decided() -> None:
     decided = (
         functions.SCALAR | functions.TABLE | functions.REFUSED | functions.WINDOW | functions.PARSED

@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 from lake_server import Lake, running_lake
+from other_writer import append_slot
 from refusals import refused
 from structlog.testing import LogCapture
 
 import lakehouse.process.spool
 from journal.bucket.errors import BucketBroken, BucketFull, BucketRefused, BucketUnavailable
 from journal.bucket.port import Answer, Created
-from journal.events import VERSION, Data, Event, ObjectsCollected, ObjectsMarked
-from journal.slot import FORMAT, Header, encode_events, next_at
-from projections import history
+from journal.events import ObjectsCollected, ObjectsMarked
+from journal.slot import FORMAT
 
 SECRET = "AKIA-secret"
 
@@ -29,24 +29,6 @@ def sql_lake(tmp_path: Path) -> Iterator[Lake]:
     """One test's own, with a process for queries."""
     with running_lake(tmp_path / "bucket") as server:
         yield server
-
-
-def append_slot(lake: Lake, data: Data, min_reader: int = FORMAT) -> None:
-    """Write the next slot as another node would."""
-    state = lake.service.node.state
-    head = state.head
-    about = history.about(state.history, data)
-    event = Event(
-        head.seq + 1, data.TYPE, VERSION, "c", None, None, "other", None, None, about, data
-    )
-    at = next_at(datetime.now(UTC), head.at)
-    lake_id = lake.service.node.follower.journal.lake.lake
-    header = Header(
-        FORMAT, min_reader, lake_id, head.position + 1, head.sha256, "c", "w-other", at,
-        head.seq + 1, 1,
-    )  # fmt: skip
-    path = lake.bucket / f"_journal/slots/{head.position + 1:020d}.ndjson"
-    path.write_bytes(encode_events(header, (event,)))
 
 
 def blob_of(lake: Lake, key: str) -> str:

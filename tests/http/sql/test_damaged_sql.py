@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from lake_server import Lake, running_lake
+from other_writer import append_slot
 from refusals import refused
-from test_faults import append_slot
 
 from journal.block_hashes import BLOCK_BYTES
 from journal.events import ObjectsCollected, ObjectsMarked

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 _LITERAL = re.compile(
     r"--[^\n]*|/\*.*?\*/"
+    r"|[eE]'(?P<escaped>(?:[^'\\]|\\.|'')*)'"
+    r"|[xX]'(?P<hex>[0-9A-Fa-f]*)'"
     r"|\$(?P<tag>[A-Za-z_]*)\$(?P<dollar>.*?)\$(?P=tag)\$"
     r"|'(?P<text>(?:[^']|'')*)'"
     r'|"(?:[^"]|"")*"'
@@ -17,6 +19,13 @@ _LITERAL = re.compile(
     re.DOTALL,
 )
 """What begins first is what it is: a quote in a comment, or a digit in a name, begins no literal."""
+_ESCAPE = re.compile(
+    r"\\(?:x(?P<hex>[0-9A-Fa-f]{1,2})|(?P<octal>[0-7]{1,3})|(?P<other>.))", re.DOTALL
+)
+"""An escape of a text such as E'a\\x62c', and of a blob written as text."""
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_JOIN = re.compile(r"[\s|()]*")
+"""What stands between texts that are one: `'a' || 'b'`, and texts on several lines."""
 _LIKE = re.compile(r"[%_]+")
 _SHORT = 3
 """A literal of fewer characters counts only as a whole word: within others it would be everywhere."""
@@ -24,17 +33,51 @@ MASK = "…"
 
 
 def literals(condition: str) -> frozenset[str]:
-    """The texts and numbers in a condition, in lower case. Of a LIKE pattern also its parts."""
+    """The texts and numbers in a condition, in lower case. Of a LIKE pattern also its parts.
+
+    Escapes are resolved; texts that the condition puts together are also there as one.
+    """
     found: set[str] = set()
+    before, end = "", -1
     for match in _LITERAL.finditer(condition):
-        if match["text"] is not None:
-            text = match["text"].replace("''", "'")
-            found |= {text, *_LIKE.split(text)}
-        elif match["dollar"] is not None:
-            found.add(match["dollar"])
-        elif match["number"] is not None:
+        if match["number"] is not None:
             found.add(match["number"].replace("_", ""))
+        text = _text(match)
+        if text is None:
+            continue
+        joined = end >= 0 and _JOIN.fullmatch(condition, end, match.start()) is not None
+        before, end = (before if joined else "") + text, match.end()
+        for each in {text, _unescaped(text), before}:
+            found |= {each, *_LIKE.split(each)}
     return frozenset(text.strip().casefold() for text in found if text.strip())
+
+
+def _text(match: re.Match[str]) -> str | None:
+    """The text that a literal stands for; None for what is no text."""
+    if match["text"] is not None:
+        return match["text"].replace("''", "'")
+    if match["escaped"] is not None:
+        return _unescaped(match["escaped"].replace("''", "'"))
+    if match["hex"] is not None:
+        return bytes.fromhex(match["hex"][: len(match["hex"]) & ~1]).decode(errors="replace")
+    return match["dollar"]
+
+
+def _unescaped(text: str) -> str:
+    data, end = b"", 0
+    for found in _ESCAPE.finditer(text):
+        data += text[end : found.start()].encode() + _character(found)
+        end = found.end()
+    return (data + text[end:].encode()).decode(errors="replace")
+
+
+def _character(escape: re.Match[str]) -> bytes:
+    """What an escape stands for: a byte, or a character."""
+    if escape["hex"] is not None:
+        return bytes([int(escape["hex"], 16)])
+    if escape["octal"] is not None:
+        return bytes([int(escape["octal"], 8) & 0xFF])
+    return _CONTROLS.get(escape["other"], escape["other"]).encode()
 
 
 def holds_one(text: str, among: Iterable[str]) -> bool:

@@ -17,6 +17,13 @@ from lakehouse.domain.erasure.condition_literals import holds_one, literals, mas
         ("id = 1_000", {"1000"}),
         ("name = 'Größe'", {"größe".casefold()}),
         ("flag IS NULL", set()),
+        (r"name = E'O\'Hara' OR id = 8", {"o'hara", "8"}),
+        (r"name = e'B\x6fb' OR name = E'B\157b'", {"bob"}),
+        (r"name = E'\xc3\xa9t\303\251'", {"été"}),
+        ("photo = x'426F62'", {"bob"}),
+        (r"photo = 'B\x6fb'::BLOB", {r"b\x6fb", "bob"}),
+        ("name = 'Bo' || ('b' || 'by')", {"bo", "b", "by", "bob", "bobby"}),
+        ("name = 'Bo'\n  'b' OR name = 'x'", {"bo", "b", "bob", "x"}),
     ],
 )
 def test_literals_are_found(condition: str, expected: set[str]) -> None:

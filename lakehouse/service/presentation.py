@@ -220,9 +220,14 @@ def view(found: ViewDefinition) -> View:
 
 def profile(found: definitions.Profile) -> Profile:
     """A profile as users see it."""
-    names = {each.alias: AliasTarget(each.to, each.as_of) for each in found.names}
+    names = {each.alias: AliasTarget(each.to, _moment(each.as_of)) for each in found.names}
     others: Any = found.others
     return Profile(found.name, names, others, found.created_at, found.updated_at, found.seq)
+
+
+def _moment(as_of: str | None) -> int | str | None:
+    """The number of an event as a number, as it was sent; events have it as text."""
+    return int(as_of) if as_of is not None and as_of.isdecimal() else as_of
 
 
 def columns(schema: Sequence[Column]) -> list[SchemaColumn]:

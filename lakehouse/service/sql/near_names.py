@@ -46,6 +46,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     by_folded = {
         each.lower(): each for each in names if abs(len(each) - len(name)) <= _LENGTHS_APART
     }
+    by_folded.pop(wanted, None)  # an alias whose target is absent at its moment
     compared = list(by_folded)[:_MOST_COMPARED]
     found = difflib.get_close_matches(wanted, compared, n=1, cutoff=_CUTOFF)
     return by_folded[found[0]] if found else None

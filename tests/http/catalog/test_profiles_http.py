@@ -35,7 +35,7 @@ def test_it_is_put_shown_listed_and_dropped(
     name = fresh()
     made = put(lake, name, {"sales": {"to": colours[0]}, "old": {"to": colours[1], "as_of": 1}})
     assert made.json["names"] == {
-        "sales": {"to": colours[0]}, "old": {"to": colours[1], "as_of": "1"},
+        "sales": {"to": colours[0]}, "old": {"to": colours[1], "as_of": 1},
     }  # fmt: skip
     assert lake.ask("GET", f"/v1/catalog/profile/{name}").json == made.json
     assert made.json in lake.ask("GET", "/v1/catalog/profiles").json["profiles"]
@@ -50,6 +50,16 @@ def test_what_is_no_profile_is_refused(lake: Lake, fresh: Fresh) -> None:
         refused(put(lake, fresh(), {"1a": {"to": "x"}}), 400, "invalid_name")
         refused(put(lake, fresh(), {"a": {"to": "x"}, "A": {"to": "y"}}), 400, "invalid_request")
         refused(put(lake, fresh(), {"a": {"to": "x", "as_of": 10**9}}), 400, "as_of_in_future")
+
+
+def test_an_alias_of_what_is_absent_at_its_moment_is_suggested_to_nobody(
+    lake: Lake, colours: tuple[str, str], fresh: Fresh
+) -> None:
+    name = fresh()
+    put(lake, name, {"before_all": {"to": colours[0], "as_of": 0}})
+    answer = lake.sql("FROM before_all", profile=name)
+    refused(answer, 400, "sql_error")
+    assert "Did you mean" not in answer.json["detail"]
 
 
 def test_blue_is_switched_to_green_by_one_event(

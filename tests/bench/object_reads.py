@@ -127,11 +127,16 @@ def plain_round(connection: duckdb.DuckDBPyConnection, literals: Iterator[int]) 
     return time.perf_counter() - began
 
 
+def this_process() -> Server:
+    """The CPU time of this process and its workers."""
+    return Server("this process and its workers", 0, "", os.getpid(), json_body=False)
+
+
 async def beside_plain(
     service: Service, paths: list[Path], literals: Iterator[int], seen: dict[str, Any]
 ) -> None:
     """Rounds of the service and of plain DuckDB in turns: seconds, and those of CPU time."""
-    ours = Server("this process and its workers", 0, "", os.getpid(), json_body=False)
+    ours = this_process()
     connection = plain(paths)
     for _ in range(ROUNDS):
         before_s = ours.cpu_s()
@@ -176,14 +181,19 @@ async def measure(folder: Path, server: S3Server, arguments: argparse.Namespace)
         async with serving(remote, environ, folder / f"cold{number}") as service:
             cold.append(await seconds(service, sql))
     seen |= {"cold": cold, "httpfs": httpfs}
+    ours = this_process()
     async with serving(remote, environ, cache) as service:
         for query in QUERIES:
             await seconds(service, query.format(next(literals)))
+        before_s = ours.cpu_s()
         seen["warm"] = [await one_round(service, literals) for _ in range(ROUNDS)]
+        seen["warm CPU"] = [(ours.cpu_s() - before_s) / ROUNDS]
     async with serving(remote, environ, cache) as service:
+        before_s = ours.cpu_s()
         seen["restarted"] = [
             await seconds(service, query.format(next(literals))) for query in QUERIES
         ]
+        seen["restarted CPU"] = [ours.cpu_s() - before_s]
     async with serving(str(folder / "local"), {}, cache) as service:
         await store(service, paths)
         seen["first local"] = [
@@ -203,6 +213,7 @@ def section(seen: dict[str, Any], arguments: argparse.Namespace) -> str:
         ("the same, CPU time", median["plain CPU"], median["local CPU"]),
         ("five queries, S3 warm ÷ local bucket", local, median["warm"]),
         ("first five after a restart with the cache kept ÷ warm", median["warm"], restarted),
+        ("the same, CPU time", median["warm CPU"], median["restarted CPU"]),
         ("first five in a local bucket, every block hashed ÷ later", local, first),
     ]
     if seen["httpfs"]:

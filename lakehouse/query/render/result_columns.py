@@ -20,6 +20,10 @@ def result_columns(described: Any) -> tuple[Column, ...]:
             detail = f"the name of column {number} has {size:,} bytes; at most 1,024 are allowed"
             raise RefusedError(Refused("sql_error", f"{detail}: give it a shorter one with AS"))
         columns.append(Column(name, str(kind)))
+        if "\0" in name or "\0" in columns[-1].type:
+            # Arrow's names end at it, so two fields would have one name.
+            detail = f"the name of column {number}, or of a field in it, holds a NUL character"
+            raise RefusedError(Refused("sql_error", detail))
         left -= size + len(columns[-1].type)
         if left < 0:
             detail = "the names and types of the columns take more than 1 MiB"

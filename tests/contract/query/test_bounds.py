@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from lakehouse.domain.errors import RefusedError
+from lakehouse.query.engine import Query
 
 LARGEST_TEXT_BYTES = 4096
 
@@ -45,6 +46,19 @@ async def test_a_column_with_a_long_name_is_refused(lake: Any) -> None:
     code, detail = await refused(lake, f'SELECT 1, 2 AS "{name}n"')
     assert code == "sql_error"
     assert "column 2" in detail and "at most 1,024" in detail and "AS" in detail
+
+
+@pytest.mark.parametrize("format_", ["json", "arrow", "csv"])
+async def test_a_name_with_nul_is_refused(lake: Any, format_: str) -> None:
+    """Names come from data too; Arrow would cut them, and two fields have one name."""
+    fields = """from_json('{"a\\u0000b": 1, "a": 2}', '{"a\\u0000b": "INTEGER", "a": "INTEGER"}')"""
+    for sql in (f"SELECT 1, {fields} AS x", f"SELECT unnest({fields})"):
+        query = Query(sql, format=format_)
+        with pytest.raises(RefusedError) as caught:
+            async with lake.engine.run(query, lake.resolve) as result:
+                assert [chunk async for chunk in result.chunks] == []
+        assert caught.value.refused.code == "sql_error"
+        assert "NUL" in caught.value.refused.detail
 
 
 async def test_columns_with_large_types_are_refused(lake: Any) -> None:

@@ -2,7 +2,8 @@
 
 All three begin with the same Parquet file and change the same rows, in turns, with the same keys. Those
 of `spread` are anywhere, those of `together` are neighbours. DuckLake runs in an environment of its own,
-with the DuckDB that its extension was built for.
+with the DuckDB that its extension was built for. Then the server alone changes most rows. Each kind of
+change has its peak of memory.
 """
 
 import json
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
+from urllib.parse import quote
 
 import deltalake
 import duckdb
@@ -22,7 +24,7 @@ import pyarrow.parquet as pq
 
 from tests.bench.ingest_ways import serving
 from tests.bench.report import circumstances, table, write_section
-from tests.e2e.process import Client, family
+from tests.e2e.process import Lakehouse, family
 
 ROWS = 10_000_000
 ROUNDS = 2
@@ -36,6 +38,11 @@ WAYS = {
     "spread": "hash(id + {number}) % 100 = 0",
     "together": "id >= {rows} * {number} // 10 AND id < {rows} * {number} // 10 + {rows} // 100",
 }
+MOST = "hash(id + {number}) % 10 > 0"
+"""90 % of the rows, anywhere."""
+LIMIT_MB = 400
+LOAD = "/v1/ingest?name=t&format=parquet"
+DELETE, UPDATE = "/v1/catalog/delete", "/v1/catalog/update"
 SERVER, DELTA, DUCKLAKE = "lakehouse", "deltalake", "DuckLake"
 BY_DUCKLAKE = """
 import duckdb, sys, time
@@ -78,15 +85,49 @@ class Peak:
             self.size_bytes = max(self.size_bytes, sum(map(_pss, family(self._pid))))
 
 
+class Measured:
+    """Seconds by what was done and by whom; the server's peaks by what was done."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[tuple[str, str], list[float]] = {}
+        self.peaks: dict[str, int] = {}
+
+    def add(self, what: str, name: str, seconds: float) -> None:
+        self.seconds.setdefault((what, name), []).append(seconds)
+
+    def change(self, server: Lakehouse, what: str, path: str, body: bytes) -> None:
+        """Let the server make a change."""
+        with Peak(server.pids[0]) as peak:
+            began_s = time.perf_counter()
+            answer = server.client.request("POST", path, body)
+            self.add(what, SERVER, time.perf_counter() - began_s)
+        if answer.status != 200:
+            raise SystemExit(f"refused: {answer.body[:500]!r}")
+        self.peaks[what] = max(peak.size_bytes, self.peaks.get(what, 0))
+
+
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     with tempfile.TemporaryDirectory() as directory:
-        seconds, peak = _measured(Path(directory), rows)
+        measured = _measured(Path(directory), rows)
+    body = (
+        f"{circumstances('rows')}\n\n{_speeds(rows, measured)}\n\n"
+        f"Means of {ROUNDS} rounds, wall.\n"
+        "DuckLake writes the positions of deleted rows and leaves its files; lakehouse and deltalake write\n"
+        "the objects that held them anew, so that reads cost the same before and after.\n\n"
+        f"{_peaks(measured)}\n\n"
+        "Peak of the server with all its processes, shared pages counted once; in this order, in one server."
+    )
+    write_section("Changing rows", body)
+    print(body)
+
+
+def _speeds(rows: int, measured: Measured) -> str:
     cells = []
-    for (what, name), ours in seconds.items():
-        if name != SERVER:
+    for (what, name), ours in measured.seconds.items():
+        rivals = [measured.seconds.get((what, rival)) for rival in (DUCKLAKE, DELTA)]
+        if name != SERVER or not any(rivals):
             continue
-        rivals = [seconds.get((what, rival)) for rival in (DUCKLAKE, DELTA)]
         ratios = [f"{mean(each) / mean(ours):.2f}" if each else "–" for each in rivals]
         times = [f"{mean(each):.2f} s" if each else "–" for each in (ours, *rivals)]
         cells.append([what, *ratios, *times])
@@ -95,64 +136,83 @@ def main() -> None:
         *("DuckLake ÷ lakehouse", "deltalake ÷ lakehouse"),
         *("lakehouse", DUCKLAKE, DELTA),
     ]
-    body = (
-        f"{circumstances('rows')}\n\n{table(header, cells)}\n\n"
-        f"Means of {ROUNDS} rounds, wall. Peak of the server with its processes: {peak / MB:.0f} MB.\n"
-        "DuckLake writes the positions of deleted rows and leaves its files; lakehouse and deltalake write\n"
-        "the objects that held them anew, so that reads cost the same before and after."
-    )
-    write_section("Changing rows", body)
-    print(body)
+    return table(header, cells)
 
 
-def _measured(into: Path, rows: int) -> tuple[dict[tuple[str, str], list[float]], int]:
-    """Seconds by what was done and by whom, and the server's peak."""
+def _peaks(measured: Measured) -> str:
+    cells = [
+        [
+            what,
+            f"{peak / MB / LIMIT_MB:.2f}",
+            f"{peak / MB:.0f} MB",
+            f"{_mean_s(measured, what):.2f} s",
+        ]
+        for what, peak in measured.peaks.items()
+    ]
+    return table(["change", f"peak ÷ {LIMIT_MB} MB", "peak", "wall"], cells)
+
+
+def _mean_s(measured: Measured, what: str) -> float:
+    return mean(measured.seconds[what, SERVER])
+
+
+def _measured(into: Path, rows: int) -> Measured:
     begin = into / "begin.parquet"
     duckdb.execute(f"COPY ({MAKE.format(rows=rows)}) TO '{begin}' (FORMAT parquet)")
-    seconds: dict[tuple[str, str], list[float]] = {}
-    with serving(into) as server, _ducklake(into, begin) as ducklake:
-        client = server.client
-        _send(client, "name=t&format=parquet", begin)
-        deltalake.write_deltalake(into / "delta", pq.ParquetFile(begin).read())
-        with Peak(server.pids[0]) as peak:
+    measured = Measured()
+    with serving(into) as server:
+        measured.change(server, "first load", LOAD, begin.read_bytes())
+        with _ducklake(into, begin) as ducklake:
+            deltalake.write_deltalake(into / "delta", pq.ParquetFile(begin).read())
             for number in range(1, ROUNDS + 1):
-                for way, condition in WAYS.items():
-                    where = condition.format(number=number, rows=rows)
-                    file = into / f"{way}-{number}.parquet"
-                    changed = (
-                        f"FROM (SELECT * REPLACE (0.5 AS amount) FROM '{begin}') WHERE {where}"
-                    )
-                    duckdb.execute(f"COPY ({changed}) TO '{file}' (FORMAT parquet)")
-                    for name, found in (
-                        (SERVER, _send(client, "name=t&format=parquet&mode=merge&key=id", file)),
-                        (DUCKLAKE, ducklake(_merge_sql(file))),
-                        (DELTA, _delta_merge(into / "delta", file)),
-                    ):
-                        seconds.setdefault((f"merge, {way}", name), []).append(found)
-                where = WAYS["spread"].format(number=number + 100, rows=rows)
-                for name, found in (
-                    (SERVER, _delete(client, where)),
-                    (DUCKLAKE, ducklake(f"DELETE FROM l.t WHERE {where}")),
-                ):
-                    seconds.setdefault(("delete, spread", name), []).append(found)
-    return seconds, peak.size_bytes
+                _one_round(into, rows, number, measured, server, ducklake)
+        _most_rows(into, begin, measured, server)
+    return measured
 
 
-def _send(client: Client, query: str, file: Path) -> float:
-    began_s = time.perf_counter()
-    answer = client.request("POST", f"/v1/ingest?{query}", file.read_bytes())
-    if answer.status != 200:
-        raise SystemExit(f"refused: {answer.body[:500]!r}")
-    return time.perf_counter() - began_s
+def _one_round(
+    into: Path,
+    rows: int,
+    number: int,
+    measured: Measured,
+    server: Lakehouse,
+    ducklake: "_DuckLake",
+) -> None:
+    """The changes of 1 % of the rows, by each in turn."""
+    begin = into / "begin.parquet"
+    for way, condition in WAYS.items():
+        where = condition.format(number=number, rows=rows)
+        file = into / f"{way}-{number}.parquet"
+        _copy_changed(begin, where, file)
+        what = f"merge, {way}"
+        measured.change(server, what, f"{LOAD}&mode=merge&key=id", file.read_bytes())
+        measured.add(what, DUCKLAKE, ducklake(_merge_sql(file)))
+        measured.add(what, DELTA, _delta_merge(into / "delta", file))
+    where = WAYS["spread"].format(number=number + 100, rows=rows)
+    what = "delete, spread"
+    measured.change(server, what, DELETE, _json(where=where))
+    measured.add(what, DUCKLAKE, ducklake(f"DELETE FROM l.t WHERE {where}"))
 
 
-def _delete(client: Client, where: str) -> float:
-    began_s = time.perf_counter()
-    body = json.dumps({"name": "t", "where": where}).encode()
-    answer = client.request("POST", "/v1/catalog/delete", body)
-    if answer.status != 200:
-        raise SystemExit(f"refused: {answer.body[:500]!r}")
-    return time.perf_counter() - began_s
+def _most_rows(into: Path, begin: Path, measured: Measured, server: Lakehouse) -> None:
+    """Changes that DuckLake and deltalake do not make here: overwriting, and 90 % of the rows."""
+    where = WAYS["spread"].format(number=1)
+    _copy_changed(begin, where, into / "part.parquet")
+    path = f"{LOAD}&mode=overwrite&where={quote(where)}"
+    measured.change(server, "overwrite of 1 %", path, (into / "part.parquet").read_bytes())
+    values = {"amount": "amount + 1", "label": "label || '!'"}
+    body = _json(where=MOST.format(number=1), set=values)
+    measured.change(server, "update of 90 %", UPDATE, body)
+    measured.change(server, "delete of 90 %", DELETE, _json(where=MOST.format(number=2)))
+
+
+def _copy_changed(begin: Path, where: str, file: Path) -> None:
+    changed = f"FROM (SELECT * REPLACE (0.5 AS amount) FROM '{begin}') WHERE {where}"
+    duckdb.execute(f"COPY ({changed}) TO '{file}' (FORMAT parquet)")
+
+
+def _json(**members: object) -> bytes:
+    return json.dumps({"name": "t"} | members).encode()
 
 
 def _merge_sql(file: Path) -> str:

@@ -5,7 +5,7 @@ a double as text must read afterwards as it did before. Must never lose a digit:
 exactly raises.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -47,15 +47,19 @@ def cast_connection() -> duckdb.DuckDBPyConnection:
 
 
 class Casts:
-    """Brings batches of several files to one schema; columns that a file lacks are null."""
+    """Brings batches of several files to one schema; columns that a file lacks are null.
+
+    `connect` makes a connection or cursor, where a value must be cast by DuckDB: one takes 30 MB.
+    """
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connect: Callable[[], duckdb.DuckDBPyConnection],
         columns: Sequence[Column] | None,
         schema: pa.Schema,
     ) -> None:
-        self._connection = connection
+        self._connect = connect
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self._todays = {each.name: each.type for each in columns or ()}
         self._schema = schema
 
@@ -79,6 +83,8 @@ class Casts:
 
     def _as_a_query_casts(self, values: pa.Array, today: str) -> pa.Array:
         table = pa.table({"v": values})
+        if self._connection is None:
+            self._connection = self._connect()
         relation = self._connection.from_arrow(table)
         found = relation.project(f"CAST(v AS {duckdb_type(today)}) AS v").to_arrow_table()
         return found.column("v").combine_chunks()

@@ -60,7 +60,7 @@ def _merged(request: MergeRequest) -> Merged:
     types = target_schema(schemas, request.columns, request.portable, request.files)
     schema = with_field_ids(types, _WRITER)
     counts: list[int] = []
-    casts = Casts(connection, request.columns, schema)
+    casts = Casts(lambda: connection, request.columns, schema)
     files = write_parquet(
         _batches(request, casts, counts),
         schema,

@@ -31,7 +31,7 @@ def rewrite(
     `batches` are all of the object's rows in order, by the columns of `schema`, whatever their
     types are. `removed` are positions from 0, ascending.
     """
-    rows = (batch for batch in kept(batches, removed, schema) if batch.num_rows)
+    rows = (batch for batch in _kept(batches, removed, schema) if batch.num_rows)
     first = next(rows, None)
     if first is None:
         return ()
@@ -49,17 +49,13 @@ def stored_schema(columns: Sequence[Column] | None, found: pa.Schema) -> pa.Sche
     return with_field_ids(pa.schema(types), WRITER)
 
 
-def kept(
+def _kept(
     batches: Iterable[pa.RecordBatch],
     removed: pa.Int64Array,
     schema: pa.Schema,
-    first_row: int = 0,
 ) -> Iterator[pa.RecordBatch]:
-    """The batches without the rows at these positions (ascending), by the columns of `schema`.
-
-    `first_row` is the position of their first row.
-    """
-    begin, done = first_row, bisect_left(removed, first_row, key=_number)
+    """The batches without the rows at these positions (ascending), by the columns of `schema`."""
+    begin = done = 0
     for batch in batches:
         columns = [as_stored(batch.column(field.name), field.type) for field in schema]
         stored = pa.RecordBatch.from_arrays(columns, schema=schema)

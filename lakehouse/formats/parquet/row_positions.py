@@ -3,12 +3,8 @@
 Ten million positions are 80 MB as numbers, and sorting them takes three times that; their bits are 1.25 MB.
 """
 
-from collections.abc import Iterator
-
 import pyarrow as pa
 import pyarrow.compute as pc
-
-_PIECE_BITS = 1 << 20
 
 
 class RowPositions:
@@ -32,18 +28,16 @@ class RowPositions:
     def __len__(self) -> int:
         return int.from_bytes(self._bits, "little").bit_count()
 
-    def pieces(self) -> Iterator[pa.Int64Array]:
-        """The positions, ascending, a part at a time."""
-        for start in range(0, len(self._bits), _PIECE_BITS // 8):
-            piece = bytes(self._bits[start : start + _PIECE_BITS // 8])
-            bits = pa.Array.from_buffers(pa.bool_(), len(piece) * 8, [None, pa.py_buffer(piece)])
-            found = pc.indices_nonzero(bits)
-            if len(found):
-                yield pc.add(found.cast(pa.int64()), start * 8)
+    @property
+    def bits(self) -> bytes:
+        """One bit for each row, the lowest of each byte first, no further than the last position needs."""
+        return bytes(self._bits)
 
     def array(self) -> pa.Int64Array:
         """All positions, ascending. For few of them."""
-        return pa.concat_arrays([pa.array([], pa.int64()), *self.pieces()])
+        body = pa.py_buffer(self.bits)
+        marks = pa.Array.from_buffers(pa.bool_(), 8 * len(self._bits), [None, body])
+        return pc.indices_nonzero(marks).cast(pa.int64())
 
 
 def _union(some: bytearray, others: bytes) -> bytes:

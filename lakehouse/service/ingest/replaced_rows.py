@@ -21,6 +21,7 @@ from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.row_checks import RowChecks
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.rows.finder import KeyRows, RowFinder
+from lakehouse.service.rows.large_objects import rewrite_place
 from lakehouse.service.rows.object_rewrites import ObjectRewrites, RowChange
 from lakehouse.service.rows.turns import RowTurns
 
@@ -37,14 +38,17 @@ class RowReplacement(msgspec.Struct, frozen=True):
 
     @asynccontextmanager
     async def begun(
-        self, caller: Caller, name: str, place: WorkDir, *, dry_run: bool
+        self, caller: Caller, name: str, directory: WorkDir, *, dry_run: bool
     ) -> AsyncIterator["ReplacedRows"]:
         """What finds the rows of one dataset that a file replaces; its turn ends with the context."""
         # What was acknowledged before this request, by any process, is there to be found.
         await self.node.refresh()
         finder = self.finder.for_caller(caller)
-        rewrites = ObjectRewrites(*(self.node, finder, self.memory.limits, place), dry_run=dry_run)
         async with AsyncExitStack() as stack:
+            place = await stack.enter_async_context(rewrite_place(directory))
+            rewrites = ObjectRewrites(
+                *(self.node, finder, self.memory.limits, place), dry_run=dry_run
+            )
             yield ReplacedRows(
                 *(self.engine, self.pool, self.memory, caller, rewrites),
                 format_at(self.node.clock.now()),

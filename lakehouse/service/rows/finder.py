@@ -24,11 +24,10 @@ from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.processes.object_channel import ObjectSource
 from lakehouse.query.wire.messages import KEYS, RowSearch
 from lakehouse.service.caller import Caller
-from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.rows.arrow_stream import T, read_in_thread
 from lakehouse.service.rows.file_objects import FileObjects
-from lakehouse.service.rows.large_objects import LargeObjects
+from lakehouse.service.rows.large_objects import LargeObjects, RewritePlace
 from lakehouse.service.sql.query_objects import QueryObjects
 from projections.catalog import Dataset
 from projections.fold import State
@@ -144,7 +143,7 @@ class RowFinder:
         item: Object,
         rows: RowPositions,
         search: RowSearch,
-        place: WorkDir,
+        place: RewritePlace,
     ) -> tuple[ParquetFile, ...] | None:
         """A large object without these rows, or with the new values that the search has for them.
 
@@ -152,7 +151,7 @@ class RowFinder:
         """
         values = None
         if search.set:
-            values = await in_thread(self._pool, place.fresh) / "values.arrow"
+            values = await in_thread(self._pool, place.directory.fresh) / "values.arrow"
             await self._store_values(state, dataset, item, search, values)
         files = await self._large.rewritten(state, dataset, item, rows, place, values)
         if values is not None:

@@ -23,7 +23,7 @@ from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.changes import mint
 from lakehouse.service.ingest.work_dir import WorkDir
 from lakehouse.service.rows.finder import KeyRows, RowFinder, is_flat
-from lakehouse.service.rows.large_objects import LARGE_BYTES
+from lakehouse.service.rows.large_objects import LARGE_BYTES, RewritePlace
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
@@ -72,14 +72,14 @@ class ObjectRewrites:
         node: Node,
         finder: RowFinder,
         limits: IngestLimits,
-        work_dir: WorkDir,
+        place: RewritePlace,
         *,
         dry_run: bool = False,
     ) -> None:
         self._node = node
         self._finder = finder
         self._limits = limits
-        self._work_dir = work_dir
+        self._place = place
         self._dry_run = dry_run
         self._under: str | None = None
         """The fingerprint of the schema under which objects were read."""
@@ -136,7 +136,8 @@ class ObjectRewrites:
             group = left[start : start + OBJECTS_AT_ONCE]
             found = await self._finder.find(state, dataset, group, change.search, change.keys)
             self.reads_clock = found.reads_clock
-            for item in group:
+            # Large ones first: the process that rewrites them then rewrites the small ones too.
+            for item in sorted(group, key=lambda item: -item.size_bytes):
                 if (rows := found.rows.get(item.blob)) is not None:
                     written = await self._new_objects(state, dataset, item, rows, change.search)
                     self._written[item.blob] = written
@@ -160,7 +161,7 @@ class ObjectRewrites:
                 files = await self._large(state, dataset, item, rows, search)
             if files is None:
                 removed = (RowPositions() if updates else rows).array()
-                write = partial(_write, dataset, removed, self._work_dir, self._limits)
+                write = partial(_write, dataset, removed, self._place.directory, self._limits)
                 changed = search if updates else None
                 files = await self._finder.scan(state, dataset, item, write, changed)
         return NewObjects(files, count if updates else 0, count)
@@ -168,15 +169,17 @@ class ObjectRewrites:
     async def _large(
         self, state: State, dataset: Dataset, item: Object, rows: RowPositions, search: RowSearch
     ) -> tuple[ParquetFile, ...] | None:
-        """The files of a large object with the change; None of another, or where that fails.
+        """The files of an object with the change by the process for large ones; None where that fails.
 
-        Rows are removed so from a small one with nested columns too, since a worker knows the types of
-        all objects together.
+        A small one is for a worker instead, which starts no process and takes less time, unless the
+        process runs already. Rows are removed by the process from a small one with nested columns too,
+        since a worker knows the types of all objects together.
         """
-        if item.size_bytes < LARGE_BYTES and (search.set or is_flat(dataset)):
+        is_small = item.size_bytes < LARGE_BYTES and not self._place.rewriter.is_running
+        if is_small and (search.set or is_flat(dataset)):
             return None
         rewrite = self._finder.rewrite_large
-        return await rewrite(state, dataset, item, rows, search, self._work_dir)
+        return await rewrite(state, dataset, item, rows, search, self._place)
 
     def _rewritten(self, state: State, live: Dataset) -> Rewritten:
         concerned = [item for item in live.objects if item.blob in self._written]

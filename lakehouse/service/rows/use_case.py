@@ -22,6 +22,7 @@ from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
 from lakehouse.service.ingest.work_dir import work_dir
 from lakehouse.service.rows.finder import RowFinder
+from lakehouse.service.rows.large_objects import rewrite_place
 from lakehouse.service.rows.object_rewrites import ObjectRewrites
 from lakehouse.service.rows.rewrite_job import RewriteJob
 from lakehouse.service.rows.turns import RowTurns
@@ -86,7 +87,11 @@ class Rows:
         # What was acknowledged before this request, by any process, is there to be found.
         await self._node.refresh()
         turn = self._turns.turn(command.name)
-        async with turn, work_dir(self._spool_dir, self._pool) as place:
+        async with (
+            turn,
+            work_dir(self._spool_dir, self._pool) as directory,
+            rewrite_place(directory) as place,
+        ):
             rewrites = ObjectRewrites(
                 *(self._node, self._finder.for_caller(caller), self._limits, place),
                 dry_run=dry_run,

@@ -12,7 +12,7 @@ from lake_server import Lake
 from refusals import nothing_changes, refused
 from row_replacement import Fresh, merge, rows
 
-from lakehouse.service.rows import object_rewrites
+from lakehouse.service.rows import large_objects, object_rewrites
 
 
 class TestMerge:
@@ -214,6 +214,34 @@ class TestLargeObjects:
         assert merge(lake, name, b"id,x\n2,c\n1,d\n").json["rows_removed"] == 2
         assert rows(lake, name) == [[2, "c"], [1, "d"]]
         assert len(lake.manifest(name).json["objects"]) == 1
+
+    def test_the_next_change_of_neighbours_rewrites_only_a_part_of_a_large_object(
+        self, lake: Lake, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name, file = fresh(), pa.BufferOutputStream()
+        table = pa.table({"id": range(300_000), "x": [n / 3 for n in range(300_000)]})
+        pq.write_table(table, file, row_group_size=100_000)
+        lake.ingest(f"name={name}&format=parquet", bytes(file.getvalue()))
+        first = lake.head()
+        monkeypatch.setattr(object_rewrites, "LARGE_BYTES", 0)
+        monkeypatch.setattr(large_objects, "TARGET_BYTES", 100_000)
+        deleted = {"name": name, "where": "id % 100000 = 7"}
+        assert lake.ask("POST", "/v1/catalog/delete", deleted).json["rows_deleted"] == 3
+        parts = [each["key"] for each in lake.manifest(name).json["objects"]]
+        assert len(parts) == 3
+        assert merge(lake, name, b"id,x\n150000,0\n150001,0\n").json["rows_removed"] == 2
+        now = [each["key"] for each in lake.manifest(name).json["objects"]]
+        assert (now[0], now[2], len(now)) == (parts[0], parts[2], 4)
+        assert now[1] != parts[1]
+        last = lake.head()
+        (change,) = lake.ask("GET", f"/v1/catalog/diff?from={first}&to={last}").json["datasets"]
+        assert change["rows"] == {"from": 300_000, "to": 299_997, "added": 2, "removed": 5}
+        sql = f"SELECT count(*), sum(id), max(id) FILTER (id < 150000) FROM {name}"
+        total = sum(range(300_000)) - (7 + 100_007 + 200_007)
+        assert lake.sql(sql).json["rows"] == [[299_997, total, 149_999]]
+        undone = lake.ask("POST", "/v1/journal/undo", {"seq": last, "dry_run": False})
+        assert undone.status == 200, undone.json
+        assert [each["key"] for each in lake.manifest(name).json["objects"]] == parts
 
 
 def mixed_rows(ids: Sequence[int], nested: bool, text: str = "") -> bytes:

@@ -82,7 +82,7 @@ def _asked(program: str, file: Path, folder: Path) -> tuple[list[str], bytes]:
     if program == "merge":
         merge = MergeRequest((str(file),), None, False, str(folder), 512 * MIB)
         return ["merge_program", parent], msgspec.json.encode(merge)
-    (folder / "rows").write_bytes(bytes(8))
+    (folder / "rows").write_bytes(b"\x01")
     with file.open("rb") as opened:
         identity = file_identity(opened.fileno())
     rewrite = RewriteRequest(str(file), identity, str(folder / "rows"), None, str(folder))

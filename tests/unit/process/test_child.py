@@ -1,13 +1,20 @@
 """Child processes: their answer, their end, and what they inherit."""
 
+import asyncio
 import os
 
 import pytest
 from msgspec import json
 
-from lakehouse.process.child import child_environment, run_child, run_child_blocking
+from lakehouse.process.child import (
+    ChildSession,
+    child_environment,
+    run_child,
+    run_child_blocking,
+)
 
 PROGRAM = "tests.unit.process.child_program"
+LINES = "tests.unit.process.line_program"
 SHOW = b"import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
 
 
@@ -34,3 +41,57 @@ def test_a_blocking_child_that_takes_too_long_is_ended() -> None:
 async def test_a_child_has_the_same_environment() -> None:
     answer = await run_child(PROGRAM, SHOW, 60)
     assert json.decode(answer or b"")[1].items() >= child_environment().items()
+
+
+async def test_a_session_answers_each_request_by_the_same_process() -> None:
+    session = ChildSession(LINES)
+    answers = [await session.ask(b"import os; print(os.getpid())", 60) for _ in range(2)]
+    await session.close()
+    assert answers[0] is not None
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("request_", "timeout_s"),
+    [
+        (b"import os; os.abort()", 60.0),
+        (b"print('half', end='', flush=True); import os; os.abort()", 60.0),
+        (b"import signal; signal.pause()", 0.2),
+    ],
+)
+async def test_a_session_goes_on_after_a_request_without_an_answer(
+    request_: bytes, timeout_s: float
+) -> None:
+    session = ChildSession(LINES)
+    assert await session.ask(request_, timeout_s) is None
+    assert await session.ask(b"print('there')", 60) == b"there"
+    await session.close()
+
+
+async def test_a_session_that_is_cancelled_does_not_answer_the_next_request_with_the_last_answer() -> (
+    None
+):
+    session = ChildSession(LINES)
+    assert await session.ask(b"print('ready')", 60) == b"ready"
+    asking = asyncio.create_task(session.ask(b"input(); print('late')", 60))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await session.ask(b"print('there')", 60) == b"there"
+    await session.close()
+
+
+async def test_a_session_answers_long_lines() -> None:
+    session = ChildSession(LINES)
+    answer = await session.ask(b"print('x' * 300_000)", 60)
+    await session.close()
+    assert answer == b"x" * 300_000
+
+
+async def test_closing_a_session_ends_its_process() -> None:
+    session = ChildSession(LINES)
+    process = await session.start()
+    await session.close()
+    assert process.returncode is not None
+    await session.close()

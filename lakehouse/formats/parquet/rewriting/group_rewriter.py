@@ -8,10 +8,13 @@ few shares: a file is larger than memory.
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
+import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +24,7 @@ from lakehouse.formats.ordered_parallel import ByteBudget, ordered_parallel_map
 from lakehouse.formats.parquet.column_encodings import encodings
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.merge_casts import Casts, cast_connection, target_schema
+from lakehouse.formats.parquet.rewriting.request import TARGET_BYTES
 from lakehouse.formats.parquet.rewriting.row_edits import RowEdit
 from lakehouse.formats.parquet.rewriting.splicing import Footer, Piece, SplicedFile, footer_of
 from lakehouse.formats.parquet.rewriting.untouched_groups import (
@@ -48,7 +52,8 @@ AHEAD_BYTES = 128 * 1024 * 1024
 class GroupRewriter:
     """Writes a new version of a file in which some rows are changed.
 
-    `columns` are the dataset's, with today's types; None: those of the file. Raises ValueError where
+    `columns` are the dataset's, with today's types; None: those of the file. A file much larger than
+    `target_bytes` becomes several. Raises ValueError where
     the file's values have no such types.
     """
 
@@ -59,12 +64,14 @@ class GroupRewriter:
         edit: RowEdit,
         directory: Path,
         limits: IngestLimits,
+        target_bytes: int = TARGET_BYTES,
     ) -> None:
         self._path = path
         self._columns = columns
         self._edit = edit
         self._directory = directory
         self._limits = limits
+        self._target_bytes = target_bytes
         with pq.ParquetFile(path) as file:
             self._metadata = file.metadata
             self._names = file.schema_arrow.names
@@ -72,7 +79,8 @@ class GroupRewriter:
         self._schema = with_field_ids(types, WRITER)
         self._like = _template(self._schema, limits)
         self._may_copy = can_be_copied(path, self._like)
-        self._connection = cast_connection()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._connecting = Lock()
         self._encodings: dict[str, Any] = {}
 
     def files(self) -> list[ParquetFile]:
@@ -88,16 +96,29 @@ class GroupRewriter:
         )
         if not all(run.is_copied for run in runs):
             self._encodings = self._chosen_encodings()
-        new = _NewFiles(self._directory, self._like, self._limits.file_bytes)
+        new = _NewFiles(self._directory, self._like)
+        share_bytes, last_cut = self._share()
         with ThreadPoolExecutor(THREADS) as pool:
             pieces = ordered_parallel_map(
                 *(pool, self._piece, runs, THREADS + 1, ByteBudget(AHEAD_BYTES)),
                 lambda run: 0 if run.is_copied else run.size_bytes,
             )
-            for piece in pieces:
+            for run, piece in zip(runs, pieces, strict=True):
                 if piece is not None:
                     new.add(piece)
+                if new.size_bytes >= share_bytes and run.end_row <= last_cut:
+                    new.cut()
         return new.finished()
+
+    def _share(self) -> tuple[int, int]:
+        """How large a file is that gets no further row group, and after which row there is no other file.
+
+        The files have about the same size: what is left for the last one is at least half as much.
+        """
+        size_bytes = self._path.stat().st_size - self._metadata.serialized_size
+        rows = self._metadata.num_rows
+        count = max(1, round(size_bytes / self._target_bytes))
+        return size_bytes // count, rows - rows // (2 * count)
 
     def _piece(self, run: GroupRun) -> Piece | None:
         """What takes the place of these row groups: themselves, or a file; None where no row is left."""
@@ -130,22 +151,32 @@ class GroupRewriter:
     def _decoded(
         self, groups: list[int], schema: pa.Schema, at_once: int
     ) -> Iterator[pa.RecordBatch]:
-        casts = Casts(self._connection.cursor(), self._columns, schema)
+        casts = Casts(self._cursor, self._columns, schema)
         opened = opened_for_streaming(self._path, metadata=self._metadata)
         wanted = [name for name in self._names if name in schema.names]
         with opened as file:
             batches = file.iter_batches(
                 *(at_once,), row_groups=groups, columns=wanted, use_threads=False
             )
-            for batch in batches:
-                if batch.schema.names != wanted:
-                    raise ValueError("Arrow reads other columns than the file's schema has")
-                yield casts.cast(batch)
+            yield from map(partial(_cast, casts, wanted), batches)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor of the one connection of all threads."""
+        with self._connecting:
+            if self._connection is None:
+                self._connection = cast_connection()
+            return self._connection.cursor()
 
     def _chosen_encodings(self) -> dict[str, Any]:
         """How all columns are encoded, by the first rows of the file."""
         first = next(self._decoded([0], self._schema, BATCH_ROWS))
         return encodings(pa.Table.from_batches([first]))
+
+
+def _cast(casts: Casts, wanted: list[str], batch: pa.RecordBatch) -> pa.RecordBatch:
+    if batch.schema.names != wanted:
+        raise ValueError("Arrow reads other columns than the file's schema has")
+    return casts.cast(batch)
 
 
 def _of_columns(options: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
@@ -166,12 +197,11 @@ def _of_columns(options: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]
 
 
 class _NewFiles:
-    """Files that are written one after the other; each ends with the piece that makes it large."""
+    """Files that are written one after the other."""
 
-    def __init__(self, directory: Path, like: Footer, file_bytes: int) -> None:
+    def __init__(self, directory: Path, like: Footer) -> None:
         self._directory = directory
         self._like = like
-        self._file_bytes = file_bytes
         self._done: list[ParquetFile] = []
         self._sink: HashedFile | None = None
         self._file: SplicedFile | None = None
@@ -184,14 +214,18 @@ class _NewFiles:
         for part in (piece.path, piece.columns):
             if part is not None and part.parent == self._directory:
                 part.unlink()
-        if self._sink.tell() >= self._file_bytes:
-            self._finish()
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file that gets the next piece."""
+        return self._sink.tell() if self._sink is not None else 0
 
     def finished(self) -> list[ParquetFile]:
-        self._finish()
+        self.cut()
         return self._done
 
-    def _finish(self) -> None:
+    def cut(self) -> None:
+        """End the file, if there is one; the next piece begins another."""
         if self._file is not None and self._sink is not None:
             self._done.append(self._sink.finish(self._file.finish()))
         self._file = self._sink = None

@@ -1,7 +1,8 @@
-"""`python -m lakehouse.formats.parquet.rewriting.program`: a file without some of its rows.
+"""`python -m lakehouse.formats.parquet.rewriting.program`: files without some of their rows.
 
-The whole of one short-lived process: a `RewriteRequest` on stdin, `RewrittenFile` on stdout, both JSON. It
-may crash, which its caller must take for an answer. It must never be imported by the server.
+The whole of one short-lived process: each line of stdin is a `RewriteRequest`, each line of stdout the
+`RewrittenFile` that answers it, both JSON. It may crash, which its caller must take for an answer. It must
+never be imported by the server.
 """
 
 import sys
@@ -14,11 +15,16 @@ import pyarrow as pa
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet.rewriting.group_rewriter import GroupRewriter
 from lakehouse.formats.parquet.rewriting.request import NewFile, RewriteRequest, RewrittenFile
-from lakehouse.formats.parquet.rewriting.row_edits import MappedRows, NewValues, Removal, RowEdit
+from lakehouse.formats.parquet.rewriting.row_edits import MarkedRows, NewValues, Removal, RowEdit
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.objects.file_identity import file_identity
 from lakehouse.process.imports import refuse_pandas
-from lakehouse.process.self_limits import die_with, limit_memory, reuse_freed_memory
+from lakehouse.process.memory import return_free_memory
+from lakehouse.process.self_limits import (
+    die_with,
+    limit_memory,
+    reuse_freed_memory,
+)
 
 MEMORY_BYTES = 6 << 30
 """Of addresses, which Arrow and DuckDB reserve more of than they use."""
@@ -31,7 +37,10 @@ def rewritten(request: RewriteRequest) -> RewrittenFile:
         with Path(request.file).open("rb") as file:
             # By the descriptor: whatever has the name meanwhile, these are the bytes that are read.
             path = Path(f"/proc/self/fd/{file.fileno()}")
-            rewriter = GroupRewriter(path, request.columns, _edit(request), into, IngestLimits())
+            rewriter = GroupRewriter(
+                *(path, request.columns, _edit(request), into, IngestLimits()),
+                request.target_bytes,
+            )
             files = rewriter.files()
             if file_identity(file.fileno()) != request.identity:
                 return RewrittenFile(problem="the file is another one than was verified")
@@ -41,7 +50,7 @@ def rewritten(request: RewriteRequest) -> RewrittenFile:
 
 
 def _edit(request: RewriteRequest) -> RowEdit:
-    rows = MappedRows(Path(request.rows))
+    rows = MarkedRows(Path(request.rows).read_bytes())
     return Removal(rows) if request.values is None else NewValues(rows, Path(request.values))
 
 
@@ -57,5 +66,8 @@ if __name__ == "__main__":
     die_with(int(sys.argv[1]))
     limit_memory(MEMORY_BYTES)
     reuse_freed_memory()
-    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=RewriteRequest)
-    sys.stdout.buffer.write(msgspec.json.encode(rewritten(asked)))
+    for line in sys.stdin.buffer:
+        asked = msgspec.json.decode(line, type=RewriteRequest)
+        sys.stdout.buffer.write(msgspec.json.encode(rewritten(asked)) + b"\n")
+        sys.stdout.buffer.flush()
+        return_free_memory()

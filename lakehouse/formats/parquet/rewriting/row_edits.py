@@ -1,29 +1,56 @@
 """What becomes of the rows of a file: some are removed, or some get new values in a few columns.
 
-Owns the rows by their positions in the file, from 0, ascending. Must never hold all new values: they
-are read from a file as they are needed.
+Owns the rows by their positions in the file, from 0. Must never hold all new values: they are read from a
+file as they are needed.
 """
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import accumulate
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakehouse.formats.parquet.rewriter import as_stored, kept
+from lakehouse.formats.parquet.rewriter import as_stored
+
+
+class MarkedRows:
+    """Rows of a file: one bit a row, the lowest of each byte first. Those after the last are not marked."""
+
+    def __init__(self, bits: bytes) -> None:
+        self._bits = pa.Array.from_buffers(pa.bool_(), 8 * len(bits), [None, pa.py_buffer(bits)])
+
+    def of(self, first_row: int, count: int) -> pa.BooleanArray:
+        """Which of `count` rows from the first one on are marked."""
+        found = self._bits.slice(first_row, count)
+        if len(found) < count:
+            rest = pa.repeat(pa.scalar(False), count - len(found))
+            return pa.concat_arrays([found, rest])
+        return found
+
+    def before(self, row: int) -> int:
+        """How many rows before this one are marked."""
+        count: int = self._bits.slice(0, row).true_count
+        return count
+
+    def __len__(self) -> int:
+        """How many rows are marked."""
+        count: int = self._bits.true_count
+        return count
 
 
 class RowEdit(Protocol):
     """A change of some rows of one file. Safe to use in several threads at once."""
 
     @property
-    def rows(self) -> pa.Int64Array:
-        """The positions of the rows that change."""
+    def rows(self) -> MarkedRows:
+        """The rows that change."""
 
     @property
     def columns(self) -> frozenset[str] | None:
@@ -35,24 +62,10 @@ class RowEdit(Protocol):
         """The batches, which begin with the row at `first_row`, as they are afterwards."""
 
 
-class MappedRows:
-    """Positions of rows in a file, as int64 in the machine's order. Memory holds those in use."""
+class _Position(msgspec.Struct):
+    """The number of the next row."""
 
-    def __init__(self, path: Path) -> None:
-        size_bytes = path.stat().st_size
-        self._pages: mmap | None = None
-        if size_bytes:
-            with path.open("rb") as file:
-                self._pages = mmap(file.fileno(), 0, access=ACCESS_READ)
-        body = pa.py_buffer(self._pages or b"")
-        self.numbers: pa.Int64Array = pa.Array.from_buffers(
-            pa.int64(), size_bytes // 8, [None, body]
-        )
-
-    def release(self) -> None:
-        """Give back the memory of what was read; it is read again where it is needed."""
-        if self._pages is not None:
-            self._pages.madvise(MADV_DONTNEED)
+    row: int
 
 
 class Removal:
@@ -60,17 +73,20 @@ class Removal:
 
     columns = None
 
-    def __init__(self, rows: MappedRows) -> None:
-        self._mapped = rows
-        self.rows = rows.numbers
+    def __init__(self, rows: MarkedRows) -> None:
+        self.rows = rows
 
     def applied(
         self, batches: Iterable[pa.RecordBatch], first_row: int, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         """The batches without the rows."""
-        for batch in kept(batches, self.rows, schema, first_row):
-            self._mapped.release()
-            yield batch
+        # No frame refers to a batch while its rows are in use: a copy of a row group takes 13 MB.
+        return map(partial(self._kept, _Position(first_row)), batches)
+
+    def _kept(self, position: _Position, batch: pa.RecordBatch) -> pa.RecordBatch:
+        marks = self.rows.of(position.row, batch.num_rows)
+        position.row += batch.num_rows
+        return batch.filter(pc.invert(marks)) if marks.true_count else batch
 
 
 class NewValues:
@@ -79,9 +95,8 @@ class NewValues:
     Its columns are those that change. Raises ValueError where it has more or fewer rows.
     """
 
-    def __init__(self, rows: MappedRows, path: Path) -> None:
-        self._mapped = rows
-        self.rows = rows.numbers
+    def __init__(self, rows: MarkedRows, path: Path) -> None:
+        self.rows = rows
         # The batches lie in the mapped file, whose pages are given back after each use.
         with path.open("rb") as file:
             self._pages = mmap(file.fileno(), 0, access=ACCESS_READ)
@@ -89,31 +104,30 @@ class NewValues:
             self._batches = list(stream)
             self.columns: frozenset[str] | None = frozenset(stream.schema.names)
         self._starts = [0, *accumulate(batch.num_rows for batch in self._batches)]
-        if self._starts[-1] != len(self.rows):
-            raise ValueError(f"{self._starts[-1]} new values for {len(self.rows)} rows")
-        self._pages.madvise(
-            MADV_DONTNEED
-        )  # the kernel maps neighbours of what a batch's header needs
+        if self._starts[-1] != len(rows):
+            raise ValueError(f"{self._starts[-1]} new values for {len(rows)} rows")
+        # The kernel has mapped neighbours of what a batch's header needs.
+        self._pages.madvise(MADV_DONTNEED)
 
     def applied(
         self, batches: Iterable[pa.RecordBatch], first_row: int, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         """The batches with the new values."""
+        begin = self.rows.before(first_row)
         for batch in batches:
-            end = first_row + batch.num_rows
-            begin_hit, end_hit = (bisect_left(self.rows, at, key=number) for at in (first_row, end))
-            if begin_hit == end_hit:
+            marks = self.rows.of(first_row, batch.num_rows)
+            end = begin + marks.true_count
+            if begin == end:
                 yield batch
             else:
-                order = _order(self.rows[begin_hit:end_hit], first_row, batch.num_rows)
+                order = _order(marks, end - begin)
                 columns = [
-                    self._replaced(batch.column(field.name), field, begin_hit, end_hit, order)
+                    self._replaced(batch.column(field.name), field, begin, end, order)
                     for field in schema
                 ]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
-            first_row = end
+            first_row, begin = first_row + batch.num_rows, end
         self._pages.madvise(MADV_DONTNEED)
-        self._mapped.release()
 
     def _replaced(
         self, old: pa.Array, field: pa.Field, begin: int, end: int, order: pa.Int64Array
@@ -133,15 +147,8 @@ class NewValues:
             begin, place = max(begin, stop), place + 1
 
 
-def number(position: pa.Int64Scalar) -> int:
-    """A position as a number."""
-    found: int = position.as_py()
-    return found
-
-
-def _order(hits: pa.Int64Array, first_row: int, count: int) -> pa.Int64Array:
-    """Where each of `count` rows is, in the old ones followed by the new ones of `hits`."""
-    order = array("q", range(count))
-    for place, row in enumerate(pc.subtract(hits, first_row).to_pylist()):
-        order[row] = count + place
-    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(order)])
+def _order(marks: pa.BooleanArray, new: int) -> pa.Int64Array:
+    """Where each row is, in the old ones followed by the `new` ones of those that are marked."""
+    places = array("q", range(len(marks) + new))
+    numbers = pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)])
+    return pc.replace_with_mask(numbers[: len(marks)], marks, numbers[len(marks) :])

@@ -124,13 +124,14 @@ class SplicedFile:
                 self._groups.append(_mixed(footer.groups[number], file, group, new, self._sink))
 
     def _footer(self, piece: Piece, file: BinaryIO) -> Footer:
-        """The footer of a file, which is kept while pieces of the same file follow."""
+        """The footer of a file. That of the last file of which not all row groups were copied is kept."""
         path, footer = self._read
         if path != piece.path or footer is None:
             footer = footer_of(file)
             if footer.schema != self._like.schema:
                 raise ValueError("the columns are stored in another way")
-            self._read = (piece.path, footer) if piece.groups is not None else (None, None)
+            if piece.groups is not None:
+                self._read = (piece.path, footer)
         return footer
 
     def finish(self) -> int:

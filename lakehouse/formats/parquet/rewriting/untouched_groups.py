@@ -4,16 +4,14 @@ Must never have row groups copied from a file that our writer of this version ha
 statistics of another one may be wrong.
 """
 
-from bisect import bisect_left
 from itertools import accumulate, groupby
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.parquet.rewriting.row_edits import number
+from lakehouse.formats.parquet.rewriting.row_edits import MarkedRows
 from lakehouse.formats.parquet.rewriting.splicing import Footer, read_footer
 from lakehouse.formats.parquet.writer import WRITER
 
@@ -22,7 +20,7 @@ BATCH_ROWS = 16_384
 
 
 class GroupRun(msgspec.Struct, frozen=True):
-    """Adjacent row groups that are copied, or that are rewritten together.
+    """A row group that is copied, or adjacent ones that are rewritten together.
 
     `first_row` is the position of their first row.
     """
@@ -39,17 +37,16 @@ class GroupRun(msgspec.Struct, frozen=True):
 
 def planned(
     metadata: pq.FileMetaData,
-    changed: pa.Int64Array,
+    changed: MarkedRows,
     limits: IngestLimits,
     *,
     may_copy: bool,
     removes: bool = True,
 ) -> list[GroupRun]:
-    """The row groups of a file in order. `changed` are positions of rows, from 0, ascending.
+    """The row groups of a file in order.
 
-    `removes`: these rows are removed; otherwise they get new values.
-
-    Small ones are rewritten with their neighbours, so that they do not become many.
+    `removes`: the rows that are `changed` are removed; otherwise they get new values. Small
+    row groups are rewritten with their neighbours, so that they do not become many.
     """
     groups = _RowGroups(metadata, changed, limits, removes=removes)
 
@@ -60,7 +57,10 @@ def planned(
     runs: list[GroupRun] = []
     for copied, found in groupby(range(metadata.num_row_groups), is_copied):
         numbers = list(found)
-        runs += [groups.run(numbers, copied=True)] if copied else groups.shares(numbers)
+        if copied:
+            runs += [groups.run([number], copied=True) for number in numbers]
+        else:
+            runs += groups.shares(numbers)
     return runs
 
 
@@ -70,7 +70,7 @@ class _RowGroups:
     def __init__(
         self,
         metadata: pq.FileMetaData,
-        changed: pa.Int64Array,
+        changed: MarkedRows,
         limits: IngestLimits,
         *,
         removes: bool,
@@ -78,7 +78,7 @@ class _RowGroups:
         groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
         self._sizes = [group.total_byte_size for group in groups]
         self._bounds = [0, *accumulate(group.num_rows for group in groups)]
-        self._hits = [bisect_left(changed, bound, key=number) for bound in self._bounds]
+        self._hits = [changed.before(bound) for bound in self._bounds]
         self._limits = limits
         self._removes = removes
 

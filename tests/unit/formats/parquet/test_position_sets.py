@@ -1,11 +1,11 @@
 """Sets of positions: what was added in any order comes out ascending, each once."""
 
 import pyarrow as pa
-import pytest
+import pyarrow.compute as pc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.formats.parquet import row_positions
+from lakehouse.formats.parquet.rewriting.row_edits import MarkedRows
 from lakehouse.formats.parquet.row_positions import RowPositions
 
 NUMBERS = st.integers(0, 300) | st.integers(0, 5_000_000)
@@ -19,14 +19,18 @@ def test_they_come_out_ascending_and_once(parts: list[list[int]]) -> None:
     expected = sorted({number for part in parts for number in part})
     assert rows.array().to_pylist() == expected
     assert len(rows) == len(expected)
-    pieces = [piece.to_pylist() for piece in rows.pieces()]
-    assert all(pieces)
-    assert [number for piece in pieces for number in piece] == expected
+    marks = MarkedRows(rows.bits)
+    assert len(marks) == len(expected)
+    last = max(expected, default=0)
+    assert pc.indices_nonzero(marks.of(0, last + 20)).to_pylist() == expected
+    assert [marks.before(row) for row in expected] == list(range(len(expected)))
 
 
-def test_a_piece_holds_a_limited_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_positions, "_PIECE_BITS", 64)
+@given(marked=st.sets(st.integers(0, 60)), first=st.integers(0, 70), count=st.integers(0, 30))
+def test_marks_of_a_part_of_the_rows(marked: set[int], first: int, count: int) -> None:
     rows = RowPositions()
-    rows.add(pa.array(range(1_000), pa.int64()))
-    assert max(map(len, rows.pieces())) == 64
-    assert rows.array().to_pylist() == list(range(1_000))
+    rows.add(pa.array(sorted(marked), pa.int64()))
+    marks = MarkedRows(rows.bits)
+    part = range(first, first + count)
+    assert marks.of(first, count).to_pylist() == [row in marked for row in part]
+    assert marks.before(first) == sum(row < first for row in marked)

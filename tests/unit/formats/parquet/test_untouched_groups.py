@@ -1,6 +1,7 @@
 """Row groups that keep all their rows are copied: the file reads as one that was rewritten."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,8 @@ from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.parquet.field_ids import with_field_ids
 from lakehouse.formats.parquet.rewriting import program
 from lakehouse.formats.parquet.rewriting.program import rewritten
-from lakehouse.formats.parquet.rewriting.request import RewriteRequest
+from lakehouse.formats.parquet.rewriting.request import TARGET_BYTES, RewriteRequest
+from lakehouse.formats.parquet.rewriting.row_edits import MarkedRows
 from lakehouse.formats.parquet.rewriting.splicing import Piece, SplicedFile, read_footer
 from lakehouse.formats.parquet.rewriting.untouched_groups import (
     BATCH_ROWS,
@@ -21,7 +23,8 @@ from lakehouse.formats.parquet.rewriting.untouched_groups import (
     batch_rows,
     planned,
 )
-from lakehouse.formats.parquet.writer import WRITER, write_parquet, written
+from lakehouse.formats.parquet.row_positions import RowPositions
+from lakehouse.formats.parquet.writer import WRITER, ParquetFile, write_parquet, written
 from lakehouse.formats.schema import Column
 from lakehouse.objects.extents import Identity
 from lakehouse.objects.file_identity import file_identity
@@ -63,16 +66,37 @@ def removed(
     file: Path, rows: Sequence[int], into: Path, columns: tuple[Column, ...] | None = COLUMNS
 ) -> Path:
     """The one file that is left of `file` without these rows."""
-    into.mkdir()
-    positions = into / "removed"
-    positions.write_bytes(pa.array(rows, pa.int64()).buffers()[1].to_pybytes()[: 8 * len(rows)])
-    found = rewritten(RewriteRequest(str(file), identity(file), str(positions), columns, str(into)))
-    assert found.problem is None
-    (new,) = found.parquet_files(into)
+    (new,) = new_files(file, rows, into, columns)
     assert new.row_count == ROWS - len(rows)
     path = Path(str(new.content))
     assert new == written(path, new.row_count)
     return path
+
+
+def new_files(
+    file: Path,
+    rows: Sequence[int],
+    into: Path,
+    columns: tuple[Column, ...] | None = COLUMNS,
+    target_bytes: int = TARGET_BYTES,
+) -> list[ParquetFile]:
+    """The files that `file` becomes without these rows."""
+    into.mkdir()
+    positions = into / "removed"
+    positions.write_bytes(bits(rows))
+    request = RewriteRequest(
+        *(str(file), identity(file), str(positions), columns, str(into)), target_bytes=target_bytes
+    )
+    found = rewritten(request)
+    assert found.problem is None
+    return list(found.parquet_files(into))
+
+
+def bits(rows: Sequence[int]) -> bytes:
+    """These rows as a request has them."""
+    positions = RowPositions()
+    positions.add(pa.array(rows, pa.int64()))
+    return positions.bits
 
 
 def identity(path: Path) -> Identity:
@@ -148,11 +172,31 @@ def test_small_groups_do_not_become_many(ours: Path, tmp_path: Path) -> None:
     metadata = pq.read_metadata(removed(ours, list(range(110, 190)), tmp_path / "new"))
     sizes = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
     assert sizes == [100, 20, 100, 100, 100, 100, 100, 100, 100, 100, 50]
-    runs = planned(metadata, pa.array([0], pa.int64()), SMALL, may_copy=True)
+    runs = planned(metadata, MarkedRows(bits([0])), SMALL, may_copy=True)
     assert [(run.groups[0], len(run.groups), run.is_copied) for run in runs] == [
         (0, 2, False),
-        (2, 9, True),
+        *((number, 1, True) for number in range(2, 11)),
     ]
+
+
+@pytest.mark.parametrize("rows", [[0], list(range(0, ROWS, 50)), list(range(100, ROWS))])
+def test_a_large_file_becomes_several_of_about_the_same_size(
+    ours: Path, tmp_path: Path, rows: list[int]
+) -> None:
+    size_bytes = ours.stat().st_size - pq.read_metadata(ours).serialized_size
+    files = new_files(ours, rows, tmp_path / "new", target_bytes=size_bytes // 3)
+    paths = [Path(str(file.content)) for file in files]
+    assert [written(path, file.row_count) for path, file in zip(paths, files, strict=True)] == files
+    assert pa.concat_tables(map(pq.read_table, paths)).equals(without(rows))
+    if len(rows) < ROWS / 2:
+        ends = (0, 400, 800, ROWS)
+        counts = [
+            stop - start - len(set(range(start, stop)) & set(rows))
+            for start, stop in pairwise(ends)
+        ]
+        assert [file.row_count for file in files] == counts
+    else:
+        assert len(files) == 1
 
 
 def test_a_row_group_is_decoded_at_once_where_our_writer_bounds_it(ours: Path) -> None:
@@ -208,7 +252,7 @@ def test_columns_that_are_stored_in_another_way_are_refused(tmp_path: Path) -> N
 
 def _without_one(path: Path, at: int, into: Path) -> Path:
     into.mkdir()
-    (into / "removed").write_bytes(at.to_bytes(8, "little"))
+    (into / "removed").write_bytes(bits([at]))
     request = RewriteRequest(
         *(str(path), identity(path), str(into / "removed"), COLUMNS, str(into))
     )
@@ -226,7 +270,7 @@ def test_a_file_that_changed_since_it_was_verified_is_a_problem(ours: Path, tmp_
     body = ours.read_bytes()
     ours.unlink()
     ours.write_bytes(body)
-    (tmp_path / "removed").write_bytes((5).to_bytes(8, "little"))
+    (tmp_path / "removed").write_bytes(bits([5]))
     (tmp_path / "new").mkdir()
     request = RewriteRequest(
         *(str(ours), was, str(tmp_path / "removed"), COLUMNS, str(tmp_path / "new"))
@@ -237,8 +281,7 @@ def test_a_file_that_changed_since_it_was_verified_is_a_problem(ours: Path, tmp_
 def with_new_values(file: Path, rows: Sequence[int], values: pa.Table, into: Path) -> Path:
     """The one file that `file` becomes when these rows get new values."""
     into.mkdir()
-    body = pa.array(rows, pa.int64()).buffers()[1].to_pybytes()[: 8 * len(rows)]
-    (into / "rows").write_bytes(body)
+    (into / "rows").write_bytes(bits(rows))
     with (
         pa.OSFile(str(into / "values"), "wb") as sink,
         pa.ipc.new_stream(sink, values.schema) as out,

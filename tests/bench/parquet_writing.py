@@ -2,8 +2,8 @@
 
     python -m tests.bench.parquet_writing [--rows 500000] [--rounds 7]
 
-One writer on one thread; whole row groups dealt to two writers, a file each; pyarrow's dataset
-writer, which makes files in parallel.
+One writer on one thread; row groups encoded by two threads into one file; whole row groups dealt to two
+writers, a file each; pyarrow's dataset writer, which makes files in parallel.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from lakehouse.formats.ingest import ingest_file
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.options import Options
 from lakehouse.formats.parquet.column_encodings import encodings
+from lakehouse.formats.parquet.parallel_encoding import write_in_parallel
 from lakehouse.formats.reader import Parsed, ReadRequest
 from tests.bench.workers import write_workers
 
@@ -56,6 +57,12 @@ def one_thread(groups: list[pa.Table], into: Path) -> None:
     _write(groups, into / "one.parquet", encodings(groups[0]))
 
 
+def one_file_in_parallel(groups: list[pa.Table], into: Path) -> None:
+    """Row groups encoded by two threads, one file."""
+    with pa.OSFile(str(into / "parallel.parquet"), "wb") as sink:
+        write_in_parallel(sink, groups, encodings(groups[0]), THREADS, IngestLimits().file_bytes)
+
+
 def row_groups_dealt(groups: list[pa.Table], into: Path) -> None:
     """Every second row group on each of two writers; two files."""
     options = encodings(groups[0])
@@ -85,6 +92,7 @@ def dataset_writer(groups: list[pa.Table], into: Path) -> None:
 
 WAYS: tuple[Callable[[list[pa.Table], Path], None], ...] = (
     one_thread,
+    one_file_in_parallel,
     row_groups_dealt,
     dataset_writer,
 )

@@ -129,7 +129,9 @@ def _read_keeping(request: ReadRequest, kept: BudgetShare) -> Parsed:
             pool, output.rows, again, limits.threads, request.budget, _size_bytes
         )
         place = None if small else request.work_dir()
-        files = write_parquet(batches, output.schema, place, limits, request.on_progress)
+        files = write_parquet(
+            batches, output.schema, place, limits, request.on_progress, limits.threads
+        )
     return Parsed(
         columns=columns,
         fingerprint=fingerprint(columns),

@@ -22,6 +22,7 @@ from lakehouse.formats.limits import IngestLimits
 from lakehouse.formats.ordered_parallel import prefetch_one
 from lakehouse.formats.parquet.column_encodings import encodings
 from lakehouse.formats.parquet.field_ids import with_field_ids
+from lakehouse.formats.parquet.parallel_encoding import write_in_parallel
 from lakehouse.formats.schema import Column
 from lakehouse.formats.types.stored import arrow_type_of, convert
 
@@ -76,11 +77,13 @@ def write_parquet(
     work_dir: Path | None,
     limits: IngestLimits,
     on_progress: ProgressCallback = ignore_progress,
+    threads: int = 1,
 ) -> tuple[ParquetFile, ...]:
     """Write `rows` into `work_dir`: one file, or more beyond `file_bytes`; None: into memory.
 
-    Where it is written makes no difference to the bytes. No rows make one file without rows, so
-    that the schema can be read from it. `on_progress` gets the number of rows taken so far.
+    Where it is written, and by how many `threads`, makes no difference to the bytes. No rows make one
+    file without rows, so that the schema can be read from it. `on_progress` gets the number of rows
+    taken so far.
     """
     # One chunk a column: where pages end depends on the chunks that the writer is given.
     groups = map(_in_one_chunk, row_groups(_counted(rows, on_progress), limits))
@@ -90,7 +93,7 @@ def write_parquet(
     files: list[ParquetFile] = []
     for first in left:
         path = work_dir / f"part-{len(files) + 1:05}.parquet" if work_dir else None
-        files.append(_write_file(path, first, left, limits))
+        files.append(_write_file(path, first, left, limits, threads))
     return tuple(files)
 
 
@@ -237,7 +240,11 @@ def _nested(batch: pa.RecordBatch) -> Iterator[pa.Array]:
 
 
 def _write_file(
-    path: Path | None, first: pa.Table, left: Iterable[pa.Table], limits: IngestLimits
+    path: Path | None,
+    first: pa.Table,
+    left: Iterable[pa.Table],
+    limits: IngestLimits,
+    threads: int,
 ) -> ParquetFile:
     """Write `first` and as much of what is `left` as fits."""
     if path is None:
@@ -247,7 +254,13 @@ def _write_file(
         done = hashed(body)
         return ParquetFile(body, done.sha256, len(body), rows, done.block_hashes)
     with pa.OSFile(str(path), "wb") as sink:
-        rows = _write(sink, first, left, limits)
+        if threads > 1 and _is_large(first):
+            options = encodings(first)
+            rows = write_in_parallel(
+                sink, chain([first], left), options, threads, limits.file_bytes
+            )
+        else:
+            rows = _write(sink, first, left, limits)
     return written(path, rows)
 
 

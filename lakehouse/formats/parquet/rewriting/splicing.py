@@ -123,6 +123,13 @@ class SplicedFile:
                 (group,) = footer_of(new).groups
                 self._groups.append(_mixed(footer.groups[number], file, group, new, self._sink))
 
+    def add_all(self, file: BinaryIO) -> None:
+        """Copy all row groups of an opened file. Raises ValueError as `add` does."""
+        footer = footer_of(file)
+        if footer.schema != self._like.schema:
+            raise ValueError("the columns are stored in another way")
+        self._groups += [_copied(each, file, self._sink) for each in footer.groups]
+
     def _footer(self, piece: Piece, file: BinaryIO) -> Footer:
         """The footer of a file. That of the last file of which not all row groups were copied is kept."""
         path, footer = self._read
@@ -134,9 +141,9 @@ class SplicedFile:
                 self._read = (piece.path, footer)
         return footer
 
-    def finish(self) -> int:
-        """Write the footer; the number of rows."""
-        for place, group in enumerate(self._groups[: _MOST_ORDINAL + 1]):
+    def finish(self, *, ordinals: bool = True) -> int:
+        """Write the footer; the number of rows. `ordinals`: row groups have their number in it."""
+        for place, group in enumerate(self._groups[: _MOST_ORDINAL + 1] if ordinals else ()):
             group[_ORDINAL] = (I16, place)
         rows: int = sum(group[_GROUP_ROWS][1] for group in self._groups)
         type_, (elements, _) = self._like.struct[_GROUPS]

@@ -201,7 +201,7 @@ NOTES = """- The limit without group commit is the bare create: one file, fsync 
   its inlining of small rows was slower and is off. deltalake appends a table of one row to a table of
   1,000 commits, and syncs nothing. SlateDB puts 700 bytes with `flush_interval` {flush}; a key-value
   store without rules, receipts or a fold.
-- The HTTP clients share the cores with the server, and are Python too.
+- The HTTP clients share the cores with the server: one thread of Python with a socket for each client.
 - Opening counts `lake.json`, the checkpoint, its slot and the tail's first 404 as GETs; the LIST of
   slots is the look for a gap behind the head.
 - The two ends: with the making of the checkpoint left out it was 0.93, of the pack too 0.95. What is lost

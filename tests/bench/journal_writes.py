@@ -4,16 +4,14 @@ Each demands that the journal holds exactly what was acknowledged.
 """
 
 import asyncio
-import http.client
 import itertools
 import json
 import os
 import random
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from journal.bucket.opening import open_bucket
@@ -23,6 +21,7 @@ from lakehouse.commit.node import Node
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog.use_case import Catalog
 from lakehouse.service.index.entity_chains import EntityChains
+from tests.bench.keep_alive import exchange_all, post
 from tests.e2e.process import Lakehouse
 from tests.s3_server import free_ports
 
@@ -69,17 +68,17 @@ def over_http(directory: Path, seconds: float) -> tuple[float, float]:
         lakehouse.start()
         numbers, until_s = itertools.count(), time.perf_counter() + seconds
 
-        def register(_: int) -> int:
-            done = 0
-            connection = http.client.HTTPConnection("127.0.0.1", lakehouse.client.port)
-            with closing(connection):
-                while time.perf_counter() < until_s:
-                    _post(connection, next(numbers))
-                    done += 1
-            return done
+        count, port = 0, lakehouse.client.port
 
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            count = sum(pool.map(register, range(CLIENTS)))
+        def registers() -> Iterator[bytes]:
+            while time.perf_counter() < until_s:
+                yield _register(port, next(numbers))
+
+        def answered(_: bytes) -> None:
+            nonlocal count
+            count += 1
+
+        exchange_all(port, [registers() for _ in range(CLIENTS)], answered)
         head = lakehouse.client.get("/v1/journal/head")
         demand_equal(lakehouse.journal("verify")["seq"], count)
     finally:
@@ -113,10 +112,6 @@ async def _register_all(node: Node, at_once: int, goes_on: Callable[[], bool]) -
     return sum(await asyncio.gather(*(register() for _ in range(at_once))))
 
 
-def _post(connection: http.client.HTTPConnection, number: int) -> None:
+def _register(port: int, number: int) -> bytes:
     body = {"name": f"d{number}", "schema_fingerprint": "v1", "objects": [], "row_count": 0}
-    connection.request("POST", "/v1/catalog/register", json.dumps(body))
-    answer = connection.getresponse()
-    received = answer.read()
-    if answer.status != 200:
-        raise SystemExit(f"a registration got {answer.status}: {received[:500]!r}")
+    return post(port, "/v1/catalog/register", json.dumps(body).encode(), "application/json")

@@ -1,13 +1,9 @@
 """A thousand small files, each one durable commit: by 16 HTTP clients, and into a Delta table; and
 what it costs to read what they became."""
 
-import http.client
 import json
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -15,6 +11,7 @@ import deltalake
 import pyarrow.csv
 
 from tests.bench.ingest_ways import serving
+from tests.bench.keep_alive import exchange_all, post
 from tests.e2e.process import Client
 
 FILES, CLIENTS = 1_000, 16
@@ -38,18 +35,10 @@ def small_files(csv: Path, count: int, size_bytes: int = 2_000) -> list[bytes]:
 def lakehouse_commits(files: list[bytes], into: Path) -> float:
     """Files a second, each client appending to a dataset of its own over one connection."""
     with serving(into) as lakehouse:
-        port = lakehouse.client.port
-        shares = [files[client::CLIENTS] for client in range(CLIENTS)]
-        ready = threading.Barrier(CLIENTS + 1)
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            done = [
-                pool.submit(_append_all, port, f"d{number}", share, ready)
-                for number, share in enumerate(shares)
-            ]
-            ready.wait()
-            started_s = time.perf_counter()
-            rows = sum(each.result() for each in done)
-            seconds = time.perf_counter() - started_s
+        shares = {f"d{client}": files[client::CLIENTS] for client in range(CLIENTS)}
+        started_s = time.perf_counter()
+        rows = _append_all(lakehouse.client.port, shares)
+        seconds = time.perf_counter() - started_s
         every = " UNION ALL ".join(f"SELECT count(*) n FROM d{i}" for i in range(CLIENTS))
         [[held]] = lakehouse.client.sql(f"SELECT sum(n)::BIGINT FROM ({every})")["rows"]
     if held != rows or rows != sum(file.count(b"@example.com,") for file in files):
@@ -75,7 +64,7 @@ def seconds_of_reading(files: list[bytes], into: Path) -> tuple[float, float]:
     """
     header = files[0][: files[0].index(b"\n") + 1]
     with serving(into) as lakehouse:
-        _append_all(lakehouse.client.port, "many", files, threading.Barrier(1))
+        _append_all(lakehouse.client.port, {"many": files})
         rows = b"".join(file.removeprefix(header) for file in files)
         if lakehouse.client.ingest("name=one", header + rows).status != 200:
             raise SystemExit("all rows as one file were refused")
@@ -95,17 +84,19 @@ def _median_s(client: Client, query: str, name: str) -> float:
     return median(taken)
 
 
-def _append_all(port: int, name: str, files: list[bytes], ready: threading.Barrier) -> int:
-    rows, typed = 0, {"Content-Type": "text/csv"}
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
-        ready.wait()
-        for file in files:
-            connection.request("POST", f"/v1/ingest?name={name}&mode=append", file, typed)
-            answer = connection.getresponse()
-            receipt = json.loads(answer.read())
-            if answer.status != 200:
-                raise SystemExit(f"refused: {receipt}")
-            rows += receipt["rows_ingested"]
+def _append_all(port: int, shares: Mapping[str, Sequence[bytes]]) -> int:
+    """Append each dataset's files over a connection of its own; how many rows were acknowledged."""
+    rows = 0
+
+    def answered(receipt: bytes) -> None:
+        nonlocal rows
+        rows += json.loads(receipt)["rows_ingested"]
+
+    clients = [
+        (post(port, f"/v1/ingest?name={name}&mode=append", file, "text/csv") for file in files)
+        for name, files in shares.items()
+    ]
+    exchange_all(port, clients, answered)
     return rows
 
 

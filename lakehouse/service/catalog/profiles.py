@@ -48,7 +48,9 @@ class Profiles:
         """The command of a request. Raises RefusedError `invalid_name`, `invalid_request`."""
         check_name(name)
         if len({alias.lower() for alias in request.names}) < len(request.names):
-            raise RefusedError(Refused("invalid_request", "an alias is there twice, but for case"))
+            raise RefusedError(
+                Refused("invalid_request", "an alias is given twice (case does not matter)")
+            )
         if len(request.names) > MAX_NAMES:
             detail = f"{len(request.names):,} aliases; at most {MAX_NAMES:,} are allowed"
             raise RefusedError(Refused("invalid_request", detail))

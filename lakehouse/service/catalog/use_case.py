@@ -1,6 +1,7 @@
 """The catalog: register, show, list, drop and restore datasets, and the history of each."""
 
 import hashlib
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from journal.events import DatasetDropped
@@ -31,7 +32,7 @@ from lakehouse.service.access.visible import present_for, visible_event
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog.profiles import under
 from lakehouse.service.changes import NOTHING_SHA256, Settled, settle
-from lakehouse.service.index.entity_chains import EntityChains
+from lakehouse.service.index.entity_chains import EntityChains, Read
 from projections import catalog, history
 from projections.catalog import Dataset
 from projections.fold import State
@@ -151,17 +152,9 @@ class Catalog:
         Raises `dataset_not_found`.
         """
         seq, held = self._node.state.head.seq, permissions(self._node, caller)
-        rows = list[JournalEvent]()
         events = self._chains.oldest_first(self._entity(held, name), query.after)
-        async with aclosing(events) as found:
-            async for header, event in found:
-                shown = visible_event(event, held)
-                if shown is None:
-                    continue
-                if len(rows) == query.limit:
-                    return Versioned(EventPage(rows, rows[-1].seq), seq)
-                rows.append(presentation.journal_event(header, shown))
-        return Versioned(EventPage(rows, None), seq)
+        rows, has_more = await _first_visible(events, held, query.limit)
+        return Versioned(EventPage(rows, rows[-1].seq if has_more else None), seq)
 
     async def latest_history(
         self, caller: Caller, name: str, query: LatestHistoryQuery
@@ -171,17 +164,9 @@ class Catalog:
         Costs a read for each event of the page; the links from the last event on are followed once.
         """
         seq, held = self._node.state.head.seq, permissions(self._node, caller)
-        rows = list[JournalEvent]()
         events = self._chains.newest_first(self._entity(held, name), query.before)
-        async with aclosing(events) as found:
-            async for header, event in found:
-                shown = visible_event(event, held)
-                if shown is None:
-                    continue
-                if len(rows) == query.limit:
-                    return Versioned(LatestHistory(rows, has_older=True), seq)
-                rows.append(presentation.journal_event(header, shown))
-        return Versioned(LatestHistory(rows, has_older=False), seq)
+        rows, has_older = await _first_visible(events, held, query.limit)
+        return Versioned(LatestHistory(rows, has_older=has_older), seq)
 
     def _entity(self, held: Permissions, name: str) -> str:
         """The entity of a name that has events. Raises RefusedError `dataset_not_found`."""
@@ -190,6 +175,22 @@ class Catalog:
         if not held.sees(name) or self._chains.newest(entity) is None:
             raise RefusedError(Refused("dataset_not_found", f"there never was a dataset {name}"))
         return entity
+
+
+async def _first_visible(
+    events: AsyncGenerator[Read, None], held: Permissions, limit: int
+) -> tuple[list[JournalEvent], bool]:
+    """The first `limit` events that the caller may see, and whether more of these follow."""
+    rows = list[JournalEvent]()
+    async with aclosing(events) as found:
+        async for header, event in found:
+            shown = visible_event(event, held)
+            if shown is None:
+                continue
+            if len(rows) == limit:
+                return rows, True
+            rows.append(presentation.journal_event(header, shown))
+    return rows, False
 
 
 def _manifest(settled: Settled, name: str) -> Versioned[Manifest]:

@@ -16,6 +16,7 @@ from lakehouse.domain.commands import IngestDataset, Rewritten
 from lakehouse.formats.reader import Parsed, ReadRequest
 from lakehouse.query.engine import QueryEngine
 from lakehouse.query.wire.messages import RowSearch
+from lakehouse.service.access.permissions import permissions
 from lakehouse.service.caller import Caller
 from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.row_checks import RowChecks
@@ -43,7 +44,7 @@ class RowReplacement(msgspec.Struct, frozen=True):
         """What finds the rows of one dataset that a file replaces; its turn ends with the context."""
         # What was acknowledged before this request, by any process, is there to be found.
         await self.node.refresh()
-        finder = self.finder.for_caller(caller)
+        finder = self.finder.for_caller(caller, permissions(self.node, caller), name)
         async with AsyncExitStack() as stack:
             place = await stack.enter_async_context(rewrite_place(directory))
             rewrites = ObjectRewrites(

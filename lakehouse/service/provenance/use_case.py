@@ -50,7 +50,7 @@ class Provenance:
         dataset = snapshot.dataset_in(state, name)
         rows = all_rows(dataset)
         if query.where is not None:
-            finder = self._finder.for_caller(caller)
+            finder = self._finder.for_caller(caller, held, name)
             rows = await _matching(
                 finder, state, dataset, RowSearch(_WHERE.sub("", query.where, count=1), self._now())
             )

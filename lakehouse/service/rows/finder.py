@@ -4,6 +4,7 @@ The worker decodes the objects, which anyone may have uploaded; this process onl
 Arrow. Must never decide what becomes of the rows.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -17,12 +18,14 @@ import pyarrow.compute as pc
 
 from journal.events import Column, Object
 from journal.threads import in_thread
+from lakehouse.domain.access.rights import READ
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.parquet.row_positions import RowPositions
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.query.engine import Query, QueryEngine, Result
 from lakehouse.query.processes.object_channel import ObjectSource
 from lakehouse.query.wire.messages import KEYS, RowSearch
+from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.caller import Caller
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.rows.arrow_stream import T, read_in_thread
@@ -36,6 +39,7 @@ from projections.view_sql.datasets import View, quoted, stored_columns
 ARROW = "arrow"
 _OBJECT, _ROW, _MISFIT, _SHOWN = 0, 1, 2, 3
 """The places of the columns of what a search answers."""
+_OF_NO_VALUE = re.compile(r"(set [^\n]*: )?(Binder|Catalog|Parser) Error")
 _MANY = 1_000_000
 """After so many positions Arrow returns the memory that it keeps for later."""
 
@@ -70,8 +74,10 @@ class RowFinder:
         *,
         is_work: bool = False,
         principal: str = "",
+        shows_values: bool = True,
     ) -> None:
         self._principal = principal
+        self._shows_values = shows_values
         self._is_work = is_work
         """Whether a change needs the rows, so that the time limit of queries is not its own."""
         self._large = LargeObjects(objects, pool)
@@ -79,12 +85,16 @@ class RowFinder:
         self._engine = engine
         self._pool = pool
 
-    def for_caller(self, caller: Caller) -> "RowFinder":
-        """One whose queries count as the caller's."""
+    def for_caller(self, caller: Caller, held: Permissions, name: str) -> "RowFinder":
+        """One whose queries count as the caller's.
+
+        Its errors name no value of the dataset to a caller who may change it, but not read it.
+        """
         return RowFinder(
             *(self._objects, self._engine, self._pool),
             is_work=self._is_work,
             principal=caller.principal or "",
+            shows_values=held.may(READ, name),
         )
 
     async def find(
@@ -200,7 +210,23 @@ class RowFinder:
             async with self._engine.run(query, resolve, likely=views, objects=source) as result:
                 yield result
         except RefusedError as error:
-            raise RefusedError(objects.failure or error.refused) from error
+            refused = objects.failure or error.refused
+            raise RefusedError(
+                refused if self._shows_values else _without_values(refused)
+            ) from error
+
+
+def _without_values(refused: Refused) -> Refused:
+    """A failure without the value that it names; what does not bind or parse names none."""
+    if refused.code == "sql_error" and _OF_NO_VALUE.match(refused.detail) is None:
+        detail = (
+            "an expression failed on a value, which is not shown to who may not read the dataset"
+        )
+        return Refused("sql_error", detail)
+    if refused.code == "value_does_not_fit":
+        detail = "a new value does not fit; it is not shown to who may not read the dataset"
+        return Refused(refused.code, detail, refused.errors)
+    return refused
 
 
 def _created(path: Path) -> BinaryIO:

@@ -17,7 +17,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.query.wire.messages import RowSearch
-from lakehouse.service.access.permissions import require
+from lakehouse.service.access.permissions import permissions, require
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import foresee, settle
 from lakehouse.service.ingest.work_dir import work_dir
@@ -92,8 +92,10 @@ class Rows:
             work_dir(self._spool_dir, self._pool) as directory,
             rewrite_place(directory) as place,
         ):
+            held = permissions(self._node, caller)
+            finder = self._finder.for_caller(caller, held, command.name)
             rewrites = ObjectRewrites(
-                *(self._node, self._finder.for_caller(caller), self._limits, place),
+                *(self._node, finder, self._limits, place),
                 dry_run=dry_run,
             )
             job = RewriteJob(rewrites, search)

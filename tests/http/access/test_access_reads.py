@@ -26,6 +26,33 @@ def reader(lake: Lake) -> Client:
     return reader_of(lake)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("delete", {"where": "CAST(v AS INTEGER) = 1"}),
+        ("update", {"where": "true", "set": {"id": "CAST(v AS INTEGER)"}}),
+        ("update", {"where": "true", "set": {"id": "v"}}),
+    ],
+)
+def test_who_may_only_write_sees_no_value_in_an_error(
+    lake: Lake, path: str, body: dict[str, Any]
+) -> None:
+    assert lake.ingest("name=written", b"id,v\n1,s3cret\n").status == 200
+    writer = principal(lake, f"w_{path}", {"written": ["write"]})
+    both = principal(lake, f"rw_{path}", {"written": ["read", "write"]})
+    for dry_run in (True, False):
+        request = {"name": "written", "dry_run": dry_run} | body
+        hidden = writer.ask("POST", f"/v1/catalog/{path}", request)
+        shown = both.ask("POST", f"/v1/catalog/{path}", request)
+        assert (hidden.status, hidden.json["code"]) == (shown.status, shown.json["code"])
+        assert b"s3cret" in shown.body and b"s3cret" not in hidden.body
+    query = "name=written&mode=overwrite&where=v::INT%3D1"
+    over = writer.ask(
+        "POST", f"/v1/ingest?{query}", b"id,v\n1,a\n", (("Content-Type", "text/csv"),)
+    )
+    assert over.json["code"] == "sql_error" and b"s3cret" not in over.body
+
+
 def shape(answer: Answer, name: str) -> tuple[int, dict[str, Any]]:
     body = json.loads(answer.body.decode().replace(name, "N"))
     body.pop("request_id", None)

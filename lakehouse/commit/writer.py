@@ -63,6 +63,7 @@ class Writer:
             self.delegation = Delegation(
                 follower, clock, self._turns, network, self.name, self._enqueue, self._take_back
             )
+            self.delegation.member.leader_found = self._passed_all_on
         follower.watchers.append(self._note_slot)
         self._queue: deque[Pending] = deque()
         self._wake = asyncio.Event()
@@ -237,7 +238,7 @@ class Writer:
 
     def _passed_all_on(self) -> bool:
         """Hand waiting changes, none of them in doubt, to the leader; whether it accepted all."""
-        if (delegation := self.delegation) is None:
+        if (delegation := self.delegation) is None or self._clock_due():
             return False
         wanted = [each for each in self._take() if self._still_wanted(each)]
         self._queue.extend(each for each in wanted if not delegation.passed_on(each))

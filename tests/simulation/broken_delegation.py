@@ -76,7 +76,7 @@ def refused_changes_are_handed_over() -> Iterator[None]:
     """A change that was refused, and waits in the queue still, is handed to the leader."""
 
     def broken(self: Writer) -> bool:
-        if (delegation := self.delegation) is None:
+        if (delegation := self.delegation) is None or self._clock_due():
             return False
         waiting = self._take()
         self._queue.extend(each for each in waiting if not delegation.passed_on(each))

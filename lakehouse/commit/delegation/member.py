@@ -66,6 +66,8 @@ class Member:
         self._network = network
         self._hello = hello
         self._take_back = take_back
+        self.leader_found: Callable[[], object] = lambda: None
+        """Called when changes can be handed over to a leader that was not connected before."""
         self._refresh: Refresh | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._links: dict[str, _LeaderLink] = {}
@@ -258,6 +260,7 @@ class _LeaderLink:
         match message:
             case Hello():
                 self.greeted = True
+                self._member.leader_found()
             case Pushed():
                 self._member.pushed(message)
             case Declined():

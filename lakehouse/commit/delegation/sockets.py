@@ -75,6 +75,8 @@ class SocketNetwork:
             self._server.close()
         for link in [*self._links]:
             link.close()
+        # The loop closes their sockets in its next step.
+        await asyncio.sleep(0)
         if self._listening is not None:
             with contextlib.suppress(FileNotFoundError):
                 self._listening.unlink()

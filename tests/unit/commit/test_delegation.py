@@ -231,8 +231,13 @@ async def test_the_socket_of_a_killed_process_is_removed(sockets: Path) -> None:
 
 
 async def test_sockets_of_killed_processes_are_swept_at_a_start(sockets: Path) -> None:
-    live = SocketNetwork(sockets, "lake")
-    await live.listen("w-live", lambda link: Silent())
+    live, accepted = SocketNetwork(sockets, "lake"), asyncio.Event()
+
+    def accept(_: object) -> Silent:
+        accepted.set()
+        return Silent()
+
+    await live.listen("w-live", accept)
     before = time.time() - 61
     for name in ("dead", "young"):
         with socket.socket(socket.AF_UNIX) as left:
@@ -244,6 +249,8 @@ async def test_sockets_of_killed_processes_are_swept_at_a_start(sockets: Path) -
     await other.listen("w-new", lambda link: Silent())
     assert sorted(os.listdir(sockets)) == ["file", "lake-w-live", "other-w-new", "young"]
     assert await other.dial("w-new", lambda link: Silent())
+    # The sweep connected too.
+    await accepted.wait()
     await other.close()
     await live.close()
 

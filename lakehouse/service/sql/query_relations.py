@@ -153,9 +153,9 @@ class QueryRelations:
         return self._view(state, dataset)
 
     def _note(self, relation: RelationName, state: State) -> None:
-        """Record which version of a relation is read."""
+        """Record which version of a relation is read; what is read as of a moment stays, the present too."""
         name, held = relation.name, state.catalog
-        as_of = None if state is self._state else state.head.seq
+        as_of = None if relation.moment is None else state.head.seq
         if relation.system:
             read = Read(f"{SCHEMA}.{name}", state.head.seq, None, as_of)
         elif (dataset := held.datasets.get(name)) is not None:

@@ -46,10 +46,14 @@ class TestRefresh:
         then, name, other = done(lake.manifest(base))["seq"], fresh(), fresh()
         done(derive(lake, name, f"SELECT id FROM {base}", as_of=then))
         done(derive(lake, other, f"SELECT id FROM {base} AT (VERSION => {then})"))
+        at_head = fresh()
+        made = done(derive(lake, at_head, f"SELECT id FROM {base} AT (VERSION => {lake.head()})"))
+        assert made["reads"][0]["as_of"] == made["seq"] - 1
         done(lake.ingest(f"name={base}&mode=append", b"id,region,amount\n4,n,1\n"))
         with nothing_changes(lake):
             assert done(refresh(lake, name))["reused"]
             assert done(refresh(lake, other))["reused"]
+            assert done(refresh(lake, at_head))["reused"]
 
     def test_a_system_view_is_always_another_one(self, lake: Lake, fresh: Fresh) -> None:
         name = fresh()
@@ -95,6 +99,7 @@ class TestRefresh:
             assert f"{a} reads {b} reads {a}" in answer.json["detail"]
             refused(derive(lake, a, f"SELECT id FROM {a}"), 409, "derivation_cycle")
         done(derive(lake, a, f"SELECT id FROM {b}", as_of=done(lake.manifest(b))["seq"]))
+        done(derive(lake, a, f"SELECT id FROM {b} AT (VERSION => {lake.head()})"))
 
 
 class TestMeanwhile:

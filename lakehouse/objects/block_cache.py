@@ -11,6 +11,7 @@ Methods block; they may be called from several threads.
 
 import contextlib
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -51,10 +52,10 @@ class BlockCache:
         """The verified extent of a block; None when it is not cached, or its bytes are wrong."""
         path = self._path(blob, index)
         try:
-            with path.open("rb", buffering=0) as file:
+            with _opened(path) as file:
                 found = file_identity(file.fileno())
                 if not self._is_verified(path, found):
-                    body = file.read(BLOCK_BYTES + 1)
+                    body = file.read(BLOCK_BYTES + 1) or b""
                     changed = file_identity(file.fileno()) != found
                     if changed or hashlib.sha256(body).digest() != digest:
                         self._discard(path)
@@ -88,7 +89,7 @@ class BlockCache:
     def read(self, extent: Extent) -> bytes | None:
         """The bytes of an extent that this cache gave; None when its file has changed since."""
         try:
-            with Path(extent.path).open("rb", buffering=0) as file:
+            with _opened(extent.path) as file:
                 body = file.read(BLOCK_BYTES)
                 return body if file_identity(file.fileno()) == extent.identity else None
         except OSError:
@@ -191,6 +192,15 @@ def _places(directory: Path) -> list[_Place]:
                 size_bytes = sum(file.stat().st_size for file in _entries(path))
                 found.append(_Place(path, path.stat().st_mtime_ns, size_bytes))
     return found
+
+
+def _opened(path: Path | str) -> io.FileIO:
+    """The file, opened without waiting: what lies in its place may be a pipe. Raises OSError."""
+    return open(path, "rb", buffering=0, opener=_open)
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 
 def _entries(directory: Path) -> list[Path]:

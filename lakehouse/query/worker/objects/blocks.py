@@ -39,6 +39,8 @@ directory was replaced by one that the kernel does not let this process read."""
 REPORT_S = 60.0
 """How often the use of a blob is reported again."""
 REPORTED_AT_ONCE = 1_000
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Without waiting: what lies in the place of a file may be a pipe."""
 _WINDOW_BYTES = WINDOW_BLOCKS * BLOCK_BYTES
 
 
@@ -216,13 +218,15 @@ def _part(extent: Extent, at: int, stop: int) -> bytes | None:
     """Bytes of an extent from `at`, at most to `stop`; None when its file has changed."""
     size_bytes = min(stop, extent.stop) - at
     try:
-        descriptor = os.open(extent.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(extent.path, _READ)
     except OSError:
         return None
     try:
         body = os.pread(descriptor, size_bytes, at - extent.shift)
         # After the read: what was written before it has changed the identity.
         same = file_identity(descriptor) == extent.identity
+    except OSError:  # a disk that fails, or what is no file
+        return None
     finally:
         os.close(descriptor)
     return body if same and len(body) == size_bytes else None

@@ -109,6 +109,10 @@ class KeyIndex:
             yield self._keys[at]
             at += 1
 
+    def has(self, key: str) -> bool:
+        """Whether the key names a version."""
+        return inventory.current(self._inventory, key) is not None
+
     def folder(self, prefix: str, skip: int, limit: int) -> tuple[list[Entry], int]:
         """A part of what is directly below a prefix, and how many entries there are.
 
@@ -141,7 +145,7 @@ class KeyIndex:
         if not exact:
             return [self._entry(prefix, name) for name in self.names(prefix, beginning)]
         path = prefix + beginning
-        known = path in self._folders if path.endswith("/") else self._has(path)
+        known = path in self._folders if path.endswith("/") else self.has(path)
         return [self._entry(prefix, beginning)] if known else []
 
     def _entry(self, prefix: str, name: str) -> Entry:
@@ -153,9 +157,6 @@ class KeyIndex:
         if totals.newest is None:
             totals.newest = max(map(self._version, self.keys(path)), key=lambda each: each.seq)
         return Entry(name, totals.objects, totals.size_bytes, totals.newest)
-
-    def _has(self, key: str) -> bool:
-        return inventory.current(self._inventory, key) is not None
 
     def _version(self, key: str) -> Stored:
         return self._inventory.blobs[self._inventory.keys[key]]

@@ -1,6 +1,6 @@
 """Storage: objects under keys that users choose; each change of bytes is a new version."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -37,7 +37,7 @@ from lakehouse.service.objects import VerifiedObjects
 from projections import inventory
 from projections.fold import State
 from projections.inventory import Stored
-from projections.key_index import Entry
+from projections.key_index import Entry, KeyIndex
 
 PARQUET = "application/vnd.apache.parquet"
 
@@ -164,8 +164,7 @@ class Storage:
         """
         state = await snapshot.state_as_of(self._node, query.as_of)
         held = permissions(self._node, caller)
-        is_now = state is self._node.state
-        index = self._present.index() if is_now else self._present.past(state)
+        index = self._index(state)
         if held.unrestricted:
             found, total = index.folder(query.prefix, query.skip, query.limit)
         else:
@@ -205,22 +204,31 @@ class Storage:
         return Versioned(KeyVersions(rows), state.head.seq)
 
     async def list(self, caller: Caller, query: ListObjectsQuery) -> Versioned[ObjectPage]:
-        """A page of objects in byte order of their keys."""
-        state = await state_for(self._node, caller, query.as_of)
-        found = self._in_order(state, query)
+        """A page of objects in byte order of their keys.
+
+        Costs the page; with some rights only, also the datasets that the caller may read. The first page of a
+        past moment costs the number of all keys.
+        """
+        state = await snapshot.state_as_of(self._node, query.as_of)
+        keys = self._keys(caller, state, query.prefix, query.after)
+        versions = (inventory.current(state.inventory, key) for key in keys)
+        known = (each for each in versions if each is not None)
+        found = [*islice(known, query.limit + 1)]
         page = found[: query.limit]
         more = page[-1].key if len(found) > query.limit else None
         rows = [presentation.listed(version) for version in page]
         return Versioned(ObjectPage(rows, more), state.head.seq)
 
-    def _in_order(self, state: State, query: ListObjectsQuery) -> Sequence[Stored]:
-        """The versions of the page and the next one. Of the past it costs the number of all keys."""
-        if state.head.seq != self._node.state.head.seq:
-            return inventory.in_key_order(state.inventory, query.prefix, query.after)
-        keys = self._present.index().keys(query.prefix, query.after)
-        # The index has every key; the state has those that the caller may read.
-        versions = (inventory.current(state.inventory, key) for key in keys)
-        return [*islice((each for each in versions if each is not None), query.limit + 1)]
+    def _keys(self, caller: Caller, state: State, prefix: str, after: str) -> Iterator[str]:
+        """The keys that the caller may read, in order."""
+        held, index = permissions(self._node, caller), self._index(state)
+        if held.unrestricted:
+            return index.keys(prefix, after)
+        own = _own_keys(visible(state, held), prefix)
+        return granted_keys.keys(index, held.key_patterns(READ), own, prefix, after)
+
+    def _index(self, state: State) -> KeyIndex:
+        return self._present.index() if state is self._node.state else self._present.past(state)
 
 
 def takes_changes(key: str) -> bool:

@@ -37,6 +37,12 @@ def key_patterns(principal: Principal | None, grants: Iterable[Grant], right: st
     ]
 
 
+def exact_names(grants: Iterable[Grant], right: str) -> list[str] | None:
+    """The names, in lower case, on which grants give this right; None if one is on a beginning of names."""
+    found = [each.on for each in grants if right in each.can and not each.on.startswith(STORAGE)]
+    return None if any(each.endswith("*") for each in found) else sorted({*map(str.lower, found)})
+
+
 def matches(pattern: str, subject: str) -> bool:
     """Whether a pattern covers a subject. Names are compared without regard to case, keys are not."""
     if pattern.startswith(STORAGE) != subject.startswith(STORAGE):

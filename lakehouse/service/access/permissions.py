@@ -54,6 +54,11 @@ class Permissions(msgspec.Struct, frozen=True):
         """The keys, or beginnings of keys and `*`, on which grants give the right."""
         return rights.key_patterns(self.principal, self.grants, right)
 
+    def readable_names(self) -> list[str] | None:
+        """All names, in lower case, that `sees` can be true for; None if they cannot be listed."""
+        is_admin = self.unrestricted or (self.principal is not None and self.principal.admin)
+        return None if is_admin else rights.exact_names(self.grants, READ)
+
     def sees(self, name: str) -> bool:
         """Whether the caller may read the dataset or view that has this name.
 

@@ -4,7 +4,7 @@ Reads are answered from what these functions return, so that no use case judges 
 change a value: what is shown is as in the state.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar, cast
 
 import msgspec
@@ -40,7 +40,10 @@ _DATASET = "dataset:"
 
 
 class VisibleMap(Mapping[str, V], Generic[V]):
-    """The pairs of a map whose keys are seen, found when they are asked for."""
+    """The pairs of a map whose keys are seen, found when they are asked for.
+
+    `among`: all keys that can be seen, if they are known: then only they are visited.
+    """
 
     def __init__(
         self,
@@ -48,7 +51,9 @@ class VisibleMap(Mapping[str, V], Generic[V]):
         sees: Callable[[str, V], bool],
         shown: Callable[[V], V] = lambda value: value,
         aliases: Mapping[str, V] | None = None,
+        among: Sequence[str] | None = None,
     ) -> None:
+        self._among = among
         self._aliases = aliases or {}
         self._of = of
         self._sees = sees
@@ -64,12 +69,17 @@ class VisibleMap(Mapping[str, V], Generic[V]):
 
     def __iter__(self) -> Iterator[str]:
         yield from self._aliases
-        for key, value in self._of.items():
+        for key, value in self._candidates():
             if key not in self._aliases and self._sees(key, value):
                 yield key
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def _candidates(self) -> Iterable[tuple[str, V]]:
+        if self._among is None:
+            return self._of.items()
+        return ((key, self._of[key]) for key in self._among if key in self._of)
 
 
 async def state_for(node: Node, caller: Caller, as_of: str | int | None) -> State:
@@ -200,7 +210,8 @@ def _named(of: Map[str, N], held: Permissions, shown: Callable[[N], N]) -> Map[s
         if alias.as_of is None and held.shows(alias.alias, alias.to)
         if (target := of.get(alias.to.lower())) is not None
     }
-    return _map(VisibleMap(of, lambda name, _: held.sees(name), shown, aliases))
+    among = held.readable_names()
+    return _map(VisibleMap(of, lambda name, _: held.sees(name), shown, aliases, among))
 
 
 def lens(held: Permissions) -> Lens:

@@ -1,10 +1,12 @@
-"""A folder of storage as a caller with some rights sees it, found in the index of all keys.
+"""Storage as a caller with some rights sees it, found in the index of all keys: a folder, or keys in order.
 
-Costs the entries that grants name in the folder, and the keys that are the caller's without a grant on keys;
-not what others may read. Must never decide what a grant is: it is given patterns. Pure.
+Costs the entries or keys that grants name, and the keys that are the caller's without a grant on keys; not
+what others may read. Must never decide what a grant is: it is given patterns. Pure.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 from projections.key_index import Entry, KeyIndex
 
@@ -35,6 +37,31 @@ def folder(
     names = sorted([*whole, *(name for name, found in pieces.items() if found)])
     shown = names[skip : skip + limit]
     return [_entry(index, prefix, name, pieces.get(name)) for name in shown], len(names)
+
+
+def keys(
+    index: KeyIndex, patterns: Collection[str], own: Collection[str], prefix: str, after: str
+) -> Iterator[str]:
+    """The keys with `prefix` that sort after `after`, in order; `patterns` and `own` as in `folder`.
+
+    Costs the keys that are taken, and all of `patterns` and `own`.
+    """
+    beginnings = _widest([each[:-1] for each in patterns if each.endswith("*")])
+    covered = chain.from_iterable(
+        index.keys(max(prefix, each), after)
+        for each in beginnings
+        if prefix.startswith(each) or each.startswith(prefix)
+    )
+    single = {each for each in patterns if not each.endswith("*")} | set(own)
+    others = sorted(
+        key
+        for key in single
+        if key > after
+        and key.startswith(prefix)
+        and not key.startswith(tuple(beginnings))
+        and index.has(key)
+    )
+    return heapq.merge(covered, others)
 
 
 def _ranges(

@@ -1,6 +1,8 @@
-"""A folder as a caller with some rights sees it: the same as an index of nothing but what it may read."""
+"""Storage as a caller with some rights sees it: the same as an index of nothing but what it may read."""
 
 import random
+from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 import pytest
@@ -51,6 +53,9 @@ def test_it_is_what_the_caller_may_read(seed: int) -> None:
                 expected = reduced.folder(prefix, skip, limit)
                 found = granted_keys.folder(index, patterns, own, (prefix, skip, limit))
                 assert found == expected, (prefix, patterns, own)
+            for after in ("", "a", "b/a", some_key(chance)):
+                listed = granted_keys.keys(index, patterns, own, prefix, after)
+                assert [*listed] == [*reduced.keys(prefix, after)], (prefix, after, patterns, own)
 
 
 def test_what_nobody_granted_is_not_visited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,3 +74,19 @@ def test_what_nobody_granted_is_not_visited(monkeypatch: pytest.MonkeyPatch) -> 
     visited.clear()
     assert granted_keys.folder(index, ["b/*"], set(), ("b/", 0, 10))[1] == 200
     assert len(visited) == 10
+
+
+def test_a_page_of_keys_visits_no_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = KeyIndex(of({f"{folder}/{name}" for folder in "abc" for name in range(200)}))
+    visited = list[str]()
+    keys = KeyIndex.keys
+
+    def counting(self: KeyIndex, prefix: str, after: str = "") -> Iterator[str]:
+        for key in keys(self, prefix, after):
+            visited.append(key)
+            yield key
+
+    monkeypatch.setattr(KeyIndex, "keys", counting)
+    found = granted_keys.keys(index, ["b/*", "c/1"], set(), "", "b/5")
+    assert [*islice(found, 3)] == ["b/50", "b/51", "b/52"]
+    assert visited == ["b/50", "b/51", "b/52"]

@@ -15,8 +15,8 @@ TOKEN = "$LAKEHOUSE_TOKEN"  # noqa: S105  # the name of a variable
 class Equivalent(msgspec.Struct, frozen=True, kw_only=True):
     """The request of the API that returns what a page shows, and the same in Python.
 
-    `python` is an expression over `lake`, a connection; empty where the client has none. Null
-    parameters are left out.
+    `python` is a statement over `lake`, a connection; empty where the client has none: then the script sends
+    the request with the standard library. Null parameters are left out.
     """
 
     path: str
@@ -24,6 +24,8 @@ class Equivalent(msgspec.Struct, frozen=True, kw_only=True):
     query: dict[str, Any] = {}
     method: str = "GET"
     body: dict[str, Any] | None = None
+    profile: str | None = None
+    """The profile that the connection of `python` has."""
 
     @property
     def target(self) -> str:
@@ -49,9 +51,30 @@ class Equivalent(msgspec.Struct, frozen=True, kw_only=True):
 
     def script(self, origin: str, *, needs_token: bool) -> str:
         """A script in Python."""
+        if not self.python:
+            return self._plain_script(origin, needs_token=needs_token)
         token = ', token=os.environ["LAKEHOUSE_TOKEN"]' if needs_token else ""
+        profile = f", profile={self.profile!r}" if self.profile else ""
         imports = "import os\n\nimport lakehouse" if needs_token else "import lakehouse"
-        return f"{imports}\n\nlake = lakehouse.connect({origin!r}{token})\n{self.python}\n"
+        connected = f"lake = lakehouse.connect({origin!r}{token}{profile})"
+        return f"{imports}\n\n{connected}\n{self.python}\n"
+
+    def _plain_script(self, origin: str, *, needs_token: bool) -> str:
+        """The request by the standard library; the answer is JSON."""
+        modules = ["import json", *(["import os"] if needs_token else []), "import urllib.request"]
+        given = [repr(f"{origin}{self.target}")]
+        if self.method != "GET":
+            given.append(f"method={self.method!r}")
+        if self.body is not None:
+            given.append(f"data=json.dumps({self.body!r}).encode()")
+        lines = [*modules, "", f"request = urllib.request.Request({', '.join(given)})"]
+        if self.body is not None:
+            lines.append('request.add_header("Content-Type", "application/json")')
+        if needs_token:
+            bearer = '"Bearer " + os.environ["LAKEHOUSE_TOKEN"]'
+            lines.append(f'request.add_header("Authorization", {bearer})')
+        lines += ["with urllib.request.urlopen(request) as answer:", "    print(json.load(answer))"]
+        return "\n".join([*lines, ""])
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

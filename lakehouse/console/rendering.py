@@ -5,6 +5,7 @@ never mark text of the lake as safe.
 """
 
 import functools
+import re
 import secrets
 from typing import Any
 
@@ -29,6 +30,8 @@ from lakehouse.console.visit import (
 )
 from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import CODES, Refused
+
+_BREAKS = re.compile("(?<=[_./-])(?=[^_./*-])")
 
 
 def render(page: Page, visit: Visit) -> str:
@@ -74,6 +77,7 @@ def _environment() -> Environment:
         "size": formatting.size,
         "moment": formatting.moment,
         "exact": _exact,
+        "name": _name,
     }
     made.globals |= {
         "ROOT": ROOT,
@@ -101,6 +105,11 @@ def _shown(value: Any) -> Any:
     if value is None:
         return ""
     return formatting.visible(value) if type(value) is str else value
+
+
+def _name(text: str) -> Markup:
+    """A name or key that is broken after `_`, `.`, `-` and `/` rather than elsewhere."""
+    return Markup("<wbr>").join(_BREAKS.split(formatting.visible(text)))
 
 
 def _exact(text: str) -> Markup:

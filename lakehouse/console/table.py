@@ -10,6 +10,7 @@ from lakehouse.console.pages import (
     changes,
     datasets,
     journal,
+    masks,
     signing,
     sql,
     storage,
@@ -74,7 +75,7 @@ CONSOLE_PAGES = (
         handler=datasets.show,
         summary="Search and list datasets",
         label="Datasets",
-        below=(f"{ROOT}/dataset/", f"{ROOT}/view"),
+        below=(f"{ROOT}/dataset/", f"{ROOT}/view", masks.MASK, changes.RESTORE),
     ),
     ConsolePage(
         path=f"{ROOT}/sql", handler=sql.show, summary="Write and run a statement", label="SQL"
@@ -102,7 +103,7 @@ CONSOLE_PAGES = (
         handler=journal.show,
         summary="List events, newest first",
         label="Journal",
-        below=(journal.EVENT,),
+        below=(journal.EVENT, changes.UNDO),
     ),
     ConsolePage(path=f"{journal.EVENT}{{seq}}", handler=journal.event, summary="Show an event"),
     ConsolePage(
@@ -122,6 +123,8 @@ CONSOLE_PAGES = (
     ),
     ConsolePage(path=views.RENAME, method="POST", handler=views.rename, summary="Rename a view"),
     ConsolePage(path=views.DROP, method="POST", handler=views.drop, summary="Drop a view"),
+    ConsolePage(path=masks.MASK, handler=masks.show, summary="Choose the masks of a view"),
+    ConsolePage(path=masks.MASK, method="POST", handler=masks.put, summary="Save a masked view"),
     ConsolePage(path=changes.UNDO, handler=changes.preview_undo, summary="Preview an undo"),
     ConsolePage(path=changes.UNDO, method="POST", handler=changes.undo, summary="Undo a change"),
     ConsolePage(path=changes.RESTORE, handler=changes.preview_restore, summary="Preview a restore"),
@@ -181,6 +184,8 @@ CONSOLE_PAGES = (
             ("ungrant", access.drop_grant, "Remove a grant"),
             ("issue", access.issue, "Issue a token"),
             ("revoke", access.revoke, "Revoke a token"),
+            ("profile", masks.put_profile, "Make or replace a profile"),
+            ("profile-drop", masks.drop_profile, "Drop a profile"),
         )
     ),
     ConsolePage(

@@ -12,6 +12,7 @@ import msgspec
 
 from lakehouse.api.audit.entries import AuditRead
 from lakehouse.console.sessions import Session, Sessions
+from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.caller import Caller
@@ -67,6 +68,11 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     def may_write(self, name: str) -> bool:
         """Whether the caller may change the dataset that has this name."""
         return self.held.may_change("write", name)
+
+    @property
+    def may_define(self) -> bool:
+        """Whether there is a name that the caller may give a view."""
+        return self.held.unrestricted or any(MANAGE in grant.can for grant in self.held.grants)
 
     def parameter(self, name: str, default: str = "") -> str:
         """A parameter of the query string."""

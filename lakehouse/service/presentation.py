@@ -13,6 +13,8 @@ from journal.events import (
     DatasetRewritten,
     Event,
     Object,
+    ObjectForgotten,
+    ObjectStored,
     Renamed,
     Rounded,
     Source,
@@ -50,6 +52,15 @@ from projections.fold import State
 from projections.inventory import Inventory, Stored
 
 EMPTY_HEAD = JournalHead(0, 0, None, None)
+
+
+_OF_KEYS = (ObjectStored.TYPE, ObjectForgotten.TYPE)
+
+
+class _Keyed(msgspec.Struct, frozen=True):
+    """What is read of the data of an event about a key."""
+
+    key: str
 
 
 def stored(version: Stored) -> StoredObject:
@@ -268,7 +279,18 @@ def journal_event(header: Header, event: Event) -> JournalEvent:
 def event_glance(header: Header, event: Event | Envelope) -> EventGlance:
     """An event without its data, with the time of its slot."""
     about = [each.entity for each in event.about]
+    if event.type in _OF_KEYS:
+        about.append(f"object:{_key_of(event)}")
     return EventGlance(event.seq, header.at, event.type, event.actor, event.reason, about)
+
+
+def _key_of(event: Event | Envelope) -> str:
+    """The key of storage that an event is about, if its type is one of `_OF_KEYS`."""
+    if isinstance(event, Envelope):
+        return msgspec.json.decode(event.data, type=_Keyed).key
+    if not isinstance(event.data, ObjectStored | ObjectForgotten):
+        raise TypeError(f"an event {event.type} has no key")
+    return event.data.key
 
 
 def journal_head(head: Head) -> JournalHead:

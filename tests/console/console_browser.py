@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route
 
 CHROMIUM = "/usr/bin/chromium"
 AXE = (Path(__file__).parent / "axe/axe.min.js").read_text()
-WIDE, MEDIUM, NARROW = 1280, 800, 360
-"""Widths of a window in CSS pixels."""
+WIDE, MEDIUM, ZOOMED, NARROW = 1280, 800, 640, 360
+"""Widths of a window in CSS pixels; ZOOMED: of one that is WIDE, at 200 %."""
 SLOWEST_S = 90
 """How long a page may take on a busy machine."""
 _VIOLATIONS = """
@@ -24,6 +24,8 @@ document.addEventListener("securitypolicyviolation", (event) => {
 });
 """
 _ALL_RULES = "() => axe.run(document, {resultTypes: ['violations']})"
+_OVERLAPS = (Path(__file__).parent / "overlaps.js").read_text()
+"""The texts and fields that lie on each other, as far as they are seen."""
 _COLOURS = "() => axe.run(document, {resultTypes: ['violations'], runOnly: ['color-contrast']})"
 """What another colour scheme can break."""
 
@@ -79,6 +81,11 @@ class Visitor:
         """Fails if the page is wider than its window."""
         wide = self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{wide} px wider than the window"
+
+    def check_nothing_overlaps(self) -> None:
+        """Fails if a text or a field lies on another one."""
+        found = self.page.evaluate(_OVERLAPS)
+        assert found == [], found
 
     def _message(self, message: Any) -> None:
         # A page that is a refusal has its status, which Chromium reports as an error.

@@ -34,6 +34,8 @@ PAGES = {
     "views-none": Shown("/console/views?as_of=1", "Views"),
     "view": Shown("/console/view/dear", "dear"),
     "view-masked": Shown("/console/view/masked", "masked"),
+    "mask": Shown("/console/mask?view=masked", "Masked view"),
+    "mask-none": Shown("/console/mask", "Masked view"),
     "columns": Shown("/console/dataset/sales?profile=true", "sales"),
     "columns-then": Shown("/console/dataset/sales?as_of=1", "sales"),
     "rows": Shown("/console/dataset/sales?tab=rows", "sales"),

@@ -37,7 +37,7 @@ def test_an_admin_makes_a_principal_grants_and_issues_a_token_once(
         page = visitor.page
         page.get_by_role("link", name="Access").click()
         visitor.check_accessible()
-        page.get_by_label("Name").fill("bo")
+        page.get_by_label("Name", exact=True).fill("bo")
         page.get_by_role("button", name="Create").click()
         page.wait_for_url("**/console/principal/bo")
         page.get_by_label("On", exact=True).fill("sales")

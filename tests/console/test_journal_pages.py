@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from urllib.parse import quote_plus
 
 from console_browser import Visitor
+from console_client import Browsing
 from console_pages import HOSTILE
 from lake_server import Lake
 from playwright.sync_api import expect
@@ -70,3 +72,15 @@ def test_what_is_no_event_is_not_found(visit: Visit) -> None:
     with visit() as visitor:
         for text in ("0", "99999999", "x", "1e3"):
             assert visitor.open(f"/console/event/{text}") == 404
+
+
+def test_events_lead_to_the_view_and_the_key_that_they_are_about(lake: Lake) -> None:
+    browsing = Browsing(lake.port)
+    assert b'href="/console/dataset/dear"' in browsing.get("/console/journal?type=view_put").body
+    led = browsing.get("/console/dataset/dear")
+    assert (led.status, led.headers["Location"]) == (303, "/console/view/dear")
+    stored = browsing.get("/console/journal?type=object_stored").body.decode()
+    key = quote_plus("raw/2026/notes.txt")
+    assert f'href="/console/storage/object?key={key}">raw/2026/notes.txt</a>' in stored.replace(
+        "<wbr>", ""
+    )

@@ -28,7 +28,7 @@ class EventGlance(msgspec.Struct, frozen=True):
     actor: str
     reason: str | None
     about: list[str]
-    """What it is about: `dataset:<name in lower case>` and the like."""
+    """What it is about: `dataset:<name in lower case>`, `object:<key>` and the like."""
 
 
 class LatestEvents(msgspec.Struct, frozen=True):

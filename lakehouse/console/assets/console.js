@@ -7,6 +7,14 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
 
+// A form that was sent is busy until the next page is there.
+document.addEventListener("submit", (event) => {
+  if (!event.defaultPrevented) event.submitter?.setAttribute("aria-busy", "true");
+});
+addEventListener("pageshow", () => {
+  for (const each of document.querySelectorAll("button[aria-busy]")) each.removeAttribute("aria-busy");
+});
+
 // A menu closes when the focus leaves it, or Escape is pressed.
 for (const menu of document.querySelectorAll("details.menu")) {
   menu.addEventListener("focusout", (event) => {

@@ -88,7 +88,7 @@ function scalesOf(data, kind, area) {
   let [low, high] = extent(data.series);
   if (kind === "bar" || kind === "area") [low, high] = [Math.min(0, low), Math.max(0, high)];
   const y = numberScale(low, high, area.bottom, area.top, 5, true);
-  const marks = Math.max(2, Math.floor((area.right - area.left) / 90));
+  const marks = Math.max(2, Math.floor((area.right - area.left) / 64));
   const [first, last] = extent([data.xs]);
   if (data.isCategory) return { y, x: categories(data, area) };
   const scale = data.isMoments ? momentScale : numberScale;
@@ -97,8 +97,8 @@ function scalesOf(data, kind, area) {
 
 function categories({ labels }, area) {
   const step = (area.right - area.left) / labels.length;
-  const every = Math.ceil(labels.length / Math.max(1, Math.floor((area.right - area.left) / 84)));
-  const letters = Math.max(8, Math.floor((step * every) / 7) - 1);
+  const every = Math.ceil(labels.length / Math.max(1, Math.floor((area.right - area.left) / 96)));
+  const letters = Math.max(8, Math.floor((step * every) / 8) - 1);
   const ticks = labels.map((label, value) => ({ value, label: inLine(label, letters) })).filter(({ value }) => value % every === 0);
   return { ticks, step, place: (value) => area.left + (value + 0.5) * step };
 }

@@ -86,7 +86,7 @@ export class Grid {
     this.#host.append(probe);
     this.#characterPx = probe.getBoundingClientRect().width / 50 || 8;
     probe.remove();
-    const longest = this.#rows.columns.map(({ name, type }) => Math.max(name.length, type.length * 0.8));
+    const longest = this.#rows.columns.map(({ name, type }) => Math.max(name.length, type.length));
     for (const row of sample.filter((row) => row >= 0 && row < this.#rows.rowCount)) {
       this.#rows.row(row).forEach((cell, column) => {
         longest[column] = Math.max(longest[column], cell === null ? 4 : cell.length);

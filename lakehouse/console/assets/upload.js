@@ -38,11 +38,22 @@
     return made;
   }
 
+  function capital(text) {
+    return text.slice(0, 1).toUpperCase() + text.slice(1);
+  }
+
+  // A hint of the API names parameters; this page has fields for them.
+  function inFieldNames(hint) {
+    return hint
+      .replace("on_error=quarantine", "“Bad rows: quarantine the rows”; for other encodings than UTF-8 see the format options")
+      .replace("missing=null, schema_change=widen or schema_change=replace", "“Schema differs: widen the schema” or “replace the schema”");
+  }
+
   // What an answer of the API says is wrong; text only.
   function explanation(refused) {
     const problem = session.explained(refused);
     const box = document.createDocumentFragment();
-    box.append(element("strong", `${problem.title ?? "It failed"}. `), problem.detail ?? "");
+    box.append(element("strong", `${problem.title ?? "It failed"}. `), capital(problem.detail ?? ""));
     const rows = problem.errors ?? [];
     const repeats = rows.length === 1 && rows[0].reason && problem.detail?.endsWith(rows[0].reason);
     if (rows.length && !repeats) {
@@ -53,7 +64,7 @@
       if (rows.length > 20) list.append(element("li", `and ${rows.length - 20} more`));
       box.append(list);
     }
-    if (problem.hint) box.append(element("p", problem.hint));
+    if (problem.hint) box.append(element("p", inFieldNames(problem.hint)));
     if (session.hasEnded(refused)) box.append(session.link());
     return box;
   }

@@ -17,6 +17,7 @@ from lakehouse.api.access import (
 from lakehouse.api.audit.entries import AuditPage, ListAuditQuery
 from lakehouse.api.catalog.definitions import ViewQuery
 from lakehouse.console.page import Equivalent, Page, Redirect
+from lakehouse.console.pages.masks import DROP_PROFILE, MASK, PROFILE
 from lakehouse.console.visit import ROOT, Visit, principal_path
 from lakehouse.domain.access.rights import RIGHTS
 from lakehouse.domain.errors import Refused, RefusedError
@@ -36,6 +37,7 @@ async def show(service: Service, visit: Visit) -> Page:
         values["profiles"] = (await service.profiles.list(visit.caller)).body.profiles
         views = (await service.views.list(visit.caller, ViewQuery())).body.views
         values["views"] = [each for each in views if each.safe is not None]
+    values |= {"mask_path": MASK, "profile_path": PROFILE, "drop_profile_path": DROP_PROFILE}
     values["tokens"] = _of(
         me.principal, (await service.access.tokens.list(visit.caller)).body.tokens
     )

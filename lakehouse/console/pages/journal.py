@@ -5,10 +5,13 @@ import msgspec
 from journal.events import TYPES
 from lakehouse.api.console.journal import LatestEventsQuery
 from lakehouse.console.page import Equivalent, Page
+from lakehouse.console.pages.storage import OBJECT
+from lakehouse.console.pages.upkeep import CHECK_PATH
 from lakehouse.console.visit import ROOT, Visit
 from lakehouse.domain.access.rights import WRITE
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.service import Service
+from lakehouse.service.upkeep.use_case import VERIFY
 
 JOURNAL, EVENT = f"{ROOT}/journal", f"{ROOT}/event/"
 SPAN, FILTERED_SPAN = 50, 1_000
@@ -43,6 +46,8 @@ async def show(service: Service, visit: Visit) -> Page:
             "types": EVENT_TYPES,
             "live": live,
             "head": service.journal.head(visit.caller).body,
+            "object_path": OBJECT,
+            "check": {"path": CHECK_PATH, "kind": VERIFY},
         },
         equivalent=Equivalent(
             path="/v1/journal/events",

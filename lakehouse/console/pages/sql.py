@@ -11,10 +11,8 @@ from lakehouse.api.sql import SqlRequest
 from lakehouse.console.first_rows import FirstRows, first_rows
 from lakehouse.console.page import Equivalent, Page
 from lakehouse.console.visit import Visit
-from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.errors import CODES, Refused, RefusedError
 from lakehouse.query.render.formats import FORMATS
-from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.service import Service
 from lakehouse.system.view_table import SYSTEM_VIEWS
 
@@ -81,7 +79,7 @@ async def show(service: Service, visit: Visit) -> Page:
             "code": CODES[refused.code] if refused else None,
             "exports": {name: _result(visit, statement, profile, name).target for name in FORMATS},
             "system_views": sorted(SYSTEM_VIEWS),
-            "may_save": _may_save(visit.held),
+            "may_save": visit.may_define,
         },
         equivalent=_result(visit, statement, profile) if statement.strip() else None,
         styles=("sql.css",),
@@ -112,18 +110,13 @@ def _result(
     visit: Visit, statement: str, profile: str | None, format_: str | None = None
 ) -> Equivalent:
     given = f", as_of={_moment(visit.as_of)}" if visit.as_of else ""
-    connected = f"# connect with profile={profile!r}\n" if profile else ""
     return Equivalent(
         path="/v1/sql",
         query={"q": statement, "as_of": visit.as_of, "profile": profile, "format": format_},
-        python=f"{connected}print(lake.sql({statement!r}{given}).pandas())",
+        python=f"print(lake.sql({statement!r}{given}).pandas())",
+        profile=profile,
     )
 
 
 def _moment(as_of: str) -> str:
     return as_of if as_of.isascii() and as_of.isdigit() else repr(as_of)
-
-
-def _may_save(held: Permissions) -> bool:
-    """Whether there is a name that the visitor may give a view."""
-    return held.unrestricted or any(MANAGE in grant.can for grant in held.grants)

@@ -72,7 +72,9 @@ async def show_object(service: Service, visit: Visit) -> Page:
             and visit.held.may_key(WRITE, key)
             and takes_changes(key),
         },
-        equivalent=Equivalent(path=f"/v1/storage/get/{key}", query={"as_of": visit.as_of}),
+        equivalent=Equivalent(
+            path="/v1/storage/list", query={"prefix": key, "limit": 1, "as_of": visit.as_of}
+        ),
         seq=seq,
     )
 

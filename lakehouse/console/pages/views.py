@@ -1,10 +1,11 @@
-"""Views: listed, shown with their definition, renamed and dropped. They are made on the SQL page."""
+"""Views: listed, shown with their definition, renamed and dropped. Made by the SQL page and by `masks`."""
 
 import msgspec
 
 from lakehouse.api.catalog.change_sets import DropViewChange, PutViewChange, TransactionRequest
 from lakehouse.api.catalog.definitions import View, ViewQuery
 from lakehouse.console.page import Equivalent, Page, Redirect
+from lakehouse.console.pages.masks import MASK
 from lakehouse.console.visit import ROOT, Visit, view_path
 from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.errors import Refused, RefusedError
@@ -27,6 +28,7 @@ async def show(service: Service, visit: Visit) -> Page:
             "skip": skip,
             "total": len(found.body.views),
             "size": ROWS,
+            "mask_path": MASK,
         },
         equivalent=Equivalent(
             path="/v1/catalog/views",
@@ -47,6 +49,7 @@ async def show_view(service: Service, visit: Visit) -> Page:
         values={
             "view": view,
             "may_manage": visit.as_of is None and visit.held.may_change(MANAGE, view.name),
+            "mask_path": MASK,
             "rename_path": RENAME,
             "drop_path": DROP,
         },

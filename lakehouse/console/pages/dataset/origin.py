@@ -34,7 +34,6 @@ async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
     equivalent = Equivalent(
         path=f"/v1/catalog/why/{subject.name}",
         query={"where": where, "as_of": visit.as_of},
-        python=f"why = lake.http.get('/v1/catalog/why/{subject.name}')",
     )
     return Tab(template="origin.html", values=values, equivalent=equivalent)
 

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 
 from lakehouse.api.catalog.datasets import HistoryQuery, ManifestPage, ShowDatasetQuery
+from lakehouse.api.catalog.definitions import ViewQuery
 from lakehouse.api.console.overview import DatasetGlance
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.pages.dataset import columns, difference, events, objects, origin, rows
 from lakehouse.console.pages.dataset import quarantine as aside
 from lakehouse.console.pages.dataset.tab import Subject, Tab
-from lakehouse.console.visit import Visit
+from lakehouse.console.visit import Visit, view_path
 from lakehouse.domain.errors import RefusedError
 from lakehouse.service.service import Service
 
@@ -28,13 +29,24 @@ _TABS: dict[str, tuple[str, Show]] = {
 }
 
 
-async def show(service: Service, visit: Visit) -> Page:
-    """GET /console/dataset/{name}. Raises RefusedError `dataset_not_found`."""
+async def show(service: Service, visit: Visit) -> Page | Redirect:
+    """GET /console/dataset/{name}; leads to a view of this name. Raises RefusedError `dataset_not_found`."""
     chosen = visit.parameter("tab")
     chosen = chosen if chosen in _TABS else ""
-    subject = await _subject(service, visit, chosen)
+    try:
+        subject = await _subject(service, visit, chosen)
+    except RefusedError as error:
+        if error.refused.code != "dataset_not_found" or not await _is_view(service, visit):
+            raise
+        return Redirect(location=visit.url(view_path(visit.name)))
     tab = await _TABS[chosen][1](service, visit, subject)
     return _page(visit, subject, chosen, tab)
+
+
+async def _is_view(service: Service, visit: Visit) -> bool:
+    """Whether the name is that of a view, as events name it too."""
+    views = (await service.views.list(visit.caller, ViewQuery(as_of=visit.as_of))).body.views
+    return any(each.name.lower() == visit.name.lower() for each in views)
 
 
 async def correct(service: Service, visit: Visit) -> Page | Redirect:

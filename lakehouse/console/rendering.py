@@ -78,12 +78,14 @@ def _environment() -> Environment:
         "moment": formatting.moment,
         "exact": _exact,
         "name": _name,
+        "prose": _prose,
     }
     made.globals |= {
         "ROOT": ROOT,
         "ago": formatting.ago,
         "asset": _asset,
         "dataset_path": dataset_path,
+        "hint_of": lambda code: CODES[code].hint,
         "importmap": _importmap,
         "event_path": event_path,
         "principal_path": principal_path,
@@ -110,6 +112,16 @@ def _shown(value: Any) -> Any:
 def _name(text: str) -> Markup:
     """A name or key that is broken after `_`, `.`, `-` and `/` rather than elsewhere."""
     return Markup("<wbr>").join(_BREAKS.split(formatting.visible(text)))
+
+
+def _prose(text: str) -> Markup:
+    """A hint of ours, its `code` as code. It holds no text of the lake."""
+    pieces = formatting.visible(text).split("`")
+    shown = (
+        Markup("<code>{}</code>").format(each) if at % 2 else escape(each)
+        for at, each in enumerate(pieces)
+    )
+    return Markup("").join(shown)
 
 
 def _exact(text: str) -> Markup:

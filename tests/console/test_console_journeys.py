@@ -134,6 +134,9 @@ def test_an_analyst_goes_from_two_files_to_a_chart_and_an_export(visit: Visit, l
         expect(page.get_by_text("Loaded with event")).to_be_visible()
         page.get_by_role("link", name="visits").click()
         page.get_by_role("link", name="Query").click()
+        page.go_back()
+        page.wait_for_url("**/console/dataset/visits")
+        page.go_forward()
         run(page, "SELECT day, zip, v.n FROM visits v, shops s WHERE v.n = s.n ORDER BY day")
         assert done(page).startswith("2 rows")
         assert [cell(page, row, 1) for row in range(2)] == ["1", "2"]

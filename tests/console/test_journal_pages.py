@@ -79,8 +79,8 @@ def test_events_lead_to_the_view_and_the_key_that_they_are_about(lake: Lake) -> 
     assert b'href="/console/dataset/dear"' in browsing.get("/console/journal?type=view_put").body
     led = browsing.get("/console/dataset/dear")
     assert (led.status, led.headers["Location"]) == (303, "/console/view/dear")
-    stored = browsing.get("/console/journal?type=object_stored").body.decode()
-    key = quote_plus("raw/2026/notes.txt")
-    assert f'href="/console/storage/object?key={key}">raw/2026/notes.txt</a>' in stored.replace(
-        "<wbr>", ""
-    )
+    assert lake.put("lists/a.txt").status == 200
+    assert lake.delete("lists/a.txt").status == 204
+    listed = browsing.get("/console/journal").body.decode().replace("<wbr>", "")
+    link = f'href="/console/storage/object?key={quote_plus("lists/a.txt")}">lists/a.txt</a>'
+    assert listed.count(link) == 2, "it was stored, and deleted"

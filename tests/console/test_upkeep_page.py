@@ -121,5 +121,6 @@ def test_a_damaged_slot_is_named(browser: Browser, own: Lake) -> None:
         visitor.page.get_by_role("button", name="Verify the journal").click()
         problem = visitor.page.locator("#tasks").get_by_role("alert")
         expect(problem).to_contain_text("Slot 2")
+        expect(problem).to_contain_text("Stop all writers")
         visitor.check_accessible()
         visitor.check()

@@ -83,9 +83,10 @@ class SqlPage {
     if (this.#state.q !== before.q) this.#execute();
   }
 
-  #address() {
+  /** Put the state into the address; `enter` makes it an entry of the browser's history, or changes the present one. */
+  #address(enter = (address) => history.pushState(null, "", address)) {
     const address = addressOf(location.pathname, this.#state);
-    if (address !== location.pathname + location.search) history.pushState(null, "", address);
+    if (address !== location.pathname + location.search) enter(address);
     for (const link of document.querySelectorAll("a[data-format]")) link.href = exportOf(this.#state, link.dataset.format);
   }
 
@@ -204,7 +205,7 @@ class SqlPage {
 
   start() {
     document.documentElement.classList.add("scripted");
-    this.#address();
+    this.#address((address) => history.replaceState(null, "", address));
     this.#show();
     if (this.#state.q) this.#execute();
     else this.editor.focus();

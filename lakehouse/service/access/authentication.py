@@ -76,7 +76,7 @@ class Authentication:
             return await self._of_signed(value)
         token = _TOKEN.fullmatch(value)
         if token is None:
-            raise _refused("the header Authorization has no token of this lake")
+            raise _refused("the credentials are not a token of this lake")
         return self._of_token(token[1], token[2])
 
     def resume(self, principal: str, token_id: str, signed_until: str | None, seq: int) -> Identity:

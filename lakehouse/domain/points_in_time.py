@@ -57,7 +57,12 @@ def _time(text: str) -> datetime:
     try:
         # A leap second is the second after it, as clocks show it.
         at = datetime.fromisoformat(in_minute.upper()).astimezone(UTC) + timedelta(seconds=leaps)
-    except (ValueError, OverflowError) as error:
+    except OverflowError:
+        # In UTC it is before year 1 or after 9999.
+        if written.startswith("0001"):
+            return datetime.min.replace(tzinfo=UTC)
+        return datetime.max.replace(tzinfo=UTC)
+    except ValueError as error:
         raise RefusedError(_no_point_in_time(text)) from error
     if leaps and (at.hour, at.minute, at.second) != (0, 0, 0):
         raise RefusedError(_no_point_in_time(text))

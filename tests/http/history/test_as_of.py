@@ -53,8 +53,8 @@ def test_before_the_first_event_there_is_nothing(past_lake: Lake) -> None:
     assert at(past_lake, "/v1/storage/list", 0) == 0
     refused(past_lake.get("k?as_of=0"), 404, "object_not_found")
     refused(past_lake.manifest("t", "?as_of=0"), 404, "dataset_not_found")
-    early = "1970-01-01T00:00:00Z"
-    assert at(past_lake, "/v1/storage/list", early) == 0
+    for early in ("1970-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59"):
+        assert at(past_lake, "/v1/storage/list", early) == 0
 
 
 @pytest.mark.parametrize("leap", ["1990-12-31T23:59:60Z", "1990-12-31t15:59:60.5-08:00"])
@@ -65,9 +65,10 @@ def test_a_leap_second_is_a_time(past_lake: Lake, leap: str) -> None:
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize(
     "as_of",
-    ["5", "99999999999999999999", "9" * 5000, "9007199254740993", "9999-12-31T23:59:59Z"],
-    ids=lambda as_of: as_of[:22],
-)
+    ["5", "99999999999999999999", "9" * 5000, "9007199254740993", "9999-12-31T23:59:59Z",
+     "9999-12-31T23:59:59-23:59", "9999-12-31T23:59:60Z"],
+    ids=lambda as_of: as_of[:25],
+)  # fmt: skip
 def test_the_future_is_refused(past_lake: Lake, path: str, as_of: str) -> None:
     with nothing_changes(past_lake):
         refused(past_lake.ask("GET", f"{path}?as_of={as_of}"), 400, "as_of_in_future")
@@ -115,9 +116,9 @@ def test_a_time_may_be_written_with_any_offset(past_lake: Lake, times: dict[int,
         "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00Z", "2026-01-01 00:00:00",
         "20260101T000000Z", "2026-W01-1T00:00:00Z", "2026-13-01T00:00:00Z",
         "2026-02-30T00:00:00Z", "2026-01-01T24:00:01Z", "2026-01-01T00:00:00+25:00",
-        "2026-01-01T00:00:00+0100", "2026-01-01T00:00:00 UTC", "0001-01-01T00:00:00+23:59",
+        "2026-01-01T00:00:00+0100", "2026-01-01T00:00:00 UTC",
         "2026-01-01T00:00:00.Z", "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z",
-        "2026-01-01T00:00:60Z", "2026-01-01T23:59:60-01:00", "9999-12-31T23:59:60Z",
+        "2026-01-01T00:00:60Z", "2026-01-01T23:59:60-01:00",
         "2026-01-01T00:00:00,5Z", "2026-01-01T00:00:00+01:00:30",
     ],
 )  # fmt: skip

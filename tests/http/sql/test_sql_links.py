@@ -66,7 +66,9 @@ def test_a_statement_of_another_type_is_refused_with_the_type_that_works(
 
 
 def test_a_link_without_a_statement_names_the_parameter(lake: Lake) -> None:
-    answer = refused(lake.ask("GET", "/v1/sql?sql=SELECT+1"), 400, "sql_error")
+    other = refused(lake.ask("GET", "/v1/sql?sql=SELECT+1"), 400, "invalid_request")
+    assert other.json["detail"] == "unknown parameter: sql; known are as_of, format, profile, q"
+    answer = refused(lake.ask("GET", "/v1/sql"), 400, "sql_error")
     assert answer.json["detail"] == "the statement is empty; it is the parameter q"
 
 

@@ -33,6 +33,8 @@ class Turns:
     def __init__(self, writer: str) -> None:
         self._writer = writer
         self._slots: deque[tuple[float, str]] = deque(maxlen=REMEMBERED_SLOTS)
+        self._writers: frozenset[str] = frozenset()
+        """Of these slots: every change asks for the leader, and mostly there is one writer."""
         self._passed = 0
         """Slots of others since our own last one."""
         self.commit_s = 0.0
@@ -44,6 +46,7 @@ class Turns:
     def record_slot(self, writer: str, at_s: float) -> None:
         """Record who committed the next slot, and when this process read it."""
         self._slots.append((at_s, writer))
+        self._writers = frozenset(name for _, name in self._slots)
         self._passed = 0 if writer == self._writer else self._passed + 1
 
     def record_commit(self, took_s: float) -> None:
@@ -69,6 +72,9 @@ class Turns:
         Of several with as many, the first by name: all who read the same slots find the same one.
         """
         oldest_s = self._oldest_s(now_s)
+        if len(self._writers) == 1:
+            at_s, name = self._slots[-1]
+            return name if at_s >= oldest_s and name not in unreachable else None
         recent = Counter(writer for at_s, writer in self._slots if at_s >= oldest_s)
         found = [name for name in recent if name not in unreachable]
         return min(found, key=lambda name: (-recent[name], name), default=None)

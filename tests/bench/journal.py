@@ -102,6 +102,7 @@ def _against_rivals(rates: dict[str, float]) -> list[Row]:
     return [
         _row("register, library, 64 ÷ deltalake", 100, rates[LIBRARY] / rates[DELTA]),
         _ratio_row("register, library, 64 ÷ SlateDB's put, 64", rates[LIBRARY] / rates[SLATE]),
+        _row("register, HTTP, 32 ÷ bare synced creates", 2, rates[HTTP] / rates[BARE]),
         _ratio_row("register, one at a time ÷ one bare synced create", rates[ALONE] / rates[BARE]),
     ]
 

@@ -9,6 +9,7 @@ from lakehouse.commit.turns import (
     FORGOTTEN_COMMITS,
     FORGOTTEN_S,
     GAP_COMMITS,
+    REMEMBERED_SLOTS,
     SLOTS_A_WRITER,
     Turns,
 )
@@ -114,3 +115,23 @@ def test_a_commit_that_met_an_outage_makes_nobody_wait_past_a_deadline() -> None
     taken, now_s = turns("me", "a", "b", "c", "me")
     taken.record_commit(300.0)
     assert taken.wait_s(now_s) < CommitLimits().deadline_s
+
+
+@pytest.mark.parametrize(
+    ("slots", "unreachable", "after_s", "leader"),
+    [
+        ((), (), 0.0, None),
+        (("a", "a"), (), 0.0, "a"),
+        (("a", "a"), ("a",), 0.0, None),
+        (("a", "a"), (), 10 * FORGOTTEN_S, None),
+        (("a", "b", "b"), (), 0.0, "b"),
+        (("b", "a"), (), 0.0, "a"),
+        (("a", "b", "b"), ("b",), 0.0, "a"),
+        (("a", *["b"] * REMEMBERED_SLOTS), ("b",), 0.0, None),
+    ],
+)
+def test_the_leader_had_most_of_the_recent_slots(
+    slots: tuple[str, ...], unreachable: tuple[str, ...], after_s: float, leader: str | None
+) -> None:
+    made, now_s = turns(*slots)
+    assert made.leader(now_s + after_s, unreachable) == leader

@@ -209,6 +209,7 @@ def test_a_server_that_is_gone_is_said(visit: Visit) -> None:
         page.context.set_offline(False)
         page.locator("#sql-form button.primary").click()
         assert done(page).startswith("1 row")
+        assert not [each for each in visitor.problems if each.startswith("script:")]
 
 
 def test_without_a_script_the_form_shows_the_first_rows(visit: Visit) -> None:

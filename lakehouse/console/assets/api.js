@@ -33,10 +33,13 @@ export class Api {
 /** Only this module can use the policy; browsers without Trusted Types need none. */
 const PAGES = globalThis.trustedTypes?.createPolicy("console", { createHTML: (text) => text });
 
-/** A page of this console that the server renders now, its scripts inert; null if it was refused. */
+/** A page of this console that the server renders now, its scripts inert; null if it was refused or not reached. */
 export async function fetchPage(url) {
-  const response = await fetch(url, { cache: "no-store" });
-  if (!response.ok) return null;
+  const response = await fetch(url, { cache: "no-store" }).catch((error) => {
+    if (!(error instanceof TypeError)) throw error;
+    return null;
+  });
+  if (!response?.ok) return null;
   const text = await response.text(), page = document.createElement("template");
   page.innerHTML = PAGES?.createHTML(text) ?? text;
   return page.content;

@@ -6,6 +6,11 @@ A value fits when nothing of it is lost: cast back it is the same. Must never ro
 _FLOATING = ("FLOAT", "DOUBLE")
 _TEXT = "VARCHAR"
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_FRACTION_DIGITS = {
+    "TIME": 6, "TIMESTAMP": 6, "TIMESTAMP WITH TIME ZONE": 6,
+    "TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9,
+}  # fmt: skip
+"""How many digits of a second's fraction a type holds."""
 _WHOLE = (*_SIGNED, *(f"U{name}" for name in _SIGNED))
 
 
@@ -40,4 +45,6 @@ def _lost_of_text(value: str, cast: str, column_type: str) -> str:
         return f"TRY_CAST({cast} AS {wide}) IS DISTINCT FROM TRY_CAST({value} AS {wide})"
     if column_type == "DATE":
         return f"CAST({cast} AS TIMESTAMP) IS DISTINCT FROM TRY_CAST({value} AS TIMESTAMP)"
+    if (digits := _FRACTION_DIGITS.get(column_type)) is not None:
+        return f"regexp_matches({value}, '[.][0-9]{{{digits}}}[0-9]*[1-9]')"
     return "false"

@@ -107,6 +107,12 @@ def test_lines_of_others_are_not_shown() -> None:
         ("TIMESTAMP '2026-01-01'", "DATE", True), ("'2026-01-01 10:00'", "DATE", False),
         ("'2026-1-1'", "DATE", True), ("2", "BOOLEAN", False), ("1", "BOOLEAN", True),
         ("1.5", "VARCHAR", True), ("NULL", "BIGINT", True), ("[1, 2]", "INTEGER[]", True),
+        ("'2026-01-01 10:00:00.1234567'", "TIMESTAMP", False),
+        ("'2026-01-01T10:00:00.1234560Z'", "TIMESTAMP WITH TIME ZONE", True),
+        ("'2026-01-01 10:00:00.5'", "TIMESTAMP_S", False),
+        ("'2026-01-01 10:00:00.500'", "TIMESTAMP_MS", True),
+        ("'2026-01-01 10:00:00.123456789'", "TIMESTAMP_NS", True),
+        ("'10:00:00.0000001'", "TIME", False), ("'10:00:00.000001'", "TIME", True),
         ("1", '"NULL"', False), ("NULL", '"NULL"', True),
     ],
 )  # fmt: skip

@@ -62,7 +62,9 @@ async def put(service: Service, visit: Visit) -> Page | Redirect:
     except RefusedError as error:
         if CODES[error.refused.code].status not in (400, 409, 412, 422):
             raise
-        return await _form(service, visit, visit.form, error.refused)
+        # The set has one change, whose number says nothing here.
+        detail = error.refused.detail.removeprefix("change 0: ")
+        return await _form(service, visit, visit.form, Refused(error.refused.code, detail))
     return Redirect(location=visit.url(view_path(name)))
 
 

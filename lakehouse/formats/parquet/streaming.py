@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-READ_BYTES = 1024 * 1024
+READ_BYTES = 256 * 1024
 """Of a column at once."""
 
 

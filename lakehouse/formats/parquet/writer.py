@@ -104,10 +104,13 @@ def write_groups(
     options: Mapping[str, Any],
     limits: IngestLimits,
 ) -> None:
-    """Write `rows` as row groups of one file. `options`: how columns are encoded."""
+    """Write `rows` as row groups of one file. `options`: how columns are encoded.
+
+    The batches are not put together, which would take as much memory again.
+    """
     with pq.ParquetWriter(path, schema, **options) as writer:
         for group in row_groups(rows, limits):
-            writer.write_table(_in_one_chunk(group), row_group_size=max(1, group.num_rows))
+            writer.write_table(group, row_group_size=max(1, group.num_rows))
 
 
 class HashedFile:

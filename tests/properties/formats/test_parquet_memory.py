@@ -78,7 +78,7 @@ def _asked(program: str, file: Path, folder: Path) -> tuple[list[str], bytes]:
     """The module with its arguments, and what it reads."""
     parent = str(os.getpid())
     if program == "check":
-        return ["check", str(file)], b"{}"
+        return ["check", parent, str(file)], b"{}"
     if program == "merge":
         merge = MergeRequest((str(file),), None, False, str(folder), 512 * MIB)
         return ["merge_program", parent], msgspec.json.encode(merge)

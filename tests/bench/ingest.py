@@ -258,11 +258,12 @@ NOTES = """- Not the same work: ours comes over HTTP, is spooled and hashed, is 
 - Ten times the file: what is beyond 64 MiB of columns that are kept is parsed a second time, a fourth more
   CPU time for each megabyte (8.5 s instead of 6.8 s); to keep more would take the memory that is bounded. To
   parse it as its types at once, all being known, saved 3 % and was not kept.
-- A small file takes the server about 5 ms of CPU on a busy machine: 2.0 ms in the one thread that reads such
-  files and writes their Parquet, 1.5 ms in the loop for HTTP, deciding, committing and the receipt, 1.3 ms in
-  eight threads for four fsyncs and what belongs to them. To read it in the loop instead, with one disk thread
-  for all waiting objects, took 4.4 to 5.2 ms and left the second core idle. Why several files do not share a
-  Parquet file is in `ops/decisions/a-parquet-file-has-one-source.md`.
+- A small file, appended to one dataset, takes about 5 ms of CPU on a busy machine: 2.0 ms in the one
+  thread that reads such files and writes their Parquet, 1.5 ms in the loop for HTTP, deciding,
+  committing and the receipt, 1.3 ms in eight threads for four fsyncs and what belongs to them. To read
+  it in the loop instead, with one disk thread for all waiting objects, took 4.4 to 5.2 ms and left the
+  second core idle. Why several files do not share a Parquet file is in
+  `ops/decisions/a-parquet-file-has-one-source.md`.
 - A query on 1,000 small objects takes 0.1 to 0.3 ms for each of them, whatever it asks; the same rows sent
   as one file with mode=replace are read as one object."""
 

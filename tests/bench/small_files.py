@@ -92,12 +92,14 @@ def _append_all(port: int, shares: Mapping[str, Sequence[bytes]]) -> int:
         nonlocal rows
         rows += json.loads(receipt)["rows_ingested"]
 
-    clients = [
-        (post(port, f"/v1/ingest?name={name}&mode=append", file, "text/csv") for file in files)
-        for name, files in shares.items()
-    ]
+    clients = [_appends(port, name, files) for name, files in shares.items()]
     exchange_all(port, clients, answered)
     return rows
+
+
+def _appends(port: int, name: str, files: Sequence[bytes]) -> Iterator[bytes]:
+    for file in files:
+        yield post(port, f"/v1/ingest?name={name}&mode=append", file, "text/csv")
 
 
 def _rows(file: Iterator[bytes], size_bytes: int) -> Iterator[bytes]:

@@ -80,7 +80,7 @@ def test_what_is_wrong_with_a_file_is_said_beside_it(visit: Visit, lake: Lake) -
             visitor, [file("up_bad.csv", "a,b\n1,2\n3\n"), file("up_good.csv", "a\n1\n")]
         )
         problem = cards.first.get_by_role("alert")
-        expect(problem).to_contain_text("line 3")
+        expect(problem).to_contain_text("Line 3")
         expect(visitor.page.get_by_role("button", name="Load 2 files")).to_be_disabled()
         cards.first.get_by_label("Bad rows").select_option("quarantine")
         state = cards.first.locator("[data-part=state]")

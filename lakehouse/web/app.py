@@ -84,8 +84,6 @@ class Edge(ConnectionServer):
         self._surface = Surface(role)
         self._site = site
         self._tracing = tracing
-        # The module's logger is built for each entry, also for one that the level drops: 16 us.
-        self._log = log.bind()
         self._attempts = Attempts()
         self._metrics_open = metrics_open
         self._holds_bucket = holds_bucket
@@ -236,7 +234,7 @@ class Edge(ConnectionServer):
         entry = entry_of(request, request[PEER], identity, status, seq, audit.hides)
         if entry is not None:
             audit.record(entry)
-        self._log.info(
+        log.info(
             "request",
             method=request.method,
             path=request.raw_path.partition("?")[0][:1024],

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Self
 
 WAIT_S = 60
+AGAIN_S = 5.0
+"""After how long without an effect Ctrl-C is pressed again."""
 
 
 class Terminal:
@@ -61,9 +63,13 @@ class Terminal:
     def interrupt_until(self, text: str) -> None:
         """Press Ctrl-C until `text` appears. Python's readline can miss a signal just before it waits."""
         until_s = time.monotonic() + WAIT_S
+        pressed_s = -AGAIN_S
         while text.encode() not in self._seen:
-            self.type("\x03")
-            ready, _, _ = select.select([self._screen], [], [], 2.0)
+            # What appears first is the echo: a second one at once would interrupt what is typed next.
+            if time.monotonic() - pressed_s > AGAIN_S:
+                self.type("\x03")
+                pressed_s = time.monotonic()
+            ready, _, _ = select.select([self._screen], [], [], 0.5)
             if ready:
                 self._seen += os.read(self._screen, 65536)
             assert time.monotonic() < until_s, self._seen

@@ -107,7 +107,6 @@ def test_another_request_under_the_same_key_is_refused(lake: Lake, fresh: Fresh)
         for answer in (
             lake.put(key, b"two", token),
             lake.put(fresh(), b"one", token),
-            lake.put(f"{key}?x=1", b"one", token),
             lake.delete(key, token),
             lake.register(fresh(), headers=token),
             lake.ingest(f"name={fresh()}", b"a\n1\n", token | {"Content-Type": "text/csv"}),

@@ -8,17 +8,18 @@ import re
 from collections.abc import Iterable
 
 _LITERAL = re.compile(
-    r"--[^\n]*|/\*.*?\*/"
+    r"--[^\n]*|/\*.*?(?:\*/|\Z)"
     r"|[eE]'(?P<escaped>(?:[^'\\]|\\.|'')*)'"
     r"|[xX]'(?P<hex>[0-9A-Fa-f]*)'"
-    r"|\$(?P<tag>[A-Za-z_]*)\$(?P<dollar>.*?)\$(?P=tag)\$"
+    r"|\$(?P<tag>[A-Za-z_]*)\$(?P<dollar>.*?)(?:\$(?P=tag)\$|\Z)"
     r"|'(?P<text>(?:[^']|'')*)'"
     r'|"(?:[^"]|"")*"'
     r"|[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*"
     r"|(?P<number>[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)",
     re.DOTALL,
 )
-"""What begins first is what it is: a quote in a comment, or a digit in a name, begins no literal."""
+"""What begins first is what it is: a quote in a comment, or a digit in a name, begins no literal. What has no
+end goes on to the end: to search for it again from each of many beginnings would take quadratic time."""
 _ESCAPE = re.compile(
     r"\\(?:x(?P<hex>[0-9A-Fa-f]{1,2})|(?P<octal>[0-7]{1,3})|(?P<other>.))", re.DOTALL
 )
@@ -38,18 +39,27 @@ def literals(condition: str) -> frozenset[str]:
     Escapes are resolved; texts that the condition puts together are also there as one.
     """
     found: set[str] = set()
-    before, end = "", -1
+    run: list[str] = []
+    end = -1
     for match in _LITERAL.finditer(condition):
         if match["number"] is not None:
             found.add(match["number"].replace("_", ""))
         text = _text(match)
         if text is None:
             continue
-        joined = end >= 0 and _JOIN.fullmatch(condition, end, match.start()) is not None
-        before, end = (before if joined else "") + text, match.end()
-        for each in {text, _unescaped(text), before}:
-            found |= {each, *_LIKE.split(each)}
+        if end >= 0 and _JOIN.fullmatch(condition, end, match.start()) is None:
+            found |= _with_parts("".join(run))
+            run = []
+        run.append(text)
+        end = match.end()
+        found |= _with_parts(text) | _with_parts(_unescaped(text))
+    found |= _with_parts("".join(run))
     return frozenset(text.strip().casefold() for text in found if text.strip())
+
+
+def _with_parts(text: str) -> set[str]:
+    """A text, and what it consists of if it is a pattern of LIKE."""
+    return {text, *_LIKE.split(text)}
 
 
 def _text(match: re.Match[str]) -> str | None:
@@ -64,7 +74,7 @@ def _text(match: re.Match[str]) -> str | None:
 
 
 def _unescaped(text: str) -> str:
-    data, end = b"", 0
+    data, end = bytearray(), 0
     for found in _ESCAPE.finditer(text):
         data += text[end : found.start()].encode() + _character(found)
         end = found.end()

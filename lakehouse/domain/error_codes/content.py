@@ -5,7 +5,11 @@ from lakehouse.domain.error_codes.code import Code
 CONTENT: dict[str, Code] = {
     "object_missing": Code(422, "Object missing", "Store the objects before you register them."),
     "empty_csv": Code(422, "Empty CSV", "Send a CSV with at least a header row."),
-    "malformed_csv": Code(422, "Malformed CSV", "Correct the line, or use on_error=quarantine."),
+    "malformed_csv": Code(
+        422,
+        "Malformed CSV",
+        "Correct the line, use on_error=quarantine, or name the file's encoding: encoding=latin-1.",
+    ),
     "malformed_ndjson": Code(
         422, "Malformed NDJSON", "Correct the line, or use on_error=quarantine."
     ),

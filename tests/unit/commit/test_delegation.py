@@ -148,6 +148,21 @@ async def test_after_a_lost_message_only_the_missing_slot_is_read(sockets: Path)
     await processes.stop()
 
 
+async def test_a_change_is_handed_over_while_the_journal_is_read(sockets: Path) -> None:
+    processes = Processes(sockets)
+    leader, member = await processes.start(), await processes.start()
+    for name in ("a", "b"):
+        await leader.writer.submit(register(name), asking())
+    await member.refresh()
+    answered = asyncio.Event()
+    member.follower.journal.bucket = Unanswering(answered)
+    outcome = await member.writer.submit(register("c"), asking())
+    assert isinstance(outcome, Recorded)
+    assert processes.writers()[-1] == leader.writer.name
+    answered.set()
+    await processes.stop()
+
+
 async def test_what_changes_nothing_is_answered_by_the_member(sockets: Path) -> None:
     processes = Processes(sockets)
     _, member = await processes.leader_and_member()
@@ -275,6 +290,18 @@ async def test_who_does_not_greet_as_one_of_us_is_disconnected(sockets: Path, fi
     writer.close()
     assert leader.state.head.seq == 0
     await processes.stop()
+
+
+class Unanswering(ScriptedBucket):
+    """A store that reads nothing until it is let."""
+
+    def __init__(self, answered: asyncio.Event) -> None:
+        super().__init__()
+        self._answered = answered
+
+    async def read(self, key: str) -> bytes:
+        await self._answered.wait()
+        return await super().read(key)
 
 
 class Silent:

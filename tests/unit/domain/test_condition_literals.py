@@ -22,12 +22,23 @@ from lakehouse.domain.erasure.condition_literals import holds_one, literals, mas
         (r"name = E'\xc3\xa9t\303\251'", {"été"}),
         ("photo = x'426F62'", {"bob"}),
         (r"photo = 'B\x6fb'::BLOB", {r"b\x6fb", "bob"}),
-        ("name = 'Bo' || ('b' || 'by')", {"bo", "b", "by", "bob", "bobby"}),
+        ("name = 'Bo' || ('b' || 'by')", {"bo", "b", "by", "bobby"}),
+        (
+            "name = 'Bo' || 'b' OR name LIKE 'E' || 've' || '%'",
+            {"bo", "b", "bob", "e", "ve", "eve", "eve%", "%"},
+        ),
+        ("id = 7 /* 'Ada' and 8", {"7"}),
+        ("name = $q$Ada", {"ada"}),
         ("name = 'Bo'\n  'b' OR name = 'x'", {"bo", "b", "bob", "x"}),
     ],
 )
 def test_literals_are_found(condition: str, expected: set[str]) -> None:
     assert literals(condition) == expected
+
+
+def test_joined_texts_are_kept_once() -> None:
+    """One text for each prefix would be 50 MB for the longest condition."""
+    assert literals(" || ".join(["'a'"] * 10_000)) == {"a", "a" * 10_000}
 
 
 @pytest.mark.parametrize(

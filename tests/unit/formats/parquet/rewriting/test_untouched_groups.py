@@ -1,6 +1,5 @@
 """Row groups that keep all their rows are copied: the file reads as one that was rewritten."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,12 +8,22 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rewriting_file import (
+    COLUMNS,
+    ROWS,
+    SMALL,
+    TABLE,
+    bits,
+    chunk_bytes,
+    identity,
+    new_files,
+    removed,
+    without,
+)
 
 from lakehouse.formats.limits import IngestLimits
-from lakehouse.formats.parquet.field_ids import with_field_ids
-from lakehouse.formats.parquet.rewriting import program
 from lakehouse.formats.parquet.rewriting.program import rewritten
-from lakehouse.formats.parquet.rewriting.request import TARGET_BYTES, RewriteRequest
+from lakehouse.formats.parquet.rewriting.request import RewriteRequest
 from lakehouse.formats.parquet.rewriting.row_edits import MarkedRows
 from lakehouse.formats.parquet.rewriting.splicing import Piece, SplicedFile, read_footer
 from lakehouse.formats.parquet.rewriting.untouched_groups import (
@@ -23,90 +32,7 @@ from lakehouse.formats.parquet.rewriting.untouched_groups import (
     batch_rows,
     planned,
 )
-from lakehouse.formats.parquet.row_positions import RowPositions
-from lakehouse.formats.parquet.writer import WRITER, ParquetFile, write_parquet, written
-from lakehouse.formats.schema import Column
-from lakehouse.objects.extents import Identity
-from lakehouse.objects.file_identity import file_identity
-
-SMALL = IngestLimits(row_group_rows=100)
-ROWS = 1_050
-COLUMNS = (
-    Column("i", "int64"),
-    Column("s", "string"),
-    Column("f", "double"),
-    Column("n", "list<element: int64>"),
-)
-TYPES = {"i": pa.int64(), "s": pa.string(), "f": pa.float64(), "n": pa.list_(pa.int64())}
-TABLE = pa.table(
-    {
-        "i": range(ROWS),
-        "s": [f"text {n % 7}" if n % 5 else None for n in range(ROWS)],
-        "f": [n / 3 for n in range(ROWS)],
-        "n": [[n] * (n % 3) for n in range(ROWS)],
-    }
-)
-
-
-@pytest.fixture(autouse=True)
-def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "IngestLimits", lambda: SMALL)
-
-
-@pytest.fixture
-def ours(tmp_path: Path) -> Path:
-    """A file by our writer, in row groups of 100 rows."""
-    schema = with_field_ids(pa.schema(list(TYPES.items())), WRITER)
-    batches = TABLE.cast(schema).to_batches()
-    (file,) = write_parquet(batches, schema, tmp_path, SMALL)
-    return Path(str(file.content))
-
-
-def removed(
-    file: Path, rows: Sequence[int], into: Path, columns: tuple[Column, ...] | None = COLUMNS
-) -> Path:
-    """The one file that is left of `file` without these rows."""
-    (new,) = new_files(file, rows, into, columns)
-    assert new.row_count == ROWS - len(rows)
-    path = Path(str(new.content))
-    assert new == written(path, new.row_count)
-    return path
-
-
-def new_files(
-    file: Path,
-    rows: Sequence[int],
-    into: Path,
-    columns: tuple[Column, ...] | None = COLUMNS,
-    target_bytes: int = TARGET_BYTES,
-) -> list[ParquetFile]:
-    """The files that `file` becomes without these rows."""
-    into.mkdir()
-    positions = into / "removed"
-    positions.write_bytes(bits(rows))
-    request = RewriteRequest(
-        *(str(file), identity(file), str(positions), columns, str(into)), target_bytes=target_bytes
-    )
-    found = rewritten(request)
-    assert found.problem is None
-    return list(found.parquet_files(into))
-
-
-def bits(rows: Sequence[int]) -> bytes:
-    """These rows as a request has them."""
-    positions = RowPositions()
-    positions.add(pa.array(rows, pa.int64()))
-    return positions.bits
-
-
-def identity(path: Path) -> Identity:
-    with path.open("rb") as file:
-        return file_identity(file.fileno())
-
-
-def without(rows: Sequence[int]) -> pa.Table:
-    gone = set(rows)
-    return TABLE.take([n for n in range(ROWS) if n not in gone])
+from lakehouse.formats.parquet.writer import written
 
 
 @pytest.mark.parametrize(
@@ -152,7 +78,7 @@ def test_the_bytes_of_untouched_groups_are_the_same(ours: Path, tmp_path: Path) 
             if number == 5:
                 continue
             assert old.statistics == new.statistics
-            assert _bytes(before, old) == _bytes(after, new)
+            assert chunk_bytes(before, old) == chunk_bytes(after, new)
 
 
 def test_the_same_change_gives_the_same_bytes(ours: Path, tmp_path: Path) -> None:
@@ -260,11 +186,6 @@ def _without_one(path: Path, at: int, into: Path) -> Path:
     return Path(str(found.parquet_files(into)[0].content))
 
 
-def _bytes(body: bytes, chunk: pq.ColumnChunkMetaData) -> bytes:
-    start = chunk.dictionary_page_offset or chunk.data_page_offset
-    return body[start : start + chunk.total_compressed_size]
-
-
 def test_a_file_that_changed_since_it_was_verified_is_a_problem(ours: Path, tmp_path: Path) -> None:
     was = identity(ours)
     body = ours.read_bytes()
@@ -276,77 +197,3 @@ def test_a_file_that_changed_since_it_was_verified_is_a_problem(ours: Path, tmp_
         *(str(ours), was, str(tmp_path / "removed"), COLUMNS, str(tmp_path / "new"))
     )
     assert rewritten(request).problem == "the file is another one than was verified"
-
-
-def with_new_values(file: Path, rows: Sequence[int], values: pa.Table, into: Path) -> Path:
-    """The one file that `file` becomes when these rows get new values."""
-    into.mkdir()
-    (into / "rows").write_bytes(bits(rows))
-    with (
-        pa.OSFile(str(into / "values"), "wb") as sink,
-        pa.ipc.new_stream(sink, values.schema) as out,
-    ):
-        out.write_table(values, max_chunksize=3)
-    places = [str(each) for each in (into / "rows", into, into / "values")]
-    request = RewriteRequest(
-        *(str(file), identity(file), places[0], COLUMNS, places[1]), values=places[2]
-    )
-    found = rewritten(request)
-    assert found.problem is None
-    (new,) = found.parquet_files(into)
-    path = Path(str(new.content))
-    assert new == written(path, ROWS)
-    assert [each.name for each in into.iterdir() if each.suffix == ".parquet"] == [path.name]
-    return path
-
-
-@pytest.mark.parametrize("is_ours", [True, False])
-@pytest.mark.parametrize("column", ["i", "s", "n"])
-@pytest.mark.parametrize("rows", [[0], [99, 100, 101], [1_049], list(range(150, 450)), range(ROWS)])
-def test_new_values_stand_in_their_rows_and_nowhere_else(
-    ours: Path, tmp_path: Path, rows: Sequence[int], column: str, is_ours: bool
-) -> None:
-    file = ours
-    if not is_ours:
-        file = tmp_path / "foreign.parquet"
-        pq.write_table(TABLE, file, row_group_size=70)
-    new = {"i": [-n for n in rows], "s": [f"new {n}" for n in rows], "n": [[n, n] for n in rows]}
-    values = pa.table({column: pa.array(new[column], TYPES[column])})
-    path = with_new_values(file, list(rows), values, tmp_path / "new")
-    expected = TABLE.column(column).to_pylist()
-    for row, value in zip(rows, new[column], strict=True):
-        expected[row] = value
-    found = pq.read_table(path)
-    assert found.column(column).to_pylist() == expected
-    assert found.drop([column]).equals(TABLE.drop([column]))
-    # DuckDB skips row groups by their statistics.
-    shown = "i" if column == "i" else "len(s)" if column == "s" else "len(n)"
-    sql = f"SELECT count(*) FROM '{path}' WHERE {shown} < 0 OR {shown} > 1"
-    (count,) = duckdb.execute(sql).fetchone() or ()
-    plain = (
-        expected if column == "i" else [len(each) if each is not None else 0 for each in expected]
-    )
-    assert count == sum(each < 0 or each > 1 for each in plain)
-
-
-def test_only_columns_with_new_values_are_encoded_again(ours: Path, tmp_path: Path) -> None:
-    values = pa.table({"s": ["x" * 1_000]})
-    path = with_new_values(ours, [505], values, tmp_path / "new")
-    before, after = ours.read_bytes(), path.read_bytes()
-    was, now = pq.read_metadata(ours), pq.read_metadata(path)
-    assert now.num_row_groups == was.num_row_groups
-    same = [
-        _bytes(before, was.row_group(group).column(column))
-        == _bytes(after, now.row_group(group).column(column))
-        for group in range(was.num_row_groups - 1)
-        for column in range(was.num_columns)
-    ]
-    assert [place for place, each in enumerate(same) if not each] == [5 * was.num_columns + 1]
-    group = now.row_group(5)
-    chunks = [group.column(column) for column in range(now.num_columns)]
-    assert group.total_byte_size == sum(chunk.total_uncompressed_size for chunk in chunks)
-
-
-def test_another_number_of_values_than_of_rows_is_a_problem(ours: Path, tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="ValueError"):
-        with_new_values(ours, [5, 6], pa.table({"s": ["x"]}), tmp_path / "new")

@@ -45,7 +45,8 @@
   // A hint of the API names parameters; this page has fields for them.
   function inFieldNames(hint) {
     return hint
-      .replace("on_error=quarantine", "“Bad rows: quarantine the rows”; for other encodings than UTF-8 see the format options")
+      .replace("on_error=quarantine", "“Bad rows: quarantine the rows”")
+      .replace("name the file's encoding: encoding=latin-1", "write the file's encoding, such as latin-1, into “Encoding”")
       .replace("missing=null, schema_change=widen or schema_change=replace", "“Schema differs: widen the schema” or “replace the schema”");
   }
 

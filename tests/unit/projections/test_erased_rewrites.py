@@ -6,7 +6,7 @@ from collections import Counter
 
 import msgspec
 import pytest
-from builders import blob, given, item, registered
+from builders import blob, given, item, registered, slot
 
 from journal.events import (
     Data,
@@ -22,7 +22,7 @@ from lakehouse.domain.row_changes import RowChanges, row_changes
 from lakehouse.domain.rules.datasets import dataset_id
 from projections import catalog
 from projections.erasure.past import seen_from
-from projections.fold import State
+from projections.fold import State, fold
 
 
 def appended(name: str, *objects: Object) -> DatasetAppended:
@@ -77,8 +77,8 @@ def test_counts_of_a_random_history_fit_whatever_was_erased_and_collected(seed: 
     history = _RowHistory(random.Random(seed))
     for _ in range(14):
         history.step()
-    now = given(*history.facts)
-    sides = [_held_rows(now, history.facts[:seq]) for seq in range(1, len(history.facts) + 1)]
+    now = history.states[-1]
+    sides = [_held_in(now, then) for then in history.states]
     live = [side for side in sides if side and all(b in now.inventory.blobs for b in side)]
     for old, new in itertools.product(live, live):
         before, after = (
@@ -94,7 +94,11 @@ def test_counts_of_a_random_history_fit_whatever_was_erased_and_collected(seed: 
 
 
 def _held_rows(now: State, facts: list[Data]) -> dict[str, int | None]:
-    dataset = catalog.find(seen_from(now, given(*facts)).catalog, "w")
+    return _held_in(now, given(*facts))
+
+
+def _held_in(now: State, then: State) -> dict[str, int | None]:
+    dataset = catalog.find(seen_from(now, then).catalog, "w")
     return {each.blob: each.row_count for each in dataset.objects} if dataset else {}
 
 
@@ -106,15 +110,15 @@ class _RowHistory:
         self._world = world
         self._version = 0
         first = self._fresh(frozenset((person, 0) for person in range(8)))
-        self.facts: list[Data] = [registered("w", first, row_count=8)]
+        self.states = [given(registered("w", first, row_count=8))]
 
     def step(self) -> None:
         """One more event."""
         steps = [self._rewrite] * 5 + [self._append, self._erase, self._collect, self._collect]
-        now = given(*self.facts)
+        now = self.states[-1]
         fact = self._world.choice(steps)(now, list(now.catalog.datasets["w"].objects))
         if fact is not None:
-            self.facts.append(fact)
+            self.states.append(fold(now, slot(now, fact)))
 
     def _fresh(self, rows: frozenset[tuple[int, int]]) -> Object:
         made = item(f"b{len(self.rows)}", len(rows))

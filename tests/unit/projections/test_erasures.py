@@ -5,10 +5,11 @@ from base64 import b64encode
 
 import msgspec
 import pytest
-from builders import blob, given, item, registered, stored
+from builders import EMPTY, blob, given, item, registered, slot, stored
 
 from journal.block_hashes import BLOCK_BYTES
 from journal.events import (
+    Data,
     DatasetAppended,
     DatasetDropped,
     DatasetPinned,
@@ -26,7 +27,7 @@ from lakehouse.domain.rules.datasets import dataset_id
 from projections import catalog, inventory
 from projections.codec import decode_state, encode_state
 from projections.erasure.past import seen_from
-from projections.fold import State
+from projections.fold import State, fold
 
 HASHES = b64encode(bytes(64)).decode()
 
@@ -194,7 +195,7 @@ def test_each_moment_of_a_random_history_is_as_if_the_rows_had_never_been(seed: 
     """The model: a blob is a set of rows. Resolved moments equal those of the model, erased."""
     world = random.Random(seed)
     rows: dict[str, frozenset[int]] = {}
-    facts: list[object] = []
+    states: list[State] = [EMPTY]
     contents: list[dict[str, list[frozenset[int]]]] = []
     names, made = ["w", "v"], 0
 
@@ -206,7 +207,7 @@ def test_each_moment_of_a_random_history_is_as_if_the_rows_had_never_been(seed: 
         return found
 
     for _ in range(40):
-        now = given(*facts) if facts else given()
+        now = states[-1]
         name = world.choice(names)
         live = catalog.find(now.catalog, name)
         step = world.random()
@@ -218,21 +219,22 @@ def test_each_moment_of_a_random_history_is_as_if_the_rows_had_never_been(seed: 
                 (each, fresh(rows[each] - {person}) if len(rows[each]) > 1 else None)
                 for each in hit
             ]
-            facts.append(erased(*pairs))
+            fact: Data = erased(*pairs)
             contents = [
                 {n: [each - {person} for each in parts] for n, parts in then.items()}
                 for then in contents
             ]
         elif step < 0.35 and live is not None:
-            facts.append(DatasetDropped(live.name, "id"))
+            fact = DatasetDropped(live.name, "id")
         else:
             part = fresh(frozenset(world.sample(range(8), world.randrange(1, 4))))
             count = len(rows[part.blob])
             if live is not None and step < 0.7:
-                facts.append(msgspec.structs.replace(appended(name, part), row_count=count))
+                fact = msgspec.structs.replace(appended(name, part), row_count=count)
             else:
-                facts.append(registered(name, part, row_count=count))
-        after = given(*facts)
+                fact = registered(name, part, row_count=count)
+        after = fold(now, slot(now, fact))
+        states.append(after)
         contents.append(
             {
                 n: [rows[each] for each in held(after, n)]
@@ -240,9 +242,8 @@ def test_each_moment_of_a_random_history_is_as_if_the_rows_had_never_been(seed: 
                 if n in after.catalog.datasets
             }
         )
-    now = given(*facts)
     for seq, expected in enumerate(contents, 1):
-        then = seen_from(now, given(*facts[:seq]))
+        then = seen_from(states[-1], states[seq])
         for name in names:
             found = [rows[each] for each in held(then, name)]
             wanted = [each for each in expected.get(name, []) if each]

@@ -5,6 +5,7 @@ import hmac
 
 import duckdb
 import pytest
+from duckdb_sessions import cursor
 
 from journal.events import Column, SafeView
 from projections.view_sql.safe import mask_fault, masked_sql
@@ -26,14 +27,13 @@ OF_TIME = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
 def masked(type_: str, value: str, mask: str) -> tuple[object, object, str, str]:
     """The masked value, the masked null, the type of the column, and the value as text."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"CREATE TABLE t (x {type_}, n {type_})")
+    connection = cursor()
+    connection.execute(f"CREATE TEMP TABLE t (x {type_}, n {type_})")
     connection.execute(f"INSERT INTO t SELECT {value}, NULL")
     columns = [Column(name, kind) for name, kind, *_ in connection.execute("DESCRIBE t").fetchall()]
     safe = SafeView("t", (("n", mask), ("x", mask)), None, ())
     sql = masked_sql(safe, columns, KEY)
-    connection.execute(f"CREATE SECURE VIEW v AS {sql}")
+    connection.execute(f"CREATE TEMP SECURE VIEW v AS {sql}")
     row = connection.execute("SELECT x, n, typeof(x) FROM v").fetchone()
     text = connection.execute("SELECT CAST(x AS VARCHAR) FROM t").fetchone()
     assert row is not None and text is not None

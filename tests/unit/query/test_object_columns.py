@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -40,7 +39,7 @@ def write(folder: Path, *schemas: pa.Schema) -> View:
 
 def test_objects_with_the_same_columns_are_uniform(tmp_path: Path) -> None:
     view = write(tmp_path, WANTED, WANTED.set(1, pa.field("s", pa.large_string())))
-    assert ObjectColumns().are_uniform(duckdb.connect(), view)
+    assert ObjectColumns().are_uniform(cursor(), view)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_objects_with_the_same_columns_are_uniform(tmp_path: Path) -> None:
 def test_an_object_with_other_columns_is_not_uniform(tmp_path: Path, other: pa.Schema) -> None:
     for schemas in ((WANTED, other), (other,)):
         view = write(tmp_path, *schemas)
-        assert not ObjectColumns().are_uniform(duckdb.connect(), view)
+        assert not ObjectColumns().are_uniform(cursor(), view)
 
 
 def test_columns_that_are_not_known_need_no_footer(tmp_path: Path) -> None:
@@ -95,8 +94,8 @@ def test_a_uniform_view_has_the_types_of_the_dataset(tmp_path: Path, type_: pa.D
     pq.write_table(pa.table({"x": pa.nulls(2, type_)}), path)
     for objects in ((path,), (path, path)):
         view = View("v", objects, (Column("x", str(type_)),))
-        uniform = ObjectColumns().are_uniform(duckdb.connect(), view)
-        with duckdb.connect() as connection:
+        uniform = ObjectColumns().are_uniform(cursor(), view)
+        with cursor() as connection:
             connection.execute(view_sql(view, uniform=uniform))
             found = connection.sql("FROM v").types
             connection.execute(view_sql(view))
@@ -106,4 +105,4 @@ def test_a_uniform_view_has_the_types_of_the_dataset(tmp_path: Path, type_: pa.D
 def test_a_name_with_a_pattern_s_characters_is_a_name(tmp_path: Path) -> None:
     folder = tmp_path / "g[l]o*b?"
     folder.mkdir()
-    assert ObjectColumns().are_uniform(duckdb.connect(), write(folder, WANTED))
+    assert ObjectColumns().are_uniform(cursor(), write(folder, WANTED))

@@ -61,12 +61,14 @@ def test_names_and_descriptions_are_constants() -> None:
     assert {tool["name"] for tool in listed()} == set(TOOLS)
 
 
-def any_value(random_: random.Random, depth: int) -> object:
+def any_value(random_: random.Random, depth: int, longest: int = 40_000) -> object:
+    """Any value. In a list of many the texts are shorter, so that one value has some 300,000 characters."""
     if depth and random_.random() < 0.4:
-        items = [any_value(random_, depth - 1) for _ in range(random_.choice((0, 1, 3, 30)))]
+        count = random_.choice((0, 1, 3, 30))
+        items = [any_value(random_, depth - 1, 3 * longest // max(count, 3)) for _ in range(count)]
         return items if random_.random() < 0.5 else {f"k{n}": each for n, each in enumerate(items)}
     kind = random_.choice(('"', "\\", "x", "\x01", "é", "😀", "\u202e", "\U000e0049"))
-    size = random_.choice((0, 1, 10, 1000, 40_000))
+    size = min(random_.choice((0, 1, 10, 1000, 40_000)), longest)
     return random_.choice((None, True, 7, -1.5, kind * size))
 
 
@@ -87,6 +89,43 @@ def test_a_result_is_never_larger_than_the_bound(seed: int) -> None:
         assert len(msgspec.json.encode(result)) <= RESULT_BYTES, seed
     assert found.count == len(items) or found.next == places[found.count - 1], seed
     assert bool(found.count) == bool(items), seed
+
+
+def test_the_fences_and_a_cursor_fit_beside_a_full_page() -> None:
+    found = page(Listing(2**53, {}, "rows", [[1]] * 20_000, range(1, 20_001)))
+    following = cursor.Cursor(2**53, "n" * 128, "a" * 16, "f" * 64)
+    result = success({**found.content, "cursor": cursor.encode(following)}, MARK)
+    assert RESULT_BYTES - 1024 < len(msgspec.json.encode(result)) <= RESULT_BYTES
+
+
+def test_the_fences_fit_beside_any_whole_body_and_any_failure() -> None:
+    for size in range(31_600, 32_400, 10):  # each of its characters is there twice
+        body = success(whole({"x": "y" * size}, 2**53), MARK)
+        refused = failure(Refused("sql_error", "y" * size), MARK)
+        for result in (body, refused):
+            assert len(msgspec.json.encode(result)) <= RESULT_BYTES, size
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("x" * 100_000, "x" * 8192),
+        ([*range(100_000)], [*range(4096)]),
+        ({f"k{n}": n for n in range(30_000)}, {f"k{n}": n for n in range(512)}),
+        ([["x" * 40_000]] * 50, [["x" * 128]] * 50),
+    ],
+)
+def test_what_is_too_large_keeps_as_much_of_its_beginning_as_fits(
+    value: object, kept: object
+) -> None:
+    assert whole({"v": value}, 1) == {"as_of": 1, "v": kept, "truncated": True}
+
+
+def test_of_what_is_too_large_however_it_is_cut_nothing_is_left() -> None:
+    pairs: object = "x" * 8
+    for _ in range(14):
+        pairs = [pairs, pairs]
+    assert whole({"v": pairs}, 1) == {"as_of": 1, "truncated": True}
 
 
 def test_a_page_holds_whole_items_and_goes_on_after_the_last() -> None:

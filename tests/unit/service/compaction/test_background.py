@@ -4,12 +4,29 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import pytest
 from builders import FakeClock
 from compaction_lake import CompactionLake, compaction_lake
 
 from journal.bucket.memory import MemoryBucket
 from lakehouse.domain.commands import DropDataset
+from lakehouse.formats.parquet.merge_program import merged
+from lakehouse.formats.parquet.merging import Merged, MergeRequest
+from lakehouse.service.compaction import object_merger
 from lakehouse.service.compaction.background import BEHIND_S, QUIET_S
+
+
+@pytest.fixture(autouse=True)
+def merging_in_this_process(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One test starts the real process, which takes longer than all else here; the others do not."""
+
+    async def merge_files(asked: MergeRequest) -> Merged:
+        return merged(asked)
+
+    if request.function is not test_a_dataset_with_too_many_small_objects_is_compacted:
+        monkeypatch.setattr(object_merger, "merge_files", merge_files)
 
 
 def bucket_by(clock: FakeClock) -> MemoryBucket:

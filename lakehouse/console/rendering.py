@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from lakehouse.console import formatting
 from lakehouse.console.assets import Asset, assets
+from lakehouse.console.forms import hint_in_form
 from lakehouse.console.navigation import links
 from lakehouse.console.page import Page
 from lakehouse.console.pages.changes import RESTORE, UNDO
@@ -86,6 +87,7 @@ def _environment() -> Environment:
         "asset": _asset,
         "dataset_path": dataset_path,
         "hint_of": lambda code: CODES[code].hint,
+        "hint_in_form": hint_in_form,
         "importmap": _importmap,
         "event_path": event_path,
         "principal_path": principal_path,

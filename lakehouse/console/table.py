@@ -1,9 +1,10 @@
 """Every page of the console as a row of one table: the router, the navigation and the tests read it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Page, Redirect
 from lakehouse.console.pages import (
     access,
@@ -19,6 +20,7 @@ from lakehouse.console.pages import (
     views,
 )
 from lakehouse.console.pages.dataset import show as dataset
+from lakehouse.console.pages.dataset.quarantine import FIELDS as MEND_FIELDS
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.domain.access.rights import STORAGE, WRITE
 from lakehouse.service.access.permissions import Permissions
@@ -42,6 +44,16 @@ def _admins(held: Permissions) -> bool:
     return held.unrestricted
 
 
+class Again(msgspec.Struct, frozen=True):
+    """The page of a form, which is shown again when the form is refused."""
+
+    show: PageHandler
+    place: Callable[[Mapping[str, str]], Place]
+    """Where that page is, by the fields of the form."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """The field at fault, by a pattern of `code: detail`."""
+
+
 class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
     """A method and a path, and who shows it. A path that ends in `}` takes the rest, as routes do."""
 
@@ -60,6 +72,8 @@ class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its form has files, after all of its other fields."""
     public: bool = False
     """Whether it is shown without a sign-in."""
+    again: Again | None = None
+    """The page that has this form; None: a refusal of it is a page of its own."""
     admin: bool = False
     """Whether it answers admins only. Other pages are judged by the use cases that they call."""
 
@@ -94,9 +108,14 @@ CONSOLE_PAGES = (
         handler=upload.check,
         summary="Check files",
         takes_files=True,
+        again=Again(upload.show, upload.place, upload.FIELDS),
     ),
     ConsolePage(
-        path=upload.LOAD, method="POST", handler=upload.load, summary="Load the files of a check"
+        path=upload.LOAD,
+        method="POST",
+        handler=upload.load,
+        summary="Load the files of a check",
+        again=Again(upload.show_load, upload.load_place),
     ),
     ConsolePage(
         path=journal.JOURNAL,
@@ -116,20 +135,49 @@ CONSOLE_PAGES = (
         method="POST",
         handler=dataset.correct,
         summary="Check or load the corrected rows of a quarantine",
+        again=Again(dataset.show, dataset.mend_place, MEND_FIELDS),
     ),
     ConsolePage(path=views.VIEWS, handler=views.show, summary="List views"),
     ConsolePage(
         path=f"{ROOT}/view/{{name}}", handler=views.show_view, summary="Show a view's definition"
     ),
-    ConsolePage(path=views.RENAME, method="POST", handler=views.rename, summary="Rename a view"),
-    ConsolePage(path=views.DROP, method="POST", handler=views.drop, summary="Drop a view"),
+    ConsolePage(
+        path=views.RENAME,
+        method="POST",
+        handler=views.rename,
+        summary="Rename a view",
+        again=Again(views.show_view, views.place, views.RENAME_FIELDS),
+    ),
+    ConsolePage(
+        path=views.DROP,
+        method="POST",
+        handler=views.drop,
+        summary="Drop a view",
+        again=Again(views.show_view, views.place),
+    ),
     ConsolePage(path=masks.MASK, handler=masks.show, summary="Choose the masks of a view"),
-    ConsolePage(path=masks.MASK, method="POST", handler=masks.put, summary="Save a masked view"),
+    ConsolePage(
+        path=masks.MASK,
+        method="POST",
+        handler=masks.put,
+        summary="Save a masked view",
+        again=Again(masks.show, masks.mask_place, masks.MASK_FIELDS),
+    ),
     ConsolePage(path=changes.UNDO, handler=changes.preview_undo, summary="Preview an undo"),
-    ConsolePage(path=changes.UNDO, method="POST", handler=changes.undo, summary="Undo a change"),
+    ConsolePage(
+        path=changes.UNDO,
+        method="POST",
+        handler=changes.undo,
+        summary="Undo a change",
+        again=Again(changes.preview_undo, changes.undo_place),
+    ),
     ConsolePage(path=changes.RESTORE, handler=changes.preview_restore, summary="Preview a restore"),
     ConsolePage(
-        path=changes.RESTORE, method="POST", handler=changes.restore, summary="Restore a dataset"
+        path=changes.RESTORE,
+        method="POST",
+        handler=changes.restore,
+        summary="Restore a dataset",
+        again=Again(changes.preview_restore, changes.restore_place),
     ),
     ConsolePage(
         path=storage.STORAGE,
@@ -139,7 +187,13 @@ CONSOLE_PAGES = (
         below=(f"{storage.STORAGE}/",),
     ),
     ConsolePage(path=storage.OBJECT, handler=storage.show_object, summary="Show an object"),
-    ConsolePage(path=storage.DELETE, method="POST", handler=storage.delete, summary="Delete a key"),
+    ConsolePage(
+        path=storage.DELETE,
+        method="POST",
+        handler=storage.delete,
+        summary="Delete a key",
+        again=Again(storage.show_object, storage.place),
+    ),
     ConsolePage(
         path=upkeep.UPKEEP,
         handler=upkeep.show,
@@ -148,17 +202,20 @@ CONSOLE_PAGES = (
         offered=_admins,
         admin=True,
     ),
-    ConsolePage(
-        path=upkeep.CHECK_PATH,
-        method="POST",
-        handler=upkeep.check,
-        summary="Begin a check or a checkpoint",
-    ),
-    ConsolePage(
-        path=upkeep.COLLECT, method="POST", handler=upkeep.collect, summary="Collect garbage"
-    ),
-    ConsolePage(
-        path=upkeep.COMPACT, method="POST", handler=upkeep.compact, summary="Merge small objects"
+    *(
+        ConsolePage(
+            path=path,
+            method="POST",
+            handler=handler,
+            summary=summary,
+            again=Again(upkeep.show, upkeep.place, upkeep.FIELDS),
+        )
+        for path, handler, summary in (
+            (upkeep.CHECK_PATH, upkeep.check, "Begin a check or a checkpoint"),
+            (upkeep.PREVIEW, upkeep.preview, "Begin to preview a collection or a merge"),
+            (upkeep.COLLECT, upkeep.collect, "Collect garbage"),
+            (upkeep.COMPACT, upkeep.compact, "Merge small objects"),
+        )
     ),
     ConsolePage(path=upkeep.CANCEL, method="POST", handler=upkeep.cancel, summary="Cancel a task"),
     ConsolePage(
@@ -176,14 +233,37 @@ CONSOLE_PAGES = (
     ),
     ConsolePage(path=f"{ROOT}/audit", handler=access.audit, summary="Show the audit", admin=True),
     *(
-        ConsolePage(path=f"{access.ACCESS}/{name}", method="POST", handler=handler, summary=summary)
+        ConsolePage(
+            path=f"{access.ACCESS}/{name}",
+            method="POST",
+            handler=handler,
+            summary=summary,
+            again=Again(access.show_place, access.place, fields),
+        )
+        for name, handler, summary, fields in (
+            ("put", access.put_principal, "Make or change a principal", access.PRINCIPAL_FIELDS),
+            ("grant", access.put_grant, "Grant rights", access.GRANT_FIELDS),
+            ("ungrant", access.drop_grant, "Remove a grant", ()),
+            ("issue", access.issue, "Issue a token", access.TOKEN_FIELDS),
+            ("revoke", access.revoke, "Revoke a token", ()),
+        )
+    ),
+    ConsolePage(
+        path=f"{access.ACCESS}/drop",
+        method="POST",
+        handler=access.drop_principal,
+        summary="Drop a principal",
+        again=Again(access.principal, access.own_place),
+    ),
+    *(
+        ConsolePage(
+            path=f"{access.ACCESS}/{name}",
+            method="POST",
+            handler=handler,
+            summary=summary,
+            again=Again(access.show, masks.profile_place, masks.PROFILE_FIELDS),
+        )
         for name, handler, summary in (
-            ("put", access.put_principal, "Make or change a principal"),
-            ("drop", access.drop_principal, "Drop a principal"),
-            ("grant", access.put_grant, "Grant rights"),
-            ("ungrant", access.drop_grant, "Remove a grant"),
-            ("issue", access.issue, "Issue a token"),
-            ("revoke", access.revoke, "Revoke a token"),
             ("profile", masks.put_profile, "Make or replace a profile"),
             ("profile-drop", masks.drop_profile, "Drop a profile"),
         )

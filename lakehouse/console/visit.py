@@ -3,7 +3,7 @@
 Owns the links of the console: every link keeps `as_of`. Must never hold a token.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from lakehouse.api.audit.entries import AuditRead
+from lakehouse.console.forms import FormRefusal
 from lakehouse.console.sessions import Session, Sessions
 from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.errors import Refused, RefusedError
@@ -54,9 +55,13 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     origin: str
     """Scheme and host that the browser used."""
+    fault: Callable[[], Refused | None]
+    """Why this process refuses changes now, if it does: a page itself may find damage."""
     theme: str
     """`light`, `dark`, or empty for what the system prefers."""
     nonce: str
+    failed: FormRefusal | None = None
+    """The form of this page that was refused; `form` has what was typed."""
     reads: list[AuditRead] = []
     """For the audit: what the page's queries have read; a handler adds to it."""
 
@@ -93,6 +98,12 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         if name not in self.form:
             raise RefusedError(Refused("invalid_request", f"the form has no field {name}"))
         return self.form[name]
+
+    def failed_at(self, action: str, key: tuple[str, str] | None = None) -> bool:
+        """Whether the form that is sent to `action` was refused; `key`: a field that tells it from others."""
+        if self.failed is None or self.failed.action != action:
+            return False
+        return key is None or self.form.get(key[0]) == key[1]
 
     def url(self, path: str, **query: Any) -> str:
         """A link to a page of the console, as of the moment that was chosen."""

@@ -41,6 +41,10 @@ class Status:
         seq = self._node.state.head.seq
         return Versioned(Ready("ready", seq), seq)
 
+    def fault(self, caller: Caller) -> Refused | None:
+        """Why this process refuses changes, or does not read the journal; None if it does both."""
+        return self._node.writer.fault or self._node.lag_error
+
     def metrics(self, caller: Caller) -> bytes:
         """All metrics as text, in Prometheus's format."""
         return self._metrics.text()

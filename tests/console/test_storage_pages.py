@@ -53,5 +53,5 @@ def test_an_object_that_a_dataset_uses_is_not_deleted(visit: Visit, lake: Lake) 
         visitor.open("/console/storage/object?key=held.parquet")
         button.click()
         expect(visitor.page.locator("main")).to_contain_text("held")
-        expect(visitor.page.locator("main")).to_contain_text("object_in_use")
+        expect(visitor.page.get_by_role("alert")).to_contain_text("Drop the dataset that holds")
     assert lake.get("held.parquet").status == 200

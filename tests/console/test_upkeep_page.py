@@ -1,6 +1,9 @@
 """Garbage and small objects in the browser: seen first, then removed or merged, by forms alone."""
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from console_browser import visiting
@@ -10,6 +13,9 @@ from playwright.sync_api import Browser, expect
 from principals import closed, principal
 
 from journal.bucket.keys import slot_key
+from lakehouse.domain.progress import ProgressCallback
+from lakehouse.service.caller import Caller
+from lakehouse.service.upkeep.tasks import Task
 
 
 @pytest.fixture
@@ -58,6 +64,96 @@ def test_a_span_that_is_none_is_refused(own: Lake) -> None:
     assert Browsing(own.port).get("/console/upkeep?collect=soon").status == 400
 
 
+@pytest.mark.parametrize(
+    ("label", "button", "text", "says"),
+    [
+        ("Unused for", "Preview garbage", "soon", "a span such as 7d"),
+        ("Dataset", "Preview the merge", "nosuch", "There is no dataset nosuch"),
+        ("Dataset", "Preview the merge", "no such", "A name has 1 to 128"),
+    ],
+)
+def test_a_preview_that_is_refused_keeps_what_was_typed(
+    browser: Browser, own: Lake, label: str, button: str, text: str, says: str
+) -> None:
+    with visiting(browser, own, java_script_enabled=False) as visitor:
+        page = visitor.page
+        visitor.open("/console/upkeep")
+        page.get_by_label(label).fill(text)
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("alert")).to_contain_text(says)
+        expect(page.get_by_label(label)).to_have_value(text)
+        expect(page.get_by_label(label)).to_be_focused()
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_a_preview_shows_how_far_it_is_and_is_cancelled(
+    browser: Browser, own: Lake, monkeypatch: pytest.MonkeyPatch, scripted: bool
+) -> None:
+    ended = threading.Event()
+
+    async def endless(*_: object, reached: ProgressCallback, **__: object) -> None:
+        reached(12)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(own.service.gc, "run", endless)
+    with visiting(browser, own, java_script_enabled=scripted) as visitor:
+        page, preview = visitor.page, visitor.page.locator("#preview")
+        visitor.open("/console/upkeep")
+        page.get_by_label("Unused for").fill("3d")
+        page.get_by_role("button", name="Preview garbage").click()
+        expect(preview.locator(".badge")).to_have_text("running")
+        expect(preview).to_contain_text("12 objects")
+        assert "collect=3d" in page.url
+        page.reload()
+        expect(preview.locator(".badge")).to_have_text("running")
+        preview.get_by_role("button", name="Cancel").click()
+        expect(preview.locator(".badge")).to_have_text("cancelled")
+        expect(page.get_by_label("Unused for")).to_have_value("3d")
+        assert ended.wait(60)
+        visitor.check() if scripted else None
+
+
+def test_a_preview_that_takes_longer_is_shown_by_itself(
+    browser: Browser, own: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, run = threading.Event(), own.service.compaction.run
+
+    async def slow(*given: Any, **named: Any) -> Any:
+        await asyncio.to_thread(go_on.wait)
+        return await run(*given, **named)
+
+    for number in range(4):
+        assert own.ingest("name=t&mode=append", f"a\n{number}\n").status == 200
+    monkeypatch.setattr(own.service.compaction, "run", slow)
+    with visiting(browser, own) as visitor:
+        page = visitor.page
+        visitor.open("/console/upkeep?compact=true&name=t")
+        expect(page.locator("#preview .badge")).to_have_text("running")
+        go_on.set()
+        expect(page.get_by_role("button", name="Merge", exact=True)).to_be_visible()
+        expect(page.locator("#preview tbody tr")).to_contain_text("t")
+        visitor.check_accessible()
+        visitor.check()
+
+
+def test_a_link_to_a_preview_shows_it_and_does_not_repeat_it(own: Lake) -> None:
+    browsing, path = Browsing(own.port), "/console/upkeep?collect=2d"
+    assert b"previewed" in browsing.get(path).body
+    [first] = own.run(_latest(own)).values()
+    browsing.get(path)
+    assert own.run(_latest(own)) == {first.kind: first}
+    browsing.get("/console/upkeep?collect=1d")
+    [second] = own.run(_latest(own)).values()
+    assert (first.about, second.about) == ("2d", "1d")
+
+
+async def _latest(lake: Lake) -> Mapping[str, Task]:
+    return lake.service.upkeep.latest(Caller(actor="local", accepted_s=0.0))
+
+
 def test_who_is_no_admin_does_neither(own: Lake) -> None:
     own.token = closed(own)
     browsing = Browsing(own.port)
@@ -65,6 +161,7 @@ def test_who_is_no_admin_does_neither(own: Lake) -> None:
     shown = browsing.get("/console/datasets")
     assert b"/console/upkeep" not in shown.body
     for path, fields in (
+        ("preview", {"kind": "preview_collect", "collect": "0s"}),
         ("collect", {"older_than": "0s"}),
         ("compact", {"name": ""}),
         ("check", {"kind": "verify"}),

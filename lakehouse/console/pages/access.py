@@ -3,7 +3,7 @@
 Must never show a token's secret but once, when it is issued, nor put it in a link.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -16,14 +16,22 @@ from lakehouse.api.access import (
 )
 from lakehouse.api.audit.entries import AuditPage, ListAuditQuery
 from lakehouse.api.catalog.definitions import ViewQuery
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.pages.masks import DROP_PROFILE, MASK, PROFILE
 from lakehouse.console.visit import ROOT, Visit, principal_path
-from lakehouse.domain.access.rights import RIGHTS
+from lakehouse.domain.access.rights import RIGHTS, check_pattern
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.service import Service
 
 ACCESS = f"{ROOT}/access"
+GRANT_FIELDS = (("is none of these|; use patterns", "on"), ("at least one right", "read"))
+PRINCIPAL_FIELDS = (
+    ("^invalid_name: a principal|^name_taken|at most .* principals", "name"),
+    ("^invalid_name|^profile_not_found", "profile"),
+    ("^last_admin", "admin"),
+)
+TOKEN_FIELDS = (("expires_in", "expires_in"), ("the note", "note"))
 PRINCIPAL = f"{ROOT}/principal/"
 AUDIT_ROWS = 100
 
@@ -48,6 +56,24 @@ async def show(service: Service, visit: Visit) -> Page:
         equivalent=Equivalent(path="/v1/access/me"),
         timeless=True,
     )
+
+
+def place(form: Mapping[str, str]) -> Place:
+    """The page of the forms about a principal: its own, or the list for a new one or one's own tokens."""
+    name = form.get("principal") or (form.get("exists") and form.get("name"))
+    return Place(principal_path(name), name) if name else Place(ACCESS)
+
+
+def own_place(form: Mapping[str, str]) -> Place:
+    """The page of the principal that the form names."""
+    return Place(principal_path(form.get("name", "")), form.get("name", ""))
+
+
+async def show_place(service: Service, visit: Visit) -> Page:
+    """The page at `place`; who is no admin has tokens on the list alone."""
+    if visit.name and visit.held.unrestricted:
+        return await principal(service, visit)
+    return await show(service, visit)
 
 
 async def principal(service: Service, visit: Visit) -> Page:
@@ -98,10 +124,23 @@ async def drop_principal(service: Service, visit: Visit) -> Redirect:
 async def put_grant(service: Service, visit: Visit) -> Redirect:
     """POST /console/access/grant."""
     can = [right for right in RIGHTS if visit.form.get(right)]
+    if not can:
+        raise RefusedError(Refused("invalid_request", "choose at least one right"))
+    _check_pattern(visit.field("on").strip())
     asked = {"principal": visit.field("principal"), "on": visit.field("on").strip(), "can": can}
     request = msgspec.convert(asked, PutGrantRequest)
     await service.access.put_grant(visit.caller, request, msgspec.json.encode(request))
     return Redirect(location=visit.url(principal_path(request.principal)))
+
+
+def _check_pattern(on: str) -> None:
+    """Raises RefusedError in the words of a person."""
+    try:
+        check_pattern(on)
+    except RefusedError as error:
+        detail = "write a name such as sales, a beginning such as sales_*, or storage:raw/*"
+        refused = Refused("invalid_request", f"{detail}; {on[:128]!r} is none of these")
+        raise RefusedError(refused) from error
 
 
 async def drop_grant(service: Service, visit: Visit) -> Redirect:

@@ -4,11 +4,13 @@ A preview is a dry run of the same use case. Must never change anything on GET.
 """
 
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 
 from lakehouse.api.catalog.datasets import RestoreRequest
 from lakehouse.api.history.time_travel import DatasetChange, UndoRequest
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import HOME, ROOT, Visit, dataset_path, event_path
 from lakehouse.domain.errors import CODES, Refused, RefusedError
@@ -17,6 +19,16 @@ from lakehouse.service.service import Service
 UNDO, RESTORE = f"{ROOT}/undo", f"{ROOT}/restore"
 _SHOWN = 50
 """Datasets in a preview at most."""
+
+
+def undo_place(form: Mapping[str, str]) -> Place:
+    """The preview that the form of an undo is on."""
+    return Place(UNDO, query={"seq": form.get("seq", "")})
+
+
+def restore_place(form: Mapping[str, str]) -> Place:
+    """The preview that the form of a restore is on."""
+    return Place(RESTORE, query={"name": form.get("name", ""), "to": form.get("to", "")})
 
 
 async def preview_undo(service: Service, visit: Visit) -> Page:

@@ -16,9 +16,11 @@ from lakehouse.api.catalog.definitions import (
     SafeDefinition,
     ViewQuery,
 )
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, Visit, view_path
 from lakehouse.domain.errors import CODES, Refused, RefusedError
+from lakehouse.domain.validation import check_name
 from lakehouse.service.service import Service
 
 MASK = f"{ROOT}/mask"
@@ -26,6 +28,12 @@ ACCESS = f"{ROOT}/access"
 PROFILE, DROP_PROFILE = f"{ACCESS}/profile", f"{ACCESS}/profile-drop"
 SHOWN = "shown"
 """The choice that leaves a column as it is."""
+MASK_FIELDS = (
+    ("name_taken|view_exists|expectation_failed|_name:", "name"),
+    ("^sql_error", "rows"),
+    ("the comment|^invalid_comment", "comment"),
+)
+PROFILE_FIELDS = (("_name:", "name"),)
 MAX_COLUMNS = 500
 """Columns that the form lists; a form has at most 1,000 fields."""
 _COLUMN, _VIEW = "column:", "view:"
@@ -37,7 +45,7 @@ async def show(service: Service, visit: Visit) -> Page:
 
     Raises RefusedError `forbidden`, `view_not_found`.
     """
-    filled = {"of": visit.parameter("of").strip()}
+    filled = dict(visit.form) if visit.failed else {"of": visit.parameter("of").strip()}
     if name := visit.parameter("view"):
         view = (await service.views.show(visit.caller, name, ViewQuery())).body
         if view.safe is None:
@@ -47,12 +55,23 @@ async def show(service: Service, visit: Visit) -> Page:
             "comment": view.comment or "",
             "replace": "true",
         }
-    return await _form(service, visit, filled, None)
+    return await _form(service, visit, filled)
 
 
-async def put(service: Service, visit: Visit) -> Page | Redirect:
+def mask_place(form: Mapping[str, str]) -> Place:
+    """The page of the form of a masked view."""
+    return Place(MASK, query={"of": form.get("of", "")})
+
+
+def profile_place(_form: Mapping[str, str]) -> Place:
+    """The page of the form of a profile."""
+    return Place(ACCESS)
+
+
+async def put(service: Service, visit: Visit) -> Redirect:
     """POST /console/mask: make a masked view, or replace one if the form says so."""
     name = visit.field("name").strip()
+    check_name(name)
     change = msgspec.convert(
         {"op": "put_view", "name": name} | _definition(visit.form), PutViewChange
     )
@@ -60,11 +79,12 @@ async def put(service: Service, visit: Visit) -> Page | Redirect:
     try:
         await service.change_sets.transaction(visit.caller, request, msgspec.json.encode(request))
     except RefusedError as error:
-        if CODES[error.refused.code].status not in (400, 409, 412, 422):
-            raise
+        if error.refused.code == "expectation_failed":
+            detail = f"there is a dataset or view {name} already; choose another name, or replace the view"
+            raise RefusedError(Refused("name_taken", detail)) from error
         # The set has one change, whose number says nothing here.
         detail = error.refused.detail.removeprefix("change 0: ")
-        return await _form(service, visit, visit.form, Refused(error.refused.code, detail))
+        raise RefusedError(Refused(error.refused.code, detail)) from error
     return Redirect(location=visit.url(view_path(name)))
 
 
@@ -97,10 +117,9 @@ async def drop_profile(service: Service, visit: Visit) -> Redirect:
     return Redirect(location=visit.url(ACCESS))
 
 
-async def _form(
-    service: Service, visit: Visit, filled: Mapping[str, str], refused: Refused | None
-) -> Page:
-    """The form with these fields, and why it was refused."""
+async def _form(service: Service, visit: Visit, filled: Mapping[str, str]) -> Page:
+    """The form with these fields, and why its dataset cannot be shown."""
+    refused: Refused | None = None
     if not visit.may_define:
         raise RefusedError(Refused("forbidden", "no grant lets you make a view"))
     columns = list[SchemaColumn]()
@@ -110,7 +129,7 @@ async def _form(
             found = (await service.catalog.manifest(visit.caller, of, query)).body
             columns = found.schema or []
         except RefusedError as error:
-            refused = refused or error.refused
+            refused = error.refused
     return Page(
         template="views/mask.html",
         title="Masked view",

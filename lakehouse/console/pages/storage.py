@@ -1,9 +1,11 @@
 """Storage: keys as folders, and one object with its download and its deletion."""
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from lakehouse.api.console.storage import FolderQuery
 from lakehouse.api.storage import GetObjectQuery
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, Visit
 from lakehouse.domain.access.rights import WRITE
@@ -77,6 +79,11 @@ async def show_object(service: Service, visit: Visit) -> Page:
         ),
         seq=seq,
     )
+
+
+def place(form: Mapping[str, str]) -> Place:
+    """The page of the key that a form is about."""
+    return Place(OBJECT, query={"key": form.get("key", "")})
 
 
 async def delete(service: Service, visit: Visit) -> Redirect:

@@ -1,20 +1,29 @@
 """Upkeep for admins: checks, checkpoints, garbage and small objects, each as a task that can be cancelled.
 
-A GET begins nothing: it previews what would be removed or merged, and shows how far the tasks are.
+A GET changes nothing: it shows how far the tasks are, and begins a preview where its address names one that
+was not made yet.
 """
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
 
 import msgspec
 
-from lakehouse.api.gc import GcReport, GcRequest
-from lakehouse.api.upkeep.compaction import CompactReport, CompactRequest
+from lakehouse.api.gc import GcRequest
+from lakehouse.api.upkeep.compaction import CompactRequest
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, Visit
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.service import Service
 from lakehouse.service.upkeep.tasks import RUNNING, Task
 from lakehouse.service.upkeep.use_case import (
     CHECKPOINT,
     DOCTOR,
     OBJECTS,
+    PREVIEW_COLLECT,
+    PREVIEW_COMPACT,
+    PREVIEWS,
     VERIFY,
 )
 from lakehouse.service.upkeep.use_case import (
@@ -27,9 +36,9 @@ from lakehouse.service.upkeep.use_case import (
 UPKEEP = f"{ROOT}/upkeep"
 COLLECT, COMPACT = f"{UPKEEP}/collect", f"{UPKEEP}/compact"
 CHECK_PATH, CANCEL = f"{UPKEEP}/check", f"{UPKEEP}/cancel"
+PREVIEW = f"{UPKEEP}/preview"
+FIELDS = (("older_than", "collect"), ("^dataset_not_found|_name:", "name"))
 RETENTION = "7d"
-ROWS = 200
-"""Objects that a report lists."""
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -55,6 +64,8 @@ NAMES = {
     CHECKPOINT: Named("Create a checkpoint", ""),
     COLLECTING: Named("Collect garbage", "objects"),
     COMPACTING: Named("Merge small objects", "datasets"),
+    PREVIEW_COLLECT: Named("Preview of garbage", "objects"),
+    PREVIEW_COMPACT: Named("Preview of the merge", "datasets"),
 }
 CHECKS = (
     Check(
@@ -85,18 +96,36 @@ CHECKS = (
 
 
 async def show(service: Service, visit: Visit) -> Page:
-    """GET /console/upkeep: `collect=AGE` or `compact=true` shows what would be done."""
-    older_than = visit.parameter("collect").strip()
-    collected, compacted = None, None
-    if older_than:
-        request = GcRequest(older_than=_age(older_than))
-        collected = (await service.gc.run(visit.caller, request, max_listed=ROWS)).body
-    elif visit.parameter("compact"):
-        compact = CompactRequest(name=visit.parameter("name").strip() or None, dry_run=True)
-        compacted = (await service.compaction.run(visit.caller, compact)).body
-    latest = service.upkeep.latest(visit.caller).values()
-    tasks = sorted(latest, key=lambda each: each.began_at, reverse=True)
-    return _page(older_than or RETENTION, collected, compacted, tasks)
+    """GET /console/upkeep: `collect=AGE` or `compact=true` shows what would be done.
+
+    A preview that was not made yet begins; it changes nothing.
+    """
+    kind, about = _asked(visit)
+    if kind and not _is_there(service, visit, kind, about):
+        await _preview(service, visit, kind, about)
+    latest = service.upkeep.latest(visit.caller)
+    found = latest.get(kind)
+    preview = found if found is not None and found.about == about else None
+    tasks = [each for each in latest.values() if each is not preview]
+    tasks.sort(key=lambda each: each.began_at, reverse=True)
+    return _page(visit, preview, tasks)
+
+
+async def preview(service: Service, visit: Visit) -> Redirect:
+    """POST /console/upkeep/preview: begin a preview of the `kind`. Raises RefusedError."""
+    kind = visit.field("kind")
+    about = visit.form.get("collect" if kind == PREVIEW_COLLECT else "name", "").strip()
+    await _preview(service, visit, kind, about)
+    return Redirect(location=_shown_at(kind, about))
+
+
+def place(form: Mapping[str, str]) -> Place:
+    """The page that has these forms, with the preview that is confirmed."""
+    if "kind" in form:
+        return Place(UPKEEP)
+    if "older_than" in form:
+        return Place(UPKEEP, query={"collect": form["older_than"]})
+    return Place(UPKEEP, query={"compact": "true", "name": form.get("name", "")})
 
 
 async def check(service: Service, visit: Visit) -> Redirect:
@@ -122,31 +151,62 @@ async def compact(service: Service, visit: Visit) -> Redirect:
 
 async def cancel(service: Service, visit: Visit) -> Redirect:
     """POST /console/upkeep/cancel. Raises RefusedError as the use case does."""
-    await service.upkeep.cancel(visit.caller, visit.field("kind"))
+    kind = visit.field("kind")
+    await service.upkeep.cancel(visit.caller, kind)
+    task = service.upkeep.latest(visit.caller).get(kind)
+    if task is not None and kind in PREVIEWS:
+        return Redirect(location=_shown_at(kind, task.about))
     return _tasks(visit)
+
+
+async def _preview(service: Service, visit: Visit, kind: str, about: str) -> None:
+    """Begin a preview. Raises RefusedError as the use case does."""
+    if kind == PREVIEW_COLLECT:
+        await service.upkeep.preview_collect(visit.caller, about)
+    elif kind == PREVIEW_COMPACT:
+        await service.upkeep.preview_compact(visit.caller, about or None)
+    else:
+        raise RefusedError(Refused("invalid_request", f"there is no preview {kind[:32]!r}"))
+
+
+def _asked(visit: Visit) -> tuple[str, str]:
+    """The kind of preview that the address names, and what it is about; empty: none."""
+    if older_than := visit.parameter("collect").strip():
+        return PREVIEW_COLLECT, older_than
+    if visit.parameter("compact"):
+        return PREVIEW_COMPACT, visit.parameter("name").strip()
+    return "", ""
+
+
+def _is_there(service: Service, visit: Visit, kind: str, about: str) -> bool:
+    """Whether the preview was begun here, or another one of its kind runs."""
+    found = service.upkeep.latest(visit.caller).get(kind)
+    return found is not None and (found.about == about or found.state == RUNNING)
+
+
+def _shown_at(kind: str, about: str) -> str:
+    query = {"collect": about} if kind == PREVIEW_COLLECT else {"compact": "true", "name": about}
+    return f"{UPKEEP}?{urlencode(query)}#preview"
 
 
 def _tasks(visit: Visit) -> Redirect:
     return Redirect(location=f"{visit.url(UPKEEP)}#tasks")
 
 
-def _page(
-    older_than: str,
-    collected: GcReport | None,
-    compacted: CompactReport | None,
-    tasks: list[Task],
-) -> Page:
-    path = "/v1/catalog/compact" if compacted is not None else "/v1/gc"
-    body = {"dry_run": True} if compacted is not None else {"older_than": older_than}
+def _page(visit: Visit, preview: Task | None, tasks: list[Task]) -> Page:
+    kind, about = _asked(visit)
+    compacts = kind == PREVIEW_COMPACT
+    path = "/v1/catalog/compact" if compacts else "/v1/gc"
+    body = {"dry_run": True} if compacts else {"older_than": about or RETENTION}
     return Page(
         template="upkeep/show.html",
         title="Upkeep",
         values={
-            "older_than": older_than,
-            "collected": collected,
-            "compacted": compacted,
+            "older_than": about if kind == PREVIEW_COLLECT else RETENTION,
+            "dataset": about if compacts else "",
+            "preview": preview,
             "tasks": tasks,
-            "running": {each.kind for each in tasks if each.state == RUNNING},
+            "running": {each.kind for each in [*tasks, preview] if each and each.state == RUNNING},
             "names": NAMES,
             "checks": CHECKS,
             "paths": {
@@ -154,6 +214,7 @@ def _page(
                 "cancel": CANCEL,
                 "collect": COLLECT,
                 "compact": COMPACT,
+                "preview": PREVIEW,
             },
             "upkeep_path": UPKEEP,
         },

@@ -6,11 +6,13 @@ they arrive, and a second form loads them. Must never change a dataset before th
 
 import re
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 
 from lakehouse.api.catalog.change_sets import CommitChange, TransactionRequest
 from lakehouse.api.ingest.answers import StagedIngest
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, SentFile, Visit, dataset_path, event_path
 from lakehouse.domain.errors import CODES, Refused, RefusedError
@@ -27,6 +29,10 @@ MAX_FILES = 20
 _MODES = ("replace", "append")
 _SCHEMA_CHANGES = ("", "widen", "replace")
 _OPTIONS = ("types", "null", "delimiter", "encoding", "on_error", "header")
+FIELDS = (
+    *((rf"\b{option}\b", option) for option in ("mode", "schema_change", *_OPTIONS)),
+    ("missing_file|files", "file"),
+)
 _SUFFIX = re.compile(
     r"(\.(csv|tsv|txt|ndjson|jsonl|json|parquet|pq))?(\.(gz|zst))?$", re.IGNORECASE
 )
@@ -66,6 +72,11 @@ async def show(_service: Service, visit: Visit) -> Page:
     )
 
 
+def place(form: Mapping[str, str]) -> Place:
+    """The page of the form of files."""
+    return Place(UPLOAD, query={"name": form.get("name", "")})
+
+
 async def check(service: Service, visit: Visit) -> Page:
     """POST /console/upload: stage each file of the form, one after the other, and show what they hold.
 
@@ -80,7 +91,21 @@ async def check(service: Service, visit: Visit) -> Page:
             found.append(await _checked(service, visit, file))
     if not found:
         raise RefusedError(Refused("missing_file", "no file was chosen"))
-    ready = [each.staged for each in found if each.staged is not None]
+    return _checked_page(found, [each.staged.staged for each in found if each.staged is not None])
+
+
+async def show_load(_service: Service, visit: Visit) -> Page:
+    """The form that loads what was staged, when it was refused: what the files hold was shown before."""
+    return _checked_page([], visit.form.get("staged", "").split())
+
+
+def load_place(_form: Mapping[str, str]) -> Place:
+    """The page of the form that loads files: it has no path of its own."""
+    return Place(UPLOAD)
+
+
+def _checked_page(found: list[Checked], ready: list[str]) -> Page:
+    """What the files hold, and the form that loads those that can be."""
     reasons = {
         each.staged.staged: {one.name: one for one in each.staged.type_reasons}
         for each in found
@@ -94,7 +119,9 @@ async def check(service: Service, visit: Visit) -> Page:
             "codes": CODES,
             "ready": ready,
             "reasons": reasons,
-            "paths": {"load": LOAD, "upload": UPLOAD},
+            "load_path": LOAD,
+            "upload_path": UPLOAD,
+            "max_files": MAX_FILES,
             "idempotency_key": secrets.token_hex(16),
         },
         styles=("upload.css",),

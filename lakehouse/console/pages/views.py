@@ -1,16 +1,21 @@
 """Views: listed, shown with their definition, renamed and dropped. Made by the SQL page and by `masks`."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from lakehouse.api.catalog.change_sets import DropViewChange, PutViewChange, TransactionRequest
 from lakehouse.api.catalog.definitions import View, ViewQuery
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.pages.masks import MASK
 from lakehouse.console.visit import ROOT, Visit, view_path
 from lakehouse.domain.access.rights import MANAGE
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.validation import check_name
 from lakehouse.service.service import Service
 
+RENAME_FIELDS = (("already|name_taken|expectation_failed|_name:", "to"),)
 VIEWS = f"{ROOT}/views"
 RENAME, DROP = f"{VIEWS}/rename", f"{VIEWS}/drop"
 ROWS = 100
@@ -58,6 +63,11 @@ async def show_view(service: Service, visit: Visit) -> Page:
     )
 
 
+def place(form: Mapping[str, str]) -> Place:
+    """The page of the view that a form is about."""
+    return Place(view_path(form.get("name", "")), form.get("name", ""))
+
+
 async def rename(service: Service, visit: Visit) -> Redirect:
     """POST /console/views/rename: the view under its new name and the end of the old one, as one event.
 
@@ -65,12 +75,20 @@ async def rename(service: Service, visit: Visit) -> Redirect:
     change set raises.
     """
     name, to = visit.field("name"), visit.field("to").strip()
+    check_name(to)
     if name.lower() == to.lower():
         raise RefusedError(Refused("invalid_request", f"the view is called {name} already"))
     view = (await service.views.show(visit.caller, name, ViewQuery())).body
     changes = (_under(view, to), DropViewChange(name=view.name))
     request = TransactionRequest(changes, {view.name: view.seq, to: None})
-    await service.change_sets.transaction(visit.caller, request, msgspec.json.encode(request))
+    try:
+        await service.change_sets.transaction(visit.caller, request, msgspec.json.encode(request))
+    except RefusedError as error:
+        taken = {row["name"] for row in error.refused.errors if row.get("expected") is None}
+        if error.refused.code != "expectation_failed" or to not in taken:
+            raise
+        detail = f"there is a dataset or view {to} already; choose another name"
+        raise RefusedError(Refused("name_taken", detail)) from error
     return Redirect(location=visit.url(view_path(to)))
 
 

@@ -23,6 +23,7 @@ from lakehouse.domain.commands import Command, Context, MarkObjects, RecordColle
 from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Replayed, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256
@@ -82,19 +83,26 @@ class GarbageCollector:
         grace_before = await node.bucket.now() - listing.GRACE
         return GcScope(run, state, cutoff_seq, lake, grace_before)
 
-    async def survey(self, plan: GcScope) -> AsyncIterator[GcCandidate]:
+    async def survey(
+        self, plan: GcScope, reached: ProgressCallback = ignore_progress
+    ) -> AsyncIterator[GcCandidate]:
         """Everything that may be removed, and what is foreign.
 
-        One LIST for each 1,000 objects of the bucket.
+        One LIST for each 1,000 objects of the bucket; `reached` is called with how many were listed.
         """
         for number, finding in enumerate(listing.known(plan)):
             yield finding
             if number % PAGE == 0:
                 # Candidates of the state come without an await; other tasks need the loop too.
                 await asyncio.sleep(0)
+        count = 0
         async for stat in self._listed():
+            count += 1
+            if count % PAGE == 0:
+                reached(count)
             if (found := listing.listed(plan, stat)) is not None:
                 yield found
+        reached(count)
 
     async def collect(
         self,

@@ -12,6 +12,7 @@ from lakehouse.api.gc import GcObject, GcReport, GcRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.audit.reading import expired
 from lakehouse.domain.points_in_time import age
+from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.service.caller import Caller
 from lakehouse.service.gc import listing
 from lakehouse.service.gc.collector import GarbageCollector
@@ -45,10 +46,12 @@ class Gc:
         payload: bytes = b"",
         found: Callable[[GcObject], None] = lambda _: None,
         max_listed: int | None = MAX_LISTED,
+        reached: ProgressCallback = ignore_progress,
     ) -> Versioned[GcReport]:
         """Report what may be removed and, unless it is a dry run, remove it.
 
-        `found` is called for each object on the way; the report lists up to `max_listed` of each
+        `found` is called for each object on the way, `reached` in a dry run with how many objects of
+        the bucket were looked at; the report lists up to `max_listed` of each
         kind, all for None. Raises RefusedError: `busy`, `idempotency_key_reused`, and what a commit
         raises.
         """
@@ -59,7 +62,7 @@ class Gc:
         scope = await self._collector.plan(older_than)
         tally = _Tally(found, max_listed)
         if request.dry_run:
-            async for candidate in self._collector.survey(scope):
+            async for candidate in self._collector.survey(scope, reached):
                 tally.add(candidate)
             await self._expire(tally, apply=False)
             return Versioned(tally.report(scope, None), scope.state.head.seq)

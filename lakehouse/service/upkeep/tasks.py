@@ -43,6 +43,8 @@ class Task(msgspec.Struct, frozen=True):
     began_at: str
     actor: str
     """Who began it."""
+    about: str = ""
+    """What was asked for, where tasks of a kind differ."""
     done: int = 0
     total: int | None = None
     """How many there are to do, where that is known."""
@@ -65,7 +67,9 @@ class Tasks:
         """By kind."""
         return dict(self._latest)
 
-    def begin(self, kind: str, caller: Caller, work: Work, total: int | None = None) -> None:
+    def begin(
+        self, kind: str, caller: Caller, work: Work, total: int | None = None, about: str = ""
+    ) -> None:
         """Begin the work. Raises RefusedError `busy` while a task of this kind is running."""
         if kind in self._running:
             detail = f"a task of this kind is running, begun by {self._latest[kind].actor}"
@@ -74,11 +78,16 @@ class Tasks:
         def reached(done: int) -> None:
             self._change(kind, done=done)
 
-        self._latest[kind] = Task(kind, RUNNING, self._now(), caller.actor, total=total)
+        self._latest[kind] = Task(kind, RUNNING, self._now(), caller.actor, about, total=total)
         task = asyncio.create_task(_outcome(work, reached), name=f"upkeep-{kind}")
         self._running[kind] = task
         # Not in the task itself: one that is cancelled before its first step never runs.
         task.add_done_callback(lambda ended: self._end(kind, ended))
+
+    def forget(self, kind: str) -> None:
+        """Forget what a task has found, unless it is running: it is true no more."""
+        if kind not in self._running:
+            self._latest.pop(kind, None)
 
     async def wait(self, kind: str, within_s: float) -> None:
         """Wait until the task has ended, for so long at most."""

@@ -21,18 +21,23 @@ from lakehouse.api.gc import GcReport, GcRequest
 from lakehouse.api.upkeep.compaction import CompactReport, CompactRequest
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.points_in_time import age
 from lakehouse.domain.progress import ProgressCallback
+from lakehouse.domain.validation import check_name
 from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
 from lakehouse.service.compaction.use_case import Compaction
 from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.presentation import EMPTY_HEAD, journal_head
 from lakehouse.service.upkeep.tasks import Task, Tasks
+from projections import catalog
 from projections.states.checkpointing import store_state
 
 VERIFY, OBJECTS, DOCTOR, CHECKPOINT = "verify", "objects", "doctor", "checkpoint"
 COLLECT, COMPACT = "collect", "compact"
-KINDS = (VERIFY, OBJECTS, DOCTOR, CHECKPOINT, COLLECT, COMPACT)
+PREVIEW_COLLECT, PREVIEW_COMPACT = "preview_collect", "preview_compact"
+PREVIEWS = (PREVIEW_COLLECT, PREVIEW_COMPACT)
+KINDS = (VERIFY, OBJECTS, DOCTOR, CHECKPOINT, COLLECT, COMPACT, *PREVIEWS)
 SHORT_S = 0.5
 """How long a request that begins a task waits for it: a short one is over when its page is shown."""
 MAX_LISTED = 200
@@ -96,6 +101,39 @@ class Upkeep:
         self._tasks.begin(kind, caller, works[kind], totals.get(kind))
         await self._tasks.wait(kind, SHORT_S)
 
+    async def preview_collect(self, caller: Caller, older_than: str) -> None:
+        """Begin to look what a garbage collection would remove.
+
+        Raises RefusedError: `forbidden`, `busy`, `invalid_request` for what is no span.
+        """
+        require_admin(self._node, caller)
+        age(older_than)
+        request = GcRequest(older_than=older_than)
+
+        async def work(reached: ProgressCallback) -> GcReport:
+            ran = self._gc.run(caller, request, max_listed=MAX_LISTED, reached=reached)
+            return (await ran).body
+
+        total = len(self._node.state.inventory.blobs)
+        self._tasks.begin(PREVIEW_COLLECT, caller, work, total, older_than)
+        await self._tasks.wait(PREVIEW_COLLECT, SHORT_S)
+
+    async def preview_compact(self, caller: Caller, name: str | None) -> None:
+        """Begin to look what a compaction would merge, of one dataset or of all.
+
+        Raises RefusedError: `forbidden`, `busy`, `invalid_name`, `dataset_not_found`.
+        """
+        require_admin(self._node, caller)
+        self._check_dataset(name)
+        request = CompactRequest(name=name, dry_run=True)
+
+        async def work(reached: ProgressCallback) -> CompactReport:
+            return (await self._compaction.run(caller, request, b"", reached)).body
+
+        total = self._datasets(name)
+        self._tasks.begin(PREVIEW_COMPACT, caller, work, total, name or "")
+        await self._tasks.wait(PREVIEW_COMPACT, SHORT_S)
+
     async def collect(self, caller: Caller, request: GcRequest, payload: bytes) -> None:
         """Begin a garbage collection. Raises RefusedError: `forbidden`, `busy`."""
         require_admin(self._node, caller)
@@ -111,6 +149,7 @@ class Upkeep:
             return (await self._gc.run(caller, request, payload, found, MAX_LISTED)).body
 
         self._tasks.begin(COLLECT, caller, work)
+        self._tasks.forget(PREVIEW_COLLECT)
         await self._tasks.wait(COLLECT, SHORT_S)
 
     async def compact(self, caller: Caller, request: CompactRequest, payload: bytes) -> None:
@@ -120,9 +159,22 @@ class Upkeep:
         async def work(reached: ProgressCallback) -> CompactReport:
             return (await self._compaction.run(caller, request, payload, reached)).body
 
-        total = 1 if request.name else len(self._node.state.catalog.datasets)
-        self._tasks.begin(COMPACT, caller, work, total)
+        self._check_dataset(request.name)
+        self._tasks.begin(COMPACT, caller, work, self._datasets(request.name))
+        self._tasks.forget(PREVIEW_COMPACT)
         await self._tasks.wait(COMPACT, SHORT_S)
+
+    def _datasets(self, name: str | None) -> int:
+        """How many datasets a compaction goes through."""
+        return 1 if name else len(self._node.state.catalog.datasets)
+
+    def _check_dataset(self, name: str | None) -> None:
+        """Raises RefusedError: a task would only fail later."""
+        if name is None:
+            return
+        check_name(name)
+        if catalog.find(self._node.state.catalog, name) is None:
+            raise RefusedError(Refused("dataset_not_found", f"there is no dataset {name}"))
 
     async def close(self) -> None:
         """Cancel all tasks: the process ends."""

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 import msgspec
 from aiohttp import web
 
+from lakehouse.console.forms import FormRefusal, field_at_fault, stays_on_page
 from lakehouse.console.page import Page
 from lakehouse.console.pages.signing import sign_in_page
 from lakehouse.console.policy import PAGE_HEADERS, content_security_policy
 from lakehouse.console.rendering import error_page, render
 from lakehouse.console.sessions import Sessions
+from lakehouse.console.table import ConsolePage
 from lakehouse.console.visit import HOME, ROOT, Visit
 from lakehouse.domain.errors import CODES, Refused
 from lakehouse.service.caller import Caller
@@ -52,6 +54,7 @@ class Visits:
             head_seq=self._service.journal.head(caller).seq,
             now=datetime.now(UTC),
             origin=f"{request[SCHEME]}://{request.headers.get('Host', '')}",
+            fault=lambda: self._service.status.fault(caller),
             theme=theme_of(request),
             nonce=secrets.token_urlsafe(_NONCE_BYTES),
             reads=[],
@@ -61,6 +64,17 @@ class Visits:
         """The visit of a request that was refused before its caller was known."""
         caller = Caller(actor=DEFAULT_ACTOR, accepted_s=self._service.clock.monotonic())
         return self.visit(request, caller, "", {})
+
+    @staticmethod
+    def again(visit: Visit, page: ConsolePage, refused: Refused) -> Visit | None:
+        """The visit that shows a refused form again; None where an error page must do."""
+        if page.again is None or not stays_on_page(refused):
+            return None
+        place = page.again.place(visit.form)
+        failed = FormRefusal(page.path, refused, field_at_fault(refused, page.again.fields))
+        return msgspec.structs.replace(
+            visit, path=place.path, name=place.name, query=place.query, failed=failed
+        )
 
 
 VISITS = web.RequestKey("VISITS", Visits)

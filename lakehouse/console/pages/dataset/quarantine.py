@@ -10,12 +10,20 @@ from typing import Any
 from lakehouse.api.ingest.answers import QuarantineRow
 from lakehouse.console.page import Equivalent, Redirect
 from lakehouse.console.pages.dataset.tab import Subject, Tab
-from lakehouse.console.visit import Visit
-from lakehouse.domain.errors import CODES, Refused, RefusedError
+from lakehouse.console.visit import ROOT, Visit
+from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.service.ingest.held import Held, options_of
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.service import Service
 
+MEND = f"{ROOT}/dataset/{{name}}"
+"""The path of the page as its table has it."""
+FIELDS = (
+    (
+        "^(malformed|schema_conflict|empty|outside|value|duplicate|null_key|too_few|unsupported|too_large)",
+        "content",
+    ),
+)
 SHOWN = 100
 """Rows in the list."""
 MENDED_BYTES = 256 * 1024
@@ -23,8 +31,9 @@ MENDED_BYTES = 256 * 1024
 
 
 async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
-    """The quarantine is always that of now."""
-    return await shown(service, visit, subject, {})
+    """The quarantine is always that of now. A form that was refused has the text that was sent."""
+    tried = {"file": visit.form["content"]} if visit.failed and "content" in visit.form else {}
+    return await shown(service, visit, subject, tried)
 
 
 async def shown(service: Service, visit: Visit, subject: Subject, tried: dict[str, Any]) -> Tab:
@@ -41,7 +50,7 @@ async def shown(service: Service, visit: Visit, subject: Subject, tried: dict[st
         "file": file,
         "why_not": why_not,
         "report": None,
-        "refused": None,
+        "mend_path": MEND,
     }
     sql = f"SELECT * FROM lake.quarantine WHERE dataset = '{subject.name}'"
     equivalent = Equivalent(
@@ -51,26 +60,18 @@ async def shown(service: Service, visit: Visit, subject: Subject, tried: dict[st
 
 
 async def correct(service: Service, visit: Visit, subject: Subject) -> Tab | Redirect:
-    """Check the corrected rows, or append them. A refusal is shown beside the text."""
+    """Check the corrected rows, or append them. Raises RefusedError as the use cases do."""
     text, keys = visit.field("content").replace("\r\n", "\n"), visit.field("keys").split("\n")
     name, held = await service.quarantine.held(visit.caller, subject.name)
     chosen = [each for each in held if each.key in keys]
-    tried: dict[str, Any] = {"file": text}
-    try:
-        options = options_of(chosen)
-        plan = IngestPlan(
-            name, "append", options, resolves=tuple(sorted(each.key for each in chosen))
-        )
-        content = text.encode(options.encoding, "replace")
-        async with service.ingest.received(visit.caller, _pieces(content)) as upload:
-            if "check" in visit.form:
-                found = await service.ingest.dry_run(visit.caller, plan, upload)
-                return await shown(service, visit, subject, tried | {"report": found.body})
-            await service.ingest.ingest(visit.caller, plan, upload)
-    except RefusedError as error:
-        if CODES[error.refused.code].status not in (400, 409, 413, 422):
-            raise
-        return await shown(service, visit, subject, tried | {"refused": error.refused})
+    options = options_of(chosen)
+    plan = IngestPlan(name, "append", options, resolves=tuple(sorted(each.key for each in chosen)))
+    content = text.encode(options.encoding, "replace")
+    async with service.ingest.received(visit.caller, _pieces(content)) as upload:
+        if "check" in visit.form:
+            found = await service.ingest.dry_run(visit.caller, plan, upload)
+            return await shown(service, visit, subject, {"file": text, "report": found.body})
+        await service.ingest.ingest(visit.caller, plan, upload)
     return Redirect(location=visit.url(subject.path, tab="history"))
 
 

@@ -1,6 +1,6 @@
 """GET /console/dataset/{name}: which tab is shown, and the heading that all of them have."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -8,11 +8,12 @@ import msgspec
 from lakehouse.api.catalog.datasets import HistoryQuery, ManifestPage, ShowDatasetQuery
 from lakehouse.api.catalog.definitions import ViewQuery
 from lakehouse.api.console.overview import DatasetGlance
+from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.pages.dataset import columns, difference, events, objects, origin, rows
 from lakehouse.console.pages.dataset import quarantine as aside
 from lakehouse.console.pages.dataset.tab import Subject, Tab
-from lakehouse.console.visit import Visit, view_path
+from lakehouse.console.visit import Visit, dataset_path, view_path
 from lakehouse.domain.errors import RefusedError
 from lakehouse.service.service import Service
 
@@ -41,6 +42,12 @@ async def show(service: Service, visit: Visit) -> Page | Redirect:
         return Redirect(location=visit.url(view_path(visit.name)))
     tab = await _TABS[chosen][1](service, visit, subject)
     return _page(visit, subject, chosen, tab)
+
+
+def mend_place(form: Mapping[str, str]) -> Place:
+    """The tab of the form that corrects rows."""
+    name = form.get("dataset", "")
+    return Place(dataset_path(name), name, {"tab": _QUARANTINE})
 
 
 async def _is_view(service: Service, visit: Visit) -> bool:

@@ -50,6 +50,8 @@ class Node:
         self.chance = chance
         self.lag_error: Refused | None = None
         """Why the last reading of the journal failed, if it did."""
+        self.damaged: int | None = None
+        """The position at which damage of the journal was found first."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -151,6 +153,7 @@ class Node:
         """Keep the first fault; it is logged once."""
         if self.writer.fault is None:
             log.error("journal_unreadable", fault=str(error))
+            self.damaged = error.position if isinstance(error, JournalCorrupt) else None
             self.writer.halt(error)
 
     async def _delegate(self, delegation: Delegation) -> None:

@@ -31,9 +31,25 @@ class EventGlance(msgspec.Struct, frozen=True):
     """What it is about: `dataset:<name in lower case>`, `object:<key>` and the like."""
 
 
+class SlotDamage(msgspec.Struct, frozen=True):
+    """A slot that cannot be read, or has other bytes than it had."""
+
+    slot: int
+    key: str
+    """Its key in the bucket."""
+    reason: str
+    sha256: str | None
+    """Of the right bytes, where that is known."""
+    first: int
+    last: int
+    """Its events are among these numbers; other damaged slots beside it may hold some of them."""
+
+
 class LatestEvents(msgspec.Struct, frozen=True):
     """Events, newest first, among the numbers from `first` to `last`."""
 
     events: list[EventGlance]
     first: int
     last: int
+    damage: list[SlotDamage] = []
+    """The damaged slots among them, newest first."""

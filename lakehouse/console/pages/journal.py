@@ -3,7 +3,12 @@
 import msgspec
 
 from journal.events import TYPES
-from lakehouse.api.console.journal import LatestEventsQuery
+from lakehouse.api.console.journal import (
+    EventGlance,
+    LatestEvents,
+    LatestEventsQuery,
+    SlotDamage,
+)
 from lakehouse.console.page import Equivalent, Page
 from lakehouse.console.pages.storage import OBJECT
 from lakehouse.console.pages.upkeep import CHECK_PATH
@@ -42,6 +47,8 @@ async def show(service: Service, visit: Visit) -> Page:
         title="Journal",
         values={
             "found": found.body,
+            "rows": _rows(found.body),
+            "damage_before": await service.journal.damage_before(visit.caller),
             "query": query,
             "types": EVENT_TYPES,
             "live": live,
@@ -86,6 +93,12 @@ async def event(service: Service, visit: Visit) -> Page:
         ),
         timeless=True,
     )
+
+
+def _rows(found: LatestEvents) -> list[EventGlance | SlotDamage]:
+    """The events and the damaged slots in one order, newest first."""
+    rows: list[EventGlance | SlotDamage] = [*found.events, *found.damage]
+    return sorted(rows, key=lambda row: -(row.last if isinstance(row, SlotDamage) else row.seq))
 
 
 def _may_undo(visit: Visit, datasets: list[str]) -> bool:

@@ -24,10 +24,12 @@ from lakehouse.api.versioned import Versioned
 from lakehouse.audit import ocsf
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.points_in_time import point_in_time
 from lakehouse.service import presentation, snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.access.visible import visible_event
 from lakehouse.service.caller import Caller
+from lakehouse.service.history.damage import readable_event, readable_events, seq_above
 from lakehouse.service.index.entity_chains import EntityChains
 from projections import history
 
@@ -86,23 +88,59 @@ class JournalReads:
         return Versioned(EventPage(rows, read_to if read_to < head.seq else None), head.seq)
 
     async def event(self, caller: Caller, seq: int) -> Versioned[JournalEvent]:
-        """One event. Raises RefusedError `event_not_found`, also for one that the caller may not see."""
-        page = await self.events(caller, ListEventsQuery(after=max(seq - 1, 0), limit=1))
-        if not page.body.events or page.body.events[0].seq != seq:
+        """One event, also beside a damaged slot.
+
+        Raises RefusedError `event_not_found`, also for one that the caller may not see.
+        """
+        try:
+            page = await self.events(caller, ListEventsQuery(after=max(seq - 1, 0), limit=1))
+            found = page.body.events[0] if page.body.events else None
+        except JournalCorrupt as error:
+            self._node.note(error)
+            header, event = await readable_event(self._node, seq)
+            shown = visible_event(event, permissions(self._node, caller))
+            found = presentation.journal_event(header, shown) if shown else None
+        if found is None or found.seq != seq:
             raise RefusedError(Refused("event_not_found", f"there is no event {seq}"))
-        return Versioned(page.body.events[0], page.seq)
+        return Versioned(found, self._node.state.head.seq)
 
     async def latest(self, caller: Caller, query: LatestEventsQuery) -> Versioned[LatestEvents]:
         """The newest events before a number, newest first, without their data.
 
         Of `span` numbers; with a type, of as many spans as it takes to find `most`: SCANNED_NUMBERS
         or SCANNED_SLOTS at most. To a caller with some rights only, each event must be decoded: of one
-        span. Raises RefusedError as `snapshot.state_as_of` does.
+        span. Where slots are damaged, what is readable beside them. Raises RefusedError as
+        `snapshot.state_as_of` does.
         """
-        head = (await snapshot.state_as_of(self._node, query.as_of)).head.seq
+        head = await self._moment(query.as_of)
         last = head if query.before is None else min(head, max(query.before - 1, 0))
+        if self._node.damaged is None:
+            try:
+                return Versioned(await self._latest(caller, query, last), head)
+            except JournalCorrupt as error:
+                self._node.note(error)
+        held = permissions(self._node, caller)
+        return Versioned(await readable_events(self._node, held, query, last), head)
+
+    async def damage_before(self, caller: Caller) -> int | None:
+        """The number of an event above the damage that was found first; None where none was found."""
+        if self._node.damaged is None:
+            return None
+        return await seq_above(self._node, self._node.damaged)
+
+    async def _moment(self, as_of: str | None) -> int:
+        """The last event at a moment; a number needs no read, so that damage does not matter."""
+        try:
+            return (await snapshot.state_as_of(self._node, as_of)).head.seq
+        except JournalCorrupt as error:
+            self._node.note(error)
+            if as_of is None or not isinstance(point := point_in_time(as_of), int):
+                raise
+            return point
+
+    async def _latest(self, caller: Caller, query: LatestEventsQuery, last: int) -> LatestEvents:
         if query.dataset:
-            return Versioned(await self._latest_about(caller, query, query.dataset, last), head)
+            return await self._latest_about(caller, query, query.dataset, last)
         goes_on = query.type and permissions(self._node, caller).unrestricted
         lowest = max(1, last - (SCANNED_NUMBERS if goes_on else query.span) + 1)
         found, first, read = list[EventGlance](), last + 1, 0
@@ -112,7 +150,7 @@ class JournalReads:
             found, read = found + part[::-1], read + slots
         if query.type and len(found) > query.most:
             found, first = found[: query.most], found[query.most - 1].seq
-        return Versioned(LatestEvents(found, first, last), head)
+        return LatestEvents(found, first, last)
 
     async def _glances(
         self, caller: Caller, query: LatestEventsQuery, first: int, last: int

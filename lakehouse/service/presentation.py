@@ -173,6 +173,22 @@ def ingested(
     )
 
 
+def unchanged(dataset: Dataset, state: State, source: Source | None) -> IngestReceipt:
+    """A dataset that a file without rows leaves as it is."""
+    shown = manifest(msgspec.structs.replace(dataset, objects=()), state.inventory)
+    return IngestReceipt(
+        **msgspec.structs.asdict(shown),
+        rows_ingested=0,
+        rows_removed=0,
+        rows_quarantined=0,
+        quarantine=None,
+        source=_source(source) if source else None,
+        renamed=[],
+        rounded=[],
+        reused=True,
+    )
+
+
 def _brought(
     content: Content | DatasetRestored | DatasetRewritten | None,
 ) -> tuple[tuple[Object, ...], int | None, int]:

@@ -101,7 +101,9 @@ def _check_places(footer: pq.FileMetaData, size_bytes: int) -> None:
     for group in range(footer.num_row_groups):
         for place in range(footer.num_columns):
             chunk = footer.row_group(group).column(place)
-            start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)))
+            start = min(
+                filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)), default=0
+            )
             if start + chunk.total_compressed_size > end:
                 raise _Unfit("its values do not lie where its footer says")
 

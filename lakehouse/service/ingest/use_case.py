@@ -19,6 +19,7 @@ from lakehouse.domain.decision import DataStep
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.domain.validation import check_name
+from lakehouse.formats.reader import Parsed
 from lakehouse.process.growing_file import GrowingFile
 from lakehouse.process.spool import Spooled, spooled
 from lakehouse.service import presentation
@@ -37,6 +38,7 @@ from lakehouse.service.ingest.replaced_rows import ReplacedRows, RowReplacement
 from lakehouse.service.ingest.work_dir import WorkDir, work_dir
 from lakehouse.service.objects import VerifiedObjects
 from projections import catalog
+from projections.catalog import Dataset
 
 __all__ = ["Ingest", "IngestPlan"]
 
@@ -145,6 +147,10 @@ class Ingest:
                 )
                 command = plan.command(file)
                 settled = await settle(self._node, command, caller, file.sha256, job)
+                if settled.event is None and _without_rows(plan, job.parsed):
+                    dataset = _ingested(plan, settled)
+                    body = presentation.unchanged(dataset, settled.state, command.source)
+                    return Versioned(body, settled.seq)
                 return await self._receipt(plan, settled)
 
     async def stage(
@@ -218,10 +224,8 @@ class Ingest:
                 yield place, replaced
 
     async def _receipt(self, plan: IngestPlan, settled: Settled) -> Versioned[IngestReceipt]:
-        dataset = catalog.find(settled.state.catalog, plan.name)
+        dataset = _ingested(plan, settled)
         event = settled.event or await self._event(settled.seq)
-        if dataset is None:
-            raise RefusedError(Refused("internal_error", "what was ingested is not in the catalog"))
         reused = settled.event is None
         duplicate_of = settled.seq if reused and plan.dedupe and plan.mode != "replace" else None
         body = presentation.ingested(
@@ -232,6 +236,18 @@ class Ingest:
     async def _event(self, seq: int) -> Event:
         _, event = await self._node.past.event(seq)
         return event
+
+
+def _ingested(plan: IngestPlan, settled: Settled) -> Dataset:
+    dataset = catalog.find(settled.state.catalog, plan.name)
+    if dataset is None:
+        raise RefusedError(Refused("internal_error", "what was ingested is not in the catalog"))
+    return dataset
+
+
+def _without_rows(plan: IngestPlan, parsed: Parsed | None) -> bool:
+    """Whether it was decided by reading the file that it has no row to replace others by."""
+    return plan.mode in REPLACING_ROWS and parsed is not None and not parsed.row_count
 
 
 async def _uploaded(command: Command, job: IngestJob) -> IngestDataset:

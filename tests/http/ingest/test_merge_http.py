@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ import pytest
 from change_set_requests import history
 from lake_server import Lake
 from refusals import nothing_changes, refused
-from row_replacement import Fresh, merge, rows
+from row_replacement import Fresh, merge, overwrite, rows
 
 from lakehouse.service.rows import large_objects, object_rewrites
 
@@ -83,6 +84,17 @@ class TestMerge:
             answer = merge(lake, name, b"id,x\n")
         assert (answer.status, answer.json["row_count"]) == (200, 1)
         assert answer.json["reused"] is True
+
+    def test_the_receipt_of_a_file_without_rows_is_its_own(self, lake: Lake, fresh: Fresh) -> None:
+        """Not that of the event before it, which replaced rows."""
+        name, file = fresh(), b"id,x\n"
+        lake.ingest(f"name={name}", b"id,x\n1,a\n")
+        merge(lake, name, b"id,x\n1,b\n2,c\n")
+        answers = [merge(lake, name, file), overwrite(lake, name, file, "id=7")]
+        for receipt in (answer.json for answer in answers):
+            assert (receipt["rows_removed"], receipt["rows_ingested"]) == (0, 0)
+            assert (receipt["objects"], receipt["quarantine"]) == ([], None)
+            assert receipt["source"]["sha256"] == sha256(file).hexdigest()
 
     @pytest.mark.parametrize("name_of_column", ["file_row_number", "FILE_INDEX", "r", "k", "t"])
     def test_names_that_duckdb_uses_itself(

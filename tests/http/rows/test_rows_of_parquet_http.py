@@ -127,6 +127,22 @@ def test_many_row_groups_keep_their_order(lake: Lake, fresh: Fresh) -> None:
     assert stored(lake, name)["n"].to_pylist() == left
 
 
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_a_row_group_without_rows_is_no_damage(lake: Lake, fresh: Fresh, dictionary: bool) -> None:
+    """A writer puts no page, at place 0, where a column of it has no values."""
+    name, sink = fresh(), BytesIO()
+    table = pa.table({"yes": [True] * 200, "text": [f"t{n}" for n in range(200)]})
+    with pq.ParquetWriter(sink, table.schema, use_dictionary=dictionary) as writer:
+        for part in (table[:0], table[:100], table[:0], table[100:]):
+            writer.write_table(part)
+    answer = lake.ask("POST", f"/v1/ingest?name={name}", sink.getvalue(), PARQUET)
+    assert answer.status == 200, answer
+    assert change(lake, "delete", name=name, where="text = 't150'").json["rows_deleted"] == 1
+    left = [value for value in table["text"].to_pylist() if value != "t150"]
+    assert stored(lake, name)["text"].to_pylist() == left
+    assert lake.sql(f"SELECT count(*) FROM {name} WHERE yes").json["rows"] == [[199]]
+
+
 class TestWidened:
     def test_rows_have_todays_types_as_queries_read_them(self, lake: Lake, fresh: Fresh) -> None:
         name = fresh()

@@ -60,6 +60,9 @@ from projections.fold import State, apply_change
 from projections.moment import Moment
 from projections.pins import pin_name
 
+UNDO_SKIPS = DatasetPinned | DatasetUnpinned | RowsErased
+"""Events about a dataset that never prevent an undo."""
+
 
 def inverse(data: Data, before: State) -> Command | Refused:
     """The command that undoes an event; `before` is the state that it was decided on.
@@ -214,12 +217,35 @@ def _dataset_changed(state: State, command: UndoChange, name: str) -> Refused | 
         return None
     if live is not None:
         last = catalog.last_change(live) if isinstance(live, Dataset) else live.seq
+        if (
+            isinstance(live, ViewDefinition)
+            and last != command.seq
+            and not _of_view(command, entity)
+        ):
+            detail = f"{name} is a view now (event {last}); drop the view first"
+            return Refused("undo_conflict", detail)
         return _conflict(last, command.seq, name)
     known = next((each for each in command.last_changes if each.entity == entity), None)
     if known is None or known.last_seq != link[1]:
         detail = f"event {link[1]} of {name}, which is absent now, may be a pin"
         return NeedsData(DataStep.FIND_LAST_CHANGE, detail)
     return _conflict(known.seq, command.seq, name)
+
+
+def passes_by(command: UndoChange, event: Data, entity: str) -> bool:
+    """Whether a later event about an absent name leaves what is undone as it is.
+
+    So does a view that had a dropped dataset's name meanwhile: it is gone too.
+    """
+    changes = [each for each in changes_of(event) if entity in history.origins(each)]
+    skipped = UNDO_SKIPS if _of_view(command, entity) else UNDO_SKIPS | ViewPut | ViewDropped
+    return all(isinstance(each, skipped) for each in changes)
+
+
+def _of_view(command: UndoChange, entity: str) -> bool:
+    """Whether the change that is undone put or dropped a view of this name."""
+    views = (each for each in changes_of(command.did) if isinstance(each, ViewPut | ViewDropped))
+    return any(history.dataset_entity(each.name) == entity for each in views)
 
 
 def _profile_changed(state: State, seq: int, name: str) -> Refused | None:

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from journal.event_parts import changes_of
-from journal.events import DatasetPinned, DatasetUnpinned, Event, RowsErased
+from journal.events import DatasetPinned, Event
 from lakehouse.api.catalog.datasets import RestoreRequest
 from lakehouse.api.history.time_travel import (
     CatalogDiff,
@@ -35,7 +35,7 @@ from lakehouse.domain.commands import (
 from lakehouse.domain.decision import DataStep
 from lakehouse.domain.diff import diff, diff_definitions
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.domain.rules.undo import inverse
+from lakehouse.domain.rules.undo import inverse, passes_by
 from lakehouse.domain.validation import check_name
 from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import permissions, require, require_undo, shown_to
@@ -46,9 +46,6 @@ from lakehouse.service.compaction.rebuilding import Rebuilder
 from projections import catalog, history
 from projections.fold import State
 from projections.states.snapshots import BeyondHead
-
-UNDO_SKIPS = DatasetPinned | DatasetUnpinned | RowsErased
-"""Events about a dataset that never prevent an undo."""
 
 
 class TimeTravel:
@@ -187,16 +184,16 @@ class TimeTravel:
     async def _with_last_changes(self, command: UndoChange) -> UndoChange:
         """The command with the last change of each dataset: pins and erasures are not such changes."""
         entities = history.origins(command.did)
-        found = [await self._last_change(entity, command.seq) for entity in entities]
+        found = [await self._last_change(command, entity) for entity in entities]
         return msgspec.structs.replace(command, last_changes=tuple(found))
 
-    async def _last_change(self, entity: str, seq: int) -> LastChange:
-        """The last change of an entity's rows or schema, at or after event `seq`."""
+    async def _last_change(self, command: UndoChange, entity: str) -> LastChange:
+        """The last change of an entity's rows or schema, at or after the event that is undone."""
         place = last = self._node.state.history.links[entity]
-        while place[1] > seq:
+        while place[1] > command.seq:
             _, event = await self._node.past.event_at(place)
             earlier, _ = history.previous(event, entity)
-            if earlier is None or not isinstance(event.data, UNDO_SKIPS):
+            if earlier is None or not passes_by(command, event.data, entity):
                 break
             place = earlier
         return LastChange(entity, last[1], place[1])

@@ -22,6 +22,10 @@ def put(lake: Lake, name: str, body: Any, headers: Headers = ()) -> Answer:
     return lake.ask("PUT", f"/v1/catalog/view/{name}", body, headers)
 
 
+def undo(lake: Lake, seq: int) -> Answer:
+    return lake.ask("POST", "/v1/journal/undo", {"seq": seq, "dry_run": False})
+
+
 def rows(lake: Lake, sql: str, **more: Any) -> Any:
     answer = lake.sql(sql, **more)
     assert answer.status == 200, answer
@@ -170,6 +174,31 @@ class TestViews:
         refused(lake.ask("GET", f"/v1/catalog/view/{name}"), 404, "view_not_found")
         events = lake.ask("GET", f"/v1/catalog/history/{name}").json["events"]
         assert [each["type"] for each in events] == ["view_put", "view_dropped"]
+
+
+class TestUndoOfADrop:
+    """Of a name that a view and a dataset had one after the other."""
+
+    def test_a_view_that_is_gone_is_not_in_its_way(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        made = lake.ingest(f"name={name}", b"a\n1\n").seq
+        dropped = lake.drop(name).seq
+        for _ in range(2):
+            put(lake, name.upper(), {"sql": "SELECT 2 AS a"})
+            taken = refused(undo(lake, dropped), 409, "undo_conflict").json["detail"]
+            assert taken.endswith("drop the view first")
+            assert lake.ask("DELETE", f"/v1/catalog/view/{name}").status == 200
+        refused(undo(lake, made), 409, "undo_conflict")
+        assert undo(lake, dropped).json["type"] == "dataset_restored"
+        assert rows(lake, f"FROM {name}") == [[1]]
+
+    def test_of_a_view_a_dataset_is(self, lake: Lake, fresh: Fresh) -> None:
+        name = fresh()
+        put(lake, name, {"sql": "SELECT 2 AS a"})
+        dropped = lake.ask("DELETE", f"/v1/catalog/view/{name}").seq
+        lake.ingest(f"name={name}", b"a\n1\n")
+        lake.drop(name)
+        refused(undo(lake, dropped), 409, "undo_conflict")
 
 
 class TestSafeViews:

@@ -14,6 +14,7 @@ def anonymous_kb():
 growth = Growth(1 << 40)
 growth.begin()
 connection = duckdb.connect(config={"threads": 1, "allocator_flush_threshold": "1TB"})
+connection.execute("SET enable_progress_bar = false")
 connection.execute("SET allocator_bulk_deallocation_flush_threshold = '1TB'")
 connection.execute("SELECT count(*) FROM (SELECT i, max(hash(i)) FROM range(1000000) t(i) GROUP BY i)")
 connection.fetchall()

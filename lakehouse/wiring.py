@@ -28,14 +28,18 @@ from lakehouse.commit.delegation.sockets import SocketNetwork
 from lakehouse.commit.node import Node
 from lakehouse.config import ConfigError, Settings, load_iceberg_pair, load_secrets
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.formats.parquet import merging
+from lakehouse.formats.parquet.rewriting import request
 from lakehouse.no_lake import NoLake
 from lakehouse.objects.block_cache import BlockCache
 from lakehouse.objects.object_reader import ObjectReader
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.process.memory import refuse_huge_pages
 from lakehouse.process.rotation import Rotation, running
 from lakehouse.process.spool import sweep
 from lakehouse.process.traced_bucket import TracedBucket
 from lakehouse.query.engine import EngineSettings, QueryEngine
+from lakehouse.query.processes import worker_handle
 from lakehouse.query.processes.worker_handle import OWNED_PREFIX
 from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_settings
@@ -47,6 +51,8 @@ if TYPE_CHECKING:
     from lakehouse.service.access.oidc.signed_tokens import SignedTokens
 
 MIB = 1024 * 1024
+FORKED_MODULES = (worker_handle.PROGRAM, request.PROGRAM.module, merging.PROGRAM.module)
+"""The programs of forked processes, which the fork server imports."""
 
 
 @asynccontextmanager
@@ -110,7 +116,9 @@ async def service_of(
         reader = ObjectReader(traced, _block_cache(settings, bucket, spool_dir), pool)
         stack.push_async_callback(reader.close)
         system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
-        engine = QueryEngine(_engine_settings(settings, system_dir, bucket, reader))
+        forks = ForkServer(FORKED_MODULES)
+        stack.push_async_callback(forks.close)
+        engine = QueryEngine(_engine_settings(settings, system_dir, bucket, reader), forks)
         if queries:
             _make(system_dir, stack)
             await engine.start()
@@ -128,7 +136,9 @@ async def service_of(
         signed = _signed_tokens(settings, node.clock, stack)
         objects = VerifiedObjects(node, reader)
         store = partial(_s3_settings, settings, environ)
-        resources = Resources(node, engine, objects, pool, lane, spool_dir, system_dir, store)
+        resources = Resources(
+            node, engine, forks, objects, pool, lane, spool_dir, system_dir, store
+        )
         service = Service(resources, limits or _limits(settings), audit, vending, signed)
         stack.push_async_callback(service.upkeep.close)
         yield service

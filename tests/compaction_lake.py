@@ -18,8 +18,10 @@ from journal.events import Column, Object, Source
 from lakehouse.commit.batch import Recorded
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import Command, Context, IngestDataset, Table
+from lakehouse.formats.parquet.merging import PROGRAM
 from lakehouse.formats.schema import fingerprint
 from lakehouse.objects.object_reader import ObjectReader
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.service.changes import mint
 from lakehouse.service.compaction.background import BackgroundCompaction
 from lakehouse.service.compaction.group_job import GroupJob
@@ -35,10 +37,10 @@ COLUMNS = (Column("n", "int64"),)
 class CompactionLake:
     """One node, and what it compacts with."""
 
-    def __init__(self, node: Node, spool_dir: Path, allowed: int) -> None:
+    def __init__(self, node: Node, forks: ForkServer, spool_dir: Path, allowed: int) -> None:
         self.node = node
         self.objects = VerifiedObjects(node, ObjectReader(node.bucket))
-        self.merger = ObjectMerger(node, self.objects, None)  # type: ignore[arg-type]  # the loop's own
+        self.merger = ObjectMerger(node, self.objects, None, forks)  # type: ignore[arg-type]  # the loop's own
         self.job = GroupJob(node, self.merger, None, spool_dir)  # type: ignore[arg-type]
         self.turns = RowTurns()
         self.background = BackgroundCompaction(node, self.job, self.turns, allowed)
@@ -97,8 +99,10 @@ async def compaction_lake(
     node = await Node.open(bucket, clock, random.Random(seed))
     task = asyncio.create_task(node.writer.run())
     spool_dir.mkdir(exist_ok=True)
+    forks = ForkServer((PROGRAM.module,))
     try:
-        yield CompactionLake(node, spool_dir, allowed)
+        yield CompactionLake(node, forks, spool_dir, allowed)
     finally:
+        await forks.close()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -6,30 +6,48 @@ never take a crash for an answer: the caller gets None and decides what that mea
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import suppress
+
+import msgspec
+
+from lakehouse.process.forking.environment import child_environment
+from lakehouse.process.forking.fork_server import ForkServer
+from lakehouse.process.forking.forked_process import ForkedProcess
+from lakehouse.process.forking.messages import ForkRequest
 
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Of a session: what is read ahead stays far below. Block hashes take 43 bytes for each MiB of a file."""
 
 
-async def run_child(module: str, body: bytes, timeout_s: float) -> bytes | None:
-    """What `python -m module PARENT_PID` answers to `body`; None if it crashes or takes too long.
+class Program(msgspec.Struct, frozen=True):
+    """What a process of its own runs: `main` of this module. `name` is that of the process, for `ps`."""
+
+    module: str
+    name: str
+
+
+async def run_child(
+    forks: ForkServer, program: Program, body: bytes, timeout_s: float
+) -> bytes | None:
+    """What the program answers to `body`; None if it crashes or takes too long.
 
     Cancelled, it kills the process.
     """
-    process = await _started(module)
+    child = await _started(forks, program)
     try:
         async with asyncio.timeout(timeout_s):
-            answer, _ = await process.communicate(body)
-    except TimeoutError:
+            child.writer.write(body)
+            child.writer.write_eof()
+            answer = await child.reader.read()
+            exit_code = await child.process.wait()
+    except (TimeoutError, ConnectionError):
         return None
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return answer if process.returncode == 0 else None
+        await child.close()
+    return answer if exit_code == 0 else None
 
 
 class ChildSession:
@@ -39,32 +57,34 @@ class ChildSession:
     then gets a new process. For one task at a time.
     """
 
-    def __init__(self, module: str) -> None:
-        self._module = module
-        self._process: asyncio.subprocess.Process | None = None
+    def __init__(self, forks: ForkServer, program: Program) -> None:
+        self._forks = forks
+        self._program = program
+        self._child: _Child | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether it was started and not ended by `close`."""
-        return self._process is not None
+        return self._child is not None
 
-    async def start(self) -> asyncio.subprocess.Process:
-        """Start `python -m module PARENT_PID` unless it runs. Does not wait until it is ready."""
-        if self._process is None:
-            self._process = await _started(self._module, _MAX_ANSWER_BYTES)
-        return self._process
+    async def start(self) -> ForkedProcess:
+        """Start the program unless it runs. Does not wait until it is ready."""
+        return (await self._started()).process
+
+    async def _started(self) -> "_Child":
+        if self._child is None:
+            self._child = await _started(self._forks, self._program, _MAX_ANSWER_BYTES)
+        return self._child
 
     async def ask(self, request: bytes, timeout_s: float) -> bytes | None:
         """The answer; None if the process crashes or takes too long. `request` has no line break."""
-        process, answer = await self.start(), b""
-        if process.stdin is None or process.stdout is None:
-            raise TypeError("the process has pipes")
+        child, answer = await self._started(), b""
         try:
             async with asyncio.timeout(timeout_s):
-                process.stdin.write(request + b"\n")
-                await process.stdin.drain()
-                answer = await process.stdout.readline()
-        except (TimeoutError, BrokenPipeError, ConnectionResetError):
+                child.writer.write(request + b"\n")
+                await child.writer.drain()
+                answer = await child.reader.readline()
+        except (TimeoutError, ConnectionError):
             return None
         finally:
             if not answer.endswith(b"\n"):
@@ -73,12 +93,9 @@ class ChildSession:
 
     async def close(self) -> None:
         """Kill the process if it runs."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        child, self._child = self._child, None
+        if child is not None:
+            await child.close()
 
 
 def run_child_blocking(module: str, argument: str, body: bytes, timeout_s: float) -> bytes | None:
@@ -103,29 +120,30 @@ def run_child_blocking(module: str, argument: str, body: bytes, timeout_s: float
     return done.stdout if done.returncode == 0 else None
 
 
-async def _started(module: str, line_bytes: int = 1 << 16) -> asyncio.subprocess.Process:
+class _Child(msgspec.Struct, frozen=True):
+    """A process, and our ends of its stdin and stdout."""
+
+    process: ForkedProcess
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def close(self) -> None:
+        """Kill the process if it runs."""
+        self.process.kill()
+        await self.process.wait()
+        self.writer.close()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+async def _started(forks: ForkServer, program: Program, line_bytes: int = 1 << 16) -> _Child:
     """The process, of whose output lines of at most so many bytes are read."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", module, str(os.getpid())),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=child_environment(),
-        start_new_session=True,  # Ctrl-C in a terminal is for the parent alone
-        limit=line_bytes,
-    )
-
-
-def child_environment() -> dict[str, str]:
-    """The environment of a child process: no credential, no proxy.
-
-    Few malloc arenas, since RLIMIT_AS counts them, and Arrow's pool is the system's: its own one and many
-    arenas add 80 MB to the peak of reading a Parquet file of 365 MB.
-    """
-    return {
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "MALLOC_ARENA_MAX": "2",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-    }
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            request = ForkRequest(program.module, program.name, stdio=True)
+            process = await forks.fork(request, (theirs.fileno(),))
+        except BaseException:
+            ours.close()
+            raise
+    return _Child(process, *await asyncio.open_connection(sock=ours, limit=line_bytes))

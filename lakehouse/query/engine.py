@@ -14,6 +14,7 @@ import msgspec
 
 from journal import events
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.parameters import Params, encoded
 from lakehouse.query.processes.lease import Lease
 from lakehouse.query.processes.object_channel import ObjectSource
@@ -118,9 +119,9 @@ class Result:
 class QueryEngine:
     """Runs queries. Between `start` and `close`; all calls from one event loop."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, forks: ForkServer) -> None:
         self._settings = settings
-        self._pool = WorkerPool(_configure(settings), settings.workers)
+        self._pool = WorkerPool(forks, _configure(settings), settings.workers)
         self._places = Places(settings.workers, settings.max_waiting, settings.retry_after_s)
         self._number = 0
         self._leases: set[Lease] = set()

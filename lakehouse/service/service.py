@@ -17,6 +17,7 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.metrics import Metrics, Standing
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service.access.authentication import Authentication
 from lakehouse.service.access.quotas import Quotas
@@ -103,6 +104,7 @@ class Resources(msgspec.Struct, frozen=True):
 
     node: Node
     engine: QueryEngine
+    forks: ForkServer
     objects: VerifiedObjects
     pool: Executor
     lane: Executor
@@ -176,7 +178,7 @@ class Service:
         self.storage = Storage(node, self.objects, pool, spool_dir, limits.object_bytes, self._puts)
         memory = IngestMemory(limits.upload_bytes)
         replacement = RowReplacement(
-            node, resources.engine, pool, self._finder, memory, self._turns
+            node, resources.engine, pool, self._finder, memory, self._turns, resources.forks
         )
         self.ingest = Ingest(
             node,
@@ -195,7 +197,7 @@ class Service:
         workshop = Workshop(node, self.objects, self.sql, pool, spool_dir, reading, replacement)
         derivations = Limiter(limits.derivations, "derivation", retry_after_s=5)
         self.derivations = Derivations(workshop, derivations)
-        self.rows = Rows(node, self._finder, pool, spool_dir, self._turns)
+        self.rows = Rows(node, self._finder, pool, resources.forks, spool_dir, self._turns)
 
     def _add_iceberg(self, vending: Vending, limits: ServiceLimits) -> None:
         node, enabled = self.node, limits.iceberg_writes
@@ -207,7 +209,7 @@ class Service:
     def _add_upkeep(self, resources: Resources, limits: ServiceLimits) -> None:
         """What moves or removes objects: compaction, gc, erasure; and the past, which needs them."""
         node, pool, spool_dir = resources.node, resources.pool, self.spool_dir
-        merger = ObjectMerger(node, self.objects, pool)
+        merger = ObjectMerger(node, self.objects, pool, resources.forks)
         self._groups = GroupJob(node, merger, pool, spool_dir)
         self.compaction = Compaction(node, self.objects, self._groups)
         self._background = BackgroundCompaction(

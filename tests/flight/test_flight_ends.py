@@ -28,6 +28,7 @@ from principals import closed, principal
 from lakehouse.config import ConfigError, load
 from lakehouse.flight.commands import pack
 from lakehouse.flight.wire import Fields, length_field
+from tests.e2e.process import family
 
 ENDLESS = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
 LARGE = "SELECT i, repeat('x', 1000) AS wide FROM range(3000000) t(i)"
@@ -143,11 +144,9 @@ def test_a_time_limit_has_its_own_status(tmp_path: Path) -> None:
 
 
 def workers() -> list[int]:
-    """The query workers of this process."""
-    own = Path(f"/proc/{os.getpid()}/task")
-    children = [pid for task in own.iterdir() for pid in (task / "children").read_text().split()]
-    command = b"lakehouse.query.worker.main"
-    return [int(pid) for pid in children if command in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """The query workers that this process has had forked."""
+    found = family(os.getpid())
+    return [pid for pid in found if Path(f"/proc/{pid}/comm").read_text() == "query-worker\n"]
 
 
 def test_a_killed_worker_is_an_error_and_never_a_short_answer(own: Lake) -> None:

@@ -1,4 +1,4 @@
-"""`python -m lakehouse.formats.parquet.merge_program`: the rows of several files as few files.
+"""The process that merges Parquet: the rows of several files as few files.
 
 The whole of one short-lived process: a `MergeRequest` on stdin, `Merged` on stdout, both JSON. Arrow
 reads and writes; then DuckDB reads both as a query would, and compares. It may crash, which its
@@ -124,8 +124,13 @@ def _compare(
         )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answer one request."""
     refuse_pandas()
-    confine(int(sys.argv[1]), MEMORY_BYTES)
+    confine(MEMORY_BYTES)
     asked = msgspec.json.decode(sys.stdin.buffer.read(), type=MergeRequest)
     sys.stdout.buffer.write(msgspec.json.encode(merged(asked)))
+
+
+if __name__ == "__main__":
+    main()

@@ -7,8 +7,10 @@ so it must never be decoded in the server.
 import msgspec
 
 from lakehouse.formats.schema import Column
-from lakehouse.process.child import run_child
+from lakehouse.process.child import Program, run_child
+from lakehouse.process.forking.fork_server import ForkServer
 
+PROGRAM = Program("lakehouse.formats.parquet.merge_program", "parquet-merge")
 WRITER_KEY, WRITER_NAME = b"lakehouse.commit.writer", b"lakehouse compact"
 """In the footer of every file that compaction writes; a version follows the name."""
 MERGE_S = 3_600.0
@@ -50,10 +52,10 @@ class Merged(msgspec.Struct, frozen=True):
     problem: str | None = None
 
 
-async def merge_files(request: MergeRequest) -> Merged:
+async def merge_files(forks: ForkServer, request: MergeRequest) -> Merged:
     """Write the files' rows as few files, in a process of its own at the lowest priority."""
     body = msgspec.json.encode(request)
-    answer = await run_child("lakehouse.formats.parquet.merge_program", body, MERGE_S)
+    answer = await run_child(forks, PROGRAM, body, MERGE_S)
     if answer is None:
         detail = "reading them takes the process down, or all the time or memory it may have"
         return Merged(problem=detail)

@@ -11,10 +11,12 @@ all threads, or else one that is started when it is first needed and then kept.
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.processes.worker_handle import WorkerDied, WorkerProcess, start_worker, sweep
 from lakehouse.query.wire.messages import Configure
 
@@ -22,7 +24,8 @@ from lakehouse.query.wire.messages import Configure
 class WorkerPool:
     """`size` workers for queries beside others, and one for a query alone where that differs."""
 
-    def __init__(self, configure: Configure, size: int) -> None:
+    def __init__(self, forks: ForkServer, configure: Configure, size: int) -> None:
+        self._forks = forks
         cores = len(os.sched_getaffinity(0))
         self._alone = configure
         self._beside = msgspec.structs.replace(
@@ -41,7 +44,9 @@ class WorkerPool:
         """Start every worker. Raises the error that prevents the first one from starting."""
         await asyncio.to_thread(sweep, Path(self._alone.temp_directory))
         wanted = [self._beside] * self._size + [self._alone] * (self._total - self._size)
-        started = await asyncio.gather(*map(start_worker, wanted), return_exceptions=True)
+        started = await asyncio.gather(
+            *map(partial(start_worker, self._forks), wanted), return_exceptions=True
+        )
         self._idle.extend(one for one in started if not isinstance(one, BaseException))
         for failure in (one for one in started if isinstance(one, BaseException)):
             await self.close()
@@ -59,7 +64,7 @@ class WorkerPool:
         wanted = self._alone if alone else self._beside
         fitting = [each for each in self._idle if each.threads == wanted.threads]
         if not self._idle or (not fitting and len(self._idle) + len(self._in_use) < self._total):
-            worker = await start_worker(wanted)
+            worker = await start_worker(self._forks, wanted)
         else:
             worker = (fitting or self._idle)[-1]
             self._idle.remove(worker)
@@ -89,7 +94,7 @@ class WorkerPool:
     async def _succeed(self, worker: WorkerProcess) -> None:
         """Start another like it, then end it: no query waits for the start of a process."""
         try:
-            successor = await start_worker(self._like(worker))
+            successor = await start_worker(self._forks, self._like(worker))
         except (WorkerDied, OSError):
             return  # it goes on, and the next query that it answers tries again
         finally:
@@ -119,7 +124,7 @@ class WorkerPool:
         if worker in self._leaving:
             self._leaving.discard(worker)  # its successor is here
             return
-        self._idle.append(await start_worker(self._like(worker)))
+        self._idle.append(await start_worker(self._forks, self._like(worker)))
 
     def _like(self, worker: WorkerProcess) -> Configure:
         return self._alone if worker.threads == self._alone.threads else self._beside

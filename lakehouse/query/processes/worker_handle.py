@@ -8,13 +8,15 @@ import asyncio
 import os
 import shutil
 import socket
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
+from lakehouse.process.forking.fork_server import ForkServer
+from lakehouse.process.forking.forked_process import ForkedProcess, ForkServerEnded
+from lakehouse.process.forking.messages import ForkRequest
 from lakehouse.query.processes.object_channel import ObjectChannel
 from lakehouse.query.processes.worker_channel import WorkerChannel
 from lakehouse.query.wire.framing import FrameTooLarge
@@ -32,6 +34,7 @@ from lakehouse.query.wire.shared_memory import SharedMemory, make_shared_memory
 
 log = structlog.get_logger()
 
+PROGRAM = "lakehouse.query.worker.main"
 CONFINEMENT = frozenset({"landlock", "seccomp"})
 """The confinement expected of the kernel; a missing one is logged as a warning."""
 OWNED_PREFIX = "lakehouse-query-"
@@ -47,7 +50,7 @@ class WorkerProcess:
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        process: ForkedProcess,
         channel: WorkerChannel,
         objects: ObjectChannel,
         shared: SharedMemory,
@@ -110,8 +113,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the process now, whatever it does."""
-        if self._process.returncode is None:
-            self._process.kill()
+        self._process.kill()
 
     async def close(self) -> None:
         """Kill and reap the process, and remove its files."""
@@ -123,8 +125,8 @@ class WorkerProcess:
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
 
-async def start_worker(configure: Configure) -> WorkerProcess:
-    """Start a process, confine it, and return it when it is ready for a query.
+async def start_worker(forks: ForkServer, configure: Configure) -> WorkerProcess:
+    """Fork a process, which confines itself, and return it when it is ready for a query.
 
     `configure.temp_directory` is the directory in which the process gets one of its own.
     """
@@ -136,9 +138,14 @@ async def start_worker(configure: Configure) -> WorkerProcess:
     with theirs, their_objects:
         inherited = theirs.fileno(), their_objects.fileno(), descriptor
         try:
-            process = await _spawn(inherited, directory)
-        except BaseException:
+            process = await forks.fork(_request(directory), inherited)
+        except BaseException as error:
             os.close(descriptor)
+            ours.close()
+            our_objects.close()
+            await asyncio.to_thread(directory.rmdir)
+            if isinstance(error, ForkServerEnded):
+                raise WorkerDied from error
             raise
     shared = SharedMemory(descriptor)
     channel = await WorkerChannel.open(ours)
@@ -150,6 +157,10 @@ async def start_worker(configure: Configure) -> WorkerProcess:
         await worker.close()
         raise
     return worker
+
+
+def _request(directory: Path) -> ForkRequest:
+    return ForkRequest(PROGRAM, "query-worker", directory=str(directory))
 
 
 def sweep(parent: Path) -> None:
@@ -169,34 +180,3 @@ async def _introduce(worker: WorkerProcess, configure: Configure, directory: Pat
         raise TypeError(f"a worker began with {type(message).__name__}")
     if missing := CONFINEMENT - set(message.confinement):
         log.warning("worker_not_confined", missing=sorted(missing))
-
-
-async def _spawn(descriptors: tuple[int, ...], directory: Path) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "lakehouse.query.worker.main"),
-        *map(str, (*descriptors, os.getpid())),
-        pass_fds=descriptors,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        cwd=directory,
-        env=_environment(directory),
-        start_new_session=True,  # Ctrl-C in a terminal is for the server alone
-    )
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """Not the server's environment: no credential, no proxy. Few malloc arenas: RLIMIT_AS counts them."""
-    package_root = str(Path(__file__).parents[2])
-    return {
-        "PYTHONPATH": package_root,
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "MALLOC_ARENA_MAX": "2",
-        "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-        "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
-        "MALLOC_TOP_PAD_": str(8 << 20),
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        # DuckDB's allocator: each of its arenas keeps pages that others need.
-        "DUCKDB_JE_MALLOC_CONF": "narenas:1",
-    }

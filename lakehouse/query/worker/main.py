@@ -1,16 +1,17 @@
-"""The worker process: `python -m lakehouse.query.worker.main FD OBJECTS_FD SHARED_FD PARENT_PID`.
+"""The worker process: its arguments are FD OBJECTS_FD SHARED_FD.
 
-Started by `worker_handle.py` alone. Answers one query at a time until the engine has ended or a query
+Forked for `worker_handle.py` alone. Answers one query at a time until the engine has ended or a query
 broke it; a broken worker ends itself, since DuckDB guarantees nothing after running out of memory.
 """
 
+import os
 import socket
 import sys
 
 import msgspec
 
 from lakehouse.process.imports import refuse_pandas
-from lakehouse.process.self_limits import die_with, limit_memory
+from lakehouse.process.self_limits import keep_freed_memory, limit_memory
 from lakehouse.query.wire.framing import FrameTooLarge, MessageReader
 from lakehouse.query.wire.messages import Configure, Ready
 from lakehouse.query.wire.shared_memory import SharedMemory
@@ -33,13 +34,14 @@ _DEEPEST = 10_000
 
 def main() -> None:
     """Serve the engine at the other end of the inherited socket."""
-    descriptor, objects, shared, parent_pid = map(int, sys.argv[1:5])
-    die_with(parent_pid)
+    descriptor, objects, shared = map(int, sys.argv[1:4])
     refuse_pandas()
+    keep_freed_memory()
     sys.setrecursionlimit(_DEEPEST)
     channel = socket.socket(fileno=descriptor)
     reader = MessageReader(channel)
     configure = _first_message(reader)
+    os.environ["HOME"] = configure.temp_directory
     growth = Growth(configure.growth_bytes)
     readable = *configure.data_prefixes, *configure.object_directories
     confinement = confine(readable, (configure.temp_directory,))

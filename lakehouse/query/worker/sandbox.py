@@ -49,7 +49,7 @@ def locked_connections(configure: Configure, objects: ObjectFiles) -> Connection
 
 def parser_connection() -> duckdb.DuckDBPyConnection:
     """Return a DuckDB of its own that parses and has no data: one thread, and nothing to optimise."""
-    connection = duckdb.connect(":memory:", config={"threads": "1"})
+    connection = duckdb.connect(":memory:", config={"threads": "1", SETTING: "0"})
     connection.execute("PRAGMA disable_optimizer")
     prepare(connection)
     connection.execute("SET enable_external_access = false")

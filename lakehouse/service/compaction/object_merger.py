@@ -21,6 +21,7 @@ from lakehouse.domain.errors import RefusedError
 from lakehouse.formats.parquet.merging import MergeRequest, merge_files
 from lakehouse.formats.parquet.writer import ParquetFile, written
 from lakehouse.formats.schema import fingerprint
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.service import snapshot
 from lakehouse.service.changes import mint
@@ -46,10 +47,13 @@ class MergedObjects(msgspec.Struct, frozen=True):
 class ObjectMerger:
     """Merges objects that one node's present state names."""
 
-    def __init__(self, node: Node, objects: VerifiedObjects, pool: Executor) -> None:
+    def __init__(
+        self, node: Node, objects: VerifiedObjects, pool: Executor, forks: ForkServer
+    ) -> None:
         self._node = node
         self._objects = objects
         self._pool = pool
+        self._forks = forks
 
     async def merge(
         self,
@@ -68,7 +72,7 @@ class ObjectMerger:
             into = await in_thread(self._pool, place.fresh)
             names = tuple(map(str, paths))
             merged = await merge_files(
-                MergeRequest(names, columns, portable, str(into), target_bytes, rows)
+                self._forks, MergeRequest(names, columns, portable, str(into), target_bytes, rows)
             )
             if merged.problem is not None:
                 return MergedObjects(problem=merged.problem)

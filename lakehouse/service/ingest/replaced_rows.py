@@ -14,6 +14,7 @@ from journal.slot import format_at
 from lakehouse.commit.node import Node
 from lakehouse.domain.commands import IngestDataset, Rewritten
 from lakehouse.formats.reader import Parsed, ReadRequest
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.engine import QueryEngine
 from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.access.permissions import permissions
@@ -36,6 +37,7 @@ class RowReplacement(msgspec.Struct, frozen=True):
     finder: RowFinder
     memory: IngestMemory
     turns: RowTurns
+    forks: ForkServer
 
     @asynccontextmanager
     async def begun(
@@ -46,7 +48,7 @@ class RowReplacement(msgspec.Struct, frozen=True):
         await self.node.refresh()
         finder = self.finder.for_caller(caller, permissions(self.node, caller), name)
         async with AsyncExitStack() as stack:
-            place = await stack.enter_async_context(rewrite_place(directory))
+            place = await stack.enter_async_context(rewrite_place(self.forks, directory))
             rewrites = ObjectRewrites(
                 *(self.node, finder, self.memory.limits, place), dry_run=dry_run
             )

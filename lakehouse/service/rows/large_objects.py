@@ -26,6 +26,7 @@ from lakehouse.formats.parquet.row_positions import RowPositions
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.objects.extents import Extent
 from lakehouse.objects.file_identity import file_identity
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.process.memory import return_free_memory
 from lakehouse.service import snapshot
 from lakehouse.service.ingest.work_dir import WorkDir
@@ -46,9 +47,9 @@ class RewritePlace(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def rewrite_place(directory: WorkDir) -> AsyncIterator[RewritePlace]:
+async def rewrite_place(forks: ForkServer, directory: WorkDir) -> AsyncIterator[RewritePlace]:
     """The place of one change, whose process ends with the context."""
-    async with file_rewriter() as rewriter:
+    async with file_rewriter(forks) as rewriter:
         yield RewritePlace(directory, rewriter)
 
 

@@ -16,6 +16,7 @@ from lakehouse.domain.commands import RewriteDataset
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.limits import IngestLimits
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.wire.messages import RowSearch
 from lakehouse.service.access.permissions import permissions, require
 from lakehouse.service.caller import Caller
@@ -32,11 +33,18 @@ class Rows:
     """Changes of rows of one node's datasets."""
 
     def __init__(
-        self, node: Node, finder: RowFinder, pool: Executor, spool_dir: Path, turns: RowTurns
+        self,
+        node: Node,
+        finder: RowFinder,
+        pool: Executor,
+        forks: ForkServer,
+        spool_dir: Path,
+        turns: RowTurns,
     ) -> None:
         self._node = node
         self._finder = finder
         self._pool = pool
+        self._forks = forks
         self._spool_dir = spool_dir
         self._limits = IngestLimits()
         self._turns = turns
@@ -90,7 +98,7 @@ class Rows:
         async with (
             turn,
             work_dir(self._spool_dir, self._pool) as directory,
-            rewrite_place(directory) as place,
+            rewrite_place(self._forks, directory) as place,
         ):
             held = permissions(self._node, caller)
             finder = self._finder.for_caller(caller, held, command.name)

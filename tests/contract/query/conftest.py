@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from journal.events import Column
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.engine import EngineSettings, Query, QueryEngine
+from lakehouse.query.processes.worker_handle import PROGRAM
 from projections.view_sql.datasets import View
 
 
@@ -90,11 +92,12 @@ def small_tables(lake: Lake) -> None:
 async def make_lake(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """Starts a lake of its own with changed settings, and closes it."""
     lakes: list[Lake] = []
+    forks = ForkServer((PROGRAM,))
 
     async def make(**changes: Any) -> Lake:
         lake = Lake(tmp_path / f"lake{len(lakes)}")
         small_tables(lake)
-        lake.engine = QueryEngine(lake.settings(**changes))
+        lake.engine = QueryEngine(lake.settings(**changes), forks)
         await lake.engine.start()
         lakes.append(lake)
         return lake
@@ -103,6 +106,7 @@ async def make_lake(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     for lake in lakes:
         await lake.engine.close()
         assert list((lake.folder / "temp").iterdir()) == []
+    await forks.close()
 
 
 @pytest.fixture

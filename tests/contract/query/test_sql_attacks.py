@@ -1,6 +1,5 @@
 """What a stranger may try. Each is refused, and nothing that can be reached has changed."""
 
-import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 from sql_attacks import attacks
+from worker_processes import worker_pids
 
 from lakehouse.domain.errors import CODES, RefusedError
 
@@ -26,7 +26,7 @@ async def test_every_attack_is_refused_and_changes_nothing(
     make_lake: Callable[..., Any], tmp_path: Path
 ) -> None:
     lake = await make_lake(workers=2)
-    before, pids = lake.fingerprint(), children()
+    before, pids = lake.fingerprint(), worker_pids()
     texts = attacks(str(lake.bucket), str(lake.folder / "secret.csv"))
     assert len(texts) >= 150 and len(set(texts)) == len(texts)
     answered = {}
@@ -36,7 +36,7 @@ async def test_every_attack_is_refused_and_changes_nothing(
         assert "hunter2" not in detail, text
         answered[text] = code
         assert lake.fingerprint() == before, text
-    assert children() == pids, "an attack took a worker down"
+    assert worker_pids() == pids, "an attack took a worker down"
     refused = [text for text, code in answered.items() if code == "statement_not_allowed"]
     assert len(refused) > 150
     assert await lake.rows("SELECT count(*) FROM Sales") == [[4]]
@@ -118,7 +118,3 @@ async def outcome(lake: Any, sql: str) -> tuple[str, str]:
         return "", str(await lake.ask(sql, timeout_s=5))
     except RefusedError as error:
         return error.refused.code, error.refused.detail
-
-
-def children() -> set[str]:
-    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())

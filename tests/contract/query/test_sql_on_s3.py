@@ -22,6 +22,7 @@ from journal.bucket.s3.settings import S3Settings
 from journal.events import Column
 from lakehouse.domain.errors import RefusedError
 from lakehouse.objects.block_cache import BlockCache
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.engine import EngineSettings, Query, QueryEngine
 from projections.view_sql.datasets import View
 
@@ -53,6 +54,7 @@ class Remote:
         self.cache_dir = temp / "cache"
         self.cache_dir.mkdir(exist_ok=True)
         self.cache = BlockCache(self.cache_dir, 1 << 30)
+        self.forks = ForkServer(())
         self.engine = QueryEngine(
             EngineSettings(
                 data_prefixes=(f"{temp}/files/",),
@@ -60,7 +62,8 @@ class Remote:
                 workers=1,
                 temp_directory=str(temp),
                 **settings,
-            )
+            ),
+            self.forks,
         )
         self.views: dict[str, View] = {}
         self.bucket: S3Bucket
@@ -73,6 +76,7 @@ class Remote:
 
     async def end(self) -> None:
         await self.engine.close()
+        await self.forks.close()
         await self.source.reader.close()
         await self.bucket.close()
 

@@ -9,14 +9,31 @@ WORKING_TICKS = 20
 
 
 def worker_pids(of: int | None = None) -> list[int]:
-    of = of or os.getpid()
-    children = Path(f"/proc/{of}/task/{of}/children").read_text().split()
-    ours = [int(pid) for pid in children if b"lakehouse.query.worker.main" in cmdline(int(pid))]
-    return sorted(ours)
+    """The query workers that the fork servers of a process have forked."""
+    servers = fork_server_pids(of)
+    return sorted(pid for server in servers for pid in _children(server) if _is_worker(pid))
 
 
-def cmdline(pid: int) -> bytes:
+def fork_server_pids(of: int | None = None) -> list[int]:
+    return [pid for pid in _children(of or os.getpid()) if b"forking.program" in _cmdline(pid)]
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _cmdline(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == "query-worker\n"
+    except FileNotFoundError:
+        return False
 
 
 async def busiest(pids: list[int]) -> int:

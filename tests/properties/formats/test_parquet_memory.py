@@ -14,7 +14,7 @@ import pytest
 from lakehouse.formats.parquet.merging import MergeRequest
 from lakehouse.formats.parquet.rewriting.request import RewriteRequest
 from lakehouse.objects.file_identity import file_identity
-from lakehouse.process.child import child_environment
+from lakehouse.process.forking.environment import child_environment
 
 MIB = 1 << 20
 ROWS, COLUMNS, GROUP_ROWS = 800_000, 16, 20_000
@@ -76,14 +76,13 @@ def _peak_bytes(program: str, file: Path, folder: Path, rows: int) -> int:
 
 def _asked(program: str, file: Path, folder: Path) -> tuple[list[str], bytes]:
     """The module with its arguments, and what it reads."""
-    parent = str(os.getpid())
     if program == "check":
-        return ["check", parent, str(file)], b"{}"
+        return ["check", str(os.getpid()), str(file)], b"{}"
     if program == "merge":
         merge = MergeRequest((str(file),), None, False, str(folder), 512 * MIB)
-        return ["merge_program", parent], msgspec.json.encode(merge)
+        return ["merge_program"], msgspec.json.encode(merge)
     (folder / "rows").write_bytes(b"\x01")
     with file.open("rb") as opened:
         identity = file_identity(opened.fileno())
     rewrite = RewriteRequest(str(file), identity, str(folder / "rows"), None, str(folder))
-    return ["rewriting.program", parent], msgspec.json.encode(rewrite)
+    return ["rewriting.program"], msgspec.json.encode(rewrite)

@@ -2,5 +2,10 @@
 
 import sys
 
-if __name__ == "__main__":
+
+def main() -> None:
     exec(sys.stdin.read())
+
+
+if __name__ == "__main__":
+    main()

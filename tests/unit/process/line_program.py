@@ -2,7 +2,12 @@
 
 import sys
 
-if __name__ == "__main__":
+
+def main() -> None:
     for line in sys.stdin:
         exec(line)
         sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

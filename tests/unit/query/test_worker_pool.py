@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.processes import pool
 from lakehouse.query.processes.pool import WorkerPool
 from lakehouse.query.processes.worker_handle import WorkerDied
@@ -27,7 +28,7 @@ class Process:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
     found: list[Process] = []
 
-    async def start_worker(configure: Configure) -> Any:
+    async def start_worker(forks: ForkServer, configure: Configure) -> Any:
         found.append(Process(configure))
         return found[-1]
 
@@ -39,7 +40,8 @@ async def pool_of(
     monkeypatch: pytest.MonkeyPatch, cores: int, size: int, folder: object
 ) -> WorkerPool:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    made = WorkerPool(Configure((), str(folder), 1, 1, 1, threads=2, growth_bytes=9), size)
+    configure = Configure((), str(folder), 1, 1, 1, threads=2, growth_bytes=9)
+    made = WorkerPool(ForkServer(()), configure, size)
     await made.start()
     return made
 
@@ -105,9 +107,9 @@ async def test_a_spent_worker_serves_until_its_successor_is_ready(
     ready = asyncio.Event()
     start = pool.start_worker
 
-    async def slow_start(configure: Configure) -> Any:
+    async def slow_start(forks: ForkServer, configure: Configure) -> Any:
         await ready.wait()
-        return await start(configure)
+        return await start(forks, configure)
 
     monkeypatch.setattr(pool, "start_worker", slow_start)
     spent = await workers.take(alone=True)
@@ -144,7 +146,7 @@ async def test_a_successor_that_cannot_start_leaves_the_spent_worker_in_use(
     spent = await workers.take(alone=True)
     spent.spent = True
 
-    async def fail(configure: Configure) -> Any:
+    async def fail(forks: ForkServer, configure: Configure) -> Any:
         raise WorkerDied
 
     monkeypatch.setattr(pool, "start_worker", fail)

@@ -1,4 +1,4 @@
-"""`python -m lakehouse.formats.parquet.rewriting.program`: files without some of their rows.
+"""The process that rewrites Parquet: files without some of their rows.
 
 The whole of one short-lived process: each line of stdin is a `RewriteRequest`, each line of stdout the
 `RewrittenFile` that answers it, both JSON. It may crash, which its caller must take for an answer. It must
@@ -21,7 +21,6 @@ from lakehouse.objects.file_identity import file_identity
 from lakehouse.process.imports import refuse_pandas
 from lakehouse.process.memory import return_free_memory
 from lakehouse.process.self_limits import (
-    die_with,
     limit_memory,
     reuse_freed_memory,
 )
@@ -61,9 +60,9 @@ def _named(file: ParquetFile) -> NewFile:
     return NewFile(name, file.sha256, file.size_bytes, file.row_count, file.block_hashes)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answer each line of stdin."""
     refuse_pandas()
-    die_with(int(sys.argv[1]))
     limit_memory(MEMORY_BYTES)
     reuse_freed_memory()
     for line in sys.stdin.buffer:
@@ -71,3 +70,7 @@ if __name__ == "__main__":
         sys.stdout.buffer.write(msgspec.json.encode(rewritten(asked)) + b"\n")
         sys.stdout.buffer.flush()
         return_free_memory()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,8 +13,10 @@ import msgspec
 from lakehouse.formats.parquet.writer import ParquetFile
 from lakehouse.formats.schema import Column
 from lakehouse.objects.extents import Identity
-from lakehouse.process.child import ChildSession
+from lakehouse.process.child import ChildSession, Program
+from lakehouse.process.forking.fork_server import ForkServer
 
+PROGRAM = Program("lakehouse.formats.parquet.rewriting.program", "parquet-rewrite")
 REWRITE_S = 1_800.0
 """For how long one file may be read and written."""
 TARGET_BYTES = 96 * 1024 * 1024
@@ -93,9 +95,9 @@ class FileRewriter:
 
 
 @asynccontextmanager
-async def file_rewriter() -> AsyncIterator[FileRewriter]:
+async def file_rewriter(forks: ForkServer) -> AsyncIterator[FileRewriter]:
     """What rewrites files, in a process that starts when it is needed and ends with the context."""
-    session = ChildSession("lakehouse.formats.parquet.rewriting.program")
+    session = ChildSession(forks, PROGRAM)
     try:
         yield FileRewriter(session)
     finally:

@@ -19,6 +19,7 @@ from lakehouse.formats.parquet.merge_program import merged
 from lakehouse.formats.parquet.merging import Merged, MergeRequest, merge_files
 from lakehouse.formats.schema import Column
 from lakehouse.formats.types.logical import logical_type
+from lakehouse.process.forking.fork_server import ForkServer
 from projections.view_sql.datasets import View, view_sql
 
 TARGET = 128 << 20
@@ -247,10 +248,18 @@ def test_a_damaged_file_is_a_problem_that_names_no_path(tmp_path: Path) -> None:
 def test_the_work_is_done_by_another_process(tmp_path: Path) -> None:
     paths = written(tmp_path, pa.table({"a": [1]}), pa.table({"a": [2]}))
     asked = request(paths, (Column("a", "int64"),), tmp_path / "out")
-    found = asyncio.run(merge_files(asked))
+    found = asyncio.run(merged_by_another(asked))
     assert rows(outputs(found, tmp_path / "out")) == [(1,), (2,)]
 
 
 def test_a_process_without_an_answer_is_a_problem(tmp_path: Path) -> None:
     asked = request([], None, tmp_path / "out")
-    assert asyncio.run(merge_files(asked)).problem
+    assert asyncio.run(merged_by_another(asked)).problem
+
+
+async def merged_by_another(asked: MergeRequest) -> Merged:
+    forks = ForkServer(())
+    try:
+        return await merge_files(forks, asked)
+    finally:
+        await forks.close()

@@ -83,7 +83,7 @@ def test_a_view_is_saved_only_under_a_name_that_one_manages(browser: Browser, sh
         expect(page.locator("#save-problem .problem")).to_contain_text("forbidden")
         page.get_by_label("Name", exact=True).fill("m_seen")
         page.get_by_role("button", name="Save", exact=True).click()
-        expect(page.locator("#save-done")).to_contain_text("View m_seen is saved")
+        expect(page.locator("#save-done")).to_contain_text("Saved as view m_seen")
         found = shut.sql("SELECT actor FROM lake.events WHERE type = 'view_put'").json
         assert found["rows"] == [["manager"]]
         visitor.check()

@@ -92,6 +92,18 @@ def test_an_error_is_marked_at_its_place(visit: Visit) -> None:
         visitor.check()
 
 
+def test_long_names_beside_the_editor_are_cut_and_hide_no_type(visit: Visit, lake: Lake) -> None:
+    name = "a_name_" + "that_is_long_" * 6
+    assert lake.ingest(f"name={name}", f"{name}\n1\n").status == 200
+    with visit() as visitor:
+        visitor.open("/console/sql")
+        relations = visitor.page.locator("#relations")
+        relations.locator("summary").first.click()
+        expect(relations.locator("small").nth(1)).to_have_text("BIGINT")
+        assert relations.evaluate("each => each.scrollWidth - each.clientWidth") == 0
+    assert lake.drop(name).status == 200
+
+
 def test_a_query_is_cancelled_on_the_server(visit: Visit, lake: Lake) -> None:
     with visit() as visitor:
         page = visitor.page
@@ -150,16 +162,16 @@ def test_a_statement_is_saved_as_a_view_and_replaced_only_when_asked(
             page.keyboard.press("Escape")
             page.locator("#save").click()
             page.get_by_label("Name", exact=True).fill("expensive")
-            page.get_by_label("Reason, for the journal").fill("für den Bericht")
+            page.get_by_label("Reason").fill("für den Bericht")
             page.get_by_role("button", name="Save", exact=True).click()
             if statement != "SELECT 7 AS seven":
-                expect(page.locator("#save-done")).to_contain_text("View expensive is saved")
+                expect(page.locator("#save-done")).to_contain_text("Saved as view expensive")
             else:
                 expect(page.locator("#save-replace-row")).to_be_visible()
                 assert lake.sql("SELECT count(*) > 1 FROM expensive").json["rows"] == [[True]]
-                page.get_by_label("Replace it").check()
+                page.get_by_label("replace it").check()
                 page.get_by_role("button", name="Save", exact=True).click()
-                expect(page.locator("#save-done")).to_contain_text("View expensive is saved")
+                expect(page.locator("#save-done")).to_contain_text("Saved as view expensive")
             visitor.check_accessible()
             page.locator("#save-dialog").get_by_role("button", name="Close").click()
         assert lake.sql("SELECT * FROM expensive").json["rows"] == [[7]]

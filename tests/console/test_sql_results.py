@@ -98,6 +98,17 @@ def test_a_chart_stands_in_the_address(visit: Visit) -> None:
         visitor.check()
 
 
+def test_bars_of_long_names_have_a_label_each(visit: Visit) -> None:
+    statement = "SELECT i || ' has a long name' AS name, i AS n FROM range(12) t(i)"
+    with visit() as visitor:
+        visitor.open(address(statement, chart="bar", x="name", y="n"))
+        labels = visitor.page.locator("svg.chart text[transform]")
+        expect(labels).to_have_count(12)
+        expect(labels.last).to_have_text("11 has a long …")
+        visitor.check_fits()
+        visitor.check()
+
+
 def test_a_result_is_exported_in_five_formats(visit: Visit, lake: Lake) -> None:
     with visit() as visitor:
         page = visitor.page

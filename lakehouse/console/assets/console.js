@@ -15,6 +15,18 @@ addEventListener("pageshow", () => {
   for (const each of document.querySelectorAll("button[aria-busy]")) each.removeAttribute("aria-busy");
 });
 
+// A button copies a text and says so for a moment. Without TLS there is no clipboard: the text is selected then.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copies]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copies), label = button.textContent;
+  if (navigator.clipboard) await navigator.clipboard.writeText(source.value ?? source.textContent);
+  else if (source.select) source.select();
+  else getSelection().selectAllChildren(source);
+  button.textContent = navigator.clipboard ? "Copied" : "Selected: copy it now";
+  setTimeout(() => (button.textContent = label), 1500);
+});
+
 // A menu closes when the focus leaves it, or Escape is pressed.
 for (const menu of document.querySelectorAll("details.menu")) {
   menu.addEventListener("focusout", (event) => {

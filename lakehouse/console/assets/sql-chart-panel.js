@@ -42,9 +42,9 @@ export class ChartPanel {
     const { elements } = this.#form;
     elements.kind.replaceChildren(...KINDS.map((name) => option(name, name === kind)));
     elements.x.replaceChildren(...columns.map(({ name }) => option(name, name === x)));
-    const numbers = columns.filter(({ type }) => isNumber(type));
+    const numbers = columns.filter(({ name, type }) => isNumber(type) || y.includes(name));
     document.getElementById("chart-series").replaceChildren(
-      element("legend", { textContent: "Values" }),
+      element("legend", { textContent: "Y axis" }),
       ...numbers.map(({ name }) => element("label", {}, element("input", {
         type: "checkbox", name: "y", value: name, checked: y.includes(name),
       }), ` ${inLine(name, 60)}`)));

@@ -26,7 +26,13 @@ export function momentScale(low, high, from, to, marks) {
   const wanted = (high - low) / marks;
   const span = SPANS.find((each) => each >= wanted);
   const ticks = span === undefined ? monthTicks(low, high, wanted) : spanTicks(low, high, span);
-  return { ticks, place: linear(low, high, from, to) };
+  return { ticks, place: linear(low, high, from, to), year: commonYear(low, high) };
+}
+
+/** The year of both moments, which no mark may name, or null. */
+function commonYear(low, high) {
+  const [first, last] = [low, high].map((at) => new Date(at).getUTCFullYear());
+  return first === last ? first : null;
 }
 
 function linear(low, high, from, to) {

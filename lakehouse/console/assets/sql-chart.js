@@ -8,6 +8,8 @@ import { element, inLine } from "console/sql-text.js";
 export const KINDS = ["line", "area", "bar", "point"];
 const LARGEST_ROWS = 100_000, MOST_BARS = 60, MOST_SERIES = 6;
 const LEFT = 64, RIGHT = 20, TOP = 28, BOTTOM = 44;
+const LETTER_PX = 7, TILTED_LETTERS = 14, TILTED_PX = 24, TILT = "rotate(-40)";
+/** How wide a letter of a label is, how many a tilted label has, and how far it is from the next one. */
 const SVG = "http://www.w3.org/2000/svg";
 
 /** What a chart of these columns shows unless somebody chooses: the first moment or text, and the numbers. */
@@ -29,7 +31,8 @@ export function draw(host, rows, { kind, x, y }) {
     return "";
   }
   const data = read(rows, across, up.slice(0, MOST_SERIES), kind);
-  const width = Math.max(280, host.clientWidth), height = Math.max(220, Math.min(440, Math.round(width * 0.45)));
+  const width = Math.max(280, host.clientWidth), tilted = tiltedPx(data, width - LEFT - RIGHT);
+  const height = Math.max(220, Math.min(440, Math.round(width * 0.45))) + tilted;
   const svg = node("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "chart" });
   const title = node("title", {});
   title.textContent = inLine(`${kind} chart of ${y.join(", ")} by ${x}, ${data.count.toLocaleString("en-US")} rows`, 300);
@@ -38,7 +41,7 @@ export function draw(host, rows, { kind, x, y }) {
     host.replaceChildren(element("p", { className: "empty", textContent: "No row has a value for both axes." }));
     return data.note;
   }
-  const area = { left: LEFT, right: width - RIGHT, top: TOP, bottom: height - BOTTOM };
+  const area = { left: LEFT, right: width - RIGHT, top: TOP, bottom: height - BOTTOM - tilted, tilted };
   const scales = scalesOf(data, kind, area);
   drawAxes(svg, scales, area, x, up.length === 1 ? y[0] : "");
   data.series.forEach((values, at) => drawSeries(svg, kind, data, values, at, scales, area));
@@ -95,10 +98,17 @@ function scalesOf(data, kind, area) {
   return { y, x: scale(first, last, area.left, area.right, marks, kind === "point") };
 }
 
+/** How much taller the labels of categories are than a line: 0 where each fits below its mark, else they are tilted. */
+function tiltedPx({ isCategory, labels }, width) {
+  const longest = Math.max(...labels.map((label) => label.length));
+  if (!isCategory || (longest + 1) * LETTER_PX <= width / labels.length) return 0;
+  return Math.round(Math.min(longest, TILTED_LETTERS) * LETTER_PX * 0.64);
+}
+
 function categories({ labels }, area) {
   const step = (area.right - area.left) / labels.length;
-  const every = Math.ceil(labels.length / Math.max(1, Math.floor((area.right - area.left) / 96)));
-  const letters = Math.max(8, Math.floor((step * every) / 8) - 1);
+  const every = area.tilted ? Math.ceil(TILTED_PX / step) : 1;
+  const letters = area.tilted ? TILTED_LETTERS : 60;
   const ticks = labels.map((label, value) => ({ value, label: inLine(label, letters) })).filter(({ value }) => value % every === 0);
   return { ticks, step, place: (value) => area.left + (value + 0.5) * step };
 }
@@ -110,9 +120,10 @@ function drawAxes(svg, { x, y }, area, across, up) {
     svg.append(text("tick end", area.left - 8, at + 4, label));
   }
   for (const { value, label } of x.ticks) {
-    svg.append(text("tick middle", x.place(value), area.bottom + 18, label));
+    if (area.tilted) svg.append(tiltedText(x.place(value) + 4, area.bottom + 14, label));
+    else svg.append(text("tick middle", x.place(value), area.bottom + 18, label));
   }
-  svg.append(text("axis end", area.right, area.bottom + 38, inLine(across, 60)));
+  svg.append(text("axis end", area.right, area.bottom + area.tilted + 38, inLine(across, 60) + (x.year ? `, ${x.year}` : "")));
   if (up) svg.append(text("axis", 4, 12, inLine(up, 40)));
 }
 
@@ -224,6 +235,12 @@ function legend(names) {
 function text(kind, x, y, content) {
   const made = node("text", { class: kind, x, y });
   made.textContent = content;
+  return made;
+}
+
+function tiltedText(x, y, content) {
+  const made = text("tick end", 0, 0, content);
+  made.setAttribute("transform", `translate(${x} ${y}) ${TILT}`);
   return made;
 }
 

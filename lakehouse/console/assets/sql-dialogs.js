@@ -16,9 +16,6 @@ export class Dialogs {
     for (const button of document.querySelectorAll("dialog [data-close]")) {
       button.addEventListener("click", () => button.closest("dialog").close());
     }
-    for (const button of document.querySelectorAll("[data-copies]")) {
-      button.addEventListener("click", () => copy(button, at(button.dataset.copies)));
-    }
     at("save-form")?.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#save();
@@ -75,7 +72,8 @@ export class Dialogs {
       }
       const { name: saved, seq } = await response.json();
       at("save-done").hidden = false;
-      at("save-done").textContent = `View ${visible(saved)} is saved (event ${seq}).`;
+      at("save-done").replaceChildren(`Saved as view ${visible(saved)} (event ${seq}). `,
+        element("a", { href: `/console/view/${encodeURIComponent(saved)}`, textContent: "Open the view" }));
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       at("save-problem").textContent = "The server was not reached: the view may not be saved.";
@@ -85,9 +83,9 @@ export class Dialogs {
   /** Show a problem document in `host`: what happened, where, and what to do. */
   showProblem(host, refused, place, message) {
     const ended = lakehouseSession.hasEnded(refused), problem = lakehouseSession.explained(refused);
-    const where = place === null ? [] : [element("p", { className: "where", textContent: `Line ${place.line}, column ${place.column}` })];
+    const where = place === null ? [] : [" ", element("span", { className: "where", textContent: `Line ${place.line}, column ${place.column}` })];
     host.replaceChildren(element("div", { className: "problem", role: "alert" },
-      element("h2", { textContent: problem.title }), ...where,
+      element("h2", {}, problem.title, ...where),
       element("pre", { textContent: visible((ended ? problem.detail : message) ?? "") }),
       element("p", { textContent: problem.hint ?? "" }, ...(ended ? [" ", lakehouseSession.link()] : [])),
       element("p", { className: "quiet", textContent: `${problem.code} · request ${problem.request_id ?? "unknown"}` })));
@@ -108,11 +106,4 @@ function pretty(cell, type) {
     if (error instanceof SyntaxError) return cell;
     throw error;
   }
-}
-
-async function copy(button, source) {
-  const label = button.textContent;
-  await navigator.clipboard.writeText(source.value ?? source.textContent);
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = label), 1500);
 }

@@ -6,11 +6,11 @@ import { element, inLine } from "console/sql-text.js";
 
 const ROW_PX = 28;
 const LARGEST_PX = 15_000_000; // Firefox draws no element that is taller than about 17.8 million.
-const SCROLL_BAR_PX = 18;
+const SCROLL_BAR_PX = 16, BORDERS_PX = 2;
 const SPARE_ROWS = 12;
 const SHOWN_CHARACTERS = 300;
 const count = new Intl.NumberFormat("en-US");
-const NARROWEST_CH = 6, WIDEST_CH = 44, SAMPLE_ROWS = 60;
+const NARROWEST_CH = 6, WIDEST_CH = 44, SAMPLE_ROWS = 60, SAMPLE_CELLS = 10_000;
 
 export class Grid {
   #host;
@@ -65,8 +65,9 @@ export class Grid {
   /** Fit the columns to rows from the whole of the result, if it is still shown from its beginning. */
   fit() {
     if (this.#rows === null || this.#host.scrollLeft > 0) return;
-    const step = Math.max(1, Math.floor(this.#rows.rowCount / SAMPLE_ROWS));
-    this.#edges = this.#measured(Array.from({ length: SAMPLE_ROWS }, (_, at) => this.#rows.rowCount - 1 - at * step));
+    const sample = Math.max(SAMPLE_ROWS, Math.min(500, Math.floor(SAMPLE_CELLS / this.#rows.columns.length)));
+    const step = Math.max(1, Math.floor(this.#rows.rowCount / sample));
+    this.#edges = this.#measured(Array.from({ length: sample }, (_, at) => this.#rows.rowCount - 1 - at * step));
     this.refresh();
   }
 
@@ -89,7 +90,7 @@ export class Grid {
     const longest = this.#rows.columns.map(({ name, type }) => Math.max(name.length, type.length));
     for (const row of sample.filter((row) => row >= 0 && row < this.#rows.rowCount)) {
       this.#rows.row(row).forEach((cell, column) => {
-        longest[column] = Math.max(longest[column], cell === null ? 4 : cell.length);
+        longest[column] = Math.max(longest[column], cell === null ? 4 : inLine(cell, WIDEST_CH).length);
       });
     }
     const edges = [0];
@@ -101,7 +102,7 @@ export class Grid {
   }
 
   get #gutterPx() {
-    return Math.ceil(Math.max(3, String(this.#rows.rowCount).length * 1.34) * this.#characterPx) + 20;
+    return Math.ceil(Math.max(2, count.format(this.#rows.rowCount).length * 0.88) * this.#characterPx) + 18;
   }
 
   get #viewRows() {
@@ -147,7 +148,8 @@ export class Grid {
     this.canvas.style.width = `${gutter + this.#edges.at(-1)}px`;
     const height = this.#scrollPx + this.#size.head, isLong = rows.rowCount > this.#viewRows;
     this.canvas.style.height = `${height + (isLong ? ROW_PX : 0)}px`;
-    this.#host.style.setProperty("--content", `${height + SCROLL_BAR_PX}px`);
+    const isWide = gutter + this.#edges.at(-1) > this.#size.width;
+    this.#host.style.setProperty("--content", `${height + BORDERS_PX + (isWide ? SCROLL_BAR_PX : 0)}px`);
     this.canvas.style.setProperty("--gutter", `${gutter}px`);
     this.body.style.transform = `translateY(${scrollTop - (top - first) * ROW_PX}px)`;
     this.#drawHead(begin, end);

@@ -47,7 +47,7 @@ class SqlPage {
       event.preventDefault();
       this.run();
     });
-    at("cancel").addEventListener("click", () => this.#run?.cancel().catch(() => this.#say("The server was not reached")));
+    at("cancel").addEventListener("click", () => this.#run?.cancel().catch(() => this.#say("The server was not reached.")));
     at("show-table").addEventListener("click", () => this.#choose(null));
     at("show-chart").addEventListener("click", () => this.#choose(this.chart.suggested(this.#run?.rows)));
     at("share").addEventListener("click", () => this.dialogs.share(addressOf(location.pathname, this.#state), this.#run?.seq));
@@ -59,7 +59,7 @@ class SqlPage {
     }
     at("save")?.addEventListener("click", () => this.dialogs.saveView(this.editor.text));
     addEventListener("popstate", () => this.#restore());
-    addEventListener("offline", () => this.#say("This computer is offline"));
+    addEventListener("offline", () => this.#say("This computer is offline."));
   }
 
   /** Run what the editor holds, at this address. */
@@ -106,7 +106,7 @@ class SqlPage {
   }
 
   async #execute() {
-    if (!this.#state.q.trim()) return this.#say("Write a statement first");
+    if (!this.#state.q.trim()) return this.#say("Write a statement first.");
     this.#run?.cancel().catch(() => {});
     const run = (this.#run = new Run(this.#api));
     const { q: sql, as_of, profile } = this.#state;
@@ -166,11 +166,11 @@ class SqlPage {
     const took = duration(elapsedMs), arrived = count(rows.rowCount, "row");
     return {
       done: `${arrived} · ${count(rows.columns?.length ?? 0, "column")} · ${took} · as of event ${seq}`,
-      full: `The first ${arrived}, ${size(rows.sizeBytes)}: the page holds no more. Export the result to get all rows`,
-      cancelled: `Cancelled after ${took}${rows.rowCount > 0 ? `; ${arrived} had arrived` : ""}`,
+      full: `The first ${arrived}, ${size(rows.sizeBytes)}: the page holds no more. Export the result to get all rows.`,
+      cancelled: `Cancelled after ${took}${rows.rowCount > 0 ? `; ${arrived} had arrived` : ""}.`,
       refused: "",
-      broken: `The result broke off after ${arrived} and ${took}: it is not complete. Run it again`,
-      unreachable: "The server was not reached. Run it again when the connection is back",
+      broken: `The result broke off after ${arrived} and ${took}: it is not complete. Run it again.`,
+      unreachable: "The server was not reached. Run the statement again when the connection is back.",
     }[outcome];
   }
 

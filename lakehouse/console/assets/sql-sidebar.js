@@ -5,6 +5,7 @@ import { forgetAll, remembered } from "console/sql-history.js";
 import { count, duration, element, inLine } from "console/sql-text.js";
 
 const SHOWN = 200;
+const OUTCOMES = { cancelled: "cancelled", refused: "error", broken: "incomplete", unreachable: "server not reached" };
 
 export class Sidebar {
   #names;
@@ -51,7 +52,7 @@ export class Sidebar {
   async #showColumns(name, list) {
     const columns = await this.#names.columns(name).catch(() => []);
     list.replaceChildren(
-      this.#item(name.startsWith("lake.") ? name : quoted(name), "insert the name"),
+      this.#item(name.startsWith("lake.") ? name : quoted(name), "insert"),
       ...columns.map((column) => this.#item(quoted(column.name), column.type)));
   }
 
@@ -72,12 +73,17 @@ export class Sidebar {
   }
 
   #statement({ q, at, rows, ms, outcome }) {
-    const said = outcome === "done" || outcome === "full" ? `${count(rows, "row")} in ${duration(ms)}` : outcome;
-    const time = new Date(at).toISOString().slice(0, 16).replace("T", " ");
-    const button = element("button", { type: "button", className: "plain" },
+    const said = OUTCOMES[outcome] ?? `${count(rows, "row")} · ${duration(ms)}`;
+    const button = element("button", { type: "button", className: "plain", title: inLine(q, 2_000) },
       element("code", { textContent: inLine(q.replace(/\s+/g, " "), 120), dir: "auto" }),
-      element("small", { textContent: `${time} · ${said}` }));
+      element("small", { textContent: said }), element("small", { textContent: momentOf(at) }));
     button.addEventListener("click", () => this.#open(q));
     return element("li", {}, button);
   }
+}
+
+/** 15:30 UTC for a time of today, 2026-11-26 15:30 UTC for one of another day. */
+function momentOf(at) {
+  const [day, time] = new Date(at).toISOString().split("T"), today = new Date().toISOString().slice(0, 10);
+  return `${day === today ? "" : `${day} `}${time.slice(0, 5)} UTC`;
 }

@@ -4,12 +4,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from console_browser import Visitor, visiting
+from console_browser import NARROW, Visitor, visiting
 from console_client import Browsing, proof_in
 from lake_server import Lake, running_lake
 from playwright.sync_api import Browser, expect
 from principals import closed, principal
 from raw_http import Client
+
+_OUTSIDE_A_PANEL = """() => [...document.querySelectorAll(".panel :is(input, select, button)")]
+  .filter((each) => each.getBoundingClientRect().right > each.closest(".panel").getBoundingClientRect().right)
+  .map((each) => each.name)"""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,13 @@ def test_an_admin_makes_a_principal_grants_and_issues_a_token_once(
         page.get_by_role("button", name="Grant").click()
         expect(page.get_by_role("region", name="Grants")).to_contain_text("sales")
         page.get_by_role("button", name="Issue a token").click()
-        token = page.get_by_role("region", name="Token").inner_text().strip()
+        shown = page.get_by_role("region", name="Token")
+        token = shown.inner_text().strip()
+        assert shown.evaluate("each => each.scrollWidth - each.clientWidth") == 0, "all is seen"
+        visitor.check_accessible()
+        page.evaluate("() => Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+        page.get_by_role("button", name="Copy the token").click()
+        assert page.evaluate("() => getSelection().toString().trim()") == token
         page.get_by_role("link", name="Done").click()
         visitor.check_accessible()
         assert token.split("_")[2] not in page.content()
@@ -60,6 +70,21 @@ def test_an_admin_makes_a_principal_grants_and_issues_a_token_once(
         page.wait_for_url("**/console/access")
         expect(page.get_by_role("link", name="bo", exact=True)).to_have_count(0)
         visitor.check()
+
+
+def test_the_pages_of_a_closed_lake_fit_a_phone(browser: Browser, shut: Lake) -> None:
+    principal(
+        shut, "someone-with-a-long-name@example.com", {"sales_of_the_last_quarter_*": ["read"]}
+    )
+    assert shut.ask("DELETE", "/v1/catalog/manifest/nothing").status == 404
+    with visiting(browser, shut, viewport={"width": NARROW, "height": 740}) as visitor:
+        sign_in(visitor, shut.token)
+        for path in ("access", "principal/someone-with-a-long-name@example.com", "audit"):
+            assert visitor.open(f"/console/{path}") == 200
+            visitor.check_accessible()
+            visitor.check_fits()
+            visitor.check_nothing_overlaps()
+            assert visitor.page.evaluate(_OUTSIDE_A_PANEL) == []
 
 
 def test_a_form_that_is_sent_twice_shows_no_second_token(shut: Lake) -> None:

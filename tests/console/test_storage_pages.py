@@ -30,11 +30,11 @@ def test_folders_lead_to_an_object_that_is_fetched_and_deleted(visit: Visit, lak
         expect(versions.first).to_contain_text("current")
         page.get_by_label("Reason").fill("not needed")
         page.get_by_role("button", name="Delete").click()
-        expect(page.get_by_role("heading", name="No object here")).to_be_visible()
+        expect(page.get_by_role("heading", name="No object in this folder")).to_be_visible()
         visitor.open("/console/storage/object?key=deep/a/one.txt")
         expect(page.get_by_text("deleted", exact=True)).to_be_visible()
         expect(versions.get_by_text("current")).to_have_count(0)
-        page.get_by_role("link", name=f"View as of then: event {then - 1}").click()
+        page.get_by_role("link", name=f"View the version of event {then - 1}").click()
         with page.expect_download() as begun:
             page.get_by_role("link", name="Download", exact=True).click()
         assert begun.value.path().read_bytes() == b"first"

@@ -31,6 +31,8 @@ REASON = (("^header_too_large: the reason", "reason"),)
 _HINTS = {
     "header_too_large": "Shorten the text to 1,024 bytes, which are about 1,000 letters.",
     "invalid_request": "Correct the field, then send the form again.",
+    "schema_conflict": "Correct the rows, then check them again.",
+    "malformed_csv": "Correct the line, then check the rows again.",
     "not_committed": "Nothing has changed. Send the form again in a moment.",
     "busy": "Nothing has changed. Send the form again in a moment.",
 }

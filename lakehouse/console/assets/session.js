@@ -28,16 +28,28 @@ globalThis.lakehouseSession = {
     return made;
   },
 
+  /** The session of the browser now: the status of a page, and its proof and principal where it has them. */
+  async now(path = "/console/upload") {
+    const answer = await fetch(path, { cache: "no-store" });
+    const found = /<body data-form-token="([0-9a-f]+)" data-principal="([^"]*)">/.exec(await answer.text());
+    return { status: answer.status, token: found?.[1], principal: found?.[2] };
+  },
+
+  /** Take the proof of another session of the same principal, for scripts and forms. */
+  adopt(token) {
+    document.body.dataset.formToken = token;
+    for (const field of document.querySelectorAll("input[name=form_token]")) field.value = token;
+  },
+
   /**
    * After a refusal: take the proof of the session that the browser has now, if that is of the same principal.
    * Whether the request may be sent again.
    */
   async renewed(status, code) {
     if (status !== 403 || code !== "stale_form") return false;
-    const answer = await fetch(location.pathname, { cache: "no-store" });
-    const found = /<body data-form-token="([0-9a-f]+)" data-principal="([^"]*)">/.exec(await answer.text());
-    if (!answer.ok || found === null || found[2] !== document.body.dataset.principal) return false;
-    document.body.dataset.formToken = found[1];
+    const found = await this.now(location.pathname);
+    if (found.status !== 200 || !found.token || found.principal !== document.body.dataset.principal) return false;
+    this.adopt(found.token);
     return true;
   },
 };

@@ -1,6 +1,7 @@
 // The upload page: each file is staged, which reads it whole and changes nothing; then all are loaded as one
 // change set. A file is sent again when an option of it is changed.
-"use strict";
+
+import { visible } from "console/sql-text.js";
 
 (() => {
   const root = document.getElementById("upload");
@@ -33,7 +34,7 @@
 
   function element(tag, text, ...children) {
     const made = document.createElement(tag);
-    if (text) made.textContent = text;
+    if (text) made.textContent = visible(text);
     made.append(...children);
     return made;
   }
@@ -54,7 +55,7 @@
   function explanation(refused) {
     const problem = session.explained(refused);
     const box = document.createDocumentFragment();
-    box.append(element("strong", `${problem.title ?? "It failed"}. `), capital(problem.detail ?? ""));
+    box.append(element("strong", `${problem.title ?? "It failed"}. `), visible(capital(problem.detail ?? "")));
     const rows = problem.errors ?? [];
     const repeats = rows.length === 1 && rows[0].reason && problem.detail?.endsWith(rows[0].reason);
     if (rows.length && !repeats) {
@@ -77,7 +78,7 @@
       this.request = null;
       this.types = new Map();
       this.node = document.getElementById("card").content.firstElementChild.cloneNode(true);
-      this.part("title").textContent = file.name;
+      this.part("title").textContent = visible(file.name);
       this.part("columns").setAttribute("aria-label", `Columns of ${file.name}`);
       this.part("size").textContent = sizeText(file.size);
       this.option("name").value = root.dataset.name || nameOf(file.name);

@@ -67,7 +67,7 @@ async def show(_service: Service, visit: Visit) -> Page:
             python='with lake.transaction() as change:\n    change.ingest("sales.csv", "sales")',
         ),
         styles=("upload.css",),
-        scripts=("upload.js",),
+        modules=("upload.js", "sql-text.js"),
         timeless=True,
     )
 

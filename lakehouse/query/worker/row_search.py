@@ -108,7 +108,18 @@ def planned(
         _new_values(text, name, where, values)
     else:
         (_changed_rows if search.changed else _found_rows)(text, name, columns, where, values)
+    if (search.changed or search.values) and _joins(cursor, text.sql):
+        text.add(f" ORDER BY {_POSITIONS}")
     return RowPlan(text.sql, tuple(text.places), reads_clock)
+
+
+def _joins(cursor: Cursor, sql: str) -> bool:
+    """Whether DuckDB plans a join, which may change the order of the rows: for a long IN, for ANY.
+
+    Otherwise the order is that of the objects. Sorting always would hold all rows of an object.
+    """
+    row = cursor.execute(f"EXPLAIN (FORMAT json) {sql}").fetchone()
+    return row is None or "JOIN" in str(row[1]).upper()
 
 
 def _with_key(name: str, key: tuple[str, ...]) -> str:

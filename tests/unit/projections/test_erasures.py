@@ -26,6 +26,7 @@ from lakehouse.domain.row_changes import RowChanges, row_changes
 from lakehouse.domain.rules.datasets import dataset_id
 from projections import catalog, inventory
 from projections.codec import decode_state, encode_state
+from projections.erasure import replacements
 from projections.erasure.past import seen_from
 from projections.fold import State, fold
 
@@ -283,3 +284,29 @@ def test_rows_that_came_and_went_are_counted_without_those_that_were_erased() ->
     was, then = (seen_from(now, given(*facts[:seq])).catalog.datasets["w"] for seq in (1, 2))
     rows = [{each.blob: each.row_count for each in side.objects} for side in (was, then)]
     assert row_changes(*rows, now.inventory) == RowChanges(0, 1)
+
+
+def test_a_blob_that_was_replaced_is_needed_up_to_the_erasure() -> None:
+    state = given(registered("w", item("p")), erased((item("p"), less("p2"))))
+    found = [inventory.is_unneeded(state.inventory, blob("p"), cutoff) for cutoff in (1, 2)]
+    assert found == [False, True]
+
+
+def test_what_a_moment_had_erased_itself_is_not_replaced_there_again() -> None:
+    facts = [
+        registered("w", item("p")),
+        registered("v", item("q")),
+        erased((item("p"), less("p2"))),
+        erased((item("q"), less("q2"))),
+    ]
+    then = seen_from(given(*facts), given(*facts[:3]))
+    assert (held(then, "w"), held(then, "v")) == ([blob("p2")], [blob("q2")])
+    assert blob("p2") not in then.inventory.released
+
+
+def test_rows_are_found_where_they_are_now() -> None:
+    state = given(
+        registered("w", item("p"), item("q")), erased((item("p"), less("p2")), (item("q"), None))
+    )
+    found = [replacements.present(blob(name), state.inventory.erased.get) for name in "pqr"]
+    assert found == [blob("p2"), blob("q"), blob("r")]

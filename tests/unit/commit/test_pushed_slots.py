@@ -45,3 +45,16 @@ def test_too_many_or_too_large_begin_anew() -> None:
         pushed.add(5, b"x" * 9)
         pushed.add(6, b"xx")
         assert kept(pushed, 5, 6) == [None, b"xx"]
+
+
+def test_what_was_taken_or_dropped_leaves_room() -> None:
+    with mock.patch.object(pushed_slots, "SIZE_BYTES", 10):
+        pushed = PushedSlots()
+        for position in range(1, 10):
+            pushed.add(position, b"xxxx")
+            pushed.add(position + 1, b"xxxx")
+            assert pushed.take(position) == b"xxxx"
+        pushed.clear()
+        pushed.add(20, b"xxxx")
+        pushed.add(21, b"xxxx")
+        assert kept(pushed, 20, 21) == [b"xxxx", b"xxxx"]

@@ -47,6 +47,12 @@ def test_a_chain_counts_each_of_its_rewrites() -> None:
     assert between(1, 1, A) == RowChanges(0, 0)
 
 
+def test_an_object_beside_what_was_written_from_it_counts_too() -> None:
+    later = given(A, DELETED).inventory
+    both = {blob("p"): 10, blob("p2"): 7}
+    assert row_changes({}, both, later) == RowChanges(17, 0)
+
+
 def test_an_object_without_a_row_left_went_as_a_whole() -> None:
     assert between(1, 2, A, WHOLE) == RowChanges(0, 20)
 

@@ -54,12 +54,21 @@ def test_a_large_object_separates_its_neighbours() -> None:
 
 def test_a_fixed_object_separates_its_neighbours() -> None:
     objects = of_sizes(1, 1, 1, 1, 1)
-    objects[2] = Candidate(MIB, 1, is_fixed=True, is_stale=True)
-    assert whole_groups(objects, TARGET) == (range(0, 2), range(3, 5))
+    for size_mib in (1, 200):
+        objects[2] = Candidate(size_mib * MIB, 1, is_fixed=True, is_stale=True)
+        assert whole_groups(objects, TARGET) == (range(0, 2), range(3, 5))
 
 
 def test_a_group_has_at_most_the_target_size() -> None:
     assert whole_groups(of_sizes(*[60] * 5), TARGET) == (range(0, 2), range(2, 4))
+    assert whole_groups(of_sizes(64, 64, 1), TARGET) == (range(0, 2),)
+
+
+def test_an_object_of_many_rows_is_not_small_whatever_its_size() -> None:
+    half = GROUP_ROWS // 2
+    objects = [Candidate(1, 1), Candidate(1, half + 1), Candidate(1, half), Candidate(1, 1)]
+    assert whole_groups(objects, TARGET) == (range(2, 4),)
+    assert small_objects(objects, TARGET) == 2
 
 
 def test_a_group_has_at_most_so_many_objects_and_rows() -> None:

@@ -72,6 +72,13 @@ def test_the_clock_is_one_time(parser: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def test_a_column_that_has_the_name_of_a_clock_function_is_a_column(
+    parser: duckdb.DuckDBPyConnection,
+) -> None:
+    found = read_expression(parser, "current_date = a", NOW, COLUMNS | {"current_date"})
+    assert found == RowExpression("current_date = a", reads_clock=False)
+
+
 def test_each_time_is_what_duckdb_says(parser: duckdb.DuckDBPyConnection) -> None:
     for name in ("now()", "current_date", "current_time", "localtime", "localtimestamp", "today()"):
         found = read_expression(parser, name, NOW, frozenset())

@@ -47,7 +47,7 @@ async def erase(arguments: argparse.Namespace, settings: Settings) -> int:
     if where == STDIN:
         # The arguments of a process are seen by others, and a shell records them.
         where = (await asyncio.to_thread(sys.stdin.read)).strip()
-    request = EraseRequest(arguments.name, where, arguments.reason or "", not arguments.apply)
+    request = EraseRequest(arguments.name, where, arguments.reason, not arguments.apply)
     async with service_for(settings, queries=True) as service:
         caller = caller_of(service, arguments, "erase")
         found = await service.erasure.erase(caller, request, msgspec.json.encode(request))
@@ -62,13 +62,13 @@ COMMANDS = {"delete": delete, "update": update, "erase": erase}
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
-    """The expressions by column. Raises RefusedError `invalid_request`."""
+    """The expressions by column. Raises RefusedError `usage`."""
     pairs: dict[str, str] = {}
     for text in texts:
         column, sign, expression = text.partition("=")
         if not sign or not column.strip() or column.strip() in pairs:
             detail = f"--set {text}: write COLUMN=EXPRESSION, each column once"
-            raise RefusedError(Refused("invalid_request", detail))
+            raise RefusedError(Refused("usage", detail))
         pairs[column.strip()] = expression.strip()
     return pairs
 

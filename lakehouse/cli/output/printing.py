@@ -1,7 +1,7 @@
 """Output: data to stdout, everything else to stderr; control characters are always escaped."""
 
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 
@@ -71,13 +71,18 @@ def plain(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+def problem(code: str, detail: str, errors: list[dict[str, Any]]) -> None:
+    """Print why a command failed to stderr, as one line of JSON."""
+    # A detail may quote a file name, which may have any bytes.
+    text = detail.encode("utf-8", "backslashreplace").decode()
+    found = CommandProblem(code, text, errors)
+    print(escaped(msgspec.json.encode(found).decode()), file=sys.stderr)  # noqa: T201
+
+
 def refused(refusal: Refused, as_json: bool, command: str = "") -> int:
     """Print a refusal of a command to stderr; return its exit code."""
     if as_json:
-        # A detail may quote a file name, which may have any bytes.
-        detail = refusal.detail.encode("utf-8", "backslashreplace").decode()
-        problem = CommandProblem(refusal.code, detail, [*refusal.errors])
-        print(escaped(msgspec.json.encode(problem).decode()), file=sys.stderr)  # noqa: T201
+        problem(refusal.code, refusal.detail, [*refusal.errors])
     else:
         text = f"lakehouse: {refusal.code}: {refusal.detail}"
         print(safe_lines(text), file=sys.stderr)  # noqa: T201

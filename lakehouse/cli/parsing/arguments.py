@@ -88,10 +88,14 @@ def add_common(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", default=_OMITTED, help="print JSON")
 
 
-def add_change(command: Parser) -> None:
+def add_change(command: Parser, *, reason_required: bool = False) -> None:
     """Options of a command that changes the lake."""
     command.add_argument(
-        "--reason", metavar="TEXT", type=reason, help="why; recorded with the change"
+        "--reason",
+        metavar="TEXT",
+        type=required_reason if reason_required else reason,
+        required=reason_required,
+        help="why; recorded with the change",
     )
     command.add_argument(
         "--idempotency-key",
@@ -201,6 +205,14 @@ def audit_head(text: str) -> tuple[str, int, str]:
 def reason(text: str) -> str | None:
     """The reason of a change; None when it is blank."""
     return _checked(lambda: checked_words(text, "the reason"))
+
+
+def required_reason(text: str) -> str:
+    """The reason of a change that needs one."""
+    found = reason(text)
+    if found is None:
+        raise argparse.ArgumentTypeError("the reason is blank")
+    return found
 
 
 def idempotency_key(text: str) -> str:

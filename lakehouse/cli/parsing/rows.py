@@ -46,7 +46,7 @@ def _add_erase(commands: "Commands[Parser]") -> None:
     erase.add_argument(
         "--apply", action="store_true", help="erase the rows (default: only report them)"
     )
-    add_change(erase)
+    add_change(erase, reason_required=True)
 
 
 def _add_condition(parser: Parser) -> None:

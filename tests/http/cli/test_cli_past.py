@@ -92,7 +92,7 @@ def test_rows_are_deleted(lakehouse: CommandLine) -> None:
         [2, "x1"],
         [4, "y2"],
     ]
-    assert "invalid_request" in lakehouse("update", "t", "--set", "a", "--where", "true", code=1)
+    assert "usage" in lakehouse("update", "t", "--set", "a", "--where", "true", code=2)
     misfit = lakehouse("update", "t", "--set", "a = 'x'", "--where", "true", code=1)
     assert "value_does_not_fit" in misfit
     assert "TRY_CAST" in misfit

@@ -1,5 +1,6 @@
 """`lakehouse shell`: at a terminal and from a pipe, on a bucket and on a server."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,16 @@ def test_the_first_refusal_ends_a_pipe_with_its_exit_code(url: str) -> None:
     assert "b\n" not in done.stdout
     assert done.stderr.startswith("sql_error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_refusal_is_json_if_asked_for(url: str, tmp_path: Path) -> None:
+    refused = piped("SELECT nope FROM sales;", "--url", url, "--json")
+    nowhere = piped("SELECT 1;", "--bucket", str(tmp_path), "--json")
+    away = piped("SELECT 1;", "--url", "http://127.0.0.1:1", "--json")
+    for done, code in ((refused, "sql_error"), (nowhere, "lake_not_found"), (away, "unreachable")):
+        found = json.loads(done.stderr)
+        assert (found["code"], done.stdout) == (code, "")
+        assert sorted(found) == ["code", "detail", "errors"]
 
 
 def test_moments_and_limits_hold_until_they_are_changed(url: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from lakehouse.cli.commands.shell.completion import Completer
 from lakehouse.cli.commands.shell.prompt import COMMANDS as BACKSLASH
 from lakehouse.cli.commands.shell.prompt import Prompt, Shown, print_error
+from lakehouse.cli.output import printing
 from lakehouse.cli.remote.connection import connected
 from lakehouse.client.error import Error
 from lakehouse.client.lake import Lake
@@ -39,7 +40,10 @@ async def shell(arguments: argparse.Namespace, settings: Settings) -> int:
             with _ctrl_c_raises(), _editing(completer, _history_file()):
                 prompt.converse()
     except Error as error:
-        print_error(error)
+        if arguments.json:
+            printing.problem(error.code, error.detail, error.errors)
+        else:
+            print_error(error)
         return CODES[error.code].exit if error.code in CODES else UNAVAILABLE
     return 0
 

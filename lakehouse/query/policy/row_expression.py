@@ -1,7 +1,8 @@
 """Judges an expression over the columns of one dataset: a condition, or a column's new value.
 
-The rules of statements hold, and further ones: one expression, no subqueries, nothing that uses random
-numbers. Functions of the clock become constants: one time holds for all rows. Must never run anything.
+The rules of statements hold, and further ones: one expression, no subqueries but those that DuckDB's
+parser makes of ANY(list), nothing that uses random numbers. Functions of the clock become constants: one
+time holds for all rows. Must never run anything.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from journal.column_names import folded
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy import functions
 from lakehouse.query.policy.statement import located, read_statement, tree
-from lakehouse.query.policy.syntax_tree import Node, arguments, every_node
+from lakehouse.query.policy.syntax_tree import Node, arguments, every_node, path
 
 _BEFORE = "SELECT (\n"
 """What stands in front of an expression when it is parsed: a line of its own, so that DuckDB's lines
@@ -110,6 +111,23 @@ def is_one_expression(document: Node, sql: str) -> bool:
     return not node["select_list"][0]["alias"] and _closes_at_the_end(sql)
 
 
+def compares_with_list(node: Node) -> bool:
+    """Whether a node is `a = ANY(list)`, which DuckDB parses to `a = ANY(SELECT unnest(list))`.
+
+    `a <> ALL(list)` is NOT of such a node.
+    """
+    if node.get("class") != "SUBQUERY" or node["subquery_type"] != "ANY":
+        return False
+    inner = node["subquery"]["node"]
+    if inner["type"] != "SELECT_NODE" or inner["cte_map"]["map"] or len(inner["select_list"]) != 1:
+        return False
+    if inner["from_table"]["type"] != "EMPTY" or any(inner[part] for part in _OTHER_PARTS):
+        return False
+    (call,) = inner["select_list"]
+    is_unnest = call.get("class") == "FUNCTION" and path(call) == ["unnest"]
+    return is_unnest and len(arguments(call)) == 1
+
+
 def _closes_at_the_end(sql: str) -> bool:
     data, depth = sql.encode(), 0
     ends: list[int] = []
@@ -127,13 +145,18 @@ def _problems(nodes: list[Node], columns: frozenset[str]) -> Iterator[tuple[str,
     """Each part that an expression may not have, with the words for it."""
     for node in nodes:
         kind = _KINDS.get(node.get("class", ""))
-        if kind is not None:
+        if kind is not None and not compares_with_list(node):
             yield f"{kind} is not allowed in an expression over rows", node
         name = _clock_function(node, columns)
         if name in ("age", "ago") and len(arguments(node)) == 1:
             yield f"{name}() of one argument asks the clock: write now() instead", node
         elif name in functions.VOLATILE and name not in _TIMES and name not in ("age", "ago"):
             yield f"{name}() depends on chance: rows are not chosen or changed by it", node
+
+
+def is_volatile(node: Node, columns: frozenset[str]) -> bool:
+    """Whether a node asks chance or the clock. A column called `current_date` does not."""
+    return _clock_function(node, columns) in functions.VOLATILE
 
 
 def _clock_function(node: Node, columns: frozenset[str]) -> str:

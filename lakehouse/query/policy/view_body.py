@@ -9,9 +9,13 @@ import msgspec
 
 from lakehouse.domain.errors import Refused
 from lakehouse.query.policy.guard import shows_relation
-from lakehouse.query.policy.row_expression import is_one_expression
+from lakehouse.query.policy.row_expression import (
+    compares_with_list,
+    is_one_expression,
+    is_volatile,
+)
 from lakehouse.query.policy.statement import read_statement, tree, unterminated
-from lakehouse.query.policy.syntax_tree import every_node
+from lakehouse.query.policy.syntax_tree import Node, every_node
 
 
 class ViewBody(msgspec.Struct, frozen=True):
@@ -47,20 +51,30 @@ def read_body(parser: duckdb.DuckDBPyConnection, sql: str) -> ViewBody | Refused
     return ViewBody(unterminated(sql), allowed.relations, allowed.deterministic)
 
 
-def rows_fault(parser: duckdb.DuckDBPyConnection, rows: str) -> Refused | None:
-    """Why a safe view's condition is not one expression without subqueries, or None."""
+def rows_fault(
+    parser: duckdb.DuckDBPyConnection, rows: str, columns: frozenset[str]
+) -> Refused | None:
+    """Why a safe view's condition is not one expression without subqueries, or None.
+
+    `columns` are those of the relation that it is over, folded.
+    """
     sql = f"SELECT (\n{rows}\n)"
     statement = read_statement(parser, sql)
     if isinstance(statement, Refused):
         return statement
     document = tree(parser, sql)
-    selects = [node for node in every_node(document) if node.get("type") == "SELECT_NODE"]
-    odd = len(selects) != 1 or statement.travels or not is_one_expression(document, sql)
-    if odd or any(node.get("class") in ("SUBQUERY", "PARAMETER") for node in every_node(document)):
+    nodes = every_node(document)
+    odd = statement.travels or not is_one_expression(document, sql)
+    if odd or any(_is_outside(node) for node in nodes):
         return _no("rows must be one condition, without subqueries and parameters")
-    if statement.allowed.explain or not statement.allowed.deterministic:
+    if statement.allowed.explain or any(is_volatile(node, columns) for node in nodes):
         return _no("rows cannot depend on chance or time")
     return None
+
+
+def _is_outside(node: Node) -> bool:
+    kind = node.get("class")
+    return kind == "PARAMETER" or (kind == "SUBQUERY" and not compares_with_list(node))
 
 
 def _no(detail: str) -> Refused:

@@ -4,7 +4,7 @@ While it runs, the catalogue has the views that the statement names, and no othe
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -12,6 +12,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from journal.column_names import folded
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.policy.guard import Allowed
 from lakehouse.query.policy.known_statements import KnownStatements
@@ -47,6 +48,7 @@ from lakehouse.query.worker.objects.blocks import ObjectBlocks, ObjectReadError
 from lakehouse.query.worker.objects.read_ahead import ReadAhead
 from lakehouse.query.worker.parameters import values
 from lakehouse.query.worker.relations import defined_views
+from lakehouse.query.worker.relations.listing_sources import put_first
 from lakehouse.query.worker.relations.named_relations import plain_names, reads_of_statement
 from lakehouse.query.worker.relations.stand_ins import stand_ins
 from lakehouse.query.worker.relations.view_catalog import Catalogue
@@ -147,7 +149,7 @@ class Worker(msgspec.Struct):
             defined = defined_views.closure(self.parser, named, self._fetch(ask))
             if statement.allowed.all_relations:
                 defined.check_listing()
-                self.catalogue.list(cursor, views.listed)
+                self._list(cursor, views.listed, statement.allowed.relations)
             reads, named = defined.added_to(reads), defined.relations | named
             self._make_views(cursor, named, defined)
             if statement.measured:
@@ -162,6 +164,12 @@ class Worker(msgspec.Struct):
                 defined.without_values(self._refusal(error, named), restricted=ask.restricted),
                 statement,
             )
+
+    def _list(self, cursor: Cursor, listed: Iterable[View], named: frozenset[str]) -> None:
+        """Make what a listing shows: every dataset and view, without rows."""
+        views = tuple(listed)
+        self.catalogue.list(cursor, views)
+        put_first(cursor, {folded(view.name) for view in views}, named)
 
     def _defined(self, cursor: Cursor, ask: Ask, relation: str) -> Whole:
         """Bind a view that is put: its columns, and the names that it reads."""
@@ -223,7 +231,7 @@ class Worker(msgspec.Struct):
                 if self.catalogue.has(relation):
                     self.catalogue.simplify(cursor, relation)
                     continue
-                sql = defined_views.made_sql(cursor, relation, view, defined)
+                sql = defined_views.made_sql(cursor, self.parser, relation, view, defined)
                 self.catalogue.make(cursor, relation, view, sql)
             except _FAILURES as error:
                 refused = self._refusal(error, named)

@@ -73,6 +73,30 @@ async def test_a_listing_beside_a_dataset_shows_both(lake: Any) -> None:
     assert await lake.rows(sql) == [[4, 2]]
 
 
+LISTINGS = (
+    "SELECT name FROM (SHOW TABLES)",
+    "SELECT name FROM (SHOW ALL TABLES)",
+    "SELECT table_name FROM information_schema.tables",
+    "SELECT DISTINCT table_name FROM information_schema.columns",
+    "SELECT table_name FROM information_schema.tables WHERE table_catalog = current_database()",
+)
+
+
+@pytest.mark.parametrize("name", ["duckdb_tables", "DuckDB_Views", "duckdb_columns"])
+async def test_a_dataset_with_the_name_of_a_view_of_duckdb_is_listed(lake: Any, name: str) -> None:
+    before = sorted(await lake.rows(LISTINGS[0]))
+    lake.views[name.lower()] = View(name, (), (Column("a", "int64"),))
+    for listing in LISTINGS:
+        assert sorted(await lake.rows(listing)) == sorted([*before, [name]]), listing
+    assert await lake.rows("DESCRIBE " + name) == [["a", "BIGINT", "YES", None, None, None]]
+    assert await lake.rows(f"FROM {name}") == []
+    for named in (name, f"main.{name}"):
+        code, detail = await refused(lake, f"FROM {named}, information_schema.tables")
+        assert (code, name.lower() in detail) == ("statement_not_allowed", True)
+    del lake.views[name.lower()]
+    assert sorted(await lake.rows(LISTINGS[1])) == before
+
+
 async def test_describe_and_summarize_name_a_dataset(lake: Any) -> None:
     assert [row[:2] for row in await lake.rows("DESCRIBE SALES")] == [
         ["id", "BIGINT"], ["state", "VARCHAR"], ["amount", "BIGINT"], ["tags", "VARCHAR[]"],

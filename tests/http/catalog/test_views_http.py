@@ -211,6 +211,26 @@ class TestSafeViews:
         assert put(lake, name, body).status == 200
         assert rows(lake, f"FROM {name}") == [["b", None]]
 
+    @pytest.mark.parametrize("column", ["current_date", '"Current_Timestamp"', "localtime", "user"])
+    def test_rows_may_name_a_column_called_as_a_function_without_parentheses(
+        self, lake: Lake, fresh: Fresh, column: str
+    ) -> None:
+        base, name = fresh(), fresh()
+        lake.ingest(f"name={base}", f"id,{column.strip(chr(34)).lower()}\n1,7\n2,8\n".encode())
+        body = {"of": base, "rows": f"{column} = ANY([8, 9])", "unmasked": ["id"]}
+        assert put(lake, name, body).status == 200
+        assert rows(lake, f"SELECT id FROM {name}") == [[2]]
+
+    def test_rows_are_refused_once_such_a_column_is_gone(self, lake: Lake, fresh: Fresh) -> None:
+        base, name = fresh(), fresh()
+        lake.ingest(f"name={base}", b"id,current_date\n1,2026-11-02\n")
+        body = {"of": base, "rows": "current_date > DATE '2020-01-01'", "unmasked": ["id"]}
+        assert put(lake, name, body).status == 200
+        assert rows(lake, f"SELECT id FROM {name}") == [[1]]
+        lake.ingest(f"name={base}&schema_change=replace", b"id\n1\n")
+        refused(lake.ask("POST", "/v1/sql", {"sql": f"FROM {name}"}), 400, "view_broken")
+        refused(put(lake, fresh(), body), 403, "statement_not_allowed")
+
     def test_masks(self, lake: Lake, people: str, fresh: Fresh) -> None:
         name = fresh()
         masks = {

@@ -31,6 +31,23 @@ def loaded(lake: Lake, name: str, *files: bytes) -> str:
 
 
 class TestWhatGoes:
+    @pytest.mark.parametrize(
+        ("where", "left"),
+        [
+            ("a = ANY([1, 3])", [2]),
+            ("a <> ALL([1, 3])", [1, 3]),
+            ("a IN (1, 3)", [2]),
+            ("a > ANY([1, 2])", [1]),
+            ("NOT a = ANY([1, NULL])", [1, 2, 3]),
+        ],
+    )
+    def test_a_condition_may_compare_with_a_list(
+        self, lake: Lake, fresh: Fresh, where: str, left: list[int]
+    ) -> None:
+        name = loaded(lake, fresh(), b"a,b\n1,x\n2,y\n3,z\n")
+        assert delete(lake, name, where).json["rows_deleted"] == 3 - len(left)
+        assert lake.sql(f"SELECT a FROM {name}").json["rows"] == [[each] for each in left]
+
     def test_only_objects_with_a_matching_row_are_rewritten(self, lake: Lake, fresh: Fresh) -> None:
         name = loaded(lake, fresh(), b"a,b\n1,x\n2,y\n3,z\n", b"a,b\n4,x\n5,\n", b"a,b\n6,q\n")
         before = objects(lake, name)

@@ -30,6 +30,7 @@ def read(parser: duckdb.DuckDBPyConnection, text: str) -> RowExpression | Refuse
         "a = 1", "a IN (1, 2) OR (b IS NULL)", "-- note\n a > (3) -- (", "/* ( */ a = ')'",
         "list_contains(list_transform([1, 2], lambda x: x + a), 3)", "t.a = 1", "a BETWEEN 1 AND 2",
         "CASE WHEN a > 1 THEN true ELSE b = '(' END", "age(b, b) IS NULL", "today = 3",
+        "a = ANY([1, 2])", "a <> ALL([1, 2]) AND a < SOME(list_value(3))", "a = ANY(b)",
     ],
 )  # fmt: skip
 def test_an_expression_is_taken_as_it_is(parser: duckdb.DuckDBPyConnection, text: str) -> None:
@@ -43,6 +44,10 @@ def test_an_expression_is_taken_as_it_is(parser: duckdb.DuckDBPyConnection, text
         "true) UNION SELECT (true", "true) ORDER BY (a", "true) LIMIT (1", "true) GROUP BY (a",
         "true) WINDOW w AS (ORDER BY a", "true); SELECT (1", "true) HAVING (true",
         "true) USING SAMPLE (10%", "*", "a = ?", "#1 = 2", "EXISTS (FROM t)", "a = ANY (SELECT 1)",
+        "a = ANY (SELECT unnest(b) WHERE true)", "a = ANY (SELECT unnest(b) FROM t)",
+        "a = ANY (SELECT unnest(b) LIMIT 1)", "a = ANY (SELECT DISTINCT unnest(b))",
+        "a = ANY (WITH c AS (SELECT 1) SELECT unnest(b))", "a = ANY ([(SELECT 1)])",
+        "a = ANY (SELECT a.unnest(b))", "a = ANY (FROM b)", "a = ANY ([random()])",
         "(SELECT 1) = 1", "random() > 0.5", "uuid() = 'x'", "gen_random_uuid() IS NULL",
         "sum(a) OVER () > 1", "ago(INTERVAL 1 DAY) > b", "age(b) > INTERVAL 1 DAY", "", "  ",
         "/* open", "'open", "a = 1 --", "nextval('s') = 1",
@@ -55,6 +60,12 @@ def test_anything_else_is_refused(parser: duckdb.DuckDBPyConnection, text: str) 
         return
     assert isinstance(found, Refused), found
     assert found.code in ("sql_error", "statement_not_allowed")
+
+
+def test_the_clock_in_a_list_is_one_time(parser: duckdb.DuckDBPyConnection) -> None:
+    found = read(parser, "b = ANY([current_date, today])")
+    assert isinstance(found, RowExpression)
+    assert found.sql == "b = ANY([CAST('2026-11-02' AS DATE), today])"
 
 
 def test_the_clock_is_one_time(parser: duckdb.DuckDBPyConnection) -> None:

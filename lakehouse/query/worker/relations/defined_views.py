@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import msgspec
 
+from journal.column_names import folded
 from journal.events import Column, SafeView
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.types.logical import logical_type
@@ -107,7 +108,11 @@ def closure(parser: duckdb.DuckDBPyConnection, named: Mapping[str, View], fetch:
 
 
 def made_sql(
-    cursor: duckdb.DuckDBPyConnection, relation: str, view: View, closed: Closure
+    cursor: duckdb.DuckDBPyConnection,
+    parser: duckdb.DuckDBPyConnection,
+    relation: str,
+    view: View,
+    closed: Closure,
 ) -> str | None:
     """The statement that makes a view of a user, once all that it reads is made; None for others.
 
@@ -126,6 +131,7 @@ def made_sql(
         return f"CREATE OR REPLACE {kind} {called} AS {closed.bodies[relation].sql}"
     base = f"{quoted(_schema(relation))}.{quoted(definition.safe.of)}"
     columns = columns_of(cursor, base)
+    _judge_rows(parser, view, definition.safe, columns)
     if definition.check:
         _check_safe(cursor, definition.safe, base, columns)
     select = masked_sql(definition.safe, columns, bytes.fromhex(definition.key))
@@ -152,6 +158,16 @@ def bound_columns(cursor: duckdb.DuckDBPyConnection, view: View) -> list[Column]
     names = tuple(relation.columns) if not exact else tuple(cursor.sql(sql).columns)
     schema = plain_schema(relation.to_arrow_reader().schema, names)
     return [Column(field.name, str(logical_type(field.type))) for field in schema]
+
+
+def _judge_rows(
+    parser: duckdb.DuckDBPyConnection, view: View, safe: SafeView, columns: list[Column]
+) -> None:
+    """Raises RefusedError for a condition that may not run."""
+    names = frozenset(folded(column.name) for column in columns)
+    if safe.rows is None or (refused := rows_fault(parser, safe.rows, names)) is None:
+        return
+    raise RefusedError(broken(refused, view))
 
 
 def _check_safe(
@@ -194,11 +210,8 @@ def _schema(relation: str) -> str:
 
 
 def _body(parser: duckdb.DuckDBPyConnection, view: View, definition: Definition) -> ViewBody:
-    """The body of a view; of a safe one only what it reads. It was judged when the view was put."""
+    """The body of a view; of a safe one only what it reads. Its rows are judged with the base's columns."""
     if definition.safe is not None:
-        rows = definition.safe.rows
-        if rows is not None and (refused := rows_fault(parser, rows)) is not None:
-            raise RefusedError(broken(refused, view))
         return ViewBody("", frozenset({definition.safe.of.lower()}), True)
     body = read_body(parser, definition.sql or "")
     if isinstance(body, Refused):

@@ -7,6 +7,11 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEPS = ((60, "s"), (3_600, "min"), (86_400, "h"), (86_400 * 30, "d"))
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|FLOAT|DOUBLE|DECIMAL\(.*\)")
 _HASHES = re.compile("[0-9a-f]{32,}")
+_TYPE_WORDS = {
+    "date32[day]": "date",
+    "timestamp[us]": "timestamp",
+    "timestamp[us, tz=UTC]": "timestamptz",
+}
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -19,9 +24,11 @@ def count(number: int | None) -> str:
 
 
 def sentence(text: str) -> str:
-    """A refusal as a sentence: with a capital letter and a full stop."""
+    """A refusal as a sentence: with a capital letter, unless it begins with a name, and a full stop."""
     ends = text.rstrip()[-1:] in (".", "!", "?", "…", ":", "}", "]")
-    return f"{text[:1].upper()}{text[1:]}{'' if not text or ends else '.'}"
+    first = text.partition(" ")[0]
+    begin = text[:1] if first.endswith(":") else text[:1].upper()
+    return f"{begin}{text[1:]}{'' if not text or ends else '.'}"
 
 
 def short_key(key: str) -> str:
@@ -66,6 +73,11 @@ def is_number(type_: str) -> bool:
 def is_time(type_: str) -> bool:
     """Whether the values of a DuckDB type are dates or times, which must not be broken into lines."""
     return type_.startswith(("DATE", "TIME"))
+
+
+def type_word(type_: str) -> str:
+    """A column's type in the words of the option `types`; a type that this cannot name, as it is."""
+    return _TYPE_WORDS.get(type_, type_)
 
 
 def visible(text: str) -> str:

@@ -76,6 +76,7 @@ def _environment() -> Environment:
         "sentence": formatting.sentence,
         "short_key": formatting.short_key,
         "size": formatting.size,
+        "type_word": formatting.type_word,
         "moment": formatting.moment,
         "exact": _exact,
         "name": _name,

@@ -22,7 +22,6 @@ from lakehouse.console.pages import (
 from lakehouse.console.pages.dataset import show as dataset
 from lakehouse.console.pages.dataset.quarantine import FIELDS as MEND_FIELDS
 from lakehouse.console.visit import HOME, ROOT, Visit
-from lakehouse.domain.access.rights import STORAGE, WRITE
 from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.service import Service
 
@@ -31,13 +30,6 @@ PageHandler = Callable[[Service, Visit], Awaitable[Page | Redirect]]
 
 def _everyone(_held: Permissions) -> bool:
     return True
-
-
-def _writers(held: Permissions) -> bool:
-    """Who may write at least one dataset."""
-    return held.unrestricted or any(
-        WRITE in grant.can and not grant.on.startswith(STORAGE) for grant in held.grants
-    )
 
 
 def _admins(held: Permissions) -> bool:
@@ -100,7 +92,7 @@ CONSOLE_PAGES = (
         summary="Load files",
         label="Upload",
         below=(f"{upload.UPLOAD}/",),
-        offered=_writers,
+        offered=upload.may_upload,
     ),
     ConsolePage(
         path=upload.UPLOAD,

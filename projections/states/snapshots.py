@@ -46,7 +46,7 @@ class Snapshots:
         """
         now = self._follower.state
         if seq > now.head.seq:
-            raise BeyondHead(f"event {seq} lies beyond the head, {now.head.seq}")
+            raise BeyondHead(f"event {seq} does not exist; the last is {now.head.seq}")
         if seq == now.head.seq:
             return now
         state = self._states.pop(seq, None) or await self._replayed(seq)

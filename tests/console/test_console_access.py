@@ -277,7 +277,7 @@ def test_every_page_has_the_policy(shut: Lake) -> None:
 def test_a_lake_without_datasets_says_how_to_begin(tmp_path: Path) -> None:
     with running_lake(tmp_path / "bucket", queries=False) as lake:
         page = lake.ask("GET", "/console/datasets").body.decode()
-        assert "No dataset yet" in page
+        assert "No datasets yet" in page
         assert f"{lake.host}/v1/ingest?name=sales" in page
         lake.token = closed(lake)
         reader = principal(lake, "reader")

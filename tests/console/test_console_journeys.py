@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from console_browser import Visitor
+from console_browser import NARROW, WIDE, Visitor
 from console_pages import HOSTILE
 from lake_server import Lake
 from playwright.sync_api import expect
@@ -161,14 +161,14 @@ def test_an_auditor_asks_why_looks_at_then_and_undoes(visit: Visit, lake: Lake) 
     with visit() as visitor:
         page = visitor.page
         visitor.open("/console/dataset/audited?tab=rows&where=price+%3E+900")
-        page.get_by_role("link", name="Why?").click()
-        expect(page.get_by_role("heading", name="eve")).to_be_visible()
+        page.get_by_role("link", name="Origin of row").click()
+        expect(page.locator(".timeline")).to_contain_text("eve · 1 row in 1 object")
         expect(page.get_by_text("“a joke”")).to_be_visible()
         asked_at = page.url
         page.get_by_role("link", name="What changed").click()
         expect(page.locator(".added-rows tbody")).to_contain_text("999")
         page.get_by_role("link", name="History").click()
-        page.get_by_role("link", name="View as of then").last.click()
+        page.get_by_role("link", name="View as of event").last.click()
         expect(page.get_by_text("You are viewing the past.")).to_be_visible()
         expect(page.locator(".facts").first).to_contain_text("1 row ")
         page.goto(asked_at)
@@ -188,12 +188,29 @@ def test_an_engineer_repairs_a_refused_row(visit: Visit, lake: Lake) -> None:
         page = visitor.page
         visitor.open("/console/datasets?search=repaired")
         page.get_by_role("link", name="1 in quarantine").click()
-        page.get_by_label("Correct the rows here").fill("n\n2\n")
+        page.get_by_label("Corrected rows").fill("n\n2\n")
         page.get_by_role("button", name="Check").click()
         expect(page.get_by_text("1 row fits")).to_be_visible()
         page.get_by_role("button", name="Load the corrected rows").click()
         expect(page.locator(".facts").first).to_contain_text("2 rows")
         visitor.check()
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_a_long_row_in_quarantine_makes_its_table_no_wider(
+    visit: Visit, lake: Lake, width: int
+) -> None:
+    wrong = "very long wrong value " * 12
+    lake.ingest("name=lengthy&on_error=quarantine&types=n%3Aint64", f"n\n1\n{wrong}\n")
+    with visit(viewport={"width": width, "height": 800}) as visitor:
+        visitor.open("/console/dataset/lengthy?tab=quarantine")
+        expect(visitor.page.locator("td.raw")).to_contain_text("very long wrong value")
+        wider = visitor.page.locator(".scroll").evaluate(
+            "(each) => each.scrollWidth - each.clientWidth"
+        )
+        assert wider <= 0
+        visitor.check_nothing_overlaps()
+        visitor.check_fits()
 
 
 def test_the_theme_is_chosen_and_kept(visit: Visit) -> None:

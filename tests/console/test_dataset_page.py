@@ -29,7 +29,7 @@ def test_the_profile_counts_nulls_values_and_ranges(lake: Lake) -> None:
     lake.ingest("name=profiled", f"n,t,b\n{rows}")
     shown = text_of(lake.ask("GET", "/console/dataset/profiled?profile=true").body)
     assert "n int64 1 25.0 % 3 1 to 4" in shown
-    assert re.search(r"t string none 2 a to b a 3 b 1", shown), shown
+    assert re.search(r"t string 0 2 a to b a 3 b 1", shown), shown
     assert re.search(r"b bool 1 25.0 % 2 false to true true 2 false 1", shown), shown
 
 
@@ -51,6 +51,8 @@ def test_a_profile_knows_huge_numbers_and_nested_values(lake: Lake) -> None:
 def test_rows_are_shown_in_parts_and_by_a_condition(lake: Lake) -> None:
     first = lake.ask("GET", "/console/dataset/sales?tab=rows")
     assert first.body.count(b'class="why"') == 50
+    assert "day date" in text_of(first.body), "the words of the schema, not DuckDB's"
+    assert "1–50 of 201" in text_of(first.body)
     last = lake.ask("GET", "/console/dataset/sales?tab=rows&skip=200")
     assert last.body.count(b'class="why"') == 1
     some = lake.ask("GET", "/console/dataset/sales?tab=rows&where=id+>+197+--+sold")
@@ -71,8 +73,8 @@ def test_a_row_leads_to_where_it_comes_from(lake: Lake) -> None:
     link = re.search(r'class="why" href="([^"]+)"', rows.body.decode())
     assert link
     shown = text_of(lake.ask("GET", link[1].replace("&amp;", "&")).body)
-    assert "1 upload of the rows that match the condition" in shown
-    assert "dataset appended 1 row in 1 object" in shown
+    assert "The rows that match the condition come from 1 upload" in shown
+    assert "Dataset appended local · 1 row in 1 object" in shown
 
 
 def test_the_difference_shows_rows_that_came_and_went(own: Lake) -> None:
@@ -82,6 +84,15 @@ def test_the_difference_shows_rows_that_came_and_went(own: Lake) -> None:
     came, _, went = shown.partition("Removed rows")
     assert "3 z" in came and "2 y" not in came
     assert "2 y" in went and "3 z" not in went
+    assert "the first 10" not in shown
+
+
+def test_the_difference_says_when_it_does_not_show_all_rows(own: Lake) -> None:
+    own.ingest("name=t", "a\n1\n")
+    own.ingest("name=t&mode=append", "a\n" + "".join(f"{each}\n" for each in range(2, 13)))
+    shown = text_of(own.ask("GET", "/console/dataset/t?tab=difference").body)
+    assert "Added rows the first 10" in shown
+    assert "Removed rows No rows." in shown
 
 
 def test_an_undo_is_previewed_and_then_made_with_its_reason(own: Lake) -> None:
@@ -89,6 +100,7 @@ def test_an_undo_is_previewed_and_then_made_with_its_reason(own: Lake) -> None:
     own.ingest("name=t&mode=append", "a\n2\n")
     browsing = Browsing(own.port)
     page = browsing.get("/console/undo?seq=2")
+    assert "Undo event 2 Dataset appended · local ·" in text_of(page.body)
     assert "2 → 1" in text_of(page.body)
     assert own.head() == 2
     key = re.search(rb'name="idempotency_key" value="([0-9a-f]+)"', page.body)

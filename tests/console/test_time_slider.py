@@ -26,6 +26,7 @@ def test_the_slider_names_the_event_and_enter_goes_there(visit: Visit) -> None:
         query = parse_qs(urlsplit(page.url).query)
         assert query == {"search": ["sales"], "as_of": ["1"]}
         expect(page.locator(".time-note")).to_contain_text("You are viewing the past")
+        expect(page.locator("#as-of-note")).to_contain_text("UTC · dataset registered · sales")
         page.locator("#as-of-slider").focus()
         page.keyboard.press("End")
         page.keyboard.press("Enter")

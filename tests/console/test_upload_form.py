@@ -56,6 +56,7 @@ def test_two_files_are_checked_and_loaded_as_one_change_without_a_script(
     with visit(java_script_enabled=False) as visitor:
         page = visitor.page
         visitor.open("/console/upload")
+        expect(page.locator("#drop")).to_be_hidden()
         page.get_by_label("Files (up to 20)").set_input_files(
             [
                 {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
@@ -103,7 +104,7 @@ def test_what_is_given_decides_how_a_file_is_read(shut: Lake, writer: Browsing) 
         mode="append",
     )
     assert "the request says so" in page and "dataset <strong>w_given</strong>" in page
-    assert "1 row to add" in page
+    assert "1 row: ready to append" in page
     refused = check(writer, [("x.csv", "a\n1\n")], name="w_given", mode="merge")
     assert "Mode must be one of: replace, append" in refused
 

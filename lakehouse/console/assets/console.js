@@ -1,8 +1,6 @@
 // What every page of the console does with a script: it enhances forms that work without one.
 "use strict";
 
-document.documentElement.classList.add("scripted");
-
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });

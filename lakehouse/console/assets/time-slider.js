@@ -28,6 +28,10 @@
       if (Number(slider.value) === seq) described.textContent = known.get(seq);
     }
 
+    // Of a past moment that is shown the event is named from the start.
+    const note = document.getElementById("as-of-note");
+    if (note !== null) describe(Number(slider.value)).then((text) => (note.textContent = text)).catch(() => {});
+
     slider.addEventListener("input", () => {
       const seq = Number(slider.value);
       shown.textContent = seq.toLocaleString("en-US");

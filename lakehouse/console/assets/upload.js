@@ -15,7 +15,8 @@ import { visible } from "console/sql-text.js";
   function sizeText(bytes) {
     if (bytes < 1000) return `${bytes} B`;
     const unit = Math.min(Math.floor(Math.log10(bytes) / 3), 4);
-    return `${(bytes / 1000 ** unit).toFixed(1)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
+    const amount = bytes / 1000 ** unit;
+    return `${amount.toFixed(amount < 99.95 ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
   }
 
   // The name of a dataset that a file's name suggests.
@@ -32,6 +33,9 @@ import { visible } from "console/sql-text.js";
     return extension.toLowerCase().startsWith("p") ? "parquet" : "ndjson";
   }
 
+  // A column's type in the words of the option `types`.
+  const TYPE_WORDS = { "date32[day]": "date", "timestamp[us]": "timestamp", "timestamp[us, tz=UTC]": "timestamptz" };
+
   function element(tag, text, ...children) {
     const made = document.createElement(tag);
     if (text) made.textContent = visible(text);
@@ -39,16 +43,17 @@ import { visible } from "console/sql-text.js";
     return made;
   }
 
+  // With a capital letter; a name before a colon stays as it is.
   function capital(text) {
-    return text.slice(0, 1).toUpperCase() + text.slice(1);
+    return /^\S+:/.test(text) ? text : text.slice(0, 1).toUpperCase() + text.slice(1);
   }
 
   // A hint of the API names parameters; this page has fields for them.
   function inFieldNames(hint) {
     return hint
-      .replace("on_error=quarantine", "“Bad rows: quarantine the rows”")
+      .replace("on_error=quarantine", "“Bad rows: Quarantine the rows”")
       .replace("name the file's encoding: encoding=latin-1", "write the file's encoding, such as latin-1, into “Encoding”")
-      .replace("missing=null, schema_change=widen or schema_change=replace", "“Schema differs: widen the schema” or “replace the schema”");
+      .replace("missing=null, schema_change=widen or schema_change=replace", "“Schema differs: Widen the schema” or “Replace the schema”");
   }
 
   // What an answer of the API says is wrong; text only.
@@ -116,6 +121,7 @@ import { visible } from "console/sql-text.js";
 
     state(text, busy = false) {
       this.part("state").textContent = text;
+      this.part("state").classList.toggle("ready", this.staged !== null && !busy);
       this.part("cancel").hidden = !busy;
       this.part("progress").hidden = !busy;
       this.part("again").hidden = busy || this.staged !== null;
@@ -154,7 +160,7 @@ import { visible } from "console/sql-text.js";
       request.addEventListener("error", () => {
         if (this.request !== request) return;
         this.request = null;
-        this.problem(element("p", "The connection was lost. Nothing was changed; check again."));
+        this.problem(element("p", "The connection was lost. Nothing was changed. Check the file again."));
         this.state("");
       });
       this.part("progress").value = 0;
@@ -205,7 +211,7 @@ import { visible } from "console/sql-text.js";
         const { line, reason } = reasons.get(column.name) ?? { line: null, reason: "" };
         const why = element("td", line === null ? reason : `Line ${line.toLocaleString("en")}: ${reason}`);
         why.className = "reason";
-        return element("tr", "", name, element("td", "", element("code", column.type)), why, cell);
+        return element("tr", "", name, element("td", "", element("code", TYPE_WORDS[column.type] ?? column.type)), why, cell);
       });
       this.part("columns").querySelector("tbody").replaceChildren(...rows);
       this.part("columns").hidden = false;
@@ -219,7 +225,7 @@ import { visible } from "console/sql-text.js";
     loadButton.disabled = loading || !all.length || ready < all.length;
     loadButton.textContent = all.length > 1 ? `Load ${all.length} files as one change` : "Load";
     document.getElementById("load-note").textContent =
-      all.length && ready < all.length ? `${ready} of ${all.length} ready` : "";
+      all.length && ready < all.length ? `${ready} of ${all.length} ${all.length === 1 ? "file" : "files"} ready` : "";
   }
 
   function add(files) {
@@ -279,7 +285,7 @@ import { visible } from "console/sql-text.js";
     showLoad();
     load()
       .catch(() => {
-        const note = element("p", "The connection was lost. Load again: it is not done twice.");
+        const note = element("p", "The connection was lost. Load again; the files are not loaded twice.");
         note.className = "notice bad";
         outcome.replaceChildren(note);
       })

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from lakehouse.api.catalog.datasets import RestoreRequest
+from lakehouse.api.history.journal import JournalEvent
 from lakehouse.api.history.time_travel import DatasetChange, UndoRequest
 from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
@@ -41,6 +42,7 @@ async def preview_undo(service: Service, visit: Visit) -> Page:
         values |= _refused(error)
     else:
         values |= _previewed(found.type, found.datasets) | {"key": found.key}
+    values["event"] = await _event(service, visit, seq)
     equivalent = Equivalent(
         path="/v1/journal/undo",
         method="POST",
@@ -48,6 +50,16 @@ async def preview_undo(service: Service, visit: Visit) -> Page:
         python=f"print(lake.undo({seq}, dry_run=True))",
     )
     return _page(f"Undo event {seq}", "Undo", values | {"back": event_path(seq)}, equivalent)
+
+
+async def _event(service: Service, visit: Visit, seq: int) -> JournalEvent | None:
+    """The event that is undone; None where the caller may not see it."""
+    try:
+        return (await service.journal.event(visit.caller, seq)).body
+    except RefusedError as error:
+        if error.refused.code != "event_not_found":
+            raise
+        return None
 
 
 async def undo(service: Service, visit: Visit) -> Redirect:
@@ -90,7 +102,7 @@ async def restore(service: Service, visit: Visit) -> Redirect:
 
 
 def _page(title: str, verb: str, values: dict[str, object], equivalent: Equivalent) -> Page:
-    shared = {"title": title, "verb": verb, "idempotency_key": secrets.token_hex(16)}
+    shared = {"title": title, "verb": verb, "event": None, "idempotency_key": secrets.token_hex(16)}
     return Page(
         template="change.html",
         title=title,

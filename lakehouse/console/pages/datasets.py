@@ -2,6 +2,7 @@
 
 from lakehouse.api.console.overview import Order, OverviewQuery
 from lakehouse.console.page import Equivalent, Page
+from lakehouse.console.pages.upload import UPLOAD, may_upload
 from lakehouse.console.visit import HOME, Visit
 from lakehouse.service.service import Service
 
@@ -23,7 +24,13 @@ async def show(service: Service, visit: Visit) -> Page:
     return Page(
         template="datasets.html",
         title="Datasets",
-        values={"found": found.body, "query": query, "home": HOME},
+        values={
+            "found": found.body,
+            "query": query,
+            "home": HOME,
+            "upload_path": visit.url(UPLOAD),
+            "may_upload": may_upload(visit.held),
+        },
         equivalent=Equivalent(
             path="/v1/catalog/list", query={"summary": "true", "as_of": visit.as_of}, python=python
         ),

@@ -15,9 +15,11 @@ from lakehouse.api.ingest.answers import StagedIngest
 from lakehouse.console.forms import Place
 from lakehouse.console.page import Equivalent, Page, Redirect
 from lakehouse.console.visit import ROOT, SentFile, Visit, dataset_path, event_path
+from lakehouse.domain.access.rights import STORAGE, WRITE
 from lakehouse.domain.errors import CODES, Refused, RefusedError
 from lakehouse.formats.file_formats import format_of_file_name
 from lakehouse.formats.option_parsing import parse_options
+from lakehouse.service.access.permissions import Permissions
 from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.service import Service
 
@@ -46,6 +48,13 @@ class Checked(msgspec.Struct, frozen=True):
     dataset: str
     staged: StagedIngest | None = None
     refused: Refused | None = None
+
+
+def may_upload(held: Permissions) -> bool:
+    """Whether there is a dataset that the caller may write."""
+    return held.unrestricted or any(
+        WRITE in grant.can and not grant.on.startswith(STORAGE) for grant in held.grants
+    )
 
 
 async def show(_service: Service, visit: Visit) -> Page:

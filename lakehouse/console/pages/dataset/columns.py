@@ -29,13 +29,11 @@ async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
             profiles = await profile.profiles(service, visit, subject.name, part)
         except RefusedError as error:
             refused = error.refused
-    schema = subject.manifest.schema if subject.manifest else None
-    stored = {each.name: each.type for each in schema or ()}
     values = {
         "part": part,
         "profiles": profiles,
         "refused": refused,
-        "stored": stored,
+        "stored": subject.types,
         "skip": skip,
         "total": len(empty.columns),
         "size": COLUMNS,

@@ -13,6 +13,7 @@ from lakehouse.domain.errors import CODES, Refused, RefusedError
 from lakehouse.service.service import Service
 
 EXAMPLES = 10
+"""Rows of each kind that are shown; one more is read, to know whether there are more."""
 
 
 class Examples(msgspec.Struct, frozen=True):
@@ -27,7 +28,7 @@ async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
     last = visit.parameter("to") or visit.as_of
     first = visit.parameter("from") or str(max(0, _seq(subject) - 1))
     values: dict[str, Any] = {"first": first, "last": last, "refused": None, "change": None}
-    values |= {"added": None, "removed": None}
+    values |= {"added": None, "removed": None, "shown": EXAMPLES}
     try:
         found = await service.time_travel.diff(visit.caller, DiffQuery(first, last))
     except RefusedError as error:
@@ -62,7 +63,7 @@ async def _only_in(
     relation = quoted(name)
     statement = (
         f"SELECT * FROM {relation} AT (VERSION => {there}) EXCEPT ALL "
-        f"SELECT * FROM {relation} AT (VERSION => {not_there}) LIMIT {EXAMPLES}"
+        f"SELECT * FROM {relation} AT (VERSION => {not_there}) LIMIT {EXAMPLES + 1}"
     )
     try:
         return Examples(await rows_of(service, visit, statement, None), None)

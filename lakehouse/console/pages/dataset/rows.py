@@ -40,7 +40,7 @@ async def show(service: Service, visit: Visit, subject: Subject) -> Tab:
         "refused": refused,
         "skip": skip,
         "size": ROWS,
-        "numeric": [kind_of(each.type) == "number" for each in found.columns] if found else [],
+        "total": None if where or not subject.glance else subject.glance.row_count,
     }
     short = f"SELECT * FROM {quoted(subject.name)}" + (f" WHERE {where}" if where else "")
     at = f", as_of={visit.as_of!r}" if visit.as_of else ""

@@ -26,6 +26,12 @@ class Subject(msgspec.Struct, frozen=True):
         """The path of its page."""
         return dataset_path(self.name)
 
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each column, as the schema names it."""
+        schema = self.manifest.schema if self.manifest else None
+        return {each.name: each.type for each in schema or ()}
+
 
 class Tab(msgspec.Struct, frozen=True, kw_only=True):
     """A tab: its template below `dataset/`, and what that shows."""

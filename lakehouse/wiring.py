@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -35,12 +34,11 @@ from lakehouse.objects.block_cache import BlockCache
 from lakehouse.objects.object_reader import ObjectReader
 from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.process.memory import refuse_huge_pages
+from lakehouse.process.process_directory import process_directory, remove_abandoned
 from lakehouse.process.rotation import Rotation, running
-from lakehouse.process.spool import sweep
 from lakehouse.process.traced_bucket import TracedBucket
 from lakehouse.query.engine import EngineSettings, QueryEngine
 from lakehouse.query.processes import worker_handle
-from lakehouse.query.processes.worker_handle import OWNED_PREFIX
 from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_settings
 from lakehouse.service.ingest.prefetch import PLACES
@@ -107,20 +105,22 @@ async def service_of(
         traced = TracedBucket(bucket) if settings.otlp_endpoint else bucket
         sockets = partial(SocketNetwork, Path(tempfile.gettempdir()) / f"lakehouse-{os.geteuid()}")
         node = await Node.open(traced, SystemClock(), SystemRandomness(), reach=sockets)
-        spool_dir = _spool_dir(settings, bucket)
-        sweep(spool_dir)
+        shared_dir = _spool_dir(settings, bucket).resolve()
+        remove_abandoned(shared_dir)
+        spool_dir = stack.enter_context(process_directory(shared_dir))
         pool = ThreadPoolExecutor(settings.threads + PLACES, thread_name_prefix="lakehouse")
         stack.callback(pool.shutdown)
         lane = ThreadPoolExecutor(1, thread_name_prefix="small-files")
         stack.callback(lane.shutdown)
-        reader = ObjectReader(traced, _block_cache(settings, bucket, spool_dir), pool)
+        reader = ObjectReader(traced, _block_cache(settings, bucket, shared_dir), pool)
         stack.push_async_callback(reader.close)
-        system_dir = spool_dir.resolve() / "queries" / f"{OWNED_PREFIX}{os.getpid()}-system"
+        system_dir = spool_dir / "queries" / "system"
         forks = ForkServer(FORKED_MODULES)
         stack.push_async_callback(forks.close)
         engine = QueryEngine(_engine_settings(settings, system_dir, bucket, reader), forks)
         if queries:
-            _make(system_dir, stack)
+            # Before the workers: the kernel lets them read what is there when they start.
+            system_dir.mkdir(mode=0o700, parents=True)
             await engine.start()
         stack.push_async_callback(engine.close)
         if s3 and s3.access_key_id and settings.secrets_file and (queries or probe):
@@ -142,12 +142,6 @@ async def service_of(
         service = Service(resources, limits or _limits(settings), audit, vending, signed)
         stack.push_async_callback(service.upkeep.close)
         yield service
-
-
-def _make(system_dir: Path, stack: AsyncExitStack) -> None:
-    """Make the directory before the workers: the kernel lets them read what is there when they start."""
-    system_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stack.callback(shutil.rmtree, system_dir, ignore_errors=True)
 
 
 def _signed_tokens(

@@ -7,9 +7,7 @@ in memory as a whole.
 import errno
 import hashlib
 import os
-import shutil
 import tempfile
-import time
 from asyncio import create_task
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
@@ -35,8 +33,6 @@ WRITE_BYTES = 64 * 1024
 that returns free memory to the host cost eight times as much: 150 ms for 64 MB."""
 _LOCKED_BYTES = 2047
 """What hashlib hashes without releasing the interpreter's lock (HASHLIB_GIL_MINSIZE)."""
-STALE_S = 24 * 3600
-OURS = ("spool-", "ingest-", "keep-")
 
 
 class Spooled(msgspec.Struct, frozen=True):
@@ -183,17 +179,6 @@ def full_disk_refused() -> Iterator[None]:
             raise
         detail = "no space left in the spool directory"
         raise RefusedError(Refused("insufficient_storage", detail)) from error
-
-
-def sweep(directory: Path) -> None:
-    """Remove files that processes left in a spool directory when they were killed, a day ago or earlier."""
-    stale_before = time.time() - STALE_S
-    for path in directory.iterdir():
-        if path.name.startswith(OURS) and path.lstat().st_mtime < stale_before:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
 
 
 async def _gathered(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncGenerator[_Piece, None]:

@@ -1,6 +1,5 @@
 """What is left on the disk: nothing of a client that vanished, nothing of a stop, little of a kill."""
 
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -56,7 +55,7 @@ def test_a_stop_answers_what_was_received(lakehouse: Lakehouse, spool: Path) -> 
     rows = b"n,text\n" + b"".join(b"%d,some text\n" % n for n in range(300_000))
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(lakehouse.client.ingest, "name=kept", rows)
-        wait_until(lambda: any(spool.glob("ingest-*")), SOON_S, "the file to be read")
+        wait_until(lambda: any(spool.rglob("ingest-*")), SOON_S, "the file to be read")
         assert not answer.done(), "the ingest was over before it could be interrupted"
         lakehouse.ask_to_stop()
         assert answer.result().status == 200
@@ -90,21 +89,17 @@ def test_a_stop_does_not_wait_for_idle_connections(lakehouse: Lakehouse) -> None
         assert time.monotonic() - started_s < SOON_S
 
 
-def test_a_restart_sweeps_what_is_old_and_nothing_young(lakehouse: Lakehouse, spool: Path) -> None:
-    workers = len([*(spool / "queries").iterdir()])
+def test_a_start_removes_what_a_killed_process_left(lakehouse: Lakehouse, spool: Path) -> None:
     with _half_sent(lakehouse.client, *UPLOADS["put"]):
         wait_until(lambda: bool(_spooled(spool)), SOON_S, "the body to be spooled")
         lakehouse.kill()
-    young = _spooled(spool)
-    assert young, "a kill leaves its spool files; who else could be writing them is not known"
-    old, foreign = spool / "spool-old", spool / "not-ours"
-    for path in (old, foreign):
-        path.write_bytes(b"x")
-        os.utime(path, (time.time() - DAYS_S,) * 2)
+    assert _spooled(spool), "a killed process removes nothing"
+    foreign = spool / "not-ours"
+    foreign.write_bytes(b"x")
     lakehouse.start()
-    assert _spooled(spool) == young
+    assert _spooled(spool) == []
+    assert len([*spool.glob("process-*")]) == 1, "the directory of the running process alone"
     assert foreign.exists()
-    assert len([*(spool / "queries").iterdir()]) == workers, "dead workers' directories are kept"
     assert lakehouse.client.get("/v1/storage/list")["objects"] == []
 
 
@@ -126,7 +121,7 @@ def _spooled(spool: Path) -> list[Path]:
     """The files of bodies and of ingests under way that have something in them."""
     return [
         path
-        for path in sorted(spool.iterdir())
+        for path in sorted(spool.rglob("*"))
         if path.name.startswith(("spool-", "ingest-")) and _holds_something(path)
     ]
 

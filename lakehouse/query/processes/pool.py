@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.process.forking.fork_server import ForkServer
-from lakehouse.query.processes.worker_handle import WorkerDied, WorkerProcess, start_worker, sweep
+from lakehouse.query.processes.worker_handle import WorkerDied, WorkerProcess, start_worker
 from lakehouse.query.wire.messages import Configure
 
 
@@ -42,7 +42,8 @@ class WorkerPool:
 
     async def start(self) -> None:
         """Start every worker. Raises the error that prevents the first one from starting."""
-        await asyncio.to_thread(sweep, Path(self._alone.temp_directory))
+        directory = Path(self._alone.temp_directory)
+        await asyncio.to_thread(partial(directory.mkdir, parents=True, exist_ok=True))
         wanted = [self._beside] * self._size + [self._alone] * (self._total - self._size)
         started = await asyncio.gather(
             *map(partial(start_worker, self._forks), wanted), return_exceptions=True

@@ -37,8 +37,6 @@ log = structlog.get_logger()
 PROGRAM = "lakehouse.query.worker.main"
 CONFINEMENT = frozenset({"landlock", "seccomp"})
 """The confinement expected of the kernel; a missing one is logged as a warning."""
-OWNED_PREFIX = "lakehouse-query-"
-"""Followed by a process id: temporary directories that are removed when that process has ended."""
 
 
 class WorkerDied(Exception):
@@ -131,7 +129,7 @@ async def start_worker(forks: ForkServer, configure: Configure) -> WorkerProcess
     `configure.temp_directory` is the directory in which the process gets one of its own.
     """
     parent = configure.temp_directory
-    directory = Path(tempfile.mkdtemp(prefix=f"{OWNED_PREFIX}{os.getpid()}-", dir=parent))
+    directory = Path(tempfile.mkdtemp(prefix="query-worker-", dir=parent))
     ours, theirs = socket.socketpair()
     our_objects, their_objects = socket.socketpair()
     descriptor = make_shared_memory()
@@ -161,15 +159,6 @@ async def start_worker(forks: ForkServer, configure: Configure) -> WorkerProcess
 
 def _request(directory: Path) -> ForkRequest:
     return ForkRequest(PROGRAM, "query-worker", directory=str(directory))
-
-
-def sweep(parent: Path) -> None:
-    """Make `parent`, and remove the directories of workers whose engine was killed before it could."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(f"{OWNED_PREFIX}*"):
-        owner = left.name.removeprefix(OWNED_PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(left, ignore_errors=True)
 
 
 async def _introduce(worker: WorkerProcess, configure: Configure, directory: Path) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from journal.threads import in_thread
+from lakehouse.process.process_directory import remove_abandoned
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.service.objects import VerifiedObjects
 from projections.inventory import Stored
@@ -45,3 +46,7 @@ class LocalCopies:
                 async for piece in await self._objects.pieces(stored):
                     await in_thread(self.pool, partial(file.write, piece))
             yield path
+
+    async def remove_abandoned(self) -> None:
+        """Remove what killed processes left beside this one's directory."""
+        await in_thread(self.pool, partial(remove_abandoned, self._spool_dir.parent))

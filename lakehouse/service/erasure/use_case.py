@@ -84,6 +84,7 @@ class Erasure:
                 digest = await self._keyed_hash("request", payload)
                 tally = await job.erase(caller, digest)
                 collected = await self._collected(caller)
+                await self._copies.remove_abandoned()
             also = await not_erased(self._node, versions, found)
         report = EraseReport(
             request.name,

@@ -65,22 +65,6 @@ def test_a_worker_that_cannot_read_its_engine_ends() -> None:
         assert worker.wait(60) == 0
 
 
-async def test_what_a_killed_server_left_is_swept_at_the_next_start(
-    make_lake: Callable[..., Any], tmp_path: Path
-) -> None:
-    from lakehouse.query.processes.worker_handle import sweep
-
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    left = tmp_path / f"lakehouse-query-{dead.pid}-x"
-    ours = tmp_path / f"lakehouse-query-{os.getpid()}-y"
-    other = tmp_path / "something-else"
-    for folder in (left, ours, other):
-        folder.mkdir()
-    sweep(tmp_path)
-    assert not left.exists() and ours.exists() and other.exists()
-
-
 async def test_a_worker_knows_nothing_that_it_was_not_told(
     make_lake: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

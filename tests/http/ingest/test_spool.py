@@ -13,7 +13,7 @@ import pytest
 import lakehouse.process.spool
 from journal.block_hashes import BLOCK_BYTES
 from lakehouse.domain.errors import RefusedError
-from lakehouse.process.spool import BUFFER_BYTES, HELD_BYTES, spooled, sweep
+from lakehouse.process.spool import BUFFER_BYTES, HELD_BYTES, spooled
 
 
 async def pieces(*sizes: int) -> AsyncIterator[bytes]:
@@ -96,14 +96,3 @@ async def test_a_cancelled_upload_waits_for_the_thread_that_writes_it(
     assert done[0] == "written"
     assert done[-1] == "closed"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_killed_processes_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
-    old, new, foreign = (tmp_path / name for name in ("spool-old", "spool-new", "other"))
-    for path in (old, new, foreign):
-        path.write_text("x")
-    (tmp_path / "ingest-old").mkdir()
-    for path in (old, foreign, tmp_path / "ingest-old"):
-        os.utime(path, (0, 0))
-    sweep(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"spool-new", "other"}

@@ -38,7 +38,7 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 
 
 def nowhere(lake: Lake) -> bool:
-    found = places_of(CANARY, lake.bucket, lake.service.spool_dir)
+    found = places_of(CANARY, lake.bucket, lake.service.spool_dir.parent)
     assert found == []
     return True
 
@@ -64,6 +64,14 @@ class TestEveryMoment:
         assert emails(lake, "people", second) == ["eve@example.org", "bob@example.org", None]
         assert emails(lake, "people", third) == emails(lake, "people")
         assert lake.manifest("people", f"?as_of={second}").json["row_count"] == 3
+        assert nowhere(lake)
+
+    def test_what_a_killed_process_left_in_the_spool_is_removed(self, lake: Lake) -> None:
+        ingested(lake, "name=people")
+        left = lake.service.spool_dir.parent / "process-killed" / "ingest-1"
+        left.mkdir(parents=True)
+        (left / "rows").write_bytes(ROWS)
+        assert erase(lake, "people").status == 200
         assert nowhere(lake)
 
     def test_a_dry_run_reports_the_same_and_changes_nothing(self, lake: Lake) -> None:

@@ -47,6 +47,7 @@ FORMS = {
     "POST /console/views/drop": MANAGE,
     "POST /console/mask": MANAGE,
     "POST /console/upkeep/check": ADMIN,
+    "POST /console/upkeep/preview": ADMIN,
     "POST /console/upkeep/cancel": ADMIN,
     "POST /console/upkeep/collect": ADMIN,
     "POST /console/upkeep/compact": ADMIN,

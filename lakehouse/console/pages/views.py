@@ -84,8 +84,10 @@ async def rename(service: Service, visit: Visit) -> Redirect:
     try:
         await service.change_sets.transaction(visit.caller, request, msgspec.json.encode(request))
     except RefusedError as error:
+        if error.refused.code != "expectation_failed":
+            raise
         taken = {row["name"] for row in error.refused.errors if row.get("expected") is None}
-        if error.refused.code != "expectation_failed" or to not in taken:
+        if to not in taken:
             raise
         detail = f"there is a dataset or view {to} already; choose another name"
         raise RefusedError(Refused("name_taken", detail)) from error

@@ -12,6 +12,7 @@ from journal.bucket.memory import MemoryBucket
 from lakehouse.domain.commands import DropDataset
 from lakehouse.formats.parquet.merge_program import merged
 from lakehouse.formats.parquet.merging import Merged, MergeRequest
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.service.compaction import object_merger
 from lakehouse.service.compaction.background import BEHIND_S, QUIET_S
 
@@ -22,7 +23,7 @@ def merging_in_this_process(
 ) -> None:
     """One test starts the real process, which takes longer than all else here; the others do not."""
 
-    async def merge_files(asked: MergeRequest) -> Merged:
+    async def merge_files(_forks: ForkServer, asked: MergeRequest) -> Merged:
         return merged(asked)
 
     if request.function is not test_a_dataset_with_too_many_small_objects_is_compacted:

@@ -38,6 +38,25 @@ def rewrite(
     return write_parquet(chain([first], rows), schema, work_dir, limits)
 
 
+def in_order(numbered: pa.RecordBatchReader, number: str) -> pa.RecordBatchReader:
+    """All rows of an object without the column `number`, which has their positions from 0.
+
+    Reading raises ValueError where the rows are in another order: they would be written so.
+    """
+    schema = numbered.schema.remove(numbered.schema.get_field_index(number))
+    return pa.RecordBatchReader.from_batches(schema, _checked(numbered, number))
+
+
+def _checked(numbered: pa.RecordBatchReader, number: str) -> Iterator[pa.RecordBatch]:
+    begin = 0
+    for batch in numbered:
+        end = begin + batch.num_rows
+        if not batch.column(number).equals(pa.arange(begin, end)):
+            raise ValueError(f"rows {begin} to {end} of an object came in another order")
+        yield batch.drop_columns([number])
+        begin = end
+
+
 def stored_schema(columns: Sequence[Column] | None, found: pa.Schema) -> pa.Schema:
     """The schema of the objects that are rewritten: today's types where they are flat.
 

@@ -29,6 +29,8 @@ Refuse = Callable[[BaseException], Refused]
 Columns = dict[str, str]
 """The columns of a dataset in order, with DuckDB's names of their types."""
 _POSITIONS = f"{quoted(OBJECT_COLUMN)}, {quoted(ROW_COLUMN)}"
+_NUMBERED = f", {quoted(ROW_COLUMN)}"
+"""The last column of rows with new values: whoever writes them checks that they came in order."""
 _HIT = quoted("\x01hit")
 _SHOWN_CHARACTERS = 64
 
@@ -217,6 +219,7 @@ def _new_values(text: _Text, name: str, where: RowExpression, values: list[_NewV
         text.add(before)
         text.add_expression(value.expression, value.label)
         text.add(f"{after} AS {quoted(value.column)}")
+    text.add(_NUMBERED)
 
 
 def _changed_rows(
@@ -236,3 +239,4 @@ def _changed_rows(
         text.add(f"CASE WHEN {_HIT} THEN {before}")
         text.add_expression(value.expression, value.label)
         text.add(f"{after} ELSE {quoted(column)} END AS {quoted(column)}")
+    text.add(_NUMBERED)

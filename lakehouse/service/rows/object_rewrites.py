@@ -27,6 +27,7 @@ from lakehouse.service.rows.large_objects import LARGE_BYTES, RewritePlace
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
+from projections.view_sql.datasets import ROW_COLUMN
 
 OBJECTS_AT_ONCE = 256
 """Number of objects that one query searches for rows."""
@@ -161,8 +162,11 @@ class ObjectRewrites:
                 files = await self._large(state, dataset, item, rows, search)
             if files is None:
                 removed = (RowPositions() if updates else rows).array()
-                write = partial(_write, dataset, removed, self._place.directory, self._limits)
                 changed = search if updates else None
+                number = ROW_COLUMN if updates else None
+                write = partial(
+                    _write, dataset, removed, self._place.directory, self._limits, number
+                )
                 files = await self._finder.scan(state, dataset, item, write, changed)
         return NewObjects(files, count if updates else 0, count)
 
@@ -212,7 +216,10 @@ def _write(
     removed: pa.Int64Array,
     work_dir: WorkDir,
     limits: IngestLimits,
+    number: str | None,
     reader: pa.RecordBatchReader,
 ) -> tuple[ParquetFile, ...]:
+    if number is not None:
+        reader = rewriter.in_order(reader, number)
     schema = rewriter.stored_schema(dataset.schema, reader.schema)
     return rewriter.rewrite(reader, removed, schema, work_dir.fresh(), limits)

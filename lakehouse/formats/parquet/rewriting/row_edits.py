@@ -34,6 +34,12 @@ class MarkedRows:
             return pa.concat_arrays([found, rest])
         return found
 
+    def hold(self, rows: pa.Int64Array) -> bool:
+        """Whether all of these rows are marked."""
+        least, most = (value.as_py() for value in pc.min_max(rows).values())
+        inside = least is None or 0 <= least <= most < len(self._bits)
+        return inside and pc.all(self._bits.take(rows), min_count=0).as_py() is True
+
     def before(self, row: int) -> int:
         """How many rows before this one are marked."""
         count: int = self._bits.slice(0, row).true_count
@@ -92,7 +98,8 @@ class Removal:
 class NewValues:
     """Gives rows the values of an Arrow stream at `path`: a row of it for each row, in order.
 
-    Its columns are those that change. Raises ValueError where it has more or fewer rows.
+    Its last column has the positions of the rows, the others are those that change. Raises ValueError
+    where it has other rows, or has them in another order.
     """
 
     def __init__(self, rows: MarkedRows, path: Path) -> None:
@@ -102,10 +109,13 @@ class NewValues:
             self._pages = mmap(file.fileno(), 0, access=ACCESS_READ)
         with pa.ipc.open_stream(pa.py_buffer(self._pages)) as stream:
             self._batches = list(stream)
-            self.columns: frozenset[str] | None = frozenset(stream.schema.names)
+            *columns, number = stream.schema.names
+            self.columns: frozenset[str] | None = frozenset(columns)
         self._starts = [0, *accumulate(batch.num_rows for batch in self._batches)]
         if self._starts[-1] != len(rows):
             raise ValueError(f"{self._starts[-1]} new values for {len(rows)} rows")
+        if not _ascending([batch.column(number) for batch in self._batches], rows):
+            raise ValueError("new values came in another order than their rows")
         # The kernel has mapped neighbours of what a batch's header needs.
         self._pages.madvise(MADV_DONTNEED)
 
@@ -145,6 +155,17 @@ class NewValues:
             values = batch.column(field.name).slice(begin - start, stop - begin)
             yield as_stored(values, field.type)
             begin, place = max(begin, stop), place + 1
+
+
+def _ascending(positions: list[pa.Int64Array], rows: MarkedRows) -> bool:
+    """Whether the positions ascend, and all are of these rows. As many of them are then these rows."""
+    last = -1
+    for each in filter(len, positions):
+        steps = pc.subtract(each[1:], each[:-1])
+        if each[0].as_py() <= last or not rows.hold(each) or pc.any(pc.less(steps, 1)).as_py():
+            return False
+        last = each[-1].as_py()
+    return True
 
 
 def _order(marks: pa.BooleanArray, new: int) -> pa.Int64Array:

@@ -18,24 +18,30 @@ from rewriting_file import (
 )
 
 from lakehouse.formats.parquet.rewriting.program import rewritten
-from lakehouse.formats.parquet.rewriting.request import RewriteRequest
+from lakehouse.formats.parquet.rewriting.request import RewriteRequest, RewrittenFile
 from lakehouse.formats.parquet.writer import written
 
 
-def with_new_values(file: Path, rows: Sequence[int], values: pa.Table, into: Path) -> Path:
-    """The one file that `file` becomes when these rows get new values."""
+def rewritten_by(file: Path, rows: Sequence[int], numbered: pa.Table, into: Path) -> RewrittenFile:
+    """What rewriting these rows answers; the last column of `numbered` has their positions."""
     into.mkdir()
     (into / "rows").write_bytes(bits(rows))
     with (
         pa.OSFile(str(into / "values"), "wb") as sink,
-        pa.ipc.new_stream(sink, values.schema) as out,
+        pa.ipc.new_stream(sink, numbered.schema) as out,
     ):
-        out.write_table(values, max_chunksize=3)
+        out.write_table(numbered, max_chunksize=3)
     places = [str(each) for each in (into / "rows", into, into / "values")]
     request = RewriteRequest(
         *(str(file), identity(file), places[0], COLUMNS, places[1]), values=places[2]
     )
-    found = rewritten(request)
+    return rewritten(request)
+
+
+def with_new_values(file: Path, rows: Sequence[int], values: pa.Table, into: Path) -> Path:
+    """The one file that `file` becomes when these rows get new values."""
+    numbered = values.append_column("row", pa.array(rows, pa.int64()))
+    found = rewritten_by(file, rows, numbered, into)
     assert found.problem is None
     (new,) = found.parquet_files(into)
     path = Path(str(new.content))
@@ -92,5 +98,19 @@ def test_only_columns_with_new_values_are_encoded_again(ours: Path, tmp_path: Pa
 
 
 def test_another_number_of_values_than_of_rows_is_a_problem(ours: Path, tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="ValueError"):
-        with_new_values(ours, [5, 6], pa.table({"s": ["x"]}), tmp_path / "new")
+    numbered = pa.table({"s": ["x"], "row": [5]})
+    assert rewritten_by(ours, [5, 6], numbered, tmp_path / "new").problem == "ValueError"
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [[3, 4, 6, 5, 7], [7, 3, 4, 5, 6], [3, 4, 5, 3, 4], [3, 4, 5, 6, 8], [3, 4, 5, 6, 6]],
+)
+def test_new_values_in_another_order_are_a_problem_and_not_written(
+    ours: Path, tmp_path: Path, positions: list[int]
+) -> None:
+    """DuckDB answers rows in any order where it plans a join, and a value would get to another row."""
+    numbered = pa.table({"i": [0] * 5, "row": positions})
+    found = rewritten_by(ours, [3, 4, 5, 6, 7], numbered, tmp_path / "new")
+    assert found.problem == "ValueError"
+    assert list((tmp_path / "new").glob("*.parquet")) == []

@@ -83,7 +83,7 @@ def test_the_button_that_was_pressed_is_sent(browser: Browser, lake: Lake) -> No
     with visiting(browser, lake) as visitor:
         page = visitor.page
         visitor.open("/console/dataset/set_aside?tab=quarantine")
-        page.get_by_label("Correct the rows here").fill("n\n2\n")
+        page.get_by_label("Corrected rows").fill("n\n2\n")
         page.get_by_role("button", name="Check").click()
         expect(page.get_by_text("1 row fits")).to_be_visible()
         visitor.check()

@@ -149,13 +149,16 @@ def _problems(nodes: list[Node], columns: frozenset[str]) -> Iterator[tuple[str,
             yield f"{kind} is not allowed in an expression over rows", node
         name = _clock_function(node, columns)
         if name in ("age", "ago") and len(arguments(node)) == 1:
-            yield f"{name}() of one argument asks the clock: write now() instead", node
+            yield f"{name}() of one argument uses the current time: write now() instead", node
         elif name in functions.VOLATILE and name not in _TIMES and name not in ("age", "ago"):
-            yield f"{name}() depends on chance: rows are not chosen or changed by it", node
+            yield f"{name}() is random: it cannot choose or change rows", node
 
 
 def is_volatile(node: Node, columns: frozenset[str]) -> bool:
-    """Whether a node asks chance or the clock. A column called `current_date` does not."""
+    """Whether a node calls a function of random numbers or of the current time.
+
+    A column called `current_date` is none.
+    """
     return _clock_function(node, columns) in functions.VOLATILE
 
 

@@ -40,7 +40,8 @@ def call(tool: str, id_: int = 7, **arguments: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with running_lake(tmp_path_factory.mktemp("stdio") / "bucket") as lake:
+    bucket = tmp_path_factory.mktemp("stdio") / "bucket"
+    with running_lake(bucket, query_workers=2) as lake:  # one query runs beside an endless one
         lake.ingest("name=sales", b"id\n1\n2\n")
         lake.token = closed(lake)
         yield lake

@@ -35,6 +35,9 @@ from journal.events import (
     ViewPut,
 )
 
+LINES = "lines"
+"""The option of an append's source that is a group of a stream: its lines, `<first>-<after the last>`."""
+
 
 def changes_of(data: Data) -> tuple[Change, ...]:
     """The changes of an event in order: all changes of a change set, else the event's own data."""
@@ -105,6 +108,11 @@ def retried_by(data: DatasetAppended | DatasetRewritten) -> frozenset[str]:
     if data.source is None:
         return frozenset()
     return frozenset(value for name, value in data.source.options if name == RETRIES)
+
+
+def lines_text(first: int, stop: int) -> str:
+    """The lines of a stream from `first` up to and without `stop`, as an option of their source."""
+    return f"{first}-{stop}"
 
 
 def names_of(data: Data) -> tuple[Sequence[str], Sequence[str]]:

@@ -117,6 +117,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Connections that may be open at a time; fewer where the limit of open files asks for it."""
     drain_s: Seconds = 20.0
     """How long a stop waits for accepted requests."""
+    streams: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 500
+    """Streams of rows that may be open at a time."""
+    stream_group_s: Seconds = 1.0
+    """How long a row of a stream waits at most for its group to be committed."""
+    stream_group_kb: Annotated[int, msgspec.Meta(ge=1, le=16 * 1024)] = 1_024
+    stream_idle_s: Seconds = 600.0
+    """How long a stream may bring no byte."""
     threads: Several = 4
     """Threads that read and write files."""
     query_workers: Several = 2

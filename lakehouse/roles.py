@@ -18,6 +18,8 @@ ALL, GATEWAY, STORAGE, CATALOG, INGEST, SQL = (
 OF_PROCESS = ("/health", "/ready", "/metrics")
 """Answered by every role, about its own process."""
 OPENAPI = "/openapi.json"
+ROW_STREAMS = "/v1/stream"
+"""Below this, answers go on while their requests do."""
 
 
 class Role(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ ROLES = {
             OPENAPI,
         ),
     ),
-    INGEST: Role(3213, ("/v1/ingest",)),
+    INGEST: Role(3213, ("/v1/ingest", ROW_STREAMS)),
     SQL: Role(3214, ("/v1/sql", "/v1/queries", "/iceberg", "/mcp")),
 }
 """The roles behind a gateway, in the order in which they are started."""
@@ -65,6 +67,11 @@ def role_of(path: str) -> str | None:
 def is_abandonable(path: str) -> bool:
     """Whether work at a path ends when the client closes its side: the route's `abandonable`."""
     return _below(path, _ABANDONABLE)
+
+
+def is_row_stream(path: str) -> bool:
+    """Whether requests and answers at a path stay open together."""
+    return _below(path, (ROW_STREAMS,))
 
 
 def answers(role: str, path: str) -> bool:

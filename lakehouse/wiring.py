@@ -44,6 +44,7 @@ from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_
 from lakehouse.service.ingest.prefetch import PLACES
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.service import Resources, Service, ServiceLimits
+from lakehouse.service.streaming.limits import StreamLimits
 
 if TYPE_CHECKING:
     from lakehouse.service.access.oidc.signed_tokens import SignedTokens
@@ -167,6 +168,12 @@ def _limits(settings: Settings) -> ServiceLimits:
         compact_objects=settings.compact_objects,
         audit_retention=retention(settings.audit_retention),
         iceberg_writes=settings.iceberg_writes,
+        streams=StreamLimits(
+            streams=settings.streams,
+            group_s=settings.stream_group_s,
+            group_bytes=settings.stream_group_kb * 1024,
+            idle_s=settings.stream_idle_s,
+        ),
     )
 
 

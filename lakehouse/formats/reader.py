@@ -37,6 +37,8 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
     limits: IngestLimits
     budget: ByteBudget = msgspec.field(default_factory=lambda: ByteBudget(SHARED_BYTES))
     on_progress: ProgressCallback = ignore_progress
+    first_line: int = 1
+    """The number of the source's first line, for a part of a stream of NDJSON."""
     explains: bool = False
     """Whether to say why each column has its type."""
 

@@ -18,7 +18,7 @@ from lakehouse.gateway.forwarding import Forwarded, Forwarder
 from lakehouse.gateway.readiness import ready
 from lakehouse.gateway.upstreams import Upstreams
 from lakehouse.metrics import CONTENT_TYPE, Metrics
-from lakehouse.roles import CATALOG, GATEWAY, is_abandonable, role_of
+from lakehouse.roles import CATALOG, GATEWAY, is_abandonable, is_row_stream, role_of
 from lakehouse.web.browser.elsewhere import asks_for_page, console_is_elsewhere
 from lakehouse.web.http.bodies import check_transfer_coding
 from lakehouse.web.http.connections.connection import ABANDONABLE, VERSIONS, unreadable
@@ -125,8 +125,9 @@ class Gateway(ConnectionServer):
             raise RefusedError(Refused("not_found", "there is no such route"))
         request[ROUTE] = (_one_of(request.method, METHODS), role)
         request[ABANDONABLE] = is_abandonable(path)
-        forwarded = msgspec.structs.replace(forwarded, role=role)
-        return await self._forwarder.forward(forwarded, endless=path == STREAM)
+        takes_rows = is_row_stream(path)
+        forwarded = msgspec.structs.replace(forwarded, role=role, takes_rows=takes_rows)
+        return await self._forwarder.forward(forwarded, endless=takes_rows or path == STREAM)
 
     async def _own(self, path: str, forwarded: Forwarded) -> web.StreamResponse:
         """About the gateway itself. Its metrics are for clients to whom the catalog shows its own."""

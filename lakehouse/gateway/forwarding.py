@@ -16,9 +16,12 @@ from lakehouse.gateway.changes_seen import ChangesSeen, token_name
 from lakehouse.gateway.headers import bearer_of, to_client, to_upstream
 from lakehouse.gateway.upstreams import LOST, SAFE_METHODS, Upstreams, unavailable
 from lakehouse.roles import CATALOG, SQL
-from lakehouse.web.http.bodies import chunks
+from lakehouse.web.http.bodies import chunks, say_continue
 from lakehouse.web.http.connections.peer import FORWARDED_FOR, FORWARDED_PROTO, Peer
 from lakehouse.web.http.exchange import TARGET, finish
+from lakehouse.web.http.open_body import open_chunks
+from lakehouse.web.http.problem_size import encoded_problem
+from lakehouse.web.http.problems import problem_of
 
 LOOKUP_S = 2.0
 """For how long a request may wait for the name of its principal."""
@@ -33,6 +36,8 @@ class Forwarded(msgspec.Struct, frozen=True):
     peer: Peer
     role: str
     traceparent: str | None
+    takes_rows: bool = False
+    """Whether its answer goes on while its body does: a stream of rows."""
 
     @property
     def changes(self) -> bool:
@@ -99,12 +104,14 @@ class Forwarder:
 
         async def body() -> AsyncIterator[bytes]:
             try:
-                async for chunk in chunks(request):
+                async for chunk in (open_chunks if forwarded.takes_rows else chunks)(request):
                     yield chunk
             except RefusedError as error:
                 refused.append(error)
                 raise
 
+        # aiohttp keeps the head until the body brings something, unless the role is asked for it first.
+        expects = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
         try:
             return await self._upstreams.send(
                 role,
@@ -112,7 +119,7 @@ class Forwarder:
                 request[TARGET],
                 headers,
                 body if request.body_exists else None,
-                expect_continue=request.headers.get(hdrs.EXPECT, "").lower() == "100-continue",
+                expect_continue=expects or forwarded.takes_rows,
             )
         except LOST as error:
             if refused:
@@ -177,12 +184,32 @@ async def _relay(forwarded: Forwarded, upstream: aiohttp.ClientResponse) -> web.
     response = web.StreamResponse(
         status=upstream.status, reason=upstream.reason, headers=to_client(upstream.headers)
     )
+    if forwarded.takes_rows and upstream.status < OK_BELOW:
+        # Before the answer: its role has accepted the body.
+        await say_continue(request)
     finish(request, response, forwarded.request_id)
     await response.prepare(request)
-    while chunk := await _read(upstream, forwarded.role):
-        await response.write(chunk)
+    end = b"\n"
+    try:
+        while chunk := await _read(upstream, forwarded.role):
+            await response.write(chunk)
+            end = chunk[-1:]
+    except RefusedError as error:
+        if not forwarded.takes_rows:
+            raise
+        await response.write(_last_line(error.refused, forwarded.request_id, end))
     await response.write_eof()
     return response
+
+
+def _last_line(refused: Refused, request_id: str, end: bytes) -> bytes:
+    """The last line of a stream of rows whose role broke off, after `end`: retryable, like the others.
+
+    What is committed beyond the last acknowledgement is not known.
+    """
+    return (
+        (b"" if end == b"\n" else b"\n") + encoded_problem(problem_of(refused, request_id)) + b"\n"
+    )
 
 
 async def _read(upstream: aiohttp.ClientResponse, role: str) -> bytes:

@@ -61,6 +61,8 @@ from lakehouse.service.secret_key import SecretKey
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
+from lakehouse.service.streaming.limits import StreamLimits
+from lakehouse.service.streaming.use_case import Streams
 from lakehouse.service.upkeep.use_case import Upkeep
 from projections.fold import counts
 
@@ -83,6 +85,7 @@ class ServiceLimits(msgspec.Struct, frozen=True):
     puts: int = 4
     ingests: int = 32
     """How many files may be received at once; as many as there are threads are read at once."""
+    streams: StreamLimits = StreamLimits()
     derivations: int = 1
     """How many statements may be run for datasets at once: each takes a query worker for long."""
     waits: GcWaits = GcWaits()
@@ -192,6 +195,7 @@ class Service:
             replacement,
             self.quotas,
         )
+        self.streams = Streams(node, self.ingest, pool, self.quotas, limits.streams)
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
         reading = IngestLimits(decoded_bytes=limits.upload_bytes)
         workshop = Workshop(node, self.objects, self.sql, pool, spool_dir, reading, replacement)
@@ -261,6 +265,9 @@ class Service:
             ("lakehouse_cache_blocks_wrong_total", "Cached blocks with other bytes.", wrong),
             ("lakehouse_puts_in_flight", "PUTs that are received.", self._puts.inside),
             ("lakehouse_ingests_in_flight", "Files received or read.", self._ingests.inside),
+            ("lakehouse_streams_open", "Open streams of rows.", self.streams.gate.inside),
+            ("lakehouse_stream_rows_total", "Rows of streams.", self.streams.rows),
+            ("lakehouse_stream_groups_total", "Groups of streams.", self.streams.groups),
             ("lakehouse_audit_lost_total", "Audit entries dropped.", self.audit.log.lost),
             ("lakehouse_audit_waiting_seconds", "Age of the audit.", self.audit.log.waiting_s),
             ("lakehouse_compactions_total", "Groups of objects merged.", self._groups.done),

@@ -92,6 +92,7 @@ class Edge(ConnectionServer):
     def pre_shutdown(self) -> None:
         """End streams before connections are waited for: they would never end by themselves."""
         self._service.feed.close()
+        self._service.streams.close()
         super().pre_shutdown()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -9,6 +9,12 @@ import msgspec
 from lakehouse.api.engines.iceberg import IcebergError
 from lakehouse.api.headers import AnswerHeaders, ChangeHeaders, ReadHeaders
 from lakehouse.api.history.journal import StreamedEvent, StreamEnd
+from lakehouse.api.ingest.stream import (
+    StreamAck,
+    StreamKeepalive,
+    StreamProblem,
+    StreamTotal,
+)
 from lakehouse.api.problem import Problem
 from lakehouse.domain.errors import CODES
 from lakehouse.web.http.iceberg_problems import ROOT as ICEBERG
@@ -28,7 +34,10 @@ _TEXT_EXAMPLES = {
     "application/x-ndjson": '{"id": 1, "price": 2.5}\n',
 }
 """Example bodies that are not JSON documents."""
-_UNROUTED = (Problem, StreamedEvent, StreamEnd)
+_UNROUTED = (
+    *(Problem, StreamedEvent, StreamEnd),
+    *(StreamAck, StreamKeepalive, StreamTotal, StreamProblem),
+)
 """Structs that no row of the table names as its JSON answer."""
 
 

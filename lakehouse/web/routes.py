@@ -21,6 +21,7 @@ from lakehouse.api.ingest.answers import (
     StagedIngest,
 )
 from lakehouse.api.ingest.query import IngestHeaders, IngestQuery
+from lakehouse.api.ingest.stream import StreamHeaders, StreamQuery
 from lakehouse.api.lists.pages import PageQuery
 from lakehouse.api.sql import (
     CancelledQueries,
@@ -47,7 +48,7 @@ from lakehouse.service.service import Service
 from lakehouse.service.status import METRICS_TYPE
 from lakehouse.web.access_routes import ACCESS_ROUTES
 from lakehouse.web.catalog_routes import CATALOG_ROUTES
-from lakehouse.web.handlers import compaction, gc, ingest, mcp, sql, status, storage
+from lakehouse.web.handlers import compaction, gc, ingest, mcp, sql, status, storage, stream
 from lakehouse.web.handlers.history import audit, journal, time_travel
 from lakehouse.web.http.exchange import Exchange
 from lakehouse.web.http.problems import answer
@@ -143,6 +144,22 @@ ROUTES = (
         headers=IngestHeaders,
         body=(ingest.FORM, *ingest.RAW),
         answers=(IngestReceipt, IngestDryRun, StagedIngest),
+        changes=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/stream/{dataset}",
+        handler=stream.stream,
+        judged=True,
+        summary="Stream rows",
+        description="Appends NDJSON lines for as long as the request stays open. The answer begins at "
+        "once and has a line (schema `StreamAck`) for each group of rows once it is committed; the last "
+        "one is a `StreamTotal`, or a `StreamProblem`.",
+        path_example=_NAME,
+        query=StreamQuery,
+        headers=StreamHeaders,
+        body=stream.MEDIA_TYPES,
+        answers=(stream.LINES,),
         changes=True,
     ),
     Route(

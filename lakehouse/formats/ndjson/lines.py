@@ -45,9 +45,11 @@ class _Bad(Exception):
     """A line is no row; the message says why."""
 
 
-def parsed_lines(chunks: Iterable[bytes], limits: IngestLimits) -> Iterator[list[Line]]:
+def parsed_lines(
+    chunks: Iterable[bytes], limits: IngestLimits, first_line: int = 1
+) -> Iterator[list[Line]]:
     """The lines of the text, a block at a time. Raises RefusedError for one that is too long."""
-    number = 1
+    number = first_line
     for block in _blocks(chunks, limits):
         lines = block.split(b"\n")
         found = [

@@ -77,19 +77,24 @@ def good_lines(request: ReadRequest) -> Iterator[list[Line]]:
     """The lines that are rows of a file that was read, a block at a time."""
     quarantines = request.options.on_error == QUARANTINE
     rows_of = _Survey(request, QuarantineWriter(Path(), _ENCODING) if quarantines else None)
-    for lines in parsed_lines(request.text(_ENCODING), request.limits):
+    for lines in _lines(request):
         yield rows_of.split(lines)[0]
+
+
+def _lines(request: ReadRequest) -> Iterator[list[Line]]:
+    text = request.text(_ENCODING)
+    return parsed_lines(text, request.limits, request.first_line)
 
 
 def _read(request: ReadRequest, work_dir: Path, quarantine: QuarantineWriter | None) -> Parsed:
     survey = _Survey(request, quarantine)
-    for lines in parsed_lines(request.text(_ENCODING), request.limits):
+    for lines in _lines(request):
         survey.add(lines)
     if not survey.columns:
         raise refusal("malformed_ndjson", "the file has no record with a member")
     header = name_columns(tuple(survey.columns))
     columns = tuple(map(Column, header.names, survey.decided()))
-    lines_again = parsed_lines(request.text(_ENCODING), request.limits)
+    lines_again = _lines(request)
     rows = _typed(lines_again, survey, columns)
     files = write_parquet(
         rows, arrow_schema(columns), work_dir, request.limits, request.on_progress

@@ -162,6 +162,7 @@ class IngestJob:
             budget=self._memory.budget,
             on_progress=self._reached,
             explains=self._explains,
+            first_line=self._plan.lines[0] if self._plan.lines else 1,
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from journal.event_parts import LINES, lines_text
 from journal.event_records import REPLACING_ROWS
 from journal.events import RETRIES, RowStatement, Source
 from lakehouse.domain.commands import IngestDataset
@@ -39,13 +40,16 @@ class IngestPlan(msgspec.Struct, frozen=True):
     """The columns that identify a row, with the mode `merge`."""
     where: str | None = None
     """The condition for the rows to replace, with the mode `overwrite`."""
+    lines: tuple[int, int] | None = None
+    """Which lines of a stream the file is: the first, and the one after the last."""
 
     def source(self, file: "Spooled") -> Source:
         """The file as its event names it."""
-        resolved = tuple((RETRIES, key) for key in self.resolves)
-        return Source(
-            file.sha256, file.size_bytes, tuple(sorted(self.options.canonical() + resolved))
-        )
+        more = [(RETRIES, key) for key in self.resolves]
+        if self.lines is not None:
+            more.append((LINES, lines_text(*self.lines)))
+        options = tuple(sorted((*self.options.canonical(), *more)))
+        return Source(file.sha256, file.size_bytes, options)
 
     def is_quick(self, file: "Spooled") -> bool:
         """Whether the file is read in milliseconds, so that others may wait for it.

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from journal.event_parts import LINES
 from journal.events import RETRIES, Object
 from journal.threads import in_thread
 from lakehouse.api.upkeep.quarantine import QuarantineFile, QuarantineList, QuarantineQuery
@@ -108,7 +109,7 @@ class Quarantine:
     def _held(self, dataset: Dataset, item: Object) -> Held:
         stored = self._node.state.inventory.blobs[item.blob]
         pairs = next((each.options for each in dataset.sources if each.seq == stored.seq), ())
-        options = parse_options([pair for pair in pairs if pair[0] != RETRIES])
+        options = parse_options([pair for pair in pairs if pair[0] not in (LINES, RETRIES)])
         if isinstance(options, Refused):
             raise RefusedError(options)
         return Held(item.key, item.blob, item.row_count or 0, stored.seq, options)

@@ -44,10 +44,10 @@ __all__ = ["Ingest", "IngestPlan"]
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """A file that was received whole, and how far it was read while it arrived."""
+    """A file that was received whole, and how far it was read while it arrived, if it was."""
 
     file: Spooled
-    ahead: Prefetch
+    ahead: Prefetch | None = None
 
     @property
     def size_bytes(self) -> int:

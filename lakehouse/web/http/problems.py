@@ -53,8 +53,18 @@ def _challenge(request: web.BaseRequest) -> str:
 
 def problem(refused: Refused, request_id: str) -> web.Response:
     """The answer to a request that is refused."""
+    body = encoded_problem(problem_of(refused, request_id))
+    status = CODES[refused.code].status
+    response = web.Response(status=status, body=body, content_type=PROBLEM)
+    if refused.retry_after_s is not None:
+        response.headers["Retry-After"] = str(refused.retry_after_s)
+    return response
+
+
+def problem_of(refused: Refused, request_id: str) -> Problem:
+    """A refusal as its answer describes it."""
     code = CODES[refused.code]
-    body = Problem(
+    return Problem(
         type=f"urn:lakehouse:error:{refused.code}",
         title=code.title,
         status=code.status,
@@ -65,10 +75,6 @@ def problem(refused: Refused, request_id: str) -> web.Response:
         hint=code.hint,
         errors=list(refused.errors) if refused.errors else msgspec.UNSET,
     )
-    response = web.Response(status=code.status, body=encoded_problem(body), content_type=PROBLEM)
-    if refused.retry_after_s is not None:
-        response.headers["Retry-After"] = str(refused.retry_after_s)
-    return response
 
 
 def _encodable(text: str) -> str:

@@ -54,6 +54,10 @@ def upload(method: str) -> Callable[[str], Asked]:
     return lambda name: (method, f"/v1/ingest?name={name}", b"a\n1\n", CSV)
 
 
+def rows(name: str) -> Asked:
+    return "POST", f"/v1/stream/{name}", b'{"a": 1}\n', {}
+
+
 def link(name: str) -> Asked:
     return "GET", f"/v1/sql?q=SELECT+*+FROM+{name}&format=json", None, {}
 
@@ -136,6 +140,7 @@ ENTRIES = {
     "GET /v1/catalog/pins": Entry(ANYONE, get("/v1/catalog/pins")),
     "POST /v1/ingest": Entry(WRITE, upload("POST")),
     "PUT /v1/ingest": Entry(WRITE, upload("PUT")),
+    "POST /v1/stream/{dataset}": Entry(WRITE, rows),
     "GET /v1/sql": Entry(READ, link),
     "POST /v1/sql": Entry(READ, send("POST", "/v1/sql", sql="SELECT * FROM {name}")),
     "GET /v1/queries": Entry(ANYONE, get("/v1/queries")),

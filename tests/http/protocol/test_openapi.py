@@ -62,6 +62,8 @@ PARAMETERS = {
     f" delimiter encoding header on_error missing min_rows Content-Encoding {CHANGE}",
     "PUT /v1/ingest": "name mode key where schema_change dedupe resolves dry_run stage format types null"
     f" delimiter encoding header on_error missing min_rows Content-Encoding {CHANGE}",
+    "POST /v1/stream/{dataset}": "dataset mode schema_change format types on_error missing first_line"
+    f" Content-Encoding {CHANGE}",
     "GET /v1/audit/entries": f"after limit format {READ}",
     "GET /v1/sql": f"format as_of profile q If-None-Match Cache-Control Query-Id X-Profile {READ}",
     "POST /v1/sql": f"format as_of profile If-None-Match Cache-Control Query-Id X-Profile {READ}",

@@ -110,6 +110,15 @@ def retried_by(data: DatasetAppended | DatasetRewritten) -> frozenset[str]:
     return frozenset(value for name, value in data.source.options if name == RETRIES)
 
 
+def line_after(data: Data) -> int:
+    """The line after the last one of the group of a stream that an event is; 0 where it is none."""
+    if not isinstance(data, DatasetAppended) or data.source is None:
+        return 0
+    found = next((value for name, value in data.source.options if name == LINES), "")
+    stop = found.partition("-")[2]
+    return int(stop) if stop.isdecimal() else 0
+
+
 def lines_text(first: int, stop: int) -> str:
     """The lines of a stream from `first` up to and without `stop`, as an option of their source."""
     return f"{first}-{stop}"

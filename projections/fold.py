@@ -21,7 +21,7 @@ from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
 
-STATE_VERSION = 10
+STATE_VERSION = 11
 """Raised when the same events fold to another state; golden roots test it."""
 
 

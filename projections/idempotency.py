@@ -2,6 +2,9 @@
 
 In a lake without principals actors are names that callers give, so that all share their keys: a
 request that is sent again under another name is refused, not made twice. A principal has its own.
+
+A stream uses its key for each of its groups. What is remembered of it is the last one, and as long as that:
+however many groups it has, it counts as one request.
 """
 
 import hashlib
@@ -9,31 +12,40 @@ import hashlib
 import msgspec
 from immutables import Map
 
+from journal.event_parts import line_after
 from journal.events import Event
 from projections.access import Access
 from projections.moment import Moment
 from projections.overlay import Overlay
 
 REMEMBERED = 100_000
-"""How many keyed changes are remembered; eviction is part of the fold, so every node agrees."""
+"""How many keyed requests are remembered; eviction is part of the fold, so every node agrees."""
+_STEPS = 64
+"""How many numbers one event passes at most: those that streams have left are free."""
 
 
-class KeyedRequest(msgspec.Struct, frozen=True, gc=False):
-    """The hash of the request that used a key, the place of its event, its number in `order`."""
+class KeyedRequest(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The hash of the request that used a key, the place of its event, its number in `order`.
+
+    `next_line`: the line of a stream that follows what is committed of it; 0 for other requests.
+    """
 
     request: str
     position: int
     seq: int
     number: int
+    next_line: int = 0
 
 
 class Requests(msgspec.Struct, frozen=True):
-    """`seen` by the hash of owner and key; `order` numbers them from `evicted` to `count`."""
+    """`seen` by the hash of owner and key; `order` numbers them from `evicted` to `count`, of which
+    streams have left as many as `left`."""
 
     seen: Map[str, KeyedRequest] = Map()
     order: Map[int, str] = Map()
     count: int = 0
     evicted: int = 0
+    left: int = 0
 
 
 EMPTY = Requests()
@@ -69,10 +81,12 @@ class Draft:
         self.order = Overlay(requests.order)
         self.count = requests.count
         self.evicted = requests.evicted
+        self.left = requests.left
 
     def finish(self) -> Requests:
         """The requests after the events; the draft must not be used again."""
-        return Requests(self.seen.finish(), self.order.finish(), self.count, self.evicted)
+        seen, order = self.seen.finish(), self.order.finish()
+        return Requests(seen, order, self.count, self.evicted, self.left)
 
 
 def apply(draft: Draft, event: Event, moment: Moment, *, shared: bool) -> None:
@@ -80,18 +94,27 @@ def apply(draft: Draft, event: Event, moment: Moment, *, shared: bool) -> None:
     if event.key is None or event.request is None:
         return
     hashed = _identity(EVERYONE if shared else event.actor, event.key)
-    draft.seen.put(hashed, KeyedRequest(event.request, moment.position, moment.seq, draft.count))
+    next_line = line_after(event.data)
+    if next_line and (before := draft.seen.find(hashed)) is not None:
+        draft.order.drop(before.number)
+        draft.left += 1
+    place = (moment.position, moment.seq, draft.count)
+    draft.seen.put(hashed, KeyedRequest(event.request, *place, next_line))
     draft.order.put(draft.count, hashed)
     draft.count += 1
-    if draft.count - draft.evicted > REMEMBERED:
+    for _ in range(_STEPS):
+        if draft.count - draft.evicted - draft.left <= REMEMBERED:
+            return
         _evict_oldest(draft)
 
 
 def _evict_oldest(draft: Draft) -> None:
     oldest = draft.order.find(draft.evicted)
-    if oldest is not None:
+    if oldest is None:
+        draft.left -= 1
+    else:
         seen = draft.seen.find(oldest)
         if seen is not None and seen.number == draft.evicted:
             draft.seen.drop(oldest)
-    draft.order.drop(draft.evicted)
+        draft.order.drop(draft.evicted)
     draft.evicted += 1

@@ -78,6 +78,8 @@ class IngestDataset(msgspec.Struct, frozen=True):
     """With the modes `merge` (`key`) and `overwrite` (`where`): the rows that the file's replace."""
     rewritten: "Rewritten | None" = None
     """The objects without these rows, once they were found."""
+    first_line: int = 0
+    """The first line of a group of a stream; 0 for what is none."""
 
 
 class RefreshDataset(msgspec.Struct, frozen=True):

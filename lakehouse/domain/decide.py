@@ -52,6 +52,7 @@ from lakehouse.domain.rules import ingest as ingest_rules
 from lakehouse.domain.rules import objects as object_rules
 from lakehouse.domain.rules import restore as restore_rules
 from lakehouse.domain.rules import rewrites as rewrite_rules
+from lakehouse.domain.rules import streams as stream_rules
 from lakehouse.domain.rules import undo as undo_rules
 from projections import idempotency
 from projections.fold import State
@@ -59,7 +60,10 @@ from projections.fold import State
 
 def decide(state: State, command: Command, context: Context) -> Decision:
     """What becomes of a command on this state. Idempotency comes first, whatever the command is."""
-    found = replayed(state, context)
+    if isinstance(command, IngestDataset) and command.first_line:
+        found: Decision | None = stream_rules.out_of_turn(state, command, context)
+    else:
+        found = replayed(state, context)
     return found if found is not None else judge(state, command)
 
 
@@ -110,9 +114,7 @@ def replayed(state: State, context: Context) -> Replayed | Refused | None:
         return None
     if seen.request == context.request:
         return Replayed(seen.position, seen.seq)
-    return Refused(
-        "idempotency_key_reused", f"the key was used for another request (event {seen.seq})"
-    )
+    return stream_rules.reused(seen)
 
 
 def _administer(

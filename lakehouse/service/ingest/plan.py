@@ -75,6 +75,7 @@ class IngestPlan(msgspec.Struct, frozen=True):
             self.dedupe,
             self.resolves,
             statement=self.statement(),
+            first_line=self.lines[0] if self.lines else 0,
         )
 
     def statement(self) -> RowStatement | None:

@@ -27,7 +27,7 @@ from lakehouse.service.access.permissions import require
 from lakehouse.service.access.quotas import INGESTS, Quotas
 from lakehouse.service.caller import Caller
 from lakehouse.service.catalog.staging import Staging
-from lakehouse.service.changes import Settled, foresee, settle
+from lakehouse.service.changes import NOTHING_SHA256, Settled, foresee, settle
 from lakehouse.service.ingest.dry_run import dry_run
 from lakehouse.service.ingest.job import IngestJob
 from lakehouse.service.ingest.memory import IngestMemory
@@ -146,7 +146,9 @@ class Ingest:
                     replaced=replaced,
                 )
                 command = plan.command(file)
-                settled = await settle(self._node, command, caller, file.sha256, job)
+                # The groups of a stream are one request.
+                payload = NOTHING_SHA256 if plan.lines else file.sha256
+                settled = await settle(self._node, command, caller, payload, job)
                 if settled.event is None and _without_rows(plan, job.parsed):
                     dataset = _ingested(plan, settled)
                     body = presentation.unchanged(dataset, settled.state, command.source)

@@ -20,13 +20,21 @@ class Group(msgspec.Struct, frozen=True):
 class LineBuffer:
     """Takes bytes as they come and gives groups. Empty lines count as lines, but make no group due."""
 
-    def __init__(self, first_line: int, group_bytes: int, wait_s: float) -> None:
+    def __init__(
+        self, first_line: int, group_bytes: int, wait_s: float, next_line: int = 0
+    ) -> None:
+        """`first_line` is the first that comes; those before `next_line` are passed over."""
+        self._skipping = max(0, next_line - first_line)
+        """How many further lines are passed over."""
+        self._is_inside = False
+        """Whether the beginning of one of them has come."""
         self._group_bytes = group_bytes
         self._wait_s = wait_s
         self._bytes = bytearray()
         self._whole = 0
         """How many of these bytes are whole lines."""
-        self._first = self._next = first_line
+        self._first = max(first_line, next_line)
+        self._next = first_line
         """The first line of the next group, and the line that follows the whole ones."""
         self._oldest_s: float | None = None
 
@@ -55,6 +63,8 @@ class LineBuffer:
 
     def add(self, data: bytes, now_s: float) -> None:
         """Take the next bytes, which came at `now_s`."""
+        if self._skipping and not (data := self._unskipped(data)):
+            return
         end = data.rfind(b"\n") + 1
         if end:
             self._whole = len(self._bytes) + end
@@ -65,7 +75,7 @@ class LineBuffer:
 
     def end(self, now_s: float) -> None:
         """The stream is over: a last line may lack its end."""
-        if self.open_bytes:
+        if self.open_bytes or self._is_inside:
             self.add(b"\n", now_s)
 
     def take(self) -> Group | None:
@@ -76,6 +86,14 @@ class LineBuffer:
         self._drop_whole()
         self._first, self._oldest_s = self._next, None
         return group
+
+    def _unskipped(self, data: bytes) -> bytes:
+        """What of the next bytes belongs to lines that are not passed over."""
+        *ended, rest = data.split(b"\n", self._skipping)
+        self._next += len(ended)
+        self._skipping -= len(ended)
+        self._is_inside = bool(self._skipping) and bool(rest or (self._is_inside and not ended))
+        return b"" if self._skipping else rest
 
     def _begin(self, now_s: float) -> None:
         if self._bytes[: self._whole].strip(_SPACES):

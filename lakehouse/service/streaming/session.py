@@ -7,6 +7,8 @@ stream between decision and commit: their lines would change order.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import msgspec
+
 from journal.clock import Clock
 from journal.threads import over
 from lakehouse.api.ingest.stream import StreamAck, StreamTotal
@@ -31,12 +33,14 @@ class StreamSession:
         limits: StreamLimits,
         memory: StreamMemory,
         first_line: int,
+        next_line: int = 0,
     ) -> None:
+        """`first_line` is the first that comes, `next_line` the one that follows what is committed."""
         self._commit = commit
         self._clock = clock
         self._limits = limits
         self._memory = memory
-        self._buffer = LineBuffer(first_line, limits.group_bytes, limits.group_s)
+        self._buffer = LineBuffer(first_line, limits.group_bytes, limits.group_s, next_line)
         self._committing_bytes = 0
         self._changed = asyncio.Event()
         """For the committing task: bytes came, or nothing more will come."""
@@ -44,13 +48,14 @@ class StreamSession:
         """For the reading task: the whole lines went into a group."""
         self._came_s = clock.monotonic()
         self._stopping: Refused | None = None
-        self._first = first_line
-        self._end = StreamTotal(True, None, 0, 0, 0, (first_line, first_line))
+        first = 1 if next_line > 1 else first_line
+        self._end = StreamTotal(True, None, 0, 0, 0, (first, max(first_line, next_line)))
 
     @property
     def committed(self) -> tuple[int, int] | None:
-        """The lines that are committed; None before the first group."""
-        return self._end.lines if self._end.groups else None
+        """The lines that are committed, by earlier connections too; None before the first group."""
+        first, stop = self._end.lines
+        return (first, stop) if stop > first else None
 
     def stop(self, why: Refused) -> None:
         """End the stream by this refusal, once the whole lines that have come are committed."""
@@ -71,15 +76,9 @@ class StreamSession:
             if not reading.done() and self._stopping is not None:
                 raise RefusedError(self._stopping)
             await reading
-            lines = (self._first, self._buffer.next_line)
-            return StreamTotal(
-                True,
-                self._end.seq,
-                self._end.rows,
-                self._end.rows_quarantined,
-                self._end.groups,
-                lines,
-            )
+            first, stop = self._end.lines
+            lines = (first, max(stop, self._buffer.next_line))
+            return msgspec.structs.replace(self._end, lines=lines)
         finally:
             reading.cancel()
             await over(reading)
@@ -166,6 +165,6 @@ class StreamSession:
             end.rows + ack.rows,
             end.rows_quarantined + ack.rows_quarantined,
             end.groups + 1,
-            (self._first, group.stop),
+            (end.lines[0], group.stop),
         )
         return ack

@@ -5,9 +5,9 @@ at all.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 
 import msgspec
@@ -19,11 +19,13 @@ from lakehouse.api.ingest.stream import StreamAck, StreamKeepalive, StreamTotal
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.rules.streams import committed
 from lakehouse.formats.file_formats import compression_of
 from lakehouse.formats.refusals import refusal
 from lakehouse.process.spool import Spooled
 from lakehouse.service.access.quotas import INGESTS, Quotas
 from lakehouse.service.caller import Caller
+from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.ingest.plan import IngestPlan, check_plan
 from lakehouse.service.ingest.use_case import Ingest, Upload
 from lakehouse.service.streaming.decoding import check_encoding, decoded
@@ -32,6 +34,8 @@ from lakehouse.service.streaming.line_buffer import Group
 from lakehouse.service.streaming.memory import StreamMemory
 from lakehouse.service.streaming.session import Acknowledge, StreamSession
 
+FIRST_LINE = "first_line"
+"""The parameter that may differ when a stream is sent again."""
 _STOPPING = Refused("shutting_down", "the server is being stopped")
 
 
@@ -41,6 +45,8 @@ class OpenStream(msgspec.Struct, frozen=True):
     session: StreamSession
     content_encoding: str | None
     clock: Clock
+    resumed: StreamAck | None = None
+    """What earlier connections have committed of it."""
 
     @property
     def committed(self) -> tuple[int, int] | None:
@@ -84,12 +90,15 @@ class Streams:
         for session in tuple(self._open):
             session.stop(_STOPPING)
 
-    @contextmanager
-    def open(self, caller: Caller, plan: IngestPlan, first_line: int = 1) -> Iterator[OpenStream]:
-        """A stream, open while the context lasts.
+    @asynccontextmanager
+    async def open(
+        self, caller: Caller, plan: IngestPlan, first_line: int = 1
+    ) -> AsyncIterator[OpenStream]:
+        """A stream, open while the context lasts. With an idempotency key, it continues where the last one
+        with this key ended: lines that come again are passed over.
 
         Raises RefusedError: `invalid_name`, `invalid_request`, `forbidden`, `unsupported_media_type`,
-        `busy`, `shutting_down`.
+        `idempotency_key_reused`, `expectation_failed` for a gap, `busy`, `shutting_down`.
         """
         check_plan(plan)
         check_encoding(plan.content_encoding)
@@ -97,15 +106,37 @@ class Streams:
         if self._stopping:
             raise RefusedError(_STOPPING)
         of_text = msgspec.structs.replace(plan, content_encoding=None)
-        commit = partial(self._commit, caller, of_text)
-        clock = self._node.clock
+        clock, caller = self._node.clock, _same_for_each_line(caller)
         with self._quotas.use(caller, INGESTS), self.gate.slot():
-            session = StreamSession(commit, clock, self._limits, self._memory, first_line)
+            resumed = await self._resumed(caller, first_line)
+            session = StreamSession(
+                *(partial(self._commit, caller, of_text), clock, self._limits, self._memory),
+                *(first_line, resumed.lines[1] if resumed is not None else 0),
+            )
             self._open.add(session)
             try:
-                yield OpenStream(session, plan.content_encoding, clock)
+                yield OpenStream(session, plan.content_encoding, clock, resumed)
             finally:
                 self._open.discard(session)
+
+    async def _resumed(self, caller: Caller, first_line: int) -> StreamAck | None:
+        """What is committed of the stream with the caller's key; None for a new one, or without a key."""
+        if caller.idempotency_key is None:
+            return None
+        # What another process has committed; what it commits from now on is found by the decision.
+        await self._node.refresh()
+        state, context = self._node.state, caller.context("", caller.request_hash(NOTHING_SHA256))
+        found = committed(state, context)
+        if isinstance(found, Refused):
+            raise RefusedError(found)
+        next_line = found.next_line if found is not None else 1
+        if first_line > next_line:
+            detail = f"line {next_line} of the stream is missing: send it and those after it first"
+            raise RefusedError(Refused("expectation_failed", detail))
+        if found is None:
+            return None
+        header, _ = await self._node.past.event_at((found.position, found.seq))
+        return StreamAck(found.seq, 0, 0, (1, next_line), header.at)
 
     async def _commit(self, caller: Caller, plan: IngestPlan, group: Group) -> StreamAck:
         if compression_of(group.body[:4]):
@@ -127,3 +158,9 @@ class Streams:
             (group.first, group.stop),
             found.updated_at,
         )
+
+
+def _same_for_each_line(caller: Caller) -> Caller:
+    """The caller of a request that is the same from whichever line on it is sent."""
+    query = tuple(pair for pair in caller.query if pair[0] != FIRST_LINE)
+    return msgspec.structs.replace(caller, query=query)

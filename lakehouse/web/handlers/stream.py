@@ -39,14 +39,15 @@ log = structlog.get_logger()
 async def stream(service: Service, exchange: Exchange) -> web.StreamResponse:
     """POST /v1/stream/{dataset}: the answer begins at once, and ends after the body."""
     caller, query = exchange.caller(), exchange.query(StreamQuery)
-    if caller.idempotency_key is not None:
-        raise RefusedError(Refused("invalid_request", "a stream has no Idempotency-Key yet"))
     _check_media_type(exchange)
-    with service.streams.open(caller, _plan(exchange, query), query.first_line) as opened:
+    plan = _plan(exchange, query)
+    async with service.streams.open(caller, plan, query.first_line) as opened:
         await say_continue(exchange.request)
         response = web.StreamResponse(headers={"Content-Type": LINES, "Cache-Control": "no-store"})
         await exchange.begin(response)
         sender = LineSender[StreamAck](response, _joined, opened.keepalive)
+        if opened.resumed is not None:
+            sender.add(opened.resumed)
         try:
             last = await _received(service, exchange, opened, sender)
             await sender.end(last)

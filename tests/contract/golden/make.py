@@ -14,9 +14,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import msgspec
 from builders import EMPTY, LAKE_BODY, event, slot_body
 from catalog_facts import access, block_hashes, change_sets, definitions, facts
-from row_facts import compactions, derivations, erasures, merged_derivations, rewritten
+from row_facts import compactions, derivations, erasures, merged_derivations, rewritten, streams
 
 from journal.access_events import GrantPut
+from journal.event_parts import line_after
 from journal.events import Data, Event
 from journal.slot import decode_slot
 from projections.codec import state_root
@@ -35,11 +36,15 @@ FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v2-compactions": compactions,
     "v2-merged-derivations": merged_derivations,
     "v1-erasures": erasures,
+    "v1-streams": streams,
 }
 
 
 def keyed(fact: Event) -> Event:
-    """Every third event has a key, a reason, and another actor; a grant is made for another."""
+    """Every third event has a key, a reason, and another actor; a grant is made for another. The groups of
+    a stream have one key."""
+    if line_after(fact.data):
+        return msgspec.structs.replace(fact, key="stream", request="d" * 64)
     if isinstance(fact.data, GrantPut):
         fact = msgspec.structs.replace(fact, on_behalf_of="zoë")
     if fact.seq % 3:

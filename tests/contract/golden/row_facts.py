@@ -168,3 +168,23 @@ def merged_derivations() -> list[list[Data]]:
         derivation=Derivation("SELECT 1 AS id", None, None, reads),
     )
     return [[registered("Größe", item("g1")), people], [merged]]
+
+
+def streams() -> list[list[Data]]:
+    """Groups of a stream: two in one slot, another request between them and the last."""
+
+    def group(part: str, lines: str) -> Data:
+        added = registered(
+            "Clicks",
+            item(part, 2),
+            schema=COLUMNS,
+            source=source(part, format="ndjson", lines=lines),
+        )
+        content = {name: getattr(added, name) for name in DatasetAppended.__struct_fields__}
+        return DatasetAppended(**content)
+
+    return [
+        [group("s1", "1-3"), group("s2", "3-5")],
+        [stored("between"), stored("them")],
+        [group("s3", "5-6")],
+    ]

@@ -339,3 +339,76 @@ def test_a_client_of_http_1_0_sends_a_length(patient: Lake, fresh: Fresh) -> Non
     answer = Client(patient.port).raw(head.encode() + b"\r\n\r\n" + body)
     assert answer.startswith(b"HTTP/1.0 200") and answer.endswith(b"}\n")
     assert b'"done":true' in answer
+
+
+def test_a_stream_that_is_sent_again_brings_each_line_once(quick: Lake, fresh: Fresh) -> None:
+    name, key = fresh(), {"Idempotency-Key": "again"}
+    with row_stream(quick, name, headers=key) as stream:
+        stream.begun()
+        stream.send(rows(1, 2))
+        seq = stream.line()["seq"]
+        stream.reset()
+    with row_stream(quick, name, headers=key) as stream:
+        stream.begun()
+        resumed = stream.line()
+        assert (resumed["seq"], resumed["rows"], resumed["lines"]) == (seq, 0, [1, 3])
+        stream.send(rows(1), b'{"n": 2}\n{"n"', b": 3}\n")
+        assert stream.line()["lines"] == [3, 4]
+        stream.finish()
+        last = stream.rest()[-1]
+        assert (last["rows"], last["lines"]) == (1, [1, 4])
+    with row_stream(quick, name, "?first_line=4", key) as stream:
+        stream.begun()
+        assert stream.line()["lines"] == [1, 4]
+        stream.send(rows(4))
+        stream.finish()
+        assert stream.rest()[-1]["lines"] == [1, 5]
+    assert values(quick, name) == [1, 2, 3, 4]
+    whole = quick.ask("POST", f"/v1/stream/{name}", rows(1, 2, 3, 4), key)
+    assert whole.body.count(b"\n") == 2 and b'"rows":0' in whole.body
+    assert values(quick, name) == [1, 2, 3, 4]
+
+
+def test_a_gap_and_other_parameters_are_refused(quick: Lake, fresh: Fresh) -> None:
+    name, key = fresh(), {"Idempotency-Key": "gap"}
+    assert quick.ask("POST", f"/v1/stream/{name}", rows(1), key).status == 200
+    gap = quick.ask("POST", f"/v1/stream/{name}?first_line=3", rows(3), key)
+    refused(gap, 409, "expectation_failed")
+    for query in (f"{name}?on_error=quarantine", f"{name}x"):
+        reused = quick.ask("POST", f"/v1/stream/{query}", rows(1), key)
+        refused(reused, 422, "idempotency_key_reused")
+
+
+def test_of_two_connections_one_continues(quick: Lake, fresh: Fresh) -> None:
+    name, key = fresh(), {"Idempotency-Key": "two"}
+    with row_stream(quick, name, headers=key) as old, row_stream(quick, name, headers=key) as new:
+        old.begun()
+        new.begun()
+        new.send(rows(1))
+        assert new.line()["lines"] == [1, 2]
+        old.send(rows(1, 2))
+        [last] = old.rest()
+        assert (last["code"], last["retryable"]) == ("not_committed", True)
+        new.send(rows(2))
+        assert new.line()["lines"] == [2, 3]
+    assert values(quick, name) == [1, 2]
+
+
+def test_another_process_continues_a_stream(tmp_path: Any) -> None:
+    bucket, key = tmp_path / "bucket", {"Idempotency-Key": "moves"}
+    with (
+        running_lake(bucket, AT_ONCE, queries=False) as first,
+        running_lake(bucket, AT_ONCE, queries=False, poll_interval_s=3600.0) as second,
+    ):
+        with row_stream(first, "d", headers=key) as stream:
+            stream.begun()
+            stream.send(rows(1, 2))
+            assert stream.line()["lines"] == [1, 3]
+            stream.reset()
+        with row_stream(second, "d", headers=key) as stream:
+            stream.begun()
+            assert stream.line()["lines"] == [1, 3]
+            stream.send(rows(1, 2, 3))
+            stream.finish()
+            assert stream.rest()[-1]["rows"] == 1
+        assert second.manifest("d").json["row_count"] == 3

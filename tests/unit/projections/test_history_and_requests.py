@@ -4,8 +4,9 @@ import pytest
 from builders import ACTOR, EMPTY, event, given, registered, slot, stored
 
 from journal.access_events import PrincipalLimits, PrincipalPut
-from journal.events import DatasetDropped
+from journal.events import DatasetAppended, DatasetDropped, Source
 from projections import history, idempotency
+from projections.codec import decode_state, encode_state
 from projections.fold import State, fold
 from projections.idempotency import KeyedRequest
 
@@ -86,6 +87,34 @@ def test_a_key_that_comes_again_is_remembered_under_its_later_place(
     seen = found(state, "k1")
     assert seen is not None
     assert seen.seq == 3
+
+
+def group(state: State, key: str, lines: str) -> State:
+    source = Source("s", 1, (("lines", lines),))
+    added = DatasetAppended("id", "d", "f", (), (), 0, source, (), ())
+    return fold(state, slot(state, event(state, added, key=key)))
+
+
+def test_of_a_stream_the_last_group_is_remembered_and_counts_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idempotency, "REMEMBERED", 2)
+    state = fold(EMPTY, slot(EMPTY, event(EMPTY, stored("a"), key="other")))
+    for number in range(1, 200):
+        state = group(state, "stream", f"{number}-{number + 1}")
+    seen = found(state, "stream")
+    assert seen is not None
+    assert (seen.next_line, seen.seq) == (200, 200)
+    assert found(state, "other") is not None
+    assert (len(state.requests.seen), len(state.requests.order)) == (2, 2)
+    state = fold(state, slot(state, event(state, stored("b"), key="third")))
+    assert found(state, "other") is None
+    assert found(state, "stream") is not None
+    for number in range(4):
+        state = fold(state, slot(state, event(state, stored("c"), key=f"k{number}")))
+    assert found(state, "stream") is None
+    assert (len(state.requests.seen), len(state.requests.order)) == (2, 2)
+    assert decode_state(b"".join(encode_state(state))) == state
 
 
 def test_as_many_keyed_changes_are_remembered_as_are_allowed_for_ever(

@@ -43,3 +43,21 @@ def test_the_end_ends_a_last_line() -> None:
     lines.end(0.0)
     assert lines.take() == Group(b"a\nb\n", 1, 3)
     assert lines.take() is None
+
+
+def test_lines_that_are_committed_are_passed_over_wherever_they_are_cut() -> None:
+    text = b"one\n\nthree\nfour\nfive"
+    for size in range(1, len(text) + 1):
+        lines = LineBuffer(2, group_bytes=1000, wait_s=1.0, next_line=5)
+        for at in range(0, len(text), size):
+            lines.add(text[at : at + size], 0.0)
+        lines.end(0.0)
+        assert lines.take() == Group(b"four\nfive\n", 5, 7), size
+
+
+def test_a_stream_may_end_within_the_lines_that_are_committed() -> None:
+    for text, next_line in ((b"a\nb", 3), (b"a\nb\n", 3), (b"a", 2), (b"", 1)):
+        lines = LineBuffer(1, group_bytes=1000, wait_s=1.0, next_line=9)
+        lines.add(text, 0.0)
+        lines.end(0.0)
+        assert (lines.take(), lines.next_line) == (None, next_line)

@@ -144,7 +144,8 @@ class Bucket(Protocol):
     def spool_dir(self) -> Path | None:
         """A directory from which `upload` need not copy (same filesystem); None where there is none.
 
-        Files there are temporary: the adapter removes old ones, and never lists them.
+        Files there are temporary: the adapter removes old ones, and never lists them. Its own are in
+        a directory for each process, as journal.process_directory makes it.
         """
         ...
 

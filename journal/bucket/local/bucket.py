@@ -39,7 +39,7 @@ class LocalBucket:
     async def open(cls, directory: Path) -> "LocalBucket":
         """The bucket in `directory`, created when absent (0700).
 
-        Removes temporary files older than a day. The path to the directory may contain symlinks;
+        Removes temporary files of killed processes. The path to the directory may contain symlinks;
         below it they are refused. Raises BucketRefused, BucketUnavailable, BucketFull.
         """
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
@@ -104,7 +104,7 @@ class LocalBucket:
         return await self._run(write.delete, self._tree, keys)
 
     async def abort_uploads(self, lake: str, begun_before: datetime) -> list[str]:
-        """An unfinished upload leaves a temporary file, which the next opening removes."""
+        """A killed process leaves a temporary file, which the next opening removes."""
         return []
 
     async def is_shared(self) -> bool:

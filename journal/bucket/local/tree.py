@@ -9,8 +9,8 @@ import errno
 import fcntl
 import itertools
 import os
-import secrets
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +24,11 @@ from journal.bucket.errors import (
     ObjectMissing,
 )
 from journal.bucket.keys import key_fault
+from journal.process_directory import (
+    make_process_directory,
+    remove_abandoned,
+    remove_process_directory,
+)
 
 TEMPORARY = ".tmp"
 STALE_S = 86_400
@@ -44,17 +49,20 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = _made(root)
         self._durable: set[str] = set()
-        self._temporary, self._count = secrets.token_hex(12), itertools.count()
+        self._count, self._making = itertools.count(), threading.Lock()
+        self._own: int | None = None
         self._synced_at: dict[str, int] = {}
         with contextlib.ExitStack() as stack:
+            self._descriptors = stack
             self._root = os.open(self.root, _DIRECTORY)
             stack.callback(os.close, self._root)
             with self.directory(TEMPORARY, make=True) as descriptor:
-                self.temporaries = os.dup(descriptor)
-            stack.callback(os.close, self.temporaries)
+                self._shared = os.dup(descriptor)
+            stack.callback(os.close, self._shared)
             # A lock while the bucket is open, visible to other processes; the kernel releases it.
             with contextlib.suppress(OSError):
-                fcntl.flock(self.temporaries, fcntl.LOCK_SH)
+                fcntl.flock(self._shared, fcntl.LOCK_SH)
+            remove_abandoned(self._shared)
             self._sweep()
             self._descriptors = stack.pop_all()
 
@@ -94,14 +102,27 @@ class Tree:
             finally:
                 os.close(descriptor)
 
+    @property
+    def temporaries(self) -> int:
+        """The descriptor of this tree's own directory for temporary files, made when it is first needed.
+
+        While the tree is open no other process removes it; what a killed process left, any other may.
+        """
+        with self._making:
+            if self._own is None or not os.fstat(self._own).st_nlink:
+                # Not yet made, or removed by hand.
+                name, self._own = make_process_directory(self._shared)
+                self._descriptors.callback(remove_process_directory, self._shared, name, self._own)
+            return self._own
+
     @contextlib.contextmanager
     def temporary_name(self) -> Iterator[str]:
         """A new name in `temporaries`, unlinked at the end in every case."""
-        name = f"{self._temporary}-{next(self._count):x}"
+        name = f"{next(self._count):x}"
         try:
             yield name
         finally:
-            # Must not raise: that would hide the outcome of a link. The next opening removes the file.
+            # Must not raise: that would hide the outcome of a link. The directory's removal removes the file.
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=self.temporaries)
 
@@ -112,13 +133,13 @@ class Tree:
     def is_shared(self) -> bool:
         """Whether other processes have this bucket open. True where that is unknown (no locks)."""
         try:
-            fcntl.flock(self.temporaries, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return True
         finally:
             # Converting a lock releases it first, even when the conversion fails.
             with contextlib.suppress(OSError):
-                fcntl.flock(self.temporaries, fcntl.LOCK_SH)
+                fcntl.flock(self._shared, fcntl.LOCK_SH)
         return False
 
     def clock_s(self) -> float:
@@ -156,12 +177,12 @@ class Tree:
             self._synced_at[path] = changed_at
 
     def _sweep(self) -> None:
-        stale_before = self.clock_s() - STALE_S
-        for name in os.listdir(self.temporaries):  # noqa: PTH208 - a descriptor, not a path
+        """Remove old files of version 0.1, which had no directory for each process."""
+        for name in os.listdir(self._shared):  # noqa: PTH208 - a descriptor, not a path
             with contextlib.suppress(FileNotFoundError, IsADirectoryError):
-                found = os.stat(name, dir_fd=self.temporaries, follow_symlinks=False)
-                if found.st_mtime < stale_before and not stat.S_ISDIR(found.st_mode):
-                    os.unlink(name, dir_fd=self.temporaries)
+                found = os.stat(name, dir_fd=self._shared, follow_symlinks=False)
+                if not stat.S_ISDIR(found.st_mode) and found.st_mtime < self.clock_s() - STALE_S:
+                    os.unlink(name, dir_fd=self._shared)
 
 
 @contextlib.contextmanager

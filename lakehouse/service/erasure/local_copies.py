@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from journal.bucket.port import Bucket
 from journal.threads import in_thread
 from lakehouse.process.process_directory import remove_abandoned
 from lakehouse.process.spool import full_disk_refused
@@ -21,10 +22,13 @@ from projections.inventory import Stored
 class LocalCopies:
     """Makes directories and copies of verified objects in them."""
 
-    def __init__(self, objects: VerifiedObjects, pool: Executor, spool_dir: Path) -> None:
+    def __init__(
+        self, objects: VerifiedObjects, pool: Executor, spool_dir: Path, bucket: Bucket
+    ) -> None:
         self.pool = pool
         self._objects = objects
         self._spool_dir = spool_dir
+        self._bucket = bucket
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Path]:
@@ -48,5 +52,6 @@ class LocalCopies:
             yield path
 
     async def remove_abandoned(self) -> None:
-        """Remove what killed processes left beside this one's directory."""
-        await in_thread(self.pool, partial(remove_abandoned, self._spool_dir.parent))
+        """Remove what killed processes left: spooled bodies, and objects on their way to a local bucket."""
+        for directory in {self._spool_dir.parent, self._bucket.spool_dir or self._spool_dir.parent}:
+            await in_thread(self.pool, partial(remove_abandoned, directory))

@@ -54,7 +54,9 @@ class LocalStore:
         return found
 
     def leftovers(self) -> list[str]:
-        return os.listdir(self.directory / ".tmp")
+        """Temporary files, whichever process's."""
+        temporary = (self.directory / ".tmp").rglob("*")
+        return [path.name for path in temporary if not path.is_dir()]
 
 
 class S3Store:

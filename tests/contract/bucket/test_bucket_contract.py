@@ -273,6 +273,9 @@ async def test_a_cancelled_upload_leaves_no_part_behind(
     # As if the source lay on another filesystem: a copy takes long enough to be cancelled.
     monkeypatch.setattr("journal.bucket.local.write._linked", lambda *_: False)
     source = file_of(tmp_path / "source", 64 * MIB)
+    await (
+        bucket.now()
+    )  # A local bucket makes its directory for temporary files when it first needs it.
     descriptors = len(os.listdir("/proc/self/fd"))
     uploading = asyncio.ensure_future(bucket.upload("up", source))
     await asyncio.sleep(delay_s)

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,6 +30,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "bucket"
 
 
+def temporary_files(root: Path) -> list[bytes]:
+    """The bytes of temporary files of all processes."""
+    return [path.read_bytes() for path in (root / ".tmp").rglob("*") if path.is_file()]
+
+
 def failing(code: int) -> object:
     """A function of os's that fails with `code`, naming a path that nobody should see."""
 
@@ -44,7 +51,9 @@ async def test_files_are_for_the_owner_alone(bucket: Bucket, root: Path, tmp_pat
     await bucket.create("a/b/created", b"")
     await bucket.upload("a/c/uploaded", source)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*")}
+    (process,) = (root / ".tmp").iterdir()
     assert modes == {
+        process.name: 0o700,
         ".tmp": 0o700,
         "a": 0o700,
         "b": 0o700,
@@ -87,7 +96,7 @@ async def test_a_cancelled_copy_stops_at_the_next_piece(
     with pytest.raises(asyncio.CancelledError):
         await uploading
     assert written == [write.PIECE_BYTES]
-    assert os.listdir(root / ".tmp") == []
+    assert temporary_files(root) == []
     assert await bucket.list_objects("") == []
 
 
@@ -164,8 +173,61 @@ async def test_stale_temporary_files_are_swept_when_the_bucket_opens(
         (root / ".tmp" / name).write_bytes(b"x")
         os.utime(root / ".tmp" / name, (now_s - age_s, now_s - age_s))
     again = await LocalBucket.open(root)
-    assert os.listdir(root / ".tmp") == ["fresh"]
+    left = [path.name for path in (root / ".tmp").iterdir() if path.is_file()]
+    assert left == ["fresh"]
     await again.close()
+
+
+WRITER = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from journal.bucket.local.bucket import LocalBucket
+
+def stand_still(*arguments, **options):
+    print("written", flush=True)
+    sys.stdin.read()
+
+async def main():
+    bucket = await LocalBucket.open(Path(sys.argv[1]))
+    os.link = stand_still
+    await bucket.create("a", b"erased")
+
+asyncio.run(main())
+"""
+
+
+async def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(
+    bucket: Bucket, root: Path
+) -> None:
+    await bucket.create("b", b"x")
+    command = [sys.executable, "-c", WRITER, str(root)]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "written\n"
+        await (await LocalBucket.open(root)).close()
+        assert temporary_files(root) == [b"erased"], "it is on its way"
+        writer.kill()
+        writer.wait()
+    assert temporary_files(root) == [b"erased"]
+    await (await LocalBucket.open(root)).close()
+    assert temporary_files(root) == []
+    assert (await bucket.create("c", b"y")).answer is Answer.CREATED
+
+
+async def test_a_process_whose_directory_was_removed_by_hand_makes_another(
+    bucket: Bucket, root: Path
+) -> None:
+    await bucket.create("a", b"x")
+    for path in (root / ".tmp").iterdir():
+        path.rmdir()
+    assert (await bucket.create("b", b"y")).answer is Answer.CREATED
+
+
+async def test_a_closed_bucket_leaves_no_directory(tmp_path: Path) -> None:
+    bucket = await LocalBucket.open(tmp_path)
+    await bucket.create("a", b"x")
+    await bucket.close()
+    assert [*(tmp_path / ".tmp").iterdir()] == []
 
 
 async def test_a_component_that_the_filesystem_cannot_hold_is_refused(bucket: Bucket) -> None:
@@ -191,7 +253,7 @@ async def test_an_error_before_the_link_is_a_refusal_without_the_servers_path(
     monkeypatch.undo()
     assert created.answer is Answer.REFUSED
     assert created.detail == f"a/b: {os.strerror(code)}"
-    assert os.listdir(root / ".tmp") == []
+    assert temporary_files(root) == []
     assert await bucket.list_objects("") == []
 
 
@@ -203,7 +265,7 @@ async def test_an_upload_without_room_is_told_as_full(
     monkeypatch.setattr(os, "write", failing(errno.ENOSPC))
     with pytest.raises(BucketFull):
         await bucket.upload("a", tmp_path / "source")
-    assert os.listdir(root / ".tmp") == []
+    assert temporary_files(root) == []
 
 
 async def test_a_link_that_may_have_been_made_is_unknown(

@@ -66,9 +66,11 @@ class TestEveryMoment:
         assert lake.manifest("people", f"?as_of={second}").json["row_count"] == 3
         assert nowhere(lake)
 
-    def test_what_a_killed_process_left_in_the_spool_is_removed(self, lake: Lake) -> None:
+    @pytest.mark.parametrize("place", ["spool", "bucket"])
+    def test_what_a_killed_process_left_is_removed(self, lake: Lake, place: str) -> None:
         ingested(lake, "name=people")
-        left = lake.service.spool_dir.parent / "process-killed" / "ingest-1"
+        shared = {"spool": lake.service.spool_dir.parent, "bucket": lake.bucket / ".tmp"}
+        left = shared[place] / "process-killed" / "ingest-1"
         left.mkdir(parents=True)
         (left / "rows").write_bytes(ROWS)
         assert erase(lake, "people").status == 200

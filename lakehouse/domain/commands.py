@@ -289,13 +289,13 @@ class AdoptLake(msgspec.Struct, frozen=True):
 class EraseRows(msgspec.Struct, frozen=True):
     """Replace blobs by these objects at every moment, and remove the blobs `staged`.
 
-    `staged` are blobs that no event names, of staged files among others: none of them may have become
-    a dataset's since.
+    `staged` are blobs that no event names, of staged files among others, without successors: none of
+    them may have become a dataset's since.
     """
 
     name: str
     replaced: tuple[Erased, ...]
-    staged: tuple[str, ...]
+    staged: tuple[Erased, ...]
     where_hash: str
     moments: int
 

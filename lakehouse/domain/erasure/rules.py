@@ -7,7 +7,7 @@ committed meanwhile.
 
 from collections.abc import Container
 
-from journal.events import Erased, RowsErased
+from journal.events import RowsErased
 from lakehouse.domain.commands import EraseRows
 from lakehouse.domain.decision import DataStep, Decision, NeedsData, Unchanged
 from projections import catalog, inventory
@@ -20,8 +20,7 @@ def erase(state: State, command: EraseRows) -> Decision:
         return Unchanged(None)
     if needs := _outdated(state, command):
         return needs
-    staged = tuple(Erased(blob, None, 0) for blob in command.staged)
-    replaced = command.replaced + staged
+    replaced = command.replaced + command.staged
     rows = sum(each.rows for each in replaced)
     names = holders(state, command.name, {each.blob for each in command.replaced})
     return RowsErased(names, replaced, command.where_hash, command.moments, rows)
@@ -45,7 +44,7 @@ def _outdated(state: State, command: EraseRows) -> NeedsData | None:
             return NeedsData(DataStep.FIND_ROWS, f"{each.blob} was replaced or marked meanwhile")
         if each.by is not None and inventory.lost_to(now, each.by.blob) is not None:
             return NeedsData(DataStep.FIND_ROWS, f"{each.by.blob} was marked before its use")
-    for blob in command.staged:
+    for blob in (each.blob for each in command.staged):
         if blob in now.blobs or inventory.lost_to(now, blob) is not None:
             return NeedsData(DataStep.FIND_ROWS, f"{blob} was committed or marked meanwhile")
     return None
@@ -55,5 +54,5 @@ def command_of(data: RowsErased, before: State, now: State) -> EraseRows:
     """The erasure of those blobs that exist on the state `now`; `before` is the one it was decided on."""
     blobs = now.inventory.blobs
     replaced = tuple(each for each in data.replaced if each.blob in blobs)
-    staged = tuple(each.blob for each in data.replaced if each.blob not in before.inventory.blobs)
+    staged = tuple(each for each in data.replaced if each.blob not in before.inventory.blobs)
     return EraseRows(data.names[0], replaced, staged, data.where_hash, data.moments)

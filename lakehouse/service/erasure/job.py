@@ -84,7 +84,7 @@ class ErasureJob:
         return Tally(
             len(moments),
             len(rows) + len(staged),
-            sum(rows.values()),
+            sum(rows.values()) + sum(each.rows for each in staged),
             holders(state, self._name, rows.keys()),
             state.head.seq,
         )
@@ -136,17 +136,17 @@ class ErasureJob:
         async for each in self._searcher.rows(state, candidates):
             yield each
 
-    async def _holding(self, state: State) -> tuple[str, ...]:
+    async def _holding(self, state: State) -> tuple[Erased, ...]:
         """What no event names and is to be discarded; not what this erasure has just uploaded."""
         own = {erased.by.blob for erased in self._made.values() if erased.by is not None}
         found = await self._unregistered.holding(state, self._versions.names, self._searcher)
         now = state.inventory
         left = {
-            blob
-            for blob in self._abandoned
+            blob: Erased(blob, None, 0)
+            for blob in sorted(self._abandoned)
             if blob not in now.blobs and inventory.lost_to(now, blob) is None
         }
-        return tuple(dict.fromkeys([*(blob for blob in found if blob not in own), *sorted(left)]))
+        return tuple((left | {each.blob: each for each in found if each.blob not in own}).values())
 
     def _drop_outdated(self, state: State) -> None:
         """Forget successors whose blobs were replaced or marked, or which were marked themselves."""

@@ -12,7 +12,7 @@ import msgspec
 from journal.bucket.errors import ObjectMissing
 from journal.bucket.keys import DATASETS, OBJECTS, blob_tag
 from journal.bucket.port import Stat
-from journal.events import Object
+from journal.events import Erased, Object
 from lakehouse.commit.node import Node
 from lakehouse.service.catalog.staging import MAX_BYTES, StagedFile, opened
 from lakehouse.service.erasure.search import RowSearcher
@@ -32,22 +32,21 @@ class Unregistered:
 
     async def holding(
         self, state: State, names: frozenset[str], searcher: RowSearcher
-    ) -> tuple[str, ...]:
-        """The blobs with such rows; of a staged file all. `names`: every name the dataset had."""
-        found: list[str] = []
+    ) -> tuple[Erased, ...]:
+        """The blobs with such rows, and their number; of a staged file all. `names`: every name it had."""
+        found: dict[str, int] = {}
         seen: set[str] = set()
         async for descriptor, staged in self._staged(state):
             candidates = _staged_candidates(staged)
             seen |= candidates.keys()
-            if await _any_holds(state, candidates, searcher):
-                found += [descriptor, *candidates]
+            if rows := await _rows_in(state, candidates, searcher):
+                found |= dict.fromkeys((descriptor, *candidates), 0) | rows
         async for stat in self._listed(state, DATASETS):
             if _dataset_of(stat.key) in names and stat.key not in seen:
                 item = Object(stat.key, stat.key, stat.size_bytes, _sha256_in(stat.key), None)
                 candidate = Candidate(stat.key, None, False, ())
-                if await _any_holds(state, {stat.key: (item, candidate)}, searcher):
-                    found.append(stat.key)
-        return tuple(dict.fromkeys(found))
+                found |= await _rows_in(state, {stat.key: (item, candidate)}, searcher)
+        return tuple(Erased(blob, None, rows) for blob, rows in found.items())
 
     async def _staged(self, state: State) -> AsyncIterator[tuple[str, StagedFile]]:
         """Each staged file of the dataset that was not committed, with its descriptor's blob."""
@@ -89,21 +88,19 @@ def _staged_candidates(staged: StagedFile) -> dict[str, tuple[Object, Candidate]
     }
 
 
-async def _any_holds(
+async def _rows_in(
     state: State, candidates: dict[str, tuple[Object, Candidate]], searcher: RowSearcher
-) -> bool:
-    """Whether one of the objects has such rows. The state is read as if it named them."""
+) -> dict[str, int]:
+    """Each object with such rows → how many. The state is read as if it named the objects."""
     blobs = state.inventory.blobs.update(
         {blob: _stored(item) for blob, (item, _) in candidates.items()}
     )
     known = msgspec.structs.replace(
         state, inventory=msgspec.structs.replace(state.inventory, blobs=blobs)
     )
-    found: Sequence[Candidate] = [candidate for _, candidate in candidates.values()]
-    async for _, rows in searcher.rows(known, found):
-        if rows is not None:
-            return True
-    return False
+    wanted: Sequence[Candidate] = [candidate for _, candidate in candidates.values()]
+    found = searcher.rows(known, wanted)
+    return {candidate.blob: len(rows) async for candidate, rows in found if rows is not None}
 
 
 def _stored(item: Object) -> Stored:

@@ -105,10 +105,9 @@ class Versions:
             visited = self._visited[seq]
             for change in changes_of(visited.event.data):
                 catalog.apply(draft, change, visited.moment)
-            changed = {change.name.lower() for change in self._changes_in(visited)}
             held = (
                 item.blob
-                for name in changed
+                for name in self._changed_names(visited)
                 if (dataset := draft.datasets.find(name))
                 for item in dataset.objects + dataset.quarantine
             )
@@ -128,6 +127,19 @@ class Versions:
                 and history.dataset_entity(change.name) in visited.entities
             ):
                 yield change
+
+    def _changed_names(self, visited: _Visited) -> set[str]:
+        """The names, once the event is over, of the datasets to which it added objects."""
+        names, ours = set[str](), list(self._changes_in(visited))
+        for change in changes_of(visited.event.data):
+            if isinstance(change, DatasetRenamed) and change.name.lower() in names:
+                names = names - {change.name.lower()} | {change.to.lower()}
+            elif isinstance(change, DatasetsSwapped):
+                a, b = change.a.lower(), change.b.lower()
+                names = {{a: b, b: a}.get(name, name) for name in names}
+            elif change in ours:
+                names.add(change.name.lower())
+        return names
 
     def _knows(self, seq: int, entity: str) -> bool:
         visited = self._visited.get(seq)

@@ -102,6 +102,21 @@ class TestEveryMoment:
         assert emails(lake, "other", swap) == ["bob@example.org", None]
         assert nowhere(lake)
 
+    @pytest.mark.parametrize("then", ["swap", "rename"])
+    def test_a_version_counts_under_the_name_that_its_change_set_gave(
+        self, lake: Lake, then: str
+    ) -> None:
+        ingested(lake, "name=other", OTHERS)
+        staged = stage(lake, "name=people", ROWS)["staged"]
+        moved = {
+            "swap": {"op": "swap", "a": "people", "b": "other"},
+            "rename": {"op": "rename", "name": "people", "to": "persons"},
+        }
+        assert transaction(lake, {"op": "commit", "staged": staged}, moved[then]).status == 200
+        report = erase(lake, "people" if then == "swap" else "persons").json
+        assert (report["moments"], report["rows"]) == (1, 1)
+        assert nowhere(lake)
+
     def test_a_name_s_earlier_dataset_is_reached_through_a_rename(self, lake: Lake) -> None:
         first = ingested(lake, "name=people")
         lake.drop("people")
@@ -230,7 +245,10 @@ class TestQuarantineAndStaging:
         ingested(lake, "name=people", OTHERS)
         bad = stage(lake, "name=people&mode=append", ROWS)["staged"]
         good = stage(lake, "name=people&mode=append", b"id,email\n9,kim@example.org\n")["staged"]
-        assert erase(lake, "people").json["objects"] == 2
+        dry = erase(lake, "people", dry_run=True).json
+        report = erase(lake, "people").json
+        for each in (dry, report):
+            assert (each["objects"], each["rows"], each["moments"]) == (2, 1, 0)
         refused(transaction(lake, {"op": "commit", "staged": bad}), 404, "staged_not_found")
         assert transaction(lake, {"op": "commit", "staged": good}).status == 200
         assert nowhere(lake)

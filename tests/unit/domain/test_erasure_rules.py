@@ -28,7 +28,7 @@ from lakehouse.domain.rules.undo import inverse
 P = registered("w", item("p"))
 
 
-def erase(*pairs: tuple[str, Object | None], staged: tuple[str, ...] = ()) -> EraseRows:
+def erase(*pairs: tuple[str, Object | None], staged: tuple[Erased, ...] = ()) -> EraseRows:
     replaced = tuple(Erased(blob(was), by, 1) for was, by in pairs)
     return EraseRows("w", replaced, staged, "0" * 64, 1)
 
@@ -55,11 +55,11 @@ def test_rows_are_found_again_when_an_object_was_replaced_or_marked() -> None:
 
 
 def test_a_staged_file_that_was_committed_meanwhile_is_not_discarded() -> None:
-    command = erase(staged=(blob("p"),))
+    command = erase(staged=(Erased(blob("p"), None, 2),))
     assert step(when(command, P)) is DataStep.FIND_ROWS
     decision = when(command, registered("w", item("q")))
     assert isinstance(decision, RowsErased)
-    assert decision.replaced == (Erased(blob("p"), None, 0),)
+    assert (decision.replaced, decision.rows) == ((Erased(blob("p"), None, 2),), 2)
 
 
 def test_an_erasure_cannot_be_undone() -> None:

@@ -13,6 +13,7 @@ import urllib3
 
 from lakehouse.client import http
 from lakehouse.client.closing import Closing
+from lakehouse.client.error import Error
 from lakehouse.domain.counts import counted
 
 if TYPE_CHECKING:
@@ -151,11 +152,17 @@ class Result(Closing):
 
 def rows_of(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
     """The rows of a batch as tuples; columns may share a name."""
-    return zip(*(_values(column) for column in batch.columns), strict=True)
+    named = zip(batch.schema.names, batch.columns, strict=True)
+    return zip(*(_values(name, column) for name, column in named), strict=True)
 
 
-def _values(column: pa.Array) -> list[Any]:
-    values: list[Any] = column.to_pylist()
+def _values(name: str, column: pa.Array) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError) as error:
+        detail = f"column {name} holds a value that Python's {column.type} cannot: {error}"
+        hint = "Read the result with arrow(), or cast the column to VARCHAR."
+        raise Error("value_does_not_fit", detail, hint=hint) from error
     if column.type != _HUGEINT:
         return values
     return [int(each) if isinstance(each, Decimal) else each for each in values]

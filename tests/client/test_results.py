@@ -41,6 +41,17 @@ def test_a_sum_of_integers_is_an_int(lake: Lake) -> None:
     assert (total, type(total)) == (45, int)
 
 
+@pytest.mark.parametrize("value", ["DATE 'infinity'", "TIMESTAMP '10000-01-01'"])
+def test_a_date_that_python_has_not_is_an_error_that_names_the_column(
+    lake: Lake, value: str
+) -> None:
+    result = lake.sql(f"SELECT 1 AS a, {value} AS far")
+    with pytest.raises(lakehouse.Error, match="column far") as raised:
+        result.rows()
+    assert raised.value.code == "value_does_not_fit"
+    assert result.arrow().num_rows == 1
+
+
 def test_no_rows(lake: Lake) -> None:
     result = lake.sql("SELECT 1 AS a WHERE false")
     assert (result.columns, result.rows(), result.arrow().num_rows) == (["a"], [], 0)

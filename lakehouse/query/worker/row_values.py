@@ -1,6 +1,7 @@
 """The SQL of a column's new value: cast to the column's type, and whether the value fits it. Pure.
 
-A value fits when nothing of it is lost: cast back it is the same. Must never round or cut a value.
+A value fits when nothing of it is lost: cast back it is the same. A date or time is of the years 0001 to
+9999, as in a file that is ingested: most readers cannot show others. Must never round or cut a value.
 """
 
 _FLOATING = ("FLOAT", "DOUBLE")
@@ -25,9 +26,25 @@ def cast_sql(type_: str, column_type: str) -> tuple[str, str]:
 def misfit_sql(value: str, type_: str, column_type: str) -> str:
     """Whether something of a value is lost in the column's type; `value` is a column's name."""
     if type_ == column_type:
-        return "false"
+        return _far(value, column_type)
     cast = f"TRY_CAST({value} AS {column_type})"
-    return f"({value} IS NOT NULL AND ({cast} IS NULL OR {_lost(value, cast, type_, column_type)}))"
+    lost = (
+        f"{cast} IS NULL OR {_lost(value, cast, type_, column_type)} OR {_far(cast, column_type)}"
+    )
+    return f"({value} IS NOT NULL AND ({lost}))"
+
+
+def _far(value: str, type_: str) -> str:
+    """Whether a date or time is infinite, or of a year that has no four digits."""
+    if type_ == "DATE":
+        return f"COALESCE({value} NOT BETWEEN DATE '0001-01-01' AND DATE '9999-12-31', false)"
+    if type_ == "TIMESTAMP_NS":
+        return f"COALESCE(NOT isfinite({value}), false)"
+    if not type_.startswith("TIMESTAMP"):
+        return "false"
+    zoned, zone = ("TIMESTAMPTZ", "+00") if type_.endswith("ZONE") else ("TIMESTAMP", "")
+    first, end = f"{zoned} '0001-01-01 00:00:00{zone}'", f"{zoned} '10000-01-01 00:00:00{zone}'"
+    return f"COALESCE(NOT isfinite({value}) OR {value} < {first} OR {value} >= {end}, false)"
 
 
 def _lost(value: str, cast: str, type_: str, column_type: str) -> str:

@@ -110,6 +110,8 @@ class TestWhyNot:
             ("d", "'high'", "high"),
             ("day", "day + INTERVAL 1 HOUR", "2026-01-02 01:00:00"),
             ("day", "'2026-02-03 10:00'", "2026-02-03 10:00"),
+            ("day", "DATE 'infinity'", "infinity"),
+            ("day", "day + 3000000", "10239-09-23"),
             ("b", "2", "2"),
         ],
     )

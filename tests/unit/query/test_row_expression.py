@@ -131,7 +131,17 @@ def test_lines_of_others_are_not_shown() -> None:
         ("'2026-01-01 10:00:00.500'", "TIMESTAMP_MS", True),
         ("'2026-01-01 10:00:00.123456789'", "TIMESTAMP_NS", True),
         ("'10:00:00.0000001'", "TIME", False), ("'10:00:00.000001'", "TIME", True),
-        ("1", '"NULL"', False), ("NULL", '"NULL"', True),
+        ("1", '"NULL"', False), ("NULL", '"NULL"', True), ("NULL::DATE", "DATE", True),
+        ("DATE '0001-01-01'", "DATE", True), ("DATE '9999-12-31'", "DATE", True),
+        ("DATE '10000-01-01'", "DATE", False), ("DATE '0001-12-31 (BC)'", "DATE", False),
+        ("DATE 'infinity'", "DATE", False), ("'-infinity'", "DATE", False),
+        ("TIMESTAMP '9999-12-31 23:59:59.999999'", "TIMESTAMP", True), ("NULL::TIMESTAMP", "TIMESTAMP", True),
+        ("TIMESTAMP '10000-01-01'", "TIMESTAMP", False), ("'infinity'", "TIMESTAMP", False),
+        ("TIMESTAMPTZ '0001-01-01 00:00+00'", "TIMESTAMP WITH TIME ZONE", True),
+        ("TIMESTAMPTZ '-infinity'", "TIMESTAMP WITH TIME ZONE", False),
+        ("TIMESTAMP_NS '2026-01-01'", "TIMESTAMP_NS", True),
+        ("TIMESTAMP_NS 'infinity'", "TIMESTAMP_NS", False),
+        ("TIMESTAMP_S 'infinity'", "TIMESTAMP_S", False), ("TIMESTAMP_MS '2026-01-01'", "TIMESTAMP_MS", True),
     ],
 )  # fmt: skip
 def test_a_value_fits_where_nothing_of_it_is_lost(value: str, type_: str, fits: bool) -> None:

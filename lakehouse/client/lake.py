@@ -15,6 +15,7 @@ from lakehouse.client.http import Http, pool_for
 from lakehouse.client.parameters import AsOf, Params
 from lakehouse.client.transaction import Transaction
 from lakehouse.client.upload import Progress, upload_of
+from lakehouse.domain.column_list import join_columns
 
 if TYPE_CHECKING:
     from lakehouse.client.result import Result
@@ -73,7 +74,7 @@ class Lake(Closing):
 
         `data`: a path, bytes, a binary file, a table or DataFrame, a RecordBatchReader, an iterator of
         dicts or RecordBatches. `options` are the parameters of `POST /v1/ingest`; `types` may be a
-        dict. `progress` is called with the bytes sent and all bytes.
+        dict, `key` a list of names. `progress` is called with the bytes sent and all bytes.
         """
         return self._ingest(IngestReceipt, data, name, mode, reason, progress, options)
 
@@ -161,7 +162,9 @@ class Lake(Closing):
         progress: Progress | None,
         options: Mapping[str, Any],
     ) -> T:
-        query = request.pairs({"name": name, "mode": mode, **options, **_types(options)})
+        query = request.pairs(
+            {"name": name, "mode": mode, **options, **_key(options), **_types(options)}
+        )
         asked = request.Request(
             "POST", "/v1/ingest", query, headers=request.because(reason), changes=True
         )
@@ -187,6 +190,11 @@ def headers_of(token: str | None, profile: str | None, actor: str | None) -> dic
     if actor is not None:
         found["X-Actor"] = actor
     return found
+
+
+def _key(options: Mapping[str, Any]) -> dict[str, Any]:
+    key = options.get("key")
+    return {} if key is None or isinstance(key, str) else {"key": join_columns(key)}
 
 
 def _types(options: Mapping[str, Any]) -> dict[str, Any]:

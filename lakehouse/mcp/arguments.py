@@ -87,7 +87,11 @@ class PreviewIngest(Arguments, frozen=True, kw_only=True):
         Meta(description="What the rows would do to those of the dataset."),
     ] = "replace"
     key: Annotated[
-        list[str], Meta(description="With mode `merge`: the columns that identify a row.")
+        list[str],
+        Meta(
+            description="With mode `merge`: the columns that identify a row; a name in double quotes "
+            "may hold commas."
+        ),
     ] = []
     where: Annotated[
         str | None,

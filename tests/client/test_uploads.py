@@ -84,6 +84,13 @@ def test_options_are_those_of_the_route(lake: Lake, fresh: Callable[[], str]) ->
     assert refused.value.code == "invalid_request"
 
 
+def test_a_key_is_a_text_or_a_list_of_names(lake: Lake, fresh: Callable[[], str]) -> None:
+    name, row = fresh(), [{"a,b": 1, "c": 2}]
+    lake.ingest(row, name)
+    for key in (["a,b", "c"], '"a,b",c'):
+        assert lake.ingest(row, name, "merge", key=key).rows_removed == 1
+
+
 def test_the_types_of_rows_are_those_of_all_of_them(
     lake: Lake, fresh: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

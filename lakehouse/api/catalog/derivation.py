@@ -45,7 +45,7 @@ class DeriveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...] | str,
         Meta(
             description="With `mode=merge`: the columns that identify a row, as a list or separated "
-            "by commas.",
+            "by commas; a name in double quotes may hold commas.",
             examples=[["id"]],
         ),
     ] = ()

@@ -24,7 +24,8 @@ class IngestQuery(msgspec.Struct, frozen=True):
     key: Annotated[
         list[str],
         Meta(
-            description="With `mode=merge`: the columns that identify a row, separated by commas.",
+            description="With `mode=merge`: the columns that identify a row, separated by commas, or "
+            "each in a `key` of its own; a name in double quotes may hold commas.",
             examples=[["id,day"]],
         ),
     ] = []

@@ -7,8 +7,8 @@ import re
 import stat
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,16 +43,18 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 
 async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse ingest FILE|- [--name NAME]`."""
-    plan = IngestPlan(
-        _name(arguments),
-        arguments.mode,
-        options_of(arguments),
-        schema_change=arguments.schema_change,
-        dedupe=arguments.dedupe is not None,
-        key=key_columns(arguments.key or ()),
-        where=arguments.where,
-    )
-    check_plan(plan)
+    name, options = _name(arguments), options_of(arguments)
+    with arguments_judged():
+        plan = IngestPlan(
+            name,
+            arguments.mode,
+            options,
+            schema_change=arguments.schema_change,
+            dedupe=arguments.dedupe is not None,
+            key=key_columns(arguments.key or ()),
+            where=arguments.where,
+        )
+        check_plan(plan)
     began_s = time.monotonic()
     no_lake = NoLake.EMPTY if arguments.dry_run else NoLake.CREATE
     searches = plan.mode in REPLACING_ROWS
@@ -71,6 +73,17 @@ async def ingest(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 COMMANDS = {"ingest": ingest}
+
+
+@contextmanager
+def arguments_judged() -> Iterator[None]:
+    """Refuse as `usage` what is wrong with the arguments, since nothing has been read yet."""
+    try:
+        yield
+    except RefusedError as error:
+        if error.refused.code != "invalid_request":
+            raise
+        raise RefusedError(Refused("usage", error.refused.detail)) from error
 
 
 @asynccontextmanager

@@ -31,7 +31,11 @@ def add_derive(commands: "Commands[Parser]") -> None:
         "--mode", choices=MODES, default="replace", help="replace the rows, add to them, or merge"
     )
     command.add_argument(
-        "--key", metavar="COLUMNS", help="with --mode merge: what identifies a row: id or id,day"
+        "--key",
+        action="append",
+        metavar="COLUMN,…",
+        help="with --mode merge: the columns that identify a row; repeat it, or separate them by "
+        "commas ('\"a, b\"' for a name with commas)",
     )
     add_as_of(command)
     command.add_argument("--profile", metavar="NAME", help="profile that resolves the names")

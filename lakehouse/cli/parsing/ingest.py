@@ -35,7 +35,8 @@ def add_ingest(commands: "Commands[Parser]") -> None:
         "--key",
         action="append",
         metavar="COLUMN,…",
-        help="with --mode merge: the columns that identify a row",
+        help="with --mode merge: the columns that identify a row; repeat it, or separate them by "
+        "commas ('\"a, b\"' for a name with commas)",
     )
     command.add_argument(
         "--where",

@@ -32,6 +32,7 @@ from lakehouse.cli.remote.requests import (
 from lakehouse.client.http import Http, Upload
 from lakehouse.client.request import Request, ask, pairs
 from lakehouse.client.upload import FileUpload
+from lakehouse.domain.column_list import join_columns
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
 from lakehouse.service.caller import Caller
 
@@ -192,7 +193,7 @@ def parameters_of(plan: "IngestPlan") -> tuple[tuple[str, str], ...]:
     named = {
         "name": plan.name,
         "mode": plan.mode,
-        "key": ",".join(plan.key) or None,
+        "key": join_columns(plan.key) or None,
         "where": plan.where,
         "schema_change": plan.schema_change,
         "dedupe": "source" if plan.dedupe else None,

@@ -21,6 +21,7 @@ from lakehouse.api.sql import SqlRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.domain.access.rights import WRITE
+from lakehouse.domain.column_list import split_columns
 from lakehouse.domain.commands import IngestDataset, RefreshDataset
 from lakehouse.domain.errors import CODES, Refused, RefusedError
 from lakehouse.domain.rules.derivations import moving, refresh_order
@@ -194,9 +195,10 @@ class Derivations:
 
 
 def _plan(request: DeriveRequest) -> IngestPlan:
-    key = request.key.split(",") if isinstance(request.key, str) else request.key
-    columns = tuple(name.strip() for name in key) if request.key else ()
-    plan = IngestPlan(request.name, request.mode, schema_change=request.schema_change, key=columns)
+    key = request.key
+    if isinstance(key, str):
+        key = split_columns(key) if key else ()
+    plan = IngestPlan(request.name, request.mode, schema_change=request.schema_change, key=key)
     check_plan(plan)
     if request.dry_run and request.stage:
         raise RefusedError(Refused("invalid_request", "dry_run and stage exclude each other"))

@@ -11,6 +11,7 @@ import msgspec
 from journal.event_parts import LINES, lines_text
 from journal.event_records import REPLACING_ROWS
 from journal.events import RETRIES, RowStatement, Source
+from lakehouse.domain.column_list import split_columns
 from lakehouse.domain.commands import IngestDataset
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name
@@ -105,8 +106,8 @@ def check_plan(plan: IngestPlan) -> None:
 
 
 def key_columns(values: Iterable[str]) -> tuple[str, ...]:
-    """The columns that the values of the parameter `key` name."""
-    return tuple(name.strip() for value in values for name in value.split(","))
+    """The columns that the values of the parameter `key` name. Raises RefusedError `invalid_request`."""
+    return tuple(name for value in values for name in split_columns(value))
 
 
 def _invalid(detail: str) -> RefusedError:

@@ -125,6 +125,14 @@ def _refuse_dry_run(body: bytes, *, has_one: bool) -> None:
     if not _DRY_RUN.search(body):
         return
     members = msgspec.json.decode(body, type=dict[str, Any])
+    _refuse_member(members, has_one=has_one)
+    changes = members.get("changes")
+    for each in changes if isinstance(changes, list) else ():
+        if isinstance(each, dict):
+            _refuse_member(each, has_one=False)
+
+
+def _refuse_member(members: dict[str, Any], *, has_one: bool) -> None:
     if not has_one and members.get("dry_run"):
         raise invalid("this change has no dry run; nothing was changed")
     for name in members:

@@ -37,7 +37,10 @@ def test_a_dataset_is_derived_and_refreshed(lakehouse: CommandLine) -> None:
     assert (receipt["row_count"], receipt["reads"][0]["seq"], receipt["seq"]) == (2, 3, 4)
     assert "cannot_refresh" in lakehouse("refresh", "base", code=1)
     assert "usage" in lakehouse("refresh", code=2)
-    assert "invalid_request" in lakehouse(*words[:2], "--sql", "SELECT 1", "--params", "x", code=1)
+    select = (*words[:2], "--sql", "SELECT 1")
+    assert "--params: not JSON: Expecting" in lakehouse(*select, "--params", "{", code=2)
+    assert "--params: Expected" in lakehouse(*select, "--params", "7", code=2)
+    assert "usage: mode=merge and key" in lakehouse(*select, "--mode", "merge", code=2)
     staged = lakehouse("derive", "other", "--sql", "SELECT 1 AS a", "--stage")
     assert len(staged.strip()) > 64
 

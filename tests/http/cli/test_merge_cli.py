@@ -18,10 +18,21 @@ def rows(lakehouse: CommandLine) -> str:
 
 def test_merge_replaces_the_rows_with_the_same_key(people: CommandLine) -> None:
     words = ("ingest", csv("id,name\n2,bea\n3,cy\n"), "--name", "people", "--mode", "merge")
-    assert "key" in people(*words, code=1)
+    assert "usage: mode=merge and key" in people(*words, code=2)
+    assert "usage: key" in people(*words, "--key", '"id', code=2)
     said = people(*words, "--key", "id")
     assert said == "people: 2 rows in place of 1, 3 in total, event 2\n"
     assert rows(people) == "id,name\n1,ann\n2,bea\n3,cy\n"
+
+
+def test_a_key_may_have_commas_in_its_names(lakehouse: CommandLine) -> None:
+    words = ("ingest", csv('"a,b",c,d\n1,1,x\n1,2,y\n', "odd.csv"), "--mode", "merge")
+    lakehouse(*words, "--key", '"a,b"', "--key", "c")
+    said = lakehouse(*words, "--key", '"a,b",c')
+    assert said == "odd: 2 rows in place of 2, 2 in total, event 2\n"
+    sql = ("derive", "odd", "--sql", "SELECT 1 AS \"a,b\", 2 AS c, 'z' AS d", "--mode", "merge")
+    lakehouse(*sql, "--key", "c", "--key", '"a,b"')
+    assert lakehouse("sql", "SELECT d FROM odd", "--format", "csv") == "d\nx\nz\n"
 
 
 def test_overwrite_replaces_the_rows_that_match(people: CommandLine) -> None:

@@ -63,6 +63,19 @@ class TestMerge:
             [2, "2026-11-01", "d"],
         ]
 
+    def test_a_key_whose_name_has_a_comma(self, lake: Lake, fresh: Fresh) -> None:
+        name, body = fresh(), b'"a,b",c,d\n1,1,x\n1,2,y\n'
+        for key in ("%22a,b%22,c", "c&key=%22a%2Cb%22"):
+            answer = merge(lake, name, body, key)
+            assert answer.status == 200, answer
+        assert answer.json["rows_removed"] == 2
+        refused(merge(lake, name, body, "a,b"), 400, "invalid_request")
+        refused(merge(lake, name, body, "%22a,b"), 400, "invalid_request")
+        derive = {"name": name, "sql": f"FROM {name} LIMIT 1", "mode": "merge"}
+        for key_ in (["a,b", "c"], '"a,b", c'):
+            answer = lake.ask("POST", "/v1/catalog/derive", derive | {"key": key_})
+            assert (answer.status, answer.json["rows_removed"]) == (200, 1), answer
+
     def test_rows_that_are_equal_count_too_and_the_same_file_again_is_a_duplicate(
         self, lake: Lake, fresh: Fresh
     ) -> None:

@@ -95,6 +95,28 @@ def test_a_misspelled_dry_run_changes_nothing(lake: Lake, fresh: Fresh, member: 
             assert f"the member is dry_run, not {member}" in answer.json["detail"]
 
 
+@pytest.mark.parametrize("member", [{"dry_run": True}, {"dryRun": True}, {"dryRun": False}])
+@pytest.mark.parametrize("place", ["body", "change"])
+def test_a_change_set_with_a_dry_run_changes_nothing(
+    lake: Lake, fresh: Fresh, place: str, member: dict[str, bool]
+) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    drop, body = {"op": "drop", "name": name}, dict[str, bool]()
+    {"body": body, "change": drop}[place].update(member)
+    with nothing_changes(lake):
+        answer = lake.ask("POST", "/v1/catalog/transaction", {"changes": [drop], **body})
+        refused(answer, 400, "invalid_request")
+
+
+def test_a_change_set_may_say_that_it_is_no_dry_run(lake: Lake, fresh: Fresh) -> None:
+    name = fresh()
+    lake.ingest(f"name={name}", b"a\n1\n")
+    change = {"op": "drop", "name": name, "dry_run": False}
+    body = {"changes": [change], "dry_run": False}
+    assert lake.ask("POST", "/v1/catalog/transaction", body).status == 200
+
+
 def test_a_column_may_have_the_name_of_a_dry_run(lake: Lake, fresh: Fresh) -> None:
     name = fresh()
     lake.ingest(f"name={name}", b"dryRun,dry_run\n1,1\n")

@@ -1,6 +1,7 @@
 """`lakehouse derive` and `refresh`: datasets that are results of statements."""
 
 import argparse
+import json
 from typing import Any
 
 import msgspec
@@ -13,13 +14,14 @@ from lakehouse.api.catalog.derivation import (
     RefreshRequest,
 )
 from lakehouse.cli.caller import caller_of, service_for
-from lakehouse.cli.commands.ingest import print_staged
+from lakehouse.cli.commands.ingest import arguments_judged, print_staged
 from lakehouse.cli.commands.sql import statement_of
 from lakehouse.cli.output import printing
 from lakehouse.cli.output.tables import print_table
 from lakehouse.config import Settings
 from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.service.ingest.plan import IngestPlan, check_plan, key_columns
 
 QUERY_ID = "cli"
 
@@ -61,15 +63,18 @@ COMMANDS = {"derive": derive, "refresh": refresh}
 
 
 async def _request(arguments: argparse.Namespace) -> DeriveRequest:
+    with arguments_judged():
+        key, change = key_columns(arguments.key or ()), arguments.schema_change
+        check_plan(IngestPlan(arguments.name, arguments.mode, schema_change=change, key=key))
     return DeriveRequest(
         name=arguments.name,
         sql=await statement_of(arguments),
         params=_params(arguments.params),
         mode=arguments.mode,
-        key=arguments.key or (),
+        key=key,
         as_of=arguments.as_of,
         profile=arguments.profile,
-        schema_change=arguments.schema_change,
+        schema_change=change,
         dry_run=arguments.dry_run,
         stage=arguments.stage,
     )
@@ -81,7 +86,18 @@ def _params(text: str | None) -> list[Any] | dict[str, Any] | None:
     try:
         return msgspec.json.decode(text, type=list[Any] | dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
-        raise RefusedError(Refused("invalid_request", f"--params: {error}")) from error
+        raise RefusedError(Refused("usage", f"--params: {_fault(text) or error}")) from error
+
+
+def _fault(text: str) -> str | None:
+    """Where a text is not JSON, or None."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"not JSON: {error}"
+    except RecursionError:
+        return None
+    return None
 
 
 def _print_receipt(arguments: argparse.Namespace, body: DeriveReceipt) -> int:

@@ -8,16 +8,16 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 import pytest
-from console_browser import Visitor, launched, visiting
+from console_browser import Chromium, Visitor, launched, visiting
 from console_client import HIDDEN, SEEN
 from console_pages import fill
 from lake_server import Lake, running_lake
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import sync_playwright
 from principals import closed
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[Chromium]:
     """A module's own: as long as it is there, its event loop runs, and no test with `async` can."""
     with sync_playwright() as playwright:
         chromium = launched(playwright)
@@ -36,7 +36,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 
 @pytest.fixture
-def visit(browser: Browser, lake: Lake) -> Callable[..., AbstractContextManager[Visitor]]:
+def visit(browser: Chromium, lake: Lake) -> Callable[..., AbstractContextManager[Visitor]]:
     """`with visit(color_scheme="dark") as visitor`: a new tab on the lake's console."""
     return partial(visiting, browser, lake)
 

@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 import structlog
-from console_browser import MEDIUM, NARROW, WIDE, Visitor, launched, visiting
+from console_browser import MEDIUM, NARROW, WIDE, Chromium, Visitor, launched, visiting
 from console_pages import PAGES, fill
 from lake_server import Lake, running_lake
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import sync_playwright
 from principals import closed, principal
 
 WIDTHS = {"wide": WIDE, "medium": MEDIUM, "narrow": NARROW}
@@ -50,7 +50,7 @@ def restrict(lake: Lake) -> None:
     assert reader.ask("DELETE", "/v1/catalog/dataset/sales").status == 403
 
 
-def picture(browser: Browser, lake: Lake, path: str, target: Path) -> None:
+def picture(browser: Chromium, lake: Lake, path: str, target: Path) -> None:
     """One page at each width, in each scheme."""
     for scheme in ("light", "dark"):
         for word, width in WIDTHS.items():

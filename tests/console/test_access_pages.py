@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from console_browser import NARROW, Visitor, visiting
+from console_browser import NARROW, Chromium, Visitor, visiting
 from console_client import Browsing, proof_in
 from lake_server import Lake, running_lake
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from principals import closed, principal
 from raw_http import Client
 
@@ -34,7 +34,7 @@ def sign_in(visitor: Visitor, token: str | None) -> None:
 
 
 def test_an_admin_makes_a_principal_grants_and_issues_a_token_once(
-    browser: Browser, shut: Lake
+    browser: Chromium, shut: Lake
 ) -> None:
     with visiting(browser, shut, color_scheme="dark") as visitor:
         sign_in(visitor, shut.token)
@@ -72,7 +72,7 @@ def test_an_admin_makes_a_principal_grants_and_issues_a_token_once(
         visitor.check()
 
 
-def test_the_pages_of_a_closed_lake_fit_a_phone(browser: Browser, shut: Lake) -> None:
+def test_the_pages_of_a_closed_lake_fit_a_phone(browser: Chromium, shut: Lake) -> None:
     principal(
         shut, "someone-with-a-long-name@example.com", {"sales_of_the_last_quarter_*": ["read"]}
     )

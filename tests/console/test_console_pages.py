@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
 
 import pytest
-from console_browser import NARROW, WIDE, ZOOMED, Visitor, tab
+from console_browser import NARROW, WIDE, ZOOMED, Chromium, Visitor, visiting
 from console_pages import PAGES
 from lake_server import Lake
-from playwright.sync_api import Browser, BrowserContext, ViewportSize
+from playwright.sync_api import ViewportSize
 
 _MOVED = """() => {
   const { left, top } = document.querySelector(".tabs a").getBoundingClientRect();
@@ -21,45 +20,44 @@ AT_200_PERCENT: ViewportSize = {"width": ZOOMED, "height": 450}
 
 
 @pytest.fixture(scope="module")
-def scripted(browser: Browser) -> Iterator[BrowserContext]:
-    """One browser for all pages: a new one for each costs more than the visit."""
-    yield from context(browser, device_scale_factor=2)
+def scripted(browser: Chromium, lake: Lake) -> Iterator[Visitor]:
+    """One tab for all pages: a new one for each takes as long as the page."""
+    with visiting(browser, lake) as visitor:
+        yield visitor
 
 
 @pytest.fixture(scope="module")
-def plain(browser: Browser) -> Iterator[BrowserContext]:
-    """The same without scripts, as wide as a phone."""
-    yield from context(browser, java_script_enabled=False, viewport=PHONE)
-
-
-def context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
-    made = browser.new_context(**options)
-    try:
-        yield made
-    finally:
-        made.close()
+def plain(browser: Chromium, lake: Lake) -> Iterator[Visitor]:
+    """The same without scripts, on a phone."""
+    phone = {"viewport": PHONE, "device_scale_factor": 2}
+    with visiting(browser, lake, java_script_enabled=False, **phone) as visitor:
+        yield visitor
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_accessible_fits_and_has_no_error(
-    scripted: BrowserContext, plain: BrowserContext, lake: Lake, name: str
-) -> None:
+def test_a_page_is_accessible_fits_and_has_no_error(scripted: Visitor, name: str) -> None:
+    shown, page = PAGES[name], scripted.page
+    scripted.problems.clear()
+    page.set_viewport_size({"width": WIDE, "height": 900})
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    assert scripted.open(shown.path) == shown.status
+    assert page.locator("h1").inner_text() == shown.heading
+    scripted.check_accessible()
+    for size in (AT_200_PERCENT, PHONE):
+        page.set_viewport_size(size)
+        scripted.check_fits()
+        scripted.check_nothing_overlaps()
+    scripted.check()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_needs_no_script(plain: Visitor, name: str) -> None:
     shown = PAGES[name]
-    with tab(scripted, lake) as visitor:
-        visitor.page.set_viewport_size({"width": WIDE, "height": 900})
-        assert visitor.open(shown.path) == shown.status
-        assert visitor.page.locator("h1").inner_text() == shown.heading
-        visitor.check_accessible()
-        for size in (AT_200_PERCENT, PHONE):
-            visitor.page.set_viewport_size(size)
-            visitor.check_fits()
-            visitor.check_nothing_overlaps()
-        visitor.check()
-    with tab(plain, lake) as visitor:
-        assert visitor.open(shown.path) == shown.status
-        assert visitor.page.locator("h1").inner_text() == shown.heading
-        visitor.check_fits()
-        assert visitor.problems == []
+    plain.problems.clear()
+    assert plain.open(shown.path) == shown.status
+    assert plain.page.locator("h1").inner_text() == shown.heading
+    plain.check_fits()
+    assert plain.problems == []
 
 
 def test_another_origin_is_noticed(visit: Visit) -> None:

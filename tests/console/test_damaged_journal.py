@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from console_browser import visiting
+from console_browser import Chromium, visiting
 from console_client import Browsing, proof_in
 from lake_server import Lake, running_lake
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from principals import closed, principal
 
 from journal.bucket.keys import slot_key
@@ -62,7 +62,7 @@ def own(tmp_path: Path) -> Iterator[Lake]:
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_the_journal_is_readable_beside_a_damaged_slot(
-    browser: Browser, own: Lake, name: str
+    browser: Chromium, own: Lake, name: str
 ) -> None:
     damage, slots, reason = DAMAGES[name]
     damage(own.bucket)
@@ -97,7 +97,7 @@ def test_the_lists_by_dataset_and_by_type_are_readable_too(own: Lake) -> None:
         assert b"/console/event/1?" in shown.body or b'/console/event/1"' in shown.body, query
 
 
-def test_the_command_of_the_page_repairs_the_slot(browser: Browser, own: Lake) -> None:
+def test_the_command_of_the_page_repairs_the_slot(browser: Chromium, own: Lake) -> None:
     copy = shutil.copytree(own.bucket, own.bucket.parent / "copy")
     changed(own.bucket)
     with visiting(browser, own) as visitor:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from console_browser import Visitor, tab, visiting
+from console_browser import Chromium, Visitor, tab, visiting
 from lake_server import Lake
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from principals import principal
 
 
 @contextmanager
-def signed_in(browser: Browser, lake: Lake, token: str, path: str) -> Iterator[Visitor]:
+def signed_in(browser: Chromium, lake: Lake, token: str, path: str) -> Iterator[Visitor]:
     with visiting(browser, lake) as visitor:
         visitor.open(path)
         sign_in(visitor.page, token)
@@ -23,7 +23,7 @@ def sign_in(page: Page, token: str) -> None:
     expect(page.get_by_role("button", name="Sign in")).to_have_count(0)
 
 
-def test_a_session_that_ends_while_one_types_loses_nothing(browser: Browser, shut: Lake) -> None:
+def test_a_session_that_ends_while_one_types_loses_nothing(browser: Chromium, shut: Lake) -> None:
     name = "dora"
     principal(shut, name, {})
     with signed_in(browser, shut, shut.token or "", f"/console/principal/{name}") as visitor:
@@ -47,7 +47,7 @@ def test_a_session_that_ends_while_one_types_loses_nothing(browser: Browser, shu
     assert grant["can"] == ["read", "write"]
 
 
-def test_a_form_of_another_principal_is_not_sent(browser: Browser, shut: Lake) -> None:
+def test_a_form_of_another_principal_is_not_sent(browser: Chromium, shut: Lake) -> None:
     other = principal(shut, "eli", {}, admin=True)
     with signed_in(browser, shut, shut.token or "", "/console/principal/eli") as visitor:
         page = visitor.page
@@ -61,7 +61,7 @@ def test_a_form_of_another_principal_is_not_sent(browser: Browser, shut: Lake) -
     assert shut.ask("GET", "/v1/access/grants?principal=eli").json["grants"] == []
 
 
-def test_a_lost_connection_loses_nothing(browser: Browser, lake: Lake) -> None:
+def test_a_lost_connection_loses_nothing(browser: Chromium, lake: Lake) -> None:
     with visiting(browser, lake) as visitor:
         page = visitor.page
         visitor.open("/console/restore?name=sales&to=1")
@@ -76,7 +76,7 @@ def test_a_lost_connection_loses_nothing(browser: Browser, lake: Lake) -> None:
         expect(page.get_by_text("“a wrong load”")).to_be_visible()
 
 
-def test_the_button_that_was_pressed_is_sent(browser: Browser, lake: Lake) -> None:
+def test_the_button_that_was_pressed_is_sent(browser: Chromium, lake: Lake) -> None:
     assert (
         lake.ingest("name=set_aside&on_error=quarantine&types=n%3Aint64", "n\n1\nx\n").status == 200
     )

@@ -6,11 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from console_browser import Visitor, visiting
+from console_browser import Chromium, Visitor, visiting
 from console_client import Browsing, proof_in
 from console_pages import HOSTILE
 from lake_server import Lake, running_lake
-from playwright.sync_api import Browser
 from principals import closed, principal
 
 TEXT = " ".join((*HOSTILE, "nul\x00nul", "word" * 60, "\u2066isolate\u2069"))
@@ -78,7 +77,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 
 @pytest.fixture(scope="module")
-def admin(browser: Browser, own: Lake) -> Iterator[Visitor]:
+def admin(browser: Chromium, own: Lake) -> Iterator[Visitor]:
     with visiting(browser, own) as visitor:
         visitor.open("/console/upkeep")
         visitor.page.get_by_label("Token").fill(own.token or "")

@@ -5,10 +5,10 @@ from html import unescape
 from typing import NamedTuple
 
 import pytest
-from console_browser import visiting
+from console_browser import Chromium, visiting
 from console_client import SEEN, Browsing, proof_in
 from lake_server import Lake
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from principals import principal
 from raw_http import Answer
 
@@ -250,7 +250,7 @@ def test_each_form_that_changes_the_lake_is_tried(admin: Browsing) -> None:
 
 
 def test_the_focus_is_on_the_field_and_the_next_attempt_goes_through(
-    browser: Browser, filled: Lake
+    browser: Chromium, filled: Lake
 ) -> None:
     with visiting(browser, filled, java_script_enabled=False) as visitor:
         page = visitor.page
@@ -272,7 +272,7 @@ def test_the_focus_is_on_the_field_and_the_next_attempt_goes_through(
         assert visitor.problems == []
 
 
-def test_a_refused_form_is_accessible(browser: Browser, filled: Lake) -> None:
+def test_a_refused_form_is_accessible(browser: Chromium, filled: Lake) -> None:
     with visiting(browser, filled) as visitor:
         page = visitor.page
         visitor.open("/console/principal/bo")

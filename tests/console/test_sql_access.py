@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from console_browser import visiting
+from console_browser import Chromium, visiting
 from lake_server import Lake, running_lake
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from principals import closed, principal
 from sql_page import address, cell, done, run, write
 
@@ -27,7 +27,7 @@ def sign_in(page: Page, origin: str, token: str | None) -> None:
     page.wait_for_url("**/console/sql")
 
 
-def test_a_reader_runs_and_cancels_what_it_may_read(browser: Browser, shut: Lake) -> None:
+def test_a_reader_runs_and_cancels_what_it_may_read(browser: Chromium, shut: Lake) -> None:
     reader = principal(shut, "reader", {"seen": ["read"]})
     with visiting(browser, shut) as visitor:
         page = visitor.page
@@ -48,7 +48,7 @@ def test_a_reader_runs_and_cancels_what_it_may_read(browser: Browser, shut: Lake
         visitor.check()
 
 
-def test_a_restricted_reader_sees_only_what_is_granted(browser: Browser, shut: Lake) -> None:
+def test_a_restricted_reader_sees_only_what_is_granted(browser: Chromium, shut: Lake) -> None:
     reader = principal(shut, "restricted", {"seen": ["read"]})
     assert shut.put("private/hidn.txt").status == 200
     with visiting(browser, shut) as visitor:
@@ -70,7 +70,7 @@ def test_a_restricted_reader_sees_only_what_is_granted(browser: Browser, shut: L
         visitor.check()
 
 
-def test_a_view_is_saved_only_under_a_name_that_one_manages(browser: Browser, shut: Lake) -> None:
+def test_a_view_is_saved_only_under_a_name_that_one_manages(browser: Chromium, shut: Lake) -> None:
     manager = principal(shut, "manager", {"seen": ["read"], "m_*": ["manage", "read"]})
     with visiting(browser, shut) as visitor:
         page = visitor.page
@@ -89,7 +89,7 @@ def test_a_view_is_saved_only_under_a_name_that_one_manages(browser: Browser, sh
         visitor.check()
 
 
-def test_a_session_that_ended_is_said(browser: Browser, shut: Lake) -> None:
+def test_a_session_that_ended_is_said(browser: Chromium, shut: Lake) -> None:
     leaving = principal(shut, "leaving", {"seen": ["read"]})
     with visiting(browser, shut) as visitor:
         page = visitor.page
@@ -100,7 +100,7 @@ def test_a_session_that_ended_is_said(browser: Browser, shut: Lake) -> None:
         expect(page.locator(".problem")).to_contain_text("unauthenticated")
 
 
-def test_statements_of_two_principals_are_remembered_apart(browser: Browser, shut: Lake) -> None:
+def test_statements_of_two_principals_are_remembered_apart(browser: Chromium, shut: Lake) -> None:
     with visiting(browser, shut) as visitor:
         page = visitor.page
         for name in ("first", "second"):

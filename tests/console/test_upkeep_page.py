@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from console_browser import visiting
+from console_browser import Chromium, visiting
 from console_client import Browsing, proof_in
 from lake_server import Lake, running_lake
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from principals import closed, principal
 
 from journal.bucket.keys import slot_key
@@ -24,7 +24,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield lake
 
 
-def test_garbage_is_listed_and_then_collected(browser: Browser, own: Lake) -> None:
+def test_garbage_is_listed_and_then_collected(browser: Chromium, own: Lake) -> None:
     for number in range(3):
         assert own.ingest("name=t&mode=replace", f"a\n{number}\n").status == 200
     with visiting(browser, own, java_script_enabled=False) as visitor:
@@ -43,7 +43,7 @@ def test_garbage_is_listed_and_then_collected(browser: Browser, own: Lake) -> No
     assert "make room" in {each["reason"] for each in events}
 
 
-def test_small_objects_are_previewed_and_merged(browser: Browser, own: Lake) -> None:
+def test_small_objects_are_previewed_and_merged(browser: Chromium, own: Lake) -> None:
     for number in range(4):
         assert own.ingest("name=t&mode=append", f"a\n{number}\n").status == 200
     with visiting(browser, own) as visitor:
@@ -73,7 +73,7 @@ def test_a_span_that_is_none_is_refused(own: Lake) -> None:
     ],
 )
 def test_a_preview_that_is_refused_keeps_what_was_typed(
-    browser: Browser, own: Lake, label: str, button: str, text: str, says: str
+    browser: Chromium, own: Lake, label: str, button: str, text: str, says: str
 ) -> None:
     with visiting(browser, own, java_script_enabled=False) as visitor:
         page = visitor.page
@@ -87,7 +87,7 @@ def test_a_preview_that_is_refused_keeps_what_was_typed(
 
 @pytest.mark.parametrize("scripted", [True, False])
 def test_a_preview_shows_how_far_it_is_and_is_cancelled(
-    browser: Browser, own: Lake, monkeypatch: pytest.MonkeyPatch, scripted: bool
+    browser: Chromium, own: Lake, monkeypatch: pytest.MonkeyPatch, scripted: bool
 ) -> None:
     ended = threading.Event()
 
@@ -117,7 +117,7 @@ def test_a_preview_shows_how_far_it_is_and_is_cancelled(
 
 
 def test_a_preview_that_takes_longer_is_shown_by_itself(
-    browser: Browser, own: Lake, monkeypatch: pytest.MonkeyPatch
+    browser: Chromium, own: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, run = threading.Event(), own.service.compaction.run
 
@@ -171,7 +171,7 @@ def test_who_is_no_admin_does_neither(own: Lake) -> None:
         assert answer.status == 403, path
 
 
-def test_the_checks_show_what_they_find(browser: Browser, own: Lake) -> None:
+def test_the_checks_show_what_they_find(browser: Chromium, own: Lake) -> None:
     assert own.ingest("name=t").status == 200
     [held] = own.manifest("t").json["objects"]
     with visiting(browser, own, java_script_enabled=False) as visitor:
@@ -195,7 +195,7 @@ def test_the_checks_show_what_they_find(browser: Browser, own: Lake) -> None:
         assert visitor.problems == []
 
 
-def test_a_task_that_takes_longer_shows_its_result_by_itself(browser: Browser, own: Lake) -> None:
+def test_a_task_that_takes_longer_shows_its_result_by_itself(browser: Chromium, own: Lake) -> None:
     with visiting(browser, own) as visitor:
         page, task = visitor.page, visitor.page.locator("#tasks article").first
         visitor.open("/console/upkeep")
@@ -208,7 +208,7 @@ def test_a_task_that_takes_longer_shows_its_result_by_itself(browser: Browser, o
     assert not [*(own.bucket / "_doctor").glob("*/*")], "the test objects are removed"
 
 
-def test_a_damaged_slot_is_named(browser: Browser, own: Lake) -> None:
+def test_a_damaged_slot_is_named(browser: Chromium, own: Lake) -> None:
     for number in range(3):
         assert own.ingest("name=t&mode=append", f"a\n{number}\n").status == 200
     slot = own.bucket / slot_key(2)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from console_browser import Visitor, tab, visiting
+from console_browser import Chromium, Visitor, tab, visiting
 from console_pages import HOSTILE
 from lake_server import Lake
-from playwright.sync_api import Browser, Locator, Route, expect
+from playwright.sync_api import Locator, Route, expect
 from principals import principal
 
 Visit = Callable[..., AbstractContextManager[Visitor]]
@@ -142,7 +142,7 @@ def test_an_upload_is_cancelled(visit: Visit, lake: Lake) -> None:
     assert head(lake) == before
 
 
-def test_a_session_that_ended_loses_no_upload(browser: Browser, shut: Lake) -> None:
+def test_a_session_that_ended_loses_no_upload(browser: Chromium, shut: Lake) -> None:
     assert shut.token
     with visiting(browser, shut) as visitor:
         page = visitor.page
@@ -166,7 +166,7 @@ def test_a_session_that_ended_loses_no_upload(browser: Browser, shut: Lake) -> N
 
 
 def test_another_principal_s_session_does_not_take_an_upload_over(
-    browser: Browser, shut: Lake
+    browser: Chromium, shut: Lake
 ) -> None:
     assert shut.token
     other = principal(shut, "bo", {"*": ["read", "write"]})

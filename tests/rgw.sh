@@ -7,7 +7,9 @@ cmd=$1; D=$(realpath -m "$2")
 pids() { for n in rgw osd mon; do [ -s "$D/$n.pid" ] && cat "$D/$n.pid"; done; true; }
 if [ "$cmd" = stop ]; then
   for p in $(pids); do kill -9 "$p" 2>/dev/null || true; done
-  for p in $(pids); do while kill -0 "$p" 2>/dev/null; do sleep .02; done; done
+  # A dead process that nobody waits for, as in a container without an init, is a zombie for ever.
+  alive() { [ -e "/proc/$1" ] && ! grep -qs '^State:.Z' "/proc/$1/status"; }
+  for p in $(pids); do while alive "$p"; do sleep .02; done; done
   rm -f "$D"/*.pid; exit 0
 fi
 die() { rc=$?; trap - ERR; set +eo pipefail; sleep .2; echo "ceph start failed (rc $rc, line $1); last errors:" >&2

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,9 +29,11 @@ SETTINGS = S3Settings(
     access_key_id="the-access-key",
     secret_access_key=SECRET,
     session_token="the-session-token",
-    connect_timeout_s=0.5,
-    read_timeout_s=0.2,
+    connect_timeout_s=60,
+    read_timeout_s=60,
 )
+HASTY_S = 0.2
+"""How long a store is awaited that never answers. Any other is awaited as long as a busy machine takes."""
 
 
 @pytest.fixture
@@ -48,8 +49,16 @@ async def bucket(faults: FaultServer) -> AsyncIterator[Bucket]:
     await bucket.close()
 
 
-async def bucket_at(url: str) -> Bucket:
-    return await open_bucket("s3://bucket", msgspec.structs.replace(SETTINGS, endpoint_url=url))
+@pytest.fixture
+async def hasty(faults: FaultServer) -> AsyncIterator[Bucket]:
+    bucket = await bucket_at(faults.url, HASTY_S)
+    yield bucket
+    await bucket.close()
+
+
+async def bucket_at(url: str, read_timeout_s: float = SETTINGS.read_timeout_s) -> Bucket:
+    settings = msgspec.structs.replace(SETTINGS, endpoint_url=url, read_timeout_s=read_timeout_s)
+    return await open_bucket("s3://bucket", settings)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,6 @@ async def bucket_at(url: str) -> Bucket:
         ("507", Answer.UNKNOWN),
         ("reset", Answer.UNKNOWN),
         ("reset after the body", Answer.UNKNOWN),
-        ("hang", Answer.UNKNOWN),
         ("early end", Answer.UNKNOWN),
         ("301", Answer.REFUSED),
         ("302", Answer.REFUSED),
@@ -92,6 +100,14 @@ async def test_a_create_is_one_request_and_its_answer_is_reported(
         assert created.answer is answer
         assert faults.requests == [("PUT", "/bucket/a/b")]
         assert elsewhere.requests == []
+
+
+async def test_a_create_that_nobody_answers_is_unknown(faults: FaultServer, hasty: Bucket) -> None:
+    faults.fault = "hang"
+    for size_bytes in (5, 3 << 20):
+        assert (await hasty.create("a/b", b"x" * size_bytes)).answer is Answer.UNKNOWN
+    # On a busy machine the client may have given up before the server read a head.
+    assert set(faults.requests) <= {("PUT", "/bucket/a/b")} and len(faults.requests) <= 2
 
 
 @pytest.mark.parametrize("fault", ["reset", "reset after the body"])
@@ -194,12 +210,10 @@ async def test_an_endpoint_that_nobody_listens_on_is_unknown_and_unavailable_soo
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     bucket = await bucket_at(f"http://127.0.0.1:{port}")
-    began = time.monotonic()
-    assert (await bucket.create("a", b"")).answer is Answer.UNKNOWN
-    assert time.monotonic() - began < 1
-    with pytest.raises(BucketUnavailable):
-        await bucket.read("a")
-    assert time.monotonic() - began < 10
+    async with asyncio.timeout(SETTINGS.connect_timeout_s / 2):
+        assert (await bucket.create("a", b"")).answer is Answer.UNKNOWN
+        with pytest.raises(BucketUnavailable):
+            await bucket.read("a")
     await bucket.close()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
+import pytest_asyncio
 
 from journal.events import Column
 from lakehouse.process.forking.fork_server import ForkServer
@@ -88,11 +88,18 @@ def small_tables(lake: Lake) -> None:
     lake.views["empty"] = View("empty", (), (Column("a", "int64"), Column("b", "string")))
 
 
-@pytest.fixture
-async def make_lake(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def forks() -> AsyncIterator[ForkServer]:
+    """One for a module: to import DuckDB anew takes longer than most tests, whose workers are new anyway."""
+    started = ForkServer((PROGRAM,))
+    yield started
+    await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def make_lake(tmp_path: Path, forks: ForkServer) -> AsyncIterator[Callable[..., Any]]:
     """Starts a lake of its own with changed settings, and closes it."""
     lakes: list[Lake] = []
-    forks = ForkServer((PROGRAM,))
 
     async def make(**changes: Any) -> Lake:
         lake = Lake(tmp_path / f"lake{len(lakes)}")
@@ -106,10 +113,9 @@ async def make_lake(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     for lake in lakes:
         await lake.engine.close()
         assert list((lake.folder / "temp").iterdir()) == []
-    await forks.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def lake(make_lake: Callable[..., Any]) -> Lake:
     made: Lake = await make_lake(workers=1)
     return made

@@ -8,6 +8,8 @@ import pytest
 from lakehouse.domain.errors import RefusedError
 from lakehouse.query.engine import Query
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 LARGEST_TEXT_BYTES = 4096
 
 

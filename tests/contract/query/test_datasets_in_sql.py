@@ -10,6 +10,8 @@ from journal.events import Column
 from lakehouse.domain.errors import RefusedError
 from projections.view_sql.datasets import View
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def refused(lake: Any, sql: str) -> tuple[str, str]:
     with pytest.raises(RefusedError) as caught:

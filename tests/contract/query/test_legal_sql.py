@@ -7,6 +7,8 @@ import pytest
 
 from lakehouse.domain.errors import RefusedError
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 LEGAL: list[tuple[str, Any]] = [
     ("SELECT 42", [[42]]),
     ("select 1 + 2 * 3 % 4 - -1;", [[4]]),

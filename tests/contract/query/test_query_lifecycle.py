@@ -3,15 +3,29 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from worker_processes import busiest, resident_bytes, worker_pids
 
 from lakehouse.domain.errors import RefusedError
+from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.engine import Query
+from lakehouse.query.processes.worker_handle import PROGRAM
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def forks() -> AsyncIterator[ForkServer]:
+    """A test's own: tests of processes count, kill and replace them."""
+    started = ForkServer((PROGRAM,))
+    yield started
+    await started.close()
+
 
 ENDLESS = {
     "cross join": "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range > b.range",

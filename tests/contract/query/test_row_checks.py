@@ -19,6 +19,8 @@ from lakehouse.service.ingest import row_checks
 from lakehouse.service.ingest.memory import IngestMemory
 from lakehouse.service.ingest.row_checks import NAMED, RowChecks
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 CALLER = Caller("ana", 0.0)
 
 

@@ -11,6 +11,8 @@ from worker_processes import worker_pids
 
 from lakehouse.domain.errors import CODES, RefusedError
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 class NothingRuns:
     """The server of this worker end interrupts nothing."""

@@ -8,12 +8,26 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from worker_processes import fork_server_pids, is_alive, ticks, worker_pids
+
+from lakehouse.process.forking.fork_server import ForkServer
+from lakehouse.query.processes.worker_handle import PROGRAM
+
+in_module_loop = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def forks() -> AsyncIterator[ForkServer]:
+    """A test's own: tests of processes count, kill and replace them."""
+    started = ForkServer((PROGRAM,))
+    yield started
+    await started.close()
 
 
 def test_a_worker_does_not_outlive_a_killed_server(tmp_path: Path) -> None:
@@ -65,6 +79,7 @@ def test_a_worker_that_cannot_read_its_engine_ends() -> None:
         assert worker.wait(60) == 0
 
 
+@in_module_loop
 async def test_a_worker_knows_nothing_that_it_was_not_told(
     make_lake: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +92,7 @@ async def test_a_worker_knows_nothing_that_it_was_not_told(
     assert "Max address space         unlimited" not in limits
 
 
+@in_module_loop
 async def test_a_worker_loads_no_pandas(lake: Any) -> None:
     """pyarrow would, where it is installed: a second of CPU time before the first answer."""
     assert await lake.rows("SELECT 1") == [[1]]
@@ -84,6 +100,7 @@ async def test_a_worker_loads_no_pandas(lake: Any) -> None:
     assert all("duckdb" in text for text in maps) and not any("pandas" in text for text in maps)
 
 
+@in_module_loop
 async def test_a_worker_has_no_descriptor_of_another(make_lake: Callable[..., Any]) -> None:
     """Beside standard streams: its two channels, the memory it shares with us, its own figures of memory."""
     await make_lake(workers=2)
@@ -99,6 +116,7 @@ def _open_files(pid: int) -> list[str]:
     return [str(path.readlink()) for path in paths if int(path.name) > 2]
 
 
+@in_module_loop
 async def test_workers_have_random_values_of_their_own(make_lake: Callable[..., Any]) -> None:
     lake = await make_lake(workers=1)
     found = []
@@ -111,6 +129,7 @@ async def test_workers_have_random_values_of_their_own(make_lake: Callable[..., 
     assert len({value for row in found for value in row}) == 6
 
 
+@in_module_loop
 async def test_queries_go_on_after_the_fork_server_was_killed(
     make_lake: Callable[..., Any],
 ) -> None:

@@ -5,7 +5,7 @@ cancelled stops its query in the lake.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -15,6 +15,7 @@ from lakehouse.api.catalog.change_sets import Renamed
 from lakehouse.api.catalog.datasets import Dropped, Manifest, ManifestPage
 from lakehouse.api.history.time_travel import DatasetChange, Undone
 from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
+from lakehouse.api.ingest.stream import StreamAck
 from lakehouse.client import lake as synchronous
 from lakehouse.client.dataset import Dataset
 from lakehouse.client.events import Event
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lakehouse.client.result import Result
+    from lakehouse.client.row_sender import Row
 
 THREADS = 32
 """Calls of one connection that may run at a time."""
@@ -105,6 +107,10 @@ class AsyncLake:
     ) -> IngestDryRun:
         """What `ingest` would do."""
         return await self._threads.run(self._lake.preview, data, name, mode, **options)
+
+    def stream(self, name: str, rows: "Iterable[Row]", **options: Any) -> AsyncIterator[StreamAck]:
+        """Append rows while they come; yields what is committed."""
+        return self._threads.each(self._lake.stream(name, rows, **options))
 
     async def datasets(self, as_of: AsOf | None = None) -> list["AsyncDataset"]:
         """All datasets in the order of their names."""

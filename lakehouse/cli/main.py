@@ -35,6 +35,7 @@ INTERRUPTED = 130
 MODULES = {
     "serve": "serve",
     "ingest": "ingest",
+    "stream": "stream",
     "quarantine": "quarantine",
     "sql": "sql",
     "shell": "shell.command",

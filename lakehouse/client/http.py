@@ -113,6 +113,14 @@ class Http:
             time.sleep(_pause_s(attempt, failure))
             attempt += 1
 
+    def address(self, request: Request) -> tuple[str, str | None, dict[str, str]]:
+        """Where and with which headers another library sends a request: URL, and path of a socket."""
+        host = f"[{self._pool.host}]" if ":" in self._pool.host else self._pool.host
+        port = f":{self._pool.port}" if self._pool.port else ""
+        url = f"{self._pool.scheme}://{host}{port}{self._base}{request.target}"
+        path: str | None = self._pool.conn_kw.get("path")
+        return url, path, {**self._headers, **dict(request.headers)}
+
     def close(self) -> None:
         """Close the idle connections; one in use is closed when its answer has been read."""
         self._pool.close()
@@ -216,13 +224,16 @@ def unreachable(host: str, error: Exception) -> Error:
 
 def refusal(response: urllib3.BaseHTTPResponse, path: str) -> Error:
     """The error of an answer whose status is not 2xx."""
-    body = read_all(response)
-    if not response.headers.get("Content-Type", "").startswith(PROBLEM):
-        detail = f"{path}: status {response.status}, and no lakehouse's answer"
-        retryable = response.status in REPEATED
-        return Error("invalid_answer", detail, status=response.status, retryable=retryable)
+    return refusal_of(read_all(response), response.status, response.headers, path)
+
+
+def refusal_of(body: bytes, status: int, headers: Mapping[str, str], path: str) -> Error:
+    """The error of an answer that was read."""
+    if not headers.get("Content-Type", "").startswith(PROBLEM):
+        detail = f"{path}: status {status}, and no lakehouse's answer"
+        return Error("invalid_answer", detail, status=status, retryable=status in REPEATED)
     found = msgspec.json.decode(body, type=Problem)
-    after = response.headers.get("Retry-After", "")
+    after = headers.get("Retry-After", "")
     return Error(
         found.code,
         found.detail,

@@ -1,11 +1,13 @@
 """A lake behind a connection: the class that `lakehouse.connect` and `lakehouse.open` return."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from lakehouse.api.catalog.datasets import DatasetPage
 from lakehouse.api.history.time_travel import Undone
 from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
+from lakehouse.api.ingest.stream import StreamAck
 from lakehouse.api.sql import CancelledQueries
 from lakehouse.client import events, parameters, request
 from lakehouse.client.closing import Closing
@@ -19,6 +21,7 @@ from lakehouse.domain.column_list import join_columns
 
 if TYPE_CHECKING:
     from lakehouse.client.result import Result
+    from lakehouse.client.row_sender import Row
 
 PAGE = 1_000
 ARROW = "arrow"
@@ -95,6 +98,30 @@ class Lake(Closing):
         """Upload what a change set will commit; nothing is changed. See `transaction`."""
         options["stage"] = True
         return self._ingest(StagedIngest, data, name, mode, None, progress, options)
+
+    def stream(
+        self,
+        name: str,
+        rows: "Iterable[Row]",
+        *,
+        key: str | None = None,
+        first_line: int = 1,
+        reason: str | None = None,
+        **options: Any,
+    ) -> Iterator[StreamAck]:
+        """Append rows while they come; yield what is committed, each second or MiB.
+
+        `rows`: dicts, structs, or lines of JSON; it is iterated in a thread. Lost connections are
+        replaced, and each row comes in once. To continue a stream of another process, give its `key`
+        and the rows from `first_line` on. `options` are the parameters of `POST /v1/stream`.
+        """
+        from lakehouse.client.row_sender import acknowledged  # aiohttp takes a while to load
+
+        query = request.pairs({**options, **_types(options)})
+        headers = (*request.because(reason), ("Idempotency-Key", key or uuid4().hex))
+        path = request.named("/v1/stream", name)
+        asked = request.Request("POST", path, query, headers=headers)
+        return acknowledged(self.http, asked, rows, first_line)
 
     def datasets(self, as_of: AsOf | None = None) -> list[Dataset]:
         """All datasets in the order of their names."""

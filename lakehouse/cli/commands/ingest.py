@@ -93,7 +93,7 @@ async def received(
     """A file, stdin or `pieces`, received whole."""
     async with AsyncExitStack() as stack:
         with progress.transferring(f"{name}: received", _size_bytes(name)) as reached:
-            receiving = service.ingest.received(caller, pieces or _pieces(name, reached))
+            receiving = service.ingest.received(caller, pieces or pieces_of_file(name, reached))
             upload = await stack.enter_async_context(receiving)
         yield upload
 
@@ -196,8 +196,10 @@ def _size_bytes(name: str) -> int | None:
     return found.st_size if found and stat.S_ISREG(found.st_mode) else None
 
 
-async def _pieces(name: str, reached: ProgressCallback) -> AsyncIterator[bytes]:
-    """Read with os.read: closing a buffered stream waits for a read of it, for ever on a terminal."""
+async def pieces_of_file(name: str, reached: ProgressCallback) -> AsyncIterator[bytes]:
+    """The bytes of a file, or of stdin as they come.
+
+    Read with os.read: closing a buffered stream waits for a read of it, for ever on a terminal."""
     done = 0
     try:
         opened = name != STDIN

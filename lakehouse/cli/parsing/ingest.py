@@ -1,4 +1,4 @@
-"""The arguments of `lakehouse ingest`. Parses; runs nothing."""
+"""The arguments of `lakehouse ingest` and `stream`. Parses; runs nothing."""
 
 from lakehouse.cli.parsing.arguments import (
     Commands,
@@ -6,6 +6,7 @@ from lakehouse.cli.parsing.arguments import (
     add_change,
     add_command,
     add_on_error,
+    number,
 )
 
 FILE_FORMATS = ("csv", "ndjson", "parquet")
@@ -56,6 +57,31 @@ def add_ingest(commands: "Commands[Parser]") -> None:
     add_change(command)
 
 
+def add_stream(commands: "Commands[Parser]") -> None:
+    """`stream`."""
+    command = add_command(
+        commands, "stream", "Append JSON lines of stdin to a dataset while they come"
+    )
+    command.add_argument("name", metavar="DATASET", help="name of the dataset")
+    command.add_argument(
+        "--schema-change",
+        choices=("widen",),
+        help="accept new members and other types: widen the dataset's schema",
+    )
+    _missing(command)
+    add_on_error(command)
+    _types(command)
+    command.add_argument(
+        "--first-line",
+        type=number,
+        default=1,
+        metavar="N",
+        help="with the --idempotency-key of a stream that broke off: number of stdin's first line "
+        "(default: 1)",
+    )
+    add_change(command)
+
+
 def _reading(command: Parser) -> None:
     """How the file is read, and what it may change."""
     command.add_argument(
@@ -73,9 +99,7 @@ def _reading(command: Parser) -> None:
     command.add_argument(
         "--header", choices=("true", "false"), help="first row is a header (default: true)"
     )
-    command.add_argument(
-        "--missing", choices=("null",), help="fill columns that the file lacks with nulls"
-    )
+    _missing(command)
     command.add_argument(
         "--min-rows", type=int, metavar="N", help="refuse a file of fewer than N rows"
     )
@@ -83,6 +107,16 @@ def _reading(command: Parser) -> None:
     command.add_argument(
         "--null", action="append", metavar="TEXT", help="read this text as null; repeatable"
     )
+    _types(command)
+
+
+def _missing(command: Parser) -> None:
+    command.add_argument(
+        "--missing", choices=("null",), help="fill columns that the file lacks with nulls"
+    )
+
+
+def _types(command: Parser) -> None:
     command.add_argument(
         "--types",
         action="append",

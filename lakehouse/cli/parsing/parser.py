@@ -24,7 +24,7 @@ from lakehouse.cli.parsing.arguments import (
 )
 from lakehouse.cli.parsing.audit import add_audit
 from lakehouse.cli.parsing.derivation import add_derive, add_refresh, add_why
-from lakehouse.cli.parsing.ingest import add_ingest
+from lakehouse.cli.parsing.ingest import add_ingest, add_stream
 from lakehouse.cli.parsing.maintenance import add_maintenance
 from lakehouse.cli.parsing.rows import add_rows
 from lakehouse.cli.parsing.views import add_profiles, add_views
@@ -73,6 +73,7 @@ def build() -> Parser:
         _serve,
         _mcp,
         add_ingest,
+        add_stream,
         _quarantine,
         _sql,
         _shell,

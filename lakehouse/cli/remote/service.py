@@ -29,6 +29,7 @@ from lakehouse.cli.remote.requests import (
     request_of,
     translated,
 )
+from lakehouse.cli.remote.streams import RemoteStreams
 from lakehouse.client.http import Http, Upload
 from lakehouse.client.request import Request, ask, pairs
 from lakehouse.client.upload import FileUpload
@@ -51,6 +52,7 @@ class RemoteService:
         self.ingest = RemoteIngest(connection)
         self.gc = RemoteGc(connection)
         self.quarantine = RemoteQuarantine(connection)
+        self.streams = RemoteStreams(connection)
         self._http = connection
 
     def __getattr__(self, name: str) -> "UseCase":

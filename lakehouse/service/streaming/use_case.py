@@ -102,6 +102,8 @@ class Streams:
         """
         check_plan(plan)
         check_encoding(plan.content_encoding)
+        if first_line < 1:
+            raise RefusedError(Refused("invalid_request", "first_line counts from 1"))
         self._ingest.check_writable(caller, plan.name)
         if self._stopping:
             raise RefusedError(_STOPPING)

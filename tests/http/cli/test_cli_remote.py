@@ -68,6 +68,7 @@ ABSENT, FORBIDDEN = "dataset_not_found", "forbidden"
 FOR_ALL = ""
 MATRIX: dict[str, tuple[tuple[str, ...], str]] = {
     "ingest": (("t.csv", "--name", "hidden"), FORBIDDEN),
+    "stream": (("hidden",), FORBIDDEN),
     "sql": (("FROM hidden",), "sql_error"),
     "datasets": ((), FOR_ALL),
     "show": (("hidden",), ABSENT),

@@ -34,6 +34,15 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from journal.store_events import (
+    CopiesCollected,
+    CopiesReleased,
+    ObjectsCopied,
+    StoreChange,
+    StoreDropped,
+    StoreEvent,
+    StorePut,
+)
 
 LINES = "lines"
 """The option of an append's source that is a group of a stream: its lines, `<first>-<after the last>`."""
@@ -91,7 +100,9 @@ def objects_of(change: Change) -> tuple[Object, ...]:
             return ()
         case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():
             return ()
-        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped() | AccessEvent():
+        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
+            return ()
+        case AccessEvent() | StoreEvent():
             return ()
     assert_never(change)
 
@@ -160,4 +171,18 @@ def _names_of(change: Change) -> tuple[Sequence[str], Sequence[str]]:
             return (), ()
         case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped() | AccessEvent():
             return (), ()
+        case StoreEvent():
+            return (), _keys_of(change)
+    assert_never(change)
+
+
+def _keys_of(change: StoreChange) -> Sequence[str]:
+    """The blobs and the keys of copies that an event of a store names: all have the form of a blob's."""
+    match change:
+        case ObjectsCopied():
+            return [each.blob for each in change.copies] + [each.key for each in change.copies]
+        case CopiesReleased() | CopiesCollected():
+            return change.keys
+        case StorePut() | StoreDropped():
+            return ()
     assert_never(change)

@@ -6,14 +6,7 @@ or a bucket. FORMAT.md, "Events", is the specification.
 
 from typing import ClassVar, get_args
 
-from journal.access_events import (
-    GrantDropped,
-    GrantPut,
-    PrincipalDropped,
-    PrincipalPut,
-    TokenIssued,
-    TokenRevoked,
-)
+from journal.access_events import AccessChange
 from journal.definition_events import (
     Alias,
     ProfileDropped,
@@ -45,6 +38,7 @@ from journal.event_records import (
     RowStatement,
     Source,
 )
+from journal.store_events import StoreChange
 
 __all__ = [
     "COMPACT",
@@ -288,16 +282,12 @@ Change = (
     | ViewDropped
     | ProfilePut
     | ProfileDropped
-    | PrincipalPut
-    | PrincipalDropped
-    | TokenIssued
-    | TokenRevoked
-    | GrantPut
-    | GrantDropped
+    | AccessChange
     | FormatRaised
     | LakeAdopted
     | DatasetRewritten
     | RowsErased
+    | StoreChange
 )
 """Every change: an event of its own, or a part of a change set. Code that dispatches on it ends in
 `assert_never`, so that the type checker names each place that does not handle a new member."""

@@ -5,7 +5,6 @@ never in `lakehouse.toml` and never printed.
 """
 
 import re
-import stat
 import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -22,15 +21,6 @@ UPSTREAM_PREFIX = f"{PREFIX}UPSTREAMS_"
 FILE = "lakehouse.toml"
 TOKEN_VARIABLE = f"{PREFIX}TOKEN"
 """The variable with the token for `url`: a secret, and no setting."""
-SECRETS = (
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "otlp_headers",
-    "token",
-)
-ICEBERG_SECRETS = ("aws_access_key_id", "aws_secret_access_key")
-"""The read-only pair of the table `[iceberg]`."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SERVICE_VARIABLES = re.compile(
     r"LAKEHOUSE_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
@@ -241,49 +231,6 @@ def _check_names(settings: Settings) -> None:
     for host in settings.allowed_hosts:
         if not _HOST.fullmatch(host):
             raise ConfigError(f"allowed_hosts {host!r}: it is not host[:port]")
-
-
-def load_secrets(settings: Settings) -> dict[str, str]:
-    """The secrets file's entries without its table; empty without a file. Raises ConfigError."""
-    entries = _secrets(settings)
-    entries.pop("iceberg", None)
-    for name, value in entries.items():
-        if name not in SECRETS or not isinstance(value, str):
-            raise ConfigError(f"secrets file {settings.secrets_file}: unknown entry {name!r}")
-    return {name: str(value) for name, value in entries.items()}
-
-
-def load_iceberg_pair(settings: Settings) -> tuple[str, str] | None:
-    """The id and the secret of the read-only pair for engines, if there is one. Raises ConfigError."""
-    table = _secrets(settings).get("iceberg")
-    if table is None:
-        return None
-    names = ICEBERG_SECRETS
-    if (
-        not isinstance(table, dict)
-        or set(table) != set(names)
-        or not all(isinstance(each, str) and each for each in table.values())
-    ):
-        detail = f"[iceberg] has the texts {' and '.join(names)}, and nothing else"
-        raise ConfigError(f"secrets file {settings.secrets_file}: {detail}")
-    return table[names[0]], table[names[1]]
-
-
-def _secrets(settings: Settings) -> dict[str, object]:
-    if settings.secrets_file is None:
-        return {}
-    path = Path(settings.secrets_file)
-    try:
-        mode = path.stat().st_mode
-        if stat.S_IMODE(mode) & 0o077:
-            detail = f"other users can access it (mode {stat.S_IMODE(mode):04o}); run chmod 600"
-            raise ConfigError(f"secrets file {path}: {detail}")
-        return tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"secrets file {path}: {type(error).__name__}") from error
-    except tomllib.TOMLDecodeError as error:
-        # The parser's message may quote the line, and the line may hold the secret.
-        raise ConfigError(f"secrets file {path}: it is not valid TOML") from error
 
 
 def _from_file(file: Path | None) -> dict[str, object]:

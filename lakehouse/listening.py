@@ -16,10 +16,11 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from lakehouse.config import ConfigError, Settings, load_secrets
+from lakehouse.config import ConfigError, Settings
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.process.certificate import Certificate
 from lakehouse.process.rotation import running
+from lakehouse.secrets_file import load_secrets
 from lakehouse.web.http.connections.peer import Site
 from lakehouse.web.http.connections.server import ConnectionServer
 from lakehouse.web.http.request_trace import Tracing

@@ -40,6 +40,7 @@ ROLES = {
             "/v1/gc",
             "/v1/access",
             "/v1/audit",
+            "/v1/stores",
             OPENAPI,
         ),
     ),
@@ -56,6 +57,8 @@ _ABANDONABLE = (
     "/v1/catalog/refresh",
     "/v1/catalog/why",
     "/v1/journal/stream",
+    "/v1/stores/copy",
+    "/v1/stores/move",
 )
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import stat
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,39 +11,48 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from journal.bucket.keys import DATASETS, ICEBERG, LAKE, OBJECTS
+from journal.bucket.keys import DATASETS, ICEBERG, OBJECTS
 from journal.bucket.memory import MemoryBucket
-from journal.bucket.opening import lake_absence, open_bucket, s3_settings_from_environment
+from journal.bucket.opening import (
+    lake_absence,
+    open_bucket,
+    s3_settings_from_environment,
+)
 from journal.bucket.port import Bucket
 from journal.bucket.s3.read_keys import ReadKeys
 from journal.bucket.s3.settings import S3Settings
 from journal.clock import Clock, SystemClock, SystemRandomness
-from journal.log import holds_lake
+from journal.log import Journal, holds_lake
 from lakehouse.admin.doctor.start import refuse_unfit
 from lakehouse.audit.log import AuditLog
 from lakehouse.audit.reading import retention
 from lakehouse.commit.delegation.sockets import SocketNetwork
 from lakehouse.commit.node import Node
-from lakehouse.config import ConfigError, Settings, load_iceberg_pair, load_secrets
+from lakehouse.config import ConfigError, Settings
+from lakehouse.directories import block_cache, engine_settings, spool_dir_of
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.formats.parquet import merging
 from lakehouse.formats.parquet.rewriting import request
 from lakehouse.no_lake import NoLake
-from lakehouse.objects.block_cache import BlockCache
 from lakehouse.objects.object_reader import ObjectReader
+from lakehouse.objects.stores.bucket import StoresBucket
+from lakehouse.objects.stores.open_stores import OpenStores
 from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.process.memory import refuse_huge_pages
 from lakehouse.process.process_directory import process_directory, remove_abandoned
 from lakehouse.process.rotation import Rotation, running
 from lakehouse.process.traced_bucket import TracedBucket
-from lakehouse.query.engine import EngineSettings, QueryEngine
+from lakehouse.query.engine import QueryEngine
 from lakehouse.query.processes import worker_handle
+from lakehouse.secrets_file import load_iceberg_pair, load_secrets
 from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_settings
 from lakehouse.service.ingest.prefetch import PLACES
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.service import Resources, Service, ServiceLimits
 from lakehouse.service.streaming.limits import StreamLimits
+from lakehouse.store_access import SettingsAccess
+from projections.fold import State
 
 if TYPE_CHECKING:
     from lakehouse.service.access.oidc.signed_tokens import SignedTokens
@@ -81,6 +89,23 @@ async def bucket_of(
 
 
 @asynccontextmanager
+async def stores_of(
+    settings: Settings, environ: Mapping[str, str], journal: Journal
+) -> AsyncIterator[Callable[[State], StoresBucket]]:
+    """Makes the bucket that reads the stores of a state of this journal's lake."""
+    opened = OpenStores(journal.bucket, SettingsAccess(settings, environ), SystemClock())
+
+    def over(state: State) -> StoresBucket:
+        opened.follow(journal.lake.lake, lambda: state.stores)
+        return StoresBucket(opened)
+
+    try:
+        yield over
+    finally:
+        await opened.close()
+
+
+@asynccontextmanager
 async def service_of(
     settings: Settings,
     environ: Mapping[str, str],
@@ -103,22 +128,26 @@ async def service_of(
         bucket, s3 = await stack.enter_async_context(bucket_of(settings, environ, no_lake=no_lake))
         if probe:
             await refuse_unfit(bucket, SystemClock())
-        traced = TracedBucket(bucket) if settings.otlp_endpoint else bucket
+        opened = OpenStores(bucket, SettingsAccess(settings, environ), SystemClock())
+        over = StoresBucket(opened)
+        stack.push_async_callback(over.close)
+        traced = TracedBucket(over) if settings.otlp_endpoint else over
         sockets = partial(SocketNetwork, Path(tempfile.gettempdir()) / f"lakehouse-{os.geteuid()}")
         node = await Node.open(traced, SystemClock(), SystemRandomness(), reach=sockets)
-        shared_dir = _spool_dir(settings, bucket).resolve()
+        opened.follow(node.follower.journal.lake.lake, lambda: node.state.stores, node.refresh)
+        shared_dir = spool_dir_of(settings, bucket).resolve()
         remove_abandoned(shared_dir)
         spool_dir = stack.enter_context(process_directory(shared_dir))
         pool = ThreadPoolExecutor(settings.threads + PLACES, thread_name_prefix="lakehouse")
         stack.callback(pool.shutdown)
         lane = ThreadPoolExecutor(1, thread_name_prefix="small-files")
         stack.callback(lane.shutdown)
-        reader = ObjectReader(traced, _block_cache(settings, bucket, shared_dir), pool)
+        reader = ObjectReader(traced, block_cache(settings, opened, shared_dir), pool, over)
         stack.push_async_callback(reader.close)
         system_dir = spool_dir / "queries" / "system"
         forks = ForkServer(FORKED_MODULES)
         stack.push_async_callback(forks.close)
-        engine = QueryEngine(_engine_settings(settings, system_dir, bucket, reader), forks)
+        engine = QueryEngine(engine_settings(settings, system_dir, opened, reader), forks)
         if queries:
             # Before the workers: the kernel lets them read what is there when they start.
             system_dir.mkdir(mode=0o700, parents=True)
@@ -138,7 +167,7 @@ async def service_of(
         objects = VerifiedObjects(node, reader)
         store = partial(_s3_settings, settings, environ)
         resources = Resources(
-            node, engine, forks, objects, pool, lane, spool_dir, system_dir, store
+            node, engine, forks, objects, pool, lane, spool_dir, system_dir, store, opened
         )
         service = Service(resources, limits or _limits(settings), audit, vending, signed)
         stack.push_async_callback(service.upkeep.close)
@@ -285,53 +314,3 @@ def _read_pair(settings: Settings, bucket: Bucket) -> ReadKeys | None:
         detail = "[iceberg] holds the server's own keys; engines get keys that can only read"
         raise ConfigError(f"secrets file {settings.secrets_file}: {detail}")
     return ReadKeys(*pair)
-
-
-def _spool_dir(settings: Settings, bucket: Bucket) -> Path:
-    if settings.spool_dir is not None:
-        path = Path(settings.spool_dir)
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return path
-    if bucket.spool_dir is not None:
-        return bucket.spool_dir
-    path = Path(tempfile.gettempdir()) / f"lakehouse-spool-{os.geteuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    _check_private(path, "spool_dir")
-    return path
-
-
-def _block_cache(settings: Settings, bucket: Bucket, spool_dir: Path) -> BlockCache | None:
-    """The cache of a remote bucket's blocks; a local bucket's are read where they lie."""
-    if bucket.local_file(LAKE) is not None or not settings.cache_max_mb:
-        return None
-    directory = Path(settings.cache_dir) if settings.cache_dir else spool_dir / "cache"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _check_private(directory, "cache_dir")
-    cache = BlockCache(directory.resolve(), settings.cache_max_mb * MIB)
-    cache.sweep()
-    return cache
-
-
-def _check_private(path: Path, setting: str) -> None:
-    """Refuse a directory that another user can read or owns: its name is predictable."""
-    found = path.lstat()
-    private = stat.S_ISDIR(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077
-    if not private or found.st_uid != os.geteuid():
-        raise ConfigError(f"{path} is not a private directory of this user; set {setting} to one")
-
-
-def _engine_settings(
-    settings: Settings, system_dir: Path, bucket: Bucket, reader: ObjectReader
-) -> EngineSettings:
-    local = bucket.local_file(LAKE)
-    files = local.path.parents[1] if local else reader.cache and reader.cache.directory
-    return EngineSettings(
-        data_prefixes=(f"{system_dir}/",),
-        object_directories=(str(files),) if files else (),
-        workers=settings.query_workers,
-        max_waiting=settings.query_queue,
-        memory_limit_bytes=settings.query_memory_mb * MIB,
-        address_space_bytes=settings.query_memory_mb * MIB + 4096 * MIB,
-        temp_directory=str(system_dir.parent),
-        timeout_s=settings.query_timeout_s,
-    )

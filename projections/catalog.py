@@ -36,6 +36,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from journal.store_events import StoreChange, StoreEvent
 from projections import definitions, rewrites
 from projections.definitions import Profile, ViewDefinition
 from projections.erasure import replacements as erasures
@@ -56,9 +57,7 @@ DatasetChange = (
     | DatasetUnpinned
     | DatasetRenamed
     | DatasetsSwapped
-    | AccessChange
-    | FormatRaised
-    | LakeAdopted
+    | (AccessChange | StoreChange | FormatRaised | LakeAdopted)
     | RowsErased
 )
 """Every change of a dataset, not of a view or profile."""
@@ -156,7 +155,7 @@ def _apply(draft: Overlay[str, Dataset], data: DatasetChange, moment: Moment) ->
             _move(draft, data, moment)
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
             pass
-        case FormatRaised() | LakeAdopted() | AccessEvent():
+        case FormatRaised() | LakeAdopted() | AccessEvent() | StoreEvent():
             pass
         case RowsErased():
             erase(draft, erasures.of_event(data, moment.seq).get)

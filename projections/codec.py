@@ -20,6 +20,7 @@ from projections.history import History
 from projections.idempotency import Requests
 from projections.inventory import Inventory, Stored
 from projections.states.heap import growing
+from projections.stores import Stores
 
 PARTS: tuple[tuple[str, type[Any]], ...] = (
     ("catalog", Catalog),
@@ -27,6 +28,7 @@ PARTS: tuple[tuple[str, type[Any]], ...] = (
     ("history", History),
     ("requests", Requests),
     ("access", Access),
+    ("stores", Stores),
 )
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")

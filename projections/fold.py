@@ -12,7 +12,7 @@ from journal.access_events import AccessEvent
 from journal.event_parts import changes_of
 from journal.events import Change, Event, FormatRaised
 from journal.slot import FORMAT, Head, Slot
-from projections import access, catalog, history, idempotency, inventory
+from projections import access, catalog, history, idempotency, inventory, stores
 from projections.access import Access
 from projections.catalog import Catalog
 from projections.history import Anchor, History
@@ -20,8 +20,9 @@ from projections.idempotency import Requests
 from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
+from projections.stores import Stores
 
-STATE_VERSION = 11
+STATE_VERSION = 12
 """Raised when the same events fold to another state; golden roots test it."""
 
 
@@ -35,13 +36,14 @@ class State(msgspec.Struct, frozen=True):
     history: History
     requests: Requests
     access: Access
+    stores: Stores
 
 
 def empty(origin: Head) -> State:
     """The state before slot 1; `origin` is the head of the lake's empty journal."""
     return State(
         *(origin, FORMAT, catalog.EMPTY, inventory.EMPTY, history.EMPTY, idempotency.EMPTY),
-        access.EMPTY,
+        *(access.EMPTY, stores.EMPTY),
     )
 
 
@@ -56,6 +58,7 @@ class Draft:
         self._anchors = state.history.anchors
         self._requests = idempotency.Draft(state.requests)
         self._access = access.Draft(state.access)
+        self._stores = stores.Draft(state.stores)
 
     def apply(self, event: Event, moment: Moment) -> None:
         """Fold one event: all of its changes have the same moment."""
@@ -70,6 +73,7 @@ class Draft:
         """Fold one change. The inventory goes first: it reads what the catalog held before."""
         inventory.apply(self._inventory, self._catalog.datasets, change, moment)
         catalog.apply(self._catalog, change, moment)
+        stores.apply(self._stores, change, moment)
         if isinstance(change, AccessEvent):
             access.apply(self._access, change, moment)
         if isinstance(change, FormatRaised):
@@ -92,6 +96,7 @@ class Draft:
             History(self._links.finish(), self._anchors),
             self._requests.finish(),
             self._access.finish(),
+            self._stores.finish(),
         )
 
 

@@ -44,6 +44,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from journal.store_events import StoreChange, StoreEvent
 
 ANCHOR_EVERY = 1_024
 """The state keeps an anchor every so many slots, so that seq or time → slot takes a few GETs."""
@@ -95,8 +96,9 @@ def _origins(change: Change) -> dict[str, str]:
             return _itself(*change.names)
         case ProfilePut() | ProfileDropped():
             return {profile_entity(change.name): profile_entity(change.name)}
-        case AccessEvent():
-            return {access_entity(change): access_entity(change)}
+        case AccessEvent() | StoreEvent():
+            entity = _entity_of_lake(change)
+            return {entity: entity}
         case ObjectsMarked() | ObjectsCollected() | FormatRaised() | LakeAdopted():
             return {}
     assert_never(change)
@@ -114,6 +116,10 @@ def dataset_entity(name: str) -> str:
 def profile_entity(name: str) -> str:
     """The name of a profile in `about`."""
     return f"profile:{name.lower()}"
+
+
+def _entity_of_lake(change: AccessChange | StoreChange) -> str:
+    return f"store:{change.store}" if isinstance(change, StoreEvent) else access_entity(change)
 
 
 def access_entity(change: AccessChange) -> str:

@@ -37,6 +37,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from journal.store_events import CopiesCollected, StoreEvent
 from projections import pins, rewrites
 from projections.catalog import Dataset
 from projections.erasure import replacements as erasures
@@ -159,7 +160,7 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: M
             _release(draft, _held(datasets.find(data.name.lower())), moment)
         case ObjectForgotten():
             _forget(draft, data.key, moment)
-        case ObjectsMarked() | ObjectsCollected():
+        case ObjectsMarked() | ObjectsCollected() | CopiesCollected():
             _remove(draft, data, moment)
         case DatasetPinned() | DatasetUnpinned() | DatasetRenamed() | DatasetsSwapped():
             pins.apply(draft.pins, draft.pinned, data, moment)
@@ -168,7 +169,7 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: M
             erasures.apply(draft, erasures.of_event(data, moment.seq), hashes, moment.seq)
         case (
             FormatRaised() | LakeAdopted() | ViewPut() | ViewDropped() | ProfilePut()
-            | ProfileDropped() | AccessEvent()
+            | ProfileDropped() | AccessEvent() | StoreEvent()
         ):  # fmt: skip
             pass
         case _:
@@ -303,11 +304,18 @@ def _let_go(draft: Draft, key: str, blob: str, moment: Moment) -> None:
         draft.released.put(blob, moment.seq)
 
 
-def _remove(draft: Draft, data: ObjectsMarked | ObjectsCollected, moment: Moment) -> None:
-    if isinstance(data, ObjectsCollected):
-        _collect(draft, data.blobs, moment)
-    else:
-        draft.marked.put_all(data.blobs, moment.seq)
+def _remove(
+    draft: Draft, data: ObjectsMarked | ObjectsCollected | CopiesCollected, moment: Moment
+) -> None:
+    match data:
+        case ObjectsMarked():
+            draft.marked.put_all(data.blobs, moment.seq)
+        case ObjectsCollected():
+            _collect(draft, data.blobs, moment)
+        case CopiesCollected():
+            # The key of a blob that lives is not gone: the bytes are in another store.
+            keys = tuple(key for key in data.keys if draft.blobs.find(key) is None)
+            _remember_gone(draft, keys, moment)
 
 
 def _collect(draft: Draft, blobs: tuple[str, ...], moment: Moment) -> None:
@@ -315,6 +323,10 @@ def _collect(draft: Draft, blobs: tuple[str, ...], moment: Moment) -> None:
     draft.marked.drop_all(blobs)
     draft.released.drop_all(blobs)
     erasures.forget(draft.erased, blobs)
+    _remember_gone(draft, blobs, moment)
+
+
+def _remember_gone(draft: Draft, blobs: tuple[str, ...], moment: Moment) -> None:
     draft.gone.put_all(blobs, moment.seq)
     draft.forgettable.put(draft.removals, (moment.seq, blobs))
     draft.removals += 1

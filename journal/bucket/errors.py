@@ -17,6 +17,10 @@ class BucketUnavailable(BucketError):
     """No answer, a time-out, 429 or 5xx after the allowed retries: try again later."""
 
 
+class StoreUnavailable(BucketUnavailable):
+    """None of the stores that have a copy of an object answers. The message names them."""
+
+
 class BucketRefused(BucketError):
     """The store refused the request (400, 403, 501): retrying will not help."""
 

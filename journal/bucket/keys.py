@@ -25,8 +25,10 @@ AUDIT = "_audit/"
 """Batches of the audit."""
 ICEBERG = "_iceberg/"
 """Metadata of Iceberg tables: derived, and made again when they are gone."""
+STORES = "_store/"
+"""The marks of stores: whose place it is."""
 VECTORS = "_vectors/"
-RESERVED = (JOURNAL, ACCESS, AUDIT, ICEBERG, VECTORS, DATASETS, OBJECTS)
+RESERVED = (JOURNAL, ACCESS, AUDIT, ICEBERG, STORES, VECTORS, DATASETS, OBJECTS)
 """Reserved prefixes: users cannot PUT or DELETE below them."""
 
 MAX_KEY_BYTES = 1024

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -34,8 +34,12 @@ class Progress(msgspec.Struct, frozen=True):
     copied: int
 
 
-async def export(source: Journal, target: Bucket) -> AsyncIterator[Progress]:
-    """Copy everything up to the journal's present head.
+async def export(
+    source: Journal, target: Bucket, over: Callable[[State], Bucket] | None = None
+) -> AsyncIterator[Progress]:
+    """Copy everything up to the journal's present head; `over` gives the bucket that reads all stores.
+
+    All objects come into the target itself, under their own keys, wherever they lay.
 
     Raises RefusedError `object_damaged` for an object that is not what the journal says, and
     `bucket_refused` for a target that holds something else; JournalCorrupt, BucketError.
@@ -47,9 +51,10 @@ async def export(source: Journal, target: Bucket) -> AsyncIterator[Progress]:
         if version.blob not in state.inventory.marked
     ]
     objects = slots = copied = 0
+    bucket = over(state) if over else source.bucket
     for start in range(0, len(versions), PARALLEL):
         batch = versions[start : start + PARALLEL]
-        fresh = await asyncio.gather(*(_copy(source.bucket, target, each) for each in batch))
+        fresh = await asyncio.gather(*(_copy(bucket, target, each) for each in batch))
         objects, copied = objects + len(batch), copied + sum(fresh)
         yield Progress(objects, slots, copied)
     async for fresh_slots, done in _copy_slots(source, target, state):

@@ -7,20 +7,23 @@ from itertools import chain
 import msgspec
 
 from journal import checkpoints, packs
-from journal.bucket.errors import ObjectMissing
+from journal.bucket.errors import BucketRefused, BucketUnavailable, ObjectMissing
 from journal.bucket.keys import CHECKPOINTS, PACKS
 from journal.bucket.port import Bucket
 from journal.checkpoints import Checkpoint
 from journal.log import Journal
 from journal.slot import Slot, check_link
+from journal.store_events import MAIN
 from lakehouse.admin.what_if import WhatIf
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
-from projections import catalog
+from lakehouse.objects.stores.open_stores import OpenStores
+from projections import catalog, stores
 from projections.codec import state_root
 from projections.fold import STATE_VERSION, Folding, State, empty
 from projections.inventory import Stored
 from projections.moment import Moment
 from projections.states.heap import growing
+from projections.stores import Copy
 
 PAGE = 1_000
 ABSENT = "it is absent"
@@ -129,17 +132,27 @@ async def checkpoints_by_position(bucket: Bucket) -> dict[int, list[Checkpoint]]
 
 
 async def object_faults(
-    bucket: Bucket, state: State, reached: ProgressCallback = ignore_progress
+    bucket: Bucket,
+    state: State,
+    reached: ProgressCallback = ignore_progress,
+    opened: OpenStores | None = None,
 ) -> AsyncIterator[ObjectFault]:
-    """Each version that may still be read and is absent, or has another size or SHA-256."""
+    """Each copy of a version that may still be read and is absent, or has another size or SHA-256.
+
+    `opened` gives the buckets of stores; one that does not answer is a fault too.
+    """
     for number, version in enumerate(state.inventory.blobs.values(), 1):
         reached(number)
         if version.blob in state.inventory.marked:
             # Marked is final: the object may be deleted at any time, and nothing may refer to it again.
             continue
-        reason = await _fault(bucket, version)
-        if reason is not None:
-            yield ObjectFault(version.key, version.blob, reason, _holders(state, version.blob))
+        for copy in stores.readable(state.stores, version.blob):
+            if copy.store == MAIN:
+                reason = await _fault(bucket, version, copy.key)
+            else:
+                reason = await _fault_in(opened, version, copy)
+            if reason is not None:
+                yield ObjectFault(version.key, version.blob, reason, _holders(state, version.blob))
 
 
 def _holders(state: State, blob: str) -> tuple[str, ...]:
@@ -178,10 +191,20 @@ async def _root_in(bucket: Bucket, checkpoint: Checkpoint) -> str:
     return hashlib.sha256(body).hexdigest() if body is not None else "damaged bytes"
 
 
-async def _fault(bucket: Bucket, version: Stored) -> str | None:
+async def _fault_in(opened: OpenStores | None, version: Stored, copy: Copy) -> str | None:
+    if opened is None:
+        return f"in the store {copy.store}, which was not opened"
+    try:
+        reason = await _fault(await opened.at(copy.store), version, copy.key)
+    except (BucketUnavailable, BucketRefused) as error:
+        return f"the store {copy.store} does not answer: {error}"
+    return f"in the store {copy.store}: {reason}" if reason else None
+
+
+async def _fault(bucket: Bucket, version: Stored, key: str) -> str | None:
     digest, size_bytes = hashlib.sha256(), 0
     try:
-        async for piece in bucket.stream(version.blob):
+        async for piece in bucket.stream(key):
             digest.update(piece)
             size_bytes += len(piece)
     except ObjectMissing:

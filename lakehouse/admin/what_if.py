@@ -10,7 +10,7 @@ from typing import assert_never
 
 import msgspec
 
-from journal.access_events import AccessEvent
+from journal.access_events import AccessChange, AccessEvent
 from journal.event_parts import changes_of, names_of, version_of
 from journal.events import (
     Change,
@@ -40,6 +40,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from journal.store_events import StoreChange, StoreEvent
 from lakehouse.admin import what_if_rows
 from lakehouse.domain.access import rules as access_rules
 from lakehouse.domain.commands import (
@@ -66,6 +67,7 @@ from lakehouse.domain.counts import counted
 from lakehouse.domain.decide import judge
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.stores import rules as store_rules
 from projections.catalog import Dataset, Ingested
 from projections.fold import State, apply, apply_change
 from projections.moment import Moment
@@ -145,6 +147,8 @@ def _unless_gc(data: Change) -> Change | Refused:
     """An event that changes nothing is folded too: later ones may name its objects."""
     if isinstance(data, ObjectsMarked | ObjectsCollected):
         return Refused("object_in_use", "all of its objects are in use")
+    if isinstance(data, StoreEvent):
+        return Refused("object_missing", "none of its copies is needed")
     return data
 
 
@@ -188,9 +192,15 @@ def command_of(data: Change, before: State, now: State) -> Command:
             | LakeAdopted()
         ):
             return _operation(data)
-        case AccessEvent():
-            return access_rules.command_of(data)
+        case AccessEvent() | StoreEvent():
+            return _of_lake(data)
     return _definition(data)
+
+
+def _of_lake(data: AccessChange | StoreChange) -> Command:
+    if isinstance(data, StoreEvent):
+        return store_rules.command_of(data)
+    return access_rules.command_of(data)
 
 
 def _naming(data: DatasetDropped | DatasetRenamed | DatasetsSwapped) -> Command:

@@ -126,3 +126,17 @@ class GcReport(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[Count, Meta(description="Number of unfinished uploads aborted.", examples=[0])]
         | msgspec.UnsetType
     ) = msgspec.UNSET
+    copies_deleted: (
+        Annotated[Count, Meta(description="Released copies deleted in all stores.", examples=[0])]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
+    stores_unavailable: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Stores that did not answer; what they hold is left to a later run.",
+                examples=[[]],
+            ),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET

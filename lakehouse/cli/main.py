@@ -59,6 +59,7 @@ MODULES = {
     "why": "history.time_travel",
     "undo": "history.time_travel",
     "access": "access",
+    "store": "stores",
     "compact": "compaction",
     "gc": "gc",
     "mcp": "agents.mcp",

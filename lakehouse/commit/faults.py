@@ -12,6 +12,7 @@ from journal.bucket.errors import (
     BucketUnavailable,
     ObjectExists,
     ObjectMissing,
+    StoreUnavailable,
 )
 from journal.log import StoreBroken
 from journal.slot import JournalCorrupt, UpgradeRequired
@@ -26,6 +27,7 @@ _CODES: dict[type[Exception], str] = {
     ObjectMissing: "object_lost",
     ObjectExists: "bucket_broken",
     BucketUnavailable: "bucket_unavailable",
+    StoreUnavailable: "store_unavailable",
     BucketRefused: "bucket_refused",
     BucketMissing: "bucket_not_found",
     BucketFull: "insufficient_storage",

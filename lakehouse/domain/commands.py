@@ -19,6 +19,7 @@ from journal.events import (
 )
 from lakehouse.domain.access.commands import AnyAccessCommand
 from lakehouse.domain.rows.commands import CompactDataset
+from lakehouse.domain.stores.commands import AnyStoreCommand
 from projections.catalog import Dataset, Ingested
 
 
@@ -331,8 +332,7 @@ Command = (
     | RecordCollected
     | AdoptLake
     | RaiseFormat
-    | AnyAccessCommand
-    | EraseRows
+    | (AnyAccessCommand | AnyStoreCommand | EraseRows)
 )
 
 

@@ -54,6 +54,8 @@ from lakehouse.domain.rules import restore as restore_rules
 from lakehouse.domain.rules import rewrites as rewrite_rules
 from lakehouse.domain.rules import streams as stream_rules
 from lakehouse.domain.rules import undo as undo_rules
+from lakehouse.domain.stores import rules as store_rules
+from lakehouse.domain.stores.commands import AnyStoreCommand, StoreCommand
 from projections import idempotency
 from projections.fold import State
 
@@ -84,7 +86,7 @@ def judge(state: State, command: Command) -> Decision:
             return change_set_rules.commit(state, command, judge)
         case RestoreDataset() | PinDataset() | UnpinDataset():
             return restore_rules.decide(state, command)
-        case MarkObjects() | RecordCollected() | AccessCommand():
+        case MarkObjects() | RecordCollected() | AccessCommand() | StoreCommand():
             return _administer(state, command)
         case UndoChange() | AdoptLake() | RaiseFormat() | EraseRows():
             return _operate(state, command)
@@ -118,10 +120,12 @@ def replayed(state: State, context: Context) -> Replayed | Refused | None:
 
 
 def _administer(
-    state: State, command: MarkObjects | RecordCollected | AnyAccessCommand
+    state: State, command: MarkObjects | RecordCollected | AnyAccessCommand | AnyStoreCommand
 ) -> Decision:
     if isinstance(command, AccessCommand):
         return access_rules.decide(state, command)
+    if isinstance(command, StoreCommand):
+        return store_rules.decide(state, command)
     return gc_rules.decide(state, command)
 
 

@@ -6,14 +6,15 @@ read from its files, others through the cache. Must never return a byte that was
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Container, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
 from operator import itemgetter
+from typing import TypeVar
 
 from journal.block_hashes import BLOCK_BYTES
-from journal.bucket.keys import LAKE
+from journal.bucket.errors import BucketError
 from journal.bucket.port import Bucket
 from journal.threads import in_thread
 from lakehouse.objects.block_cache import BlockCache
@@ -22,10 +23,12 @@ from lakehouse.objects.extents import BlocksReady, BlocksWanted, BytesReady, Ext
 from lakehouse.objects.known_digests import KnownDigests
 from lakehouse.objects.local_blocks import LocalBlocks
 from lakehouse.objects.remote_blocks import Digests, RemoteBlocks
+from lakehouse.objects.stores.bucket import StoresBucket
 from projections.inventory import Stored
 
 PREFETCHED = 100_000
 """So many objects whose ends were fetched are remembered."""
+T = TypeVar("T")
 AHEAD = 4
 """How many blocks are read ahead when an object is streamed."""
 
@@ -34,15 +37,20 @@ class ObjectReader:
     """The verified objects of one bucket. All calls from one event loop."""
 
     def __init__(
-        self, bucket: Bucket, cache: BlockCache | None = None, pool: Executor | None = None
+        self,
+        bucket: Bucket,
+        cache: BlockCache | None = None,
+        pool: Executor | None = None,
+        stores: StoresBucket | None = None,
     ) -> None:
+        """`stores`: what `bucket` reads from, where an object may have several copies."""
         self.damaged = 0
         """How often bytes did not match the journal."""
         self.cache = cache
         self.remote = RemoteBlocks(bucket, cache, pool)
         self._bucket = bucket
         self._pool = pool
-        self._is_local = bucket.local_file(LAKE) is not None
+        self._stores = stores
         self._digests = KnownDigests(bucket, cache, pool)
         self._local = LocalBlocks()
         self._prefetched: OrderedDict[str, None] = OrderedDict()
@@ -53,21 +61,20 @@ class ObjectReader:
         Of a remote store's small object also the extents of its other blocks, if they are verified.
         Raises ObjectDamaged, BucketError.
         """
-        with self._counting():
-            return await self._extents(version, start, stop)
+        return await self._of_any_copy(version, lambda: self._extents(version, start, stop))
 
     async def file(self, version: Stored) -> Extent | None:
-        """A local bucket's own file of the object, all of it verified; None of another bucket.
+        """The file of an object in a directory, all of it verified; None of one in another store.
 
         What is read from it counts only while its identity is the extent's. Raises as `extents` does.
         """
-        if not self._is_local:
+        if not self._is_local(version):
             return None
-        with self._counting():
-            (extent,) = await self._extents(version, 0, version.size_bytes)
-        if not isinstance(extent, Extent):
-            raise TypeError("a local bucket has an extent for each object")
-        return extent
+        found = await self._of_any_copy(
+            version, lambda: self._extents(version, 0, version.size_bytes)
+        )
+        is_file = len(found) == 1 and self._is_local(version)
+        return found[0] if is_file and isinstance(found[0], Extent) else None
 
     async def answer(self, version: Stored, wanted: BlocksWanted) -> BlocksReady | BytesReady:
         """The answer to a worker's request. Raises as `extents` does."""
@@ -94,10 +101,9 @@ class ObjectReader:
         """
         stop = version.size_bytes if length is None else min(start + length, version.size_bytes)
         blocks = _blocks(start, stop)
-        with self._counting():
-            known = await self._digests.of(version)
-            if len(blocks) != 1:  # one block proves itself
-                await self._check_size(version)
+        known = await self._of_any_copy(version, lambda: self._digests.of(version))
+        if len(blocks) != 1:  # one block proves itself
+            await self._of_any_copy(version, lambda: self._check_size(version))
         ahead: deque[asyncio.Task[bytes]] = deque()
         try:
             for index in blocks:
@@ -116,10 +122,8 @@ class ObjectReader:
 
         Each object's only once in this process; what fails then is read again when it is wanted.
         """
-        if self._is_local:
-            return
         for version in versions:
-            if version.blob in self._prefetched:
+            if version.blob in self._prefetched or self._is_local(version):
                 continue
             self._prefetched[version.blob] = None
             if len(self._prefetched) > PREFETCHED:
@@ -164,16 +168,34 @@ class ObjectReader:
 
     async def _body(self, version: Stored, known: Digests, index: int) -> bytes:
         """One block's bytes, hashed as they are: what is sent is what was verified."""
-        with self._counting():
-            if self._is_local:
-                return await self.remote.fetch(version, known, index)
-            found = await self.remote.find(version, known, range(index, index + 1))
-            return await self.remote.body(version, known, index, found[index])
+        return await self._of_any_copy(version, lambda: self._block(version, known, index))
+
+    async def _block(self, version: Stored, known: Digests, index: int) -> bytes:
+        if self._is_local(version):
+            return await self.remote.fetch(version, known, index)
+        found = await self.remote.find(version, known, range(index, index + 1))
+        return await self.remote.body(version, known, index, found[index])
 
     async def _check_size(self, version: Stored) -> None:
         size_bytes = (await self._bucket.stat(version.blob)).size_bytes
         if fault := size_fault(version.size_bytes, size_bytes):
             raise ObjectDamaged(version.key, version.blob, fault)
+
+    def _is_local(self, version: Stored) -> bool:
+        return self._bucket.local_file(version.blob) is not None
+
+    async def _of_any_copy(self, version: Stored, read: Callable[[], Awaitable[T]]) -> T:
+        """What `read` returns; where a copy has other bytes, or its file cannot be read, of the next one."""
+        while True:
+            nearest = self._stores.order(version.blob)[0] if self._stores else None
+            try:
+                with self._counting():
+                    return await read()
+            except (ObjectDamaged, BucketError) as error:
+                if self._stores is None or nearest is None:
+                    raise
+                if not self._stores.suspect(version.blob, nearest, error):
+                    raise
 
     @contextmanager
     def _counting(self) -> Iterator[None]:

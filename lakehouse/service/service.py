@@ -17,6 +17,7 @@ from lakehouse.commit.node import Node
 from lakehouse.domain.errors import Refused
 from lakehouse.formats.limits import IngestLimits
 from lakehouse.metrics import Metrics, Standing
+from lakehouse.objects.stores.open_stores import OpenStores
 from lakehouse.process.forking.fork_server import ForkServer
 from lakehouse.query.engine import QueryEngine
 from lakehouse.service.access.authentication import Authentication
@@ -39,6 +40,7 @@ from lakehouse.service.erasure.local_copies import LocalCopies
 from lakehouse.service.erasure.traces import Traces
 from lakehouse.service.erasure.use_case import Erasure
 from lakehouse.service.gc.collector import GarbageCollector, GcWaits
+from lakehouse.service.gc.copies import CopyCollector
 from lakehouse.service.gc.use_case import Gc
 from lakehouse.service.history.feed import Feed
 from lakehouse.service.history.journal import JournalReads
@@ -61,6 +63,8 @@ from lakehouse.service.secret_key import SecretKey
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
+from lakehouse.service.stores.copying import Copying
+from lakehouse.service.stores.use_case import StoreCatalog
 from lakehouse.service.streaming.limits import StreamLimits
 from lakehouse.service.streaming.use_case import Streams
 from lakehouse.service.upkeep.use_case import Upkeep
@@ -102,7 +106,7 @@ class Resources(msgspec.Struct, frozen=True):
 
     `pool` does blocking work; `lane`, of one thread, reads small files one after the other.
     `system_dir`: where the rows of system views are written for the query workers.
-    `store`: how a bucket in S3 is reached now.
+    `store`: how a bucket in S3 is reached now. `stores`: the main store and the others.
     """
 
     node: Node
@@ -114,6 +118,7 @@ class Resources(msgspec.Struct, frozen=True):
     spool_dir: Path
     system_dir: Path
     store: Callable[[], S3Settings | None]
+    stores: OpenStores
 
 
 class Service:
@@ -220,9 +225,12 @@ class Service:
             node, self._groups, self._turns, limits.compact_objects
         )
         self.time_travel = TimeTravel(node, Rebuilder(node, merger, pool, spool_dir))
-        collector = GarbageCollector(node, self.sql.queries, limits.waits)
+        self.stores = StoreCatalog(node, resources.stores)
+        self.copying = Copying(node, self.objects, resources.stores, pool, spool_dir)
+        removal = CopyCollector(node, resources.stores)
+        collector = GarbageCollector(node, self.sql.queries, limits.waits, removal)
         self.gc = Gc(collector, node.bucket, limits.audit_retention, self.iceberg)
-        self.upkeep = Upkeep(node, self.gc, self.compaction, resources.store)
+        self.upkeep = Upkeep(node, self.gc, self.compaction, resources.store, resources.stores)
         copies = LocalCopies(self.objects, pool, spool_dir, node.bucket)
         self.erasure = Erasure(node, self._finder, copies, collector, self._mask_key, pool)
         self._traces = Traces(node, self.objects, resources.engine, self.sql.answers.forget)

@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from projections import catalog, inventory
+from projections import stores as placement
 from projections.catalog import Dataset
 from projections.fold import State
 from projections.inventory import Stored
@@ -63,6 +64,13 @@ def objects(state: State) -> Iterable[Row]:
     rows = [_object(each, True, holders) for each in current]
     rows += [_object(each, False, holders) for each in older]
     return rows
+
+
+def stores(state: State) -> Iterable[Row]:
+    """Rows of `lake.stores`."""
+    for id_, store in sorted(state.stores.stores.items()):
+        held = placement.contents(state.stores, state.inventory.blobs, id_)
+        yield (id_, store.url, store.credentials, *held, store.created_at, store.seq)
 
 
 def table(schema: pa.Schema, rows: Iterable[Iterable[Any]]) -> pa.Table:

@@ -133,6 +133,24 @@ OBJECTS = SystemView(
 )
 """One row per version that is the current one of its key, then one per older version that a dataset holds."""
 
+STORES = SystemView(
+    "stores",
+    pa.schema(
+        {
+            "id": pa.string(),
+            "url": pa.string(),
+            "credentials": pa.string(),
+            "copies": pa.int64(),
+            "size_bytes": pa.int64(),
+            "released": pa.int64(),
+            "created_at": _AT,
+            "seq": pa.int64(),
+        }
+    ),
+    StateSource(rows.stores),
+)
+"""One row per store but `main`, in order of ids; for admins."""
+
 EVENTS = SystemView(
     "events",
     pa.schema(
@@ -247,6 +265,9 @@ AUDIT = SystemView(
 
 SYSTEM_VIEWS: Mapping[str, SystemView] = {
     view.name: view
-    for view in (DATASETS, COLUMNS, VIEWS, OBJECTS, EVENTS, QUARANTINE, QUERIES, REJECTIONS, AUDIT)
+    for view in (
+        *(DATASETS, COLUMNS, VIEWS, OBJECTS, STORES),
+        *(EVENTS, QUARANTINE, QUERIES, REJECTIONS, AUDIT),
+    )
 }
 """Every system view by its name."""

@@ -51,6 +51,9 @@ def match(method: str, path: str, routes: tuple[Route, ...] = ROUTES) -> tuple[R
     candidates = [(route, tail) for route in routes if (tail := route.tail(path)) is not None]
     if not candidates:
         raise RefusedError(Refused("not_found", "there is no such route"))
+    # Of /v1/stores/copy and /v1/stores/{id} the one that says more of the path.
+    longest = max(len(route.fixed) for route, _ in candidates)
+    candidates = [each for each in candidates if len(each[0].fixed) == longest]
     wanted = "GET" if method == "HEAD" else method
     for route, tail in candidates:
         if route.method == wanted:

@@ -55,6 +55,7 @@ from lakehouse.web.http.problems import answer
 from lakehouse.web.iceberg_routes import ICEBERG_ROUTES
 from lakehouse.web.openapi import document
 from lakehouse.web.route import Route
+from lakehouse.web.store_routes import STORE_ROUTES
 
 
 async def openapi(_service: Service, exchange: Exchange) -> web.StreamResponse:
@@ -118,6 +119,7 @@ ROUTES = (
     ),
     *CATALOG_ROUTES,
     *ACCESS_ROUTES,
+    *STORE_ROUTES,
     *ICEBERG_ROUTES,
     Route(
         method="POST",

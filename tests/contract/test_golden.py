@@ -34,7 +34,8 @@ async def bucket_with(journal: Path) -> MemoryBucket:
 
 def test_there_are_journals_of_each_version() -> None:
     named = ["v1", "v1-access", "v1-change-sets", "v1-definitions", "v1-erasures"]
-    named += ["v1-rewritten", "v1-streams", "v2-block-hashes", "v2-compactions", "v2-derivations"]
+    named += ["v1-rewritten", "v1-stores", "v1-streams", "v2-block-hashes", "v2-compactions"]
+    named += ["v2-derivations"]
     named += ["v2-merged-derivations"]
     assert [path.name for path in GOLDEN] == named
 

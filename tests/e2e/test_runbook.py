@@ -158,6 +158,15 @@ def lost_object(scene: Scene) -> Generator[None, None, None]:
     yield
 
 
+def lost_store(scene: Scene) -> Generator[None, None, None]:
+    second = scene.directory / "second"
+    scene.environ["SECOND"] = str(second)
+    scene.run("store", "put", "second", second.as_uri())
+    scene.run("store", "copy", "main", "second", "people")
+    shutil.rmtree(second)
+    yield
+
+
 def wrong_drop(scene: Scene) -> Generator[None, None, None]:
     scene.run("drop", "people", "--reason", "wrong button")
     yield
@@ -210,6 +219,7 @@ SCENES: dict[str, Callable[[Scene], Generator[None, None, None]]] = {
     "A restored backup": restored_backup,
     "Lost or damaged caches": damaged_caches,
     "A lost object": lost_object,
+    "A store is gone": lost_store,
     "A wrong drop, an hour ago": wrong_drop,
     "A bad load, corrected in three ways": bad_load,
     "A person's rows must go": a_person_s_rows,

@@ -89,7 +89,7 @@ GC = {
 }  # fmt: skip
 COLLECTED = GC | {
     "marked": 0, "marked_bytes": 0, "deleted": 0, "deleted_again": 0, "left": 0,
-    "aborted_uploads": 0,
+    "aborted_uploads": 0, "copies_deleted": 0, "stores_unavailable": ANY,
 }  # fmt: skip
 QUERY = {
     "query_id": 0, "state": 0, "actor": 0, "sql": 0, "format": 0, "seq": 0, "started_at": 0,
@@ -130,3 +130,13 @@ def members(value: Any, expected: Any, where: str = "the answer") -> None:
             members(inner, expected[0], f"{where}[]")
     elif expected is not ANY:
         assert not isinstance(value, dict | list), where
+
+
+STORE = {
+    "id": 0, "url": 0, "credentials": 0, "copies": 0, "size_bytes": 0, "released": 0, "created_at": 0,
+    "seq": 0,
+}  # fmt: skip
+COPIED = {
+    "run": 0, "from": 0, "to": 0, "objects": 0, "copied": 0, "copied_bytes": 0, "released": 0, "absent": 0,
+    "seq": 0,
+}  # fmt: skip

@@ -133,6 +133,7 @@ def copy_of(state: PlainState) -> PlainState:
 
 def apply_change(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
     _collection(now, type_, data, seq)
+    _copies(now, type_, data, seq)
     _definition(now, type_, data, seq)
     _access(now, type_, data, seq)
     if type_ == "rows_erased":
@@ -204,6 +205,12 @@ def _placed(blobs: list[str], found: dict[str, tuple[str | None, int]]) -> list[
     return [blob for blob in now if blob is not None]
 
 
+def _copies(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
+    if type_ == "copies_collected":
+        keys = tuple(key for key in data["keys"] if key not in now.known)
+        now.gone = (*now.gone, (seq, keys))
+
+
 def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:
     match type_:
         case "view_put":
@@ -266,7 +273,7 @@ def _collection(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> 
         now.named[blob] = seq
     for removed_at, blobs in now.gone:
         if removed_at <= seq - REMEMBERED_EVENTS:
-            now.horizon = max(now.horizon, *(_minted(blob) + 1 for blob in blobs))
+            now.horizon = max([now.horizon, *(_minted(blob) + 1 for blob in blobs)])
     now.gone = tuple(each for each in now.gone if each[0] > seq - REMEMBERED_EVENTS)
 
 

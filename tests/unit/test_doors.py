@@ -33,13 +33,15 @@ from lakehouse.service.service import Service
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
+from lakehouse.service.stores.copying import Copying
+from lakehouse.service.stores.use_case import StoreCatalog
 from lakehouse.service.streaming.use_case import Streams
 from lakehouse.service.upkeep.use_case import Upkeep
 
 USE_CASES = (
     Administration, Audit, Catalog, ChangeSets, Derivations, Erasure, Feed, Gc, Ingest, JournalReads,
     Provenance, Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
-    Compaction, IcebergCatalog, IcebergAppends, Upkeep, Streams,
+    Compaction, IcebergCatalog, IcebergAppends, Upkeep, StoreCatalog, Copying, Streams,
 )  # fmt: skip
 WITHOUT_CALLER = {
     "close", "wait_for", "command", "record", "read_refusal", "dead", "hides",

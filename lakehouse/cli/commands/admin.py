@@ -15,7 +15,7 @@ from lakehouse.cli.output import printing
 from lakehouse.cli.output.progress import counting
 from lakehouse.config import Settings
 from lakehouse.no_lake import NoLake
-from lakehouse.wiring import bucket_of
+from lakehouse.wiring import bucket_of, stores_of
 from projections.states.checkpointing import has_pack, store_pack, store_state
 from projections.states.follower import Follower
 
@@ -50,9 +50,10 @@ async def export(arguments: argparse.Namespace, settings: Settings) -> int:
     async with (
         journal_of(settings) as journal,
         bucket_of(elsewhere, os.environ, no_lake=NoLake.CREATE) as (target, _),
+        stores_of(settings, os.environ, journal) as over,
     ):
         with counting("objects and slots copied or compared") as progress:
-            async for done in export_lake(journal, target):
+            async for done in export_lake(journal, target, over):
                 progress(done.objects + done.slots)
     printing.body(done, as_json=arguments.json)
     return OK

@@ -28,6 +28,10 @@ async def gc(arguments: argparse.Namespace, settings: Settings) -> int:
         printing.line(f"{detail}; --apply removes them")
     else:
         detail = f"{report.marked} marked, {report.deleted} deleted, {report.left} left"
+        if report.copies_deleted:
+            detail += f", {counted(report.copies_deleted, 'copy', 'copies')} deleted"
+        if report.stores_unavailable:
+            detail += f"; not available: {', '.join(report.stores_unavailable)}"
         printing.line(f"{detail}, event {report.seq}")
     return INCOMPLETE if report.left else OK
 

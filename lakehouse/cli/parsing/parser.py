@@ -27,6 +27,7 @@ from lakehouse.cli.parsing.derivation import add_derive, add_refresh, add_why
 from lakehouse.cli.parsing.ingest import add_ingest, add_stream
 from lakehouse.cli.parsing.maintenance import add_maintenance
 from lakehouse.cli.parsing.rows import add_rows
+from lakehouse.cli.parsing.stores import add_stores
 from lakehouse.cli.parsing.views import add_profiles, add_views
 
 RESULT_FORMATS = ("table", "json", "ndjson", "csv", "arrow", "parquet")
@@ -80,6 +81,7 @@ def build() -> Parser:
         _datasets,
         _time_travel,
         add_access,
+        add_stores,
         add_maintenance,
         _journal,
         add_audit,

@@ -5,7 +5,7 @@ A command whose use case has no row needs the bucket itself.
 
 import msgspec
 
-from lakehouse.api import access, gc, rows
+from lakehouse.api import access, gc, rows, stores
 from lakehouse.api.catalog import change_sets, datasets, definitions, derivation
 from lakehouse.api.history import provenance
 from lakehouse.api.history import time_travel as travel
@@ -81,6 +81,13 @@ CALLS: dict[str, Call] = {
     "access.drop_grant": Call(
         "DELETE", "/v1/access/grants", access.GrantDropped, names=("principal", "on")
     ),
+    "stores.put": Call("PUT", "/v1/stores/{}", stores.Store),
+    "stores.show": _read("/v1/stores/{}", stores.Store),
+    "stores.list_all": _read("/v1/stores", stores.StoreList),
+    "stores.drop": Call("DELETE", "/v1/stores/{}", stores.StoreDropped),
+    "stores.doctor": Call("POST", "/v1/stores/doctor/{}", stores.StoreExamination, changes=False),
+    "copying.copy": Call("POST", "/v1/stores/copy", stores.CopyReport),
+    "copying.move": Call("POST", "/v1/stores/move", stores.CopyReport),
     "access.me": _read("/v1/access/me", access.Me),
 }
 """By the use case's place in the service."""

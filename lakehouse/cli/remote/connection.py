@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from lakehouse.client.error import Error
 from lakehouse.client.lake import Lake, connect
-from lakehouse.config import LOOPBACK, TOKEN_VARIABLE, ConfigError, Settings, load_secrets
+from lakehouse.config import LOOPBACK, TOKEN_VARIABLE, ConfigError, Settings
 from lakehouse.domain.errors import CODES, Refused, RefusedError
+from lakehouse.secrets_file import load_secrets
 
 UNREACHABLE = "server_unreachable"
 

@@ -28,6 +28,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from journal.store_events import StoreEvent
 from lakehouse.domain.access.rights import MANAGE, STORAGE, WRITE
 
 
@@ -59,7 +60,7 @@ def subjects_of(change: Change) -> Subjects | None:
             return Subjects(MANAGE, (change.a, change.b))
         case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
             return _of_definition(change)
-        case AccessEvent():
+        case AccessEvent() | StoreEvent():
             return None
         case ObjectsMarked() | ObjectsCollected() | RowsErased() | FormatRaised() | LakeAdopted():
             return None

@@ -35,6 +35,13 @@ SERVER: dict[str, Code] = {
         True,
         3,
     ),
+    "store_unavailable": Code(
+        503,
+        "Store unavailable",
+        "Start the store that the detail names, or give this process its credentials.",
+        True,
+        3,
+    ),
     "busy": Code(503, "Busy", "Send the request again after the seconds in Retry-After.", True, 3),
     "not_committed": Code(
         503, "Not committed", "Nothing was changed; send the request again.", True, 3

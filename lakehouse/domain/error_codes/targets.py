@@ -42,6 +42,15 @@ TARGETS: dict[str, Code] = {
     ),
     "view_not_found": Code(404, "View not found", "List the views to see which exist."),
     "profile_not_found": Code(404, "Profile not found", "List the profiles to see which exist."),
+    "store_not_found": Code(404, "Store not found", "List the stores to see which exist."),
+    "store_taken": Code(
+        409,
+        "Store taken",
+        "Use the store that has this place, or a prefix of its own for the new one.",
+    ),
+    "store_in_use": Code(
+        409, "Store in use", "Move its objects to another store first, then run gc."
+    ),
     "not_acceptable": Code(406, "Not acceptable", "Accept one of the media types of this route."),
     "query_not_found": Code(404, "Query not found", "Read /v1/queries to see which queries run."),
     "query_cancelled": Code(

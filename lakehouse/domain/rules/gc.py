@@ -39,6 +39,6 @@ def _record(state: State, command: RecordCollected) -> Decision:
 
 def _may_go(state: State, blob: str, cutoff_seq: int) -> bool:
     now = state.inventory
-    if blob in now.marked or blob in now.gone:
+    if blob in now.marked or blob in now.gone or blob in state.stores.blobs:
         return False
     return inventory.is_unneeded(now, blob, cutoff_seq)

@@ -34,6 +34,7 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from journal.store_events import StoreChange, StoreEvent
 from lakehouse.domain.access import rules as access_rules
 from lakehouse.domain.commands import (
     Command,
@@ -108,6 +109,7 @@ def _inverse(data: Change, before: State) -> Command | Refused:
             | FormatRaised()
             | LakeAdopted()
             | RowsErased()
+            | StoreEvent()
         ):
             return Refused("cannot_undo", f"{data.TYPE}: {_why_final(data)}")
     assert_never(data)
@@ -128,7 +130,8 @@ def _why_final(
     | DatasetUnpinned
     | FormatRaised
     | LakeAdopted
-    | RowsErased,
+    | RowsErased
+    | StoreChange,
 ) -> str:
     match data:
         case ObjectsMarked():
@@ -143,6 +146,8 @@ def _why_final(
             return "it records what happened outside the journal"
         case RowsErased():
             return "the rows were removed from every version"
+        case StoreEvent():
+            return "stores and copies hold no rows of their own; change them yourself"
     assert_never(data)
 
 
@@ -193,6 +198,7 @@ def _blocked(state: State, command: UndoChange, data: Change) -> Refused | Needs
             | FormatRaised()
             | LakeAdopted()
             | RowsErased()
+            | StoreEvent()
         ):
             return None
     assert_never(data)

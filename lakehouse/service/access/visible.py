@@ -30,6 +30,7 @@ from lakehouse.service import snapshot
 from lakehouse.service.access.permissions import Permissions, permissions
 from lakehouse.service.caller import Caller
 from lakehouse.system.lens import CLEAR, Lens
+from projections import stores
 from projections.catalog import Catalog, Dataset
 from projections.definitions import Profile, ViewDefinition
 from projections.fold import State
@@ -117,7 +118,7 @@ def visible(state: State, held: Permissions) -> State:
             VisibleMap(state.inventory.pins, lambda pin, _: held.sees(pin.rpartition("@")[0]))
         ),
     )
-    return msgspec.structs.replace(state, catalog=catalog, inventory=inventory)
+    return msgspec.structs.replace(state, catalog=catalog, inventory=inventory, stores=stores.EMPTY)
 
 
 def visible_event(event: Event, held: Permissions) -> Event | None:

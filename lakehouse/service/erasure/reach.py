@@ -111,6 +111,7 @@ async def _unregistered(node: Node, state: State) -> int:
         count += sum(
             blob_tag(stat.key) is not None
             and not (stat.key in now.blobs or stat.key in now.marked or stat.key in now.gone)
+            and stat.key not in state.stores.blobs
             for stat in page
         )
         page = await node.bucket.list_objects(OBJECTS, page[-1].key, limit=PAGE)

@@ -120,4 +120,5 @@ def _sha256_in(blob: str) -> str:
 
 def _is_known(state: State, blob: str) -> bool:
     now = state.inventory
-    return blob in now.blobs or blob in now.marked or blob in now.gone
+    is_copy = blob in state.stores.blobs
+    return is_copy or blob in now.blobs or blob in now.marked or blob in now.gone

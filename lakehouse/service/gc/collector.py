@@ -8,6 +8,7 @@ point, by a crash too: what is marked stays marked, and the next run on any node
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -24,13 +25,16 @@ from lakehouse.domain.decide import decide
 from lakehouse.domain.decision import Replayed, Unchanged
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.progress import ProgressCallback, ignore_progress
+from lakehouse.objects.stores.open_stores import main_alone
 from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.gc import listing
+from lakehouse.service.gc.copies import CopyCollector
 from lakehouse.service.gc.listing import GcCandidate, GcScope
 from lakehouse.service.gc.summary import GcProgress, GcSummary, earlier_summary
 from lakehouse.service.sql.queries import Queries
+from projections import stores
 
 PAGE = 1_000
 REMOVED = (listing.UNREFERENCED, listing.NEVER_REGISTERED)
@@ -50,8 +54,12 @@ class GcWaits(msgspec.Struct, frozen=True):
 class GarbageCollector:
     """Collects for one node; one run at a time."""
 
-    def __init__(self, node: Node, queries: Queries, waits: GcWaits) -> None:
+    def __init__(
+        self, node: Node, queries: Queries, waits: GcWaits, copies: CopyCollector | None = None
+    ) -> None:
+        """`copies`: None where no store can be reached but the main one."""
         self._node = node
+        self._copies = copies or CopyCollector(node, main_alone(node.bucket, node.clock))
         self._queries = queries
         self._waits = waits
         self._gate = Limiter(1, "gc run", retry_after_s=60)
@@ -125,6 +133,8 @@ class GarbageCollector:
                     return _retell(was, detail)
             done = GcProgress(plan.run, plan.cutoff_seq, seq=plan.state.head.seq)
             await self._mark(plan, caller, detail, done)
+            self._copies.silent.clear()
+            await self._copies.release_strays(plan, partial(self._submit, caller=_unkeyed(caller)))
             await self._delete(plan, caller, done)
             uploads = await self._node.bucket.abort_uploads(plan.lake, plan.grace_before)
             done.aborted_uploads = len(uploads)
@@ -143,6 +153,7 @@ class GarbageCollector:
             lake = self._node.follower.journal.lake.lake[:8]
             plan = GcScope(run, state, state.head.seq, lake, await self._node.bucket.now())
             done = GcProgress(run, state.head.seq)
+            await self._copies.release_strays(plan, partial(self._submit, caller=_unkeyed(caller)))
             await self._delete(plan, _unkeyed(caller), done)
             return done.deleted
 
@@ -195,21 +206,27 @@ class GarbageCollector:
         What readers of other engines may still need is left to a later run.
         """
         marked = self._node.state.inventory.marked
-        if not marked:
+        released = list(stores.released(self._node.state.stores))
+        if not marked and not released:
             return
         await self._wait()
-        due = listing.due(self._node.state.inventory, marked, await self._engines_wait_seq())
+        reached_seq = await self._engines_wait_seq()
+        due = listing.due(self._node.state.inventory, marked, reached_seq)
         done.left += len(marked) - len(due)
         batches = list(_thousands(due))
         for number, blobs in enumerate(batches, 1):
             # Another run may have been faster: deleting twice is harmless, recording twice is refused.
-            gone = await self._node.bucket.delete_blobs(blobs)
+            gone = await self._copies.delete_blobs(blobs)
             record = RecordCollected(plan.run, tuple(gone))
             request = plan.request if number == len(batches) else None
             recorded = await self._submit(record, caller, request)
             done.deleted += len(gone)
             done.left += len(blobs) - len(gone)
             done.seq = recorded.event.seq if recorded else done.seq
+        submit = partial(self._submit, caller=_unkeyed(caller))
+        old = [each for each in released if reached_seq is None or each[2] <= reached_seq]
+        done.copies_deleted += await self._copies.delete_released(plan.run, old, submit)
+        done.stores_unavailable = sorted(self._copies.silent)
 
     async def _wait(self) -> None:
         """Wait until no query can read by a state from before the marks.

@@ -77,7 +77,7 @@ def listed(plan: GcScope, stat: Stat) -> GcCandidate | None:
     if (seq := inside.gone.get(stat.key)) is not None:
         detail = f"collected by event {seq}, and stored again by a late request"
         return _finding(stat, COLLECTED, detail, seq)
-    if stat.key in inside.blobs or stat.key in inside.marked:
+    if stat.key in inside.blobs or stat.key in inside.marked or stat.key in plan.state.stores.blobs:
         return None
     if tag.mint_seq > plan.state.head.seq:
         # From a later event than this journal has: the bucket was restored, and the object may be

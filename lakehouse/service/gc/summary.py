@@ -30,6 +30,8 @@ class GcProgress(msgspec.Struct):
     left: int = 0
     """Marked and not deleted: a later run continues with them."""
     aborted_uploads: int = 0
+    copies_deleted: int = 0
+    stores_unavailable: list[str] = []
     seq: int = 0
 
 

@@ -35,7 +35,7 @@ from lakehouse.service.iceberg.life import Content, Step, contents, steps
 from lakehouse.service.iceberg.schemas import Shapes, Stored
 from lakehouse.service.iceberg.vending import NO_VENDING, Vending
 from lakehouse.service.objects import VerifiedObjects
-from projections import catalog, inventory
+from projections import catalog, inventory, stores
 from projections.catalog import Dataset
 from projections.fold import State
 
@@ -52,7 +52,7 @@ PRESENT = None
 
 Warehouse = int | None
 _Key = tuple[Warehouse, str]
-_Standing = tuple[int, int, int]
+_Standing = tuple[int, int, int, int]
 
 
 class _Known(msgspec.Struct):
@@ -287,7 +287,12 @@ class IcebergCatalog:
 
     def _file(self, item: Object, rows: Mapping[str, int]) -> File:
         count = rows[item.blob] if item.row_count is None else item.row_count
-        return File(object_url(self._node.bucket.url, item.blob), count, item.size_bytes)
+        # The oldest copy that is read: it stays the same until it is released.
+        now = self._node.state.stores
+        copy = stores.readable(now, item.blob)[0]
+        store = now.stores.get(copy.store)
+        url = store.url if store else self._node.bucket.url
+        return File(object_url(url, copy.key), count, item.size_bytes)
 
     async def _upload(
         self, known: _Known, objects: dict[str, bytes], present: set[str] | None
@@ -320,7 +325,8 @@ class IcebergCatalog:
 
     def _standing(self) -> _Standing:
         now = self._node.state.inventory
-        return (len(now.marked), now.removals, now.erased_at)
+        released_at = self._node.state.stores.released_at
+        return (len(now.marked), now.removals, now.erased_at, released_at)
 
 
 async def listed(bucket: Bucket, prefix: str) -> AsyncIterator[Stat]:

@@ -24,6 +24,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.points_in_time import age
 from lakehouse.domain.progress import ProgressCallback
 from lakehouse.domain.validation import check_name
+from lakehouse.objects.stores.open_stores import OpenStores
 from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
 from lakehouse.service.compaction.use_case import Compaction
@@ -68,7 +69,9 @@ class Upkeep:
         gc: Gc,
         compaction: Compaction,
         store: Callable[[], S3Settings | None],
+        opened: OpenStores,
     ) -> None:
+        self._opened = opened
         self._node = node
         self._gc = gc
         self._compaction = compaction
@@ -199,7 +202,7 @@ class Upkeep:
         """Every object that the journal refers to has the bytes that it says."""
         state = self._node.state
         faults, count = list[ObjectFault](), 0
-        async for fault in object_faults(self._node.bucket, state, reached):
+        async for fault in object_faults(self._node.bucket, state, reached, self._opened):
             count += 1
             if count <= MAX_LISTED:
                 faults.append(fault)

@@ -50,6 +50,14 @@ from journal.events import (
     ViewDropped,
     ViewPut,
 )
+from journal.store_events import (
+    CopiesCollected,
+    CopiesReleased,
+    CopyKey,
+    ObjectsCopied,
+    StoreDropped,
+    StorePut,
+)
 from lakehouse.domain.rules.datasets import dataset_id
 
 COLUMNS = schema(id="int64", zip="string", größe="double", at="timestamp[us, tz=UTC]")
@@ -143,6 +151,31 @@ def access() -> list[list[Data]]:
         [GrantPut("Load", "sales_*", ("manage",)), GrantDropped("Load", "storage:raw/*")],
         [TokenRevoked("m2", "Load"), msgspec.structs.replace(load, disabled=True)],
         [TokenIssued("q7", "Load", "c" * 64, None, None), PrincipalDropped("Load")],
+    ]
+
+
+def stores() -> list[list[Data]]:
+    """Stores, copies in them, a move out of the main store, a stray copy, and a removal of all copies."""
+    cold = StorePut("cold", "s3://cold/größe", "cold", "s3|https://s3.example|cold/größe/")
+    near = StorePut("near", "file:///near", None, "file|/near/")
+    copied = ObjectsCopied(
+        "cold", "r1", (CopyKey(blob("p1"), blob("c1", 3)), CopyKey(blob("p2"), blob("c2", 3)))
+    )
+    return [
+        [cold, near, registered("a", item("p1"), item("p2"))],
+        [copied, CopiesReleased("main", "r1", (blob("p1"),))],
+        [
+            CopiesCollected("main", "r1", (blob("p1"),)),
+            CopiesReleased("cold", "r2", (blob("s", 4),)),
+        ],
+        [CopiesCollected("cold", "r2", (blob("s", 4),)), StoreDropped("near")],
+        [ObjectsCopied("main", "r3", (CopyKey(blob("p1"), blob("c3", 8)),))],
+        [
+            CopiesReleased("cold", "r4", (blob("c1", 3),)),
+            CopiesCollected("cold", "r4", (blob("c1", 3),)),
+        ],
+        [DatasetDropped("a", dataset_id("a")), ObjectsMarked("r5", 11, (blob("p2"),))],
+        [ObjectsCollected("r5", (blob("p2"),)), msgspec.structs.replace(cold, credentials=None)],
     ]
 
 

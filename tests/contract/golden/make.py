@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import msgspec
 from builders import EMPTY, LAKE_BODY, event, slot_body
-from catalog_facts import access, block_hashes, change_sets, definitions, facts
+from catalog_facts import access, block_hashes, change_sets, definitions, facts, stores
 from row_facts import compactions, derivations, erasures, merged_derivations, rewritten, streams
 
 from journal.access_events import GrantPut
@@ -31,6 +31,7 @@ FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v1-change-sets": change_sets,
     "v1-definitions": definitions,
     "v1-rewritten": rewritten,
+    "v1-stores": stores,
     "v2-block-hashes": block_hashes,
     "v2-derivations": derivations,
     "v2-compactions": compactions,

@@ -154,6 +154,17 @@ ENTRIES = {
         send("POST", "/v1/catalog/erase", name="{name}", where="a = 1", reason="r", dry_run=True),
     ),
     "POST /v1/gc": Entry(ADMIN, send("POST", "/v1/gc", dry_run=True)),
+    "PUT /v1/stores/{id}": Entry(ADMIN, send("PUT", "/v1/stores/cold", url="relative")),
+    "GET /v1/stores/{id}": Entry(ADMIN, get("/v1/stores/main")),
+    "DELETE /v1/stores/{id}": Entry(ADMIN, delete("/v1/stores/none")),
+    "GET /v1/stores": Entry(ADMIN, get("/v1/stores")),
+    "POST /v1/stores/doctor/{id}": Entry(ADMIN, send("POST", "/v1/stores/doctor/none")),
+    "POST /v1/stores/copy": Entry(
+        ADMIN, send("POST", "/v1/stores/copy", **{"from": "main", "to": "none", "on": "{name}"})
+    ),
+    "POST /v1/stores/move": Entry(
+        ADMIN, send("POST", "/v1/stores/move", **{"from": "main", "to": "none", "on": "{name}"})
+    ),
     "GET /v1/audit/entries": Entry(ADMIN, get("/v1/audit/entries")),
     "POST /mcp": Entry(ANYONE, agent),
     "GET /health": Entry(PUBLIC, get("/health")),

@@ -11,6 +11,7 @@ from answer_members import (
     CHANGE,
     CLOUD_EVENT,
     COLLECTED,
+    COPIED,
     EVENT,
     GC,
     GRANT,
@@ -19,6 +20,7 @@ from answer_members import (
     PIN,
     PRINCIPAL,
     PROBLEM,
+    STORE,
     TOKEN,
     UNDONE,
     members,
@@ -45,6 +47,13 @@ from lakehouse.api.history.journal import EventPage, JournalHead, StreamedEvent,
 from lakehouse.api.history.time_travel import CatalogDiff, PinReceipt, Pins, Undone
 from lakehouse.api.problem import Problem
 from lakehouse.api.status import Health, Ready
+from lakehouse.api.stores import (
+    CopyReport,
+    Store,
+    StoreDropped,
+    StoreExamination,
+    StoreList,
+)
 from lakehouse.mcp.documents import McpAnswer
 
 
@@ -188,6 +197,29 @@ def test_access(own_lake: Lake) -> None:
     documented.check(
         dropped, "DELETE /v1/access/principals/{name}", PrincipalDropped, {"name": 0, "seq": 0}
     )
+
+
+def test_stores(own_lake: Lake, tmp_path: Path) -> None:
+    documented = Documented(own_lake)
+    own_lake.put("a", b"one")
+    put = own_lake.ask("PUT", "/v1/stores/cold", {"url": (tmp_path / "cold").as_uri()})
+    documented.check(put, "PUT /v1/stores/{id}", Store, STORE)
+    show = own_lake.ask("GET", "/v1/stores/cold")
+    documented.check(show, "GET /v1/stores/{id}", Store, STORE)
+    page = {"stores": [STORE, STORE], "seq": 0, "next": 0}
+    documented.check(own_lake.ask("GET", "/v1/stores"), "GET /v1/stores", StoreList, page)
+    found = own_lake.ask("POST", "/v1/stores/doctor/cold")
+    shape = {"id": 0, "fit": 0, "promises": ANY, "left": ANY, "seq": 0}
+    documented.check(found, "POST /v1/stores/doctor/{id}", StoreExamination, shape)
+    there, back = {"from": "main", "to": "cold"}, {"from": "cold", "to": "main"}
+    copied = own_lake.ask("POST", "/v1/stores/copy", there | {"on": "*"})
+    documented.check(copied, "POST /v1/stores/copy", CopyReport, COPIED)
+    moved = own_lake.ask("POST", "/v1/stores/move", back | {"on": "storage:*"})
+    documented.check(moved, "POST /v1/stores/move", CopyReport, COPIED)
+    assert own_lake.ask("POST", "/v1/gc", {"dry_run": False}).json["copies_deleted"] == 1
+    dropped = own_lake.ask("DELETE", "/v1/stores/cold")
+    gone = {"id": 0, "seq": 0}
+    documented.check(dropped, "DELETE /v1/stores/{id}", StoreDropped, gone)
 
 
 def test_answers_to_agents(lake: Lake, documented: Documented) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.config import ConfigError, Settings, load, load_iceberg_pair, load_secrets
+from lakehouse.config import ConfigError, Settings, load
+from lakehouse.secrets_file import load_iceberg_pair, load_secrets
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 SECRET = "s3cr3t-v4lue"

@@ -43,7 +43,7 @@ from lakehouse.domain.diff import diff
 from lakehouse.domain.errors import Json, Refused, RefusedError
 from lakehouse.domain.points_in_time import point_in_time
 from lakehouse.service.presentation import EMPTY_HEAD, journal_event, journal_head
-from lakehouse.wiring import bucket_of
+from lakehouse.wiring import bucket_of, stores_of
 from projections import history
 from projections.codec import state_root
 from projections.fold import counts
@@ -109,7 +109,7 @@ async def verify(arguments: argparse.Namespace, settings: Settings) -> int:
         if expected is not None:
             detail = f"no slot ends with event {expected[0]}, the expected head"
             raise JournalCorrupt(0, detail)
-        faults = await _object_faults(journal) if arguments.objects else []
+        faults = await _object_faults(settings, journal) if arguments.objects else []
         damaged = [key async for key in damaged_caches(journal)]
     for key in damaged:
         printing.message(f"{key} is damaged. {CACHE_REMEDY}")
@@ -221,11 +221,14 @@ async def _differences(journal: Journal) -> list[CacheDifference]:
         return [each async for each in differences(journal, reached)]
 
 
-async def _object_faults(journal: Journal) -> list[ObjectFault]:
+async def _object_faults(settings: Settings, journal: Journal) -> list[ObjectFault]:
     with progress.counting("slots replayed") as reached:
         state = await replayed(journal, reached=reached)
-    with progress.counting("objects read", len(state.inventory.blobs)) as reached:
-        return [fault async for fault in object_faults(journal.bucket, state, reached)]
+    async with stores_of(settings, os.environ, journal) as over:
+        opened = over(state).opened
+        with progress.counting("objects read", len(state.inventory.blobs)) as reached:
+            faults = object_faults(journal.bucket, state, reached, opened)
+            return [fault async for fault in faults]
 
 
 def _rows(found: list[ObjectFault] | list[CacheDifference]) -> tuple[dict[str, Json], ...]:

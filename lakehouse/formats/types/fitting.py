@@ -16,7 +16,7 @@ from lakehouse.formats.types.names import BOOL, DATE, DOUBLE, INT64, STRING, TIM
 from lakehouse.formats.types.stored import read_texts
 from lakehouse.formats.types.table import classify
 
-_BOOLS = pa.array(["true", "false", "TRUE", "FALSE", "True", "False"])
+_BOOLS = ("true", "false", "TRUE", "FALSE", "True", "False")
 _INT64 = r"^(?:0|-?[1-9][0-9]{0,18})$"
 _MOST, _LEAST = "9223372036854775807", "9223372036854775808"
 _DATE = r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -24,7 +24,7 @@ _TIME = r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
 _ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
 _OUTER_DAYS = r"^(?:0001-01-01|9999-12-31)"
 _SOME_DAY = "2000-01-01"
-_MONTH_DAYS = pa.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], pa.int32())
+_MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def fit_mask(values: pa.StringArray, name: str) -> pa.BooleanArray:
@@ -69,7 +69,7 @@ def _fits(values: pa.StringArray, name: str) -> list[bool]:
 
 
 def _bools(values: pa.StringArray) -> pa.BooleanArray:
-    return pc.is_in(values, value_set=_BOOLS)
+    return pc.is_in(values, value_set=pa.array(_BOOLS))
 
 
 def _integers(values: pa.StringArray) -> pa.BooleanArray:
@@ -115,7 +115,8 @@ def _real_days(values: pa.StringArray) -> pa.BooleanArray:
     days = pc.if_else(shaped, values, _SOME_DAY)
     year, month, day = (_number(days, *place) for place in ((0, 4), (5, 7), (8, 10)))
     leap = _divides(year, 4, but=_divides(year, 100, but=_divides(year, 400)))
-    in_month = pc.less_equal(day, pc.take(_MONTH_DAYS, pc.subtract(month, 1)))
+    last_days = pc.take(pa.array(_MONTH_DAYS, pa.int32()), pc.subtract(month, 1))
+    in_month = pc.less_equal(day, last_days)
     late_february = pc.and_(pc.equal(month, 2), pc.equal(day, 29))
     real = pc.and_(in_month, pc.or_(leap, pc.invert(late_february)))
     return pc.and_(real, pc.greater_equal(year, 1))

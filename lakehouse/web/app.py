@@ -41,7 +41,14 @@ from lakehouse.web.http.connections.server import (
 )
 from lakehouse.web.http.cors import ALLOWED_ORIGIN, is_preflight, preflight
 from lakehouse.web.http.encoding import encoded
-from lakehouse.web.http.exchange import TARGET, Exchange, finish, name_query, request_id
+from lakehouse.web.http.exchange import (
+    COUNTED_BYTES,
+    TARGET,
+    Exchange,
+    finish,
+    name_query,
+    request_id,
+)
 from lakehouse.web.http.origin import allowed_origin, foreign
 from lakehouse.web.http.problems import REFUSED, refuse
 from lakehouse.web.http.request_trace import Tracing, finish_span, traced
@@ -201,7 +208,8 @@ class Edge(ConnectionServer):
                 return response
             finally:
                 moved = request.content.total_bytes + request.writer.output_size + sent
-                self._service.quotas.count_bytes(caller, moved)
+                counted = request.get(COUNTED_BYTES, 0)
+                self._service.quotas.count_bytes(caller, max(0, moved - counted))
 
     def _limited(self, request: web.BaseRequest, refused: Refused) -> Refused:
         """`refused`, or `too_many_attempts` where the client's address has failed too often.

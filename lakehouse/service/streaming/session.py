@@ -42,6 +42,7 @@ class StreamSession:
         self._memory = memory
         self._buffer = LineBuffer(first_line, limits.group_bytes, limits.group_s, next_line)
         self._committing_bytes = 0
+        self.committed_bytes = 0
         self._changed = asyncio.Event()
         """For the committing task: bytes came, or nothing more will come."""
         self._taken = asyncio.Event()
@@ -86,10 +87,12 @@ class StreamSession:
 
     async def _read(self, chunks: AsyncIterator[bytes]) -> None:
         async for chunk in chunks:
-            self._came_s = self._clock.monotonic()
+            self._came_s, had_rows = self._clock.monotonic(), self._buffer.due_s is not None
             self._buffer.add(chunk, self._came_s)
             self._count()
-            self._changed.set()
+            if self._is_full or not had_rows:
+                # A pause of the other task is begun anew by this, so not for each piece.
+                self._changed.set()
             if self._buffer.open_bytes > self._limits.line_bytes:
                 line, most = self._buffer.next_line, self._limits.line_bytes
                 reason = f"longer than {most:,} bytes"
@@ -153,6 +156,7 @@ class StreamSession:
     async def _committed(self, group: Group) -> StreamAck:
         try:
             ack = await self._commit(group)
+            self.committed_bytes += len(group.body)
         finally:
             self._committing_bytes = 0
             self._count()

@@ -29,6 +29,7 @@ from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.ingest.plan import IngestPlan, check_plan
 from lakehouse.service.ingest.use_case import Ingest, Upload
 from lakehouse.service.streaming.decoding import check_encoding, decoded
+from lakehouse.service.streaming.group_turns import GroupTurns
 from lakehouse.service.streaming.limits import StreamLimits
 from lakehouse.service.streaming.line_buffer import Group
 from lakehouse.service.streaming.memory import StreamMemory
@@ -47,6 +48,11 @@ class OpenStream(msgspec.Struct, frozen=True):
     clock: Clock
     resumed: StreamAck | None = None
     """What earlier connections have committed of it."""
+
+    @property
+    def counted_bytes(self) -> int:
+        """What its principal's `bytes_per_day` have of it."""
+        return self.session.committed_bytes
 
     @property
     def committed(self) -> tuple[int, int] | None:
@@ -78,6 +84,7 @@ class Streams:
         self._quotas = quotas
         self._limits = limits
         self._memory = StreamMemory(limits.held_bytes)
+        self._turns = GroupTurns()
         self._open = set[StreamSession]()
         self._stopping = False
         self.gate = Limiter(limits.streams, "stream", retry_after_s=5)
@@ -146,11 +153,14 @@ class Streams:
             detail = f"line {group.first}: {reason}"
             raise refusal("malformed_ndjson", detail, line=group.first, reason=reason)
         body = group.body
-        digest = await in_thread(self._pool, lambda: hashlib.sha256(body).hexdigest())
-        now = msgspec.structs.replace(caller, accepted_s=self._node.clock.monotonic())
+        self._quotas.check_bytes(caller)
         part = msgspec.structs.replace(plan, lines=(group.first, group.stop))
-        receipt = await self._ingest.ingest(now, part, Upload(Spooled(body, digest, len(body))))
+        async with self._turns.turn(caller.principal or ""):
+            digest = await in_thread(self._pool, lambda: hashlib.sha256(body).hexdigest())
+            now = msgspec.structs.replace(caller, accepted_s=self._node.clock.monotonic())
+            receipt = await self._ingest.ingest(now, part, Upload(Spooled(body, digest, len(body))))
         found = receipt.body
+        self._quotas.count_bytes(caller, len(body))
         self.groups += 1
         self.rows += found.rows_ingested or 0
         return StreamAck(

@@ -18,7 +18,7 @@ from lakehouse.service.ingest.plan import IngestPlan
 from lakehouse.service.service import FAULTS, Service
 from lakehouse.service.streaming.use_case import OpenStream
 from lakehouse.web.http.bodies import say_continue
-from lakehouse.web.http.exchange import Exchange
+from lakehouse.web.http.exchange import COUNTED_BYTES, Exchange
 from lakehouse.web.http.line_sender import LineSender
 from lakehouse.web.http.open_body import open_chunks
 from lakehouse.web.http.problem_size import encoded_problem
@@ -56,6 +56,7 @@ async def stream(service: Service, exchange: Exchange) -> web.StreamResponse:
                 exchange.request.transport.abort()
             raise ConnectionResetError("the client of a stream does not read") from error
         finally:
+            exchange.request[COUNTED_BYTES] = opened.counted_bytes
             await sender.close()
     return response
 

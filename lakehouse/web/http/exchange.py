@@ -32,6 +32,8 @@ TARGET = web.RequestKey("TARGET", str)
 """Set on every request: its target as sent, with the path that the route table has."""
 QUERY_ID = web.RequestKey("QUERY_ID", str)
 """Set on a request that runs a query; every answer to it has this id."""
+COUNTED_BYTES = web.RequestKey("COUNTED_BYTES", int)
+"""Set on a request whose principal was charged for so many bytes while it was answered."""
 TRACE_ID = web.RequestKey("TRACE_ID", str)
 """Set on a request with a valid `traceparent`: the id of its trace."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")

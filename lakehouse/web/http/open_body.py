@@ -10,22 +10,24 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from lakehouse.domain.errors import Refused, RefusedError
-from lakehouse.web.http.bodies import BROKEN, piece_bytes
+from lakehouse.web.http.bodies import BROKEN
 from lakehouse.web.http.connections.pace import TURN_S
 
 
 async def open_chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     """The body as sent, each piece as soon as it is there. Raises RefusedError `incomplete_body`."""
-    content, size_bytes, turn_s = request.content, piece_bytes(request), time.monotonic()
+    content, turn_s = request.content, time.monotonic()
     while content.exception() is not None or not content.at_eof():
         try:
-            chunk = await content.read(size_bytes)
+            # Up to the end of a chunk: however small they are, others get their turn between them.
+            chunk, is_chunk = await content.readchunk()
         except BROKEN as error:
             detail = "the body is not whole: it does not parse, or ended early"
             raise RefusedError(Refused("incomplete_body", detail)) from error
-        if not chunk:
+        if not chunk and not is_chunk:
             return
-        yield chunk
+        if chunk:
+            yield chunk
         if (now_s := time.monotonic()) - turn_s > TURN_S:
             # Bytes that are there are read without waiting: others need their turn.
             turn_s = now_s

@@ -412,3 +412,17 @@ def test_another_process_continues_a_stream(tmp_path: Any) -> None:
             stream.finish()
             assert stream.rest()[-1]["rows"] == 1
         assert second.manifest("d").json["row_count"] == 3
+
+
+def test_a_stream_ends_when_the_bytes_of_the_day_are_used(tmp_path: Any) -> None:
+    with running_lake(tmp_path / "bucket", AT_ONCE, queries=False) as lake:
+        lake.token = closed(lake)
+        limits = {"bytes_per_day": 3_000}
+        writer = principal(lake, "wim", {"*": ["write"]}, limits=limits)
+        with row_stream(writer, "d") as stream:
+            stream.begun()
+            stream.send(rows(*range(300)))
+            assert stream.line()["rows"] == 300
+            stream.send(rows(1))
+            [last] = stream.rest()
+    assert (last["code"], last["committed"]) == ("quota_exceeded", [1, 301])

@@ -45,7 +45,7 @@ ROLES = {
         ),
     ),
     INGEST: Role(3213, ("/v1/ingest", ROW_STREAMS)),
-    SQL: Role(3214, ("/v1/sql", "/v1/queries", "/iceberg", "/mcp")),
+    SQL: Role(3214, ("/v1/sql", "/v1/queries", "/v1/vectors", "/iceberg", "/mcp")),
 }
 """The roles behind a gateway, in the order in which they are started."""
 PORTS = {ALL: 3110, GATEWAY: 3110, **{name: role.port for name, role in ROLES.items()}}
@@ -59,6 +59,7 @@ _ABANDONABLE = (
     "/v1/journal/stream",
     "/v1/stores/copy",
     "/v1/stores/move",
+    "/v1/vectors/search",
 )
 
 

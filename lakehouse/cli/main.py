@@ -38,6 +38,7 @@ MODULES = {
     "stream": "stream",
     "quarantine": "quarantine",
     "sql": "sql",
+    "nearest": "catalog.vectors",
     "shell": "shell.command",
     "datasets": "catalog.datasets",
     "show": "catalog.datasets",

@@ -51,12 +51,20 @@ def _value(value: Any) -> Any:
         return value  # typed by the caller; the server checks its members
     if known := _typed_by_class(value):
         return known
+    if getattr(value, "ndim", 0) == 1:  # an array of numpy
+        value = value.tolist()
+    if isinstance(value, list | tuple) and all(_is_number(each) for each in value):
+        return list(value)
     if hasattr(value, "item"):  # a scalar of numpy
         return _value(value.item())
     kind = type(value).__name__
     raise TypeError(
         f'params: {kind} is no parameter; name its type: {{"$type": "INTEGER[]", "value": "[1, 2]"}}'
     )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _typed_by_class(value: Any) -> dict[str, str] | None:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from lakehouse.api.vectors import MOST_NUMBERS, Metric
+
 CONTENT_BYTES = 48 * 1024
 """How large the file of `preview_ingest` may be, as UTF-8."""
 
@@ -43,6 +45,27 @@ class Query(Arguments, frozen=True, kw_only=True):
     """Arguments of `query`."""
 
     sql: Annotated[str, Meta(description="One read-only statement.")]
+    as_of: Moment | None = None
+    cursor: Cursor = None
+
+
+class Nearest(Arguments, frozen=True, kw_only=True):
+    """Arguments of `nearest`."""
+
+    dataset: Name
+    column: Annotated[str, Meta(description="The column of vectors.")]
+    vector: Annotated[
+        list[float],
+        Meta(min_length=1, max_length=MOST_NUMBERS, description="The vector to compare with."),
+    ]
+    k: Annotated[int, Meta(ge=1, le=1_000, description="How many rows at most.")] = 10
+    filter: Annotated[
+        str | None, Meta(description="A SQL condition: only rows that fulfil it are compared.")
+    ] = None
+    metric: Annotated[Metric, Meta(description="The distance.")] = "cosine"
+    columns: Annotated[
+        list[str], Meta(description="The columns to return with `distance`; empty: all.")
+    ] = []
     as_of: Moment | None = None
     cursor: Cursor = None
 

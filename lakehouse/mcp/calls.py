@@ -46,7 +46,7 @@ async def call(
         found = await _preview(service, caller, given)
         return whole(_members(found.body), found.seq)
     at = cursor.decode(getattr(given, "cursor", None), asked.tool, given)
-    if isinstance(given, arguments.Query):
+    if isinstance(given, arguments.Query | arguments.Nearest):
         return await query_page(service, caller, given, at, query_id, begun)
     listing = await _LISTINGS[type(given)](service, caller, given, at)
     return _paged(asked.tool, given, listing)

@@ -1,4 +1,4 @@
-"""The tool `query`: pages of a statement's result, each by running the statement at the same moment.
+"""The tools `query` and `nearest`: pages of a result, each by running the statement at the same moment.
 
 Must never continue a result whose rows came in another order than on the pages before: the hash of the
 rows that were sent shows it. Holds one page of rows, and one batch of the worker's.
@@ -6,11 +6,13 @@ rows that were sent shows it. Holds one page of rows, and one batch of the worke
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import msgspec
 
 from lakehouse.api.sql import SqlRequest
+from lakehouse.api.vectors import VectorSearchRequest
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.mcp import arguments, cursor
 from lakehouse.mcp.cursor import Cursor
@@ -25,14 +27,13 @@ AnswerCallback = Callable[[Answer], None]
 async def query_page(
     service: Service,
     caller: Caller,
-    given: arguments.Query,
+    given: arguments.Query | arguments.Nearest,
     at: Cursor | None,
     query_id: str,
     begun: AnswerCallback,
 ) -> dict[str, Any]:
-    """One page. Raises RefusedError as `sql.run` does, and `invalid_request` if the order changed."""
-    request = SqlRequest(given.sql, as_of=at.seq if at else given.as_of)
-    async with service.sql.run(caller, request, "ndjson", query_id) as found:
+    """One page. Raises RefusedError as the use case does, and `invalid_request` if the order changed."""
+    async with _running(service, caller, given, at, query_id) as found:
         begun(found)
         lines = _lines(found.chunks)
         sent = hashlib.sha256()
@@ -44,6 +45,25 @@ async def query_page(
         return _page(given, found.seq, skipped, kept, sent, more=more)
 
 
+def _running(
+    service: Service,
+    caller: Caller,
+    given: arguments.Query | arguments.Nearest,
+    at: Cursor | None,
+    query_id: str,
+) -> AbstractAsyncContextManager[Answer]:
+    as_of = at.seq if at else given.as_of
+    if isinstance(given, arguments.Query):
+        return service.sql.run(caller, SqlRequest(given.sql, as_of=as_of), _FORMAT, query_id)
+    request = VectorSearchRequest(
+        *(given.dataset, given.column, given.vector, given.k, given.filter, given.metric),
+        as_of=as_of,
+        columns=given.columns or None,
+    )
+    return service.vectors.search(caller, request, _FORMAT, query_id)
+
+
+_FORMAT = "ndjson"
 _ANOTHER_ORDER = Refused(
     "invalid_request",
     "the statement returned other rows, or in another order, than on the pages before: add an ORDER BY "
@@ -52,7 +72,7 @@ _ANOTHER_ORDER = Refused(
 
 
 def _page(
-    given: arguments.Query,
+    given: arguments.Query | arguments.Nearest,
     seq: int,
     skipped: int,
     lines: list[bytes],
@@ -69,8 +89,12 @@ def _page(
         return found.content
     for line in lines[: found.count]:
         sent.update(line)
-    following = Cursor(seq, found.next, cursor.asked("query", given), sent.hexdigest())
+    following = Cursor(seq, found.next, cursor.asked(_tool(given), given), sent.hexdigest())
     return {**found.content, "cursor": cursor.encode(following)}
+
+
+def _tool(given: arguments.Query | arguments.Nearest) -> str:
+    return "query" if isinstance(given, arguments.Query) else "nearest"
 
 
 async def _skip(lines: AsyncIterator[bytes], count: int, sent: "hashlib._Hash") -> None:

@@ -45,6 +45,13 @@ TOOLS = {
             arguments.Query,
         ),
         Tool(
+            "nearest",
+            "Find the nearest rows",
+            "Return the rows whose vector is nearest to the given one, nearest first, with `distance`. Name "
+            "the columns that you need: vectors are long." + _PAGES,
+            arguments.Nearest,
+        ),
+        Tool(
             "history",
             "Show a dataset's history",
             "List the events of a dataset's name, oldest first: what changed, when, by whom, why."

@@ -10,14 +10,16 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.domain.errors import Json, Refused, RefusedError
+from lakehouse.api.vectors import MOST_NUMBERS
+from lakehouse.domain.errors import Refused, RefusedError
 
-Params = list[Json | float] | dict[str, Json | float]
+Params = list[Any] | dict[str, Any]
 
 MOST_PARAMETERS = 10_000
 """Each costs the worker a value and the statement a place; real statements have a few."""
 
 BLOB = "BLOB"
+_EXACT_INTEGER = 2**53
 _LONGEST_TYPE = 1024
 _INTEGERS = range(-(2**127), 2**128)
 _MEMBERS = frozenset({"$type", "value"})
@@ -39,12 +41,24 @@ def _check(value: Any) -> None:
     if isinstance(value, dict):
         _check_typed(value)
     elif isinstance(value, list):
-        raise _refused("a parameter cannot be a list; name its type: " + _EXAMPLE)
+        _check_numbers(value)
     elif type(value) is int and value not in _INTEGERS:
         raise _refused(f"{value} exceeds 128 bits")
 
 
 _EXAMPLE = '{"$type": "INTEGER[]", "value": "[1, 2]"}'
+
+
+def _check_numbers(value: list[Any]) -> None:
+    """A list without a type is a DOUBLE[]: each number in it must be a double as it is."""
+    if len(value) > MOST_NUMBERS:
+        raise _refused(f"a list of {len(value):,} numbers; at most {MOST_NUMBERS:,} are allowed")
+    if any(type(each) not in (int, float) or _is_inexact(each) for each in value):
+        raise _refused("a list that is no list of doubles needs its type: " + _EXAMPLE)
+
+
+def _is_inexact(number: float) -> bool:
+    return type(number) is int and abs(number) > _EXACT_INTEGER
 
 
 def _check_typed(value: dict[str, Any]) -> None:

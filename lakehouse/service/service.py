@@ -61,6 +61,7 @@ from lakehouse.service.rows.turns import RowTurns
 from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.secret_key import SecretKey
 from lakehouse.service.sql.use_case import Sql
+from lakehouse.service.sql.vectors import Vectors
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
 from lakehouse.service.stores.copying import Copying
@@ -173,6 +174,7 @@ class Service:
             self._mask_key,
             self.quotas,
         )
+        self.vectors = Vectors(self.sql)
         self.views = Views(node, self.sql, self._mask_key)
         self.change_sets = ChangeSets(node, self.views, self.profiles)
         self.provenance = Provenance(node, RowFinder(self.objects, engine, pool))

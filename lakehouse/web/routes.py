@@ -56,6 +56,7 @@ from lakehouse.web.iceberg_routes import ICEBERG_ROUTES
 from lakehouse.web.openapi import document
 from lakehouse.web.route import Route
 from lakehouse.web.store_routes import STORE_ROUTES
+from lakehouse.web.vector_routes import VECTOR_ROUTES
 
 
 async def openapi(_service: Service, exchange: Exchange) -> web.StreamResponse:
@@ -191,6 +192,7 @@ ROUTES = (
         answers=(SqlResult, *_RESULTS),
         abandonable=True,
     ),
+    *VECTOR_ROUTES,
     Route(
         method="GET",
         path="/v1/queries",

@@ -42,6 +42,8 @@ ID = uuid.UUID("8d4d2f7e-2a2a-4b1c-9d7a-0f8f3c3b9a11")
         (ID, str(ID), "UUID"),
         (dt.timedelta(days=1, microseconds=5), "24:00:00.000005", "INTERVAL"),
         (np.int64(7), 7, "INTEGER"),
+        ([1, 2.5], [1.0, 2.5], "DOUBLE[]"),
+        (np.array([1, 2], np.float32), [1.0, 2.0], "DOUBLE[]"),
         ({"$type": "INTEGER[]", "value": "[1, 2]"}, [1, 2], "INTEGER[]"),
     ],
 )
@@ -56,7 +58,8 @@ def test_a_value_keeps_its_type(lake: Lake, value: Any, wanted: Any, kind: str) 
     [
         ("text", TypeError),
         ([object()], TypeError),
-        ([[1, 2]], TypeError),
+        ([[1, "a"]], TypeError),
+        ([[1.5, math.nan]], TypeError),
         ([Decimal("NaN")], ValueError),
         ([Decimal("1" * 39)], ValueError),
     ],

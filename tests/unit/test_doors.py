@@ -31,6 +31,7 @@ from lakehouse.service.provenance.use_case import Provenance
 from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.service import Service
 from lakehouse.service.sql.use_case import Sql
+from lakehouse.service.sql.vectors import Vectors
 from lakehouse.service.status import Status
 from lakehouse.service.storage import Storage
 from lakehouse.service.stores.copying import Copying
@@ -41,7 +42,7 @@ from lakehouse.service.upkeep.use_case import Upkeep
 USE_CASES = (
     Administration, Audit, Catalog, ChangeSets, Derivations, Erasure, Feed, Gc, Ingest, JournalReads,
     Provenance, Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
-    Compaction, IcebergCatalog, IcebergAppends, Upkeep, StoreCatalog, Copying, Streams,
+    Compaction, IcebergCatalog, IcebergAppends, Upkeep, StoreCatalog, Copying, Streams, Vectors,
 )  # fmt: skip
 WITHOUT_CALLER = {
     "close", "wait_for", "command", "record", "read_refusal", "dead", "hides",

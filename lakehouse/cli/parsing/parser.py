@@ -28,6 +28,7 @@ from lakehouse.cli.parsing.ingest import add_ingest, add_stream
 from lakehouse.cli.parsing.maintenance import add_maintenance
 from lakehouse.cli.parsing.rows import add_rows
 from lakehouse.cli.parsing.stores import add_stores
+from lakehouse.cli.parsing.vectors import add_nearest
 from lakehouse.cli.parsing.views import add_profiles, add_views
 
 RESULT_FORMATS = ("table", "json", "ndjson", "csv", "arrow", "parquet")
@@ -77,6 +78,7 @@ def build() -> Parser:
         add_stream,
         _quarantine,
         _sql,
+        add_nearest,
         _shell,
         _datasets,
         _time_travel,

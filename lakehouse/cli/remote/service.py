@@ -18,6 +18,7 @@ from journal.clock import SystemClock
 from lakehouse.api.gc import GcObject, GcReport, GcRequest
 from lakehouse.api.ingest.answers import IngestDryRun, IngestReceipt, StagedIngest
 from lakehouse.api.sql import SqlRequest
+from lakehouse.api.vectors import VectorSearchRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.cli.remote.calls import CALLS
 from lakehouse.cli.remote.quarantine import RemoteQuarantine
@@ -49,6 +50,7 @@ class RemoteService:
     def __init__(self, connection: Http) -> None:
         self.clock = SystemClock()
         self.sql = RemoteSql(connection)
+        self.vectors = RemoteVectors(connection)
         self.ingest = RemoteIngest(connection)
         self.gc = RemoteGc(connection)
         self.quarantine = RemoteQuarantine(connection)
@@ -120,6 +122,26 @@ class RemoteSql:
         body = msgspec.structs.asdict(msgspec.structs.replace(request, format=format_))
         with translated():
             response = await asyncio.to_thread(self._http.open, ask("/v1/sql", body))
+        try:
+            yield RemoteAnswer(response)
+        finally:
+            response.close()
+
+
+class RemoteVectors:
+    """Searches of vectors; the result comes in pieces."""
+
+    def __init__(self, connection: Http) -> None:
+        self._http = connection
+
+    @asynccontextmanager
+    async def search(
+        self, caller: Caller, request: VectorSearchRequest, format_: str, query_id: str
+    ) -> AsyncIterator["RemoteAnswer"]:
+        """The nearest rows. Raises RefusedError."""
+        body = msgspec.structs.asdict(msgspec.structs.replace(request, format=format_))
+        with translated():
+            response = await asyncio.to_thread(self._http.open, ask("/v1/vectors/search", body))
         try:
             yield RemoteAnswer(response)
         finally:

@@ -5,7 +5,6 @@ parser makes of ANY(list), nothing that uses random numbers. Functions of the cl
 time holds for all rows. Must never run anything.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import duckdb
@@ -13,34 +12,18 @@ import msgspec
 
 from journal.column_names import folded
 from lakehouse.domain.errors import Refused
-from lakehouse.query.policy import functions
+from lakehouse.query.policy.expression_shape import (
+    TIMES,
+    clock_function,
+    is_one_expression,
+    problems,
+)
 from lakehouse.query.policy.statement import located, read_statement, tree
-from lakehouse.query.policy.syntax_tree import Node, arguments, every_node, path
+from lakehouse.query.policy.syntax_tree import Node, every_node
 
 _BEFORE = "SELECT (\n"
 """What stands in front of an expression when it is parsed: a line of its own, so that DuckDB's lines
 are the expression's but for one."""
-_TIMES = {
-    **dict.fromkeys(
-        ("now", "current_timestamp", "get_current_timestamp", "transaction_timestamp"),
-        ("%Y-%m-%d %H:%M:%S.%f+00", "TIMESTAMPTZ"),
-    ),
-    **dict.fromkeys(("current_date", "today"), ("%Y-%m-%d", "DATE")),
-    **dict.fromkeys(("current_time", "get_current_time"), ("%H:%M:%S.%f+00", "TIMETZ")),
-    **dict.fromkeys(("localtime", "current_localtime"), ("%H:%M:%S.%f", "TIME")),
-    **dict.fromkeys(
-        ("localtimestamp", "current_localtimestamp"), ("%Y-%m-%d %H:%M:%S.%f", "TIMESTAMP")
-    ),
-}
-"""Functions of the clock: how their value is written, and its type. The zone is always UTC."""
-_KINDS = {
-    "SUBQUERY": "a subquery",
-    "PARAMETER": "a parameter",
-    "STAR": "a star or COLUMNS()",
-    "POSITIONAL_REFERENCE": "a positional reference",
-    "WINDOW": "a window function",
-}
-_OTHER_PARTS = ("where_clause", "having", "qualify", "sample", "group_expressions", "modifiers")
 
 
 class RowExpression(msgspec.Struct, frozen=True):
@@ -64,13 +47,13 @@ def read_expression(
     if isinstance(statement, Refused):
         return msgspec.structs.replace(statement, detail=_in_text(statement.detail, text))
     document = tree(parser, sql)
-    if statement.travels or not is_one_expression(document, sql):
+    if statement.rewritten or not is_one_expression(document, sql):
         return Refused("sql_error", "it must be one expression over the dataset's columns")
     nodes = every_node(document)
-    for problem, node in _problems(nodes, columns):
+    for problem, node in problems(nodes, columns):
         where = located(text, node["query_location"] - len(_BEFORE))
         return Refused("sql_error", f"{problem}\n\n{where}")
-    clock = [node for node in nodes if _clock_function(node, columns) in _TIMES]
+    clock = [node for node in nodes if clock_function(node, columns) in TIMES]
     return RowExpression(_fixed(text, clock, now), bool(clock))
 
 
@@ -101,83 +84,12 @@ def _in_text(detail: str, text: str) -> str:
     return f"Parser Error: syntax error at the end of the expression\n\n{where}"
 
 
-def is_one_expression(document: Node, sql: str) -> bool:
-    """Whether the parentheses around the text are one pair, and nothing else was parsed."""
-    node = document["statements"][0]["node"]
-    if node["type"] != "SELECT_NODE" or len(node["select_list"]) != 1:
-        return False
-    if node["from_table"]["type"] != "EMPTY" or any(node[part] for part in _OTHER_PARTS):
-        return False
-    return not node["select_list"][0]["alias"] and _closes_at_the_end(sql)
-
-
-def compares_with_list(node: Node) -> bool:
-    """Whether a node is `a = ANY(list)`, which DuckDB parses to `a = ANY(SELECT unnest(list))`.
-
-    `a <> ALL(list)` is NOT of such a node.
-    """
-    if node.get("class") != "SUBQUERY" or node["subquery_type"] != "ANY":
-        return False
-    inner = node["subquery"]["node"]
-    if inner["type"] != "SELECT_NODE" or inner["cte_map"]["map"] or len(inner["select_list"]) != 1:
-        return False
-    if inner["from_table"]["type"] != "EMPTY" or any(inner[part] for part in _OTHER_PARTS):
-        return False
-    (call,) = inner["select_list"]
-    is_unnest = call.get("class") == "FUNCTION" and path(call) == ["unnest"]
-    return is_unnest and len(arguments(call)) == 1
-
-
-def _closes_at_the_end(sql: str) -> bool:
-    data, depth = sql.encode(), 0
-    ends: list[int] = []
-    for start, kind in duckdb.tokenize(sql):
-        sign = data[start : start + 1]
-        if kind != duckdb.token_type.operator or sign not in b"()":
-            continue
-        depth += 1 if sign == b"(" else -1
-        if depth == 0:
-            ends.append(start)
-    return ends == [len(data) - 1]
-
-
-def _problems(nodes: list[Node], columns: frozenset[str]) -> Iterator[tuple[str, Node]]:
-    """Each part that an expression may not have, with the words for it."""
-    for node in nodes:
-        kind = _KINDS.get(node.get("class", ""))
-        if kind is not None and not compares_with_list(node):
-            yield f"{kind} is not allowed in an expression over rows", node
-        name = _clock_function(node, columns)
-        if name in ("age", "ago") and len(arguments(node)) == 1:
-            yield f"{name}() of one argument uses the current time: write now() instead", node
-        elif name in functions.VOLATILE and name not in _TIMES and name not in ("age", "ago"):
-            yield f"{name}() is random: it cannot choose or change rows", node
-
-
-def is_volatile(node: Node, columns: frozenset[str]) -> bool:
-    """Whether a node calls a function of random numbers or of the current time.
-
-    A column called `current_date` is none.
-    """
-    return _clock_function(node, columns) in functions.VOLATILE
-
-
-def _clock_function(node: Node, columns: frozenset[str]) -> str:
-    """The name of the function that a node calls, with or without parentheses; "" for other nodes."""
-    if node.get("class") == "FUNCTION":
-        return folded(node["function_name"])
-    if node.get("class") != "COLUMN_REF" or len(node["column_names"]) != 1:
-        return ""
-    name = folded(node["column_names"][0])
-    return name if name in functions.WITHOUT_PARENTHESES and name not in columns else ""
-
-
 def _fixed(text: str, clock: list[Node], now: datetime) -> str:
     """`text` with a constant in the place of each of these nodes."""
     data = text.encode()
     for node in sorted(clock, key=lambda each: -int(each["query_location"])):
         names = node.get("column_names") or [node["function_name"]]
-        pattern, type_ = _TIMES[folded(names[0])]
+        pattern, type_ = TIMES[folded(names[0])]
         start = node["query_location"] - len(_BEFORE)
         value = f"CAST('{now.strftime(pattern)}' AS {type_})".encode()
         data = data[:start] + value + data[start + node["query_location_length"] :]

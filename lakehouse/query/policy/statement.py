@@ -5,6 +5,7 @@ the statement.
 """
 
 import re
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -15,6 +16,7 @@ from lakehouse.domain.errors import Refused
 from lakehouse.query.policy.catalog_name import without_catalog
 from lakehouse.query.policy.event_bounds import event_bounds
 from lakehouse.query.policy.guard import Allowed, check
+from lakehouse.query.policy.nearest import Search, has_search, with_searches
 from lakehouse.query.policy.syntax_tree import Node, every_node
 from lakehouse.query.policy.time_travel import has_moment, travelled
 from lakehouse.query.relations import MARK
@@ -56,6 +58,13 @@ class Statement(msgspec.Struct, frozen=True):
     """Whether it is EXPLAIN ANALYZE, whose answer holds what DuckDB measured."""
     has_source: bool = True
     """Whether it has a FROM, or a query inside it; without, there is nothing to optimise."""
+    searches: tuple[Search, ...] = ()
+    """Its calls of lake.nearest, which are subqueries in `sql`."""
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether its text is another one than the caller's, so that no place in it says anything."""
+        return self.travels or bool(self.searches)
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -120,7 +129,12 @@ def _judged(
     if isinstance(moved, Refused):
         return moved
     written = _with_mark(nodes)
-    if moved is not None or shortened:
+    searches = (
+        with_searches(moved or document, partial(tree, connection)) if has_search(nodes) else ()
+    )
+    if isinstance(searches, Refused):
+        return searches
+    if moved is not None or shortened or searches:
         # DuckDB writes the text of the changed tree, and that text is judged, since it is what runs.
         body = _text(connection, moved or document)
         document = tree(connection, body)
@@ -135,9 +149,8 @@ def _judged(
     measured = prefix == _EXPLAIN_ANALYZE
     travels = moved is not None
     has_source = bool(prefix) or _has_source(nodes)
-    return Statement(
-        prefix + body, body, allowed, event_bounds(nodes), travels, measured, has_source
-    )
+    bounds = event_bounds(nodes)
+    return Statement(prefix + body, body, allowed, bounds, travels, measured, has_source, searches)
 
 
 def _with_mark(nodes: list[Node]) -> frozenset[str]:

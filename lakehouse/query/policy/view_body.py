@@ -8,12 +8,12 @@ import duckdb
 import msgspec
 
 from lakehouse.domain.errors import Refused
-from lakehouse.query.policy.guard import shows_relation
-from lakehouse.query.policy.row_expression import (
+from lakehouse.query.policy.expression_shape import (
     compares_with_list,
     is_one_expression,
     is_volatile,
 )
+from lakehouse.query.policy.guard import shows_relation
 from lakehouse.query.policy.statement import read_statement, tree, unterminated
 from lakehouse.query.policy.syntax_tree import Node, every_node
 
@@ -34,8 +34,10 @@ def read_body(parser: duckdb.DuckDBPyConnection, sql: str) -> ViewBody | Refused
     allowed = statement.allowed
     if allowed.explain:
         return _no("EXPLAIN is no view")
-    if statement.travels:
-        return _no("a view cannot use AT; query the view itself with AT or as_of")
+    if statement.rewritten:
+        return _no(
+            "a view cannot use AT or lake.nearest; query the view itself with AT, as_of or lake.nearest"
+        )
     if allowed.system:
         return _no(f"a view cannot read lake.{min(allowed.system)}")
     if allowed.all_relations:
@@ -64,7 +66,7 @@ def rows_fault(
         return statement
     document = tree(parser, sql)
     nodes = every_node(document)
-    odd = statement.travels or not is_one_expression(document, sql)
+    odd = statement.rewritten or not is_one_expression(document, sql)
     if odd or any(_is_outside(node) for node in nodes):
         return _no("rows must be one condition, without subqueries and parameters")
     if statement.allowed.explain or any(is_volatile(node, columns) for node in nodes):

@@ -55,4 +55,6 @@ def evicted(
 def _size_bytes(value: Any) -> int:
     if isinstance(value, dict):
         return sys.getsizeof(value) + sum(map(sys.getsizeof, value.values()))
+    if isinstance(value, list):
+        return sys.getsizeof(value) + sum(map(sys.getsizeof, value))
     return sys.getsizeof(value)

@@ -25,6 +25,8 @@ def values(cursor: duckdb.DuckDBPyConnection, params_json: bytes | None) -> Any:
 def _value(cursor: duckdb.DuckDBPyConnection, value: Any) -> Any:
     if isinstance(value, dict):
         return _typed(cursor, value["$type"], value["value"])
+    if isinstance(value, list):
+        return duckdb.Value([float(each) for each in value], cursor.type("DOUBLE[]"))
     # DuckDB reads an int beyond 64 bits as a DOUBLE unless its type is given.
     if type(value) is not int or value in _INT64:
         return value

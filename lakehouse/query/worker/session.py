@@ -53,6 +53,7 @@ from lakehouse.query.worker.relations.named_relations import plain_names, reads_
 from lakehouse.query.worker.relations.stand_ins import stand_ins
 from lakehouse.query.worker.relations.view_catalog import Catalogue
 from lakehouse.query.worker.sandbox import Connections
+from lakehouse.query.worker.vector_search import check_searches
 from projections.view_sql.datasets import View
 
 _BREAKING = frozenset({"query_out_of_memory", "query_killed"})
@@ -256,6 +257,7 @@ class Worker(msgspec.Struct):
 
     def _stream(self, cursor: Cursor, statement: Statement, ask: Ask, reads: Reads) -> Whole | Done:
         params = values(cursor, ask.params_json)
+        check_searches(cursor, statement.searches, params)
         if ask.format == SCHEMA:
             schema = schema_only.described(
                 self.parser,
@@ -289,7 +291,7 @@ def _is_broken(outcome: Whole | Done | QueryFailed) -> bool:
 
 
 def _failed(refused: Refused, statement: Statement | None) -> QueryFailed:
-    if statement is not None and statement.travels:
+    if statement is not None and statement.rewritten:
         refused = msgspec.structs.replace(refused, detail=_as_written(refused.detail, statement))
     refused = bounded(refused)
     return QueryFailed(refused.code, refused.detail, broken=refused.code in _BREAKING)

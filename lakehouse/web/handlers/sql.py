@@ -1,4 +1,4 @@
-"""Handlers of SQL: statements, and the list of the queries that run."""
+"""Handlers of SQL: statements, searches of vectors, and the list of the queries that run."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +9,7 @@ from aiohttp import web
 
 from lakehouse.api.lists.pages import PageQuery, page_of
 from lakehouse.api.sql import SqlHeaders, SqlQuery, SqlRequest, SqlTextQuery
+from lakehouse.api.vectors import VectorSearchRequest
 from lakehouse.api.versioned import Versioned
 from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.query.render.formats import FORMATS, Format, named
@@ -54,8 +55,14 @@ async def run_link(service: Service, exchange: Exchange) -> web.StreamResponse:
     return await _answered(service, exchange, request)
 
 
+async def search(service: Service, exchange: Exchange) -> web.StreamResponse:
+    """POST /v1/vectors/search."""
+    request = (await bodies.read_json(exchange, VectorSearchRequest))[0]
+    return await _answered(service, exchange, request)
+
+
 async def _answered(
-    service: Service, exchange: Exchange, request: SqlRequest
+    service: Service, exchange: Exchange, request: SqlRequest | VectorSearchRequest
 ) -> web.StreamResponse:
     """The result, streamed; one that fails midway breaks its connection."""
     sent = exchange.headers(SqlHeaders)
@@ -63,9 +70,11 @@ async def _answered(
         request = msgspec.structs.replace(request, profile=sent.profile)
     format_ = _format(request.format, ", ".join(sent.accept) or None)
     fresh = any("no-cache" in each.lower() for each in sent.cache_control)
-    running = service.sql.run(
-        exchange.caller(), request, format_.name, exchange.query_id(), fresh=fresh
-    )
+    caller, query_id = exchange.caller(), exchange.query_id()
+    if isinstance(request, SqlRequest):
+        running = service.sql.run(caller, request, format_.name, query_id, fresh=fresh)
+    else:
+        running = service.vectors.search(caller, request, format_.name, query_id, fresh=fresh)
     async with running as found:
         exchange.request[RESULT] = found
         headers = _headers(found, format_)

@@ -27,7 +27,7 @@ DEFAULT_ACTOR = "local"
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _STRICT = ("/v1/", "/mcp")
 """Routes whose paths begin so refuse parameters that they do not have."""
-QUERIES = ("/v1/sql", "/v1/catalog/derive", "/v1/catalog/refresh", "/mcp")
+QUERIES = ("/v1/sql", "/v1/vectors/search", "/v1/catalog/derive", "/v1/catalog/refresh", "/mcp")
 TARGET = web.RequestKey("TARGET", str)
 """Set on every request: its target as sent, with the path that the route table has."""
 QUERY_ID = web.RequestKey("QUERY_ID", str)

@@ -26,7 +26,7 @@ ROWS, GROUP_ROWS, HIDDEN_EVERY = 30_000, 4_000, 7
 MASKED = {
     "of": "people",
     "masks": {"email": "hash", "phone": "last4", "born": "year", "city": "constant:somewhere"},
-    "unmasked": ["id", "code", "grp", "n"],
+    "unmasked": ["id", "code", "grp", "n", "v"],
     "rows": "grp <> 'hidden'",
 }
 PARQUET = {"Content-Type": "application/vnd.apache.parquet"}
@@ -58,6 +58,10 @@ def people() -> bytes:
                 for number, out in zip(numbers, hidden, strict=True)
             ],
             "grp": ["hidden" if out else group for group, out in zip(groups, hidden, strict=True)],
+            "v": [
+                [1.0, 2.0, 3.0] if out else [float(number % 101), 1.0]
+                for number, out in zip(numbers, hidden, strict=True)
+            ],
             "n": pa.array(
                 [
                     2**62 if out else number % 1_000
@@ -104,10 +108,22 @@ class Statements:
         make = self._chance.choice(
             [
                 self._plain, self._grouped, self._joined, self._cte, self._window, self._subquery,
-                self._failing, self._failing, self._metadata, self._wrong,
+                self._failing, self._failing, self._metadata, self._wrong, self._nearest,
             ]
         )  # fmt: skip
         return make()
+
+    def _nearest(self) -> str:
+        """The column of vectors of the hidden rows is longer than those of the others."""
+        condition = self._test().replace("'", "''")
+        filter_ = f", '{condition}'" if self._chance.random() < 0.5 else ""
+        column = self._one("v", "v", "v", "note", "n", "grp")
+        vector = self._one("[1, 2]", "[0.5, -1]", "[1, 2, 3]", "[7, 1]")
+        metric = self._one("l2", "cosine", "ip")
+        return (
+            f"SELECT id, distance FROM lake.nearest('people', '{column}', {vector}, {self._one('1', '20')}"
+            f"{filter_}, metric => '{metric}')"
+        )
 
     def _one(self, *texts: str) -> str:
         return self._chance.choice(texts)

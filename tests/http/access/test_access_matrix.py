@@ -143,6 +143,10 @@ ENTRIES = {
     "POST /v1/stream/{dataset}": Entry(WRITE, rows),
     "GET /v1/sql": Entry(READ, link),
     "POST /v1/sql": Entry(READ, send("POST", "/v1/sql", sql="SELECT * FROM {name}")),
+    "POST /v1/vectors/search": Entry(
+        READ,
+        send("POST", "/v1/vectors/search", dataset="{name}_v", column="v", vector=[1.0], k=1),
+    ),
     "GET /v1/queries": Entry(ANYONE, get("/v1/queries")),
     "DELETE /v1/queries/{id}": Entry(READ, delete("/v1/queries/none")),
     "GET /v1/journal/head": Entry(ANYONE, get("/v1/journal/head")),
@@ -221,7 +225,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         for name in (SEEN, HIDDEN, "w_one", "m_one"):
             assert lake.ingest(f"name={name}").status == 200
             assert lake.put(f"raw/{name}").status == 200
-            view = {"sql": f"SELECT * FROM {name}"}
+            view = {"sql": f"SELECT *, [1.0] AS v FROM {name}"}
             assert lake.ask("PUT", f"/v1/catalog/view/{name}_v", view).status == 200
             profile = {"names": {name: {"to": f"{name}_v"}}, "others": "visible"}
             assert lake.ask("PUT", f"/v1/catalog/profile/{name}_p", profile).status == 200

@@ -28,7 +28,7 @@ def test_discovery_names_the_version_and_the_tools(lake: Lake) -> None:
     tools = send(lake, "tools/list").json["result"]["tools"]
     assert all(tool["annotations"]["readOnlyHint"] for tool in tools)
     assert [tool["name"] for tool in tools] == [
-        *("list_datasets", "describe_dataset", "query", "history", "diff", "why"),
+        *("list_datasets", "describe_dataset", "query", "nearest", "history", "diff", "why"),
         *("preview_ingest", "preview_undo", "preview_restore"),
     ]
 
@@ -259,3 +259,15 @@ def test_access_is_decided_as_on_the_routes(tmp_path_factory: pytest.TempPathFac
         found = [each for each in entries if each["route"] == "POST /mcp"]
         assert {each["kind"] for each in found} == {"refused", "read"}
         assert "forbidden" in {each["code"] for each in found}
+
+
+def test_the_nearest_rows_come_in_pages(lake: Lake) -> None:
+    lines = "\n".join(json.dumps({"id": n, "v": [n, 9], "text": "x" * 20_000}) for n in range(5))
+    json_lines = {"Content-Type": "application/x-ndjson"}
+    assert lake.ingest("name=vectors", lines.encode(), json_lines).status == 200
+    asked: dict[str, object] = {"dataset": "vectors", "column": "v", "vector": [4, 9], "k": 5}
+    asked |= {"metric": "l2", "columns": ["id", "text"]}
+    first = content(lake, "nearest", **asked)
+    then = content(lake, "nearest", **asked, cursor=first["cursor"])
+    assert [row[0] for row in first["rows"] + then["rows"]] == [4, 3]
+    assert refusal(lake, "nearest", **asked | {"dataset": "none"}) == "dataset_not_found"

@@ -221,6 +221,13 @@ def test_sql_and_its_queries(lake: Lake, documented: Documented) -> None:
     documented.check(lake.sql("SELECT 1 AS a"), "POST /v1/sql", SqlResult, result)
     linked = lake.ask("GET", "/v1/sql?q=SELECT+1+AS+a", headers={"Accept": "application/json"})
     documented.check(linked, "GET /v1/sql", SqlResult, result)
+    vectors = BytesIO()
+    pq.write_table(pa.table({"v": [[1.0, 2.0]]}), vectors)
+    parquet = {"Content-Type": "application/vnd.apache.parquet"}
+    assert lake.ingest("name=with_vectors", vectors.getvalue(), parquet).status == 200
+    body = {"dataset": "with_vectors", "column": "v", "vector": [1, 2], "k": 1}
+    nearest = lake.ask("POST", "/v1/vectors/search", body)
+    documented.check(nearest, "POST /v1/vectors/search", SqlResult, result)
     with asking(lake, LONG, "answers-1"):
         running = lake.ask("GET", "/v1/queries")
         page = {"queries": [QUERY], "next": 0}

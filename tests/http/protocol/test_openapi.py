@@ -74,6 +74,7 @@ PARAMETERS = {
     "GET /v1/audit/entries": f"after limit format {READ}",
     "GET /v1/sql": f"format as_of profile q If-None-Match Cache-Control Query-Id X-Profile {READ}",
     "POST /v1/sql": f"format as_of profile If-None-Match Cache-Control Query-Id X-Profile {READ}",
+    "POST /v1/vectors/search": f"If-None-Match Cache-Control Query-Id X-Profile {READ}",
     "GET /v1/queries": f"after limit {READ}",
     "DELETE /v1/queries/{id}": f"id {READ}",
     "GET /v1/journal/head": READ,

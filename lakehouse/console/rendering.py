@@ -32,6 +32,14 @@ from lakehouse.console.visit import (
 from lakehouse.domain.counts import counted
 from lakehouse.domain.errors import CODES, Refused
 
+_LISTS = {
+    "view_not_found": (f"{ROOT}/views", "All views"),
+    "profile_not_found": (f"{ROOT}/access", "Access"),
+    "principal_not_found": (f"{ROOT}/access", "Access"),
+    "object_not_found": (f"{ROOT}/storage", "Storage"),
+    "event_not_found": (f"{ROOT}/journal", "Journal"),
+}
+"""Where a refused visitor finds what there is; elsewhere it is among the datasets."""
 _BREAKS = re.compile("(?<=[_./-])(?=[^_./*-])")
 
 
@@ -54,7 +62,14 @@ def prepare(name: str) -> None:
 def error_page(refused: Refused, request_id: str) -> Page:
     """The page of a refused request."""
     code = CODES[refused.code]
-    values = {"refused": refused, "code": code, "request_id": request_id}
+    path, label = _LISTS.get(refused.code, (f"{ROOT}/datasets", "All datasets"))
+    values = {
+        "refused": refused,
+        "code": code,
+        "request_id": request_id,
+        "list_path": path,
+        "list_label": label,
+    }
     return Page(
         template="error.html", title=code.title, values=values, status=code.status, timeless=True
     )

@@ -135,6 +135,14 @@ def test_a_dropped_dataset_is_restored_from_its_history(own: Lake) -> None:
     assert own.manifest("t").status == 200
 
 
+def test_what_is_there_now_is_not_offered_for_a_restore(own: Lake) -> None:
+    own.ingest("name=t", "a\n1\n")
+    own.ingest("name=t&mode=append", "a\n2\n")
+    history = Browsing(own.port).get("/console/dataset/t?tab=history")
+    assert b"/console/restore?name=t&amp;to=1" in history.body
+    assert b"/console/restore?name=t&amp;to=2" not in history.body
+
+
 def test_a_quarantine_is_mended_in_the_browser(own: Lake) -> None:
     own.ingest("name=t&on_error=quarantine&types=a%3Aint64", "a,b\n1,x\ntwo,y\n3,z\n")
     browsing = Browsing(own.port)

@@ -32,6 +32,20 @@ def test_a_view_is_found_renamed_and_dropped(visit: Visit, lake: Lake) -> None:
     assert [each["type"] for each in events[-2:]] == ["change_set_committed", "view_dropped"]
 
 
+def test_what_is_not_found_leads_to_the_list_of_its_kind(visit: Visit) -> None:
+    lists = {
+        "view/none": ("All views", "/console/views"),
+        "dataset/none": ("All datasets", "/console/datasets"),
+        "storage/object?key=none": ("Storage", "/console/storage"),
+        "event/999999": ("Journal", "/console/journal"),
+    }
+    with visit(java_script_enabled=False) as visitor:
+        for path, (label, target) in lists.items():
+            assert visitor.open(f"/console/{path}") == 404
+            link = visitor.page.locator("main").get_by_role("link", name=label)
+            expect(link).to_have_attribute("href", target)
+
+
 def test_a_masked_view_keeps_its_masks_under_its_new_name(visit: Visit, lake: Lake) -> None:
     masked = {"of": "sales", "masks": {"id": "hash"}, "unmasked": ["day"], "rows": "id < 10"}
     assert lake.ask("PUT", "/v1/catalog/view/secret_sales", masked).status == 200

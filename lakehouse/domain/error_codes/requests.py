@@ -19,7 +19,9 @@ REQUESTS: dict[str, Code] = {
         400, "Missing file", "Send the file as the form field `file`, or as the body."
     ),
     "as_of_in_future": Code(
-        400, "Future moment", "Use the number of an event that exists, or a time that has passed."
+        400,
+        "Moment in the future",
+        "Use the number of an event that exists, or a time that has passed.",
     ),
     "sql_error": Code(400, "SQL error", "Correct the statement; the message is DuckDB's."),
     "view_broken": Code(400, "View broken", "Restore what the view reads, or put the view again."),

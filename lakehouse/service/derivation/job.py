@@ -238,6 +238,8 @@ async def deriving(
     dry_run: bool = False,
 ) -> AsyncIterator[DeriveJob]:
     """The job of one derivation; its files are removed when the context ends."""
+    # What was acknowledged before this request, by any process, is there to be read.
+    await workshop.node.refresh()
     async with AsyncExitStack() as outer:
         place = await outer.enter_async_context(work_dir(workshop.spool_dir, workshop.pool))
         # Closed when the statement is run again; what the whole job has stays.

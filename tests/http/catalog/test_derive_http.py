@@ -1,11 +1,24 @@
 """POST /v1/catalog/derive: rows, versions read, refusals, merges."""
 
+from pathlib import Path
+
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 from derivations import Fresh, derivation, derive, done, refresh, rows
-from lake_server import Lake
+from lake_server import Lake, running_lake
 from refusals import nothing_changes, refused
+
+
+def test_what_another_process_has_acknowledged_is_there(tmp_path: Path) -> None:
+    with (
+        running_lake(tmp_path, poll_interval_s=3_600.0) as slow,
+        running_lake(tmp_path, queries=False) as other,
+    ):
+        for number in range(3):
+            assert other.ingest(f"name=base{number}", b"a\n1\n").status == 200
+            receipt = done(derive(slow, "copy", f"SELECT a FROM base{number}"))
+            assert receipt["reads"][0]["name"] == f"base{number}"
 
 
 class TestDerive:

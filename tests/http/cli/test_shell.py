@@ -54,6 +54,17 @@ def test_the_first_refusal_ends_a_pipe_with_its_exit_code(url: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_results_are_lines_of_json_if_asked_for(url: str) -> None:
+    done = piped("SELECT 1 AS a; SELECT id FROM sales;", "--url", url, "--json", "--limit", "1")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"columns": ["a"], "rows": [[1]], "more": False},
+        {"columns": ["id"], "rows": [[1]], "more": True},
+    ]
+    nothing = piped("\\d none", "--url", url, "--json")
+    assert json.loads(nothing.stdout)["rows"] == []
+    assert (done.stderr, nothing.stderr) == ("", "")
+
+
 def test_a_refusal_is_json_if_asked_for(url: str, tmp_path: Path) -> None:
     refused = piped("SELECT nope FROM sales;", "--url", url, "--json")
     nowhere = piped("SELECT 1;", "--bucket", str(tmp_path), "--json")

@@ -29,7 +29,13 @@ async def shell(arguments: argparse.Namespace, settings: Settings) -> int:
     """`lakehouse shell`. No other task runs on this event loop, so reading a line may block it."""
     terminal = sys.stdin.isatty()
     limit = arguments.limit if arguments.limit is not None else TERMINAL_ROWS if terminal else 0
-    shown = Shown(limit, not arguments.no_pager, arguments.as_of, arguments.profile)
+    shown = Shown(
+        limit,
+        not arguments.no_pager,
+        arguments.as_of,
+        arguments.profile,
+        as_json=arguments.json,
+    )
     try:
         with _lake(arguments, settings) as lake:
             completer = Completer(lake, BACKSLASH)

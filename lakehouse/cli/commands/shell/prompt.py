@@ -1,4 +1,4 @@
-"""The prompt: reads lines, runs statements and backslash commands, prints tables.
+"""The prompt: reads lines, runs statements and backslash commands, prints tables, or lines of JSON.
 
 On a terminal a refusal is shown and the prompt returns; elsewhere the first refusal ends the shell.
 """
@@ -46,6 +46,7 @@ class Shown(msgspec.Struct):
     as_of: str | None = None
     profile: str | None = None
     timing: bool = False
+    as_json: bool = False
 
 
 class Prompt:
@@ -132,12 +133,14 @@ class Prompt:
             found = self._rows(sql, params)
         finally:
             self._ran()
-        if empty and not found.rows:
+        if self._shown.as_json:
+            printing.document({"columns": found.names, "rows": found.rows, "more": found.more})
+        elif empty and not found.rows:
             printing.message(empty)
         else:
             print_table(found.names, found.rows, null=NULL, pager=self._shown.pager)
         sys.stdout.flush()
-        if found.more:
+        if found.more and not self._shown.as_json:
             printing.message(
                 f"shown: the first {counted(self._shown.limit, 'row')}; \\limit 0 prints all"
             )

@@ -1,11 +1,14 @@
 """Behind a proxy, under other host names, and for pages of allowed origins."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from lake_server import Lake, running_lake
 from refusals import refused
+from server_environment import without_settings
 from structlog.testing import LogCapture
 
 PUBLIC = "https://lake.example"
@@ -105,11 +108,6 @@ def test_an_allowed_origin_beside_another_is_refused(proxied: Lake) -> None:
 
 
 def test_a_server_for_all_addresses_refuses_a_lake_without_principals(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    from test_serve import _environment
-
     environ = {
         "LAKEHOUSE_BEHIND_PROXY": "10.0.0.0/8",
         "LAKEHOUSE_PUBLIC_URL": PUBLIC,
@@ -121,7 +119,7 @@ def test_a_server_for_all_addresses_refuses_a_lake_without_principals(tmp_path: 
         capture_output=True,
         text=True,
         check=False,
-        env=_environment() | environ,
+        env=without_settings() | environ,
         timeout=120,
     )
     assert done.returncode == 2

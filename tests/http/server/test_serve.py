@@ -1,7 +1,6 @@
 """`lakehouse serve` as a process: binding, draining, ending, and what it writes to its log."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from raw_http import Client, read_answer
+from server_environment import without_settings
 
 SECRET = "s3cr3t-v4lue"
 ENDS_WITHIN_S = 60.0
@@ -29,7 +29,7 @@ class Served:
             [*command, "--bucket", str(bucket), "--port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment() | environ,
+            env=without_settings() | environ,
         )
         self.lines: list[str] = []
         self._up = threading.Event()
@@ -73,16 +73,12 @@ def serving(bucket: Path, **environ: str) -> Iterator[Served]:
         served.close()
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("LAKEHOUSE_")}
-
-
 def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "lakehouse", "serve", *words],
         capture_output=True,
         text=True,
-        env=_environment() | environ,
+        env=without_settings() | environ,
         check=False,
         timeout=120,
     )
@@ -183,7 +179,7 @@ def test_the_log_is_json_lines_with_request_ids_and_without_secrets(tmp_path: Pa
 def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
     logs = f"{sys.executable} -m lakehouse serve --bucket {tmp_path / 'bucket'} --port 0 2>&1"
     with subprocess.Popen(
-        ["bash", "-c", f"exec {logs}"], stdout=subprocess.PIPE, env=_environment()
+        ["bash", "-c", f"exec {logs}"], stdout=subprocess.PIPE, env=without_settings()
     ) as process:
         assert process.stdout is not None
         client = Client(json.loads(process.stdout.readline())["port"])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from test_serve import _environment
+from server_environment import without_settings
 
 WITHIN_S = 60.0
 """The promise: a changed pair is in use after this time."""
@@ -61,7 +61,7 @@ class Server:
             [*command, "--bucket", str(bucket), *options],
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment() | environ,
+            env=without_settings() | environ,
         )
         self.lines: list[str] = []
         self._up = threading.Event()
@@ -211,11 +211,11 @@ def test_other_machines_are_served_over_tls_once_the_lake_has_a_principal(tmp_pa
     command = [sys.executable, "-m", "lakehouse", "access", "init", "--admin", "ana", "--json"]
     subprocess.run(
         [sys.executable, "-m", "lakehouse", "ingest", "-", "--name", "t", "--bucket", bucket],
-        input="a\n1\n", text=True, check=True, env=_environment(), timeout=120,
+        input="a\n1\n", text=True, check=True, env=without_settings(), timeout=120,
     )  # fmt: skip
     made = subprocess.run(
         [*command, "--bucket", bucket],
-        capture_output=True, text=True, check=True, env=_environment(), timeout=120,
+        capture_output=True, text=True, check=True, env=without_settings(), timeout=120,
     )  # fmt: skip
     server = Server(bucket, pair, "--host", "0.0.0.0")
     try:
@@ -254,7 +254,7 @@ def test_a_bad_pair_at_start_is_refused_by_its_setting(
         capture_output=True,
         text=True,
         check=False,
-        env=_environment(),
+        env=without_settings(),
         timeout=120,
     )
     assert done.returncode == 2

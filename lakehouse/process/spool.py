@@ -105,13 +105,13 @@ async def spooled(
         first = await anext(pieces, _Piece())
         if first.size_bytes <= HELD_BYTES:
             body = b"".join(first.chunks)
-            yield Spooled(body, _small_sha256(body), len(body))
+            yield Spooled(body, small_sha256(body), len(body))
             return
         async with _on_disk(first, pieces, directory, pool, begun, hash_blocks=hash_blocks) as file:
             yield file
 
 
-def _small_sha256(body: bytes) -> str:
+def small_sha256(body: bytes) -> str:
     """The SHA-256 of a small body. Of longer pieces hashlib releases the interpreter's lock, for which the
     event loop then waits many times as long as the hashing takes."""
     hasher = hashlib.sha256()

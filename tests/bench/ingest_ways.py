@@ -48,9 +48,9 @@ def by_lakehouse(csv: Path, into: Path, how: str = RAW) -> Run:
     """Seconds from the first byte sent to the answer of a server that was just started."""
     with serving(into) as lakehouse:
         server = lakehouse.pids[0]
-        started_s, cpu_s = time.perf_counter(), _cpu_s(server)
+        started_s, cpu_s = time.perf_counter(), cpu_s_of(server)
         receipt = _send(lakehouse.client.port, csv, how)
-        seconds, cpu_s = time.perf_counter() - started_s, _cpu_s(server) - cpu_s
+        seconds, cpu_s = time.perf_counter() - started_s, cpu_s_of(server) - cpu_s
         peak = peak_bytes(server)
     if len(receipt["objects"]) != 1:
         raise SystemExit(f"{csv.name} became {len(receipt['objects'])} objects")
@@ -107,7 +107,7 @@ def _framing(name: str) -> tuple[bytes, bytes, str]:
     return before.encode(), after.encode(), f"multipart/form-data; boundary={_BOUNDARY}"
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s_of(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 

@@ -22,7 +22,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.rules.streams import committed
 from lakehouse.formats.file_formats import compression_of
 from lakehouse.formats.refusals import refusal
-from lakehouse.process.spool import Spooled
+from lakehouse.process.spool import HELD_BYTES, Spooled, small_sha256
 from lakehouse.service.access.quotas import INGESTS, Quotas
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256
@@ -147,6 +147,11 @@ class Streams:
         header, _ = await self._node.past.event_at((found.position, found.seq))
         return StreamAck(found.seq, 0, 0, (1, next_line), header.at)
 
+    async def _sha256(self, body: bytes) -> str:
+        if len(body) <= HELD_BYTES:
+            return small_sha256(body)
+        return await in_thread(self._pool, lambda: hashlib.sha256(body).hexdigest())
+
     async def _commit(self, caller: Caller, plan: IngestPlan, group: Group) -> StreamAck:
         if compression_of(group.body[:4]):
             reason = "bytes that are not JSON"
@@ -156,7 +161,7 @@ class Streams:
         self._quotas.check_bytes(caller)
         part = msgspec.structs.replace(plan, lines=(group.first, group.stop))
         async with self._turns.turn(caller.principal or ""):
-            digest = await in_thread(self._pool, lambda: hashlib.sha256(body).hexdigest())
+            digest = await self._sha256(body)
             now = msgspec.structs.replace(caller, accepted_s=self._node.clock.monotonic())
             receipt = await self._ingest.ingest(now, part, Upload(Spooled(body, digest, len(body))))
         found = receipt.body

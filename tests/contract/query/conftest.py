@@ -37,7 +37,7 @@ class Lake:
         settings = EngineSettings(
             data_prefixes=(f"{self.bucket}/datasets/", f"{self.bucket}/objects/"),
             temp_directory=str(self.folder / "temp"),
-            timeout_s=20.0,
+            timeout_s=120.0,
         )
         return msgspec.structs.replace(settings, **changes)
 

@@ -2,7 +2,6 @@
 
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
@@ -10,6 +9,7 @@ import pytest
 from lake_server import Lake
 from raw_http import read_answer
 from refusals import refused
+from waiting import wait_until
 
 from lakehouse.formats.limits import LARGE_BYTES
 
@@ -28,13 +28,6 @@ def turn_taken(lake: Lake) -> Iterator[None]:
         yield
     finally:
         lake.loop.call_soon_threadsafe(turn.release)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < until_s
-        time.sleep(0.01)  # What is waited for is another thread's.
 
 
 def waiting(lake: Lake, count: int) -> Callable[[], bool]:

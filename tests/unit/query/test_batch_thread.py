@@ -97,7 +97,7 @@ def stopped_by_an_interrupt(ahead: BatchesAhead, session: duckdb.DuckDBPyConnect
         (stopped_by_an_interrupt, OSError),
     ],
 )
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_leaving_stops_what_is_computed(
     thread: BatchThread,
     use: Callable[[BatchesAhead, duckdb.DuckDBPyConnection], None],

@@ -13,7 +13,7 @@ from lakehouse.objects.file_identity import file_identity
 from lakehouse.query.worker.objects.blocks import _part
 
 BODY = bytes(range(100))
-LONG_S = 20.0
+LONG_S = 60.0
 """Far more than a read takes: one that has not ended hangs."""
 
 

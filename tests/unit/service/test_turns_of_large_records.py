@@ -15,7 +15,7 @@ from lakehouse.formats.options import Options
 from lakehouse.formats.reader import ReadRequest
 from lakehouse.service.ingest.memory import IngestMemory
 
-PATIENT_S = 20.0
+PATIENT_S = 60.0
 
 
 class Reading:

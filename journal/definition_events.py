@@ -1,8 +1,8 @@
-"""The events of views and profiles. Pure."""
+"""The events of views, profiles and watched sources. Pure."""
 
 from typing import ClassVar
 
-from journal.event_records import Column, Record
+from journal.event_records import Column, Count, Record
 
 
 class SafeView(Record, frozen=True):
@@ -58,3 +58,33 @@ class ProfileDropped(Record, frozen=True):
 
     TYPE: ClassVar[str] = "profile_dropped"
     name: str
+
+
+class SourceEvent(Record, frozen=True):
+    """An event of a watched source. It concerns no dataset, object or view."""
+
+
+class SourcePut(SourceEvent, frozen=True):
+    """A source has exactly this definition, new or replaced.
+
+    `options`: sorted (name, value) pairs, as in the query of an ingest.
+    """
+
+    TYPE: ClassVar[str] = "source_put"
+    name: str
+    uri: str
+    pattern: str
+    dataset: str
+    mode: str
+    options: tuple[tuple[str, str], ...]
+    every_s: Count
+
+
+class SourceDropped(SourceEvent, frozen=True):
+    """A source is not watched any more. What came in from it stays known under its name."""
+
+    TYPE: ClassVar[str] = "source_dropped"
+    name: str
+
+
+SourceChange = SourcePut | SourceDropped

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from journal.access_events import AccessEvent
+from journal.definition_events import SourceEvent
 from journal.events import (
     BLOCKS_VERSION,
     RETRIES,
@@ -62,13 +63,15 @@ def version_of(data: Data) -> int:
 
 
 def _has_later_members(change: Change) -> bool:
-    """Whether it has block hashes, rounded values, a derivation or a lineage."""
+    """Whether it has block hashes, rounded values, a derivation, a lineage or a source's file."""
     if isinstance(change, ObjectStored):
         return bool(change.block_hashes)
     if any(item.block_hashes for item in objects_of(change)):
         return True
     if not isinstance(change, Content | DatasetRestored | DatasetRewritten):
         return False
+    if change.source is not None and change.source.file is not None:
+        return True
     lineage = isinstance(change, DatasetRestored) and bool(change.lineage)
     return bool(change.rounded) or change.derivation is not None or lineage
 
@@ -102,7 +105,7 @@ def objects_of(change: Change) -> tuple[Object, ...]:
             return ()
         case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
             return ()
-        case AccessEvent() | StoreEvent():
+        case AccessEvent() | StoreEvent() | SourceEvent():
             return ()
     assert_never(change)
 
@@ -169,7 +172,9 @@ def _names_of(change: Change) -> tuple[Sequence[str], Sequence[str]]:
             return (), ()
         case DatasetRenamed() | DatasetsSwapped() | FormatRaised() | LakeAdopted():
             return (), ()
-        case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped() | AccessEvent():
+        case (ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped()) | (
+            AccessEvent() | SourceEvent()
+        ):
             return (), ()
         case StoreEvent():
             return (), _keys_of(change)

@@ -49,12 +49,28 @@ class Column(Record, frozen=True):
     type: str
 
 
-class Source(Record, frozen=True):
-    """The file that was ingested, as received, and the options that changed how it was read."""
+class SourceFile(Record, frozen=True):
+    """The file of a watched source that was ingested: its key, and what identified its version.
+
+    `identity` is `<ETag>-<size>` of an object, and
+    `<time of modification>-<time of change, both in ns>-<size>` of a file in a directory.
+    """
+
+    source: str
+    key: str
+    identity: str
+
+
+class Source(Record, frozen=True, omit_defaults=True):
+    """The file that was ingested, as received, and the options that changed how it was read.
+
+    `file`: where a watched source found it.
+    """
 
     sha256: str
     size_bytes: Count
     options: tuple[tuple[str, str], ...]
+    file: SourceFile | None = None
 
 
 class Renamed(Record, frozen=True):

@@ -12,6 +12,7 @@ from journal.definition_events import (
     ProfileDropped,
     ProfilePut,
     SafeView,
+    SourceChange,
     ViewDropped,
     ViewPut,
 )
@@ -37,6 +38,7 @@ from journal.event_records import (
     RowRange,
     RowStatement,
     Source,
+    SourceFile,
 )
 from journal.store_events import StoreChange
 
@@ -66,14 +68,15 @@ __all__ = [
     "RowStatement",
     "SafeView",
     "Source",
+    "SourceFile",
     "ViewDropped",
     "ViewPut",
 ]
 
 VERSION = 1
 BLOCKS_VERSION = 2
-"""The version of an event with block hashes, rounded values, a derivation or a lineage: a reader of
-version 1 stops at it."""
+"""The version of an event with block hashes, rounded values, a derivation, a lineage or the file of a
+watched source: a reader of version 1 stops at it."""
 
 RETRIES = "retries"
 """The option of an append's source that names a quarantine blob whose rows the source replaces."""
@@ -283,6 +286,7 @@ Change = (
     | ProfilePut
     | ProfileDropped
     | AccessChange
+    | SourceChange
     | FormatRaised
     | LakeAdopted
     | DatasetRewritten

@@ -126,6 +126,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache_max_mb: Annotated[int, msgspec.Meta(ge=0, le=1024 * 1024 * 1024)] = 4_096
     compact_objects: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 64
     """A dataset with more small objects is compacted in the background; 0: none is."""
+    source_directories: tuple[str, ...] = ()
+    """The directories that watched sources may be in; none given: any that the process can read."""
     log_level: LogLevel = "info"
     otlp_endpoint: str | None = None
     """Base URL of a collector that takes traces by OTLP over HTTP."""
@@ -248,9 +250,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     found: dict[str, object] = {}
     upstreams: dict[str, object] = {}
     for name, value in environ.items():
-        if not name.startswith(PREFIX) or not value or name.startswith(f"{PREFIX}TEST_"):
-            continue
-        if name == TOKEN_VARIABLE:
+        left = name == TOKEN_VARIABLE or name.startswith(f"{PREFIX}TEST_")
+        if left or not value or not name.startswith(PREFIX):
             continue
         if name.startswith(UPSTREAM_PREFIX):
             upstreams[name.removeprefix(UPSTREAM_PREFIX).lower()] = _elements(value)
@@ -272,9 +273,8 @@ def _elements(value: str) -> list[str]:
 
 
 def _is_of_a_service(name: str, value: str) -> bool:
-    if _SERVICE_VARIABLES.fullmatch(name):
-        return True
-    return name.endswith("_PORT") and _SERVICE_URL.fullmatch(value) is not None
+    is_url = name.endswith("_PORT") and _SERVICE_URL.fullmatch(value) is not None
+    return is_url or _SERVICE_VARIABLES.fullmatch(name) is not None
 
 
 def _merged(named: dict[str, object], found: Mapping[str, object]) -> dict[str, Any]:

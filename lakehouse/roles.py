@@ -41,6 +41,7 @@ ROLES = {
             "/v1/access",
             "/v1/audit",
             "/v1/stores",
+            "/v1/sources",
             OPENAPI,
         ),
     ),

@@ -55,6 +55,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], listening: socke
                 probe=True,
             ) as service,
             _compacting(settings, service, stop.failed),
+            _watching(settings, service, stop.failed),
         ):
             _check_protected(settings, service)
             edge = Edge(
@@ -87,6 +88,19 @@ async def _compacting(
         yield
         return
     async with running(service.compact_in_background(), failed):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _watching(
+    settings: Settings, service: Service, failed: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Sources are watched while the context lasts. Of several roles, the catalog does it: it shows
+    what it has seen."""
+    if settings.role not in (ALL, CATALOG):
+        yield
+        return
+    async with running(service.watch_sources(), failed):
         yield
 
 

@@ -50,6 +50,7 @@ from lakehouse.service.iceberg.vending import NO_VENDING, Issue, Vending, store_
 from lakehouse.service.ingest.prefetch import PLACES
 from lakehouse.service.objects import VerifiedObjects
 from lakehouse.service.service import Resources, Service, ServiceLimits
+from lakehouse.service.sources.places import SourceStores
 from lakehouse.service.streaming.limits import StreamLimits
 from lakehouse.store_access import SettingsAccess
 from projections.fold import State
@@ -147,7 +148,8 @@ async def service_of(
         system_dir = spool_dir / "queries" / "system"
         forks = ForkServer(FORKED_MODULES)
         stack.push_async_callback(forks.close)
-        engine = QueryEngine(engine_settings(settings, system_dir, opened, reader), forks)
+        files = engine_settings(settings, system_dir, opened, reader)
+        engine = QueryEngine(files, forks)
         if queries:
             # Before the workers: the kernel lets them read what is there when they start.
             system_dir.mkdir(mode=0o700, parents=True)
@@ -166,11 +168,14 @@ async def service_of(
         signed = _signed_tokens(settings, node.clock, stack)
         objects = VerifiedObjects(node, reader)
         store = partial(_s3_settings, settings, environ)
+        places = _source_stores(settings, environ, (str(shared_dir), *files.object_directories))
         resources = Resources(
-            node, engine, forks, objects, pool, lane, spool_dir, system_dir, store, opened
+            *(node, engine, forks, objects, pool, lane, spool_dir, system_dir, store, opened),
+            places,
         )
         service = Service(resources, limits or _limits(settings), audit, vending, signed)
         stack.push_async_callback(service.upkeep.close)
+        stack.push_async_callback(service.sources.close)
         yield service
 
 
@@ -209,12 +214,21 @@ def _limits(settings: Settings) -> ServiceLimits:
 def _s3_settings(settings: Settings, environ: Mapping[str, str]) -> S3Settings | None:
     if not settings.bucket.startswith("s3://"):
         return None
-    return s3_settings_from_environment(
-        settings.bucket,
-        environ,
-        load_secrets(settings),
-        instance_metadata=settings.instance_metadata,
-    )
+    return _store_of(settings, environ, settings.bucket)
+
+
+def _store_of(settings: Settings, environ: Mapping[str, str], url: str) -> S3Settings:
+    secrets, metadata = load_secrets(settings), settings.instance_metadata
+    return s3_settings_from_environment(url, environ, secrets, instance_metadata=metadata)
+
+
+def _source_stores(
+    settings: Settings, environ: Mapping[str, str], own: tuple[str, ...]
+) -> SourceStores:
+    """Where sources may be: in no directory of the lake's `own`. S3 is reached as the lake's bucket is."""
+    named = (own, settings.source_directories)
+    places = (tuple(Path(each).resolve() for each in paths) for paths in named)
+    return SourceStores(partial(_store_of, settings, environ), *places)
 
 
 def _rotation(

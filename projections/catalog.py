@@ -6,6 +6,7 @@ import msgspec
 from immutables import Map
 
 from journal.access_events import AccessChange, AccessEvent
+from journal.definition_events import SourceChange, SourceEvent
 from journal.event_parts import retried_by, rows_changed
 from journal.events import (
     COMPACT,
@@ -57,7 +58,7 @@ DatasetChange = (
     | DatasetUnpinned
     | DatasetRenamed
     | DatasetsSwapped
-    | (AccessChange | StoreChange | FormatRaised | LakeAdopted)
+    | (AccessChange | StoreChange | SourceChange | FormatRaised | LakeAdopted)
     | RowsErased
 )
 """Every change of a dataset, not of a view or profile."""
@@ -155,7 +156,7 @@ def _apply(draft: Overlay[str, Dataset], data: DatasetChange, moment: Moment) ->
             _move(draft, data, moment)
         case ObjectsMarked() | ObjectsCollected() | DatasetPinned() | DatasetUnpinned():
             pass
-        case FormatRaised() | LakeAdopted() | AccessEvent() | StoreEvent():
+        case FormatRaised() | LakeAdopted() | AccessEvent() | StoreEvent() | SourceEvent():
             pass
         case RowsErased():
             erase(draft, erasures.of_event(data, moment.seq).get)
@@ -267,11 +268,11 @@ def _whole(data: Content | DatasetRestored, was: Dataset | None, moment: Moment)
         data.name,
         data.schema_fingerprint,
         data.schema,
-        _plain(data.objects),
+        rewrites.plain(data.objects),
         data.row_count,
         _sources(data, moment),
         data.renamed,
-        _plain(data.quarantine),
+        rewrites.plain(data.quarantine),
         was.created_at if was else moment.at,
         moment.at,
         moment.seq,
@@ -285,7 +286,7 @@ def _more(data: DatasetAppended, was: Dataset, moment: Moment) -> Dataset:
         was,
         schema_fingerprint=data.schema_fingerprint,
         schema=data.schema,
-        objects=was.objects + _plain(data.objects),
+        objects=was.objects + rewrites.plain(data.objects),
         row_count=(was.row_count or 0) + (data.row_count or 0) if known else None,
         sources=_all_sources(was) + _sources(data, moment),
         renamed=data.renamed,
@@ -306,7 +307,7 @@ def _rewrite(draft: Overlay[str, Dataset], data: DatasetRewritten, moment: Momen
         was,
         schema_fingerprint=data.schema_fingerprint,
         schema=data.schema,
-        objects=_plain(rewrites.objects_after(was.objects, data)),
+        objects=rewrites.plain(rewrites.objects_after(was.objects, data)),
         row_count=data.row_count,
         sources=_all_sources(was) + _sources(data, moment),
         renamed=data.renamed if data.source else was.renamed,
@@ -323,14 +324,7 @@ def _rewrite(draft: Overlay[str, Dataset], data: DatasetRewritten, moment: Momen
 def _quarantine(was: Dataset, data: DatasetAppended | DatasetRewritten) -> tuple[Object, ...]:
     retried = retried_by(data)
     left = tuple(each for each in was.quarantine if each.blob not in retried)
-    return left + _plain(data.quarantine)
-
-
-def _plain(objects: tuple[Object, ...]) -> tuple[Object, ...]:
-    """`objects` without their block hashes, which the inventory stores once for each blob."""
-    if not any(item.block_hashes for item in objects):
-        return objects
-    return tuple(msgspec.structs.replace(item, block_hashes="") for item in objects)
+    return left + rewrites.plain(data.quarantine)
 
 
 def _all_sources(was: Dataset) -> tuple[Ingested, ...]:

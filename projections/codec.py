@@ -19,6 +19,7 @@ from projections.fold import STATE_VERSION, State
 from projections.history import History
 from projections.idempotency import Requests
 from projections.inventory import Inventory, Stored
+from projections.sources import Sources
 from projections.states.heap import growing
 from projections.stores import Stores
 
@@ -29,6 +30,7 @@ PARTS: tuple[tuple[str, type[Any]], ...] = (
     ("requests", Requests),
     ("access", Access),
     ("stores", Stores),
+    ("sources", Sources),
 )
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")

@@ -12,7 +12,7 @@ from journal.access_events import AccessEvent
 from journal.event_parts import changes_of
 from journal.events import Change, Event, FormatRaised
 from journal.slot import FORMAT, Head, Slot
-from projections import access, catalog, history, idempotency, inventory, stores
+from projections import access, catalog, history, idempotency, inventory, sources, stores
 from projections.access import Access
 from projections.catalog import Catalog
 from projections.history import Anchor, History
@@ -20,9 +20,10 @@ from projections.idempotency import Requests
 from projections.inventory import Inventory
 from projections.moment import Moment
 from projections.overlay import Overlay
+from projections.sources import Sources
 from projections.stores import Stores
 
-STATE_VERSION = 12
+STATE_VERSION = 13
 """Raised when the same events fold to another state; golden roots test it."""
 
 
@@ -37,13 +38,14 @@ class State(msgspec.Struct, frozen=True):
     requests: Requests
     access: Access
     stores: Stores
+    sources: Sources
 
 
 def empty(origin: Head) -> State:
     """The state before slot 1; `origin` is the head of the lake's empty journal."""
     return State(
         *(origin, FORMAT, catalog.EMPTY, inventory.EMPTY, history.EMPTY, idempotency.EMPTY),
-        *(access.EMPTY, stores.EMPTY),
+        *(access.EMPTY, stores.EMPTY, sources.EMPTY),
     )
 
 
@@ -59,6 +61,7 @@ class Draft:
         self._requests = idempotency.Draft(state.requests)
         self._access = access.Draft(state.access)
         self._stores = stores.Draft(state.stores)
+        self._sources = sources.Draft(state.sources)
 
     def apply(self, event: Event, moment: Moment) -> None:
         """Fold one event: all of its changes have the same moment."""
@@ -74,6 +77,7 @@ class Draft:
         inventory.apply(self._inventory, self._catalog.datasets, change, moment)
         catalog.apply(self._catalog, change, moment)
         stores.apply(self._stores, change, moment)
+        sources.apply(self._sources, change, moment)
         if isinstance(change, AccessEvent):
             access.apply(self._access, change, moment)
         if isinstance(change, FormatRaised):
@@ -97,6 +101,7 @@ class Draft:
             self._requests.finish(),
             self._access.finish(),
             self._stores.finish(),
+            self._sources.finish(),
         )
 
 

@@ -16,6 +16,7 @@ from journal.access_events import (
     TokenIssued,
     TokenRevoked,
 )
+from journal.definition_events import SourceChange, SourceEvent
 from journal.event_parts import changes_of
 from journal.event_records import Place
 from journal.events import (
@@ -96,7 +97,7 @@ def _origins(change: Change) -> dict[str, str]:
             return _itself(*change.names)
         case ProfilePut() | ProfileDropped():
             return {profile_entity(change.name): profile_entity(change.name)}
-        case AccessEvent() | StoreEvent():
+        case AccessEvent() | StoreEvent() | SourceEvent():
             entity = _entity_of_lake(change)
             return {entity: entity}
         case ObjectsMarked() | ObjectsCollected() | FormatRaised() | LakeAdopted():
@@ -118,8 +119,15 @@ def profile_entity(name: str) -> str:
     return f"profile:{name.lower()}"
 
 
-def _entity_of_lake(change: AccessChange | StoreChange) -> str:
+def _entity_of_lake(change: AccessChange | StoreChange | SourceChange) -> str:
+    if isinstance(change, SourceEvent):
+        return source_entity(change.name)
     return f"store:{change.store}" if isinstance(change, StoreEvent) else access_entity(change)
+
+
+def source_entity(name: str) -> str:
+    """The name of a watched source in `about`."""
+    return f"source:{name.lower()}"
 
 
 def access_entity(change: AccessChange) -> str:

@@ -12,6 +12,7 @@ from immutables import Map
 
 from journal.access_events import AccessEvent
 from journal.bucket.keys import blob_tag, mint_seq
+from journal.definition_events import SourceEvent
 from journal.event_parts import objects_of, retried_by
 from journal.events import (
     Change,
@@ -169,7 +170,7 @@ def apply(draft: Draft, datasets: Overlay[str, Dataset], data: Change, moment: M
             erasures.apply(draft, erasures.of_event(data, moment.seq), hashes, moment.seq)
         case (
             FormatRaised() | LakeAdopted() | ViewPut() | ViewDropped() | ProfilePut()
-            | ProfileDropped() | AccessEvent() | StoreEvent()
+            | ProfileDropped() | AccessEvent() | StoreEvent() | SourceEvent()
         ):  # fmt: skip
             pass
         case _:

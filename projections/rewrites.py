@@ -134,3 +134,10 @@ def _erased(
         max(rewrite.rows_added - max(-less, 0), 0),
         max(rewrite.rows_removed - max(less, 0), 0),
     )
+
+
+def plain(objects: tuple[Object, ...]) -> tuple[Object, ...]:
+    """`objects` without their block hashes, which the inventory stores once for each blob."""
+    if not any(item.block_hashes for item in objects):
+        return objects
+    return tuple(msgspec.structs.replace(item, block_hashes="") for item in objects)

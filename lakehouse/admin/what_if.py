@@ -11,6 +11,7 @@ from typing import assert_never
 import msgspec
 
 from journal.access_events import AccessChange, AccessEvent
+from journal.definition_events import SourceChange, SourceEvent
 from journal.event_parts import changes_of, names_of, version_of
 from journal.events import (
     Change,
@@ -67,6 +68,7 @@ from lakehouse.domain.counts import counted
 from lakehouse.domain.decide import judge
 from lakehouse.domain.decision import DataStep, NeedsData, Replayed, Unchanged
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.sources import rules as source_rules
 from lakehouse.domain.stores import rules as store_rules
 from projections.catalog import Dataset, Ingested
 from projections.fold import State, apply, apply_change
@@ -192,14 +194,16 @@ def command_of(data: Change, before: State, now: State) -> Command:
             | LakeAdopted()
         ):
             return _operation(data)
-        case AccessEvent() | StoreEvent():
+        case AccessEvent() | StoreEvent() | SourceEvent():
             return _of_lake(data)
     return _definition(data)
 
 
-def _of_lake(data: AccessChange | StoreChange) -> Command:
+def _of_lake(data: AccessChange | StoreChange | SourceChange) -> Command:
     if isinstance(data, StoreEvent):
         return store_rules.command_of(data)
+    if isinstance(data, SourceEvent):
+        return source_rules.command_of(data)
     return access_rules.command_of(data)
 
 

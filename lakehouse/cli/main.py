@@ -53,6 +53,7 @@ MODULES = {
     "derive": "catalog.derivation",
     "refresh": "catalog.derivation",
     "profile": "catalog.profiles",
+    "source": "sources",
     "pin": "history.time_travel",
     "unpin": "history.time_travel",
     "pins": "history.time_travel",

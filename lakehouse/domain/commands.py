@@ -19,6 +19,7 @@ from journal.events import (
 )
 from lakehouse.domain.access.commands import AnyAccessCommand
 from lakehouse.domain.rows.commands import CompactDataset
+from lakehouse.domain.sources.commands import AnySourceCommand, Sighting
 from lakehouse.domain.stores.commands import AnyStoreCommand
 from projections.catalog import Dataset, Ingested
 
@@ -81,6 +82,8 @@ class IngestDataset(msgspec.Struct, frozen=True):
     """The objects without these rows, once they were found."""
     first_line: int = 0
     """The first line of a group of a stream; 0 for what is none."""
+    sighting: Sighting | None = None
+    """Of the file of a watched source: what was known when it was found."""
 
 
 class RefreshDataset(msgspec.Struct, frozen=True):
@@ -254,11 +257,7 @@ class CommitChangeSet(msgspec.Struct, frozen=True):
 
 
 class LastChange(msgspec.Struct, frozen=True):
-    """What was read in the history of a name that is absent now.
-
-    `last_seq` is that of its last event, pins included, `seq` that of its last change of rows or
-    schema.
-    """
+    """In the history of an absent name: `last_seq` of any event, `seq` of one of rows or schema."""
 
     entity: str
     last_seq: int
@@ -290,8 +289,7 @@ class AdoptLake(msgspec.Struct, frozen=True):
 class EraseRows(msgspec.Struct, frozen=True):
     """Replace blobs by these objects at every moment, and remove the blobs `staged`.
 
-    `staged` are blobs that no event names, of staged files among others, without successors: none of
-    them may have become a dataset's since.
+    `staged` are blobs that no event names and that have no successors, such as staged files.
     """
 
     name: str
@@ -332,7 +330,7 @@ Command = (
     | RecordCollected
     | AdoptLake
     | RaiseFormat
-    | (AnyAccessCommand | AnyStoreCommand | EraseRows)
+    | (AnyAccessCommand | AnyStoreCommand | AnySourceCommand | EraseRows)
 )
 
 

@@ -54,6 +54,8 @@ from lakehouse.domain.rules import restore as restore_rules
 from lakehouse.domain.rules import rewrites as rewrite_rules
 from lakehouse.domain.rules import streams as stream_rules
 from lakehouse.domain.rules import undo as undo_rules
+from lakehouse.domain.sources import rules as source_rules
+from lakehouse.domain.sources.commands import AnySourceCommand, SourceCommand
 from lakehouse.domain.stores import rules as store_rules
 from lakehouse.domain.stores.commands import AnyStoreCommand, StoreCommand
 from projections import idempotency
@@ -86,7 +88,7 @@ def judge(state: State, command: Command) -> Decision:
             return change_set_rules.commit(state, command, judge)
         case RestoreDataset() | PinDataset() | UnpinDataset():
             return restore_rules.decide(state, command)
-        case MarkObjects() | RecordCollected() | AccessCommand() | StoreCommand():
+        case MarkObjects() | RecordCollected() | AccessCommand() | StoreCommand() | SourceCommand():
             return _administer(state, command)
         case UndoChange() | AdoptLake() | RaiseFormat() | EraseRows():
             return _operate(state, command)
@@ -120,8 +122,11 @@ def replayed(state: State, context: Context) -> Replayed | Refused | None:
 
 
 def _administer(
-    state: State, command: MarkObjects | RecordCollected | AnyAccessCommand | AnyStoreCommand
+    state: State,
+    command: MarkObjects | RecordCollected | AnyAccessCommand | AnyStoreCommand | AnySourceCommand,
 ) -> Decision:
+    if isinstance(command, SourceCommand):
+        return source_rules.decide(state, command)
     if isinstance(command, AccessCommand):
         return access_rules.decide(state, command)
     if isinstance(command, StoreCommand):

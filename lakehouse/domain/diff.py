@@ -18,6 +18,7 @@ from projections.catalog import Dataset
 from projections.definitions import Profile, ViewDefinition
 from projections.fold import State
 from projections.inventory import Inventory
+from projections.sources import WatchedSource
 
 
 def diff(was: State, now: State) -> list[DatasetChange]:
@@ -35,10 +36,13 @@ def diff(was: State, now: State) -> list[DatasetChange]:
     return rows
 
 
+Definition = ViewDefinition | Profile | WatchedSource
+
+
 def diff_definitions(
-    was: Mapping[str, ViewDefinition | Profile], now: Mapping[str, ViewDefinition | Profile]
+    was: Mapping[str, Definition], now: Mapping[str, Definition]
 ) -> list[DefinitionChange]:
-    """A row for each view or profile that was added, dropped or changed, in name order."""
+    """A row for each definition that was added, dropped or changed, in name order."""
     rows: list[DefinitionChange] = []
     for name in sorted({*was, *now}):
         old, new = was.get(name), now.get(name)
@@ -50,7 +54,7 @@ def diff_definitions(
     return rows
 
 
-def _untimed(found: ViewDefinition | Profile | None) -> ViewDefinition | Profile | None:
+def _untimed(found: Definition | None) -> Definition | None:
     if found is None:
         return None
     return msgspec.structs.replace(found, created_at="", updated_at="", seq=0)

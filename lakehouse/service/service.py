@@ -60,6 +60,11 @@ from lakehouse.service.rows.finder import RowFinder
 from lakehouse.service.rows.turns import RowTurns
 from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.secret_key import SecretKey
+from lakehouse.service.sources.intake import Intake
+from lakehouse.service.sources.looks import Looks
+from lakehouse.service.sources.places import Places, SourceStores
+from lakehouse.service.sources.use_case import Sources
+from lakehouse.service.sources.watching import Watching
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.sql.vectors import Vectors
 from lakehouse.service.status import Status
@@ -108,6 +113,7 @@ class Resources(msgspec.Struct, frozen=True):
     `pool` does blocking work; `lane`, of one thread, reads small files one after the other.
     `system_dir`: where the rows of system views are written for the query workers.
     `store`: how a bucket in S3 is reached now. `stores`: the main store and the others.
+    `source_stores`: where watched sources may be.
     """
 
     node: Node
@@ -120,6 +126,7 @@ class Resources(msgspec.Struct, frozen=True):
     system_dir: Path
     store: Callable[[], S3Settings | None]
     stores: OpenStores
+    source_stores: SourceStores
 
 
 class Service:
@@ -171,6 +178,7 @@ class Service:
             resources.system_dir,
             limits.cache_bytes,
             self._rejections.log,
+            lambda: self._looks.log(),
             self._mask_key,
             self.quotas,
         )
@@ -204,6 +212,10 @@ class Service:
         )
         self.streams = Streams(node, self.ingest, pool, self.quotas, limits.streams)
         self.quarantine = Quarantine(node, self.objects, pool, spool_dir)
+        places = Places(resources.source_stores, node.bucket.url, pool)
+        self._looks = Looks(node, places, Intake(node, self.ingest))
+        self._watching = Watching(node, self._looks)
+        self.sources = Sources(node, places, self._looks)
         reading = IngestLimits(decoded_bytes=limits.upload_bytes)
         workshop = Workshop(node, self.objects, self.sql, pool, spool_dir, reading, replacement)
         derivations = Limiter(limits.derivations, "derivation", retry_after_s=5)
@@ -237,6 +249,10 @@ class Service:
         self.erasure = Erasure(node, self._finder, copies, collector, self._mask_key, pool)
         self._traces = Traces(node, self.objects, resources.engine, self.sql.answers.forget)
 
+    async def watch_sources(self) -> None:
+        """Look at sources when they are due, until cancelled."""
+        await self._watching.run()
+
     async def compact_in_background(self) -> None:
         """Merge the objects of datasets that have too many small ones, until cancelled."""
         await self._background.run()
@@ -253,6 +269,7 @@ class Service:
         lost, wrong = (cache.failed_writes, cache.discarded) if cache else (0, 0)
         head, there, done = node.state.head, counts(node.state), node.writer.counts
         queries, listeners = self.sql.queries.count(), self.feed.gate.inside
+        looks = self._looks
         return [
             ("lakehouse_journal_seq", "Last event read by this process.", head.seq),
             ("lakehouse_journal_slot", "Last slot read by this process.", head.position),
@@ -282,6 +299,9 @@ class Service:
             ("lakehouse_audit_waiting_seconds", "Age of the audit.", self.audit.log.waiting_s),
             ("lakehouse_compactions_total", "Groups of objects merged.", self._groups.done),
             ("lakehouse_compactions_lost_total", "Groups merged in vain.", self._groups.lost),
+            ("lakehouse_source_files_total", "Files from sources.", looks.files_received),
+            ("lakehouse_source_looks_failed_total", "Looks that failed.", looks.looks_failed),
+            ("lakehouse_source_files_set_aside", "Files set aside.", looks.set_aside()),
             ("lakehouse_listeners", "Open streams of events.", listeners),
             ("lakehouse_queries_running", "Queries that run or wait.", queries),
         ]

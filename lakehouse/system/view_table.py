@@ -26,6 +26,7 @@ class ProcessLogs(msgspec.Struct, frozen=True):
 
     queries: LogRows
     rejections: LogRows
+    sources: LogRows
 
 
 class StateSource(msgspec.Struct, frozen=True):
@@ -263,11 +264,51 @@ AUDIT = SystemView(
 )
 """One row per refused access or read; for admins."""
 
+SOURCES = SystemView(
+    "sources",
+    pa.schema(
+        {
+            "name": pa.string(),
+            "uri": pa.string(),
+            "pattern": pa.string(),
+            "dataset": pa.string(),
+            "mode": pa.string(),
+            "options": pa.string(),
+            "every": pa.int64(),
+            "files_received": pa.int64(),
+            "received_at": _AT,
+            "looked_at": _AT,
+            "listed": pa.int64(),
+            "waiting": pa.int64(),
+            "set_aside": pa.list_(
+                pa.struct(
+                    {
+                        "file": pa.string(),
+                        "code": pa.string(),
+                        "detail": pa.string(),
+                        "tries": pa.int64(),
+                        "next_try_at": pa.string(),
+                    }
+                )
+            ),
+            "skipped": pa.int64(),
+            "error": pa.string(),
+            "created_at": _AT,
+            "updated_at": _AT,
+            "seq": pa.int64(),
+        }
+    ),
+    LogSource(lambda logs: logs.sources),
+    cacheable=False,
+)
+"""One row per watched source, in order of names, with what this process has seen of it; for admins."""
+
 SYSTEM_VIEWS: Mapping[str, SystemView] = {
     view.name: view
     for view in (
         *(DATASETS, COLUMNS, VIEWS, OBJECTS, STORES),
         *(EVENTS, QUARANTINE, QUERIES, REJECTIONS, AUDIT),
+        SOURCES,
     )
 }
 """Every system view by its name."""

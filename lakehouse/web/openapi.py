@@ -118,7 +118,7 @@ def _refusal(route: Route, schemas: Schemas) -> Document:
 
 
 def _path(route: Route) -> list[Document]:
-    name = route.path.partition("{")[2].removesuffix("}")
+    name = route.path.partition("{")[2].partition("}")[0]
     if not name:
         return []
     schema = {"type": "string", "examples": [route.path_example]}

@@ -19,7 +19,7 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A method and a path. A path that ends in `}` takes the rest of the target, slashes too."""
+    """A method and a path. A parameter takes the rest of the target, slashes too, up to what follows it."""
 
     method: str
     path: str
@@ -54,11 +54,19 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         """The path up to its parameter."""
         return self.path.partition("{")[0]
 
+    @property
+    def is_below(self) -> bool:
+        """Whether something follows its parameter."""
+        return "{" in self.path and not self.path.endswith("}")
+
     def tail(self, path: str) -> str | None:
         """What `path` has beyond the fixed part; None when it is another route's."""
-        if not self.path.endswith("}"):
+        if "{" not in self.path:
             return "" if path == self.path else None
-        return path[len(self.fixed) :] if path.startswith(self.fixed) else None
+        if not path.startswith(self.fixed):
+            return None
+        rest, after = path[len(self.fixed) :], self.path.partition("}")[2]
+        return rest.removesuffix(after) if rest.endswith(after) else None
 
     def expect(self, declared: Any, shape: type[Any]) -> None:
         """Raises TypeError where a handler reads a struct that the route does not declare."""

@@ -17,7 +17,7 @@ class Surface:
         every = (*ROUTES, *CONSOLE_ROUTES) if role == ALL else ROUTES
         self._routes = tuple(route for route in every if answers(role, route.path))
         # Most requests are for a path without a parameter: these need no search.
-        whole = ((each.method, each.path) for each in self._routes if not each.path.endswith("}"))
+        whole = ((each.method, each.path) for each in self._routes if "{" not in each.path)
         self._by_path = {at: match(*at, self._routes) for at in whole}
 
     @property
@@ -49,6 +49,8 @@ def match(method: str, path: str, routes: tuple[Route, ...] = ROUTES) -> tuple[R
     Raises RefusedError: `not_found`, `method_not_allowed` (errors: {allow}).
     """
     candidates = [(route, tail) for route in routes if (tail := route.tail(path)) is not None]
+    # What follows a parameter is part of no parameter: `/{name}/run` is no `/{name}`.
+    candidates = [each for each in candidates if each[0].is_below] or candidates
     if not candidates:
         raise RefusedError(Refused("not_found", "there is no such route"))
     # Of /v1/stores/copy and /v1/stores/{id} the one that says more of the path.

@@ -55,6 +55,7 @@ from lakehouse.web.http.problems import answer
 from lakehouse.web.iceberg_routes import ICEBERG_ROUTES
 from lakehouse.web.openapi import document
 from lakehouse.web.route import Route
+from lakehouse.web.source_routes import SOURCE_ROUTES
 from lakehouse.web.store_routes import STORE_ROUTES
 from lakehouse.web.vector_routes import VECTOR_ROUTES
 
@@ -120,7 +121,7 @@ ROUTES = (
     ),
     *CATALOG_ROUTES,
     *ACCESS_ROUTES,
-    *STORE_ROUTES,
+    *(*STORE_ROUTES, *SOURCE_ROUTES),
     *ICEBERG_ROUTES,
     Route(
         method="POST",

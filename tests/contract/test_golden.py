@@ -36,7 +36,7 @@ def test_there_are_journals_of_each_version() -> None:
     named = ["v1", "v1-access", "v1-change-sets", "v1-definitions", "v1-erasures"]
     named += ["v1-rewritten", "v1-stores", "v1-streams", "v2-block-hashes", "v2-compactions"]
     named += ["v2-derivations"]
-    named += ["v2-merged-derivations"]
+    named += ["v2-merged-derivations", "v2-sources"]
     assert [path.name for path in GOLDEN] == named
 
 

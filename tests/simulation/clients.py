@@ -34,6 +34,7 @@ from lakehouse.domain.commands import (
     Table,
 )
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.sources.commands import DropSource, PutSource
 from lakehouse.service.changes import Settled
 from tests.simulation.data_steps import FINGERPRINT, SCHEMA
 from tests.simulation.hosts import WriterHost
@@ -209,15 +210,19 @@ def naming_command(chance: random.Random) -> Command:
 
 
 def definition_command(chance: random.Random, name: str, other: str) -> Command:
-    """A view or a profile is put or dropped; views are asked for under the names of datasets."""
+    """A view, profile or source is put or dropped; views are asked for under the names of datasets."""
     draw = chance.random()
     if draw < 0.4:
         reads = (other.lower(),) if chance.random() < 0.7 else ()
         return PutView(name, f"SELECT {chance.choice('12')}", None, None, (), reads)
     if draw < 0.7:
         return DropView(name)
-    if draw < 0.85:
+    if draw < 0.78:
         return PutProfile("p", (), chance.choice(["visible", "hidden"]))
+    if draw < 0.83:
+        return PutSource("s", "/in", "*", other, "append", (), chance.choice([5, 60]))
+    if draw < 0.87:
+        return DropSource("s")
     return DropProfile("p")
 
 

@@ -37,9 +37,10 @@ from lakehouse.domain.commands import (
     SwapDatasets,
 )
 from lakehouse.domain.rows.commands import CompactDataset
+from lakehouse.domain.sources.commands import DropSource, PutSource
 from tests.simulation.model_access import judge_access
 from tests.simulation.model_data import forget, judge_ingest, pin, register, restore, store
-from tests.simulation.model_names import judge_definition, rename, swap
+from tests.simulation.model_names import judge_definition, judge_source, rename, swap
 from tests.simulation.model_rows import erase, judge_rows
 from tests.simulation.plain_state import PlainState, apply_change, copy_of
 from tests.simulation.verdicts import Verdict, no
@@ -97,6 +98,8 @@ def _judge_names(state: PlainState, command: Command) -> Verdict:
             return swap(state, a, b)
         case PutView() | DropView() | PutProfile() | DropProfile():
             return judge_definition(state, command)
+        case PutSource() | DropSource():
+            return judge_source(state, command)
         case CommitStaged(_, ingest):
             return _staged(state, ingest)
         case CommitChangeSet(changes, expect):
@@ -139,7 +142,9 @@ def _data(command: Command, verdict: Verdict) -> dict[str, Any]:
             return {"name": command.name, "sql": command.sql, "reads": command.reads}
         case PutProfile():
             return {"name": command.name, "others": command.others}
-        case DropDataset(name) | DropView(name) | DropProfile(name):
+        case PutSource():
+            return msgspec.to_builtins(command)
+        case DropDataset(name) | DropView(name) | DropProfile(name) | DropSource(name):
             return {"name": name}
         case RenameDataset(name, to):
             return {"name": name, "to": to}

@@ -1,9 +1,10 @@
-"""The plain model of names: renames, swaps, views and profiles.
+"""The plain model of names: renames, swaps, views, profiles and sources.
 
 Shares no rule with the product.
 """
 
 from lakehouse.domain.commands import Command, DropView, PutProfile, PutView
+from lakehouse.domain.sources.commands import DropSource, PutSource
 from tests.simulation.plain_state import PlainState
 from tests.simulation.verdicts import Verdict, no
 
@@ -29,6 +30,15 @@ def judge_definition(state: PlainState, command: Command) -> Verdict:
     if profile is None:
         return no("profile_not_found")
     return ("event", "profile_dropped", profile["name"])
+
+
+def judge_source(state: PlainState, command: PutSource | DropSource) -> Verdict:
+    live = state.sources.get(command.name)
+    if isinstance(command, DropSource):
+        return ("event", "source_dropped", command.name) if live else no("source_not_found")
+    if live and (live["dataset"], live["every_s"]) == (command.dataset, command.every_s):
+        return ("unchanged", live["seq"])
+    return ("event", "source_put", command.name)
 
 
 def _reached(state: PlainState, reads: tuple[str, ...]) -> set[str]:

@@ -47,6 +47,7 @@ class PlainState:
     horizon: int = 0
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     principals: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     """Id → name of the principal."""
@@ -122,6 +123,7 @@ def copy_of(state: PlainState) -> PlainState:
         requests=dict(state.requests),
         views=dict(state.views),
         profiles=dict(state.profiles),
+        sources=dict(state.sources),
         principals=dict(state.principals),
         tokens=dict(state.tokens),
         grants=dict(state.grants),
@@ -221,6 +223,10 @@ def _definition(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> 
             now.profiles[data["name"].lower()] = data | {"seq": seq}
         case "profile_dropped":
             now.profiles.pop(data["name"].lower(), None)
+        case "source_put":
+            now.sources[data["name"]] = data | {"seq": seq}
+        case "source_dropped":
+            now.sources.pop(data["name"], None)
 
 
 def _access(now: PlainState, type_: str, data: dict[str, Any], seq: int) -> None:

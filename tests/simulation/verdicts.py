@@ -23,6 +23,8 @@ def _essentials(event: dict[str, Any]) -> Verdict:
             return ("event", event["type"], data["key"])
         case "dataset_dropped" | "view_dropped" | "profile_dropped" | "profile_put":
             return ("event", event["type"], data["name"])
+        case "source_put" | "source_dropped":
+            return ("event", event["type"], data["name"])
         case "dataset_renamed":
             return ("event", event["type"], data["name"], data["to"])
         case "datasets_swapped":

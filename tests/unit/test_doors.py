@@ -30,6 +30,7 @@ from lakehouse.service.ingest.use_case import Ingest
 from lakehouse.service.provenance.use_case import Provenance
 from lakehouse.service.rows.use_case import Rows
 from lakehouse.service.service import Service
+from lakehouse.service.sources.use_case import Sources
 from lakehouse.service.sql.use_case import Sql
 from lakehouse.service.sql.vectors import Vectors
 from lakehouse.service.status import Status
@@ -43,6 +44,7 @@ USE_CASES = (
     Administration, Audit, Catalog, ChangeSets, Derivations, Erasure, Feed, Gc, Ingest, JournalReads,
     Provenance, Quarantine, Rows, Sql, Status, Storage, TimeTravel, Views, Profiles, Access, Tokens,
     Compaction, IcebergCatalog, IcebergAppends, Upkeep, StoreCatalog, Copying, Streams, Vectors,
+    Sources,
 )  # fmt: skip
 WITHOUT_CALLER = {
     "close", "wait_for", "command", "record", "read_refusal", "dead", "hides",

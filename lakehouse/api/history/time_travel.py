@@ -176,6 +176,10 @@ class CatalogDiff(msgspec.Struct, frozen=True, rename={"first": "from", "last": 
         list[AccessDifference],
         Meta(description="Principals, grants and tokens that differ; empty except for admins."),
     ]
+    sources: Annotated[
+        list[DefinitionChange],
+        Meta(description="Watched sources that differ; empty except for admins."),
+    ]
 
 
 class PinReceipt(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The arguments of `lakehouse ingest` and `stream`. Parses; runs nothing."""
+"""The arguments of `lakehouse ingest`, `stream` and `source`. Parses; runs nothing."""
 
 from lakehouse.cli.parsing.arguments import (
     Commands,
@@ -6,6 +6,7 @@ from lakehouse.cli.parsing.arguments import (
     add_change,
     add_command,
     add_on_error,
+    add_pager,
     number,
 )
 
@@ -123,3 +124,55 @@ def _types(command: Parser) -> None:
         metavar="COLUMN:TYPE,…",
         help="column types to use instead of inferred ones; repeatable",
     )
+
+
+def add_sources(commands: "Commands[Parser]") -> None:
+    """`source put`, `show`, `list`, `drop` and `run`."""
+    source = add_command(commands, "source", "Watch directories and S3 prefixes for new files")
+    inner = source.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    _put(inner)
+    show = add_command(inner, "show", "Show a source: what came in, waits or is set aside")
+    show.add_argument("name", metavar="NAME", help="name of the source")
+    add_pager(add_command(inner, "list", "List the sources"))
+    drop = add_command(inner, "drop", "Stop watching a source; its files and rows stay")
+    drop.add_argument("name", metavar="NAME", help="name of the source")
+    add_change(drop)
+    run = add_command(inner, "run", "Look at a source now, and bring in what is new")
+    run.add_argument("name", metavar="NAME", help="name of the source")
+    run.add_argument(
+        "--wait",
+        type=number,
+        default=1,
+        metavar="SECONDS",
+        help="look again after so long if files wait, 0 to 60 (default: 1; 0: look once)",
+    )
+
+
+def _put(commands: "Commands[Parser]") -> None:
+    put = add_command(commands, "put", "Make or replace a source")
+    put.add_argument("name", metavar="NAME", help="name of the source")
+    put.add_argument("uri", metavar="URI", help="directory of the server, or s3://bucket/prefix/")
+    put.add_argument(
+        "--dataset", metavar="NAME", help="dataset that files come into (default: NAME)"
+    )
+    put.add_argument(
+        "--pattern", default="**/*", help="files to take, relative to URI (default: **/*)"
+    )
+    put.add_argument(
+        "--mode",
+        choices=("append", "replace", "merge"),
+        default="append",
+        help="what each file does to the dataset (default: append)",
+    )
+    put.add_argument(
+        "--every", type=number, default=60, metavar="SECONDS", help="seconds between looks (60)"
+    )
+    put.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of ingest, such as null=NA or key=id; repeatable",
+    )
+    add_change(put)

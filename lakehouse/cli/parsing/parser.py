@@ -24,7 +24,7 @@ from lakehouse.cli.parsing.arguments import (
 )
 from lakehouse.cli.parsing.audit import add_audit
 from lakehouse.cli.parsing.derivation import add_derive, add_refresh, add_why
-from lakehouse.cli.parsing.ingest import add_ingest, add_stream
+from lakehouse.cli.parsing.ingest import add_ingest, add_sources, add_stream
 from lakehouse.cli.parsing.maintenance import add_maintenance
 from lakehouse.cli.parsing.rows import add_rows
 from lakehouse.cli.parsing.stores import add_stores
@@ -234,6 +234,7 @@ def _datasets(commands: "Commands[Parser]") -> None:
     add_profiles(commands)
     add_derive(commands)
     add_refresh(commands)
+    add_sources(commands)
 
 
 def _dataset(commands: "Commands[Parser]", name: str, summary: str) -> Parser:

@@ -5,7 +5,7 @@ A command whose use case has no row needs the bucket itself.
 
 import msgspec
 
-from lakehouse.api import access, gc, rows, stores
+from lakehouse.api import access, gc, rows, sources, stores
 from lakehouse.api.catalog import change_sets, datasets, definitions, derivation
 from lakehouse.api.history import provenance
 from lakehouse.api.history import time_travel as travel
@@ -60,6 +60,11 @@ CALLS: dict[str, Call] = {
     "derivations.stage": Call("POST", "/v1/catalog/derive", StagedIngest),
     "derivations.refresh": Call("POST", "/v1/catalog/refresh", derivation.DeriveReceipt),
     "derivations.refresh_all": Call("POST", "/v1/catalog/refresh", derivation.RefreshedAll),
+    "sources.put": Call("PUT", "/v1/sources/{}", sources.Source),
+    "sources.show": _read("/v1/sources/{}", sources.Source),
+    "sources.list": _read("/v1/sources", sources.SourceList, rows="sources"),
+    "sources.drop": Call("DELETE", "/v1/sources/{}", sources.SourceDropped),
+    "sources.run": Call("POST", "/v1/sources/{}/run", sources.SourceRun),
     "quarantine.files": _read("/v1/catalog/quarantine/{}", QuarantineList),
     "time_travel.pin": Call("POST", "/v1/catalog/pin", travel.PinReceipt),
     "time_travel.unpin": Call("POST", "/v1/catalog/unpin", travel.PinReceipt),

@@ -5,6 +5,7 @@ from typing import assert_never
 import msgspec
 
 from journal.access_events import AccessEvent
+from journal.definition_events import SourceEvent
 from journal.events import (
     Change,
     DatasetAppended,
@@ -60,7 +61,7 @@ def subjects_of(change: Change) -> Subjects | None:
             return Subjects(MANAGE, (change.a, change.b))
         case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
             return _of_definition(change)
-        case AccessEvent() | StoreEvent():
+        case AccessEvent() | StoreEvent() | SourceEvent():
             return None
         case ObjectsMarked() | ObjectsCollected() | RowsErased() | FormatRaised() | LakeAdopted():
             return None

@@ -42,6 +42,13 @@ SERVER: dict[str, Code] = {
         True,
         3,
     ),
+    "source_unavailable": Code(
+        503,
+        "Source unavailable",
+        "Correct what the detail names: the directory, or the rights of the server's keys.",
+        True,
+        3,
+    ),
     "busy": Code(503, "Busy", "Send the request again after the seconds in Retry-After.", True, 3),
     "not_committed": Code(
         503, "Not committed", "Nothing was changed; send the request again.", True, 3

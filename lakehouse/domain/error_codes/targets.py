@@ -51,6 +51,7 @@ TARGETS: dict[str, Code] = {
     "store_in_use": Code(
         409, "Store in use", "Move its objects to another store first, then run gc."
     ),
+    "source_not_found": Code(404, "Source not found", "List the sources to see which exist."),
     "not_acceptable": Code(406, "Not acceptable", "Accept one of the media types of this route."),
     "query_not_found": Code(404, "Query not found", "Read /v1/queries to see which queries run."),
     "query_cancelled": Code(

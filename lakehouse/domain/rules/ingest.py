@@ -21,6 +21,7 @@ from lakehouse.domain.rules import derivations as derivation_rules
 from lakehouse.domain.rules.datasets import dataset_id, name_conflict
 from lakehouse.domain.rules.objects import uploaded_again
 from lakehouse.domain.rules.schemas import depends_on_values, may_change, schema_conflict
+from lakehouse.domain.sources import rules as source_rules
 from projections import catalog
 from projections.catalog import Dataset
 from projections.fold import State
@@ -45,8 +46,8 @@ def ingest(state: State, command: IngestDataset) -> Decision:
     live = catalog.find(state.catalog, command.name)
     if refused := name_conflict(state, command.name):
         return refused
-    if live is not None and (since := _reused(live, command)) is not None:
-        return Unchanged(since)
+    if (known := _known(state, live, command)) is not None:
+        return known
     if (
         live is not None
         and command.dedupe
@@ -114,6 +115,18 @@ def _contract_fault(
     if not checked and depends_on_values(live, table):
         return NeedsData(DataStep.CHECK_VALUES, "the dataset's values have changed")
     return None
+
+
+def _known(
+    state: State, live: Dataset | None, command: IngestDataset
+) -> Unchanged | Refused | None:
+    """That the file is in already, or None. Of a watched source's file its events alone decide."""
+    if command.source is not None and command.source.file is not None:
+        return source_rules.received(
+            *(state.sources, command.name, command.mode, command.source), command.sighting
+        )
+    since = _reused(live, command) if live is not None else None
+    return None if since is None else Unchanged(since)
 
 
 def _reused(live: Dataset, command: IngestDataset) -> int | None:

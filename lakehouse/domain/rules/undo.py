@@ -6,7 +6,8 @@ change of the dataset: what a dataset holds does not depend on it.
 
 from typing import assert_never
 
-from journal.access_events import AccessEvent
+from journal.access_events import AccessChange, AccessEvent
+from journal.definition_events import SourceChange, SourceEvent
 from journal.event_parts import changes_of
 from journal.events import (
     COMPACT,
@@ -54,6 +55,7 @@ from lakehouse.domain.commands import (
 )
 from lakehouse.domain.decision import DataStep, NeedsData
 from lakehouse.domain.errors import Refused
+from lakehouse.domain.sources import rules as source_rules
 from projections import catalog, history, inventory
 from projections.catalog import Dataset
 from projections.definitions import ViewDefinition
@@ -96,8 +98,8 @@ def _inverse(data: Change, before: State) -> Command | Refused:
             return SwapDatasets(data.a, data.b)
         case ViewPut() | ViewDropped() | ProfilePut() | ProfileDropped():
             return _definition(data, before)
-        case AccessEvent():
-            return access_rules.inverse(data, before.access)
+        case AccessEvent() | SourceEvent():
+            return _administration(data, before)
         case ObjectStored() | ObjectForgotten():
             return _key(data.key, before)
         case DatasetPinned():
@@ -113,6 +115,20 @@ def _inverse(data: Change, before: State) -> Command | Refused:
         ):
             return Refused("cannot_undo", f"{data.TYPE}: {_why_final(data)}")
     assert_never(data)
+
+
+def _administration(data: AccessChange | SourceChange, before: State) -> Command | Refused:
+    if isinstance(data, SourceEvent):
+        return source_rules.inverse(data, before.sources)
+    return access_rules.inverse(data, before.access)
+
+
+def _administered_since(
+    state: State, seq: int, data: AccessChange | SourceChange
+) -> Refused | None:
+    if isinstance(data, SourceEvent):
+        return source_rules.changed_since(state, seq, data)
+    return access_rules.changed_since(state, seq, data)
 
 
 def _unrewritten(data: DatasetRewritten, before: State) -> Command | Refused:
@@ -187,8 +203,8 @@ def _blocked(state: State, command: UndoChange, data: Change) -> Refused | Needs
             return _dataset_changed(state, command, data.name)
         case ProfilePut() | ProfileDropped():
             return _profile_changed(state, command.seq, data.name)
-        case AccessEvent():
-            return access_rules.changed_since(state, command.seq, data)
+        case AccessEvent() | SourceEvent():
+            return _administered_since(state, command.seq, data)
         case DatasetPinned():
             return _pinned_again(state, command.seq, data)
         case (

@@ -21,6 +21,7 @@ from journal.events import (
     DatasetRewritten,
     Derivation,
     Event,
+    Source,
     TypedChange,
 )
 from lakehouse.commit.node import Node
@@ -166,8 +167,16 @@ def _visible_change(change: Change, held: Permissions) -> Change | None:
         return None
     if isinstance(change, Content | DatasetRestored | DatasetRewritten):
         derivation = visible_derivation(change.derivation, held)
-        return msgspec.structs.replace(change, derivation=derivation)
+        source = _without_file(change.source)
+        return msgspec.structs.replace(change, derivation=derivation, source=source)
     return change
+
+
+def _without_file(source: Source | None) -> Source | None:
+    """A source of rows without the watched source that found the file: those are for admins."""
+    if source is None or source.file is None:
+        return source
+    return msgspec.structs.replace(source, file=None)
 
 
 def _sees_entity(about: About, held: Permissions) -> bool:

@@ -71,7 +71,9 @@ class TimeTravel:
         # What others may do is an admin's to know.
         admin = permissions(self._node, caller).unrestricted
         access = diff_access(was.access, now.access) if admin else []
-        found = CatalogDiff(was.head.seq, now.head.seq, changed, views, profiles, access)
+        sources = diff_definitions(was.sources.live, now.sources.live) if admin else []
+        seqs = (was.head.seq, now.head.seq)
+        found = CatalogDiff(*seqs, changed, views, profiles, access, sources)
         return Versioned(found, now.head.seq)
 
     async def pin(

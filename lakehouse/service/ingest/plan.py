@@ -10,10 +10,11 @@ import msgspec
 
 from journal.event_parts import LINES, lines_text
 from journal.event_records import REPLACING_ROWS
-from journal.events import RETRIES, RowStatement, Source
+from journal.events import RETRIES, RowStatement, Source, SourceFile
 from lakehouse.domain.column_list import split_columns
 from lakehouse.domain.commands import IngestDataset
 from lakehouse.domain.errors import Refused, RefusedError
+from lakehouse.domain.sources.commands import Sighting
 from lakehouse.domain.validation import check_name
 from lakehouse.formats.file_formats import compression_of
 from lakehouse.formats.options import CSV, REJECT, Options
@@ -43,6 +44,10 @@ class IngestPlan(msgspec.Struct, frozen=True):
     """The condition for the rows to replace, with the mode `overwrite`."""
     lines: tuple[int, int] | None = None
     """Which lines of a stream the file is: the first, and the one after the last."""
+    found: SourceFile | None = None
+    """Where a watched source found the file."""
+    sighting: Sighting | None = None
+    """With `found`: what was known then."""
 
     def source(self, file: "Spooled") -> Source:
         """The file as its event names it."""
@@ -50,7 +55,7 @@ class IngestPlan(msgspec.Struct, frozen=True):
         if self.lines is not None:
             more.append((LINES, lines_text(*self.lines)))
         options = tuple(sorted((*self.options.canonical(), *more)))
-        return Source(file.sha256, file.size_bytes, options)
+        return Source(file.sha256, file.size_bytes, options, self.found)
 
     def is_quick(self, file: "Spooled") -> bool:
         """Whether the file is read in milliseconds, so that others may wait for it.
@@ -77,6 +82,7 @@ class IngestPlan(msgspec.Struct, frozen=True):
             self.resolves,
             statement=self.statement(),
             first_line=self.lines[0] if self.lines else 0,
+            sighting=self.sighting,
         )
 
     def statement(self) -> RowStatement | None:

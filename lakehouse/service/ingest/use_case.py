@@ -42,6 +42,9 @@ from projections.catalog import Dataset
 
 __all__ = ["Ingest", "IngestPlan"]
 
+BACKGROUND_SHARE = 4
+"""A file that no client waits for is received while less than this part of the places is taken."""
+
 
 class Upload(msgspec.Struct, frozen=True):
     """A file that was received whole, and how far it was read while it arrived, if it was."""
@@ -133,6 +136,27 @@ class Ingest:
         `malformed_csv`, `malformed_encoding`, `value_does_not_fit`, `too_large`, and what settle
         raises. Nothing is referred to before all of it is in the bucket.
         """
+        settled, parsed = await self._settled(caller, plan, upload, reached)
+        if settled.event is None and _without_rows(plan, parsed):
+            dataset = _ingested(plan, settled)
+            body = presentation.unchanged(dataset, settled.state, plan.source(upload.file))
+            return Versioned(body, settled.seq)
+        return await self._receipt(plan, settled)
+
+    async def receive(self, caller: Caller, plan: IngestPlan, upload: Upload) -> Settled:
+        """As `ingest`, for a file of a watched source: no event if it is in already."""
+        settled, _ = await self._settled(caller, plan, upload, ignore_progress)
+        return settled
+
+    @property
+    def has_room(self) -> bool:
+        """Whether few files are received now, so that a file which no client waits for may be."""
+        return self._uploads.inside * BACKGROUND_SHARE < self._uploads.limit
+
+    async def _settled(
+        self, caller: Caller, plan: IngestPlan, upload: Upload, reached: ProgressCallback
+    ) -> tuple[Settled, Parsed | None]:
+        """The outcome, and the file if it was read."""
         check_plan(plan)
         self.check_writable(caller, plan.name)
         file, ahead = upload.file, upload.ahead
@@ -149,11 +173,7 @@ class Ingest:
                 # The groups of a stream are one request.
                 payload = NOTHING_SHA256 if plan.lines else file.sha256
                 settled = await settle(self._node, command, caller, payload, job)
-                if settled.event is None and _without_rows(plan, job.parsed):
-                    dataset = _ingested(plan, settled)
-                    body = presentation.unchanged(dataset, settled.state, command.source)
-                    return Versioned(body, settled.seq)
-                return await self._receipt(plan, settled)
+                return settled, job.parsed
 
     async def stage(
         self,

@@ -57,6 +57,7 @@ class Sql:
         system_dir: Path,
         cache_bytes: int,
         rejections: LogRows,
+        sources: LogRows,
         mask_key: SecretKey,
         quotas: Quotas,
     ) -> None:
@@ -67,7 +68,7 @@ class Sql:
         self._objects = objects
         self._engine = engine
         self._mask_key = mask_key
-        logs = ProcessLogs(self.queries.log, rejections)
+        logs = ProcessLogs(self.queries.log, rejections, sources)
         self._system = SystemViews(node, system_dir, pool, logs)
 
     @asynccontextmanager

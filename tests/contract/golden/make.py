@@ -15,6 +15,7 @@ import msgspec
 from builders import EMPTY, LAKE_BODY, event, slot_body
 from catalog_facts import access, block_hashes, change_sets, definitions, facts, stores
 from row_facts import compactions, derivations, erasures, merged_derivations, rewritten, streams
+from source_facts import sources
 
 from journal.access_events import GrantPut
 from journal.event_parts import line_after
@@ -38,6 +39,7 @@ FACTS: dict[str, Callable[[], list[list[Data]]]] = {
     "v2-merged-derivations": merged_derivations,
     "v1-erasures": erasures,
     "v1-streams": streams,
+    "v2-sources": sources,
 }
 
 

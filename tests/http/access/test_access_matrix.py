@@ -190,6 +190,13 @@ ENTRIES = {
     "GET /v1/access/grants": Entry(ADMIN, get("/v1/access/grants")),
     "DELETE /v1/access/grants": Entry(ADMIN, delete("/v1/access/grants?principal={name}&on=x")),
     "GET /v1/access/me": Entry(ANYONE, get("/v1/access/me")),
+    "PUT /v1/sources/{name}": Entry(
+        ADMIN, send("PUT", "/v1/sources/{name}", uri="s3://raw/in/", dataset="{name}")
+    ),
+    "GET /v1/sources/{name}": Entry(ADMIN, get("/v1/sources/{name}")),
+    "DELETE /v1/sources/{name}": Entry(ADMIN, delete("/v1/sources/{name}")),
+    "GET /v1/sources": Entry(ADMIN, get("/v1/sources")),
+    "POST /v1/sources/{name}/run": Entry(ADMIN, send("POST", "/v1/sources/{name}/run")),
     "GET /iceberg/v1/{path}": Entry(READ, get(f"{TABLES}/{{name}}")),
     "POST /iceberg/v1/{path}": Entry(READ, send("POST", f"{TABLES}/{{name}}/metrics")),
     "DELETE /iceberg/v1/{path}": Entry(READ, delete(f"{TABLES}/{{name}}")),

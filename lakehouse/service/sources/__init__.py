@@ -1,0 +1,1 @@
+"""Watched sources: directories and prefixes whose new files come in by themselves."""

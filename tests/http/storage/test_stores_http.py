@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import CommandLine
 from lake_server import Lake, running_lake
 from refusals import refused
 
@@ -289,3 +290,40 @@ def test_a_store_that_breaks_off_is_followed_by_the_next(
 
     monkeypatch.setattr(lake.service.copying._opened.main, "stream", broken)
     assert lake.get("long").body == body
+
+
+def test_engines_get_the_url_of_a_copy_that_is_read(lake: Lake, tmp_path: Path) -> None:
+    table = "/iceberg/v1/namespaces/lake/tables/people"
+    assert lake.ask("GET", table).status == 200
+    place = (tmp_path / "cold" / "objects").as_uri().encode()
+    assert not _named_in_manifests(lake, place)
+    copy(lake, "main", "cold", "people")
+    first = lake.ask("GET", table).json["metadata-location"]
+    assert not _named_in_manifests(lake, place)
+    move(lake, "main", "cold", "people")
+    assert lake.ask("GET", table).json["metadata-location"] != first
+    assert _named_in_manifests(lake, place)
+
+
+def _named_in_manifests(lake: Lake, text: bytes) -> bool:
+    manifests = (lake.bucket / "_iceberg").rglob("files-*.avro")
+    return any(text in path.read_bytes() for path in manifests)
+
+
+def test_an_exported_lake_has_all_objects_and_leaves_the_stores_alone(
+    lake: Lake, tmp_path: Path, lakehouse: CommandLine
+) -> None:
+    move(lake, "main", "cold")
+    lake.ask("POST", "/v1/gc", ALL)
+    target = tmp_path / "exported"
+    lakehouse("journal", "export", str(target), "--bucket", str(lake.bucket))
+    kept = sorted(data_files(tmp_path / "cold"))
+    with running_lake(target, ServiceLimits(waits=GcWaits(0, 0))) as copied:
+        assert rows(copied) == ROWS
+        assert copied.get("raw/a").body == b"bytes of a"
+        copied.drop("people")
+        report = copied.ask("POST", "/v1/gc", ALL).json
+        assert (report["deleted"], report["stores_unavailable"]) == (0, ["cold"])
+        refused(put(copied, "cold", tmp_path / "cold"), 409, "store_taken")
+    assert sorted(data_files(tmp_path / "cold")) == kept
+    assert rows(lake) == ROWS

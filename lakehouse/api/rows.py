@@ -94,8 +94,8 @@ class NotErased(msgspec.Struct, frozen=True):
         str,
         Meta(
             description="`derived` (a dataset made from this one), `upload` (a stored object whose "
-            "bytes were ingested), `event` (a text in the journal), `view`, or `unregistered` (objects "
-            "that no event names, which gc removes).",
+            "bytes were ingested), `event` (a text in the journal), `view`, `unregistered` (objects "
+            "that no event names, which gc removes), or `store` (one that does not answer).",
             examples=["upload"],
         ),
     ]

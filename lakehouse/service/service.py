@@ -245,7 +245,7 @@ class Service:
         collector = GarbageCollector(node, self.sql.queries, limits.waits, removal)
         self.gc = Gc(collector, node.bucket, limits.audit_retention, self.iceberg)
         self.upkeep = Upkeep(node, self.gc, self.compaction, resources.store, resources.stores)
-        copies = LocalCopies(self.objects, pool, spool_dir, node.bucket)
+        copies = LocalCopies(self.objects, pool, spool_dir, resources.stores)
         self.erasure = Erasure(node, self._finder, copies, collector, self._mask_key, pool)
         self._traces = Traces(node, self.objects, resources.engine, self.sql.answers.forget)
 

@@ -6,6 +6,7 @@ the disk may not be mounted, or the lake may be an exported one.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -76,6 +77,12 @@ class OpenStores:
             return self.main
         opened = self._open.get(store)
         return opened[1] if opened and opened[0] == self.now.stores.get(store) else None
+
+    @property
+    def spool_dirs(self) -> tuple[Path, ...]:
+        """Where objects on their way into open stores in directories lie."""
+        buckets = (self.main, *(bucket for _, bucket in self._open.values()))
+        return tuple(each.spool_dir for each in buckets if each.spool_dir is not None)
 
     def url(self, store: str) -> str:
         """The URL of a store; empty for an unknown one."""

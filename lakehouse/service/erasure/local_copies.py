@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from journal.bucket.port import Bucket
 from journal.threads import in_thread
+from lakehouse.objects.stores.open_stores import OpenStores
 from lakehouse.process.process_directory import remove_abandoned
 from lakehouse.process.spool import full_disk_refused
 from lakehouse.service.objects import VerifiedObjects
@@ -23,12 +23,12 @@ class LocalCopies:
     """Makes directories and copies of verified objects in them."""
 
     def __init__(
-        self, objects: VerifiedObjects, pool: Executor, spool_dir: Path, bucket: Bucket
+        self, objects: VerifiedObjects, pool: Executor, spool_dir: Path, opened: OpenStores
     ) -> None:
         self.pool = pool
         self._objects = objects
         self._spool_dir = spool_dir
-        self._bucket = bucket
+        self._opened = opened
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Path]:
@@ -52,6 +52,6 @@ class LocalCopies:
             yield path
 
     async def remove_abandoned(self) -> None:
-        """Remove what killed processes left: spooled bodies, and objects on their way to a local bucket."""
-        for directory in {self._spool_dir.parent, self._bucket.spool_dir or self._spool_dir.parent}:
+        """Remove what killed processes left: spooled bodies, and objects on their way to a directory."""
+        for directory in {self._spool_dir.parent, *self._opened.spool_dirs}:
             await in_thread(self.pool, partial(remove_abandoned, directory))

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 
 import msgspec
 
-from lakehouse.api.rows import EraseReport, EraseRequest
+from lakehouse.api.rows import EraseReport, EraseRequest, NotErased
 from lakehouse.api.versioned import Versioned
 from lakehouse.commit.limiter import Limiter
 from lakehouse.commit.node import Node
@@ -86,6 +86,7 @@ class Erasure:
                 collected = await self._collected(caller)
                 await self._copies.remove_abandoned()
             also = await not_erased(self._node, versions, found)
+            also += [] if request.dry_run else _away(self._collector.silent_stores)
         report = EraseReport(
             request.name,
             request.dry_run,
@@ -123,6 +124,11 @@ class Erasure:
         self._removals.add(task)
         task.add_done_callback(self._removals.discard)
         return await asyncio.shield(task)
+
+
+def _away(stores: tuple[str, ...]) -> list[NotErased]:
+    detail = "it does not answer: a later gc deletes the copies of what was erased"
+    return [NotErased("store", store, detail) for store in stores]
 
 
 def _checked(request: EraseRequest, caller: Caller) -> frozenset[str]:

@@ -8,7 +8,6 @@ point, by a crash too: what is marked stays marked, and the next run on any node
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import timedelta
-from functools import partial
 from itertools import islice
 
 import msgspec
@@ -30,7 +29,7 @@ from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
 from lakehouse.service.changes import NOTHING_SHA256
 from lakehouse.service.gc import listing
-from lakehouse.service.gc.copies import CopyCollector
+from lakehouse.service.gc.copies import CopyCollector, Submit
 from lakehouse.service.gc.listing import GcCandidate, GcScope
 from lakehouse.service.gc.summary import GcProgress, GcSummary, earlier_summary
 from lakehouse.service.sql.queries import Queries
@@ -63,6 +62,11 @@ class GarbageCollector:
         self._queries = queries
         self._waits = waits
         self._gate = Limiter(1, "gc run", retry_after_s=60)
+
+    @property
+    def silent_stores(self) -> tuple[str, ...]:
+        """The stores that did not answer in the last run."""
+        return tuple(sorted(self._copies.silent))
 
     @property
     def engines_wait(self) -> timedelta:
@@ -133,8 +137,7 @@ class GarbageCollector:
                     return _retell(was, detail)
             done = GcProgress(plan.run, plan.cutoff_seq, seq=plan.state.head.seq)
             await self._mark(plan, caller, detail, done)
-            self._copies.silent.clear()
-            await self._copies.release_strays(plan, partial(self._submit, caller=_unkeyed(caller)))
+            await self._copies.release_strays(plan, self._submitting(caller, done))
             await self._delete(plan, caller, done)
             uploads = await self._node.bucket.abort_uploads(plan.lake, plan.grace_before)
             done.aborted_uploads = len(uploads)
@@ -153,7 +156,7 @@ class GarbageCollector:
             lake = self._node.follower.journal.lake.lake[:8]
             plan = GcScope(run, state, state.head.seq, lake, await self._node.bucket.now())
             done = GcProgress(run, state.head.seq)
-            await self._copies.release_strays(plan, partial(self._submit, caller=_unkeyed(caller)))
+            await self._copies.release_strays(plan, self._submitting(caller, done))
             await self._delete(plan, _unkeyed(caller), done)
             return done.deleted
 
@@ -223,7 +226,7 @@ class GarbageCollector:
             done.deleted += len(gone)
             done.left += len(blobs) - len(gone)
             done.seq = recorded.event.seq if recorded else done.seq
-        submit = partial(self._submit, caller=_unkeyed(caller))
+        submit = self._submitting(caller, done)
         old = [each for each in released if reached_seq is None or each[2] <= reached_seq]
         done.copies_deleted += await self._copies.delete_released(plan.run, old, submit)
         done.stores_unavailable = sorted(self._copies.silent)
@@ -260,6 +263,16 @@ class GarbageCollector:
             # Another node has used the key at the same time: what was done here is not undone.
             return await self._submit(command, caller)
         return None
+
+    def _submitting(self, caller: Caller, done: GcProgress) -> Submit:
+        """Commits commands of the run that remember no idempotency key."""
+        unkeyed = _unkeyed(caller)
+
+        async def submit(command: Command) -> None:
+            recorded = await self._submit(command, unkeyed)
+            done.seq = recorded.event.seq if recorded else done.seq
+
+        return submit
 
     def _context(self, caller: Caller, request: str | None) -> Context:
         identity = uuid7(self._node.clock.now(), self._node.chance)

@@ -21,7 +21,7 @@ from lakehouse.service.gc.listing import GRACE, GcScope
 from projections import stores
 
 PAGE = 1_000
-Submit = Callable[[Command], Awaitable[object]]
+Submit = Callable[[Command], Awaitable[None]]
 """Commits a command of the run."""
 
 
@@ -40,6 +40,7 @@ class CopyCollector:
         Those with the bytes of a marked blob, perhaps erased ones, need no age. A key that was collected
         and is there again is deleted again.
         """
+        self.silent.clear()
         for store in sorted(self._node.state.stores.stores):
             try:
                 await self._release_strays(store, plan, submit)

@@ -238,6 +238,19 @@ class TestRemoval:
         assert not holds(tmp_path / "cold", b"canary-of-bob")
         assert rows(lake) == rows(lake, as_of=1) == ROWS[:1]
 
+    def test_an_erasure_names_a_store_that_is_away(self, lake: Lake, tmp_path: Path) -> None:
+        copy(lake, "main", "cold", "people")
+        lake.run(lake.service.copying._opened.close())
+        (tmp_path / "cold").rename(tmp_path / "away")
+        body = {"name": "people", "where": "id = 2", "reason": "asked", "dry_run": False}
+        erased = lake.ask("POST", "/v1/catalog/erase", body).json
+        assert ["store", "cold"] in [[each["kind"], each["name"]] for each in erased["also"]]
+        assert rows(lake) == ROWS[:1]
+        (tmp_path / "away").rename(tmp_path / "cold")
+        lake.service.copying._opened._down.clear()
+        assert lake.ask("POST", "/v1/gc", ALL).json["left"] == 0
+        assert data_files(tmp_path / "cold") == []
+
     def test_what_a_store_that_is_away_holds_is_not_called_collected(
         self, lake: Lake, tmp_path: Path
     ) -> None:

@@ -20,12 +20,14 @@ INITIALIZE = {
     "method": "initialize",
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}},
 }
+END_S = 400
+"""A process that has not ended by then hangs. On one busy CPU one test took 94 s."""
 
 
 def run(lines: list[bytes], *words: str) -> list[dict[str, Any]]:
     """The answers to these lines, one a line; the process ends with its input."""
     command = [sys.executable, "-m", "lakehouse", "mcp", *words]
-    done = subprocess.run(command, input=b"".join(lines), capture_output=True, timeout=120)
+    done = subprocess.run(command, input=b"".join(lines), capture_output=True, timeout=END_S)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -99,7 +101,7 @@ def test_a_query_that_is_cancelled_stops_and_others_are_answered_beside_it(
         process.stdin.write(
             line({"jsonrpc": "2.0", **cancelled}) + call("query", id_=3, sql="SELECT 3")
         )
-        rest, errors = process.communicate(timeout=120)
+        rest, errors = process.communicate(timeout=END_S)
     (last,) = [json.loads(each) for each in rest.splitlines()]
     assert (last["id"], last["result"]["structuredContent"]["rows"]) == (3, [[3]])
     assert (errors, process.returncode) == (b"", 0)
@@ -133,5 +135,5 @@ def test_a_server_judges_the_token(lake: Lake, tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [("--token-file", "x"), ("--url", "ftp://x")])
 def test_arguments_that_cannot_be_used_are_refused(words: tuple[str, str]) -> None:
     command = [sys.executable, "-m", "lakehouse", "mcp", *words]
-    done = subprocess.run(command, input=b"", capture_output=True, timeout=120)
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=END_S)
     assert (done.returncode, done.stdout) == (2, b"")

@@ -3,7 +3,8 @@ Never holds a whole body: while the slower side does not read, nothing is read f
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import aiohttp
@@ -26,6 +27,8 @@ from lakehouse.web.http.problems import problem_of
 LOOKUP_S = 2.0
 """For how long a request may wait for the name of its principal."""
 OK_BELOW = 400
+_SEQ = re.compile(rb'"seq":([0-9]+)')
+"""In an acknowledgement of a stream of rows."""
 
 
 class Forwarded(msgspec.Struct, frozen=True):
@@ -43,6 +46,10 @@ class Forwarded(msgspec.Struct, frozen=True):
     def changes(self) -> bool:
         """Whether it may change something."""
         return self.request.method not in SAFE_METHODS and self.role != SQL
+
+
+async def _pass(_forwarded: Forwarded, _piece: bytes) -> None:
+    """Nothing is to be learned of an answer."""
 
 
 class _Principal(msgspec.Struct):
@@ -68,7 +75,7 @@ class Forwarder:
             await self._record(forwarded, upstream)
             if endless:
                 self._streams.add(upstream)
-            return await _relay(forwarded, upstream)
+            return await _relay(forwarded, upstream, self._acknowledged)
         finally:
             self._streams.discard(upstream)
             upstream.release()
@@ -163,6 +170,12 @@ class Forwarder:
             return principal
         return None
 
+    async def _acknowledged(self, forwarded: Forwarded, piece: bytes) -> None:
+        """Store the last change that acknowledgements of a stream of rows report."""
+        found = _SEQ.findall(piece) if forwarded.takes_rows else []
+        if found:
+            self._seen.record(await self._clients(forwarded, known=False), int(found[-1]))
+
     async def _record(self, forwarded: Forwarded, upstream: aiohttp.ClientResponse) -> None:
         """Store the change that an answer reports."""
         seq = upstream.headers.get("X-Journal-Seq", "")
@@ -178,8 +191,15 @@ def _lost(forwarded: Forwarded) -> Refused:
     return unavailable(forwarded.role, "the connection was lost before its answer")
 
 
-async def _relay(forwarded: Forwarded, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
-    """Send an upstream's answer to the client. One that ends early ends early there too."""
+async def _relay(
+    forwarded: Forwarded,
+    upstream: aiohttp.ClientResponse,
+    passing: Callable[[Forwarded, bytes], Awaitable[None]] = _pass,
+) -> web.StreamResponse:
+    """Send an upstream's answer to the client. One that ends early ends early there too.
+
+    `passing` is called with each piece before it is sent.
+    """
     request = forwarded.request
     response = web.StreamResponse(
         status=upstream.status, reason=upstream.reason, headers=to_client(upstream.headers)
@@ -192,6 +212,7 @@ async def _relay(forwarded: Forwarded, upstream: aiohttp.ClientResponse) -> web.
     end = b"\n"
     try:
         while chunk := await _read(upstream, forwarded.role):
+            await passing(forwarded, chunk)
             await response.write(chunk)
             end = chunk[-1:]
     except RefusedError as error:

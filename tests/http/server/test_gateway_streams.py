@@ -1,10 +1,11 @@
 """Streams of rows through a gateway: both directions stay open, and ends are told apart."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
-from gateway_server import running_gateway
+from gateway_server import head_of, running_gateway, scripted
 from lake_server import Lake, running_lake
 from raw_http import Client
 from row_stream import RowStream, row_stream, rows
@@ -38,6 +39,23 @@ def test_acknowledgements_come_while_rows_are_sent(gateway: Client, role: Lake) 
         stream.finish()
         assert stream.rest()[-1]["rows"] == 3
     wait_until(lambda: role.service.streams.gate.inside == 0)
+
+
+def test_a_read_after_an_acknowledgement_includes_its_event(role: Lake) -> None:
+    asked: list[bytes] = []
+
+    def catalog(connection: socket.socket) -> None:
+        asked.append(head_of(connection).lower())
+        connection.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+    with scripted(catalog) as url:
+        urls = {"ingest": f"http://127.0.0.1:{role.port}", "catalog": url}
+        with running_gateway(urls) as own, row_stream(own, "seen") as stream:
+            stream.begun()
+            stream.send(rows(1))
+            seq = stream.line()["seq"]
+            assert own.ask("GET", "/v1/catalog/list").status == 204
+    assert b"x-min-seq: %d\r\n" % seq in asked[-1]
 
 
 def test_the_body_is_asked_for_before_the_answer(gateway: Client) -> None:

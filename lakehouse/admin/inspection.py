@@ -26,7 +26,7 @@ from projections.states.heap import growing
 from projections.stores import Copy
 
 PAGE = 1_000
-ABSENT = "it is absent"
+ABSENT, SILENT = "it is absent", "does not answer"
 
 
 class CacheDifference(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class ObjectFault(msgspec.Struct, frozen=True):
     @property
     def is_damage(self) -> bool:
         """Whether the object exists, with other bytes."""
-        return self.reason != ABSENT
+        return not self.reason.endswith(ABSENT) and SILENT not in self.reason
 
 
 async def replayed(
@@ -197,7 +197,7 @@ async def _fault_in(opened: OpenStores | None, version: Stored, copy: Copy) -> s
     try:
         reason = await _fault(await opened.at(copy.store), version, copy.key)
     except (BucketUnavailable, BucketRefused) as error:
-        return f"the store {copy.store} does not answer: {error}"
+        return f"the store {copy.store} {SILENT}: {error}"
     return f"in the store {copy.store}: {reason}" if reason else None
 
 

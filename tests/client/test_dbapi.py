@@ -82,7 +82,7 @@ def test_parameters(connection: dbapi.Connection, lake: Lake, fresh: Callable[[]
     [
         ("SELECT nope", (), dbapi.ProgrammingError),
         ("DROP TABLE x", (), dbapi.NotSupportedError),
-        ("SELECT ?", ([1],), dbapi.ProgrammingError),
+        ("SELECT ?", (["x"],), dbapi.ProgrammingError),
         ("SELECT ?", (), dbapi.ProgrammingError),
     ],
 )

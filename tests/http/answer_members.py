@@ -132,6 +132,15 @@ def members(value: Any, expected: Any, where: str = "the answer") -> None:
         assert not isinstance(value, dict | list), where
 
 
+SOURCE_STATUS = {
+    "looked_at": 0, "listed": 0, "waiting": ANY, "waiting_count": 0, "set_aside": ANY,
+    "set_aside_count": 0, "skipped": ANY, "skipped_count": 0, "error": 0,
+}  # fmt: skip
+SOURCE = {
+    "name": 0, "uri": 0, "pattern": 0, "dataset": 0, "mode": 0, "options": ANY, "every": 0,
+    "files_received": 0, "received_at": 0, "status": SOURCE_STATUS, "created_at": 0,
+    "updated_at": 0, "seq": 0,
+}  # fmt: skip
 STORE = {
     "id": 0, "url": 0, "credentials": 0, "copies": 0, "size_bytes": 0, "released": 0, "created_at": 0,
     "seq": 0,

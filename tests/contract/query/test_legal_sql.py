@@ -240,7 +240,7 @@ async def test_parameters_have_the_types_of_their_json(
 @pytest.mark.parametrize(
     ("sql", "params", "code"),
     [
-        ("SELECT ?", [[1]], "invalid_request"),
+        ("SELECT ?", [["x"]], "invalid_request"),
         ("SELECT $a", {"a": {"b": 1}}, "invalid_request"),
         ("SELECT ?", [2**128], "invalid_request"),
         ("SELECT ?", [], "sql_error"),

@@ -247,7 +247,7 @@ def test_odd_requests_are_refused(lake: Lake, monkeypatch: pytest.MonkeyPatch) -
         refused(answer, 400, "invalid_request")
     refused(lake.ask("GET", "/v1/journal/stream?after=x"), 400, "invalid_request")
     assert lake.ask("HEAD", "/v1/journal/stream").status == 200
-    monkeypatch.setattr(lake.service.feed.gate, "_limit", 0)
+    monkeypatch.setattr(lake.service.feed.gate, "limit", 0)
     busy = refused(lake.ask("GET", "/v1/journal/stream"), 503, "busy")
     assert busy.headers["Retry-After"] == "5"
 

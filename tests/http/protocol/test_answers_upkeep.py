@@ -20,6 +20,8 @@ from answer_members import (
     PIN,
     PRINCIPAL,
     PROBLEM,
+    SOURCE,
+    SOURCE_STATUS,
     STORE,
     TOKEN,
     UNDONE,
@@ -46,6 +48,7 @@ from lakehouse.api.gc import GcReport
 from lakehouse.api.history.journal import EventPage, JournalHead, StreamedEvent, StreamEnd
 from lakehouse.api.history.time_travel import CatalogDiff, PinReceipt, Pins, Undone
 from lakehouse.api.problem import Problem
+from lakehouse.api.sources import Source, SourceDropped, SourceList, SourceRun
 from lakehouse.api.status import Health, Ready
 from lakehouse.api.stores import (
     CopyReport,
@@ -221,6 +224,25 @@ def test_stores(own_lake: Lake, tmp_path: Path) -> None:
     dropped = own_lake.ask("DELETE", "/v1/stores/cold")
     gone = {"id": 0, "seq": 0}
     documented.check(dropped, "DELETE /v1/stores/{id}", StoreDropped, gone)
+
+
+def test_sources(own_lake: Lake, tmp_path: Path) -> None:
+    documented = Documented(own_lake)
+    uri = tmp_path / "in"
+    uri.mkdir()
+    (uri / "a.csv").write_text("a\n1\n")
+    put = own_lake.ask("PUT", "/v1/sources/raw", {"uri": str(uri), "dataset": "raw"})
+    documented.check(put, "PUT /v1/sources/{name}", Source, SOURCE)
+    show = own_lake.ask("GET", "/v1/sources/raw")
+    documented.check(show, "GET /v1/sources/{name}", Source, SOURCE)
+    page = {"sources": [SOURCE], "seq": 0, "next": 0}
+    documented.check(own_lake.ask("GET", "/v1/sources"), "GET /v1/sources", SourceList, page)
+    ran = own_lake.ask("POST", "/v1/sources/raw/run", {"wait": 0})
+    found = {"name": 0, "received": ANY, "received_count": 0, "status": SOURCE_STATUS, "seq": 0}
+    documented.check(ran, "POST /v1/sources/{name}/run", SourceRun, found)
+    dropped = own_lake.ask("DELETE", "/v1/sources/raw")
+    gone = {"name": 0, "seq": 0}
+    documented.check(dropped, "DELETE /v1/sources/{name}", SourceDropped, gone)
 
 
 def test_answers_to_agents(lake: Lake, documented: Documented) -> None:

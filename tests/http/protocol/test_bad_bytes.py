@@ -123,6 +123,19 @@ def test_a_body_that_ends_early_is_told_to_a_client_that_still_listens(
     assert lake.service._puts.inside == lake.service._ingests.inside == 0
 
 
+def test_a_body_that_ends_early_after_its_answer_is_no_fault(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"POST /v1/stream/x?odd=1 HTTP/1.1\r\n" + HOST + b"Content-Length: 99\r\n\r\n"
+    with closing(lake.connect()) as sock:
+        sock.sendall(head)
+        refused(read_answer(sock), 400, "invalid_request")
+        sock.sendall(b"{")
+        sock.shutdown(socket.SHUT_WR)
+        assert read_to_end(sock) == b""
+    assert [each for each in caplog.records if each.name.startswith("aiohttp")] == []
+
+
 def test_a_client_that_closed_its_side_still_gets_its_answer(lake: Lake) -> None:
     assert b'"status":"ok"' in lake.raw(b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n", end=True)
     answer = lake.raw(PUT + b"Content-Length: 5\r\n\r\nwhole", end=True)

@@ -1,5 +1,6 @@
 """What a request asks for is never ignored: misspelled parameters, dry runs and profiles are refused."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,8 @@ STRICT = [each for each in ROUTES if each.path.startswith(("/v1/", "/mcp"))]
 
 
 def ask(lake: Lake, route: Route, query: str) -> Answer:
-    return lake.ask(route.method, f"{route.fixed}{route.path_example}?{query}")
+    path = re.sub(r"\{\w+\}", lambda _: route.path_example, route.path)
+    return lake.ask(route.method, f"{path}?{query}")
 
 
 @pytest.mark.parametrize("route", STRICT, ids=lambda route: f"{route.method} {route.path}")

@@ -112,7 +112,7 @@ def test_parameters_are_values(lake: Lake) -> None:
     assert lake.sql("SELECT $x AS a", params={"x": 1.5}).json["rows"] == [[1.5]]
 
 
-@pytest.mark.parametrize("params", [[[1]], [{"a": 1}], "x", 5, [10**40]])
+@pytest.mark.parametrize("params", [[["x"]], [{"a": 1}], "x", 5, [10**40]])
 def test_odd_parameters_are_refused(lake: Lake, params: object) -> None:
     refused(lake.sql("SELECT ?", params=params), 400, "invalid_request")
 

@@ -8,6 +8,7 @@ sockets cover all of it.
 import asyncio
 import re
 import uuid
+from typing import Any
 
 import structlog
 from aiohttp import ClientPayloadError, HttpVersion10, HttpVersion11, web
@@ -91,6 +92,11 @@ class Connection(RequestHandler):
         stamp(response, identity)
         response.force_close()
         return response
+
+    def log_exception(self, *args: Any, exc_info: BaseException | None = None, **kw: Any) -> None:
+        """Log what nobody handled; not a body that ended early after its request was answered."""
+        if not isinstance(exc_info, ClientPayloadError):
+            super().log_exception(*args, exc_info=exc_info, **kw)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser. If it fails within a body, the body's reader gets the error."""

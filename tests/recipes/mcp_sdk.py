@@ -11,7 +11,7 @@ from mcp.client import Client
 
 TOOLS = {
     *("list_datasets", "describe_dataset", "query", "history", "diff", "why"),
-    *("preview_ingest", "preview_undo", "preview_restore"),
+    *("nearest", "preview_ingest", "preview_undo", "preview_restore"),
 }
 
 

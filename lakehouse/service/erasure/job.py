@@ -4,9 +4,10 @@ Owns the order of those steps. Must never keep the condition beyond its end. It 
 by a crash too: what was uploaded and not committed is unregistered, what was committed is done.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -31,6 +32,25 @@ MAX_REPLACED = 4_000
 """How many objects one event replaces; for more, several events follow each other."""
 PASSES = 64
 """Maximum number of consecutive erasure events: more means that another client keeps adding such rows."""
+
+T = TypeVar("T")
+
+
+async def in_present_state(node: Node, work: Callable[[], Awaitable[T]]) -> T:
+    """Do `work`; again on a later state where another process has collected an object that it reads.
+
+    Raises what `work` does, `objects_collected` too where the state is the latest.
+    """
+    while True:
+        seq = node.state.head.seq
+        try:
+            return await work()
+        except RefusedError as error:
+            if error.refused.code != "objects_collected":
+                raise
+            await node.refresh()
+            if node.state.head.seq == seq:
+                raise
 
 
 class Tally(msgspec.Struct):
@@ -93,7 +113,7 @@ class ErasureJob:
         """Erase the rows. Raises RefusedError."""
         tally, keyed = Tally(names=(self._name,)), caller
         for number in range(PASSES):
-            command = await self._command()
+            command = await in_present_state(self._node, self._command)
             if number and not (command.replaced or command.staged):
                 return tally
             settled = await settle(self._node, command, keyed, payload_sha256, self._advance)
@@ -126,7 +146,7 @@ class ErasureJob:
     async def _advance(self, command: Command, step: DataStep) -> Command:
         if step is not DataStep.FIND_ROWS:
             raise ValueError(f"an erasure has no step {step}")
-        return await self._command()
+        return await in_present_state(self._node, self._command)
 
     async def _found(self, state: State) -> AsyncIterator[tuple[Candidate, pa.Int64Array | None]]:
         """Each object whose rows are not known yet, with those that fulfil the condition."""

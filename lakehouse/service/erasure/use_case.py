@@ -19,7 +19,7 @@ from lakehouse.domain.errors import Refused, RefusedError
 from lakehouse.domain.validation import check_name, checked_words
 from lakehouse.service.access.permissions import require_admin
 from lakehouse.service.caller import Caller
-from lakehouse.service.erasure.job import ErasureJob
+from lakehouse.service.erasure.job import ErasureJob, in_present_state
 from lakehouse.service.erasure.local_copies import LocalCopies
 from lakehouse.service.erasure.reach import not_erased
 from lakehouse.service.erasure.search import RowSearcher
@@ -75,11 +75,16 @@ class Erasure:
             searcher = RowSearcher(
                 self._node, self._finder, self._copies, request.name, request.where
             )
-            await searcher.learn(self._node.state, versions.candidates(self._node.state))
-            await searcher.judge(self._node.state)
+
+            async def learn() -> None:
+                state = self._node.state
+                await searcher.learn(state, versions.candidates(state))
+                await searcher.judge(state)
+
+            await in_present_state(self._node, learn)
             job = await self._job(request, versions, searcher)
             if request.dry_run:
-                tally, collected = await job.find(), 0
+                tally, collected = await in_present_state(self._node, job.find), 0
             else:
                 digest = await self._keyed_hash("request", payload)
                 tally = await job.erase(caller, digest)

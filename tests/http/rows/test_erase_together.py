@@ -19,6 +19,7 @@ from journal.bucket.errors import BucketUnavailable
 from journal.bucket.local.bucket import LocalBucket
 from journal.verify import verify
 from lakehouse.admin.inspection import object_faults
+from lakehouse.service.erasure.successors import Successors
 from lakehouse.service.gc.collector import GcWaits
 from lakehouse.service.service import ServiceLimits
 from projections.codec import state_root
@@ -89,6 +90,24 @@ def test_two_erasures_at_once_both_hold(lakes: list[Lake]) -> None:
     assert emails(first, "people", seq) == []
     assert emails(second, "people") == [None, None, None]
     nowhere(first, second)
+
+
+def test_what_another_erasure_has_collected_is_looked_for_again(lakes: list[Lake]) -> None:
+    first, second = lakes
+    seq = ingested(first, "name=people")
+    second.run(second.service.node.refresh())
+    original, others = Successors.of, [lambda: erase(first, "people")]
+
+    async def of(self: Successors, *found: Any) -> Any:
+        if others:
+            other = await asyncio.to_thread(others.pop())
+            assert other.status == 200
+        return await original(self, *found)
+
+    with mock.patch.object(Successors, "of", of):
+        assert erase(second, "people", "id = 2").status == 200
+    agree(first, second)
+    assert emails(first, "people", seq) == emails(second, "people", seq) == []
 
 
 def test_changes_meanwhile_bring_nothing_back(lakes: list[Lake]) -> None:

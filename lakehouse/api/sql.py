@@ -11,6 +11,29 @@ from lakehouse.api.lists.pages import NextRow
 QueryId = Annotated[
     str, Meta(description="Id of the query: the client's own, or a new one.", examples=["report-7"])
 ]
+QueriedMoment = Annotated[
+    int | str | None,
+    Meta(
+        description="The moment to query: the number of an event, or an RFC 3339 time. The "
+        "default is now.",
+        examples=[41],
+    ),
+]
+TimeoutMs = Annotated[
+    Annotated[int, Meta(ge=1, le=24 * 3600 * 1000)] | None,
+    Meta(
+        description="Time limit in milliseconds; it may only shorten the server's.",
+        examples=[5000],
+    ),
+]
+ResultFormat = Annotated[
+    str | None,
+    Meta(
+        description="`json`, `ndjson`, `csv`, `arrow`, `parquet`, or a media type. Overrides "
+        "`Accept`.",
+        examples=["json"],
+    ),
+]
 
 
 class SqlRequest(msgspec.Struct, frozen=True):
@@ -22,33 +45,13 @@ class SqlRequest(msgspec.Struct, frozen=True):
         Meta(
             description="Values for `?`, or by name for `$name`. What JSON cannot carry is "
             '`{"$type": "DATE", "value": "2026-11-02"}`: the name of a DuckDB type and a text; the '
-            "value of a `BLOB` is base64.",
+            "value of a `BLOB` is base64. A list of numbers is a `DOUBLE[]`.",
             examples=[None],
         ),
     ] = None
-    as_of: Annotated[
-        int | str | None,
-        Meta(
-            description="The moment to query: the number of an event, or an RFC 3339 time. The "
-            "default is now.",
-            examples=[41],
-        ),
-    ] = None
-    timeout_ms: Annotated[
-        Annotated[int, Meta(ge=1, le=24 * 3600 * 1000)] | None,
-        Meta(
-            description="Time limit in milliseconds; it may only shorten the server's.",
-            examples=[5000],
-        ),
-    ] = None
-    format: Annotated[
-        str | None,
-        Meta(
-            description="`json`, `ndjson`, `csv`, `arrow`, `parquet`, or a media type. Overrides "
-            "`Accept`.",
-            examples=["json"],
-        ),
-    ] = None
+    as_of: QueriedMoment = None
+    timeout_ms: TimeoutMs = None
+    format: ResultFormat = None
     profile: ProfileName = None
 
 

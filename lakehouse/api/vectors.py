@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from lakehouse.api.fields import DatasetName, ProfileName
+from lakehouse.api.sql import QueriedMoment, ResultFormat, TimeoutMs
 
 MOST_ROWS = 10_000
 MOST_NUMBERS = 16_384
@@ -32,7 +33,7 @@ class VectorSearchRequest(msgspec.Struct, frozen=True):
         str | None,
         Meta(
             description="A boolean expression over the dataset's columns, without subqueries and "
-            "functions of chance: only rows that fulfil it are compared.",
+            "random functions: only rows that fulfil it are compared.",
             examples=["lang = 'en'"],
         ),
     ] = None
@@ -43,14 +44,7 @@ class VectorSearchRequest(msgspec.Struct, frozen=True):
             "negative inner product."
         ),
     ] = "cosine"
-    as_of: Annotated[
-        int | str | None,
-        Meta(
-            description="The moment to query: the number of an event, or an RFC 3339 time. The "
-            "default is now.",
-            examples=[41],
-        ),
-    ] = None
+    as_of: QueriedMoment = None
     profile: ProfileName = None
     columns: Annotated[
         Annotated[list[str], Meta(min_length=1)] | None,
@@ -59,18 +53,5 @@ class VectorSearchRequest(msgspec.Struct, frozen=True):
             examples=[["id", "title"]],
         ),
     ] = None
-    timeout_ms: Annotated[
-        Annotated[int, Meta(ge=1, le=24 * 3600 * 1000)] | None,
-        Meta(
-            description="Time limit in milliseconds; it may only shorten the server's.",
-            examples=[5000],
-        ),
-    ] = None
-    format: Annotated[
-        str | None,
-        Meta(
-            description="`json`, `ndjson`, `csv`, `arrow`, `parquet`, or a media type. Overrides "
-            "`Accept`.",
-            examples=["json"],
-        ),
-    ] = None
+    timeout_ms: TimeoutMs = None
+    format: ResultFormat = None

@@ -60,7 +60,7 @@ class OpenStream(msgspec.Struct, frozen=True):
         return self.session.committed
 
     def keepalive(self) -> StreamKeepalive:
-        """What the client is told when nothing was committed for a while."""
+        """The line that is sent when no group was committed for some seconds."""
         return StreamKeepalive(True, format_at(self.clock.now()))
 
     async def receive(self, chunks: AsyncIterator[bytes], acknowledge: Acknowledge) -> StreamTotal:
